@@ -1,0 +1,49 @@
+{
+  # Sources are found by folder, so that adding a file needs no edit here. A file named *_avx2.cc or *_avx512.cc
+  # is compiled with that instruction set and entered only after a CPUID check.
+  'target_defaults': {
+    'include_dirs': ['src', "<!(node -p \"require('node-addon-api').include_dir\")"],
+    'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_DEPRECATED'],
+    'cflags!': ['-fno-exceptions'],
+    'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17'],
+    'cflags_cc': ['-std=c++17', '-O3', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror', '-Wno-cast-function-type', '-Wno-psabi', '-ffp-contract=off'],
+    'xcode_settings': {
+      'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
+      'GCC_ENABLE_CPP_RTTI': 'YES',
+      'CLANG_CXX_LANGUAGE_STANDARD': 'c++17',
+      'GCC_OPTIMIZATION_LEVEL': '3',
+      'GCC_TREAT_WARNINGS_AS_ERRORS': 'YES',
+      'MACOSX_DEPLOYMENT_TARGET': '12.0',
+      'OTHER_CPLUSPLUSFLAGS': ['-fvisibility=hidden', '-ffp-contract=off'],
+    },
+  },
+  'targets': [
+    {
+      'target_name': 'mayfly',
+      'sources': ["<!@(node -p \"require('./sources.cjs')('base')\")"],
+      'conditions': [
+        ["target_arch=='x64'", { 'dependencies': ['mayfly_avx2', 'mayfly_avx512'] }],
+      ],
+    },
+  ],
+  'conditions': [
+    ["target_arch=='x64'", {
+      'targets': [
+        {
+          'target_name': 'mayfly_avx2',
+          'type': 'static_library',
+          'sources': ["<!@(node -p \"require('./sources.cjs')('avx2')\")"],
+          'cflags_cc': ['-mavx2', '-mfma', '-mf16c', '-fPIC'],
+          'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['-mavx2', '-mfma', '-mf16c'] },
+        },
+        {
+          'target_name': 'mayfly_avx512',
+          'type': 'static_library',
+          'sources': ["<!@(node -p \"require('./sources.cjs')('avx512')\")"],
+          'cflags_cc': ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx2', '-mfma', '-mf16c', '-mprefer-vector-width=512', '-fPIC'],
+          'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx2', '-mfma', '-mf16c'] },
+        },
+      ],
+    }],
+  ],
+}

@@ -1,0 +1,231 @@
+/**
+ * The addon's whole surface, written as types: nothing else touches the `.node` file.
+ *
+ * Memory is named by byte offsets into an arena. Matrices are row-major; a channel-first activation of `channels`
+ * rows and `columns` columns (one column per token) has element (c, n) at `c * rowStride + n`. Row strides count
+ * elements. fp16 is IEEE binary16. Every function throws an error with a `code` (see `docs/errors.md`) on bad
+ * arguments, on an offset outside the arena among them.
+ */
+
+export type DType = 'fp16' | 'fp32' | 'int32' | 'bool' | 'int8' | 'uint8' | 'int16' | 'uint16';
+
+/** One input or output of a program. */
+export interface Port {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+}
+
+/** A process-wide mapping of shared memory with no name in the file system. */
+export interface NativeArena {
+  /** Identifies the mapping within this process, so that other threads can `findArena` it. */
+  readonly id: number;
+  readonly bytes: number;
+  /** Commits pages, so that running out of memory is an error here (`ERR_ARENA_FULL`) and no SIGBUS later. */
+  populate(offset: number, bytes: number): void;
+  /** Gives pages back to the system; they read as zero afterwards. */
+  discard(offset: number, bytes: number): void;
+  /** A view on live shared memory. Views of one 4 GiB window share one ArrayBuffer; a view must not cross windows. */
+  view(offset: number, bytes: number): Uint8Array;
+  /** Bytes of committed pages. */
+  residentBytes(): number;
+  /** Drops this process's mapping once no dispatch or math call uses it. Views must no longer be touched. */
+  close(): void;
+}
+
+export interface SpawnOptions {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Inherited as file descriptor 4; the connection is 3, stdin is /dev/null, stdout and stderr are the stderr pipe. */
+  readonly arena: NativeArena;
+  /** Called once, after the child was reaped. */
+  readonly onExit: (exitCode: number | null, signal: string | null) => void;
+}
+
+export interface SpawnedProcess {
+  readonly pid: number;
+  /** The parent's end of the frame socket: hand it to `connect`. */
+  readonly connectionFd: number;
+  /** The read end of the child's stderr (and stdout): the caller closes it. */
+  readonly stderrFd: number;
+}
+
+export interface ConnectionHandlers {
+  /** A dispatch was answered: `status` 0 is success, else see `DispatchStatus`; `nanoseconds` is the device's time. */
+  readonly onCompletion: (id: number, status: number, nanoseconds: number, message: string) => void;
+  /** A control message came. The buffer is the receiver's own. */
+  readonly onControl: (payload: Uint8Array) => void;
+  /** The peer closed the socket, died, or broke the protocol (`error`). Called once; nothing follows. */
+  readonly onClose: (error: Error | null) => void;
+}
+
+/** Outcome of a dispatch on the wire. */
+export const DispatchStatus = { ok: 0, unknownProgram: 1, outOfBounds: 2, failed: 3 } as const;
+
+/** The main process's end of a frame socket. Never blocks: what the socket will not take is queued. */
+export interface Connection {
+  /** One program with one input and one output. `id` is any integer below 2^53 and comes back in the completion. */
+  dispatch(id: number, program: number, inputOffset: number, outputOffset: number): void;
+  /** Any number of ports: input offsets, then output offsets. */
+  dispatchPorts(id: number, program: number, offsets: readonly number[]): void;
+  control(payload: Uint8Array): void;
+  /** Bytes accepted but not yet taken by the socket. */
+  readonly queuedBytes: number;
+  /** While referenced, an open connection keeps the event loop alive (initially it does not). */
+  ref(): void;
+  unref(): void;
+  /** Closes the socket; `onClose` is not called. Idempotent. */
+  close(): void;
+}
+
+export interface ProgramInfo {
+  readonly program: number;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly residentBytes: number;
+  readonly nanoseconds: number;
+}
+
+export interface DeviceStats {
+  readonly compilations: number;
+  readonly livePrograms: number;
+  readonly evaluations: number;
+  readonly residentBytes: number;
+  readonly evaluateNanoseconds: number;
+  readonly compileNanoseconds: number;
+}
+
+/** A weight file of a program: a range of the arena, read only while compiling. */
+export interface WeightRange {
+  readonly path: string;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** One open device and the programs loaded on it, in this process. */
+export interface NativeDevice {
+  readonly name: string;
+  compile(text: string, weights: readonly WeightRange[]): ProgramInfo;
+  /** Synchronous evaluation, for tests and in-process use; offsets as in `Connection.dispatchPorts`. */
+  evaluate(program: number, offsets: readonly number[]): void;
+  unload(program: number): void;
+  stats(): DeviceStats;
+  close(): void;
+}
+
+/** The worker's end of a frame socket. */
+export interface WorkerSocket {
+  /**
+   * Answers dispatches natively until a control message comes, and returns that; null at end of file (the parent died
+   * or closed). Blocks the thread.
+   */
+  serve(): Uint8Array | null;
+  send(payload: Uint8Array): void;
+}
+
+/** A matrix product C += A·Bᵀ (both operands with contiguous columns), the form of every weight gradient. */
+export interface OuterProduct {
+  readonly a: number;
+  readonly aType: 'fp16' | 'fp32';
+  readonly aStride: number;
+  readonly b: number;
+  readonly bType: 'fp16' | 'fp32';
+  readonly bStride: number;
+  /** fp32, rows contiguous: `m` × `n`. */
+  readonly c: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** Host math on arena memory. Calls run on the calling thread, with the native thread pool where it pays. */
+export interface HostMath {
+  /** Threads that host math may use in this process, the caller included. Default: available parallelism. */
+  setThreads(count: number): void;
+
+  /** out[d, n] = table[tokens[n], d]. table fp32 [vocab, dim]; tokens int32 [columns]; out fp32 [dim, columns]. */
+  embed(arena: NativeArena, o: { table: number; tokens: number; out: number; vocab: number; dim: number; columns: number }): void;
+  /** tableGradient[tokens[n], d] += gradient[d, n], in order of n. */
+  embedBackward(arena: NativeArena, o: { gradient: number; tokens: number; tableGradient: number; vocab: number; dim: number; columns: number }): void;
+
+  /**
+   * Residual add and RMSNorm in one pass: sum = x + addend (addend optional, fp16); out = sum · rsqrt(mean_d sum² + eps) · weight.
+   * x and sum are fp32 [dim, columns] (may be the same block); out is fp16 or fp32 with a row stride, or absent.
+   */
+  residualNorm(arena: NativeArena, o: {
+    x: number; addend?: number; addendStride?: number; sum?: number; weight: number;
+    out?: number; outType?: 'fp16' | 'fp32'; outStride?: number; eps: number; dim: number; columns: number;
+  }): void;
+  /**
+   * Backward of RMSNorm (Zhang & Sennrich 2019), with g = weight ∘ dOut and r = rsqrt(mean x² + eps):
+   * dx += r·(g − x·r²·mean(g ∘ x)); dWeight += Σ_n dOut ∘ x·r. x fp16 or fp32; dOut fp16 or fp32 with a row stride;
+   * dx fp32 [dim, columns], added to; `out` (optional) receives dx as fp16 with a row stride.
+   */
+  normBackward(arena: NativeArena, o: {
+    x: number; xType: 'fp16' | 'fp32'; xStride: number; weight: number;
+    dOut: number; dOutType: 'fp16' | 'fp32'; dOutStride: number;
+    dx: number; dWeight: number; out?: number; outStride?: number; eps: number; dim: number; columns: number;
+  }): void;
+
+  /**
+   * Classifier and mean cross-entropy (natural log) together: logits[v, n] = Σ_d table[v, d]·x[d, n]. Returns the sum over
+   * columns of −log softmax(logits)[targets[n]]. With gradients: dx = gradientScale · dLoss/dx (overwritten) and
+   * dTable += gradientScale · dLoss/dTable where Loss is that sum. x, dx fp32 [dim, columns]; table fp32 [vocab, dim].
+   */
+  crossEntropy(arena: NativeArena, o: {
+    x: number; table: number; targets: number; vocab: number; dim: number; columns: number;
+    dx?: number; dTable?: number; gradientScale?: number;
+  }): number;
+  /** logits[v] = Σ_d table[v, d]·x[d, column], fp32 [vocab]. */
+  logits(arena: NativeArena, o: { x: number; column: number; columns: number; table: number; out: number; vocab: number; dim: number }): void;
+
+  /** Rotates interleaved pairs (2i, 2i+1) or halves (i, i + d/2) of each head in place (Su et al. 2021). x fp32 [heads·headDim, columns]; position of column n is n mod sequence. */
+  rope(arena: NativeArena, o: { x: number; heads: number; headDim: number; columns: number; sequence: number; base: number; pairing: 'interleaved' | 'half'; inverse: boolean }): void;
+
+  /** Runs products in order. Each element's sum runs over k from first to last whatever the threads. */
+  outerProducts(arena: NativeArena, products: readonly OuterProduct[]): void;
+
+  /**
+   * Decoupled AdamW (Loshchilov & Hutter 2019) on a flat fp32 range: g = gradient·gradientScale;
+   * m, v updated; w −= lr·(m̂/(√v̂ + eps) + weightDecay·w), with m̂ and v̂ corrected for `step` (from 1).
+   */
+  adamw(arena: NativeArena, o: {
+    weights: number; gradients: number; m: number; v: number; count: number;
+    lr: number; beta1: number; beta2: number; eps: number; weightDecay: number; step: number; gradientScale: number;
+  }): void;
+  /** Σ x² in double precision over fp32, independent of threads. Infinity or NaN in x gives a non-finite result. */
+  sumOfSquares(arena: NativeArena, offset: number, count: number): number;
+  /** Sets bytes to zero. */
+  zero(arena: NativeArena, offset: number, bytes: number): void;
+
+  /** fp32 [rows, columns] → fp16, rows at `toStride`; transposed: to[c, r]. Values beyond fp16's range become infinities. */
+  toHalf(arena: NativeArena, o: { from: number; fromStride: number; to: number; toStride: number; rows: number; columns: number; transpose?: boolean }): void;
+  /** fp16 → fp32, same form. */
+  toFloat(arena: NativeArena, o: { from: number; fromStride: number; to: number; toStride: number; rows: number; columns: number }): void;
+  /** Copies `rows` rows of `rowBytes` bytes between strides in bytes. */
+  copyRows(arena: NativeArena, o: { from: number; fromStride: number; to: number; toStride: number; rows: number; rowBytes: number }): void;
+}
+
+/** What `mayfly.node` exports. */
+export interface Addon {
+  /** Linux: memfd, sealed against shrinking; macOS: unlinked shm. Sparse until populated. */
+  createArena(bytes: number): NativeArena;
+  /** Maps an inherited descriptor (a worker's fd 4) and sets close-on-exec on it. */
+  attachArena(fd: number): NativeArena;
+  /** Another thread's arena of this process. */
+  findArena(id: number): NativeArena;
+  /** posix_spawn: costs the same whatever the parent's memory (libuv's fork does not). Main thread only. */
+  spawn(options: SpawnOptions): SpawnedProcess;
+  connect(fd: number, arena: NativeArena, handlers: ConnectionHandlers): Connection;
+  openDevice(name: string, arena: NativeArena, options?: { threads?: number }): NativeDevice;
+  deviceNames(): string[];
+  /** The serve loop of a worker over an inherited descriptor. */
+  serveSocket(fd: number, arena: NativeArena, device: NativeDevice): WorkerSocket;
+  /** Asks the kernel to kill this process when its parent dies (Linux), and exits at once if it already did. */
+  dieWithParent(parentPid: number): void;
+  /** Instruction set in use: 'avx512', 'avx2', 'neon' or 'portable'. */
+  isa(): string;
+  math: HostMath;
+}

@@ -1,0 +1,60 @@
+// What every device offers: compile a MIL program with its weight files, evaluate it on plain memory.
+// A new device is a folder beside cpu/ and one line in device_table.cc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dtype.h"
+
+namespace mayfly {
+
+struct Port {
+  std::string name;
+  DType dtype;
+  std::vector<int64_t> shape;
+
+  size_t elements() const {
+    size_t n = 1;
+    for (int64_t d : shape) n *= static_cast<size_t>(d);
+    return n;
+  }
+  size_t bytes() const { return elements() * SizeOf(dtype); }
+};
+
+// One file named by BLOBFILE(path=…); `data` need only live during Compile.
+struct WeightFile {
+  std::string path;
+  const uint8_t* data;
+  size_t bytes;
+};
+
+class Program {
+ public:
+  virtual ~Program() = default;
+  // In the order of the function's parameters and of its returned tuple. Tensors are dense and row-major.
+  virtual const std::vector<Port>& inputs() const = 0;
+  virtual const std::vector<Port>& outputs() const = 0;
+  // Memory this program holds for itself: weights, plan, scratch.
+  virtual size_t resident_bytes() const = 0;
+  // Reads inputs and writes outputs in place; inputs and outputs must not overlap. Throws mayfly::Error.
+  virtual void Evaluate(const void* const* inputs, void* const* outputs) = 0;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual const char* name() const = 0;
+  // Throws mayfly::Error (ERR_MIL_SYNTAX, ERR_MIL_TYPE, ERR_MIL_UNSUPPORTED, ERR_WEIGHT_BLOB, …).
+  virtual std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) = 0;
+};
+
+struct DeviceOptions {
+  int threads = 1;
+};
+
+}  // namespace mayfly

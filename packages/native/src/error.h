@@ -1,0 +1,26 @@
+// The one exception type that C++ code of this addon throws; the addon's edge turns it into a JavaScript error.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace mayfly {
+
+class Error : public std::runtime_error {
+ public:
+  Error(std::string code, const std::string& message, int line = 0, int column = 0)
+      : std::runtime_error(message), code_(std::move(code)), line_(line), column_(column) {}
+
+  // Stable, e.g. "ERR_MIL_SYNTAX": see docs/errors.md.
+  const std::string& code() const { return code_; }
+  // Position in MIL text, counted from 1; 0 where there is none.
+  int line() const { return line_; }
+  int column() const { return column_; }
+
+ private:
+  std::string code_;
+  int line_;
+  int column_;
+};
+
+}  // namespace mayfly
