@@ -1,0 +1,111 @@
+import { addon, type DType, invalidArgument, MayflyError, type NativeArena } from '@mayfly/native';
+import { elementBytes, Tensor } from './tensor.js';
+
+/** Blocks start on a cache line; devices and SIMD loops rely on it. */
+const ALIGNMENT = 128;
+/** A typed-array view cannot cross this boundary (Node 20's largest ArrayBuffer). */
+const WINDOW = 2 ** 32;
+const PAGE = 4096;
+
+/** A range of the arena. `free` is idempotent. */
+export interface Block {
+  readonly offset: number;
+  readonly bytes: number;
+  free(): void;
+}
+
+interface Gap {
+  offset: number;
+  bytes: number;
+}
+
+/** Allocates blocks of one shared mapping: first fit, freed neighbours merged, pages committed before first use. */
+export class Arena {
+  readonly native: NativeArena;
+  #gaps: Gap[];
+  #used = 0;
+
+  /** @param bytes Size of the mapping. Nothing is committed until it is allocated. */
+  constructor(bytes: number) {
+    if (!Number.isSafeInteger(bytes) || bytes < 1) throw invalidArgument('arenaBytes', 'a whole number of bytes from 1 up', bytes);
+    this.native = addon.createArena(Math.ceil(bytes / PAGE) * PAGE);
+    this.#gaps = [{ offset: 0, bytes: this.native.bytes }];
+  }
+
+  get bytes(): number {
+    return this.native.bytes;
+  }
+
+  /** Bytes handed out and not freed. */
+  get usedBytes(): number {
+    return this.#used;
+  }
+
+  /** Throws `ERR_ARENA_FULL` when no gap fits or the system has no memory left; what runs goes on. */
+  allocate(bytes: number): Block {
+    if (!Number.isSafeInteger(bytes) || bytes < 0) throw invalidArgument('bytes', 'a whole number from 0 up', bytes);
+    const size = Math.max(Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, ALIGNMENT);
+    const offset = this.#take(size);
+    try {
+      this.native.populate(offset, size);
+    } catch (error) {
+      this.#release(offset, size);
+      throw error;
+    }
+    let freed = false;
+    const free = () => {
+      if (freed) return;
+      freed = true;
+      this.#release(offset, size);
+    };
+    return { offset, bytes: size, free };
+  }
+
+  /** A tensor in a block of its own, which lives as long as the arena. */
+  tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T> {
+    const bytes = shape.reduce((product, size) => product * size, elementBytes[dtype]);
+    return new Tensor(this.native, this.allocate(bytes).offset, dtype, shape);
+  }
+
+  close(): void {
+    this.native.close();
+  }
+
+  #take(size: number): number {
+    for (const [index, gap] of this.#gaps.entries()) {
+      const windowEnd = (Math.floor(gap.offset / WINDOW) + 1) * WINDOW;
+      const crosses = size <= WINDOW && gap.offset + size > windowEnd;
+      const offset = crosses ? windowEnd : gap.offset;
+      const skipped = offset - gap.offset;
+      if (gap.bytes < skipped + size) continue;
+      const rest = { offset: offset + size, bytes: gap.bytes - skipped - size };
+      const pieces = [{ offset: gap.offset, bytes: skipped }, rest].filter((piece) => piece.bytes > 0);
+      this.#gaps.splice(index, 1, ...pieces);
+      this.#used += size;
+      return offset;
+    }
+    const largest = this.#gaps.reduce((most, gap) => Math.max(most, gap.bytes), 0);
+    throw new MayflyError(
+      'ERR_ARENA_FULL',
+      `Expected ${size} free bytes in the arena, got ${largest} at most (${this.#used} of ${this.bytes} bytes in use): ` +
+        `raise arenaBytes to at least ${this.#used + size}`,
+    );
+  }
+
+  #release(offset: number, bytes: number): void {
+    this.#used -= bytes;
+    const after = this.#gaps.findIndex((gap) => gap.offset > offset);
+    const at = after === -1 ? this.#gaps.length : after;
+    this.#gaps.splice(at, 0, { offset, bytes });
+    this.#merge(at);
+    this.#merge(at - 1);
+  }
+
+  #merge(index: number): void {
+    const left = this.#gaps[index];
+    const right = this.#gaps[index + 1];
+    if (left === undefined || right === undefined || left.offset + left.bytes !== right.offset) return;
+    left.bytes += right.bytes;
+    this.#gaps.splice(index + 1, 1);
+  }
+}

@@ -1,0 +1,45 @@
+import type { Port } from '@mayfly/native';
+import type { Tensor } from '../memory/tensor.js';
+
+/** Bytes of a weight file: copied into the arena, or a range of the arena that the caller keeps and may rewrite. */
+export type WeightSource = Uint8Array | { readonly offset: number; readonly bytes: number };
+
+/** Weight files by the path that BLOBFILE names. */
+export type WeightSources = Readonly<Record<string, WeightSource>>;
+
+/** What `pool.compile` takes: any MIL program. */
+export interface PoolProgram {
+  /** Shown in errors, events and statistics. Default: `kernel-<n>`. */
+  readonly name?: string;
+  /** MIL text. */
+  readonly text: string;
+  readonly weights?: WeightSources;
+}
+
+export interface CallOptions {
+  /** Rejects the call at once with the signal's reason; the pool stays whole. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One tensor, or one per port in the program's order. */
+export type Tensors = Tensor | readonly Tensor[];
+
+/** A handle to a program. It lives until `dispose`, whatever happens to workers. */
+export interface Kernel {
+  readonly name: string;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /**
+   * Evaluates once: reads `inputs`, writes `outputs` (tensors of the pool's arena, of the ports' bytes). Calls on one kernel
+   * run in order. A worker's death is not seen: the work is repeated elsewhere, so inputs must stay as they are until the
+   * promise settles.
+   */
+  run(inputs: Tensors, outputs: Tensors, options?: CallOptions): Promise<void>;
+  /**
+   * Gives the program new weights: one compilation. Without an argument, the arena ranges given before are read again.
+   * Runs called before still see the old weights, runs called after the new ones.
+   */
+  update(weights?: WeightSources, options?: CallOptions): Promise<void>;
+  /** Unloads it. Idempotent. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,41 @@
+// The shared mapping that every process of a pool sees: memfd on Linux, unlinked shm elsewhere. No name is left anywhere.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+namespace mayfly {
+
+class Arena {
+ public:
+  // Sparse; sealed against shrinking where the system can. Throws ERR_ARENA_CREATE.
+  static std::shared_ptr<Arena> Create(uint64_t bytes);
+  // Maps an inherited descriptor and makes it close-on-exec; its size is the file's.
+  static std::shared_ptr<Arena> Attach(int fd);
+  // Another thread's arena of this process. Throws ERR_ARENA_UNKNOWN.
+  static std::shared_ptr<Arena> Find(uint32_t id);
+  ~Arena();
+
+  uint32_t id() const { return id_; }
+  int fd() const { return fd_; }
+  uint8_t* base() const { return base_; }
+  uint64_t bytes() const { return bytes_; }
+
+  // The memory at [offset, offset + bytes). Throws ERR_ARENA_BOUNDS.
+  uint8_t* At(uint64_t offset, uint64_t bytes) const;
+
+  // Commits pages. Throws ERR_ARENA_FULL with the amount asked for.
+  void Populate(uint64_t offset, uint64_t bytes);
+  void Discard(uint64_t offset, uint64_t bytes);
+  uint64_t ResidentBytes() const;
+
+ private:
+  Arena(int fd, uint64_t bytes);
+
+  int fd_;
+  uint64_t bytes_;
+  uint8_t* base_ = nullptr;
+  uint32_t id_ = 0;
+};
+
+}  // namespace mayfly
