@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+// Folders say what a test needs: unit nothing, contract a table of cases run over every device, process real child
+// processes, golden the numbers of published checkpoints. All run against the built packages.
+export default defineConfig({
+  test: {
+    include: ['{unit,contract,process,golden}/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
