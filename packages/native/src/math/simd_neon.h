@@ -1,0 +1,58 @@
+// Vectors of 4 floats on arm64.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstdint>
+
+namespace mayfly::neon {
+
+struct Simd {
+  using F = float32x4_t;
+  static constexpr int kWidth = 4;
+  // Register block of the matrix product: 24 accumulators of 32 registers.
+  static constexpr int kGemmRows = 8;
+  static constexpr int kGemmVectors = 3;
+
+  static F Zero() { return vdupq_n_f32(0); }
+  static F Set(float x) { return vdupq_n_f32(x); }
+  static F Load(const float* p) { return vld1q_f32(p); }
+  static F Load(const uint16_t* p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+  // The first n of kWidth elements; the others read as zero and are not touched.
+  static F Load(const float* p, int64_t n) {
+    float whole[4] = {};
+    for (int64_t i = 0; i < n; ++i) whole[i] = p[i];
+    return Load(whole);
+  }
+  static F Load(const uint16_t* p, int64_t n) {
+    uint16_t whole[4] = {};
+    for (int64_t i = 0; i < n; ++i) whole[i] = p[i];
+    return Load(whole);
+  }
+  static void Store(float* p, F x) { vst1q_f32(p, x); }
+  static void Store(uint16_t* p, F x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
+  static void Store(float* p, F x, int64_t n) {
+    float whole[4];
+    Store(whole, x);
+    for (int64_t i = 0; i < n; ++i) p[i] = whole[i];
+  }
+  static void Store(uint16_t* p, F x, int64_t n) {
+    uint16_t whole[4];
+    Store(whole, x);
+    for (int64_t i = 0; i < n; ++i) p[i] = whole[i];
+  }
+  // a·b + c
+  static F Fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
+
+  // rows[i][j] ↔ rows[j][i]
+  static void Transpose(F (&rows)[4]) {
+    const float32x4x2_t low = vtrnq_f32(rows[0], rows[1]);
+    const float32x4x2_t high = vtrnq_f32(rows[2], rows[3]);
+    rows[0] = vcombine_f32(vget_low_f32(low.val[0]), vget_low_f32(high.val[0]));
+    rows[1] = vcombine_f32(vget_low_f32(low.val[1]), vget_low_f32(high.val[1]));
+    rows[2] = vcombine_f32(vget_high_f32(low.val[0]), vget_high_f32(high.val[0]));
+    rows[3] = vcombine_f32(vget_high_f32(low.val[1]), vget_high_f32(high.val[1]));
+  }
+};
+
+}  // namespace mayfly::neon

@@ -1,0 +1,19 @@
+#include "math/vector_loops.h"
+
+#include "math/isa.h"
+
+namespace mayfly {
+
+const VectorLoops& CurrentLoops() {
+  switch (CurrentIsa()) {
+#if defined(__x86_64__)
+    case Isa::kAvx512: return avx512::kLoops;
+    case Isa::kAvx2: return avx2::kLoops;
+#elif defined(__aarch64__)
+    case Isa::kNeon: return neon::kLoops;
+#endif
+    default: return portable::kLoops;
+  }
+}
+
+}  // namespace mayfly
