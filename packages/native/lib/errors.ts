@@ -1,3 +1,5 @@
+const brand: unique symbol = Symbol.for('mayfly.error');
+
 /**
  * Base of every error that Mayfly raises. `code` is stable and documented in `docs/errors.md`; the message names what
  * was expected, what came and where.
@@ -11,12 +13,12 @@ export class MayflyError extends Error {
     this.code = code;
   }
 
-  /** True for errors of another copy of this package, too. */
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
-    return this === MayflyError && value instanceof Error && 'code' in value && String(value.code).startsWith('ERR_');
-  }
+  /** Marks instances, so that `isMayflyError` knows those of another copy of this package, too. */
+  readonly [brand] = true;
 }
+
+/** Whether an error is Mayfly's own; unlike `instanceof`, across copies of the package. */
+export const isMayflyError = (error: unknown): error is MayflyError => error instanceof Error && brand in error;
 
 /** A MIL program was rejected; `line` and `column` count from 1 and are 0 where the text has no such place. */
 export class MilError extends MayflyError {

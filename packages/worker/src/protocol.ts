@@ -34,7 +34,12 @@ export interface WireError {
 
 /** Main process → worker. `request` comes back in the answer. */
 export type WorkerRequest =
-  | { readonly type: 'compile'; readonly request: number; readonly text: string; readonly weights: readonly WeightRange[] }
+  | {
+      readonly type: 'compile';
+      readonly request: number;
+      readonly text: string;
+      readonly weights: readonly WeightRange[];
+    }
   | { readonly type: 'unload'; readonly request: number; readonly program: number }
   | { readonly type: 'stats'; readonly request: number }
   /** Unload everything and exit with code 0, after an answer. */
@@ -42,7 +47,13 @@ export type WorkerRequest =
 
 /** Worker → main process. */
 export type WorkerResponse =
-  | { readonly type: 'ready'; readonly protocol: number; readonly pid: number; readonly device: string; readonly isa: string }
+  | {
+      readonly type: 'ready';
+      readonly protocol: number;
+      readonly pid: number;
+      readonly device: string;
+      readonly isa: string;
+    }
   | { readonly type: 'compiled'; readonly request: number; readonly info: ProgramInfo; readonly stats: WorkerStats }
   | { readonly type: 'unloaded'; readonly request: number; readonly stats: WorkerStats }
   | { readonly type: 'stats'; readonly request: number; readonly stats: WorkerStats }

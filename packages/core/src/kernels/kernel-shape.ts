@@ -3,7 +3,8 @@ import type { ModelConfig } from '../model/config.js';
 import type { LayerParameter } from '../model/parameters.js';
 
 /** What the programs of a layer are generated from. A dispatch covers `batch` windows of `sequence` tokens. */
-export interface KernelShape extends Pick<ModelConfig, 'dim' | 'hidden' | 'heads' | 'kvHeads' | 'headDim' | 'eps' | 'ropeBase' | 'ropePairing'> {
+export interface KernelShape
+  extends Pick<ModelConfig, 'dim' | 'hidden' | 'heads' | 'kvHeads' | 'headDim' | 'eps' | 'ropeBase' | 'ropePairing'> {
   readonly batch: number;
   readonly sequence: number;
 }

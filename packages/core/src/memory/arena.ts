@@ -27,7 +27,8 @@ export class Arena {
 
   /** @param bytes Size of the mapping. Nothing is committed until it is allocated. */
   constructor(bytes: number) {
-    if (!Number.isSafeInteger(bytes) || bytes < 1) throw invalidArgument('arenaBytes', 'a whole number of bytes from 1 up', bytes);
+    if (!Number.isSafeInteger(bytes) || bytes < 1)
+      throw invalidArgument('arenaBytes', 'a whole number of bytes from 1 up', bytes);
     this.native = addon.createArena(Math.ceil(bytes / PAGE) * PAGE);
     this.#gaps = [{ offset: 0, bytes: this.native.bytes }];
   }

@@ -1,0 +1,279 @@
+import { MayflyError } from '@mayfly/native';
+import { type Budget, compilationLimit, type RetirementReason, retirementReason } from './budget.js';
+import { poolClosedError, poolFailedError, type WorkerEnd } from './errors.js';
+import { Governor, type Pacing } from './governor.js';
+import type { KernelHandle } from './kernel-handle.js';
+import type { Run } from './run.js';
+import type { StartTransport } from './transport.js';
+import { type WorkerListener, WorkerProcess, type WorkerTimeouts } from './worker-process.js';
+
+export interface FleetOptions {
+  readonly device: string;
+  /** Workers that take kernels. */
+  readonly workers: number;
+  /** Started workers kept beside them. */
+  readonly standby: number;
+  /** Threads of each worker's device. */
+  readonly threads: number;
+  readonly budget: Budget;
+  readonly timeouts: WorkerTimeouts;
+  readonly pacing: Pacing;
+}
+
+/** What the owner of a fleet is told. */
+export interface FleetListener {
+  onStart(worker: WorkerProcess): void;
+  onReady(worker: WorkerProcess): void;
+  onRetire(worker: WorkerProcess, reason: RetirementReason): void;
+  onAnswer(worker: WorkerProcess, run: Run, error: Error | null): void;
+  onLost(worker: WorkerProcess, unanswered: readonly Run[]): void;
+  onExit(worker: WorkerProcess, end: WorkerEnd, expected: boolean): void;
+  /** No worker can be had any more. Called once. */
+  onFailed(error: Error): void;
+}
+
+/** All workers of a pool: keeps their number, chooses who compiles, retires who is used up, replaces who died. */
+export class Fleet implements WorkerListener {
+  /** Milliseconds that compilations waited for a worker to become ready. */
+  waitedMs = 0;
+  readonly #workers = new Set<WorkerProcess>();
+  readonly #governor: Governor;
+  readonly #start: StartTransport;
+  readonly #options: FleetOptions;
+  readonly #listener: FleetListener;
+  /** Workers that ended because they were told to. */
+  readonly #dismissed = new WeakSet<WorkerProcess>();
+  #wake: (() => void)[] = [];
+  #scheduled = 0;
+  #ids = 0;
+  #closed = false;
+  #failure: Error | null = null;
+
+  constructor(start: StartTransport, options: FleetOptions, listener: FleetListener) {
+    this.#start = start;
+    this.#options = options;
+    this.#listener = listener;
+    this.#governor = new Governor(options.pacing);
+  }
+
+  get workers(): readonly WorkerProcess[] {
+    return [...this.#workers];
+  }
+
+  /** Starts workers and standbys; settles when the workers are ready. */
+  async open(): Promise<void> {
+    this.#replenish();
+    while (this.#in('standby').length < this.#options.workers) {
+      await this.#change();
+      this.#assertOpen();
+    }
+    for (const worker of this.#in('standby').slice(0, this.#options.workers)) this.#promote(worker);
+  }
+
+  /** A worker that has room for one more compilation, which is counted as begun. Waits for one to start if need be. */
+  async reserve(kernel: KernelHandle): Promise<WorkerProcess> {
+    for (;;) {
+      this.#assertOpen();
+      const worker = this.#choose(kernel);
+      if (worker !== null) {
+        worker.compilations += 1;
+        worker.reserved += 1;
+        return worker;
+      }
+      this.#replenish();
+      const since = performance.now();
+      await this.#change();
+      this.waitedMs += performance.now() - since;
+    }
+  }
+
+  /** The compilation of `reserve` ended, whichever way. */
+  done(worker: WorkerProcess): void {
+    worker.reserved -= 1;
+    if (!worker.lost) this.#governor.noteProgress();
+    this.check(worker);
+  }
+
+  /** Retires or drains the worker if it is time. */
+  check(worker: WorkerProcess): void {
+    if (worker.state === 'serving' && !this.#in('retiring').some((other) => other.evicting)) {
+      const reason = retirementReason(worker, this.#options.budget, performance.now());
+      if (reason !== null) this.retire(worker, reason);
+    }
+    const empty = worker.kernels.size === 0 && worker.reserved === 0 && worker.inFlight === 0;
+    if (worker.state === 'retiring' && empty && !worker.lost) void this.#drain(worker);
+  }
+
+  /**
+   * Takes no more compilations there. A worker that is out of compilations keeps its kernels until their next update, so that
+   * no compilation is wasted; for any other reason they move at once.
+   */
+  retire(worker: WorkerProcess, reason: RetirementReason): void {
+    worker.become('retiring');
+    this.#listener.onRetire(worker, reason);
+    const lazy = reason === 'compilations' || reason === 'livePrograms';
+    if (!lazy) this.#evict(worker);
+    const lingering = this.#in('retiring').filter((other) => !other.evicting);
+    for (const oldest of lingering.slice(0, lingering.length - this.#options.workers)) this.#evict(oldest);
+    this.#replenish();
+    this.check(worker);
+  }
+
+  /** Lets workers finish what they have, or not (`now`); settles when every process was reaped. */
+  async close(now: boolean): Promise<void> {
+    this.#closed = true;
+    this.#governor.stop();
+    this.#notify();
+    await Promise.all(this.workers.map((worker) => (now ? this.#kill(worker) : this.#dismiss(worker))));
+  }
+
+  onReady(worker: WorkerProcess): void {
+    this.#listener.onReady(worker);
+    if (this.#closed) void this.#dismiss(worker);
+    this.#notify();
+  }
+
+  onAnswer(worker: WorkerProcess, run: Run, error: Error | null): void {
+    this.#governor.noteProgress();
+    this.#listener.onAnswer(worker, run, error);
+    const used = worker.evaluations >= this.#options.budget.evaluations;
+    if (used || worker.state === 'retiring') this.check(worker);
+  }
+
+  onLost(worker: WorkerProcess, unanswered: readonly Run[]): void {
+    if (worker.state === 'exiting' || this.#closed) this.#dismissed.add(worker);
+    else this.#governor.noteDeath();
+    this.#listener.onLost(worker, unanswered);
+    this.#replenish();
+    this.#notify();
+  }
+
+  onExit(worker: WorkerProcess, end: WorkerEnd): void {
+    this.#workers.delete(worker);
+    this.#listener.onExit(worker, end, this.#dismissed.has(worker));
+    if (this.#governor.exhausted) this.#fail(poolFailedError(end, this.#governor.deaths));
+    this.#notify();
+  }
+
+  /** The kernel's own worker while it may compile, else the serving one with the fewest kernels, else a standby. */
+  #choose(kernel: KernelHandle): WorkerProcess | null {
+    const { workers, budget } = this.#options;
+    const own = kernel.worker;
+    if (own?.state === 'serving' && !own.lost) {
+      const limit = this.#limit(own, budget);
+      if (limit === null) return own;
+      this.retire(own, limit);
+    }
+    const serving = this.#in('serving');
+    const open = serving.filter((worker) => this.#limit(worker, budget) === null);
+    const standby = this.#in('standby')[0];
+    if (serving.length < workers && standby !== undefined) return this.#promote(standby);
+    if (open.length > 0) return open.reduce((least, worker) => (load(worker) < load(least) ? worker : least));
+    if (serving.length >= workers) {
+      const fullest = serving.reduce((most, worker) => (worker.compilations > most.compilations ? worker : most));
+      this.retire(fullest, this.#limit(fullest, budget)!);
+      return standby === undefined ? null : this.#promote(standby);
+    }
+    return null;
+  }
+
+  #limit(worker: WorkerProcess, budget: Budget): RetirementReason | null {
+    return compilationLimit(worker, worker.livePrograms + worker.reserved, budget);
+  }
+
+  #promote(worker: WorkerProcess): WorkerProcess {
+    worker.become('serving');
+    const { ageMs } = this.#options.budget;
+    if (Number.isFinite(ageMs)) {
+      setTimeout(() => this.check(worker), Math.max(worker.startedAt + ageMs - performance.now(), 0) + 1).unref();
+    }
+    this.#replenish();
+    return worker;
+  }
+
+  #evict(worker: WorkerProcess): void {
+    worker.evicting = true;
+    for (const kernel of worker.kernels) void kernel.reconcile();
+  }
+
+  /** Starts what is missing to `workers` that serve and `standby` beside them (one at least when somebody has to be replaced). */
+  #replenish(): void {
+    const { workers, standby } = this.#options;
+    const missingServing = workers - this.#in('serving').length;
+    const coming = this.#in('standby').length + this.#in('starting').length + this.#scheduled;
+    for (let missing = missingServing + standby - coming; missing > 0 && !this.#closed; missing--) {
+      this.#scheduled += 1;
+      void this.#governor.schedule(() => this.#startWorker()).finally(() => this.#notify());
+    }
+  }
+
+  async #startWorker(): Promise<void> {
+    this.#scheduled -= 1;
+    if (this.#failure !== null) return;
+    const { device, threads, timeouts } = this.#options;
+    let worker: WorkerProcess;
+    try {
+      worker = new WorkerProcess(++this.#ids, this.#start, { device, threads }, timeouts, this);
+    } catch (cause) {
+      this.#governor.noteDeath();
+      if (this.#governor.exhausted) this.#fail(startFailedError(cause, this.#governor.deaths));
+      else this.#replenish();
+      return;
+    }
+    this.#workers.add(worker);
+    this.#listener.onStart(worker);
+    while (worker.state === 'starting') await this.#change();
+  }
+
+  async #drain(worker: WorkerProcess): Promise<void> {
+    worker.become('draining');
+    await worker.retire();
+  }
+
+  async #dismiss(worker: WorkerProcess): Promise<void> {
+    if (worker.state === 'starting' || worker.lost) return this.#kill(worker);
+    if (worker.state === 'serving') worker.become('retiring');
+    if (worker.state === 'standby' || worker.state === 'retiring') await this.#drain(worker);
+    await worker.end;
+  }
+
+  async #kill(worker: WorkerProcess): Promise<void> {
+    worker.kill(null);
+    await worker.end;
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure !== null || this.#closed) return;
+    this.#failure = error;
+    this.#governor.stop();
+    this.#listener.onFailed(error);
+    this.#notify();
+  }
+
+  #in(state: WorkerProcess['state']): WorkerProcess[] {
+    return [...this.#workers].filter((worker) => worker.state === state && !worker.lost);
+  }
+
+  /** The next time that anything about the workers changes. */
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#wake.push(resolve));
+  }
+
+  #notify(): void {
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+
+  #assertOpen(): void {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#closed) throw poolClosedError();
+  }
+}
+
+const load = (worker: WorkerProcess): number => worker.kernels.size + worker.reserved;
+
+const startFailedError = (cause: unknown, tries: number): MayflyError =>
+  new MayflyError('ERR_POOL_FAILED', `[pool] no worker could be started in ${tries} tries: ${reasonOf(cause)}`, {
+    cause,
+  });
+
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

@@ -1,0 +1,271 @@
+import type { Port } from '@mayfly/native';
+import { bindTensors } from './bind-tensors.js';
+import { kernelDisposedError } from './errors.js';
+import { Run } from './run.js';
+import type { CallOptions, Kernel, Tensors, WeightSources } from './types.js';
+import type { StoredWeights, WeightStore } from './weight-store.js';
+import type { ProgramSource, WorkerProcess } from './worker-process.js';
+
+/** A kernel's program on one worker. */
+export interface Placement {
+  readonly worker: WorkerProcess;
+  readonly program: number;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+}
+
+/** Why a kernel gets a placement. */
+export type MoveReason = 'compile' | 'update' | 'retire' | 'recover';
+
+/** What a kernel asks of its pool. */
+export interface KernelHost {
+  readonly weightStore: WeightStore;
+  /** Compiles `source` on a worker of the pool's choice, which from then on counts the kernel as its own. */
+  place(kernel: KernelHandle, source: ProgramSource, reason: MoveReason): Promise<Placement>;
+  /** The kernel no longer uses it; its `worker` is already the next one. */
+  release(kernel: KernelHandle, placement: Placement): void;
+  /** Counts a call in; throws when the pool takes no more. */
+  admit(): void;
+  /** Counts it out. */
+  settled(): void;
+  /** The kernel could not run for `milliseconds` although it had work. */
+  stalled(reason: MoveReason, milliseconds: number): void;
+  forget(kernel: KernelHandle): void;
+}
+
+/** The kernel's weights from one `update` to the next. */
+interface Version {
+  readonly epoch: number;
+  readonly weights: StoredWeights;
+  /** Settles the call that asked for it; null once it has. */
+  settle: ((error: Error | null) => void) | null;
+}
+
+/**
+ * A handle to a program. Runs are kept in the order of their calls: each is sent to a placement of its epoch's weights, and a
+ * switch to another placement waits until nothing is in flight on the old one. Placements are found by one loop,
+ * `reconcile`, which compares what is with what should be and acts until both agree.
+ */
+export class KernelHandle implements Kernel {
+  inputs: readonly Port[] = [];
+  outputs: readonly Port[] = [];
+
+  readonly #host: KernelHost;
+  readonly #text: string;
+  /** The weights that runs see now. */
+  #serving: Version;
+  /** Later ones, in the order of their calls. */
+  readonly #updates: Version[] = [];
+  #placement: Placement | null = null;
+  /** Compiled, and waiting until nothing is in flight on `#placement`. */
+  #incoming: { readonly placement: Placement; readonly version: Version } | null = null;
+  readonly #waiting: Run[] = [];
+  #inFlight = 0;
+  #epoch = 0;
+  #waitingSince = 0;
+  #waitReason: MoveReason = 'compile';
+  #reconciling = false;
+  #disposed = false;
+
+  constructor(
+    readonly name: string,
+    text: string,
+    weights: WeightSources,
+    host: KernelHost,
+    settle: (error: Error | null) => void,
+  ) {
+    this.#host = host;
+    this.#text = text;
+    this.#serving = { epoch: 0, weights: host.weightStore.store(weights), settle };
+  }
+
+  /** Where its runs go now. */
+  get worker(): WorkerProcess | null {
+    return this.#placement?.worker ?? null;
+  }
+
+  run(inputs: Tensors, outputs: Tensors, options?: CallOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#disposed) throw kernelDisposedError(this.name);
+      options?.signal?.throwIfAborted();
+      const offsets = bindTensors(this, inputs, outputs);
+      this.#host.admit();
+      this.#waiting.push(new Run(this, offsets, this.#epoch, resolve, reject, options?.signal));
+      this.#flush();
+    });
+  }
+
+  update(weights?: WeightSources, options?: CallOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#disposed) throw kernelDisposedError(this.name);
+      const signal = options?.signal;
+      signal?.throwIfAborted();
+      const latest = this.#updates.at(-1) ?? this.#serving;
+      const stored = weights === undefined ? latest.weights.again() : this.#host.weightStore.store(weights);
+      this.#host.admit();
+      const onAbort = () => reject(signal?.reason);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const settle = (error: Error | null) => {
+        signal?.removeEventListener('abort', onAbort);
+        this.#host.settled();
+        if (error === null) resolve();
+        else reject(error);
+      };
+      this.#epoch += 1;
+      this.#updates.push({ epoch: this.#epoch, weights: stored, settle });
+      void this.reconcile();
+    });
+  }
+
+  dispose(): Promise<void> {
+    if (!this.#disposed) this.fail(kernelDisposedError(this.name));
+    return Promise.resolve();
+  }
+
+  /** An answer to one of its runs. */
+  answered(run: Run, error: Error | null): void {
+    this.#inFlight -= 1;
+    this.#end(run, error);
+    if (this.#incoming !== null) this.#flush();
+  }
+
+  /** The worker of a placement was lost with `sent` runs unanswered, of which `again` go elsewhere, in their order. */
+  lost(worker: WorkerProcess, sent: number, again: readonly Run[]): void {
+    this.#inFlight -= sent;
+    this.#waiting.unshift(...again);
+    if (this.#placement?.worker === worker) this.#placement = null;
+    if (this.#incoming?.placement.worker === worker) this.#incoming = null;
+    this.#flush();
+    void this.reconcile();
+  }
+
+  /** Ends one waiting run with an error. */
+  failRun(run: Run, error: Error): void {
+    const at = this.#waiting.indexOf(run);
+    if (at === -1) return;
+    this.#waiting.splice(at, 1);
+    this.#end(run, error);
+  }
+
+  /** Ends everything it was asked to do with `error`, and gives back what it holds. */
+  fail(error: Error): void {
+    if (!this.#disposed) this.#host.forget(this);
+    this.#disposed = true;
+    for (const run of this.#waiting.splice(0)) this.#end(run, error);
+    const held = [this.#placement, this.#incoming?.placement ?? null];
+    this.#placement = null;
+    this.#incoming = null;
+    for (const placement of held) if (placement !== null) this.#host.release(this, placement);
+    for (const version of [this.#serving, ...this.#updates.splice(0)]) this.#retract(version, error);
+  }
+
+  /** Finds placements until what is agrees with what should be. One loop at a time. */
+  async reconcile(): Promise<void> {
+    if (this.#reconciling) return;
+    this.#reconciling = true;
+    for (let wanted = this.#wanted(); wanted !== null; wanted = this.#wanted()) {
+      const { version, reason } = wanted;
+      this.#waitReason = reason;
+      try {
+        const source = { text: this.#text, weights: version.weights.ranges };
+        this.#accept(await this.#host.place(this, source, reason), version);
+      } catch (error) {
+        this.#refuse(version, error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+    this.#reconciling = false;
+  }
+
+  /** The placement that is missing, most urgent first. */
+  #wanted(): { version: Version; reason: MoveReason } | null {
+    if (this.#disposed) return null;
+    const serving = this.#serving;
+    const update = this.#updates[0];
+    const incoming = this.#incoming?.version;
+    const oldWork = this.#waiting[0]?.epoch === serving.epoch;
+    if (this.#placement === null && incoming !== serving && (oldWork || update === undefined)) {
+      return { version: serving, reason: serving.settle === null ? 'recover' : 'compile' };
+    }
+    if (incoming !== undefined) return null;
+    if (update !== undefined) return { version: update, reason: 'update' };
+    if (this.#placement?.worker.evicting) return { version: serving, reason: 'retire' };
+    return null;
+  }
+
+  #accept(placement: Placement, version: Version): void {
+    if (this.#disposed || placement.worker.lost) {
+      this.#host.release(this, placement);
+    } else if (version === this.#serving && this.#placement === null) {
+      this.#serve(placement, version);
+    } else {
+      this.#incoming = { placement, version };
+    }
+    this.#flush();
+  }
+
+  #refuse(version: Version, error: Error): void {
+    if (version === this.#serving) {
+      this.fail(error);
+      return;
+    }
+    // Runs called after a failed update must not silently see the weights before it.
+    for (const run of this.#waiting.filter(({ epoch }) => epoch === version.epoch)) this.failRun(run, error);
+    this.#updates.splice(this.#updates.indexOf(version), 1);
+    if (this.#updates.length === 0) this.#epoch = this.#serving.epoch;
+    this.#retract(version, error);
+  }
+
+  /** Switches placements when nothing is in flight, then sends what may go. */
+  #flush(): void {
+    for (;;) {
+      while (this.#waiting[0]?.abandoned) this.#end(this.#waiting.shift()!, null);
+      const next = this.#waiting[0];
+      const oldWork = next?.epoch === this.#serving.epoch;
+      const incoming = this.#incoming;
+      if (incoming !== null && this.#inFlight === 0 && (incoming.version === this.#serving || !oldWork)) {
+        this.#incoming = null;
+        const outgoing = this.#placement;
+        this.#serve(incoming.placement, incoming.version);
+        if (outgoing !== null) this.#host.release(this, outgoing);
+        continue;
+      }
+      const placement = this.#placement;
+      if (next === undefined || !oldWork || placement === null || incoming?.version === this.#serving) break;
+      this.#waiting.shift();
+      this.#inFlight += 1;
+      if (this.#waitingSince !== 0) this.#noteStall();
+      placement.worker.send(next, placement.program);
+    }
+    if (this.#waiting.length > 0 && this.#waitingSince === 0) this.#waitingSince = performance.now();
+  }
+
+  #serve(placement: Placement, version: Version): void {
+    this.#placement = placement;
+    this.inputs = placement.inputs;
+    this.outputs = placement.outputs;
+    if (version !== this.#serving) {
+      this.#serving.weights.free();
+      this.#serving = version;
+      this.#updates.shift();
+    }
+    version.settle?.(null);
+    version.settle = null;
+    queueMicrotask(() => void this.reconcile());
+  }
+
+  #retract(version: Version, error: Error): void {
+    version.weights.free();
+    version.settle?.(error);
+    version.settle = null;
+  }
+
+  #end(run: Run, error: Error | null): void {
+    run.settle(error);
+    this.#host.settled();
+  }
+
+  #noteStall(): void {
+    this.#host.stalled(this.#waitReason, performance.now() - this.#waitingSince);
+    this.#waitingSince = 0;
+  }
+}

@@ -1,0 +1,72 @@
+import type { RetirementReason } from './budget.js';
+import type { MoveReason } from './kernel-handle.js';
+
+/** What a pool tells its listeners. Times are milliseconds. */
+export interface PoolEvents {
+  'worker-start': [event: { readonly worker: number; readonly pid: number }];
+  'worker-ready': [event: { readonly worker: number; readonly pid: number; readonly ms: number }];
+  'worker-retire': [
+    event: {
+      readonly worker: number;
+      readonly pid: number;
+      readonly reason: RetirementReason;
+      readonly compilations: number;
+      readonly evaluations: number;
+      readonly ageMs: number;
+      /** Kernels that have to find another place. */
+      readonly kernels: number;
+    },
+  ];
+  'worker-exit': [
+    event: {
+      readonly worker: number;
+      readonly pid: number;
+      readonly exitCode: number | null;
+      readonly signal: string | null;
+      /** It was told to. */
+      readonly expected: boolean;
+      readonly reason: string | null;
+      readonly lastWords: string;
+    },
+  ];
+  /** A kernel's program was compiled on `to`, which takes over from `from` (null: there was none). */
+  'kernel-move': [
+    event: {
+      readonly kernel: string;
+      readonly from: number | null;
+      readonly to: number;
+      readonly reason: MoveReason;
+      readonly ms: number;
+    },
+  ];
+  /** The pool can take calls again after having refused one. */
+  drain: [];
+}
+
+/** Figures since the pool was made. */
+export interface PoolStats {
+  readonly dispatches: number;
+  readonly compilations: number;
+  readonly workersStarted: number;
+  readonly retirements: number;
+  /** Workers that ended unasked. */
+  readonly deaths: number;
+  /** Calls not yet settled. */
+  readonly pending: number;
+  /** Time in which a kernel had work and no place to do it, by the reason it had none; summed over kernels. */
+  readonly stalledMs: Readonly<Record<MoveReason, number>>;
+  /** Time in which compilations waited for a worker to become ready. */
+  readonly waitedForWorkersMs: number;
+  readonly workers: readonly WorkerSummary[];
+}
+
+export interface WorkerSummary {
+  readonly worker: number;
+  readonly pid: number;
+  readonly state: string;
+  readonly kernels: number;
+  readonly compilations: number;
+  readonly evaluations: number;
+  readonly ageMs: number;
+  readonly residentBytes: number;
+}

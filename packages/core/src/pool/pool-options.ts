@@ -1,0 +1,80 @@
+import { availableParallelism } from 'node:os';
+import { addon, invalidArgument, MayflyError } from '@mayfly/native';
+import { type Budget, resolveBudget } from './budget.js';
+import { defaultPacing, type Pacing } from './governor.js';
+import type { WorkerTimeouts } from './worker-process.js';
+
+export interface PoolOptions {
+  /** A device by name, or `auto`: `ane` where there is one, else `cpu`. Default `auto`. */
+  readonly device?: string | undefined;
+  /** Processes that evaluate. Default 1: an Apple chip with one Neural Engine gains nothing from more. */
+  readonly workers?: number | undefined;
+  /** Started processes kept ready to take over. Default 1. */
+  readonly standby?: number | undefined;
+  /** Threads of each worker's device. Default: the machine's cores divided by `workers`. */
+  readonly threads?: number | undefined;
+  /** Size of the arena in bytes; only what is used is committed. Default 4 GiB. */
+  readonly arenaBytes?: number | undefined;
+  /** When a worker retires. */
+  readonly budget?: Partial<Budget> | undefined;
+  /** Calls (runs and updates) not yet settled, over which the pool refuses more with `ERR_QUEUE_FULL`. Default 65536. */
+  readonly maxQueue?: number | undefined;
+  /** Workers that may end during the same work before it is given up. Default 3. */
+  readonly attempts?: number | undefined;
+  readonly timeouts?: Partial<WorkerTimeouts> | undefined;
+  readonly pacing?: Partial<Pacing> | undefined;
+}
+
+export interface FilledPoolOptions {
+  readonly device: string;
+  /** Why this device, in a few words. */
+  readonly deviceReason: string;
+  readonly workers: number;
+  readonly standby: number;
+  readonly threads: number;
+  readonly arenaBytes: number;
+  readonly budget: Budget;
+  readonly maxQueue: number;
+  readonly attempts: number;
+  readonly timeouts: WorkerTimeouts;
+  readonly pacing: Pacing;
+}
+
+/** A cold Node process needs 0.1 s; a machine under memory pressure needs many of those. */
+const defaultTimeouts: WorkerTimeouts = { startMs: 30_000, dispatchMs: 60_000, compileMs: 120_000, exitMs: 5_000 };
+
+/** Checks the user's options and fills in defaults. */
+export function resolvePoolOptions(given: PoolOptions = {}): FilledPoolOptions {
+  const { device, deviceReason } = resolveDevice(given.device ?? 'auto');
+  const workers = whole('workers', given.workers ?? 1, 1);
+  return {
+    device,
+    deviceReason,
+    workers,
+    standby: whole('standby', given.standby ?? 1, 0),
+    threads: whole('threads', given.threads ?? Math.max(1, Math.floor(availableParallelism() / workers)), 1),
+    arenaBytes: whole('arenaBytes', given.arenaBytes ?? 4 * 2 ** 30, 1),
+    budget: resolveBudget(given.budget),
+    maxQueue: whole('maxQueue', given.maxQueue ?? 65_536, 1),
+    attempts: whole('attempts', given.attempts ?? 3, 1),
+    timeouts: { ...defaultTimeouts, ...given.timeouts },
+    pacing: { ...defaultPacing, ...given.pacing },
+  };
+}
+
+function whole(name: string, value: unknown, least: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
+  throw invalidArgument(name, `a whole number from ${least} up`, value);
+}
+
+/** Nothing falls back silently: `auto` says what it chose and why, a named device that is missing is an error. */
+function resolveDevice(wanted: string): { device: string; deviceReason: string } {
+  const present = addon.deviceNames();
+  if (wanted === 'auto') {
+    if (present.includes('ane')) return { device: 'ane', deviceReason: 'an Apple Neural Engine is present' };
+    return { device: 'cpu', deviceReason: `no Apple Neural Engine on ${process.platform}/${process.arch}` };
+  }
+  if (present.includes(wanted)) return { device: wanted, deviceReason: 'asked for' };
+  const names = ['auto', ...present].join(', ');
+  throw new MayflyError('ERR_DEVICE_UNAVAILABLE', `Expected device to be one of ${names}, got \`${wanted}\``);
+}

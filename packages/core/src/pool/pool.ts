@@ -1,0 +1,280 @@
+import { MayflyError } from '@mayfly/native';
+import { EventEmitter } from 'eventemitter3';
+import { Arena } from '../memory/arena.js';
+import type { RetirementReason } from './budget.js';
+import { kernelDisposedError, poolClosedError, type WorkerEnd, WorkerExitError } from './errors.js';
+import { Fleet, type FleetListener } from './fleet.js';
+import { KernelHandle, type KernelHost, type MoveReason, type Placement } from './kernel-handle.js';
+import type { PoolEvents, PoolStats } from './pool-events.js';
+import { type FilledPoolOptions, type PoolOptions, resolvePoolOptions } from './pool-options.js';
+import type { Run } from './run.js';
+import { processTransport } from './transport.js';
+import type { CallOptions, Kernel, PoolProgram } from './types.js';
+import { WeightStore } from './weight-store.js';
+import { type ProgramSource, WorkerLostError, type WorkerProcess } from './worker-process.js';
+
+/** Starts the workers; settles when they are ready. */
+export async function createPool(options?: PoolOptions): Promise<Pool> {
+  const pool = new Pool(resolvePoolOptions(options));
+  try {
+    await pool.open();
+  } catch (error) {
+    await pool.destroy();
+    throw error;
+  }
+  return pool;
+}
+
+/** Runs MIL programs in worker processes that are replaced without their callers noticing. Made by `createPool`. */
+export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
+  /** The device in use. */
+  readonly device: string;
+  /** Why that one. */
+  readonly deviceReason: string;
+  /** Every tensor that kernels read or write lies here. */
+  readonly arena: Arena;
+
+  readonly #options: FilledPoolOptions;
+  readonly #fleet: Fleet;
+  readonly #weightStore: WeightStore;
+  readonly #kernels = new Set<KernelHandle>();
+  readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0 };
+  #dispatches = 0;
+  #compilations = 0;
+  #workersStarted = 0;
+  #retirements = 0;
+  #deaths = 0;
+  #pending = 0;
+  #names = 0;
+  #refused = false;
+  #whenIdle: (() => void)[] = [];
+  #closing: Promise<void> | null = null;
+  #destroying: Promise<void> | null = null;
+
+  /** @internal */
+  constructor(options: FilledPoolOptions) {
+    super();
+    this.#options = options;
+    this.device = options.device;
+    this.deviceReason = options.deviceReason;
+    this.arena = new Arena(options.arenaBytes);
+    this.#weightStore = new WeightStore(this.arena);
+    this.#fleet = new Fleet(processTransport(this.arena), options, this.#fleetListener());
+  }
+
+  /** @internal */
+  open(): Promise<void> {
+    return this.#fleet.open();
+  }
+
+  /** Compiles a program; the kernel it gives outlives every worker. One compilation. */
+  compile(program: PoolProgram, options: CallOptions = {}): Promise<Kernel> {
+    return new Promise((resolve, reject) => {
+      if (this.#closing !== null) throw poolClosedError();
+      const { signal } = options;
+      signal?.throwIfAborted();
+      this.#assertBudgetCovers(this.#kernels.size + 1);
+      const name = program.name ?? `kernel-${++this.#names}`;
+      const kernel = new KernelHandle(name, program.text, program.weights ?? {}, this.#kernelHost(), (error) => {
+        signal?.removeEventListener('abort', onAbort);
+        if (error === null) resolve(kernel);
+        else reject(error);
+      });
+      const onAbort = () => {
+        reject(signal?.reason);
+        kernel.fail(kernelDisposedError(name));
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#kernels.add(kernel);
+      void kernel.reconcile();
+    });
+  }
+
+  stats(): PoolStats {
+    const now = performance.now();
+    return {
+      dispatches: this.#dispatches,
+      compilations: this.#compilations,
+      workersStarted: this.#workersStarted,
+      retirements: this.#retirements,
+      deaths: this.#deaths,
+      pending: this.#pending,
+      stalledMs: { ...this.#stalledMs },
+      waitedForWorkersMs: this.#fleet.waitedMs,
+      workers: this.#fleet.workers.map((worker) => ({
+        worker: worker.id,
+        pid: worker.pid,
+        state: worker.state,
+        kernels: worker.kernels.size,
+        compilations: worker.compilations,
+        evaluations: worker.evaluations,
+        ageMs: now - worker.startedAt,
+        residentBytes: worker.stats?.residentBytes ?? 0,
+      })),
+    };
+  }
+
+  /** Retires every serving worker: their kernels move to fresh ones while they go on serving. */
+  rotate(): void {
+    for (const worker of this.#fleet.workers) {
+      if (worker.state === 'serving' && !worker.lost) this.#fleet.retire(worker, 'requested');
+    }
+  }
+
+  /** Takes no more calls, finishes those it has, lets the workers exit; settles when each was reaped. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#drainAndClose();
+    return this.#closing;
+  }
+
+  /** Ends everything now: pending calls reject with `ERR_POOL_CLOSED`, workers are killed. Idempotent. */
+  destroy(): Promise<void> {
+    this.#destroying ??= this.#end(poolClosedError(), true);
+    this.#closing ??= this.#destroying;
+    return this.#destroying;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #drainAndClose(): Promise<void> {
+    while (this.#pending > 0 && this.#destroying === null)
+      await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    await (this.#destroying ?? this.#end(poolClosedError(), false));
+  }
+
+  async #end(error: Error, now: boolean): Promise<void> {
+    const ended = this.#fleet.close(now);
+    for (const kernel of this.#kernels) kernel.fail(error);
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
+    await ended;
+    this.arena.close();
+  }
+
+  #assertBudgetCovers(kernels: number): void {
+    const { workers, budget } = this.#options;
+    const each = Math.ceil(kernels / workers);
+    for (const limit of ['compilations', 'livePrograms'] as const) {
+      if (budget[limit] >= each) continue;
+      throw new MayflyError(
+        'ERR_BUDGET',
+        `Expected budget.${limit} to cover ${kernels} kernels on ${workers} workers, which takes ${each} each, got ${budget[limit]}`,
+      );
+    }
+  }
+
+  #kernelHost(): KernelHost {
+    return {
+      weightStore: this.#weightStore,
+      place: (kernel, source, reason) => this.#place(kernel, source, reason),
+      release: (kernel, placement) => this.#release(kernel, placement),
+      admit: () => this.#admit(),
+      settled: () => this.#settled(),
+      stalled: (reason, milliseconds) => {
+        this.#stalledMs[reason] += milliseconds;
+      },
+      forget: (kernel) => this.#kernels.delete(kernel),
+    };
+  }
+
+  async #place(kernel: KernelHandle, source: ProgramSource, reason: MoveReason): Promise<Placement> {
+    const started = performance.now();
+    for (let attempt = 1; ; attempt++) {
+      const worker = await this.#fleet.reserve(kernel);
+      try {
+        this.#compilations += 1;
+        const { program, inputs, outputs } = await worker.compile(source);
+        const from = kernel.worker?.id ?? null;
+        worker.kernels.add(kernel);
+        this.#fleet.done(worker);
+        this.emit('kernel-move', { kernel: kernel.name, from, to: worker.id, reason, ms: performance.now() - started });
+        return { worker, program, inputs, outputs };
+      } catch (error) {
+        this.#fleet.done(worker);
+        if (!(error instanceof WorkerLostError)) throw error;
+        if (attempt >= this.#options.attempts)
+          throw new WorkerExitError(kernel.name, 'compiling', attempt, await error.end);
+      }
+    }
+  }
+
+  #release(kernel: KernelHandle, { worker, program }: Placement): void {
+    if (kernel.worker !== worker) worker.kernels.delete(kernel);
+    if (worker.lost) return;
+    if (worker.state === 'serving') worker.unload(program).catch(() => {});
+    this.#fleet.check(worker);
+  }
+
+  #admit(): void {
+    if (this.#closing !== null) throw poolClosedError();
+    if (this.#pending >= this.#options.maxQueue) {
+      this.#refused = true;
+      throw new MayflyError(
+        'ERR_QUEUE_FULL',
+        `Expected at most ${this.#options.maxQueue} calls at once: wait for 'drain'`,
+      );
+    }
+    this.#pending += 1;
+  }
+
+  #settled(): void {
+    this.#pending -= 1;
+    if (this.#refused && this.#pending <= this.#options.maxQueue / 2) {
+      this.#refused = false;
+      this.emit('drain');
+    }
+    if (this.#pending === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  #fleetListener(): FleetListener {
+    return {
+      onStart: ({ id, pid }) => {
+        this.#workersStarted += 1;
+        this.emit('worker-start', { worker: id, pid });
+      },
+      onReady: ({ id, pid, startedAt }) => {
+        this.emit('worker-ready', { worker: id, pid, ms: performance.now() - startedAt });
+      },
+      onRetire: (worker, reason) => this.#onRetire(worker, reason),
+      onAnswer: (_worker, run, error) => {
+        this.#dispatches += 1;
+        run.kernel.answered(run, error);
+      },
+      onLost: (worker, unanswered) => void this.#onLost(worker, unanswered),
+      onExit: (_worker, end, expected) => {
+        if (!expected) this.#deaths += 1;
+        this.emit('worker-exit', { ...end, expected });
+      },
+      onFailed: (error) => {
+        for (const kernel of [...this.#kernels]) kernel.fail(error);
+      },
+    };
+  }
+
+  #onRetire(worker: WorkerProcess, reason: RetirementReason): void {
+    this.#retirements += 1;
+    const { id, pid, compilations, evaluations, kernels } = worker;
+    const ageMs = performance.now() - worker.startedAt;
+    this.emit('worker-retire', { worker: id, pid, reason, compilations, evaluations, ageMs, kernels: kernels.size });
+  }
+
+  /** Sends every unanswered run again, but for the one being evaluated when it has ended too many workers. */
+  async #onLost(worker: WorkerProcess, unanswered: readonly Run[]): Promise<void> {
+    const culprit = unanswered[0];
+    if (culprit !== undefined) culprit.attempts += 1;
+    const runs = new Map<KernelHandle, Run[]>([...worker.kernels].map((kernel) => [kernel, []]));
+    for (const run of unanswered) runs.set(run.kernel, [...(runs.get(run.kernel) ?? []), run]);
+    worker.kernels.clear();
+    const condemned = culprit !== undefined && culprit.attempts >= this.#options.attempts;
+    for (const [kernel, sent] of runs) {
+      kernel.lost(worker, sent.length, condemned ? sent.filter((run) => run !== culprit) : sent);
+    }
+    if (condemned) await this.#condemn(culprit, worker.end);
+  }
+
+  async #condemn(run: Run, end: Promise<WorkerEnd>): Promise<void> {
+    run.settle(new WorkerExitError(run.kernel.name, 'evaluating', run.attempts, await end));
+    this.#settled();
+  }
+}

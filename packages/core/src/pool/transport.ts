@@ -1,0 +1,66 @@
+import { createRequire } from 'node:module';
+import { addon, type Connection, type ConnectionHandlers } from '@mayfly/native';
+import { PROTOCOL_VERSION, type WorkerSettings } from '@mayfly/worker';
+import type { Arena } from '../memory/arena.js';
+import { StderrTail } from './stderr-tail.js';
+
+/** A started worker as the pool sees it: a connection, a pid to kill, an end to wait for. */
+export interface Transport {
+  readonly pid: number;
+  readonly connection: Pick<Connection, 'dispatch' | 'dispatchPorts' | 'control' | 'ref' | 'unref' | 'close'>;
+  /** What the worker has written to stderr last. */
+  lastWords(): string;
+  /** SIGKILL, once and only while the process is there. */
+  kill(): void;
+}
+
+export interface TransportHandlers extends ConnectionHandlers {
+  /** The process was reaped. Called once, after the last of its stderr was read. */
+  readonly onExit: (exitCode: number | null, signal: string | null) => void;
+}
+
+export type StartTransport = (
+  settings: Omit<WorkerSettings, 'protocol' | 'parentPid'>,
+  handlers: TransportHandlers,
+) => Transport;
+
+const workerEntry = createRequire(import.meta.url).resolve('@mayfly/worker/entry');
+
+/** Node's own variables would make a worker open an inspector, or take our socket for Node's IPC channel. */
+function workerEnvironment(): Record<string, string> {
+  const {
+    NODE_OPTIONS: _options,
+    NODE_CHANNEL_FD: _channel,
+    NODE_CHANNEL_SERIALIZATION_MODE: _mode,
+    ...rest
+  } = process.env;
+  return Object.fromEntries(Object.entries(rest).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** Starts workers as child processes of this one, over an arena. */
+export function processTransport(arena: Arena): StartTransport {
+  return (settings, handlers) => {
+    const full: WorkerSettings = { ...settings, protocol: PROTOCOL_VERSION, parentPid: process.pid };
+    let alive = true;
+    const child = addon.spawn({
+      file: process.execPath,
+      args: [workerEntry, JSON.stringify(full)],
+      env: workerEnvironment(),
+      arena: arena.native,
+      onExit: (exitCode, signal) => {
+        alive = false;
+        void stderr.ended.then(() => handlers.onExit(exitCode, signal));
+      },
+    });
+    const stderr = new StderrTail(child.stderrFd);
+    const connection = addon.connect(child.connectionFd, arena.native, handlers);
+    return {
+      pid: child.pid,
+      connection,
+      lastWords: () => stderr.text,
+      kill: () => {
+        if (alive) process.kill(child.pid, 'SIGKILL');
+      },
+    };
+  };
+}

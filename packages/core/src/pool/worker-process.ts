@@ -1,0 +1,281 @@
+import { MayflyError, MilError, type ProgramInfo } from '@mayfly/native';
+import { packMessage, unpackResponse, type WorkerRequest, type WorkerResponse, type WorkerStats } from '@mayfly/worker';
+import PQueue from 'p-queue';
+import type { WorkerUsage } from './budget.js';
+import type { WorkerEnd } from './errors.js';
+import type { KernelHandle } from './kernel-handle.js';
+import type { Run } from './run.js';
+import type { StartTransport, Transport } from './transport.js';
+import { mayBecome, type WorkerState } from './worker-state.js';
+
+/** A program as a compile request describes it; weight ranges lie in the arena. */
+export interface ProgramSource {
+  readonly text: string;
+  readonly weights: readonly { readonly path: string; readonly offset: number; readonly bytes: number }[];
+}
+
+/** What the owner of a worker is told. */
+export interface WorkerListener {
+  /** It may serve now. */
+  onReady(worker: WorkerProcess): void;
+  /** A run was answered. */
+  onAnswer(worker: WorkerProcess, run: Run, error: Error | null): void;
+  /** It can answer nothing more: `unanswered` runs are in the order in which they were sent. Called once. */
+  onLost(worker: WorkerProcess, unanswered: readonly Run[]): void;
+  /** Its process was reaped, after `onLost`. Called once. */
+  onExit(worker: WorkerProcess, end: WorkerEnd): void;
+}
+
+export interface WorkerTimeouts {
+  /** From spawn to ready. */
+  readonly startMs: number;
+  readonly dispatchMs: number;
+  readonly compileMs: number;
+  /** From the order to retire to the exit. */
+  readonly exitMs: number;
+}
+
+type RequestBody = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'request'> : never) : never;
+type Pending = { resolve: (response: WorkerResponse) => void; reject: (error: Error) => void };
+
+/** The worker went away before it answered; the work may be repeated on another. */
+export class WorkerLostError extends MayflyError {
+  constructor(
+    message: string,
+    readonly end: Promise<WorkerEnd>,
+  ) {
+    super('ERR_WORKER_LOST', message);
+  }
+}
+
+/** One child process, from spawn to reaping: its state, its conversation, its use. Decides nothing. */
+export class WorkerProcess implements WorkerUsage {
+  readonly startedAt = performance.now();
+  /** Kernels whose programs are loaded here and take new work. */
+  readonly kernels = new Set<KernelHandle>();
+  /** Settles when the process was reaped. */
+  readonly end: Promise<WorkerEnd>;
+  compilations = 0;
+  /** Compilations under way or promised. */
+  reserved = 0;
+  evaluations = 0;
+  /** Programs loaded and not asked to be unloaded. */
+  livePrograms = 0;
+  /** Its kernels are to move now, not only at their next update. */
+  evicting = false;
+  stats: WorkerStats | null = null;
+
+  readonly #listener: WorkerListener;
+  readonly #timeouts: WorkerTimeouts;
+  readonly #transport: Transport;
+  /** Compilations and unloads wait here one by one, so that a dispatch never waits behind more than one of them. */
+  readonly #control = new PQueue({ concurrency: 1 });
+  readonly #runs = new Map<number, Run>();
+  readonly #pending = new Map<number, Pending>();
+  #state: WorkerState = 'starting';
+  #sequence = 0;
+  #reason: string | null = null;
+  #lost = false;
+  #deadline: NodeJS.Timeout | null = null;
+  #settleEnd!: (end: WorkerEnd) => void;
+
+  constructor(
+    readonly id: number,
+    start: StartTransport,
+    settings: { device: string; threads: number },
+    timeouts: WorkerTimeouts,
+    listener: WorkerListener,
+  ) {
+    this.#listener = listener;
+    this.#timeouts = timeouts;
+    this.end = new Promise((resolve) => {
+      this.#settleEnd = resolve;
+    });
+    this.#transport = start(
+      { worker: id, ...settings },
+      {
+        onCompletion: (run, status, _nanoseconds, message) => this.#onCompletion(run, status, message),
+        onControl: (payload) => this.#onControl(unpackResponse(payload)),
+        onClose: (error) => this.#lose(error?.message ?? null),
+        onExit: (exitCode, signal) => this.#onExit(exitCode, signal),
+      },
+    );
+    this.#transport.connection.ref();
+    this.#arm(timeouts.startMs, 'did not become ready');
+  }
+
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  get pid(): number {
+    return this.#transport.pid;
+  }
+
+  /** Runs sent and not answered. */
+  get inFlight(): number {
+    return this.#runs.size;
+  }
+
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Moves along the state machine; an illegal step is a bug of the pool. */
+  become(state: WorkerState): void {
+    if (!mayBecome(this.#state, state)) throw new Error(`worker ${this.id} cannot become ${state} from ${this.#state}`);
+    this.#state = state;
+  }
+
+  /** The hot path: one frame. */
+  send(run: Run, program: number): void {
+    const id = this.#sequence++;
+    this.#runs.set(id, run);
+    const { offsets } = run;
+    const { connection } = this.#transport;
+    if (run.kernel.inputs.length === 1 && offsets.length === 2)
+      connection.dispatch(id, program, offsets[0]!, offsets[1]!);
+    else connection.dispatchPorts(id, program, offsets);
+    if (this.#runs.size === 1) {
+      connection.ref();
+      if (this.#deadline === null) this.#watch();
+    }
+  }
+
+  async compile(source: ProgramSource): Promise<ProgramInfo> {
+    const request = { type: 'compile', text: source.text, weights: source.weights } as const;
+    const response = await this.#control.add(() => this.#ask(request, this.#timeouts.compileMs));
+    if (response.type !== 'compiled') throw this.#unexpected(response);
+    this.livePrograms += 1;
+    return response.info;
+  }
+
+  async unload(program: number): Promise<void> {
+    this.livePrograms -= 1;
+    await this.#control.add(() => this.#ask({ type: 'unload', program }, this.#timeouts.compileMs));
+  }
+
+  /** Asks it to unload everything and exit; it is killed if it has not by `exitMs`. */
+  async retire(): Promise<void> {
+    this.become('exiting');
+    try {
+      await this.#control.add(() => this.#ask({ type: 'retire' }, this.#timeouts.exitMs));
+    } catch {
+      // It is gone already, or is being killed: either way it exits.
+    }
+    if (!this.#lost) this.#arm(this.#timeouts.exitMs, 'did not exit');
+    await this.end;
+  }
+
+  /** Gives it up at once: no answer is taken any more, what was unanswered goes back to the owner. */
+  kill(reason: string | null): void {
+    this.#transport.kill();
+    this.#lose(reason);
+  }
+
+  async #ask(body: RequestBody, deadlineMs: number): Promise<WorkerResponse> {
+    if (this.#lost) throw this.#lostError();
+    const request = this.#sequence++;
+    const answered = new Promise<WorkerResponse>((resolve, reject) => this.#pending.set(request, { resolve, reject }));
+    this.#transport.connection.control(packMessage({ ...body, request } as WorkerRequest));
+    const timer = setTimeout(() => this.kill(`no answer to ${body.type} in ${deadlineMs} ms`), deadlineMs);
+    try {
+      return await answered;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #onCompletion(id: number, status: number, message: string): void {
+    const run = this.#runs.get(id);
+    if (run === undefined) return;
+    this.#runs.delete(id);
+    this.evaluations++;
+    if (this.#runs.size === 0) this.#transport.connection.unref();
+    const error = status === 0 ? null : new MayflyError('ERR_EVALUATE', `[${run.kernel.name}] ${message}`);
+    this.#listener.onAnswer(this, run, error);
+  }
+
+  #onControl(response: WorkerResponse): void {
+    if (response.type === 'ready') {
+      this.#disarm();
+      this.become('standby');
+      this.#transport.connection.unref();
+      this.#listener.onReady(this);
+      return;
+    }
+    this.stats = response.stats;
+    const pending = this.#pending.get(response.request);
+    this.#pending.delete(response.request);
+    if (response.type === 'error') pending?.reject(fromWire(response));
+    else pending?.resolve(response);
+  }
+
+  #lose(reason: string | null): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#reason = reason;
+    this.#disarm();
+    this.#transport.connection.close();
+    this.#transport.kill();
+    const unanswered = [...this.#runs.values()];
+    this.#runs.clear();
+    for (const { reject } of this.#pending.values()) reject(this.#lostError());
+    this.#pending.clear();
+    this.#listener.onLost(this, unanswered);
+  }
+
+  #onExit(exitCode: number | null, signal: string | null): void {
+    this.#lose(null);
+    this.#disarm();
+    this.become('exited');
+    const { id, pid } = this;
+    const end = { worker: id, pid, exitCode, signal, reason: this.#reason, lastWords: this.#transport.lastWords() };
+    this.#settleEnd(end);
+    this.#listener.onExit(this, end);
+  }
+
+  /**
+   * One timer watches the oldest dispatch and looks again when it fires, so that a dispatch costs no timer of its own. A
+   * hang is noticed after one to two deadlines.
+   */
+  #watch(): void {
+    this.#deadline = null;
+    const oldest = this.#runs.keys().next();
+    if (oldest.done) return;
+    const watched = oldest.value;
+    this.#deadline = setTimeout(() => {
+      if (this.#runs.has(watched)) this.kill(`no answer to a dispatch in ${this.#timeouts.dispatchMs} ms`);
+      else this.#watch();
+    }, this.#timeouts.dispatchMs);
+    this.#deadline.unref();
+  }
+
+  #arm(milliseconds: number, complaint: string): void {
+    this.#disarm();
+    this.#deadline = setTimeout(() => this.kill(`${complaint} in ${milliseconds} ms`), milliseconds);
+  }
+
+  #disarm(): void {
+    if (this.#deadline !== null) clearTimeout(this.#deadline);
+    this.#deadline = null;
+  }
+
+  #lostError(): WorkerLostError {
+    const died = this.#reason ?? 'its connection closed';
+    return new WorkerLostError(`worker ${this.id} (pid ${this.pid}) was lost: ${died}`, this.end);
+  }
+
+  #unexpected(response: WorkerResponse): MayflyError {
+    return new MayflyError(
+      'ERR_PROTOCOL',
+      `Expected worker ${this.id} to answer \`compiled\`, got \`${response.type}\``,
+    );
+  }
+}
+
+function fromWire({ error }: Extract<WorkerResponse, { type: 'error' }>): MayflyError {
+  if (error.code.startsWith('ERR_MIL_'))
+    return new MilError(error.code, error.message, error.line ?? 0, error.column ?? 0);
+  return new MayflyError(error.code, error.message);
+}
