@@ -8,7 +8,7 @@ import { KernelHandle, type KernelHost, type MoveReason, type Placement } from '
 import type { PoolEvents, PoolStats } from './pool-events.js';
 import { type FilledPoolOptions, type PoolOptions, resolvePoolOptions } from './pool-options.js';
 import type { Run } from './run.js';
-import { processTransport } from './transport.js';
+import { processTransport, type StartTransport } from './transport.js';
 import type { CallOptions, Kernel, PoolProgram } from './types.js';
 import { WeightStore } from './weight-store.js';
 import { type ProgramSource, WorkerLostError, type WorkerProcess } from './worker-process.js';
@@ -51,15 +51,15 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #closing: Promise<void> | null = null;
   #destroying: Promise<void> | null = null;
 
-  /** @internal */
-  constructor(options: FilledPoolOptions) {
+  /** @internal `transport` starts workers; tests bring their own. */
+  constructor(options: FilledPoolOptions, transport: (arena: Arena) => StartTransport = processTransport) {
     super();
     this.#options = options;
     this.device = options.device;
     this.deviceReason = options.deviceReason;
     this.arena = new Arena(options.arenaBytes);
     this.#weightStore = new WeightStore(this.arena);
-    this.#fleet = new Fleet(processTransport(this.arena), options, this.#fleetListener());
+    this.#fleet = new Fleet(transport(this.arena), options, this.#fleetListener());
   }
 
   /** @internal */
