@@ -1,0 +1,188 @@
+#include "shm/arena.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <mutex>
+#include <random>
+#include <string>
+#include <unordered_map>
+
+#include "error.h"
+
+namespace mayfly {
+namespace {
+
+std::mutex registry_mutex;
+std::unordered_map<uint32_t, std::weak_ptr<Arena>> registry;
+uint32_t next_id = 1;
+
+std::shared_ptr<Arena> Register(Arena* made, uint32_t* id) {
+  std::shared_ptr<Arena> arena(made);
+  std::lock_guard<std::mutex> lock(registry_mutex);
+  *id = next_id++;
+  registry[*id] = arena;
+  return arena;
+}
+
+[[noreturn]] void Fail(const std::string& what, uint64_t bytes) {
+  throw Error("ERR_ARENA_CREATE", "Expected " + what + " for an arena of " + std::to_string(bytes) +
+                                      " bytes to work, got: " + std::strerror(errno));
+}
+
+int CreateUnnamed() {
+#ifdef __linux__
+  return memfd_create("mayfly-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+#else
+  std::random_device random;
+  for (int attempt = 0; attempt < 16; ++attempt) {
+    const std::string name = "/mayfly-" + std::to_string(random());
+    const int fd = shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (fd < 0 && errno == EEXIST) continue;
+    if (fd >= 0) shm_unlink(name.c_str());
+    return fd;
+  }
+  return -1;
+#endif
+}
+
+// What the system could still commit; 0 where it does not say.
+uint64_t AvailableMemory() {
+#ifdef __linux__
+  std::ifstream file("/proc/meminfo");
+  for (std::string key; file >> key;) {
+    uint64_t kilobytes = 0;
+    file >> kilobytes;
+    if (key == "MemAvailable:") return kilobytes * 1024;
+    file.ignore(64, '\n');
+  }
+#endif
+  return 0;
+}
+
+[[noreturn]] void Full(uint64_t bytes, const std::string& reason) {
+  throw Error("ERR_ARENA_FULL", "Expected " + std::to_string(bytes) + " bytes of memory to commit, got: " + reason);
+}
+
+}  // namespace
+
+Arena::Arena(int fd, uint64_t bytes) : fd_(fd), bytes_(bytes) {
+  int flags = MAP_SHARED;
+#ifdef __linux__
+  flags |= MAP_NORESERVE;
+#endif
+  void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
+  if (base == MAP_FAILED) {
+    const int error = errno;
+    close(fd);
+    errno = error;
+    Fail("mmap", bytes);
+  }
+  base_ = static_cast<uint8_t*>(base);
+}
+
+Arena::~Arena() {
+  {
+    std::lock_guard<std::mutex> lock(registry_mutex);
+    registry.erase(id_);
+  }
+  munmap(base_, bytes_);
+  close(fd_);
+}
+
+std::shared_ptr<Arena> Arena::Create(uint64_t bytes) {
+  const int fd = CreateUnnamed();
+  if (fd < 0) Fail("shared memory", bytes);
+  if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
+    const int error = errno;
+    close(fd);
+    errno = error;
+    Fail("ftruncate", bytes);
+  }
+#ifdef __linux__
+  // A process that shrank the file would give every other one a SIGBUS.
+  fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+#endif
+  Arena* arena = new Arena(fd, bytes);
+  return Register(arena, &arena->id_);
+}
+
+std::shared_ptr<Arena> Arena::Attach(int fd) {
+  struct stat status;
+  if (fstat(fd, &status) != 0 || status.st_size <= 0) Fail("an inherited descriptor " + std::to_string(fd), 0);
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  Arena* arena = new Arena(fd, static_cast<uint64_t>(status.st_size));
+  return Register(arena, &arena->id_);
+}
+
+std::shared_ptr<Arena> Arena::Find(uint32_t id) {
+  std::lock_guard<std::mutex> lock(registry_mutex);
+  const auto found = registry.find(id);
+  std::shared_ptr<Arena> arena = found == registry.end() ? nullptr : found->second.lock();
+  if (!arena) throw Error("ERR_ARENA_UNKNOWN", "Expected the id of an open arena, got " + std::to_string(id));
+  return arena;
+}
+
+uint8_t* Arena::At(uint64_t offset, uint64_t bytes) const {
+  if (offset > bytes_ || bytes > bytes_ - offset) {
+    throw Error("ERR_ARENA_BOUNDS", "Expected a range within the arena's " + std::to_string(bytes_) + " bytes, got " +
+                                        std::to_string(bytes) + " bytes at " + std::to_string(offset));
+  }
+  return base_ + offset;
+}
+
+void Arena::Populate(uint64_t offset, uint64_t bytes) {
+  if (bytes == 0) return;
+  At(offset, bytes);
+  // Small requests cannot hurt, and asking costs more than they do.
+  // Committing more than there is would wake the kernel's out-of-memory killer instead of failing.
+  const uint64_t available = bytes < (1u << 20) ? 0 : AvailableMemory();
+  if (available != 0 && bytes > available + ResidentBytes()) {
+    Full(bytes, std::to_string(available) + " bytes available in the system");
+  }
+  const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t begin = offset / page * page;
+  const uint64_t end = (offset + bytes + page - 1) / page * page;
+#ifdef __linux__
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+  if (madvise(base_ + begin, end - begin, MADV_POPULATE_WRITE) == 0) return;
+  if (errno != EINVAL) Full(bytes, std::strerror(errno));
+  if (posix_fallocate(fd_, static_cast<off_t>(begin), static_cast<off_t>(end - begin)) != 0) Full(bytes, std::strerror(errno));
+#endif
+  for (uint64_t at = begin; at < end && at < bytes_; at += page) {
+    volatile uint8_t* byte = base_ + at;
+    *byte = *byte;
+  }
+}
+
+void Arena::Discard(uint64_t offset, uint64_t bytes) {
+  At(offset, bytes);
+  const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t begin = (offset + page - 1) / page * page;
+  const uint64_t end = (offset + bytes) / page * page;
+  std::memset(base_ + offset, 0, std::min(begin, offset + bytes) - offset);
+  if (end <= begin) {
+    std::memset(base_ + offset, 0, bytes);
+    return;
+  }
+  std::memset(base_ + end, 0, offset + bytes - end);
+#ifdef __linux__
+  if (madvise(base_ + begin, end - begin, MADV_REMOVE) == 0) return;
+#endif
+  std::memset(base_ + begin, 0, end - begin);
+}
+
+uint64_t Arena::ResidentBytes() const {
+  struct stat status;
+  return fstat(fd_, &status) == 0 ? static_cast<uint64_t>(status.st_blocks) * 512 : 0;
+}
+
+}  // namespace mayfly

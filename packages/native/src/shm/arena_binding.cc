@@ -1,0 +1,151 @@
+#include "shm/arena_binding.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+
+#include "addon_data.h"
+#include "napi_error.h"
+
+namespace mayfly {
+namespace {
+
+// Node 20's largest ArrayBuffer.
+constexpr uint64_t kWindowBytes = uint64_t{1} << 32;
+constexpr napi_type_tag kArenaTag = {0x6d6179666c796172, 0x656e61206f626a31};
+
+uint64_t Whole(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  const Napi::Value value = info[index];
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (!(number >= 0) || number > 9007199254740991.0 || number != static_cast<double>(static_cast<uint64_t>(number))) {
+    throw Error("ERR_INVALID_ARGUMENT", std::string("Expected ") + name + " to be a whole number from 0 up, got `" +
+                                            value.ToString().Utf8Value() + "`");
+  }
+  return static_cast<uint64_t>(number);
+}
+
+class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(env, "NativeArena",
+                       {InstanceAccessor<&ArenaObject::Id>("id"), InstanceAccessor<&ArenaObject::Bytes>("bytes"),
+                        InstanceMethod<&ArenaObject::Populate>("populate"), InstanceMethod<&ArenaObject::Discard>("discard"),
+                        InstanceMethod<&ArenaObject::View>("view"), InstanceMethod<&ArenaObject::ResidentBytes>("residentBytes"),
+                        InstanceMethod<&ArenaObject::Close>("close")});
+  }
+
+  explicit ArenaObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ArenaObject>(info) {
+    info.This().As<Napi::Object>().TypeTag(&kArenaTag);
+  }
+
+  void Hold(std::shared_ptr<Arena> arena) { arena_ = std::move(arena); }
+
+  std::shared_ptr<Arena> arena() const {
+    if (!arena_) throw Error("ERR_INVALID_ARGUMENT", "Expected an open arena, got a closed one");
+    return arena_;
+  }
+
+ private:
+  Napi::Value Id(const Napi::CallbackInfo& info) {
+    return Guard(info.Env(), [&] { return Napi::Number::New(info.Env(), arena()->id()); });
+  }
+
+  Napi::Value Bytes(const Napi::CallbackInfo& info) {
+    return Guard(info.Env(), [&] { return Napi::Number::New(info.Env(), static_cast<double>(arena()->bytes())); });
+  }
+
+  void Populate(const Napi::CallbackInfo& info) {
+    Guard(info.Env(), [&] { arena()->Populate(Whole(info, 0, "offset"), Whole(info, 1, "bytes")); });
+  }
+
+  void Discard(const Napi::CallbackInfo& info) {
+    Guard(info.Env(), [&] { arena()->Discard(Whole(info, 0, "offset"), Whole(info, 1, "bytes")); });
+  }
+
+  Napi::Value View(const Napi::CallbackInfo& info) {
+    return Guard(info.Env(), [&]() -> Napi::Value {
+      const uint64_t offset = Whole(info, 0, "offset");
+      const uint64_t bytes = Whole(info, 1, "bytes");
+      arena()->At(offset, bytes);
+      const uint64_t window = offset / kWindowBytes;
+      if (bytes > 0 && (offset + bytes - 1) / kWindowBytes != window) {
+        throw Error("ERR_ARENA_BOUNDS", "Expected a view within one 4 GiB window, got " + std::to_string(bytes) +
+                                            " bytes at " + std::to_string(offset));
+      }
+      return Napi::Uint8Array::New(info.Env(), bytes, Window(info.Env(), window), offset - window * kWindowBytes);
+    });
+  }
+
+  // The finalizer keeps the mapping until no view of it is left. V8 is told to forget the size again: shared pages are not
+  // its to reclaim, and counting them would only make it collect garbage more often.
+  Napi::ArrayBuffer Window(Napi::Env env, uint64_t window) {
+    auto found = windows_.find(window);
+    if (found != windows_.end() && !found->second.IsEmpty()) return found->second.Value();
+    const std::shared_ptr<Arena> held = arena();
+    const uint64_t begin = window * kWindowBytes;
+    const uint64_t bytes = std::min(kWindowBytes, held->bytes() - begin);
+    auto* keep = new std::shared_ptr<Arena>(held);
+    napi_value buffer = nullptr;
+    const napi_status status = napi_create_external_arraybuffer(
+        env, held->base() + begin, bytes,
+        [](napi_env finalizing, void*, void* hint) {
+          auto* kept = static_cast<std::shared_ptr<Arena>*>(hint);
+          int64_t adjusted = 0;
+          napi_adjust_external_memory(finalizing, static_cast<int64_t>((*kept)->bytes()), &adjusted);
+          delete kept;
+        },
+        keep, &buffer);
+    if (status != napi_ok) {
+      delete keep;
+      throw Error("ERR_ARENA_VIEW", "Expected this runtime to allow external buffers, got status " + std::to_string(status) +
+                                        ": Mayfly cannot run where they are forbidden (Electron's memory cage)");
+    }
+    int64_t adjusted = 0;
+    napi_adjust_external_memory(env, -static_cast<int64_t>(bytes), &adjusted);
+    Napi::ArrayBuffer made(env, buffer);
+    windows_[window] = Napi::Reference<Napi::ArrayBuffer>::New(made, 1);
+    return made;
+  }
+
+  Napi::Value ResidentBytes(const Napi::CallbackInfo& info) {
+    return Guard(info.Env(), [&] { return Napi::Number::New(info.Env(), static_cast<double>(arena()->ResidentBytes())); });
+  }
+
+  void Close(const Napi::CallbackInfo&) {
+    windows_.clear();
+    arena_.reset();
+  }
+
+  std::shared_ptr<Arena> arena_;
+  std::unordered_map<uint64_t, Napi::Reference<Napi::ArrayBuffer>> windows_;
+};
+
+Napi::Value Wrap(Napi::Env env, std::shared_ptr<Arena> arena) {
+  Napi::Object object = DataOf(env).arena.New({});
+  ArenaObject::Unwrap(object)->Hold(std::move(arena));
+  return object;
+}
+
+}  // namespace
+
+void ExportArena(Napi::Env env, Napi::Object exports) {
+  DataOf(env).arena = Napi::Persistent(ArenaObject::Define(env));
+  exports.Set("createArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Create(Whole(info, 0, "bytes"))); });
+              }));
+  exports.Set("attachArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Attach(static_cast<int>(Whole(info, 0, "fd")))); });
+              }));
+  exports.Set("findArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Find(static_cast<uint32_t>(Whole(info, 0, "id")))); });
+              }));
+}
+
+std::shared_ptr<Arena> UnwrapArena(const Napi::Value& value) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kArenaTag)) {
+    throw ToJs(value.Env(), Error("ERR_INVALID_ARGUMENT", "Expected an arena, got `" + value.ToString().Utf8Value() + "`"));
+  }
+  return Guard(value.Env(), [&] { return ArenaObject::Unwrap(value.As<Napi::Object>())->arena(); });
+}
+
+}  // namespace mayfly
