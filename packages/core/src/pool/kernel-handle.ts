@@ -65,7 +65,8 @@ export class KernelHandle implements Kernel {
   #waitingSince = 0;
   #waitReason: MoveReason = 'compile';
   #reconciling = false;
-  #disposed = false;
+  /** Why it takes no more calls; null while it does. */
+  #failure: Error | null = null;
 
   constructor(
     readonly name: string,
@@ -86,7 +87,7 @@ export class KernelHandle implements Kernel {
 
   run(inputs: Tensors, outputs: Tensors, options?: CallOptions): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#disposed) throw kernelDisposedError(this.name);
+      if (this.#failure !== null) throw this.#failure;
       options?.signal?.throwIfAborted();
       const offsets = bindTensors(this, inputs, outputs);
       this.#host.admit();
@@ -97,7 +98,7 @@ export class KernelHandle implements Kernel {
 
   update(weights?: WeightSources, options?: CallOptions): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#disposed) throw kernelDisposedError(this.name);
+      if (this.#failure !== null) throw this.#failure;
       const signal = options?.signal;
       signal?.throwIfAborted();
       const latest = this.#updates.at(-1) ?? this.#serving;
@@ -118,7 +119,7 @@ export class KernelHandle implements Kernel {
   }
 
   dispose(): Promise<void> {
-    if (!this.#disposed) this.fail(kernelDisposedError(this.name));
+    if (this.#failure === null) this.fail(kernelDisposedError(this.name));
     return Promise.resolve();
   }
 
@@ -132,6 +133,10 @@ export class KernelHandle implements Kernel {
   /** The worker of a placement was lost with `sent` runs unanswered, of which `again` go elsewhere, in their order. */
   lost(worker: WorkerProcess, sent: number, again: readonly Run[]): void {
     this.#inFlight -= sent;
+    if (this.#failure !== null) {
+      for (const run of again) this.#end(run, this.#failure);
+      return;
+    }
     this.#waiting.unshift(...again);
     if (this.#placement?.worker === worker) this.#placement = null;
     if (this.#incoming?.placement.worker === worker) this.#incoming = null;
@@ -149,8 +154,8 @@ export class KernelHandle implements Kernel {
 
   /** Ends everything it was asked to do with `error`, and gives back what it holds. */
   fail(error: Error): void {
-    if (!this.#disposed) this.#host.forget(this);
-    this.#disposed = true;
+    if (this.#failure === null) this.#host.forget(this);
+    this.#failure = error;
     for (const run of this.#waiting.splice(0)) this.#end(run, error);
     const held = [this.#placement, this.#incoming?.placement ?? null];
     this.#placement = null;
@@ -178,7 +183,7 @@ export class KernelHandle implements Kernel {
 
   /** The placement that is missing, most urgent first. */
   #wanted(): { version: Version; reason: MoveReason } | null {
-    if (this.#disposed) return null;
+    if (this.#failure !== null) return null;
     const serving = this.#serving;
     const update = this.#updates[0];
     const incoming = this.#incoming?.version;
@@ -193,7 +198,7 @@ export class KernelHandle implements Kernel {
   }
 
   #accept(placement: Placement, version: Version): void {
-    if (this.#disposed || placement.worker.lost) {
+    if (this.#failure !== null || placement.worker.lost) {
       this.#host.release(this, placement);
     } else if (version === this.#serving && this.#placement === null) {
       this.#serve(placement, version);
