@@ -36,6 +36,14 @@ struct Simd {
   }
   // a·b + c
   static F Fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+  // The larger; b where either is NaN.
+  static F Max(F a, F b) { return _mm256_max_ps(a, b); }
+  static F Sqrt(F x) { return _mm256_sqrt_ps(x); }
+  // x·2^n for a whole n from -126 to 127
+  static F Scale(F x, F n) {
+    const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+    return _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
+  }
 
   // rows[i][j] ↔ rows[j][i]
   static void Transpose(F (&rows)[8]) {

@@ -36,6 +36,11 @@ struct Simd {
   static void Store(uint16_t* p, F x, int64_t n) { _mm256_mask_storeu_epi16(p, First(n), ToHalf(x)); }
   // a·b + c
   static F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  // The larger; b where either is NaN.
+  static F Max(F a, F b) { return _mm512_max_ps(a, b); }
+  static F Sqrt(F x) { return _mm512_sqrt_ps(x); }
+  // x·2^n for a whole n
+  static F Scale(F x, F n) { return _mm512_scalef_ps(x, n); }
 
   // rows[i][j] ↔ rows[j][i]
   static void Transpose(F (&rows)[16]) {

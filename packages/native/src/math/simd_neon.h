@@ -43,6 +43,14 @@ struct Simd {
   }
   // a·b + c
   static F Fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
+  // The larger; NaN where b is.
+  static F Max(F a, F b) { return vmaxq_f32(a, b); }
+  static F Sqrt(F x) { return vsqrtq_f32(x); }
+  // x·2^n for a whole n from -126 to 127
+  static F Scale(F x, F n) {
+    const int32x4_t exponent = vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127));
+    return vmulq_f32(x, vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23)));
+  }
 
   // rows[i][j] ↔ rows[j][i]
   static void Transpose(F (&rows)[4]) {

@@ -44,6 +44,23 @@ struct Simd {
   }
   // a·b + c, rounded twice
   static F Fma(F a, F b, F c) { return a * b + c; }
+  // The larger; b where either is NaN.
+  static F Max(F a, F b) {
+    for (int i = 0; i < 4; ++i) a[i] = a[i] > b[i] ? a[i] : b[i];
+    return a;
+  }
+  static F Sqrt(F x) {
+    for (int i = 0; i < 4; ++i) x[i] = __builtin_sqrtf(x[i]);
+    return x;
+  }
+  // x·2^n for a whole n from -126 to 127
+  static F Scale(F x, F n) {
+    for (int i = 0; i < 4; ++i) {
+      const bool usable = n[i] >= -126 && n[i] <= 127;  // not so where x is NaN
+      x[i] *= FloatFromBits(static_cast<uint32_t>((usable ? static_cast<int>(n[i]) : 0) + 127) << 23);
+    }
+    return x;
+  }
 
   // rows[i][j] ↔ rows[j][i]
   static void Transpose(F (&rows)[4]) {

@@ -1,0 +1,24 @@
+// Decoupled AdamW (Loshchilov & Hutter 2019).
+#pragma once
+
+#include <cstdint>
+
+#include "parallel/thread_pool.h"
+
+namespace mayfly {
+
+// g = gradient · gradient_scale; m and v follow g and g²; with both corrected for `step` (from 1):
+// w −= lr·(m̂ / (√v̂ + eps) + weight_decay·w). All fp32, flat.
+struct AdamwArgs {
+  float* weights;
+  const float* gradients;
+  float* m;
+  float* v;
+  int64_t count;
+  double lr, beta1, beta2, eps, weight_decay;
+  int64_t step;
+  double gradient_scale;
+};
+void Adamw(const AdamwArgs& args, ThreadPool& pool);
+
+}  // namespace mayfly
