@@ -1,0 +1,39 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+
+/** The line that ends a document in a file of many (GPT-2's name for it; TinyStories is written so). */
+const separator = /^<\|endoftext\|>/m;
+const CHUNK_BYTES = 2 ** 22;
+
+/**
+ * The documents of a text file, white space around them taken off, empty ones left out. Reads as it goes: the file may be
+ * larger than a string can be, a document may not.
+ */
+export function* documents(path: string): Generator<string> {
+  const fd = openSync(path, 'r');
+  try {
+    const utf8 = new TextDecoder();
+    const chunk = Buffer.alloc(CHUNK_BYTES);
+    let document = '';
+    let line = '';
+    for (let bytes = readSync(fd, chunk); bytes > 0; bytes = readSync(fd, chunk)) {
+      const text = line + utf8.decode(chunk.subarray(0, bytes), { stream: true });
+      const lastLine = text.lastIndexOf('\n') + 1;
+      // It may be half of a separator: it waits for its end.
+      line = text.slice(lastLine);
+      const parts = text.slice(0, lastLine).split(separator);
+      document += parts.shift() ?? '';
+      for (const part of parts) {
+        yield* trimmed(document);
+        document = part;
+      }
+    }
+    for (const part of (document + line + utf8.decode()).split(separator)) yield* trimmed(part);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function* trimmed(text: string): Generator<string> {
+  const document = text.trim();
+  if (document !== '') yield document;
+}

@@ -1,0 +1,59 @@
+import { MinHeap } from './min-heap.js';
+
+const NONE = -1;
+/** Positions in a text are below this; with ranks below 2^21, both fit a double. */
+const POSITIONS = 2 ** 32;
+
+/**
+ * Greedy byte-pair merging: as long as two neighbours make a piece of the vocabulary, the pair with the best score is merged,
+ * the leftmost among equals. O(n log n), with the same result as searching all pairs each time.
+ */
+export class PairMerger {
+  readonly #pieces: readonly string[];
+  readonly #ids: ReadonlyMap<string, number>;
+  /** Place of each piece when sorted by falling score; equal scores share one. */
+  readonly #ranks: Uint32Array;
+
+  constructor(pieces: readonly string[], scores: readonly number[], ids: ReadonlyMap<string, number>) {
+    this.#pieces = pieces;
+    this.#ids = ids;
+    const falling = [...new Set(scores)].sort((a, b) => b - a);
+    const rankOf = new Map(falling.map((score, rank) => [score, rank]));
+    this.#ranks = Uint32Array.from(scores, (score) => rankOf.get(score)!);
+  }
+
+  merge(ids: readonly number[]): number[] {
+    // A doubly linked list in arrays: a merged pair lives on at its left position.
+    const symbols = Int32Array.from(ids);
+    const next = Int32Array.from(ids, (_, index) => (index + 1 < ids.length ? index + 1 : NONE));
+    const previous = Int32Array.from(ids, (_, index) => index - 1);
+    const heap = new MinHeap();
+    const offer = (left: number) => {
+      const merged = this.#pair(symbols, next, left);
+      if (merged !== NONE) heap.push(this.#ranks[merged]! * POSITIONS + left);
+    };
+    for (let left = 0; left + 1 < ids.length; left++) offer(left);
+
+    for (let best = heap.pop(); best !== undefined; best = heap.pop()) {
+      const left = best % POSITIONS;
+      const merged = this.#pair(symbols, next, left);
+      // Offers are not withdrawn: one is stale if its position was swallowed or now makes another pair.
+      if (merged === NONE || this.#ranks[merged] !== Math.floor(best / POSITIONS)) continue;
+      const right = next[left]!;
+      symbols[left] = merged;
+      symbols[right] = NONE;
+      next[left] = next[right]!;
+      if (next[left] !== NONE) previous[next[left]!] = left;
+      if (previous[left] !== NONE) offer(previous[left]!);
+      offer(left);
+    }
+    return Array.from(symbols.filter((id) => id !== NONE));
+  }
+
+  /** The piece that the symbol at `left` and its right neighbour make. */
+  #pair(symbols: Int32Array, next: Int32Array, left: number): number {
+    const right = next[left]!;
+    if (right === NONE || symbols[left] === NONE) return NONE;
+    return this.#ids.get(this.#pieces[symbols[left]!]! + this.#pieces[symbols[right]!]!) ?? NONE;
+  }
+}

@@ -1,0 +1,113 @@
+import { invalidArgument } from '@mayfly/native';
+import { uniformInt } from 'pure-rand/distribution/uniformInt';
+import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
+import { seededRandom } from './seeded-random.js';
+import { expectTokens } from './split-tokens.js';
+import type { TokenStream } from './token-stream.js';
+
+/** Where an order stands: plain data, for checkpoints. */
+export type WindowState =
+  | { readonly order: 'sequential'; readonly taken: number }
+  | { readonly order: 'random'; readonly random: readonly number[] };
+
+/** Chooses the start offset of each window of a batch, and can be stopped and resumed anywhere. */
+interface WindowOrder {
+  nextStart(): number;
+  state(): WindowState;
+}
+
+/** Cuts batches of windows from a stream. */
+export class Windows {
+  readonly #stream: TokenStream;
+  readonly #window: number;
+  readonly #order: WindowOrder;
+  readonly #tokens: Int32Array;
+
+  /**
+   * @param window Tokens in a window: T.
+   * @param from `sequential` takes windows 0, 1, 2, … and starts over at the end; `random` takes any T + 1 tokens in a row,
+   * all positions alike. Or the state of an earlier object, to go on from there.
+   * @param seed Of the random order. Default: 0.
+   * @throws `ERR_DATA_SHORT` where the stream holds no window.
+   */
+  constructor(stream: TokenStream, window: number, from: WindowState['order'] | WindowState, seed = 0) {
+    expectTokens(stream, window + 1, `a window of ${window} and its last target`);
+    this.#stream = stream;
+    this.#window = window;
+    this.#tokens = new Int32Array(window + 1);
+    if (from === 'random' || (typeof from === 'object' && from.order === 'random')) {
+      const random = from === 'random' ? seededRandom(seed, 'windows').getState() : from.random;
+      this.#order = new RandomOrder(stream.length - window, random);
+    } else if (from === 'sequential' || from.order === 'sequential') {
+      this.#order = new SequentialOrder(countWindows(stream, window), window, from === 'sequential' ? 0 : from.taken);
+    } else {
+      throw invalidArgument('order', 'sequential or random', from);
+    }
+  }
+
+  /**
+   * Fills the next batch: row b of `inputs` holds s[o … o+T−1] and of `targets` s[o+1 … o+T] for a start offset o.
+   *
+   * @param inputs [batch, T].
+   * @param targets [batch, T].
+   */
+  next(inputs: Int32Array, targets: Int32Array): void {
+    if (inputs.length % this.#window !== 0 || targets.length !== inputs.length) {
+      const expected = `a multiple of ${this.#window}, the same for both`;
+      throw invalidArgument('inputs.length and targets.length', expected, `${inputs.length} and ${targets.length}`);
+    }
+    for (let row = 0; row < inputs.length; row += this.#window)
+      this.#fill(this.#order.nextStart(), row, inputs, targets);
+  }
+
+  /** What the constructor takes to go on exactly here. */
+  state(): WindowState {
+    return this.#order.state();
+  }
+
+  #fill(start: number, row: number, inputs: Int32Array, targets: Int32Array): void {
+    this.#stream.read(start, this.#tokens);
+    inputs.set(this.#tokens.subarray(0, this.#window), row);
+    targets.set(this.#tokens.subarray(1), row);
+  }
+}
+
+/** Windows of `window` tokens in a stream: window w holds inputs s[wT … wT+T−1] and targets s[wT+1 … wT+T]. */
+export function countWindows(stream: TokenStream, window: number): number {
+  return Math.max(0, Math.floor((stream.length - 1) / window));
+}
+
+class SequentialOrder implements WindowOrder {
+  constructor(
+    readonly count: number,
+    readonly window: number,
+    public taken: number,
+  ) {}
+
+  nextStart(): number {
+    return (this.taken++ % this.count) * this.window;
+  }
+
+  state(): WindowState {
+    return { order: 'sequential', taken: this.taken };
+  }
+}
+
+class RandomOrder implements WindowOrder {
+  readonly #random;
+
+  constructor(
+    readonly positions: number,
+    state: readonly number[],
+  ) {
+    this.#random = xoroshiro128plusFromState(state);
+  }
+
+  nextStart(): number {
+    return uniformInt(this.#random, 0, this.positions - 1);
+  }
+
+  state(): WindowState {
+    return { order: 'random', random: [...this.#random.getState()] };
+  }
+}

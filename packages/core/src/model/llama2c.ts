@@ -1,0 +1,130 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { invalidArgument, MayflyError } from '@mayfly/native';
+import { writeAtomically } from '../data/atomic-file.js';
+import { fileError } from '../data/file-error.js';
+import { readFully } from '../data/read-fully.js';
+import type { ModelConfig } from './config.js';
+import { decodeHeader, encodeHeader, headerBytes, llama2cBytes, llama2cParts, notLlama2c } from './llama2c-format.js';
+import { ParameterLayout } from './parameters.js';
+
+/**
+ * The model that a llama2.c checkpoint (legacy format) describes; the file's length is checked against it.
+ *
+ * @throws `ERR_FILE_NOT_FOUND`; `ERR_CHECKPOINT` for a file that is cut, too long or of another kind.
+ */
+export function readLlama2cConfig(path: string): ModelConfig {
+  return withFile(path, (fd) => readConfig(fd, path));
+}
+
+/**
+ * Reads a llama2.c checkpoint's parameters into the flat block of its model.
+ *
+ * @param target fp32, as many elements as the model has parameters; written in place, without a copy in between.
+ * @throws As `readLlama2cConfig`.
+ */
+export function importLlama2c(path: string, target: Float32Array): ModelConfig {
+  return withFile(path, (fd) => {
+    const config = readConfig(fd, path);
+    const layout = new ParameterLayout(config);
+    if (target.length !== layout.count) throw invalidArgument('target.length', String(layout.count), target.length);
+    let position = headerBytes;
+    for (const { entry, count } of llama2cParts(layout)) {
+      // The file is little-endian, and so is every machine that Node runs on and Mayfly supports.
+      if (entry !== undefined) readFully(fd, asBytes(target.subarray(entry.offset, entry.offset + count)), position);
+      position += count * 4;
+    }
+    return config;
+  });
+}
+
+/**
+ * Writes a llama2.c checkpoint (legacy format), atomically. RoPE tables are computed in single precision, as llama2.c's
+ * exporter does.
+ *
+ * @throws `ERR_CONFIG` for a model that the format or llama2.c has no place for: its heads are dim / heads wide, its RoPE
+ * has interleaved pairs and base 10,000, its eps is 1e-5.
+ */
+export async function exportLlama2c(path: string, config: ModelConfig, parameters: Float32Array): Promise<void> {
+  expectRepresentable(config);
+  const layout = new ParameterLayout(config);
+  if (parameters.length !== layout.count) {
+    throw invalidArgument('parameters.length', String(layout.count), parameters.length);
+  }
+  try {
+    await writeAtomically(path, async (file) => {
+      // `writeFile` on a handle goes on where the last one ended, and never writes a part only.
+      await file.writeFile(encodeHeader(config));
+      for (const part of llama2cParts(layout)) {
+        const values = part.entry
+          ? parameters.subarray(part.entry.offset, part.entry.offset + part.count)
+          : ropeTable(config, part.table === 'cosines' ? Math.cos : Math.sin);
+        await file.writeFile(asBytes(values));
+      }
+    });
+  } catch (error) {
+    throw fileError(`to write a llama2.c checkpoint to ${path}`, error);
+  }
+}
+
+function readConfig(fd: number, path: string): ModelConfig {
+  const { size } = fstatSync(fd);
+  const header = Buffer.alloc(headerBytes);
+  if (readFully(fd, header, 0) < headerBytes) {
+    throw notLlama2c(path, `a header of ${headerBytes} bytes`, `a file of ${size} bytes`);
+  }
+  const config = decodeHeader(header, path);
+  const expected = llama2cBytes(config);
+  if (size !== expected) {
+    const { dim, hidden, layers, vocab } = config;
+    const shape = `dim ${dim}, hidden ${hidden}, layers ${layers}, vocab ${vocab}`;
+    throw notLlama2c(
+      path,
+      `${expected} bytes for its header (${shape})`,
+      `${size}: ${size < expected ? 'cut' : 'too long'}`,
+    );
+  }
+  return config;
+}
+
+function withFile<Result>(path: string, use: (fd: number) => Result): Result {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    return use(fd);
+  } catch (error) {
+    throw fileError(`a llama2.c checkpoint at ${path}`, error);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function expectRepresentable(config: ModelConfig): void {
+  const fixed = {
+    headDim: config.dim / config.heads,
+    eps: 1e-5,
+    ropeBase: 10_000,
+    ropePairing: 'interleaved',
+  } as const;
+  for (const name of Object.keys(fixed) as (keyof typeof fixed)[]) {
+    if (config[name] === fixed[name]) continue;
+    throw new MayflyError('ERR_CONFIG', `Expected ${name} ${fixed[name]} for llama2.c's format, got ${config[name]}`);
+  }
+}
+
+/** [sequence, headDim / 2], each step rounded to single precision. */
+function ropeTable(config: ModelConfig, wave: (angle: number) => number): Float32Array {
+  const { sequence, headDim, ropeBase } = config;
+  const pairs = headDim / 2;
+  const table = new Float32Array(sequence * pairs);
+  for (let pair = 0; pair < pairs; pair++) {
+    const frequency = Math.fround(1 / Math.fround(ropeBase ** Math.fround((2 * pair) / headDim)));
+    for (let position = 0; position < sequence; position++) {
+      table[position * pairs + pair] = wave(Math.fround(position * frequency));
+    }
+  }
+  return table;
+}
+
+function asBytes(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}

@@ -1,0 +1,77 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { basename } from 'node:path';
+import { MayflyError } from '@mayfly/native';
+import { fileError } from '../data/file-error.js';
+import { readFully } from '../data/read-fully.js';
+import { readCheckpoint, readCheckpointHeader } from '../train/checkpoint.js';
+import type { ModelConfig } from './config.js';
+import { importLlama2c, readLlama2cConfig } from './llama2c.js';
+import { isPreset, presets } from './presets.js';
+import { validateConfig } from './validate-config.js';
+
+export interface ModelSource {
+  readonly config: ModelConfig;
+  /** Reads the parameters into the flat block; absent for a preset, which has none. */
+  readonly parameters?: (target: Float32Array) => Promise<void>;
+  /** One line, e.g. `stories260K.bin (llama2.c)`. */
+  readonly description: string;
+}
+
+/**
+ * Finds a model: a preset's name, a llama2.c checkpoint, a checkpoint of Mayfly or a directory of these.
+ *
+ * @param onWarning Told when the latest checkpoint of a directory is damaged and an earlier one is taken. Default: a
+ * warning of the process.
+ * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`, `ERR_CHECKPOINT`.
+ */
+export async function loadModel(
+  source: string,
+  onWarning: (message: string) => void = (message) => process.emitWarning(message),
+): Promise<ModelSource> {
+  if (isPreset(source)) return { config: presets[source], description: `${source} (preset)` };
+  return isLlama2c(source) ? llama2cModel(source) : await checkpointModel(source, onWarning);
+}
+
+function llama2cModel(path: string): ModelSource {
+  return {
+    config: readLlama2cConfig(path),
+    parameters: async (target) => {
+      importLlama2c(path, target);
+    },
+    description: `${basename(path)} (llama2.c)`,
+  };
+}
+
+async function checkpointModel(source: string, onWarning: (message: string) => void): Promise<ModelSource> {
+  const { path, header, warnings } = await readCheckpointHeader(source);
+  for (const warning of warnings) onWarning(warning);
+  if (typeof header.config !== 'object' || header.config === null) {
+    throw new MayflyError('ERR_CHECKPOINT', `${path}: Expected a model's config in the header, got none`);
+  }
+  return {
+    config: validateConfig(header.config as ModelConfig),
+    parameters: async (target) => {
+      const parameters = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
+      const read = await readCheckpoint(source, { parameters });
+      // Damage in a header was reported above.
+      for (const warning of read.warnings) if (!warnings.includes(warning)) onWarning(warning);
+    },
+    description: `${basename(path)} (checkpoint, step ${header.step})`,
+  };
+}
+
+/** Llama2.c's files have no magic number: a file is one unless it says that it is ours. */
+function isLlama2c(path: string): boolean {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    if (fstatSync(fd).isDirectory() || path.endsWith('.mayfly')) return false;
+    const start = Buffer.alloc(8);
+    readFully(fd, start, 0);
+    return start.toString('latin1') !== 'MAYFLYCK';
+  } catch (error) {
+    throw fileError(`a preset (${Object.keys(presets).join(', ')}) or a checkpoint at ${path}`, error);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}

@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { MayflyError } from '@mayfly/native';
+import { fileError } from '../data/file-error.js';
+import { listCheckpoints } from './checkpoint-directory.js';
+import {
+  type CheckpointHead,
+  type CheckpointHeader,
+  damaged,
+  decodeHead,
+  digestBytes,
+  headerLength,
+  prefixBytes,
+  type SectionRange,
+  type Sections,
+  wrongDigest,
+} from './checkpoint-format.js';
+
+/** Read and hashed at a time. */
+const CHUNK_BYTES = 2 ** 22;
+
+/** A checkpoint that was read. */
+export interface Checkpoint {
+  /** The file; of a directory the latest that is whole. */
+  readonly path: string;
+  readonly header: CheckpointHeader;
+  /** Bytes of each section. */
+  readonly sections: Readonly<Record<string, number>>;
+  /** Later checkpoints of the directory that could not be read, and why. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads a checkpoint's header only. It is checked against its digest and the file's length, but the sections may still turn
+ * out to be damaged.
+ *
+ * @param source A file, or a directory: its latest checkpoint.
+ * @throws `ERR_FILE_NOT_FOUND`; `ERR_CHECKPOINT` for a file that is cut, damaged or of another kind.
+ */
+export function readCheckpointHeader(source: string): Promise<Checkpoint> {
+  return readLatest(source, async () => {});
+}
+
+/**
+ * Reads sections of a checkpoint straight into memory, and checks all of the file.
+ *
+ * @param source A file, or a directory: its latest checkpoint that is whole.
+ * @param targets Where sections go: views of exactly their size. Others are checked and not kept. After an error their
+ * contents are undefined.
+ * @throws As `readCheckpointHeader`; `ERR_CHECKPOINT_MISMATCH` where a target has no section of its size; the signal's reason.
+ */
+export function readCheckpoint(
+  source: string,
+  targets: Sections,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Checkpoint> {
+  return readLatest(
+    source,
+    async (file, head, path) => {
+      expectSections(head.ranges, targets, path);
+      await readSections(file, head, targets, path, signal);
+    },
+    signal,
+  );
+}
+
+type ReadBody = (file: FileHandle, head: CheckpointHead, path: string) => Promise<void>;
+
+async function readLatest(source: string, readBody: ReadBody, signal?: AbortSignal): Promise<Checkpoint> {
+  const { paths, isDirectory } = await candidates(source);
+  const warnings: string[] = [];
+  for (const path of paths) {
+    try {
+      return { ...(await readFile(path, readBody)), warnings };
+    } catch (error) {
+      const isDamage = error instanceof MayflyError && error.code !== 'ERR_CHECKPOINT_MISMATCH';
+      if (!isDirectory || !isDamage || signal?.aborted) throw error;
+      warnings.push(error.message);
+    }
+  }
+  if (warnings.length === 0) {
+    throw new MayflyError('ERR_FILE_NOT_FOUND', `Expected a checkpoint (step-*.mayfly) in ${source}, got none`);
+  }
+  throw new MayflyError('ERR_CHECKPOINT', `Expected a whole checkpoint in ${source}, got:\n  ${warnings.join('\n  ')}`);
+}
+
+async function candidates(source: string): Promise<{ paths: string[]; isDirectory: boolean }> {
+  try {
+    const isDirectory = (await stat(source)).isDirectory();
+    return { paths: isDirectory ? (await listCheckpoints(source)).map(({ path }) => path) : [source], isDirectory };
+  } catch (error) {
+    throw fileError(`a checkpoint at ${source}`, error);
+  }
+}
+
+async function readFile(path: string, readBody: ReadBody): Promise<Omit<Checkpoint, 'warnings'>> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, 'r');
+    const head = await readHead(file, path);
+    await readBody(file, head, path);
+    const sections = Object.fromEntries(head.ranges.map(({ name, bytes }) => [name, bytes]));
+    return { path, header: head.header, sections };
+  } catch (error) {
+    throw fileError(`a checkpoint at ${path}`, error);
+  } finally {
+    await file?.close();
+  }
+}
+
+async function readHead(file: FileHandle, path: string): Promise<CheckpointHead> {
+  const { size } = await file.stat();
+  const prefix = Buffer.alloc(prefixBytes);
+  await readFully(file, prefix, 0, path);
+  const length = headerLength(prefix, path);
+  if (prefixBytes + length > size) throw damaged(path, `at least ${prefixBytes + length} bytes`, `${size}: cut`);
+  const rest = Buffer.alloc(length);
+  await readFully(file, rest, prefixBytes, path);
+  const head = decodeHead(prefix, rest, path);
+  const expected = head.digestOffset + digestBytes;
+  if (size !== expected) throw damaged(path, `${expected} bytes`, `${size}: ${size < expected ? 'cut' : 'too long'}`);
+  return head;
+}
+
+function expectSections(ranges: readonly SectionRange[], targets: Sections, path: string): void {
+  for (const [name, { byteLength }] of Object.entries(targets)) {
+    const bytes = ranges.find((range) => range.name === name)?.bytes;
+    if (bytes === byteLength) continue;
+    throw new MayflyError(
+      'ERR_CHECKPOINT_MISMATCH',
+      `${path}: Expected ${byteLength} bytes of ${name}, got ${bytes ?? 'no such section'}: is it a checkpoint of another model?`,
+    );
+  }
+}
+
+/** Reads from the file's first byte to its last digest, hashing each chunk while the next one is read. */
+async function readSections(
+  file: FileHandle,
+  head: CheckpointHead,
+  targets: Sections,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const hash = createHash('sha256');
+  let position = 0;
+  let previous: Uint8Array = new Uint8Array();
+  for (const chunk of chunks(head, targets)) {
+    signal?.throwIfAborted();
+    const reading = readFully(file, chunk, position, path);
+    hash.update(previous);
+    await reading;
+    previous = chunk;
+    position += chunk.length;
+  }
+  const computed = hash.update(previous).digest();
+  const stored = Buffer.alloc(digestBytes);
+  await readFully(file, stored, head.digestOffset, path);
+  if (!stored.equals(computed)) throw wrongDigest(path, 'contents', stored, computed);
+}
+
+/** Where each chunk of the file goes, in order: into a target, or into scratch memory. */
+function* chunks(head: CheckpointHead, targets: Sections): Generator<Uint8Array> {
+  // Two, since one is hashed while the other is filled.
+  const scratch = [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)] as const;
+  let turn = 0;
+  function* skip(bytes: number): Generator<Uint8Array> {
+    for (let left = bytes; left > 0; left -= CHUNK_BYTES) yield scratch[turn++ % 2]!.subarray(0, left);
+  }
+  let position = 0;
+  for (const { name, offset, bytes } of head.ranges) {
+    yield* skip(offset - position);
+    const target = targets[name];
+    if (target === undefined) yield* skip(bytes);
+    else for (let start = 0; start < bytes; start += CHUNK_BYTES) yield target.subarray(start, start + CHUNK_BYTES);
+    position = offset + bytes;
+  }
+  yield* skip(head.digestOffset - position);
+}
+
+async function readFully(file: FileHandle, target: Uint8Array, position: number, path: string): Promise<void> {
+  let done = 0;
+  while (done < target.length) {
+    const { bytesRead } = await file.read(target, done, target.length - done, position + done);
+    if (bytesRead === 0) throw damaged(path, `at least ${position + target.length} bytes`, `${position + done}: cut`);
+    done += bytesRead;
+  }
+}

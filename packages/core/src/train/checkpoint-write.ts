@@ -1,0 +1,95 @@
+import { createHash, type Hash } from 'node:crypto';
+import { type FileHandle, mkdir } from 'node:fs/promises';
+import { invalidArgument } from '@mayfly/native';
+import { writeAtomically } from '../data/atomic-file.js';
+import { fileError } from '../data/file-error.js';
+import { checkpointPath, pruneCheckpoints, sweepTemporaries } from './checkpoint-directory.js';
+import { type CheckpointHeader, encodeHead, type Sections } from './checkpoint-format.js';
+
+/** Written and hashed at a time: a few milliseconds each, so the event loop stays responsive. */
+const CHUNK_BYTES = 2 ** 22;
+
+export interface WriteCheckpointOptions {
+  /** How many checkpoints stay in the directory, this one included. Default: 3. */
+  readonly keep?: number;
+  /** Stops writing; nothing of this checkpoint stays. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Writes `step-<step>.mayfly` into a directory (made if it is not there). Whatever happens on the way (a full disk, a
+ * kill, a power cut), a file of that name is whole and the older checkpoints are too. A directory has one writer at a time.
+ *
+ * @param sections Raw bytes, e.g. views on the arena. Nothing is copied: they must not change until the promise settles.
+ * @returns The file's path.
+ * @throws `ERR_FILE` where the file system refuses; the signal's reason.
+ */
+export async function writeCheckpoint(
+  directory: string,
+  step: number,
+  header: Omit<CheckpointHeader, 'step'>,
+  sections: Sections,
+  { keep = 3, signal }: WriteCheckpointOptions = {},
+): Promise<string> {
+  if (!Number.isSafeInteger(step) || step < 0) throw invalidArgument('step', 'a whole number from 0 up', step);
+  if (!Number.isSafeInteger(keep) || keep < 1) throw invalidArgument('keep', 'a whole number from 1 up', keep);
+  const path = checkpointPath(directory, step);
+  try {
+    await mkdir(directory, { recursive: true });
+    await sweepTemporaries(directory);
+    await writeAtomically(path, (file) => writeFile(file, { ...header, step }, sections, signal));
+    await pruneCheckpoints(directory, step, keep);
+  } catch (error) {
+    throw fileError(`to write a checkpoint to ${path}`, error);
+  }
+  return path;
+}
+
+async function writeFile(
+  file: FileHandle,
+  header: CheckpointHeader,
+  sections: Sections,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { bytes, head } = encodeHead(header, sections);
+  const output = new HashedOutput(file, signal);
+  await output.write(bytes);
+  for (const { name, offset } of head.ranges) {
+    await output.padTo(offset);
+    await output.write(sections[name]!);
+  }
+  await output.padTo(head.digestOffset);
+  await output.finish();
+}
+
+/** Writes on and on, hashing each chunk while it is written. */
+class HashedOutput {
+  readonly #file: FileHandle;
+  readonly #signal: AbortSignal | undefined;
+  readonly #hash: Hash = createHash('sha256');
+  #position = 0;
+
+  constructor(file: FileHandle, signal: AbortSignal | undefined) {
+    this.#file = file;
+    this.#signal = signal;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
+      this.#signal?.throwIfAborted();
+      const chunk = bytes.subarray(start, start + CHUNK_BYTES);
+      const writing = this.#file.writeFile(chunk);
+      this.#hash.update(chunk);
+      await writing;
+    }
+    this.#position += bytes.length;
+  }
+
+  async padTo(offset: number): Promise<void> {
+    await this.write(new Uint8Array(offset - this.#position));
+  }
+
+  async finish(): Promise<void> {
+    await this.#file.writeFile(this.#hash.digest());
+  }
+}
