@@ -153,7 +153,7 @@ describe.each(names)('%s', (name) => {
   test('refuses other things than options and arenas', () => {
     expect(code(() => call(name, undefined))).toBe('ERR_INVALID_ARGUMENT');
     expect(code(() => call(name, options, {}))).toBe('ERR_INVALID_ARGUMENT');
-    expect(code(() => call(name, options, undefined))).toBe('ERR_INVALID_ARGUMENT');
+    expect(code(() => call(name, options, null))).toBe('ERR_INVALID_ARGUMENT');
   });
 });
 

@@ -11,7 +11,7 @@ function run(isa: string, args: readonly string[]) {
   return spawnSync(process.execPath, args, {
     cwd: testRoot,
     encoding: 'utf8',
-    env: { ...process.env, MAYFLY_ISA: isa },
+    env: { ...process.env, NO_COLOR: '1', MAYFLY_ISA: isa },
   });
 }
 
@@ -24,17 +24,14 @@ function isaOf(isa: string) {
 }
 
 // The other math tests once more on each instruction set, in a process of its own. (Not when this is such a run.)
-describe.skipIf(process.env['MAYFLY_ISA'] !== undefined)('host math', () => {
-  test.each(['portable', 'avx2', 'avx512', 'neon'])(
-    'on %s',
-    (isa, { skip }: { skip: (reason: string) => void } = { skip: () => {} }) => {
-      const probe = isaOf(isa);
-      if (probe.status !== 0) return skip(`this processor has no ${isa}`);
-      expect(probe.stdout.trim()).toBe(isa);
-      const tests = run(isa, [vitest, 'run', '--reporter=dot', 'unit/math-']);
-      expect(tests.status, tests.stdout + tests.stderr).toBe(0);
-    },
-  );
+describe.skipIf(process.env.MAYFLY_ISA !== undefined)('host math', () => {
+  test.for(['portable', 'avx2', 'avx512', 'neon'])('on %s', { timeout: 120_000 }, (isa, { skip }) => {
+    const probe = isaOf(isa);
+    if (probe.status !== 0) return skip(`this processor has no ${isa}`);
+    expect(probe.stdout.trim()).toBe(isa);
+    const tests = run(isa, [vitest, 'run', '--reporter=dot', 'unit/math-']);
+    expect(tests.status, tests.stdout + tests.stderr).toBe(0);
+  });
 
   test('an unknown instruction set is refused', () => {
     const probe = isaOf('mmx');

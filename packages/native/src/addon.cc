@@ -3,6 +3,8 @@
 
 #include "addon_data.h"
 #include "math/isa.h"
+#include "math/math_binding.h"
+#include "napi_error.h"
 #include "shm/arena_binding.h"
 
 namespace mayfly {
@@ -11,13 +13,14 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonData());
   ExportArena(env, exports);
   exports.Set("isa", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Napi::String::New(info.Env(), NameOf(CurrentIsa()));
+                return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), NameOf(CurrentIsa())); });
               }));
   exports.Set("deviceNames", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 Napi::Array names = Napi::Array::New(info.Env());
                 names.Set(0u, "cpu");
                 return names;
               }));
+  exports.Set("math", ExportMath(env));
   return exports;
 }
 
