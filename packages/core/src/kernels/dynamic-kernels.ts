@@ -1,0 +1,76 @@
+import type { MilOptions } from '../mil/mil-graph.js';
+import { type DynamicKernel, DynamicProgram, packedSize } from './dynamic-program.js';
+import type { KernelShape, Surface } from './kernel-shape.js';
+import { packSurface } from './pack-surface.js';
+
+type AttentionSlot = 'xn' | 'dy' | 'q' | 'k' | 'v' | 'wq' | 'wo' | 'wk' | 'wv';
+type FeedForwardSlot = 'xn' | 'dy' | 'h1' | 'h3' | 'w1' | 'w3' | 'w2';
+
+export interface DynamicKernels {
+  /** Reads xn and the weights. */
+  readonly attentionForward: DynamicKernel<AttentionSlot, 'o' | 'q' | 'k' | 'v' | 'attn'>;
+  /** Reads xn and the weights. */
+  readonly feedForwardForward: DynamicKernel<FeedForwardSlot, 'o' | 'h1' | 'h3' | 'gate'>;
+  /** Reads dy, q, k, v and the weights. */
+  readonly attentionBackward: DynamicKernel<AttentionSlot, 'dxn' | 'dq' | 'dk' | 'dv'>;
+  /** Reads dy, h1, h3 and the weights. */
+  readonly feedForwardBackward: DynamicKernel<FeedForwardSlot, 'dxn' | 'dh1' | 'dh3'>;
+}
+
+/** Widths that are no multiple of it were seen to give wrong data on the Neural Engine. */
+const WIDTH_MULTIPLE = 32;
+
+/**
+ * The programs of a decoder layer whose weights are packed in the input: the same four serve every layer. Each half has one
+ * surface for both its programs, so that weights are written once per update. Norms and residual sums are host math: the
+ * forward programs lead from the normalized input `xn` to the half's output `o`, the backward ones from the gradient of
+ * `o` (`dy`) to that of `xn` (`dxn`).
+ */
+export function dynamicKernels(shape: KernelShape, options: MilOptions = {}): DynamicKernels {
+  const attention = attentionSurface(shape);
+  const feedForward = feedForwardSurface(shape);
+  const openAttention = () => new DynamicProgram(attention, ['wq', 'wo', 'wk', 'wv'], shape, options);
+  const openFeedForward = () => new DynamicProgram(feedForward, ['w1', 'w3', 'w2'], shape, options);
+  const [up, down] = [openAttention(), openAttention()];
+  const [upFeed, downFeed] = [openFeedForward(), openFeedForward()];
+  return {
+    attentionForward: up.finish(up.graph.attention(up.inputs.xn)),
+    feedForwardForward: upFeed.finish(upFeed.graph.feedForward(upFeed.inputs.xn)),
+    attentionBackward: down.finish(down.graph.attentionBackward(down.inputs)),
+    feedForwardBackward: downFeed.finish(downFeed.graph.feedForwardBackward(downFeed.inputs)),
+  };
+}
+
+function attentionSurface(shape: KernelShape): Surface<AttentionSlot> {
+  const { dim, heads, kvHeads, headDim, batch, sequence } = shape;
+  const columns = batch * sequence;
+  const queries = heads * headDim;
+  const keys = kvHeads * headDim;
+  const matrices = {
+    xn: [dim, columns],
+    dy: [dim, columns],
+    q: [queries, columns],
+    k: [keys, columns],
+    v: [keys, columns],
+    wq: packedSize(shape, 'wq'),
+    wo: packedSize(shape, 'wo'),
+    wk: packedSize(shape, 'wk'),
+    wv: packedSize(shape, 'wv'),
+  } as const;
+  return packSurface(Math.max(dim, queries), matrices, WIDTH_MULTIPLE);
+}
+
+function feedForwardSurface(shape: KernelShape): Surface<FeedForwardSlot> {
+  const { dim, hidden, batch, sequence } = shape;
+  const columns = batch * sequence;
+  const matrices = {
+    xn: [dim, columns],
+    dy: [dim, columns],
+    h1: [hidden, columns],
+    h3: [hidden, columns],
+    w1: packedSize(shape, 'w1'),
+    w3: packedSize(shape, 'w3'),
+    w2: packedSize(shape, 'w2'),
+  } as const;
+  return packSurface(Math.max(dim, hidden), matrices, WIDTH_MULTIPLE);
+}

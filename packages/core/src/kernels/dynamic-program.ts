@@ -1,0 +1,55 @@
+import type { MilOptions, MilValue } from '../mil/mil-graph.js';
+import { KernelProgram } from './kernel-program.js';
+import type { FixedConstants, Kernel, KernelShape, PackedWeight, Surface } from './kernel-shape.js';
+import { LayerGraph, type Projection, projectionSizes } from './layer-graph.js';
+import type { MatrixSize } from './pack-surface.js';
+
+/** A program whose weights lie in its input, beside the activations: an update is a memory write. */
+export interface DynamicKernel<Input extends string = string, Output extends string = string>
+  extends Kernel<Input, Output>,
+    FixedConstants {
+  readonly weights: readonly PackedWeight[];
+}
+
+/** Packed as [in, out], so that every weight slot of a half has `dim` columns. */
+const transposedProjections: ReadonlySet<string> = new Set<Projection>(['wo', 'w2']);
+
+/** [rows, columns] of a projection in a packed surface. */
+export function packedSize(shape: KernelShape, parameter: Projection): MatrixSize {
+  const [rows, columns] = projectionSizes(shape)[parameter];
+  return transposedProjections.has(parameter) ? [columns, rows] : [rows, columns];
+}
+
+/** A program with packed weights while it is written: projections are matrix products. */
+export class DynamicProgram<Input extends string> extends KernelProgram<Input> {
+  readonly graph: LayerGraph;
+  readonly #weights: readonly PackedWeight[];
+
+  constructor(
+    input: Surface<Input>,
+    weights: readonly (Projection & Input)[],
+    shape: KernelShape,
+    options: MilOptions,
+  ) {
+    super(input, options);
+    this.#weights = weights.map((parameter) => ({
+      parameter,
+      transposed: transposedProjections.has(parameter),
+      slot: input.slots[parameter],
+    }));
+    const { builder: b } = this;
+    const packed = this.inputs as Readonly<Partial<Record<string, MilValue>>>;
+    // The Neural Engine multiplies [1, 1, rows, columns] where it refuses [1, rows, 1, columns].
+    const matrix = (x: MilValue) => b.reshape(x, [1, 1, x.shape[1]!, x.shape[3]!]);
+    this.graph = new LayerGraph(this, shape, (parameter, x, transposed = false) => {
+      const flip = transposed !== transposedProjections.has(parameter);
+      const product = b.matmul(matrix(packed[parameter]!), matrix(x), { x: flip });
+      return b.reshape(product, [1, product.shape[2]!, 1, product.shape[3]!]);
+    });
+  }
+
+  /** Ends the program: its output is the results, one below the other. */
+  override finish<Output extends string>(results: Readonly<Record<Output, MilValue>>): DynamicKernel<Input, Output> {
+    return { ...super.finish(results), weights: this.#weights };
+  }
+}

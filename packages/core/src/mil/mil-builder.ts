@@ -1,0 +1,209 @@
+import type { DType } from '@mayfly/native';
+import { ElementwiseBuilder, expectFloat, expectSameType } from './elementwise-builder.js';
+import {
+  checkedShape,
+  concatShape,
+  convShape,
+  expandDimsShape,
+  gatherShape,
+  matmulShape,
+  type PadType,
+  reshapeShape,
+  resolveAxis,
+  sliceByIndexShape,
+  sliceBySizeShape,
+  squeezeShape,
+  tileShape,
+  transposeShape,
+} from './infer-shape.js';
+import { type Arguments, MilValue } from './mil-graph.js';
+import { expectType, type Scalar, shown } from './mil-type.js';
+import type { MilProgram, WeightRecord } from './program.js';
+
+export interface ConvOptions {
+  /** Per spatial axis. Default: 1. */
+  readonly strides?: readonly number[];
+  /** Per spatial axis. Default: 1. */
+  readonly dilations?: readonly number[];
+  /** Begin and end per spatial axis, with padType `custom`. Default: 0. */
+  readonly pad?: readonly number[];
+  /** Default: `valid`. */
+  readonly padType?: PadType;
+  /** Default: 1. */
+  readonly groups?: number;
+}
+
+export interface SliceOptions {
+  /** Default: 1 per axis. */
+  readonly stride?: readonly number[];
+  /** True takes the axis from its start whatever `begin` says. */
+  readonly beginMask?: readonly boolean[];
+  /** True takes the axis to its end whatever `end` says. */
+  readonly endMask?: readonly boolean[];
+  /** True takes element `begin` and drops the axis. */
+  readonly squeezeMask?: readonly boolean[];
+}
+
+/**
+ * Writes MIL programs: one method per operation, result shapes inferred, every argument a named constant as the Neural
+ * Engine's compiler wants, names chosen, unused statements left out. Operations mean what coremltools says of them.
+ * Wrong shapes and types throw `ERR_MIL_TYPE`.
+ *
+ * @example
+ * const b = new MilBuilder();
+ * const x = b.input('x', 'fp16', [1, 64, 1, 32]);
+ * b.output('y', b.conv(x, b.weight('wq', [128, 64, 1, 1])));
+ * const { text, weightFiles } = b.build();
+ */
+export class MilBuilder extends ElementwiseBuilder {
+  input(name: string, dtype: DType, shape: readonly number[]): MilValue {
+    return this.graph.input({ name, dtype, shape: checkedShape(shape) });
+  }
+
+  /** Names a value as the next of the program's results. */
+  output(name: string, value: MilValue): void {
+    this.graph.output(name, value);
+  }
+
+  /** A constant whose values are in a weight file, in the record `name`. */
+  weight(name: string, shape: readonly number[], dtype: WeightRecord['dtype'] = 'fp16'): MilValue {
+    return this.graph.weight({ name, dtype, shape: checkedShape(shape) });
+  }
+
+  /** A constant written into the text. Floats are rounded to `dtype` and then exact. Shape [] is a scalar. */
+  constant(values: readonly Scalar[], dtype: DType, shape: readonly number[] = [values.length]): MilValue {
+    return this.graph.literal(dtype, checkedShape(shape), values, 'constant');
+  }
+
+  build(): MilProgram {
+    return this.graph.build();
+  }
+
+  softmax(x: MilValue, axis: number): MilValue {
+    expectFloat('softmax', x);
+    return this.one('softmax', { axis: this.int('axis', resolveAxis(axis, x.shape.length)), x }, x.dtype, x.shape);
+  }
+
+  /** x [n, Cin, …], weight [Cout, Cin/groups, …] → [n, Cout, …]: cross-correlation over one to three spatial axes. */
+  conv(x: MilValue, weight: MilValue, options: ConvOptions = {}): MilValue {
+    expectFloat('conv', x);
+    expectSameType('conv', x, weight);
+    const spatial = Math.max(x.shape.length - 2, 0);
+    const ones: readonly number[] = Array(spatial).fill(1);
+    const { strides = ones, dilations = ones, pad = Array<number>(2 * spatial).fill(0), groups = 1 } = options;
+    const { padType = 'valid' } = options;
+    const shape = convShape(x.shape, weight.shape, { strides, dilations, pad, padType, groups });
+    const attributes = {
+      dilations: this.ints('dilations', dilations),
+      groups: this.int('groups', groups),
+      pad: this.ints('pad', pad),
+      pad_type: this.graph.literal('string', [], [padType], 'pad_type'),
+      strides: this.ints('strides', strides),
+    };
+    return this.one('conv', { ...attributes, weight, x }, x.dtype, shape);
+  }
+
+  /** Product of the last two axes; those before broadcast. */
+  matmul(x: MilValue, y: MilValue, transpose: { readonly x?: boolean; readonly y?: boolean } = {}): MilValue {
+    expectSameType('matmul', x, y);
+    const { x: transposeX = false, y: transposeY = false } = transpose;
+    const shape = matmulShape(x.shape, y.shape, transposeX, transposeY);
+    const flags = {
+      transpose_x: this.bool('transpose_x', transposeX),
+      transpose_y: this.bool('transpose_y', transposeY),
+    };
+    return this.one('matmul', { ...flags, x, y }, x.dtype, shape);
+  }
+
+  /** Row-major reinterpretation; one size may be −1. */
+  reshape(x: MilValue, shape: readonly number[]): MilValue {
+    const result = reshapeShape(x.shape, shape);
+    return this.one('reshape', { shape: this.ints('shape', result), x }, x.dtype, result);
+  }
+
+  transpose(x: MilValue, permutation: readonly number[]): MilValue {
+    const shape = transposeShape(x.shape, permutation);
+    return this.one('transpose', { perm: this.ints('perm', permutation), x }, x.dtype, shape);
+  }
+
+  concat(values: readonly MilValue[], axis: number): MilValue {
+    const [first] = values;
+    expectType(first !== undefined, 'values to concatenate', 'none');
+    for (const value of values) expectSameType('concat', first, value);
+    const at = resolveAxis(axis, first.shape.length);
+    const shapes = values.map(({ shape }) => shape);
+    const attributes = { axis: this.int('axis', at), interleave: this.bool('interleave', false) };
+    return this.one('concat', { ...attributes, values }, first.dtype, concatShape(shapes, at));
+  }
+
+  /** Parts along an axis: so many equal ones, or of the given sizes. */
+  split(x: MilValue, parts: number | readonly number[], axis: number): readonly MilValue[] {
+    const at = resolveAxis(axis, x.shape.length);
+    const size = x.shape[at]!;
+    const sizes: readonly number[] = typeof parts === 'number' ? Array(parts).fill(size / parts) : parts;
+    const whole = sizes.every((part) => Number.isInteger(part) && part >= 1);
+    const covers = whole && sizes.reduce((sum, part) => sum + part, 0) === size;
+    expectType(covers, `parts of ${size} along axis ${at} of ${shown(x.shape)}`, shown(sizes));
+    const results = sizes.map((part) => new MilValue(x.dtype, x.shape.with(at, part)));
+    const how: Arguments =
+      typeof parts === 'number'
+        ? { num_splits: this.int('num_splits', parts) }
+        : { split_sizes: this.ints('split_sizes', parts) };
+    return this.graph.operation('split', 'split', { axis: this.int('axis', at), ...how, x }, results);
+  }
+
+  /** A size of −1 reaches to the end. */
+  sliceBySize(x: MilValue, begin: readonly number[], size: readonly number[]): MilValue {
+    const shape = sliceBySizeShape(x.shape, begin, size);
+    return this.one(
+      'slice_by_size',
+      { x, begin: this.ints('begin', begin), size: this.ints('size', shape) },
+      x.dtype,
+      shape,
+    );
+  }
+
+  /** Python's slicing, axis by axis. */
+  sliceByIndex(x: MilValue, begin: readonly number[], end: readonly number[], options: SliceOptions = {}): MilValue {
+    const none: readonly boolean[] = x.shape.map(() => false);
+    const { stride = x.shape.map(() => 1), beginMask = none, endMask = none, squeezeMask = none } = options;
+    const masks = { begin: beginMask, end: endMask, squeeze: squeezeMask };
+    const shape = sliceByIndexShape(x.shape, begin, end, stride, masks);
+    const attributes = {
+      begin: this.ints('begin', begin),
+      begin_mask: this.bools('begin_mask', beginMask),
+      end: this.ints('end', end),
+      end_mask: this.bools('end_mask', endMask),
+      squeeze_mask: this.bools('squeeze_mask', squeezeMask),
+      stride: this.ints('stride', stride),
+    };
+    return this.one('slice_by_index', { ...attributes, x }, x.dtype, shape);
+  }
+
+  /** x[…, indices, …] along `axis`; indices are int32. */
+  gather(x: MilValue, indices: MilValue, axis: number): MilValue {
+    expectType(indices.dtype === 'int32', 'int32 indices for gather', indices.dtype);
+    const at = resolveAxis(axis, x.shape.length);
+    const attributes = { axis: this.int('axis', at), batch_dims: this.int('batch_dims', 0) };
+    const validated: Arguments =
+      this.graph.dialect === 'ios16' ? {} : { validate_indices: this.bool('validate_indices', false) };
+    return this.one(
+      'gather',
+      { ...attributes, indices, ...validated, x },
+      x.dtype,
+      gatherShape(x.shape, indices.shape, at),
+    );
+  }
+
+  tile(x: MilValue, reps: readonly number[]): MilValue {
+    return this.one('tile', { reps: this.ints('reps', reps), x }, x.dtype, tileShape(x.shape, reps));
+  }
+
+  expandDims(x: MilValue, axes: readonly number[]): MilValue {
+    return this.one('expand_dims', { axes: this.ints('axes', axes), x }, x.dtype, expandDimsShape(x.shape, axes));
+  }
+
+  squeeze(x: MilValue, axes: readonly number[]): MilValue {
+    return this.one('squeeze', { axes: this.ints('axes', axes), x }, x.dtype, squeezeShape(x.shape, axes));
+  }
+}

@@ -1,0 +1,196 @@
+import { type DType, invalidArgument } from '@mayfly/native';
+import { type Dialect, expectType, literalText, type MilDType, type Scalar, typeText } from './mil-type.js';
+import { Names } from './names.js';
+import type { MilProgram, PortType } from './program.js';
+import { layOutWeightFile, type WeightTensor } from './weight-file.js';
+
+/** A tensor or scalar of a program under construction. */
+export class MilValue {
+  constructor(
+    readonly dtype: MilDType,
+    readonly shape: readonly number[],
+  ) {}
+}
+
+export interface MilOptions {
+  /** Default: `ios18`. */
+  readonly dialect?: Dialect;
+  /** `single` (the default) is `@model_path/weights/weight.bin`; `per-tensor` is a file for each, as M1 needs. */
+  readonly weightFiles?: 'single' | 'per-tensor';
+}
+
+/** Arguments of an operation in the order of the text; a list is a tuple. */
+export type Arguments = Readonly<Record<string, MilValue | readonly MilValue[]>>;
+
+interface Statement {
+  readonly operation: string;
+  readonly hint: string;
+  readonly arguments: Arguments;
+  readonly results: readonly MilValue[];
+  /** Of constants: the literal, or the tensor of a weight file. */
+  readonly content?: string | WeightTensor;
+}
+
+/** Where the tensors of weight files lie, by name. */
+type BlobPlaces = ReadonlyMap<string, { readonly path: string; readonly recordOffset: number }>;
+
+/** Statements of one function, and the text made of those that its outputs need. */
+export class MilGraph {
+  readonly dialect: Dialect;
+  readonly #weightFiles: 'single' | 'per-tensor';
+  readonly #statements: Statement[] = [];
+  readonly #producers = new Map<MilValue, Statement | null>();
+  readonly #literals = new Map<string, MilValue>();
+  readonly #inputs: { readonly port: PortType; readonly value: MilValue }[] = [];
+  readonly #outputs: { readonly port: PortType; readonly value: MilValue }[] = [];
+
+  constructor({ dialect = 'ios18', weightFiles = 'single' }: MilOptions) {
+    this.dialect = dialect;
+    this.#weightFiles = weightFiles;
+  }
+
+  input(port: PortType): MilValue {
+    const value = new MilValue(port.dtype, port.shape);
+    this.#producers.set(value, null);
+    this.#inputs.push({ port, value });
+    return value;
+  }
+
+  output(name: string, value: MilValue): void {
+    const { dtype, shape } = this.#owned(value);
+    const isPort = this.#outputs.some((output) => output.value === value);
+    const copied = isPort || this.#producers.get(value)?.content !== undefined || this.#producers.get(value) === null;
+    const own = copied ? this.operation('identity', 'identity', { x: value }, [new MilValue(dtype, shape)])[0]! : value;
+    this.#outputs.push({ port: { name, dtype: dtype as DType, shape }, value: own });
+  }
+
+  /** A constant in the text; equal ones are one. */
+  literal(dtype: MilDType, shape: readonly number[], values: readonly Scalar[], hint: string): MilValue {
+    const text = literalText(this.dialect, dtype, shape, values);
+    const known = this.#literals.get(text);
+    if (known !== undefined) return known;
+    const value = new MilValue(dtype, shape);
+    this.#literals.set(text, value);
+    this.#add({ operation: 'const', hint, arguments: {}, results: [value], content: text });
+    return value;
+  }
+
+  /** A constant in a weight file. */
+  weight(tensor: WeightTensor): MilValue {
+    const isRepeated = this.#statements.some(
+      ({ content }) => typeof content === 'object' && content.name === tensor.name,
+    );
+    if (isRepeated || !/^[\w.-]+$/.test(tensor.name)) {
+      throw invalidArgument('name', 'a new name of letters, digits, `_`, `.` and `-`', tensor.name);
+    }
+    const hint = tensor.name.replace(/\W/g, '_').replace(/^(?=\d)/, '_');
+    const value = new MilValue(tensor.dtype, tensor.shape);
+    this.#add({ operation: 'const', hint, arguments: {}, results: [value], content: tensor });
+    return value;
+  }
+
+  operation(operation: string, hint: string, arguments_: Arguments, results: readonly MilValue[]): readonly MilValue[] {
+    for (const value of Object.values(arguments_).flat()) this.#owned(value);
+    this.#add({ operation, hint, arguments: arguments_, results });
+    return results;
+  }
+
+  build(): MilProgram {
+    expectType(this.#outputs.length > 0, 'a program with outputs', 'none');
+    const statements = this.#liveStatements();
+    const names = this.#nameValues(statements);
+    const weights = statements.map(({ content }) => content).filter((content) => typeof content === 'object');
+    const weightFiles =
+      this.#weightFiles === 'per-tensor'
+        ? weights.map((weight) => layOutWeightFile(`@model_path/weights/${weight.name}.bin`, [weight]))
+        : [layOutWeightFile('@model_path/weights/weight.bin', weights)].filter(({ records }) => records.length > 0);
+    const files: BlobPlaces = new Map(
+      weightFiles.flatMap(({ path, records }) =>
+        records.map(({ name, recordOffset }) => [name, { path, recordOffset }]),
+      ),
+    );
+    const lines = statements.map((statement) => this.#line(statement, names, files));
+    const parameters = this.#inputs.map(({ port, value }) => `${this.#type(value)} ${port.name}`).join(', ');
+    const returned = this.#outputs.map(({ port }) => port.name).join(', ');
+    const main = [`    func main<${this.dialect}>(${parameters}) {`, ...lines, `    } -> (${returned});`];
+    return {
+      text: [...header[this.dialect], '{', ...main, '}', ''].join('\n'),
+      inputs: this.#inputs.map(({ port }) => port),
+      outputs: this.#outputs.map(({ port }) => port),
+      weightFiles,
+    };
+  }
+
+  #add(statement: Statement): void {
+    this.#statements.push(statement);
+    for (const result of statement.results) this.#producers.set(result, statement);
+  }
+
+  #owned(value: MilValue): MilValue {
+    expectType(this.#producers.has(value), 'a value of this builder', 'one of another');
+    return value;
+  }
+
+  /** Dead code is rejected by the Neural Engine's compiler. */
+  #liveStatements(): readonly Statement[] {
+    const live = new Set<Statement>();
+    const pending = this.#outputs.map(({ value }) => value);
+    for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
+      const statement = this.#producers.get(value);
+      if (statement == null || live.has(statement)) continue;
+      live.add(statement);
+      pending.push(...Object.values(statement.arguments).flat());
+    }
+    return this.#statements.filter((statement) => live.has(statement));
+  }
+
+  #nameValues(statements: readonly Statement[]): ReadonlyMap<MilValue, string> {
+    const names = new Names();
+    const named = new Map(
+      [...this.#inputs, ...this.#outputs].map(({ port, value }) => [value, names.reserve(port.name)]),
+    );
+    for (const { results, hint } of statements) {
+      for (const value of results) if (!named.has(value)) named.set(value, names.choose(hint));
+    }
+    return named;
+  }
+
+  #line(statement: Statement, names: ReadonlyMap<MilValue, string>, files: BlobPlaces): string {
+    const { operation, results, content } = statement;
+    const declarations = results.map((value) => `${this.#type(value)} ${names.get(value)}`).join(', ');
+    const passed = Object.entries(statement.arguments).map(([key, value]) =>
+      value instanceof MilValue
+        ? `${key} = ${names.get(value)}`
+        : `${key} = (${value.map((each) => names.get(each)).join(', ')})`,
+    );
+    const attributes = [`name = ${this.#string(names.get(results[0]!)!)}`];
+    if (typeof content === 'string') attributes.push(`val = ${content}`);
+    if (typeof content === 'object') {
+      const { path, recordOffset } = files.get(content.name)!;
+      const offset = literalText(this.dialect, 'uint64', [], [recordOffset]);
+      attributes.push(`val = ${this.#type(results[0]!)}(BLOBFILE(path = ${this.#string(path)}, offset = ${offset}))`);
+    }
+    return `        ${declarations} = ${operation}(${passed.join(', ')})[${attributes.join(', ')}];`;
+  }
+
+  #type({ dtype, shape }: MilValue): string {
+    return typeText(this.dialect, dtype, shape);
+  }
+
+  #string(value: string): string {
+    return literalText(this.dialect, 'string', [], [value]);
+  }
+}
+
+/** What the compilers of each operation set expect to read first; the dictionary must be on one line. */
+const header: Readonly<Record<Dialect, readonly string[]>> = {
+  ios18: [
+    'program(1.3)',
+    '[buildInfo = dict<string, string>({{"coremlc-component-MIL", "3510.2.1"}, {"coremlc-version", "3505.4.1"}, ' +
+      '{"coremltools-component-milinternal", ""}, {"coremltools-version", "9.0"}})]',
+  ],
+  ios16: [
+    'program(1.0)',
+    '[buildInfo = dict<tensor<string, []>, tensor<string, []>>({{"coremlc-version", "3505.4.1"}})]',
+  ],
+};
