@@ -31,13 +31,13 @@ export function dynamicKernels(shape: KernelShape, options: MilOptions = {}): Dy
   const feedForward = feedForwardSurface(shape);
   const openAttention = () => new DynamicProgram(attention, ['wq', 'wo', 'wk', 'wv'], shape, options);
   const openFeedForward = () => new DynamicProgram(feedForward, ['w1', 'w3', 'w2'], shape, options);
-  const [up, down] = [openAttention(), openAttention()];
-  const [upFeed, downFeed] = [openFeedForward(), openFeedForward()];
+  const [attentionUp, attentionDown] = [openAttention(), openAttention()];
+  const [feedForwardUp, feedForwardDown] = [openFeedForward(), openFeedForward()];
   return {
-    attentionForward: up.finish(up.graph.attention(up.inputs.xn)),
-    feedForwardForward: upFeed.finish(upFeed.graph.feedForward(upFeed.inputs.xn)),
-    attentionBackward: down.finish(down.graph.attentionBackward(down.inputs)),
-    feedForwardBackward: downFeed.finish(downFeed.graph.feedForwardBackward(downFeed.inputs)),
+    attentionForward: attentionUp.finish(attentionUp.graph.attention(attentionUp.inputs.xn)),
+    feedForwardForward: feedForwardUp.finish(feedForwardUp.graph.feedForward(feedForwardUp.inputs.xn)),
+    attentionBackward: attentionDown.finish(attentionDown.graph.attentionBackward(attentionDown.inputs)),
+    feedForwardBackward: feedForwardDown.finish(feedForwardDown.graph.feedForwardBackward(feedForwardDown.inputs)),
   };
 }
 

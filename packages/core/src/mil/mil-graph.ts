@@ -64,13 +64,14 @@ export class MilGraph {
     this.#outputs.push({ port: { name, dtype: dtype as DType, shape }, value: own });
   }
 
-  /** A constant in the text; equal ones are one. */
+  /** A constant in the text; equal ones for one purpose are one. */
   literal(dtype: MilDType, shape: readonly number[], values: readonly Scalar[], hint: string): MilValue {
     const text = literalText(this.dialect, dtype, shape, values);
-    const known = this.#literals.get(text);
+    const key = `${hint} ${text}`;
+    const known = this.#literals.get(key);
     if (known !== undefined) return known;
     const value = new MilValue(dtype, shape);
-    this.#literals.set(text, value);
+    this.#literals.set(key, value);
     this.#add({ operation: 'const', hint, arguments: {}, results: [value], content: text });
     return value;
   }

@@ -1,13 +1,12 @@
 import { expectType } from './mil-type.js';
 
-/** Words of the grammar and its types: never a name. */
+/** Words of the grammar and its types. */
 const keywords = new Set(
-  'program func const tensor dict buildInfo BLOBFILE true false string bool fp16 fp32 int8 uint8 int16 uint16 int32 uint64 inf nan'.split(
-    ' ',
-  ),
+  (
+    'program func const tensor dict buildInfo BLOBFILE true false inf nan ' +
+    'string bool fp16 fp32 int8 uint8 int16 uint16 int32 uint64'
+  ).split(' '),
 );
-/** Names reported to give zeros or a failed compilation on the Neural Engine; chosen for nothing but ports that ask for them. */
-const avoided = new Set('var diff mean std eps x y mul add sub c name val path offset main'.split(' '));
 
 /** Hands out SSA names, each once. */
 export class Names {
@@ -23,13 +22,15 @@ export class Names {
     return name;
   }
 
-  /** Takes `hint`, or `hint_<n>` with the first n that is free. */
+  /**
+   * Takes `<hint>_<n>` with the first n that is free. Never the bare hint: values named `add`, `mean`
+   * or `x` were seen to come out as zeros on the Neural Engine.
+   */
   choose(hint: string): string {
-    let name = hint;
     let count = this.#next.get(hint) ?? 0;
-    while (this.#taken.has(name) || keywords.has(name) || avoided.has(name)) name = `${hint}_${count++}`;
-    this.#next.set(hint, count);
-    this.#taken.add(name);
-    return name;
+    while (this.#taken.has(`${hint}_${count}`)) count++;
+    this.#next.set(hint, count + 1);
+    this.#taken.add(`${hint}_${count}`);
+    return `${hint}_${count}`;
   }
 }
