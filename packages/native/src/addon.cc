@@ -2,9 +2,12 @@
 #include <napi.h>
 
 #include "addon_data.h"
+#include "device/device_binding.h"
+#include "ipc/connection_binding.h"
+#include "ipc/serve_binding.h"
+#include "ipc/spawn_binding.h"
 #include "math/isa.h"
 #include "math/math_binding.h"
-#include "napi_error.h"
 #include "shm/arena_binding.h"
 
 namespace mayfly {
@@ -12,15 +15,14 @@ namespace mayfly {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonData());
   ExportArena(env, exports);
-  exports.Set("isa", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), NameOf(CurrentIsa())); });
-              }));
-  exports.Set("deviceNames", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                Napi::Array names = Napi::Array::New(info.Env());
-                names.Set(0u, "cpu");
-                return names;
-              }));
+  ExportDevice(env, exports);
+  ExportConnection(env, exports);
+  ExportServe(env, exports);
+  ExportSpawn(env, exports);
   exports.Set("math", ExportMath(env));
+  exports.Set("isa", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Napi::String::New(info.Env(), NameOf(CurrentIsa()));
+              }));
   return exports;
 }
 

@@ -3,10 +3,19 @@
 
 #include <napi.h>
 
+#include <memory>
+
+#include "ipc/reaper.h"
+
 namespace mayfly {
 
+// Constructors of the classes that functions of the addon return, and what watches the children.
 struct AddonData {
   Napi::FunctionReference arena;
+  Napi::FunctionReference connection;
+  Napi::FunctionReference device;
+  Napi::FunctionReference worker_socket;
+  std::unique_ptr<Reaper> reaper;
 };
 
 inline AddonData& DataOf(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "addon_data.h"
+#include "napi_arguments.h"
 #include "napi_error.h"
 
 namespace mayfly {
@@ -13,16 +14,6 @@ namespace {
 // Node 20's largest ArrayBuffer.
 constexpr uint64_t kWindowBytes = uint64_t{1} << 32;
 constexpr napi_type_tag kArenaTag = {0x6d6179666c796172, 0x656e61206f626a31};
-
-uint64_t Whole(const Napi::CallbackInfo& info, size_t index, const char* name) {
-  const Napi::Value value = info[index];
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
-  if (!(number >= 0) || number > 9007199254740991.0 || number != static_cast<double>(static_cast<uint64_t>(number))) {
-    throw Error("ERR_INVALID_ARGUMENT", std::string("Expected ") + name + " to be a whole number from 0 up, got `" +
-                                            value.ToString().Utf8Value() + "`");
-  }
-  return static_cast<uint64_t>(number);
-}
 
 class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
  public:
@@ -55,17 +46,17 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
   }
 
   void Populate(const Napi::CallbackInfo& info) {
-    Guard(info.Env(), [&] { arena()->Populate(Whole(info, 0, "offset"), Whole(info, 1, "bytes")); });
+    Guard(info.Env(), [&] { arena()->Populate(WholeNumber(info[0], "offset"), WholeNumber(info[1], "bytes")); });
   }
 
   void Discard(const Napi::CallbackInfo& info) {
-    Guard(info.Env(), [&] { arena()->Discard(Whole(info, 0, "offset"), Whole(info, 1, "bytes")); });
+    Guard(info.Env(), [&] { arena()->Discard(WholeNumber(info[0], "offset"), WholeNumber(info[1], "bytes")); });
   }
 
   Napi::Value View(const Napi::CallbackInfo& info) {
     return Guard(info.Env(), [&]() -> Napi::Value {
-      const uint64_t offset = Whole(info, 0, "offset");
-      const uint64_t bytes = Whole(info, 1, "bytes");
+      const uint64_t offset = WholeNumber(info[0], "offset");
+      const uint64_t bytes = WholeNumber(info[1], "bytes");
       arena()->At(offset, bytes);
       const uint64_t window = offset / kWindowBytes;
       if (bytes > 0 && (offset + bytes - 1) / kWindowBytes != window) {
@@ -131,13 +122,13 @@ Napi::Value Wrap(Napi::Env env, std::shared_ptr<Arena> arena) {
 void ExportArena(Napi::Env env, Napi::Object exports) {
   DataOf(env).arena = Napi::Persistent(ArenaObject::Define(env));
   exports.Set("createArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Create(Whole(info, 0, "bytes"))); });
+                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Create(WholeNumber(info[0], "bytes"))); });
               }));
   exports.Set("attachArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Attach(static_cast<int>(Whole(info, 0, "fd")))); });
+                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Attach(static_cast<int>(WholeNumber(info[0], "fd")))); });
               }));
   exports.Set("findArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Find(static_cast<uint32_t>(Whole(info, 0, "id")))); });
+                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Find(static_cast<uint32_t>(WholeNumber(info[0], "id")))); });
               }));
 }
 

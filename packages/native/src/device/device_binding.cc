@@ -1,0 +1,141 @@
+#include "device/device_binding.h"
+
+#include "addon_data.h"
+#include "device/device_table.h"
+#include "napi_arguments.h"
+#include "napi_error.h"
+#include "shm/arena_binding.h"
+
+namespace mayfly {
+namespace {
+
+constexpr napi_type_tag kDeviceTag = {0x6d6179666c796465, 0x766963656f626a31};
+
+Napi::Number Number(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
+
+Napi::Array Ports(Napi::Env env, const std::vector<Port>& ports) {
+  Napi::Array array = Napi::Array::New(env, ports.size());
+  for (uint32_t i = 0; i < ports.size(); ++i) {
+    Napi::Array shape = Napi::Array::New(env, ports[i].shape.size());
+    for (uint32_t d = 0; d < ports[i].shape.size(); ++d) shape.Set(d, Napi::Number::New(env, static_cast<double>(ports[i].shape[d])));
+    Napi::Object port = Napi::Object::New(env);
+    port.Set("name", ports[i].name);
+    port.Set("dtype", NameOf(ports[i].dtype));
+    port.Set("shape", shape);
+    port.Set("bytes", Number(env, ports[i].bytes()));
+    array.Set(i, port);
+  }
+  return array;
+}
+
+class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(env, "NativeDevice",
+                       {InstanceAccessor<&DeviceObject::Name>("name"), InstanceMethod<&DeviceObject::Compile>("compile"),
+                        InstanceMethod<&DeviceObject::Evaluate>("evaluate"), InstanceMethod<&DeviceObject::Unload>("unload"),
+                        InstanceMethod<&DeviceObject::Stats>("stats"), InstanceMethod<&DeviceObject::Close>("close")});
+  }
+
+  // Arguments: name, arena, options.
+  explicit DeviceObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceObject>(info) {
+    info.This().As<Napi::Object>().TypeTag(&kDeviceTag);
+    Guard(info.Env(), [&] {
+      const std::shared_ptr<Arena> arena = UnwrapArena(info[1]);
+      DeviceOptions options;
+      if (info[2].IsObject()) {
+        const Napi::Value threads = info[2].As<Napi::Object>().Get("threads");
+        if (!threads.IsUndefined()) options.threads = static_cast<int>(WholeNumber(threads, "threads"));
+      }
+      session_ = std::make_shared<DeviceSession>(OpenDevice(Text(info[0], "device"), options), arena);
+    });
+  }
+
+  std::shared_ptr<DeviceSession> session() const {
+    if (!session_) throw Error("ERR_INVALID_ARGUMENT", "Expected an open device, got a closed one");
+    return session_;
+  }
+
+ private:
+  Napi::Value Name(const Napi::CallbackInfo& info) {
+    return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), session()->name()); });
+  }
+
+  Napi::Value Compile(const Napi::CallbackInfo& info) {
+    return Guard(info.Env(), [&] {
+      std::vector<WeightRange> weights;
+      const Napi::Array given = info[1].As<Napi::Array>();
+      for (uint32_t i = 0; i < given.Length(); ++i) {
+        const Napi::Object range = given.Get(i).As<Napi::Object>();
+        weights.push_back({Text(range.Get("path"), "path"), WholeNumber(range.Get("offset"), "offset"),
+                           WholeNumber(range.Get("bytes"), "bytes")});
+      }
+      const std::shared_ptr<DeviceSession> device = session();
+      const uint64_t before = device->stats().compile_nanoseconds;
+      const uint32_t id = device->Compile(Text(info[0], "text"), weights);
+      const Program& program = device->program(id);
+      Napi::Object result = Napi::Object::New(info.Env());
+      result.Set("program", id);
+      result.Set("inputs", Ports(info.Env(), program.inputs()));
+      result.Set("outputs", Ports(info.Env(), program.outputs()));
+      result.Set("residentBytes", Number(info.Env(), program.resident_bytes()));
+      result.Set("nanoseconds", Number(info.Env(), device->stats().compile_nanoseconds - before));
+      return result;
+    });
+  }
+
+  void Evaluate(const Napi::CallbackInfo& info) {
+    Guard(info.Env(), [&] {
+      const Napi::Array given = info[1].As<Napi::Array>();
+      std::vector<uint64_t> offsets(given.Length());
+      for (uint32_t i = 0; i < given.Length(); ++i) offsets[i] = WholeNumber(given.Get(i), "offset");
+      session()->Evaluate(static_cast<uint32_t>(WholeNumber(info[0], "program")), offsets.data(), offsets.size());
+    });
+  }
+
+  void Unload(const Napi::CallbackInfo& info) {
+    Guard(info.Env(), [&] { session()->Unload(static_cast<uint32_t>(WholeNumber(info[0], "program"))); });
+  }
+
+  Napi::Value Stats(const Napi::CallbackInfo& info) {
+    return Guard(info.Env(), [&] {
+      const SessionStats stats = session()->stats();
+      Napi::Object result = Napi::Object::New(info.Env());
+      result.Set("compilations", Number(info.Env(), stats.compilations));
+      result.Set("livePrograms", Number(info.Env(), stats.live_programs));
+      result.Set("evaluations", Number(info.Env(), stats.evaluations));
+      result.Set("residentBytes", Number(info.Env(), stats.resident_bytes));
+      result.Set("evaluateNanoseconds", Number(info.Env(), stats.evaluate_nanoseconds));
+      result.Set("compileNanoseconds", Number(info.Env(), stats.compile_nanoseconds));
+      return result;
+    });
+  }
+
+  void Close(const Napi::CallbackInfo&) { session_.reset(); }
+
+  std::shared_ptr<DeviceSession> session_;
+};
+
+}  // namespace
+
+void ExportDevice(Napi::Env env, Napi::Object exports) {
+  DataOf(env).device = Napi::Persistent(DeviceObject::Define(env));
+  exports.Set("openDevice", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return DataOf(info.Env()).device.New({info[0], info[1], info[2]});
+              }));
+  exports.Set("deviceNames", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                const std::vector<std::string> names = DeviceNames();
+                Napi::Array array = Napi::Array::New(info.Env(), names.size());
+                for (uint32_t i = 0; i < names.size(); ++i) array.Set(i, names[i]);
+                return array;
+              }));
+}
+
+std::shared_ptr<DeviceSession> UnwrapDevice(const Napi::Value& value) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kDeviceTag)) {
+    throw ToJs(value.Env(), Error("ERR_INVALID_ARGUMENT", "Expected a device, got `" + value.ToString().Utf8Value() + "`"));
+  }
+  return Guard(value.Env(), [&] { return Napi::ObjectWrap<DeviceObject>::Unwrap(value.As<Napi::Object>())->session(); });
+}
+
+}  // namespace mayfly

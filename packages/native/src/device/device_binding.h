@@ -1,0 +1,18 @@
+// An open device as a JavaScript object (NativeDevice in lib/contract.ts).
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "device/session.h"
+
+namespace mayfly {
+
+// openDevice, deviceNames.
+void ExportDevice(Napi::Env env, Napi::Object exports);
+
+// The session behind a NativeDevice; throws a JavaScript error for anything else or a closed one.
+std::shared_ptr<DeviceSession> UnwrapDevice(const Napi::Value& value);
+
+}  // namespace mayfly

@@ -1,0 +1,88 @@
+#include "device/session.h"
+
+#include <chrono>
+
+#include "error.h"
+
+namespace mayfly {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+uint64_t Since(Clock::time_point start) {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
+}
+
+bool Overlap(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes) { return a < b + b_bytes && b < a + a_bytes; }
+
+void CheckDisjoint(const std::vector<Port>& inputs, const std::vector<Port>& outputs, const uint64_t* offsets) {
+  const size_t ports = inputs.size() + outputs.size();
+  const auto port = [&](size_t i) -> const Port& { return i < inputs.size() ? inputs[i] : outputs[i - inputs.size()]; };
+  for (size_t out = inputs.size(); out < ports; ++out) {
+    for (size_t other = 0; other < out; ++other) {
+      if (!Overlap(offsets[out], port(out).bytes(), offsets[other], port(other).bytes())) continue;
+      throw Error("ERR_ARENA_BOUNDS", "Expected output " + port(out).name + " to lie apart from " + port(other).name +
+                                          ", got both at " + std::to_string(offsets[out]));
+    }
+  }
+}
+
+}  // namespace
+
+DeviceSession::DeviceSession(std::unique_ptr<Device> device, std::shared_ptr<Arena> arena)
+    : device_(std::move(device)), arena_(std::move(arena)) {}
+
+DeviceSession::Loaded& DeviceSession::Find(uint32_t id) {
+  const auto found = loaded_.find(id);
+  if (found != loaded_.end()) return found->second;
+  throw Error("ERR_PROGRAM_UNKNOWN", "Expected the id of a loaded program, got " + std::to_string(id));
+}
+
+const Program& DeviceSession::program(uint32_t id) const { return *const_cast<DeviceSession*>(this)->Find(id).program; }
+
+uint32_t DeviceSession::Compile(const std::string& text, const std::vector<WeightRange>& weights) {
+  std::vector<WeightFile> files;
+  for (const WeightRange& range : weights) files.push_back({range.path, arena_->At(range.offset, range.bytes), range.bytes});
+  ++stats_.compilations;
+  const Clock::time_point start = Clock::now();
+  std::unique_ptr<Program> program = device_->Compile(text, files);
+  stats_.compile_nanoseconds += Since(start);
+  ++stats_.live_programs;
+  stats_.resident_bytes += program->resident_bytes();
+  const uint32_t id = next_id_++;
+  Loaded& loaded = loaded_[id];
+  loaded.inputs.resize(program->inputs().size());
+  loaded.outputs.resize(program->outputs().size());
+  loaded.program = std::move(program);
+  return id;
+}
+
+uint64_t DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t count) {
+  Loaded& loaded = Find(id);
+  const std::vector<Port>& inputs = loaded.program->inputs();
+  const std::vector<Port>& outputs = loaded.program->outputs();
+  if (count != inputs.size() + outputs.size()) {
+    throw Error("ERR_ARENA_BOUNDS", "Expected " + std::to_string(inputs.size() + outputs.size()) + " offsets, got " +
+                                        std::to_string(count));
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) loaded.inputs[i] = arena_->At(offsets[i], inputs[i].bytes());
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    loaded.outputs[i] = arena_->At(offsets[inputs.size() + i], outputs[i].bytes());
+  }
+  CheckDisjoint(inputs, outputs, offsets);
+  const Clock::time_point start = Clock::now();
+  loaded.program->Evaluate(loaded.inputs.data(), loaded.outputs.data());
+  const uint64_t nanoseconds = Since(start);
+  ++stats_.evaluations;
+  stats_.evaluate_nanoseconds += nanoseconds;
+  return nanoseconds;
+}
+
+void DeviceSession::Unload(uint32_t id) {
+  Loaded& loaded = Find(id);
+  --stats_.live_programs;
+  stats_.resident_bytes -= loaded.program->resident_bytes();
+  loaded_.erase(id);
+}
+
+}  // namespace mayfly

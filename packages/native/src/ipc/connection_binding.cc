@@ -1,0 +1,149 @@
+#include "ipc/connection_binding.h"
+
+#include <memory>
+#include <optional>
+
+#include "addon_data.h"
+#include "ipc/connection.h"
+#include "napi_arguments.h"
+#include "napi_error.h"
+
+namespace mayfly {
+namespace {
+
+class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(env, "Connection",
+                       {InstanceMethod<&ConnectionObject::Dispatch>("dispatch"),
+                        InstanceMethod<&ConnectionObject::DispatchPorts>("dispatchPorts"),
+                        InstanceMethod<&ConnectionObject::Control>("control"),
+                        InstanceAccessor<&ConnectionObject::QueuedBytes>("queuedBytes"),
+                        InstanceMethod<&ConnectionObject::KeepAlive>("ref"), InstanceMethod<&ConnectionObject::LetGo>("unref"),
+                        InstanceMethod<&ConnectionObject::Close>("close")});
+  }
+
+  // Arguments: descriptor, handlers.
+  explicit ConnectionObject(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<ConnectionObject>(info), context_(info.Env(), "mayfly.connection") {
+    Guard(info.Env(), [&] {
+      const int fd = static_cast<int>(WholeNumber(info[0], "fd"));
+      const Napi::Object handlers = info[1].As<Napi::Object>();
+      on_completion_ = Napi::Persistent(Callback(handlers, "onCompletion"));
+      on_control_ = Napi::Persistent(Callback(handlers, "onControl"));
+      on_close_ = Napi::Persistent(Callback(handlers, "onClose"));
+      uv_loop_t* loop = nullptr;
+      napi_get_uv_event_loop(info.Env(), &loop);
+      connection_.emplace(loop, fd,
+                          Connection::Handlers{[this](const std::function<void()>& body) { Enter(body); },
+                                               [this](const Frame& frame, const uint8_t* payload) { OnFrame(frame, payload); },
+                                               [this](const std::string& error) { OnClose(error); }});
+    });
+    // An open connection is in use whether or not JavaScript still holds it.
+    Ref();
+  }
+
+ private:
+  // One callback scope for all frames of an event: promises settle once, after the last of them.
+  void Enter(const std::function<void()>& body) {
+    Napi::HandleScope handles(Env());
+    Napi::CallbackScope callbacks(Env(), context_);
+    body();
+  }
+
+  template <typename... Arguments>
+  void Call(const Napi::FunctionReference& function, Arguments... arguments) {
+    try {
+      function.Call({arguments...});
+    } catch (const Napi::Error& error) {
+      napi_fatal_exception(Env(), error.Value());
+    }
+  }
+
+  void OnFrame(const Frame& frame, const uint8_t* payload) {
+    Napi::HandleScope handles(Env());
+    if (frame.kind == FrameKind::kControl) {
+      Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(Env(), frame.payload_bytes);
+      std::copy(payload, payload + frame.payload_bytes, static_cast<uint8_t*>(buffer.Data()));
+      Call(on_control_, Napi::Uint8Array::New(Env(), frame.payload_bytes, buffer, 0));
+    } else if (frame.kind == FrameKind::kCompletion) {
+      Call(on_completion_, Napi::Number::New(Env(), static_cast<double>(frame.id)), Napi::Number::New(Env(), frame.word),
+           Napi::Number::New(Env(), static_cast<double>(frame.first)),
+           Napi::String::New(Env(), reinterpret_cast<const char*>(payload), frame.payload_bytes));
+    } else {
+      throw Error("ERR_FRAME", "Expected a completion or a control frame, got a dispatch");
+    }
+  }
+
+  void OnClose(const std::string& error) {
+    const Napi::Value value = error.empty() ? Env().Null() : Napi::Value(ToJs(Env(), Error("ERR_FRAME", error)).Value());
+    Unref();
+    Call(on_close_, value);
+  }
+
+  void Dispatch(const Napi::CallbackInfo& info) {
+    Frame frame;
+    frame.kind = FrameKind::kDispatch;
+    frame.id = static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value());
+    frame.word = info[1].As<Napi::Number>().Uint32Value();
+    frame.first = static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value());
+    frame.second = static_cast<uint64_t>(info[3].As<Napi::Number>().Int64Value());
+    connection_->Send(frame, nullptr);
+  }
+
+  void DispatchPorts(const Napi::CallbackInfo& info) {
+    Guard(info.Env(), [&] {
+      const Napi::Array given = info[2].As<Napi::Array>();
+      std::vector<uint64_t> offsets(given.Length());
+      for (uint32_t i = 0; i < given.Length(); ++i) offsets[i] = WholeNumber(given.Get(i), "offset");
+      Frame frame;
+      frame.kind = FrameKind::kDispatch;
+      frame.id = WholeNumber(info[0], "id");
+      frame.word = static_cast<uint32_t>(WholeNumber(info[1], "program"));
+      frame.payload_bytes = static_cast<uint32_t>(offsets.size() * sizeof(uint64_t));
+      connection_->Send(frame, offsets.data());
+    });
+  }
+
+  void Control(const Napi::CallbackInfo& info) {
+    Guard(info.Env(), [&] {
+      if (!info[0].IsTypedArray()) throw Error("ERR_INVALID_ARGUMENT", "Expected payload to be a Uint8Array");
+      const Napi::Uint8Array payload = info[0].As<Napi::Uint8Array>();
+      if (payload.ByteLength() > kMaxPayloadBytes) {
+        throw Error("ERR_FRAME", "Expected a message of at most " + std::to_string(kMaxPayloadBytes) + " bytes, got " +
+                                     std::to_string(payload.ByteLength()));
+      }
+      Frame frame;
+      frame.payload_bytes = static_cast<uint32_t>(payload.ByteLength());
+      connection_->Send(frame, payload.Data());
+    });
+  }
+
+  Napi::Value QueuedBytes(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(connection_->queued_bytes()));
+  }
+
+  void KeepAlive(const Napi::CallbackInfo&) { connection_->SetReferenced(true); }
+  void LetGo(const Napi::CallbackInfo&) { connection_->SetReferenced(false); }
+
+  void Close(const Napi::CallbackInfo&) {
+    if (!connection_->is_open()) return;
+    connection_->Close();
+    Unref();
+  }
+
+  Napi::AsyncContext context_;
+  Napi::FunctionReference on_completion_, on_control_, on_close_;
+  std::optional<Connection> connection_;
+};
+
+}  // namespace
+
+void ExportConnection(Napi::Env env, Napi::Object exports) {
+  DataOf(env).connection = Napi::Persistent(ConnectionObject::Define(env));
+  exports.Set("connect", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return DataOf(info.Env()).connection.New({info[0], info[2]});
+              }));
+}
+
+}  // namespace mayfly

@@ -1,0 +1,71 @@
+#include "ipc/frame.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "error.h"
+
+namespace mayfly {
+namespace {
+
+constexpr uint32_t kMagic = 0x3146464D;  // "MFF1"
+constexpr size_t kKindAt = 4, kIdAt = 8, kWordAt = 16, kPayloadAt = 20, kFirstAt = 24, kSecondAt = 32;
+
+// Both ends are one machine and both orders of bytes in use today are little-endian.
+template <typename T>
+T Load(const uint8_t* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+template <typename T>
+void Store(uint8_t* to, T value) {
+  std::memcpy(to, &value, sizeof value);
+}
+
+}  // namespace
+
+void EncodeFrame(const Frame& frame, uint8_t* to) {
+  std::memset(to, 0, kFrameBytes);
+  Store(to, kMagic);
+  to[kKindAt] = static_cast<uint8_t>(frame.kind);
+  Store(to + kIdAt, frame.id);
+  Store(to + kWordAt, frame.word);
+  Store(to + kPayloadAt, frame.payload_bytes);
+  Store(to + kFirstAt, frame.first);
+  Store(to + kSecondAt, frame.second);
+}
+
+uint8_t* FrameReader::Reserve(size_t bytes) {
+  if (begin_ == end_) begin_ = end_ = 0;
+  if (buffer_.size() - end_ < bytes) {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+    if (buffer_.size() - end_ < bytes) buffer_.resize(std::max(end_ + bytes, buffer_.size() * 2));
+  }
+  return buffer_.data() + end_;
+}
+
+bool FrameReader::Next(Frame* frame, const uint8_t** payload) {
+  if (end_ - begin_ < kFrameBytes) return false;
+  const uint8_t* at = buffer_.data() + begin_;
+  const uint8_t kind = at[kKindAt];
+  frame->payload_bytes = Load<uint32_t>(at + kPayloadAt);
+  if (Load<uint32_t>(at) != kMagic || kind < 1 || kind > 3 || frame->payload_bytes > kMaxPayloadBytes) {
+    throw Error("ERR_FRAME", "Expected a frame, got magic " + std::to_string(Load<uint32_t>(at)) + ", kind " +
+                                 std::to_string(kind) + ", payload of " + std::to_string(frame->payload_bytes) + " bytes");
+  }
+  if (end_ - begin_ < kFrameBytes + frame->payload_bytes) return false;
+  frame->kind = static_cast<FrameKind>(kind);
+  frame->id = Load<uint64_t>(at + kIdAt);
+  frame->word = Load<uint32_t>(at + kWordAt);
+  frame->first = Load<uint64_t>(at + kFirstAt);
+  frame->second = Load<uint64_t>(at + kSecondAt);
+  *payload = at + kFrameBytes;
+  begin_ += kFrameBytes + frame->payload_bytes;
+  return true;
+}
+
+}  // namespace mayfly

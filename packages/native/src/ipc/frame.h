@@ -1,0 +1,47 @@
+// The 64-byte frames between the main process and a worker: docs/protocol.md is their specification.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mayfly {
+
+enum class FrameKind : uint8_t { kDispatch = 1, kCompletion = 2, kControl = 3 };
+
+enum class DispatchStatus : uint32_t { kOk = 0, kUnknownProgram = 1, kOutOfBounds = 2, kFailed = 3 };
+
+constexpr size_t kFrameBytes = 64;
+constexpr uint32_t kMaxPayloadBytes = 256u << 20;
+
+struct Frame {
+  FrameKind kind = FrameKind::kControl;
+  uint64_t id = 0;
+  uint32_t word = 0;  // program of a dispatch, status of a completion
+  uint32_t payload_bytes = 0;
+  uint64_t first = 0;   // input offset, or nanoseconds
+  uint64_t second = 0;  // output offset
+};
+
+// Writes exactly kFrameBytes.
+void EncodeFrame(const Frame& frame, uint8_t* to);
+
+// Cuts a byte stream into frames with their payloads.
+class FrameReader {
+ public:
+  // Room for at least `bytes` more; the caller fills it and says how much it wrote.
+  uint8_t* Reserve(size_t bytes);
+  size_t capacity() const { return buffer_.size() - end_; }
+  void Commit(size_t bytes) { end_ += bytes; }
+
+  // The next whole frame; its payload stays valid until the next call of Reserve. Throws ERR_FRAME on a broken stream.
+  bool Next(Frame* frame, const uint8_t** payload);
+
+ private:
+  std::vector<uint8_t> buffer_;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+};
+
+}  // namespace mayfly

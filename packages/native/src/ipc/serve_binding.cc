@@ -1,0 +1,57 @@
+#include "ipc/serve_binding.h"
+
+#include <optional>
+
+#include "addon_data.h"
+#include "device/device_binding.h"
+#include "ipc/serve.h"
+#include "napi_arguments.h"
+#include "napi_error.h"
+
+namespace mayfly {
+namespace {
+
+class WorkerSocketObject : public Napi::ObjectWrap<WorkerSocketObject> {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(env, "WorkerSocket", {InstanceMethod<&WorkerSocketObject::Serve>("serve"),
+                                             InstanceMethod<&WorkerSocketObject::Send>("send")});
+  }
+
+  // Arguments: descriptor, device.
+  explicit WorkerSocketObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WorkerSocketObject>(info) {
+    Guard(info.Env(), [&] { loop_.emplace(static_cast<int>(WholeNumber(info[0], "fd")), UnwrapDevice(info[1])); });
+  }
+
+ private:
+  Napi::Value Serve(const Napi::CallbackInfo& info) {
+    return Guard(info.Env(), [&]() -> Napi::Value {
+      std::vector<uint8_t> control;
+      if (!loop_->Serve(&control)) return info.Env().Null();
+      Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(info.Env(), control.size());
+      std::copy(control.begin(), control.end(), static_cast<uint8_t*>(buffer.Data()));
+      return Napi::Uint8Array::New(info.Env(), control.size(), buffer, 0);
+    });
+  }
+
+  void Send(const Napi::CallbackInfo& info) {
+    Guard(info.Env(), [&] {
+      if (!info[0].IsTypedArray()) throw Error("ERR_INVALID_ARGUMENT", "Expected payload to be a Uint8Array");
+      const Napi::Uint8Array payload = info[0].As<Napi::Uint8Array>();
+      loop_->Send(payload.Data(), payload.ByteLength());
+    });
+  }
+
+  std::optional<ServeLoop> loop_;
+};
+
+}  // namespace
+
+void ExportServe(Napi::Env env, Napi::Object exports) {
+  DataOf(env).worker_socket = Napi::Persistent(WorkerSocketObject::Define(env));
+  exports.Set("serveSocket", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return DataOf(info.Env()).worker_socket.New({info[0], info[2]});
+              }));
+}
+
+}  // namespace mayfly

@@ -1,0 +1,35 @@
+// Starting workers by posix_spawn, whose cost does not grow with the parent's memory as fork's does.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mayfly {
+
+struct SpawnRequest {
+  std::string file;
+  std::vector<std::string> args;  // without argv[0]
+  std::vector<std::string> env;   // NAME=value
+  int arena_fd = -1;
+};
+
+struct Spawned {
+  pid_t pid;
+  int connection_fd;
+  int stderr_fd;
+};
+
+// The child has /dev/null as stdin, the stderr pipe as stdout and stderr, the socket as 3, the arena as 4, no other
+// descriptor, default signals, and a process group of its own. Throws ERR_SPAWN; nothing is left open then.
+Spawned SpawnWorker(const SpawnRequest& request);
+
+// Two joined stream sockets, closed on exec.
+std::pair<int, int> SocketPair();
+
+// Ends this process when its parent ends; at once if the parent is no longer `parent`.
+void DieWithParent(pid_t parent);
+
+}  // namespace mayfly

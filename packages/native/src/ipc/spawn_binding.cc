@@ -1,0 +1,112 @@
+#include "ipc/spawn_binding.h"
+
+#include <sys/wait.h>
+
+#include <csignal>
+#include <memory>
+
+#include "addon_data.h"
+#include "ipc/reaper.h"
+#include "ipc/spawn.h"
+#include "napi_arguments.h"
+#include "napi_error.h"
+#include "shm/arena_binding.h"
+
+namespace mayfly {
+namespace {
+
+// Node's os.constants.signals has the names; only a number crosses here for the rare ones.
+std::string SignalName(int signal) {
+  switch (signal) {
+    case SIGABRT: return "SIGABRT";
+    case SIGBUS: return "SIGBUS";
+    case SIGFPE: return "SIGFPE";
+    case SIGHUP: return "SIGHUP";
+    case SIGILL: return "SIGILL";
+    case SIGINT: return "SIGINT";
+    case SIGKILL: return "SIGKILL";
+    case SIGPIPE: return "SIGPIPE";
+    case SIGQUIT: return "SIGQUIT";
+    case SIGSEGV: return "SIGSEGV";
+    case SIGSYS: return "SIGSYS";
+    case SIGTERM: return "SIGTERM";
+    case SIGTRAP: return "SIGTRAP";
+    case SIGXCPU: return "SIGXCPU";
+    case SIGXFSZ: return "SIGXFSZ";
+    default: return "signal " + std::to_string(signal);
+  }
+}
+
+Reaper& ReaperOf(Napi::Env env) {
+  AddonData& data = DataOf(env);
+  if (!data.reaper) {
+    uv_loop_t* loop = nullptr;
+    napi_get_uv_event_loop(env, &loop);
+    data.reaper = std::make_unique<Reaper>(loop);
+  }
+  return *data.reaper;
+}
+
+SpawnRequest RequestFrom(const Napi::Object& options, int arena_fd) {
+  SpawnRequest request;
+  request.file = Text(options.Get("file"), "file");
+  const Napi::Array args = options.Get("args").As<Napi::Array>();
+  for (uint32_t i = 0; i < args.Length(); ++i) request.args.push_back(Text(args.Get(i), "args"));
+  const Napi::Object env = options.Get("env").As<Napi::Object>();
+  const Napi::Array names = env.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); ++i) {
+    const std::string name = Text(names.Get(i), "env");
+    request.env.push_back(name + "=" + Text(env.Get(name), "env"));
+  }
+  request.arena_fd = arena_fd;
+  return request;
+}
+
+void Report(Napi::Env env, const Napi::FunctionReference& on_exit, Napi::AsyncContext& context, int status) {
+  Napi::HandleScope handles(env);
+  const bool exited = WIFEXITED(status);
+  const Napi::Value code = exited ? Napi::Value(Napi::Number::New(env, WEXITSTATUS(status))) : env.Null();
+  const Napi::Value signal = exited ? env.Null() : Napi::Value(Napi::String::New(env, SignalName(WTERMSIG(status))));
+  try {
+    on_exit.MakeCallback(env.Global(), {code, signal}, context);
+  } catch (const Napi::Error& error) {
+    napi_fatal_exception(env, error.Value());
+  }
+}
+
+Napi::Value Spawn(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Guard(env, [&] {
+    const Napi::Object options = info[0].As<Napi::Object>();
+    const std::shared_ptr<Arena> arena = UnwrapArena(options.Get("arena"));
+    auto on_exit = std::make_shared<Napi::FunctionReference>(Napi::Persistent(Callback(options, "onExit")));
+    auto context = std::make_shared<Napi::AsyncContext>(env, "mayfly.worker");
+    const Spawned spawned = SpawnWorker(RequestFrom(options, arena->fd()));
+    ReaperOf(env).Watch(spawned.pid, [env, on_exit, context](int status) { Report(env, *on_exit, *context, status); });
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("pid", spawned.pid);
+    result.Set("connectionFd", spawned.connection_fd);
+    result.Set("stderrFd", spawned.stderr_fd);
+    return result;
+  });
+}
+
+}  // namespace
+
+void ExportSpawn(Napi::Env env, Napi::Object exports) {
+  exports.Set("spawn", Napi::Function::New(env, Spawn));
+  exports.Set("socketPair", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Guard(info.Env(), [&] {
+                  const auto [near, far] = SocketPair();
+                  Napi::Array ends = Napi::Array::New(info.Env(), 2);
+                  ends.Set(0u, near);
+                  ends.Set(1u, far);
+                  return ends;
+                });
+              }));
+  exports.Set("dieWithParent", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                Guard(info.Env(), [&] { DieWithParent(static_cast<pid_t>(WholeNumber(info[0], "parentPid"))); });
+              }));
+}
+
+}  // namespace mayfly
