@@ -5,7 +5,7 @@ const llama2c = { eps: 1e-5, ropeBase: 10_000, ropePairing: 'interleaved', tiedH
 
 /** Model shapes by the name that `--model` takes. */
 export const presets = {
-  /** Byte-level, 110,976 parameters: for tests, documentation and first tries. */
+  /** Byte-level, 115,008 parameters: for tests, documentation and first tries. */
   tiny: { dim: 64, hidden: 192, layers: 2, heads: 4, kvHeads: 2, headDim: 16, vocab: 256, sequence: 128, ...llama2c },
   /** llama2.c's smallest TinyStories model: 260,032 parameters, grouped-query attention. */
   stories260k: {

@@ -1,0 +1,194 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { checkTokens } from '../../../packages/core/src/data/check-tokens.js';
+import { openData } from '../../../packages/core/src/data/open-data.js';
+import { openTokenizer } from '../../../packages/core/src/data/open-tokenizer.js';
+import { openTokenFile } from '../../../packages/core/src/data/token-file.js';
+import { TokenArray, TokenSlice, type TokenStream } from '../../../packages/core/src/data/token-stream.js';
+import type { Tokenizer } from '../../../packages/core/src/data/tokenizer.js';
+import { sharedData } from '../../fixtures/shared-data.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+const folder = temporaryFolder();
+const bytes = openTokenizer('bytes');
+
+function write(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  mkdirSync(join(path, '..'), { recursive: true });
+  writeFileSync(path, content);
+  return path;
+}
+
+function tokens(stream: TokenStream, offset = 0, count = stream.length - offset): number[] {
+  const target = new Int32Array(count);
+  stream.read(offset, target);
+  return [...target];
+}
+
+function asText(stream: TokenStream): string {
+  return Buffer.from(tokens(stream)).toString();
+}
+
+/** Ids are code units; documents start with 0. */
+const unitTokenizer = {
+  name: 'units',
+  vocab: 70_000,
+  bos: 0,
+  encode: (text: string) => [0, ...[...text].map((character) => character.codePointAt(0)!)],
+} as unknown as Tokenizer;
+
+describe('.u16 files', () => {
+  test('are read as little-endian uint16', () => {
+    const stream = openData(write('tokens.u16', Uint8Array.of(1, 0, 0, 1, 255, 255)));
+    expect(tokens(stream)).toEqual([1, 256, 65535]);
+    expect(tokens(stream, 1, 1)).toEqual([256]);
+    expect(() => stream.read(2, new Int32Array(2))).toThrow(RangeError);
+    stream.close();
+  });
+
+  test('too large for memory are read window by window', () => {
+    const path = join(folder, 'large.u16');
+    const count = 33 * 2 ** 20;
+    const values = new Uint16Array(count);
+    for (let index = 0; index < count; index++) values[index] = index * 7;
+    writeFileSync(path, values);
+    const stream = openTokenFile(path, 2);
+    expect(stream).not.toBeInstanceOf(TokenArray);
+    expect(stream.length).toBe(count);
+    for (const offset of [0, 1, 4095, 2 ** 24 + 3, count - 5]) {
+      expect(tokens(stream, offset, 5)).toEqual([...values.subarray(offset, offset + 5)]);
+    }
+    expect(tokens(stream, 10, 1000)).toEqual([...values.subarray(10, 1010)]);
+    expect(() => stream.read(count - 4, new Int32Array(5))).toThrow(RangeError);
+    expect(() => checkTokens(stream, 65_535)).toThrow(/got 65535 at position/);
+    expect(() => checkTokens(stream, 65_536)).not.toThrow();
+    stream.close();
+    stream.close();
+    expect(() => stream.read(0, new Int32Array(1))).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
+  });
+
+  test('with half a token are refused', () => {
+    const path = write('odd.u16', Uint8Array.of(1, 0, 2));
+    expect(() => openData(path)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_DATA_FORMAT',
+        message: `${path}: Expected a whole number of uint16 tokens, got 3 bytes`,
+      }),
+    );
+  });
+
+  test('that are not there, or are a folder', () => {
+    const path = join(folder, 'absent.u16');
+    expect(() => openData(path)).toThrow(
+      expect.objectContaining({ code: 'ERR_FILE_NOT_FOUND', message: expect.stringContaining(path) }),
+    );
+    mkdirSync(join(folder, 'folder.u16'));
+    expect(() => openData(join(folder, 'folder.u16'))).toThrow(
+      expect.objectContaining({ code: 'ERR_FILE', message: expect.stringContaining('got a folder') }),
+    );
+  });
+});
+
+describe('text', () => {
+  test('of one file, byte by byte, whatever the bytes', () => {
+    expect(tokens(openData(write('one.txt', Uint8Array.of(97, 0, 255, 10)), { tokenizer: bytes }))).toEqual([
+      97, 0, 255, 10,
+    ]);
+  });
+
+  test('of a folder: by path, without hidden, binary and linked files', () => {
+    write('texts/b.txt', 'B');
+    write('texts/a/z.md', 'Z');
+    write('texts/a.txt', 'A');
+    write('texts/a/B/c.txt', 'C');
+    write('texts/.hidden', 'H');
+    write('texts/.git/config', 'G');
+    write('texts/binary.bin', Uint8Array.of(98, 0));
+    symlinkSync(join(folder, 'texts'), join(folder, 'texts', 'loop'));
+    // '.' sorts before '/', capitals before small letters.
+    expect(asText(openData(join(folder, 'texts'), { tokenizer: bytes }))).toBe('ACZB');
+    expect(asText(openData(join(folder, 'texts'), { tokenizer: bytes, extensions: ['.md', 'c.txt'] }))).toBe('CZ');
+  });
+
+  test('of other tokenizers: stripped documents, each with its BOS', () => {
+    write(
+      'documents/1.txt',
+      '\n one \n<|endoftext|>\r\ntwo\nlines\n<|endoftext|>\n\n<|endoftext|>\nnot <|endoftext|> here',
+    );
+    write('documents/2.txt', 'three 😀');
+    const stream = openData(join(folder, 'documents'), { tokenizer: unitTokenizer });
+    expect(String.fromCodePoint(...tokens(stream))).toBe('\0one\0two\nlines\0not <|endoftext|> here\0three 😀');
+  });
+
+  test('is cut into documents alike, however it is read', () => {
+    // Longer than a chunk of 4 MiB, with separators and characters across its border.
+    const story = `${'é'.repeat(1000)}\n`;
+    const document = story.repeat(700).trim();
+    const path = write('long.txt', `x${document}\n<|endoftext|>\n`.repeat(5));
+    const stream = openData(path, { tokenizer: unitTokenizer });
+    expect(String.fromCodePoint(...tokens(stream, 0, 10))).toBe('\0xéééééééé');
+    expect(stream.length).toBe(5 * (2 + document.length));
+  });
+
+  test('needs a tokenizer', () => {
+    const path = write('plain.txt', 'text');
+    expect(() => openData(path)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_TOKENIZER',
+        message: `${path}: Expected a tokenizer for text (\`bytes\` or a file), got none`,
+      }),
+    );
+  });
+
+  test('that is not there', () => {
+    const path = join(folder, 'absent');
+    expect(() => openData(path, { tokenizer: bytes })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_FILE_NOT_FOUND',
+        message: `Expected text at ${path}, got no such file or folder`,
+      }),
+    );
+    mkdirSync(join(folder, 'empty'));
+    expect(() => openData(join(folder, 'empty'), { tokenizer: bytes })).toThrow(
+      expect.objectContaining({ code: 'ERR_FILE_NOT_FOUND', message: expect.stringContaining('got none') }),
+    );
+  });
+});
+
+describe('checkTokens', () => {
+  test('names the first id that is too large', () => {
+    const ids = new Uint16Array(600_000).fill(511);
+    ids[500_000] = 512;
+    ids[500_001] = 600;
+    const stream = new TokenArray(ids, 'here');
+    expect(() => checkTokens(stream, 512)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_TOKEN_RANGE',
+        message: "here: Expected token ids below the vocabulary's 512, got 512 at position 500000",
+      }),
+    );
+    expect(() => checkTokens(stream, 601)).not.toThrow();
+    expect(() => checkTokens(new TokenSlice(stream, 0, 500_000), 512)).not.toThrow();
+  });
+
+  test('ids of 2^31 and more do not pass as negative numbers', () => {
+    expect(() => checkTokens(new TokenArray(Uint32Array.of(2 ** 32 - 1), 'here'), 512)).toThrow(
+      /got 4294967295 at position 0/,
+    );
+  });
+});
+
+const text = sharedData('tinystories/tinystories_train_2MiB.txt');
+const golden = sharedData('tinystories/tinystories_train.tok512.u16');
+const tok512 = sharedData('stories260K/tok512.bin');
+const absent = tok512.absent || text.absent || golden.absent;
+
+test.skipIf(absent)(`TinyStories as text begins as its token file${absent ? ` (skipped: ${absent})` : ''}`, () => {
+  const expected = openData(golden.path);
+  const stream = openData(text.path, { tokenizer: openTokenizer(tok512.path) });
+  expect(expected.length).toBe(1_031_693);
+  expect(tokens(stream, 0, expected.length)).toEqual(tokens(expected));
+  // The cut last story.
+  expect(tokens(stream, expected.length, 1)).toEqual([1]);
+});
