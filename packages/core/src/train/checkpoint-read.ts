@@ -161,7 +161,7 @@ async function readSections(
 /** Where each chunk of the file goes, in order: into a target, or into scratch memory. */
 function* chunks(head: CheckpointHead, targets: Sections): Generator<Uint8Array> {
   // Two, since one is hashed while the other is filled.
-  const scratch = [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)] as const;
+  const scratch = [Buffer.allocUnsafeSlow(CHUNK_BYTES), Buffer.allocUnsafeSlow(CHUNK_BYTES)] as const;
   let turn = 0;
   function* skip(bytes: number): Generator<Uint8Array> {
     for (let left = bytes; left > 0; left -= CHUNK_BYTES) yield scratch[turn++ % 2]!.subarray(0, left);

@@ -1,0 +1,85 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { initializeParameters } from '../../../packages/core/src/model/initialize.js';
+import { exportLlama2c } from '../../../packages/core/src/model/llama2c.js';
+import { loadModel } from '../../../packages/core/src/model/load-model.js';
+import { ParameterLayout } from '../../../packages/core/src/model/parameters.js';
+import { presets } from '../../../packages/core/src/model/presets.js';
+import { writeCheckpoint } from '../../../packages/core/src/train/checkpoint.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+const folder = temporaryFolder();
+const layout = new ParameterLayout(presets.tiny);
+
+function initialized(seed: number): Float32Array {
+  const parameters = new Float32Array(layout.count);
+  initializeParameters(layout, parameters, seed);
+  return parameters;
+}
+
+function asBytes(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer);
+}
+
+function save(directory: string, step: number, parameters: Float32Array): Promise<string> {
+  return writeCheckpoint(directory, step, { config: presets.tiny }, { parameters: asBytes(parameters) });
+}
+
+test('a preset has a shape and no parameters', async () => {
+  expect(await loadModel('tiny')).toEqual({ config: presets.tiny, description: 'tiny (preset)' });
+});
+
+test('a llama2.c file', async () => {
+  const path = join(folder, 'model.bin');
+  await exportLlama2c(path, presets.tiny, initialized(1));
+  const model = await loadModel(path);
+  const target = new Float32Array(layout.count);
+  await model.parameters?.(target);
+  expect(model).toMatchObject({ config: presets.tiny, description: 'model.bin (llama2.c)' });
+  expect(Buffer.compare(asBytes(target), asBytes(initialized(1)))).toBe(0);
+});
+
+test('a checkpoint, by file and by directory', async () => {
+  const directory = join(folder, 'run');
+  await save(directory, 1, initialized(1));
+  const second = await save(directory, 2, initialized(2));
+  for (const source of [directory, second]) {
+    const model = await loadModel(source);
+    const target = new Float32Array(layout.count);
+    await model.parameters?.(target);
+    expect(model).toMatchObject({ config: presets.tiny, description: 'step-00000002.mayfly (checkpoint, step 2)' });
+    expect(Buffer.compare(asBytes(target), asBytes(initialized(2)))).toBe(0);
+  }
+});
+
+test('an earlier checkpoint is never taken in silence', async () => {
+  const directory = join(folder, 'damaged');
+  await save(directory, 1, initialized(1));
+  const path = await save(directory, 2, initialized(2));
+  const bytes = readFileSync(path);
+  bytes[bytes.length - 100]! ^= 1;
+  writeFileSync(path, bytes);
+  const warnings: string[] = [];
+  const model = await loadModel(directory, (message) => warnings.push(message));
+  const target = new Float32Array(layout.count);
+  await model.parameters?.(target);
+  expect(Buffer.compare(asBytes(target), asBytes(initialized(1)))).toBe(0);
+  expect(warnings).toEqual([expect.stringContaining(path)]);
+});
+
+test('nothing of that name', async () => {
+  await expect(loadModel('tyni')).rejects.toMatchObject({
+    code: 'ERR_FILE_NOT_FOUND',
+    message:
+      'Expected a preset (tiny, stories260k, stories15m, stories110m, qwen3-0.6b) or a checkpoint at tyni, got no such file or folder',
+  });
+});
+
+test('a checkpoint that says nothing of its model', async () => {
+  const path = await writeCheckpoint(join(folder, 'plain'), 1, {}, {});
+  await expect(loadModel(path)).rejects.toMatchObject({
+    code: 'ERR_CHECKPOINT',
+    message: `${path}: Expected a model's config in the header, got none`,
+  });
+});
