@@ -29,8 +29,10 @@ export function importLlama2c(path: string, target: Float32Array): ModelConfig {
     if (target.length !== layout.count) throw invalidArgument('target.length', String(layout.count), target.length);
     let position = headerBytes;
     for (const { entry, count } of llama2cParts(layout)) {
-      // The file is little-endian, and so is every machine that Node runs on and Mayfly supports.
-      if (entry !== undefined) readFully(fd, asBytes(target.subarray(entry.offset, entry.offset + count)), position);
+      // The file is little-endian, and so is every machine that Mayfly supports.
+      const bytes = entry && asBytes(target.subarray(entry.offset, entry.offset + count));
+      if (bytes && readFully(fd, bytes, position) < bytes.length)
+        throw notLlama2c(path, 'the file to stay whole', 'one cut while it was read');
       position += count * 4;
     }
     return config;
