@@ -14,6 +14,15 @@ export interface Block {
   free(): void;
 }
 
+/** What a block of `bytes` takes: whole cache lines, one at least. */
+export const blockBytes = (bytes: number): number => Math.max(Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, ALIGNMENT);
+
+/** Where a block of `bytes` can start at or after `offset` without crossing a window (one of more than a window may). */
+export function blockOffset(offset: number, bytes: number): number {
+  const windowEnd = (Math.floor(offset / WINDOW) + 1) * WINDOW;
+  return bytes <= WINDOW && offset + bytes > windowEnd ? windowEnd : offset;
+}
+
 interface Gap {
   offset: number;
   bytes: number;
@@ -45,7 +54,7 @@ export class Arena {
   /** Throws `ERR_ARENA_FULL` when no gap fits or the system has no memory left; what runs goes on. */
   allocate(bytes: number): Block {
     if (!Number.isSafeInteger(bytes) || bytes < 0) throw invalidArgument('bytes', 'a whole number from 0 up', bytes);
-    const size = Math.max(Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, ALIGNMENT);
+    const size = blockBytes(bytes);
     const offset = this.#take(size);
     try {
       this.native.populate(offset, size);
@@ -74,9 +83,7 @@ export class Arena {
 
   #take(size: number): number {
     for (const [index, gap] of this.#gaps.entries()) {
-      const windowEnd = (Math.floor(gap.offset / WINDOW) + 1) * WINDOW;
-      const crosses = size <= WINDOW && gap.offset + size > windowEnd;
-      const offset = crosses ? windowEnd : gap.offset;
+      const offset = blockOffset(gap.offset, size);
       const skipped = offset - gap.offset;
       if (gap.bytes < skipped + size) continue;
       const rest = { offset: offset + size, bytes: gap.bytes - skipped - size };

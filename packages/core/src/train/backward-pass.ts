@@ -1,0 +1,82 @@
+import { addon } from '@mayfly/native';
+import type { TensorSource } from '../memory/arena-scope.js';
+import type { Tensor } from '../memory/tensor.js';
+import { type ForwardPass, writeIds } from './forward-pass.js';
+import type { Stopwatch } from './stopwatch.js';
+
+/** The way back from the loss to every parameter's gradient. */
+export class BackwardPass {
+  readonly #forward: ForwardPass;
+  readonly #stopwatch: Stopwatch;
+  /** Gradient of the final RMSNorm's output, fp32 [dim, columns]. */
+  readonly #normedGradient: Tensor<'fp32'>;
+  /** Gradient of the residual stream, fp32 [dim, columns]. */
+  readonly #gradient: Tensor<'fp32'>;
+
+  constructor(source: TensorSource, forward: ForwardPass, stopwatch: Stopwatch) {
+    const { columns, shape } = forward.stack;
+    this.#forward = forward;
+    this.#stopwatch = stopwatch;
+    this.#normedGradient = source.tensor('fp32', [shape.dim, columns]);
+    this.#gradient = source.tensor('fp32', [shape.dim, columns]);
+  }
+
+  /**
+   * Must follow the forward pass of the same tokens, with a target for every column. Adds `gradientScale` times the gradient
+   * of the summed cross-entropy to the gradients, and returns that sum, unscaled. Weight gradients may still be under way
+   * afterwards.
+   */
+  async run(targets: ArrayLike<number>, gradientScale: number): Promise<number> {
+    const loss = this.#head(targets, gradientScale);
+    await this.#forward.stack.backward(this.#gradient);
+    this.#embedding();
+    return loss;
+  }
+
+  #head(targets: ArrayLike<number>, gradientScale: number): number {
+    const { stack, normed, targets: ids } = this.#forward;
+    const { state, columns, output } = stack;
+    const { vocab, dim, eps } = state.config;
+    writeIds(ids, targets, vocab);
+    return this.#stopwatch.time('hostMath', () => {
+      const loss = addon.math.crossEntropy(normed.arena, {
+        x: normed.offset,
+        table: state.parameter('head'),
+        targets: ids.offset,
+        vocab,
+        dim,
+        columns,
+        dx: this.#normedGradient.offset,
+        dTable: state.gradient('head'),
+        gradientScale,
+      });
+      addon.math.zero(normed.arena, this.#gradient.offset, this.#gradient.bytes);
+      addon.math.normBackward(normed.arena, {
+        x: output.offset,
+        xType: 'fp32',
+        xStride: columns,
+        weight: state.parameter('finalNorm'),
+        dOut: this.#normedGradient.offset,
+        dOutType: 'fp32',
+        dOutStride: columns,
+        dx: this.#gradient.offset,
+        dWeight: state.gradient('finalNorm'),
+        eps,
+        dim,
+        columns,
+      });
+      return loss;
+    });
+  }
+
+  #embedding(): void {
+    const { stack, tokens } = this.#forward;
+    const { state, columns } = stack;
+    const { vocab, dim } = state.config;
+    this.#stopwatch.time('hostMath', () => {
+      const tableGradient = state.gradient('embedding');
+      const gradient = this.#gradient.offset;
+      addon.math.embedBackward(tokens.arena, { gradient, tokens: tokens.offset, tableGradient, vocab, dim, columns });
+    });
+  }
+}

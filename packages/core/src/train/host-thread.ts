@@ -1,0 +1,20 @@
+import { addon, type NativeArena, type OuterProduct } from '@mayfly/native';
+
+/** What a host thread is asked to compute: products on the arena of the main thread, in order. */
+export interface HostTask {
+  /** `NativeArena.id`. */
+  readonly arena: number;
+  readonly products: readonly OuterProduct[];
+}
+
+const arenas = new Map<number, NativeArena>();
+
+/** The file that piscina runs in each host thread. */
+export default function computeProducts({ arena: id, products }: HostTask): void {
+  let arena = arenas.get(id);
+  if (arena === undefined) {
+    arena = addon.findArena(id);
+    arenas.set(id, arena);
+  }
+  addon.math.outerProducts(arena, products);
+}

@@ -1,0 +1,54 @@
+import type { Arena } from '../memory/arena.js';
+import type { Tensor } from '../memory/tensor.js';
+import type { CallOptions, Kernel, PoolProgram } from '../pool/types.js';
+import type { Stopwatch } from './stopwatch.js';
+
+/** What training asks of a pool. */
+export interface KernelCompiler {
+  readonly arena: Arena;
+  compile(program: PoolProgram, options?: CallOptions): Promise<Kernel>;
+}
+
+/** A kernel whose waiting is accounted for. */
+export class StackKernel {
+  readonly #kernel: Kernel;
+  readonly #stopwatch: Stopwatch;
+  #update: Promise<void> | null = null;
+
+  constructor(kernel: Kernel, stopwatch: Stopwatch) {
+    this.#kernel = kernel;
+    this.#stopwatch = stopwatch;
+  }
+
+  /** Starts a compilation with the weights that its arena ranges hold now; the next `start` waits for it. */
+  update(): void {
+    this.#update = this.#kernel.update();
+    // The error belongs to the next run; until then it is nobody's unhandled rejection.
+    this.#update.catch(() => {});
+  }
+
+  /** Waits for a pending update: afterwards the ranges may be written again. */
+  async updated(): Promise<void> {
+    const update = this.#update;
+    if (update === null) return;
+    await this.#stopwatch.wait('compile', update);
+    this.#update = null;
+  }
+
+  /** Sends one evaluation and hands back the wait for it, so that the caller can work meanwhile. */
+  async start(input: Tensor, output: Tensor): Promise<() => Promise<void>> {
+    await this.updated();
+    const run = this.#kernel.run(input, output);
+    run.catch(() => {});
+    return () => this.#stopwatch.wait('kernels', run);
+  }
+
+  async run(input: Tensor, output: Tensor): Promise<void> {
+    const wait = await this.start(input, output);
+    await wait();
+  }
+
+  dispose(): Promise<void> {
+    return this.#kernel.dispose();
+  }
+}

@@ -1,0 +1,55 @@
+import { addon, type NativeArena } from '@mayfly/native';
+import type { Slot, Surface } from '../kernels/kernel-shape.js';
+import type { TensorSource } from '../memory/arena-scope.js';
+import type { Tensor } from '../memory/tensor.js';
+
+/** An fp16 matrix in the arena; the stride counts elements. */
+export interface Matrix {
+  readonly offset: number;
+  readonly stride: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** A kernel's input or output surface, placed in the arena. */
+export class SurfaceTensor {
+  readonly #layout: Surface<string>;
+
+  constructor(
+    layout: Surface<string>,
+    readonly tensor: Tensor<'fp16'>,
+  ) {
+    this.#layout = layout;
+  }
+
+  static allocate(source: TensorSource, layout: Surface<string>): SurfaceTensor {
+    return new SurfaceTensor(layout, source.tensor('fp16', [1, layout.channels, 1, layout.width]));
+  }
+
+  has(name: string): boolean {
+    return name in this.#layout.slots;
+  }
+
+  slot(name: string): Matrix {
+    const slot = this.#layout.slots[name];
+    if (slot === undefined) throw new RangeError(`Expected a slot of the surface, got ${name}`);
+    return this.matrix(slot);
+  }
+
+  matrix({ row, column, rows, columns }: Slot): Matrix {
+    const stride = this.#layout.width;
+    return { offset: this.tensor.offset + 2 * (row * stride + column), stride, rows, columns };
+  }
+}
+
+/** Copies an fp16 matrix to another place. */
+export function copyMatrix(arena: NativeArena, from: Matrix, to: Matrix): void {
+  addon.math.copyRows(arena, {
+    from: from.offset,
+    fromStride: 2 * from.stride,
+    to: to.offset,
+    toStride: 2 * to.stride,
+    rows: from.rows,
+    rowBytes: 2 * from.columns,
+  });
+}

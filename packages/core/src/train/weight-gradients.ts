@@ -1,0 +1,52 @@
+import type { OuterProduct } from '@mayfly/native';
+import type { HostThreads } from './host-threads.js';
+import type { Matrix } from './surface.js';
+
+/**
+ * Weight gradients that host threads compute while the next kernels run. Tasks of one key (a layer half) run in the order
+ * they came, so that every gradient is the same sum whatever the threads. A task reads its operands until it is settled.
+ */
+export class WeightGradients {
+  readonly #threads: HostThreads;
+  readonly #pending = new Map<string, Promise<void>>();
+
+  constructor(threads: HostThreads) {
+    this.#threads = threads;
+  }
+
+  submit(key: string, products: readonly OuterProduct[]): void {
+    const before = this.#pending.get(key);
+    const task = before === undefined ? this.#threads.run(products) : before.then(() => this.#threads.run(products));
+    // Whoever settles the key gets the error; until then it is nobody's unhandled rejection.
+    task.catch(() => {});
+    this.#pending.set(key, task);
+  }
+
+  /** Resolves once the key's operands are free and its gradients final. */
+  async settle(key: string): Promise<void> {
+    const task = this.#pending.get(key);
+    if (task === undefined) return;
+    await task;
+    if (this.#pending.get(key) === task) this.#pending.delete(key);
+  }
+
+  async settleAll(): Promise<void> {
+    for (const key of [...this.#pending.keys()]) await this.settle(key);
+  }
+}
+
+/** dW += dY·Xᵀ for y = W·x: `gradient` is the arena offset of dW, fp32 [rows of dY, rows of X]. */
+export function weightGradient(dy: Matrix, x: Matrix, gradient: number): OuterProduct {
+  return {
+    a: dy.offset,
+    aType: 'fp16',
+    aStride: dy.stride,
+    b: x.offset,
+    bType: 'fp16',
+    bStride: x.stride,
+    c: gradient,
+    m: dy.rows,
+    n: x.rows,
+    k: dy.columns,
+  };
+}
