@@ -1,9 +1,10 @@
 import { addon, type NativeArena, type OuterProduct } from '@mayfly/native';
 import { Piscina } from 'piscina';
 import type { HostTask } from './host-thread.js';
+import type { ProductRunner } from './weight-gradients.js';
 
 /** Runs matrix products on arena memory beside the main thread, or on it where there are no threads. */
-export class HostThreads {
+export class HostThreads implements ProductRunner {
   readonly #arena: NativeArena;
   readonly #threads: Piscina<HostTask, void> | null;
 

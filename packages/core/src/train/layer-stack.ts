@@ -5,7 +5,7 @@ import type { Tensor } from '../memory/tensor.js';
 import type { LayerHalf } from './layer-half.js';
 import type { ModelState } from './model-state.js';
 import type { KernelCompiler, StackKernel } from './stack-kernel.js';
-import { Stopwatch } from './stopwatch.js';
+import type { Stopwatch } from './stopwatch.js';
 import { copyMatrix, type Matrix } from './surface.js';
 import { type WeightGradients, weightGradient } from './weight-gradients.js';
 
@@ -17,9 +17,9 @@ export interface LayerStackOptions {
   readonly source: TensorSource;
   readonly state: ModelState;
   readonly shape: KernelShape;
-  /** Absent where the model is not trained. */
-  readonly weightGradients?: WeightGradients;
-  readonly stopwatch?: Stopwatch;
+  /** Null where the model is not trained. */
+  readonly weightGradients: WeightGradients | null;
+  readonly stopwatch: Stopwatch;
 }
 
 /** Where the input of a half's RMSNorm is kept. */
@@ -27,6 +27,12 @@ export interface NormInput {
   readonly x: number;
   readonly xType: 'fp16' | 'fp32';
   readonly xStride: number;
+}
+
+/** `count` things, of which the first `distinct` are made and then repeated in turn. */
+export function perLayer<T>(count: number, distinct: number, make: () => T): T[] {
+  const made = Array.from({ length: Math.min(count, distinct) }, make);
+  return Array.from({ length: count }, (_, index) => made[index % made.length]!);
 }
 
 /** The kernels of one half of one layer. */
@@ -59,8 +65,8 @@ export abstract class LayerStack {
     this.state = state;
     this.shape = shape;
     this.columns = shape.batch * shape.sequence;
-    this.weightGradients = weightGradients ?? null;
-    this.stopwatch = stopwatch ?? new Stopwatch();
+    this.weightGradients = weightGradients;
+    this.stopwatch = stopwatch;
   }
 
   /** Writes the weights where kernels read them and compiles the kernels. Once, before anything else. */

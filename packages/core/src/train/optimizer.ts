@@ -51,9 +51,9 @@ export class Optimizer {
 
   /**
    * One update. `step` counts optimizer steps from 1; gradients are multiplied by `gradientScale` as they are read.
-   * `onLayer` is called after each layer's parameters are final.
+   * `onLayer` is awaited after each layer's parameters are final.
    */
-  step(lr: number, step: number, gradientScale: number, onLayer: (layer: number) => void): void {
+  async step(lr: number, step: number, gradientScale: number, onLayer: (layer: number) => Promise<void>): Promise<void> {
     const { parameters, gradients, firstMoments, secondMoments } = this.#state;
     const { betas, eps, weightDecay } = this.#options;
     for (const group of this.#groups) {
@@ -74,7 +74,7 @@ export class Optimizer {
         });
       }
       const layer = group[0]?.layer ?? -1;
-      if (layer >= 0) onLayer(layer);
+      if (layer >= 0) await onLayer(layer);
     }
   }
 }

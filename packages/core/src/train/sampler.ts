@@ -1,5 +1,5 @@
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
-import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { seededRandom } from '../data/seeded-random.js';
 
 export interface SamplingOptions {
   /** Logits are divided by it; 0 always takes the likeliest token. Default 1. */
@@ -23,7 +23,7 @@ export class Sampler {
     this.#temperature = temperature;
     this.#topK = topK;
     this.#topP = topP;
-    this.#random = xoroshiro128plus(seed);
+    this.#random = seededRandom(seed, 'sampling');
   }
 
   sample(logits: Float32Array): number {

@@ -1,22 +1,26 @@
 import type { OuterProduct } from '@mayfly/native';
-import type { HostThreads } from './host-threads.js';
 import type { Matrix } from './surface.js';
+
+/** Computes products in order; settles when they are in memory. */
+export interface ProductRunner {
+  run(products: readonly OuterProduct[]): Promise<void>;
+}
 
 /**
  * Weight gradients that host threads compute while the next kernels run. Tasks of one key (a layer half) run in the order
  * they came, so that every gradient is the same sum whatever the threads. A task reads its operands until it is settled.
  */
 export class WeightGradients {
-  readonly #threads: HostThreads;
+  readonly #runner: ProductRunner;
   readonly #pending = new Map<string, Promise<void>>();
 
-  constructor(threads: HostThreads) {
-    this.#threads = threads;
+  constructor(runner: ProductRunner) {
+    this.#runner = runner;
   }
 
   submit(key: string, products: readonly OuterProduct[]): void {
     const before = this.#pending.get(key);
-    const task = before === undefined ? this.#threads.run(products) : before.then(() => this.#threads.run(products));
+    const task = before === undefined ? this.#runner.run(products) : before.then(() => this.#runner.run(products));
     // Whoever settles the key gets the error; until then it is nobody's unhandled rejection.
     task.catch(() => {});
     this.#pending.set(key, task);

@@ -1,0 +1,111 @@
+import type { Windows } from '../data/windows.js';
+import type { Decoder } from './decoder.js';
+import { type LossScaler } from './loss-scaler.js';
+import { type AdamWOptions, Optimizer } from './optimizer.js';
+import { learningRate, type Schedule } from './schedules.js';
+
+/** What a step of training reports. */
+export interface StepRecord {
+  /** From 1. */
+  readonly step: number;
+  /** Mean cross-entropy in nats per token over all targets of the step, before its update. */
+  readonly loss: number;
+  /** Global L2 norm of the mean loss's gradient, before clipping; not finite when the step overflowed. */
+  readonly gradNorm: number;
+  readonly lr: number;
+  /** Wall time. */
+  readonly ms: number;
+  readonly tokensPerSecond: number;
+  /** The scale that the step ran with. */
+  readonly lossScale: number;
+  /** The gradients overflowed, and the parameters stayed as they were. */
+  readonly skipped: boolean;
+}
+
+export interface TrainStepOptions extends AdamWOptions, Schedule {
+  readonly accumulate: number;
+}
+
+/** Progress that a checkpoint keeps. */
+export interface StepCounts {
+  /** Steps done, skipped ones among them. */
+  readonly step: number;
+  /** Updates made. */
+  readonly optimizerStep: number;
+}
+
+/** One step after another: forward and backward for every micro-batch, then one update. */
+export class TrainStep {
+  readonly #decoder: Decoder;
+  readonly #windows: Windows;
+  readonly #scaler: LossScaler;
+  readonly #options: TrainStepOptions;
+  readonly #optimizer: Optimizer;
+  readonly #inputs: Int32Array;
+  readonly #targets: Int32Array;
+  #step: number;
+  #optimizerStep: number;
+
+  constructor(
+    decoder: Decoder,
+    windows: Windows,
+    scaler: LossScaler,
+    options: TrainStepOptions,
+    { step, optimizerStep }: StepCounts = { step: 0, optimizerStep: 0 },
+  ) {
+    this.#decoder = decoder;
+    this.#windows = windows;
+    this.#scaler = scaler;
+    this.#options = options;
+    this.#optimizer = new Optimizer(decoder.state, options);
+    this.#inputs = new Int32Array(decoder.stack.columns);
+    this.#targets = new Int32Array(decoder.stack.columns);
+    this.#step = step;
+    this.#optimizerStep = optimizerStep;
+  }
+
+  get counts(): StepCounts {
+    return { step: this.#step, optimizerStep: this.#optimizerStep };
+  }
+
+  /** Tokens that a step sees. */
+  get tokens(): number {
+    return this.#inputs.length * this.#options.accumulate;
+  }
+
+  async run(): Promise<StepRecord> {
+    const start = performance.now();
+    const { scale } = this.#scaler;
+    const { stopwatch } = this.#decoder;
+    const loss = await this.#gradients(scale);
+    const gradNorm = stopwatch.time('hostMath', () => this.#optimizer.gradientNorm()) / scale;
+    const lr = learningRate(this.#options, this.#optimizerStep + 1);
+    const accepted = this.#scaler.accept(Number.isFinite(gradNorm));
+    if (accepted) await this.#update(lr, this.#optimizer.clipFactor(gradNorm) / scale);
+    this.#step += 1;
+    const ms = performance.now() - start;
+    const tokensPerSecond = (1000 * this.tokens) / ms;
+    return { step: this.#step, loss, gradNorm, lr, ms, tokensPerSecond, lossScale: scale, skipped: !accepted };
+  }
+
+  /** Mean loss and, in the arena, `scale` times its gradient, over all micro-batches. */
+  async #gradients(scale: number): Promise<number> {
+    const { forward, backward, weightGradients, stopwatch } = this.#decoder;
+    stopwatch.time('hostMath', () => this.#optimizer.zeroGradients());
+    let sum = 0;
+    for (let micro = 0; micro < this.#options.accumulate; micro++) {
+      this.#windows.next(this.#inputs, this.#targets);
+      await forward.run(this.#inputs);
+      sum += await backward!.run(this.#targets, scale / this.tokens);
+    }
+    await stopwatch.wait('hostThreads', weightGradients!.settleAll());
+    return sum / this.tokens;
+  }
+
+  async #update(lr: number, gradientScale: number): Promise<void> {
+    const { stack, stopwatch } = this.#decoder;
+    this.#optimizerStep += 1;
+    const done = this.#optimizer.step(lr, this.#optimizerStep, gradientScale, (layer) => stack.refreshWeights(layer));
+    await stopwatch.wait('hostMath', done);
+  }
+}
