@@ -1,7 +1,7 @@
 import { addon } from '@mayfly/native';
 import { dynamicKernels } from '../kernels/dynamic-kernels.js';
 import type { Tensor } from '../memory/tensor.js';
-import { LayerHalf, halfWirings } from './layer-half.js';
+import { halfWirings, LayerHalf } from './layer-half.js';
 import { BACKWARD_RING, LayerStack, type LayerStackOptions, type NormInput, perLayer } from './layer-stack.js';
 import { ProgramWeights } from './program-weights.js';
 import { type KernelCompiler, StackKernel } from './stack-kernel.js';
@@ -23,7 +23,10 @@ export class DynamicStack extends LayerStack {
     const { training, config } = state;
     const { layers } = config;
     const kernels = dynamicKernels(shape);
-    const program = (kernel: DynamicKernel): Program => ({ kernel, weights: new ProgramWeights(source, kernel.program) });
+    const program = (kernel: DynamicKernel): Program => ({
+      kernel,
+      weights: new ProgramWeights(source, kernel.program),
+    });
     const surface = (layout: DynamicKernel['input']) => () => SurfaceTensor.allocate(source, layout);
     const kept = training ? Number.POSITIVE_INFINITY : 1;
 
@@ -118,7 +121,9 @@ export class DynamicStack extends LayerStack {
     this.stopwatch.time('hostMath', () => {
       addon.math.residualNorm(this.input.arena, {
         x: this.#residuals[Math.max(0, index - 1)]!.offset,
-        ...(addend === undefined ? {} : { addend: addend.offset, addendStride: addend.stride, sum: this.#residuals[index]!.offset }),
+        ...(addend === undefined
+          ? {}
+          : { addend: addend.offset, addendStride: addend.stride, sum: this.#residuals[index]!.offset }),
         weight: this.state.parameter(norm.wiring.norm, norm.layer),
         ...(out === undefined ? {} : { out: out.offset, outType: 'fp16' as const, outStride: out.stride }),
         eps: this.shape.eps,
@@ -129,7 +134,11 @@ export class DynamicStack extends LayerStack {
   }
 }
 
-type DynamicKernel = ReturnType<typeof dynamicKernels>['attentionForward' | 'attentionBackward' | 'feedForwardForward' | 'feedForwardBackward'];
+type DynamicKernel = ReturnType<typeof dynamicKernels>[
+  | 'attentionForward'
+  | 'attentionBackward'
+  | 'feedForwardForward'
+  | 'feedForwardBackward'];
 
 interface Program {
   readonly kernel: DynamicKernel;

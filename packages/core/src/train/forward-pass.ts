@@ -63,7 +63,14 @@ export class ForwardPass {
     return this.#stopwatch.time('hostMath', () => {
       const table = this.stack.state.parameter('head');
       const x = this.#firstColumns(columns).offset;
-      return addon.math.crossEntropy(this.normed.arena, { x, table, targets: this.targets.offset, vocab, dim, columns });
+      return addon.math.crossEntropy(this.normed.arena, {
+        x,
+        table,
+        targets: this.targets.offset,
+        vocab,
+        dim,
+        columns,
+      });
     });
   }
 
@@ -109,7 +116,10 @@ export function writeIds(to: Tensor<'int32'>, ids: ArrayLike<number>, vocab: num
   for (let index = 0; index < ids.length; index++) {
     const id = ids[index]!;
     if (!(Number.isInteger(id) && id >= 0 && id < vocab)) {
-      throw new MayflyError('ERR_TOKEN_RANGE', `Expected token ids from 0 to ${vocab - 1}, got ${id} at position ${index}`);
+      throw new MayflyError(
+        'ERR_TOKEN_RANGE',
+        `Expected token ids from 0 to ${vocab - 1}, got ${id} at position ${index}`,
+      );
     }
     array[index] = id;
   }

@@ -39,4 +39,5 @@ export class ModelState {
 }
 
 /** Arena offset of an entry in one of the flat blocks. */
-export const offsetIn = (block: Tensor<'fp32'>, entry: Pick<ParameterEntry, 'offset'>): number => block.offset + 4 * entry.offset;
+export const offsetIn = (block: Tensor<'fp32'>, entry: Pick<ParameterEntry, 'offset'>): number =>
+  block.offset + 4 * entry.offset;

@@ -53,7 +53,12 @@ export class Optimizer {
    * One update. `step` counts optimizer steps from 1; gradients are multiplied by `gradientScale` as they are read.
    * `onLayer` is awaited after each layer's parameters are final.
    */
-  async step(lr: number, step: number, gradientScale: number, onLayer: (layer: number) => Promise<void>): Promise<void> {
+  async step(
+    lr: number,
+    step: number,
+    gradientScale: number,
+    onLayer: (layer: number) => Promise<void>,
+  ): Promise<void> {
     const { parameters, gradients, firstMoments, secondMoments } = this.#state;
     const { betas, eps, weightDecay } = this.#options;
     for (const group of this.#groups) {

@@ -89,23 +89,28 @@ export const savedOptions = [
 ] as const satisfies readonly (keyof TrainOptions)[];
 
 /** A resumed run may not change these: its place in the data would lose its meaning. */
-const fixedOnResume = ['batch', 'seq', 'order', 'seed'] as const;
+const fixedOnResume = ['model', 'batch', 'seq', 'order', 'seed'] as const;
 
 export type SavedTrainOptions = Pick<FilledTrainOptions, (typeof savedOptions)[number]>;
 
-type Optional = 'tokenizer' | 'retireAfter' | 'budget' | 'out' | 'resume' | 'seq';
+type Optional = 'tokenizer' | 'retireAfter' | 'budget' | 'out' | 'resume';
 
 /** Every option with a value but for those whose absence means something. */
-export type FilledTrainOptions = { readonly [Name in Exclude<keyof TrainOptions, Optional>]-?: NonNullable<TrainOptions[Name]> } & {
+export type FilledTrainOptions = {
+  readonly [Name in Exclude<keyof TrainOptions, Optional>]-?: NonNullable<TrainOptions[Name]>;
+} & {
   readonly [Name in Optional]: TrainOptions[Name];
 };
 
+/** `seq` takes its default from the model. */
+export type ResolvedTrainOptions = Omit<FilledTrainOptions, 'seq'> & { readonly seq: number | undefined };
+
 /** Checks the user's options and fills in those of the run that is resumed, then the defaults. */
-export function resolveTrainOptions(given: TrainOptions, cores: number, saved?: SavedTrainOptions): FilledTrainOptions {
+export function resolveTrainOptions(given: TrainOptions, cores: number, saved?: SavedTrainOptions): ResolvedTrainOptions {
   if (saved !== undefined) assertResumable(given, saved);
   const o = { ...saved, ...withoutUndefined(given) };
   const lr = o.lr ?? 1e-3;
-  const options: FilledTrainOptions = {
+  const options: ResolvedTrainOptions = {
     model: text('model', o.model ?? 'tiny'),
     data: text('data', o.data),
     tokenizer: o.tokenizer,

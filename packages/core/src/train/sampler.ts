@@ -41,7 +41,10 @@ export class Sampler {
   /** Tokens that may be drawn with their unnormalized probabilities, likeliest first; equal ones by id. */
   #candidates(logits: Float32Array): { token: number; weight: number }[] {
     const highest = logits[likeliest(logits)]!;
-    const all = Array.from(logits, (logit, token) => ({ token, weight: Math.exp((logit - highest) / this.#temperature) }));
+    const all = Array.from(logits, (logit, token) => ({
+      token,
+      weight: Math.exp((logit - highest) / this.#temperature),
+    }));
     all.sort((a, b) => b.weight - a.weight || a.token - b.token);
     const kept = this.#topK > 0 ? all.slice(0, this.#topK) : all;
     if (this.#topP >= 1) return kept;

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { addon } from '@mayfly/native';
 import { staticKernels } from '../kernels/static-kernels.js';
 import type { Tensor } from '../memory/tensor.js';
-import { LayerHalf, halfWirings } from './layer-half.js';
+import { halfWirings, LayerHalf } from './layer-half.js';
 import { BACKWARD_RING, LayerStack, type LayerStackOptions, type NormInput, perLayer } from './layer-stack.js';
 import { ProgramWeights } from './program-weights.js';
 import { type KernelCompiler, StackKernel } from './stack-kernel.js';
@@ -29,7 +29,10 @@ export class StaticStack extends LayerStack {
       { forward: kernels.attentionForward, backward: kernels.attentionBackward },
       { forward: kernels.feedForwardForward, backward: kernels.feedForwardBackward },
     ];
-    const program = (kernel: StaticKernel): Program => ({ kernel, weights: new ProgramWeights(source, kernel.program) });
+    const program = (kernel: StaticKernel): Program => ({
+      kernel,
+      weights: new ProgramWeights(source, kernel.program),
+    });
     const surface = (layout: StaticKernel['input']) => () => SurfaceTensor.allocate(source, layout);
     const kept = training ? Number.POSITIVE_INFINITY : 1;
 
@@ -141,7 +144,11 @@ export class StaticStack extends LayerStack {
   }
 }
 
-type StaticKernel = ReturnType<typeof staticKernels>['attentionForward' | 'attentionBackward' | 'feedForwardForward' | 'feedForwardBackward'];
+type StaticKernel = ReturnType<typeof staticKernels>[
+  | 'attentionForward'
+  | 'attentionBackward'
+  | 'feedForwardForward'
+  | 'feedForwardBackward'];
 
 interface Program {
   readonly kernel: StaticKernel;

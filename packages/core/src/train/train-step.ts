@@ -1,6 +1,6 @@
 import type { Windows } from '../data/windows.js';
 import type { Decoder } from './decoder.js';
-import { type LossScaler } from './loss-scaler.js';
+import type { LossScaler } from './loss-scaler.js';
 import { type AdamWOptions, Optimizer } from './optimizer.js';
 import { learningRate, type Schedule } from './schedules.js';
 

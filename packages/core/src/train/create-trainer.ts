@@ -1,0 +1,123 @@
+import { availableParallelism } from 'node:os';
+import { invalidArgument, MayflyError } from '@mayfly/native';
+import { checkTokens } from '../data/check-tokens.js';
+import { openData } from '../data/open-data.js';
+import { openTokenizer } from '../data/open-tokenizer.js';
+import type { TokenStream } from '../data/token-stream.js';
+import type { Tokenizer } from '../data/tokenizer.js';
+import { Windows } from '../data/windows.js';
+import { ArenaScope } from '../memory/arena-scope.js';
+import type { ModelConfig } from '../model/config.js';
+import { initializeParameters } from '../model/initialize.js';
+import { loadModel } from '../model/load-model.js';
+import { createPool, type Pool } from '../pool/pool.js';
+import { arenaBytesFor, Decoder } from './decoder.js';
+import { HostThreads } from './host-threads.js';
+import type { ModelState } from './model-state.js';
+import { type FilledTrainOptions, type ResolvedTrainOptions, resolveTrainOptions, type TrainOptions } from './options.js';
+import { Trainer } from './trainer.js';
+import { readTrainingOptions, restoreTraining, type TrainingProgress } from './training-checkpoint.js';
+
+/** What a program that embeds Mayfly may give beside the options. */
+export interface TrainerExtras {
+  /** Tokens already at hand, instead of opening `data`. The trainer closes them at its end. */
+  readonly stream?: TokenStream | undefined;
+  /** A pool to train on, which stays open; options about devices and workers then mean nothing. */
+  readonly pool?: Pool | undefined;
+}
+
+/** Writes a run's first parameters (and moments) and tells where a resumed run stands. */
+type Fill = (state: ModelState) => Promise<TrainingProgress | undefined>;
+
+/**
+ * Opens model and data, starts a pool whose arena is as large as the run needs, compiles the kernels. The trainer is the
+ * caller's to close.
+ *
+ * @throws `ERR_INVALID_ARGUMENT` for an option that makes no sense; what opening the model, the data or the checkpoint to be
+ * resumed throws; `ERR_BUDGET` where no worker can hold its share of the kernels; `ERR_ARENA_FULL` where a given pool's arena
+ * is too small.
+ */
+export async function createTrainer(given: TrainOptions, extras: TrainerExtras = {}): Promise<Trainer> {
+  const { options, config, fill } = await openRun({ ...given, data: given.data ?? extras.stream?.source });
+  const sequence = options.seq;
+  const { stream, tokenizer } = openTokens(options, config, extras.stream);
+  const fresh = new Windows(stream, sequence, options.order, options.seed);
+
+  const shape = { config, batch: options.batch, sequence, weights: options.weights };
+  const arenaBytes = arenaBytesFor({ ...shape, training: true });
+  const pool = extras.pool ?? (await openPool(options, arenaBytes));
+  const hostThreads = new HostThreads(pool.arena.native, options.hostThreads);
+  const scope = new ArenaScope(pool.arena);
+  const close = async () => {
+    await hostThreads.close();
+    if (extras.pool === undefined) await pool.close();
+    else scope.free();
+    stream.close();
+  };
+  try {
+    assertFree(pool, arenaBytes);
+    const decoder = new Decoder(scope, { ...shape, products: hostThreads });
+    const progress = await fill(decoder.state);
+    const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
+    await decoder.load(pool);
+    return new Trainer({ options, tokenizer, windows, decoder, pool, progress, close });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Options, model and where the parameters come from: initialized, a model's, or those of the run to be resumed. */
+async function openRun(given: TrainOptions): Promise<{ options: FilledTrainOptions; config: ModelConfig; fill: Fill }> {
+  const cores = availableParallelism();
+  if (given.resume !== undefined) {
+    const { resume } = given;
+    const { config, options } = await readTrainingOptions(resume);
+    const resolved = resolveTrainOptions(given, cores, options);
+    return { options: forModel(resolved, config), config, fill: (state) => restoreTraining(resume, state) };
+  }
+  const options = resolveTrainOptions(given, cores);
+  const { config, parameters } = await loadModel(options.model);
+  const fill: Fill = async (state) => {
+    const target = state.parameters.array();
+    if (parameters === undefined) initializeParameters(state.layout, target, options.seed);
+    else await parameters(target);
+    return undefined;
+  };
+  return { options: forModel(options, config), config, fill };
+}
+
+function forModel(options: ResolvedTrainOptions, { sequence }: ModelConfig): FilledTrainOptions {
+  const seq = options.seq ?? Math.min(128, sequence);
+  if (seq > sequence) throw invalidArgument('seq', `at most the model's context of ${sequence}`, seq);
+  return { ...options, seq };
+}
+
+function openTokens(
+  options: FilledTrainOptions,
+  config: ModelConfig,
+  ready: TokenStream | undefined,
+): { stream: TokenStream; tokenizer: Tokenizer | undefined } {
+  const tokenless = ready !== undefined || options.data.endsWith('.u16');
+  const name = options.tokenizer ?? (tokenless ? undefined : 'bytes');
+  const tokenizer = name === undefined ? undefined : openTokenizer(name);
+  const stream = ready ?? openData(options.data, { tokenizer });
+  checkTokens(stream, config.vocab);
+  return { stream, tokenizer };
+}
+
+function openPool(options: FilledTrainOptions, arenaBytes: number): Promise<Pool> {
+  const { device, workers, standby, retireAfter } = options;
+  const budget = { ...options.budget, ...(retireAfter === undefined ? {} : { compilations: retireAfter }) };
+  return createPool({ device, workers, standby, arenaBytes, budget });
+}
+
+function assertFree({ arena }: Pool, needed: number): void {
+  const free = arena.bytes - arena.usedBytes;
+  if (free >= needed) return;
+  const least = arena.usedBytes + needed;
+  throw new MayflyError(
+    'ERR_ARENA_FULL',
+    `Expected ${needed} free bytes in the pool's arena for this run, got ${free}: raise arenaBytes to at least ${least}`,
+  );
+}

@@ -1,0 +1,57 @@
+import { ArenaScope } from '../memory/arena-scope.js';
+import type { ModelSource } from '../model/load-model.js';
+import { createPool, type Pool } from '../pool/pool.js';
+import { arenaBytesFor, Decoder } from './decoder.js';
+
+/** Where and how a model is run. */
+export interface DeviceOptions {
+  /** Default `auto`. */
+  readonly device?: string | undefined;
+  /** Default 1. */
+  readonly workers?: number | undefined;
+  /** Default 0. */
+  readonly standby?: number | undefined;
+  /** Default `dynamic`. */
+  readonly weights?: 'dynamic' | 'static' | undefined;
+}
+
+/** A model with its kernels on a pool of its own, ready for forward passes. */
+export class InferenceSession implements AsyncDisposable {
+  private constructor(
+    readonly model: ModelSource,
+    readonly decoder: Decoder,
+    readonly pool: Pool,
+  ) {}
+
+  /**
+   * @param batch Windows per pass.
+   * @param sequence Tokens per window.
+   */
+  static async open(
+    model: ModelSource,
+    batch: number,
+    sequence: number,
+    { device, workers, standby = 0, weights = 'dynamic' }: DeviceOptions,
+  ): Promise<InferenceSession> {
+    const shape = { config: model.config, batch, sequence, weights };
+    const arenaBytes = arenaBytesFor({ ...shape, training: false });
+    const pool = await createPool({ device, workers, standby, arenaBytes });
+    try {
+      const decoder = new Decoder(new ArenaScope(pool.arena), shape);
+      await model.parameters?.(decoder.state.parameters.array());
+      await decoder.load(pool);
+      return new InferenceSession(model, decoder, pool);
+    } catch (error) {
+      await pool.destroy();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.pool.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

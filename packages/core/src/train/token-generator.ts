@@ -1,0 +1,32 @@
+import type { ForwardPass } from './forward-pass.js';
+import { Sampler, type SamplingOptions } from './sampler.js';
+
+export interface TokenGeneratorOptions extends SamplingOptions {
+  /** Tokens to draw. Default 256. */
+  readonly maxTokens?: number | undefined;
+  /** Ends the text, without being part of it. */
+  readonly stop?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Draws tokens that continue `prompt` (one at least), one forward pass each. The window is filled from the left, and what is right of
+ * the last token cannot be seen by it; a text longer than the window is continued from its last `sequence` tokens.
+ */
+export async function* generateTokens(
+  forward: ForwardPass,
+  prompt: readonly number[],
+  { maxTokens = 256, stop, signal, ...sampling }: TokenGeneratorOptions = {},
+): AsyncGenerator<number, void, undefined> {
+  const { sequence } = forward.stack.shape;
+  const sampler = new Sampler(sampling);
+  let context = prompt.slice(-sequence);
+  for (let drawn = 0; drawn < maxTokens; drawn++) {
+    signal?.throwIfAborted();
+    await forward.run(context);
+    const token = sampler.sample(forward.logits(context.length - 1));
+    if (token === stop) return;
+    yield token;
+    context = [...context, token].slice(-sequence);
+  }
+}

@@ -1,0 +1,89 @@
+import type { PoolStats } from '../pool/pool-events.js';
+import type { Activity } from './stopwatch.js';
+import type { StepCounts } from './train-step.js';
+
+/** Why a run ended; `running` before it did. */
+export type EndReason = 'running' | 'finished' | 'aborted' | 'failed';
+
+/** The closing table of a run. Times are milliseconds, sums since the trainer was made. */
+export interface TrainSummary {
+  readonly reason: EndReason;
+  /** Last step, counted from the beginning of the run. */
+  readonly step: number;
+  readonly optimizerStep: number;
+  /** Steps done by this trainer; fewer than `step` on resuming. */
+  readonly steps: number;
+  /** Steps whose gradients overflowed. */
+  readonly skipped: number;
+  /** Loss of the last step. */
+  readonly loss: number | null;
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+  readonly msPerStep: number;
+  readonly wallMs: number;
+  readonly dispatches: number;
+  readonly compilations: number;
+  readonly workersUsed: number;
+  readonly retirements: number;
+  /** Workers that ended unasked. */
+  readonly workerDeaths: number;
+  /** What the main process waited for or computed. */
+  readonly activityMs: Readonly<Record<Activity, number>>;
+  /** Time in which kernels had work and could not do it since their worker was retiring or gone. */
+  readonly lostToRetirementsMs: number;
+  readonly checkpoint: string | null;
+  /** Command that goes on with the run; null where no checkpoint was written. */
+  readonly resumeCommand: string | null;
+  /** SHA-256 of the parameters. */
+  readonly paramsSha256: string;
+  /** Fingerprint of all losses since the beginning of the run. */
+  readonly lossesSha256: string;
+}
+
+export interface SummaryFacts {
+  readonly reason: EndReason;
+  readonly counts: StepCounts;
+  readonly stepsRun: number;
+  readonly tokensPerStep: number;
+  readonly skipped: number;
+  readonly lastLoss: number | null;
+  readonly stepMs: number;
+  readonly wallMs: number;
+  readonly activityMs: Readonly<Record<Activity, number>>;
+  readonly pool: PoolStats;
+  readonly checkpoint: string | null;
+  readonly out: string | null;
+  readonly lossesDigest: string;
+  readonly parametersDigest: string;
+}
+
+export function summarize(facts: SummaryFacts): TrainSummary {
+  const { counts, stepsRun, stepMs, pool, checkpoint, out } = facts;
+  const tokens = stepsRun * facts.tokensPerStep;
+  return {
+    reason: facts.reason,
+    step: counts.step,
+    optimizerStep: counts.optimizerStep,
+    steps: stepsRun,
+    skipped: facts.skipped,
+    loss: facts.lastLoss,
+    tokens,
+    tokensPerSecond: stepMs === 0 ? 0 : (1000 * tokens) / stepMs,
+    msPerStep: stepsRun === 0 ? 0 : stepMs / stepsRun,
+    wallMs: facts.wallMs,
+    dispatches: pool.dispatches,
+    compilations: pool.compilations,
+    workersUsed: pool.workersStarted,
+    retirements: pool.retirements,
+    workerDeaths: pool.deaths,
+    activityMs: facts.activityMs,
+    lostToRetirementsMs: pool.stalledMs.retire + pool.stalledMs.recover,
+    checkpoint,
+    resumeCommand: checkpoint === null || out === null ? null : `mayfly train --resume ${shellWord(out)}`,
+    paramsSha256: facts.parametersDigest,
+    lossesSha256: facts.lossesDigest,
+  };
+}
+
+/** A word as a POSIX shell reads it back. */
+const shellWord = (word: string): string => (/^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);

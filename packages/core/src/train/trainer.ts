@@ -1,0 +1,189 @@
+import { EventEmitter } from 'eventemitter3';
+import type { TokenStream } from '../data/token-stream.js';
+import type { Tokenizer } from '../data/tokenizer.js';
+import type { Windows } from '../data/windows.js';
+import type { ModelConfig } from '../model/config.js';
+import type { Pool } from '../pool/pool.js';
+import type { PoolEvents } from '../pool/pool-events.js';
+import type { Decoder } from './decoder.js';
+import { SequenceDigest, tensorDigest } from './digest.js';
+import { LossScaler } from './loss-scaler.js';
+import type { FilledTrainOptions } from './options.js';
+import { generateTokens, type TokenGeneratorOptions } from './token-generator.js';
+import { type StepRecord, TrainStep } from './train-step.js';
+import { type EndReason, summarize, type TrainSummary } from './train-summary.js';
+import { saveTraining, type TrainingProgress } from './training-checkpoint.js';
+import { type WindowLoss, windowLoss } from './window-loss.js';
+
+/** What a trainer tells its listeners: its pool's events and its own. */
+export interface TrainerEvents extends PoolEvents {
+  step: [record: StepRecord];
+  checkpoint: [event: { readonly step: number; readonly path: string; readonly ms: number }];
+}
+
+const forwarded = ['worker-start', 'worker-ready', 'worker-retire', 'worker-exit', 'kernel-move'] as const;
+
+/** What `createTrainer` puts together. */
+export interface TrainerParts {
+  readonly options: FilledTrainOptions;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly windows: Windows;
+  readonly decoder: Decoder;
+  readonly pool: Pool;
+  readonly progress: TrainingProgress | undefined;
+  /** Gives back what the run took; nothing is computed any more. */
+  readonly close: () => Promise<void>;
+}
+
+/** Trains a model on a pool of its own, step by step. Made by `createTrainer`. */
+export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposable {
+  readonly options: FilledTrainOptions;
+  readonly config: ModelConfig;
+  readonly pool: Pool;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly #parts: TrainerParts;
+  readonly #scaler: LossScaler;
+  readonly #step: TrainStep;
+  readonly #losses: SequenceDigest;
+  readonly #firstStep: number;
+  readonly #forwarding: readonly (readonly [(typeof forwarded)[number], (payload: never) => void])[];
+  readonly #startedAt = performance.now();
+  #lastLoss: number | null;
+  #stepMs = 0;
+  #checkpoint: { readonly step: number; readonly path: string } | null = null;
+  #reason: EndReason = 'running';
+  #closing: Promise<void> | null = null;
+
+  /** @internal */
+  constructor(parts: TrainerParts) {
+    super();
+    const { options, decoder, windows, pool, progress } = parts;
+    this.#parts = parts;
+    this.options = options;
+    this.config = decoder.state.config;
+    this.pool = pool;
+    this.tokenizer = parts.tokenizer;
+    this.#scaler = new LossScaler(options.lossScale, progress?.lossScaler);
+    this.#step = new TrainStep(decoder, windows, this.#scaler, options, progress?.counts);
+    this.#losses = new SequenceDigest(progress?.lossDigest);
+    this.#lastLoss = progress?.lastLoss ?? null;
+    this.#firstStep = this.#step.counts.step;
+    this.#forwarding = forwarded.map((event) => [event, (payload: never) => void this.emit(event, payload)] as const);
+    for (const [event, listener] of this.#forwarding) pool.on(event, listener);
+  }
+
+  /** Steps done since the beginning of the run, resumed parts among them. */
+  get step(): number {
+    return this.#step.counts.step;
+  }
+
+  /**
+   * Trains to the last step, or until `signal` is aborted: then the step under way is finished. Writes a checkpoint at the
+   * end either way, where there is a folder for it.
+   */
+  async train({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<TrainSummary> {
+    for await (const _ of this.steps({ signal })) if (signal?.aborted) break;
+    return this.summary();
+  }
+
+  /** As `train`, handing out each step; leaving the loop ends the run as an abort does. */
+  async *steps({ signal }: { readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<StepRecord, void, undefined> {
+    this.#reason = 'running';
+    try {
+      while (this.step < this.options.steps && !signal?.aborted) yield await this.#runStep();
+      this.#reason = signal?.aborted && this.step < this.options.steps ? 'aborted' : 'finished';
+    } catch (error) {
+      this.#reason = 'failed';
+      throw error;
+    } finally {
+      if (this.#reason === 'running') this.#reason = 'aborted';
+      if (this.#reason !== 'failed' && this.#checkpoint?.step !== this.step) await this.save();
+    }
+  }
+
+  /** Writes a checkpoint now; without a folder for it, does nothing and answers null. Not while a step runs. */
+  async save(): Promise<string | null> {
+    const { out, keep } = this.options;
+    if (out === undefined) return null;
+    const start = performance.now();
+    const { step } = this;
+    const path = await saveTraining(out, keep, this.#parts.decoder.state, this.#progress(), this.options);
+    this.#checkpoint = { step, path };
+    this.emit('checkpoint', { step, path, ms: performance.now() - start });
+    return path;
+  }
+
+  /** Mean cross-entropy over windows of a stream, with the parameters as they are. Not while a step runs. */
+  evaluate(stream: TokenStream, windows: readonly [number, number]): Promise<WindowLoss> {
+    return windowLoss(this.#parts.decoder.forward, stream, windows);
+  }
+
+  /** Draws tokens with the parameters as they are. Not while a step runs. */
+  generate(prompt: readonly number[], options?: TokenGeneratorOptions): AsyncGenerator<number, void, undefined> {
+    return generateTokens(this.#parts.decoder.forward, prompt, options);
+  }
+
+  /** SHA-256 of the parameters: equal only for runs that are equal bit for bit. */
+  parametersDigest(): string {
+    return tensorDigest(this.#parts.decoder.state.parameters);
+  }
+
+  summary(): TrainSummary {
+    const { decoder } = this.#parts;
+    return summarize({
+      reason: this.#reason,
+      counts: this.#step.counts,
+      stepsRun: this.step - this.#firstStep,
+      tokensPerStep: this.#step.tokens,
+      skipped: this.#scaler.skipped,
+      lastLoss: this.#lastLoss,
+      stepMs: this.#stepMs,
+      wallMs: performance.now() - this.#startedAt,
+      activityMs: decoder.stopwatch.milliseconds,
+      pool: this.pool.stats(),
+      checkpoint: this.#checkpoint?.path ?? null,
+      out: this.options.out ?? null,
+      lossesDigest: this.#losses.value,
+      parametersDigest: this.parametersDigest(),
+    });
+  }
+
+  /** Ends the workers and gives all memory back. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #runStep(): Promise<StepRecord> {
+    const record = await this.#step.run();
+    this.#losses.add(record.loss);
+    this.#lastLoss = record.loss;
+    this.#stepMs += record.ms;
+    this.emit('step', record);
+    const { checkpointEvery } = this.options;
+    if (checkpointEvery > 0 && record.step % checkpointEvery === 0) await this.save();
+    return record;
+  }
+
+  #progress(): TrainingProgress {
+    return {
+      counts: this.#step.counts,
+      lossScaler: this.#scaler.state,
+      windows: this.#parts.windows.state(),
+      lossDigest: this.#losses.value,
+      lastLoss: this.#lastLoss,
+    };
+  }
+
+  async #close(): Promise<void> {
+    const { decoder, pool, close } = this.#parts;
+    for (const [event, listener] of this.#forwarding) pool.off(event, listener);
+    // Host threads compute on the arena: they must be done before it is unmapped.
+    await decoder.dispose();
+    await close();
+  }
+}

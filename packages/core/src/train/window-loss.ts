@@ -1,0 +1,37 @@
+import { invalidArgument } from '@mayfly/native';
+import type { TokenStream } from '../data/token-stream.js';
+import { countWindows } from '../data/windows.js';
+import type { ForwardPass } from './forward-pass.js';
+
+export interface WindowLoss {
+  /** Mean over all targets, in nats per token. */
+  readonly crossEntropy: number;
+  readonly targets: number;
+}
+
+/**
+ * Mean cross-entropy over windows `first` (included) to `end` (not included) of a stream: window w of length T holds inputs
+ * s[wT … wT+T−1] and targets s[wT+1 … wT+T], and positions restart in each. T is the forward pass's sequence.
+ */
+export async function windowLoss(
+  forward: ForwardPass,
+  stream: TokenStream,
+  [first, end]: readonly [number, number],
+): Promise<WindowLoss> {
+  const { batch, sequence } = forward.stack.shape;
+  const available = countWindows(stream, sequence);
+  if (!(Number.isInteger(first) && Number.isInteger(end) && first >= 0 && first < end && end <= available)) {
+    const expected = `a range A:B with 0 ≤ A < B ≤ ${available}, the windows of ${sequence} tokens in ${stream.source}`;
+    throw invalidArgument('windows', expected, `${first}:${end}`);
+  }
+  let sum = 0;
+  for (let window = first; window < end; window += batch) {
+    const count = Math.min(batch, end - window) * sequence;
+    const tokens = new Int32Array(count + 1);
+    stream.read(window * sequence, tokens);
+    await forward.run(tokens.subarray(0, count));
+    sum += forward.crossEntropy(tokens.subarray(1));
+  }
+  const targets = (end - first) * sequence;
+  return { crossEntropy: sum / targets, targets };
+}
