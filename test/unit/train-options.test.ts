@@ -36,7 +36,7 @@ describe('rejects what makes no sense and names it', () => {
 });
 
 describe('resuming', () => {
-  const saved = resolve({ batch: 3, lr: 5e-4, steps: 100, order: 'sequential' });
+  const saved = { ...resolve({ batch: 3, lr: 5e-4, steps: 100, order: 'sequential' }), seq: 128 };
 
   test('takes the options of the run that is resumed', () => {
     const options = resolveTrainOptions({ resume: 'run' }, 8, saved);

@@ -1,3 +1,4 @@
+import { invalidArgument } from '@mayfly/native';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { seededRandom } from '../data/seeded-random.js';
 
@@ -20,6 +21,9 @@ export class Sampler {
   readonly #random;
 
   constructor({ temperature = 1, topK = 0, topP = 1, seed = 0 }: SamplingOptions = {}) {
+    if (!(temperature >= 0)) throw invalidArgument('temperature', 'a number from 0 up', temperature);
+    if (!(Number.isSafeInteger(topK) && topK >= 0)) throw invalidArgument('topK', 'a whole number from 0 up', topK);
+    if (!(topP > 0 && topP <= 1)) throw invalidArgument('topP', 'a number above 0, 1 at most', topP);
     this.#temperature = temperature;
     this.#topK = topK;
     this.#topP = topP;

@@ -46,7 +46,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
   readonly #step: TrainStep;
   readonly #losses: SequenceDigest;
   readonly #firstStep: number;
-  readonly #forwarding: readonly (readonly [(typeof forwarded)[number], (payload: never) => void])[];
+  readonly #forwarding: readonly (readonly [(typeof forwarded)[number], (payload: object) => void])[];
   readonly #startedAt = performance.now();
   #lastLoss: number | null;
   #stepMs = 0;
@@ -68,7 +68,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
     this.#losses = new SequenceDigest(progress?.lossDigest);
     this.#lastLoss = progress?.lastLoss ?? null;
     this.#firstStep = this.#step.counts.step;
-    this.#forwarding = forwarded.map((event) => [event, (payload: never) => void this.emit(event, payload)] as const);
+    this.#forwarding = forwarded.map((event) => [event, (payload: object) => void this.emit(event, payload as never)] as const);
     for (const [event, listener] of this.#forwarding) pool.on(event, listener);
   }
 

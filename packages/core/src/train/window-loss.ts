@@ -19,11 +19,7 @@ export async function windowLoss(
   [first, end]: readonly [number, number],
 ): Promise<WindowLoss> {
   const { batch, sequence } = forward.stack.shape;
-  const available = countWindows(stream, sequence);
-  if (!(Number.isInteger(first) && Number.isInteger(end) && first >= 0 && first < end && end <= available)) {
-    const expected = `a range A:B with 0 ≤ A < B ≤ ${available}, the windows of ${sequence} tokens in ${stream.source}`;
-    throw invalidArgument('windows', expected, `${first}:${end}`);
-  }
+  checkWindows(stream, sequence, [first, end]);
   let sum = 0;
   for (let window = first; window < end; window += batch) {
     const count = Math.min(batch, end - window) * sequence;
@@ -34,4 +30,12 @@ export async function windowLoss(
   }
   const targets = (end - first) * sequence;
   return { crossEntropy: sum / targets, targets };
+}
+
+/** Throws `ERR_INVALID_ARGUMENT` for a range that the stream does not have. */
+export function checkWindows(stream: TokenStream, sequence: number, [first, end]: readonly [number, number]): void {
+  const available = countWindows(stream, sequence);
+  if (Number.isInteger(first) && Number.isInteger(end) && first >= 0 && first < end && end <= available) return;
+  const expected = `a range A:B with 0 ≤ A < B ≤ ${available}, the windows of ${sequence} tokens in ${stream.source}`;
+  throw invalidArgument('windows', expected, `${first}:${end}`);
 }

@@ -1,0 +1,44 @@
+import { invalidArgument } from '@mayfly/native';
+import { checkTokens } from '../data/check-tokens.js';
+import { openData } from '../data/open-data.js';
+import { openTokenizer } from '../data/open-tokenizer.js';
+import type { TokenStream } from '../data/token-stream.js';
+import { countWindows } from '../data/windows.js';
+import { loadModel } from '../model/load-model.js';
+import { type DeviceOptions, InferenceSession } from './inference-session.js';
+import { checkWindows, type WindowLoss, windowLoss } from './window-loss.js';
+
+export interface EvaluateOptions extends DeviceOptions {
+  /** A llama2.c checkpoint, a checkpoint of Mayfly, or a folder of these. */
+  readonly model: string;
+  /** A text file, a folder of text files, a `.u16` token stream, or tokens at hand. */
+  readonly data: string | TokenStream;
+  /** For text: `bytes` or a file. Default `bytes`. */
+  readonly tokenizer?: string | undefined;
+  /** Tokens per window: T. Default: 256, or the model's context if that is shorter. */
+  readonly window?: number | undefined;
+  /** First window and the one after the last. Default: all. */
+  readonly windows?: readonly [number, number] | undefined;
+  /** Windows per forward pass, which changes no result by more than rounding. Default 8. */
+  readonly batch?: number | undefined;
+}
+
+/** Mean cross-entropy of a model over windows of a stream, in nats per token. */
+export async function evaluate(options: EvaluateOptions): Promise<WindowLoss> {
+  const { data, tokenizer = 'bytes', batch = 8 } = options;
+  const model = await loadModel(options.model);
+  const { vocab, sequence } = model.config;
+  const window = options.window ?? Math.min(256, sequence);
+  if (!(Number.isSafeInteger(window) && window >= 1 && window <= sequence)) {
+    throw invalidArgument('window', `a whole number from 1 to the model's context of ${sequence}`, window);
+  }
+  if (!(Number.isSafeInteger(batch) && batch >= 1)) throw invalidArgument('batch', 'a whole number from 1 up', batch);
+  const stream = typeof data === 'string' ? openData(data, tokenizerFor(data, tokenizer)) : data;
+  checkTokens(stream, vocab);
+  const windows = options.windows ?? [0, countWindows(stream, window)];
+  checkWindows(stream, window, windows);
+  await using session = await InferenceSession.open(model, Math.min(batch, windows[1] - windows[0]), window, options);
+  return await windowLoss(session.decoder.forward, stream, windows);
+}
+
+const tokenizerFor = (data: string, name: string) => (data.endsWith('.u16') ? {} : { tokenizer: openTokenizer(name) });

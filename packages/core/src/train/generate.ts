@@ -1,0 +1,55 @@
+import { invalidArgument, MayflyError } from '@mayfly/native';
+import { openTokenizer } from '../data/open-tokenizer.js';
+import type { Tokenizer } from '../data/tokenizer.js';
+import { loadModel } from '../model/load-model.js';
+import { type DeviceOptions, InferenceSession } from './inference-session.js';
+import type { SamplingOptions } from './sampler.js';
+import { generateTokens } from './token-generator.js';
+
+export interface GenerateOptions extends DeviceOptions, SamplingOptions {
+  /** A llama2.c checkpoint, a checkpoint of Mayfly, or a folder of these. */
+  readonly model: string;
+  /** `bytes` or a file. Default `bytes`. */
+  readonly tokenizer?: string | Tokenizer | undefined;
+  /** Text to be continued. Default: empty, which needs a tokenizer with a beginning-of-sequence token. */
+  readonly prompt?: string | undefined;
+  /** Tokens to draw. Default 256. */
+  readonly maxTokens?: number | undefined;
+  /** Stop where the tokenizer's end of text is drawn. Default true. */
+  readonly stopAtEnd?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One drawn token. */
+export interface GeneratedToken {
+  readonly id: number;
+  /** The text that it completes; empty within a character of several tokens. */
+  readonly text: string;
+}
+
+/** Windows are multiples of this, so that few programs serve all lengths. */
+const WINDOW_MULTIPLE = 16;
+
+/** Continues a prompt. The same options give the same tokens. */
+export async function* generate(options: GenerateOptions): AsyncGenerator<GeneratedToken, void, undefined> {
+  const { maxTokens = 256, tokenizer: given = 'bytes', stopAtEnd = true } = options;
+  if (!(Number.isSafeInteger(maxTokens) && maxTokens >= 0)) {
+    throw invalidArgument('maxTokens', 'a whole number from 0 up', maxTokens);
+  }
+  const model = await loadModel(options.model);
+  const tokenizer = typeof given === 'string' ? openTokenizer(given) : given;
+  if (tokenizer.vocab > model.config.vocab) {
+    throw new MayflyError(
+      'ERR_TOKENIZER',
+      `Expected a tokenizer of at most the model's ${model.config.vocab} ids, got ${tokenizer.vocab} (${tokenizer.name})`,
+    );
+  }
+  const prompt = tokenizer.encode(options.prompt ?? '');
+  if (prompt.length === 0) throw invalidArgument('prompt', 'some text, since the tokenizer has no token to begin with', '');
+  const wanted = Math.ceil((prompt.length + maxTokens) / WINDOW_MULTIPLE) * WINDOW_MULTIPLE;
+  await using session = await InferenceSession.open(model, 1, Math.min(wanted, model.config.sequence), options);
+  const decoder = tokenizer.decoder();
+  const stop = stopAtEnd ? tokenizer.eos : undefined;
+  const drawn = generateTokens(session.decoder.forward, prompt, { ...options, maxTokens, stop });
+  for await (const id of drawn) yield { id, text: decoder.write(id) };
+}
