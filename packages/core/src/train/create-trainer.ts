@@ -14,7 +14,12 @@ import { createPool, type Pool } from '../pool/pool.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
 import { HostThreads } from './host-threads.js';
 import type { ModelState } from './model-state.js';
-import { type FilledTrainOptions, type ResolvedTrainOptions, resolveTrainOptions, type TrainOptions } from './options.js';
+import {
+  type FilledTrainOptions,
+  type ResolvedTrainOptions,
+  resolveTrainOptions,
+  type TrainOptions,
+} from './options.js';
 import { Trainer } from './trainer.js';
 import { readTrainingOptions, restoreTraining, type TrainingProgress } from './training-checkpoint.js';
 

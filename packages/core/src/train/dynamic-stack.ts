@@ -1,5 +1,6 @@
 import { addon } from '@mayfly/native';
 import { dynamicKernels } from '../kernels/dynamic-kernels.js';
+import type { Surface } from '../kernels/kernel-shape.js';
 import type { Tensor } from '../memory/tensor.js';
 import { halfWirings, LayerHalf } from './layer-half.js';
 import { BACKWARD_RING, LayerStack, type LayerStackOptions, type NormInput, perLayer } from './layer-stack.js';
@@ -27,7 +28,7 @@ export class DynamicStack extends LayerStack {
       kernel,
       weights: new ProgramWeights(source, kernel.program),
     });
-    const surface = (layout: DynamicKernel['input']) => () => SurfaceTensor.allocate(source, layout);
+    const surface = (layout: Surface<string>) => () => SurfaceTensor.allocate(source, layout);
     const kept = training ? Number.POSITIVE_INFINITY : 1;
 
     this.#residuals = perLayer(2 * layers + 1, kept, () => source.tensor('fp32', [shape.dim, this.columns]));

@@ -45,7 +45,8 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
     );
   }
   const prompt = tokenizer.encode(options.prompt ?? '');
-  if (prompt.length === 0) throw invalidArgument('prompt', 'some text, since the tokenizer has no token to begin with', '');
+  if (prompt.length === 0)
+    throw invalidArgument('prompt', 'some text, since the tokenizer has no token to begin with', '');
   const wanted = Math.ceil((prompt.length + maxTokens) / WINDOW_MULTIPLE) * WINDOW_MULTIPLE;
   await using session = await InferenceSession.open(model, 1, Math.min(wanted, model.config.sequence), options);
   const decoder = tokenizer.decoder();

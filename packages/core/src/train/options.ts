@@ -106,7 +106,11 @@ export type FilledTrainOptions = {
 export type ResolvedTrainOptions = Omit<FilledTrainOptions, 'seq'> & { readonly seq: number | undefined };
 
 /** Checks the user's options and fills in those of the run that is resumed, then the defaults. */
-export function resolveTrainOptions(given: TrainOptions, cores: number, saved?: SavedTrainOptions): ResolvedTrainOptions {
+export function resolveTrainOptions(
+  given: TrainOptions,
+  cores: number,
+  saved?: SavedTrainOptions,
+): ResolvedTrainOptions {
   if (saved !== undefined) assertResumable(given, saved);
   const o = { ...saved, ...withoutUndefined(given) };
   const lr = o.lr ?? 1e-3;

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { addon } from '@mayfly/native';
+import type { Surface } from '../kernels/kernel-shape.js';
 import { staticKernels } from '../kernels/static-kernels.js';
 import type { Tensor } from '../memory/tensor.js';
 import { halfWirings, LayerHalf } from './layer-half.js';
@@ -33,7 +34,7 @@ export class StaticStack extends LayerStack {
       kernel,
       weights: new ProgramWeights(source, kernel.program),
     });
-    const surface = (layout: StaticKernel['input']) => () => SurfaceTensor.allocate(source, layout);
+    const surface = (layout: Surface<string>) => () => SurfaceTensor.allocate(source, layout);
     const kept = training ? Number.POSITIVE_INFINITY : 1;
 
     this.input = source.tensor('fp32', [shape.dim, this.columns]);

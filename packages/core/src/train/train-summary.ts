@@ -86,4 +86,5 @@ export function summarize(facts: SummaryFacts): TrainSummary {
 }
 
 /** A word as a POSIX shell reads it back. */
-const shellWord = (word: string): string => (/^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+const shellWord = (word: string): string =>
+  /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

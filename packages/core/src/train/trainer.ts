@@ -68,7 +68,9 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
     this.#losses = new SequenceDigest(progress?.lossDigest);
     this.#lastLoss = progress?.lastLoss ?? null;
     this.#firstStep = this.#step.counts.step;
-    this.#forwarding = forwarded.map((event) => [event, (payload: object) => void this.emit(event, payload as never)] as const);
+    this.#forwarding = forwarded.map(
+      (event) => [event, (payload: object) => void this.emit(event, payload as never)] as const,
+    );
     for (const [event, listener] of this.#forwarding) pool.on(event, listener);
   }
 
@@ -87,7 +89,11 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
   }
 
   /** As `train`, handing out each step; leaving the loop ends the run as an abort does. */
-  async *steps({ signal }: { readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<StepRecord, void, undefined> {
+  async *steps({
+    signal,
+  }: {
+    readonly signal?: AbortSignal | undefined;
+  } = {}): AsyncGenerator<StepRecord, void, undefined> {
     this.#reason = 'running';
     try {
       while (this.step < this.options.steps && !signal?.aborted) yield await this.#runStep();

@@ -3,7 +3,13 @@ import type { WindowState } from '../data/windows.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ModelConfig } from '../model/config.js';
 import { validateConfig } from '../model/validate-config.js';
-import { type CheckpointHeader, readCheckpoint, readCheckpointHeader, type Sections, writeCheckpoint } from './checkpoint.js';
+import {
+  type CheckpointHeader,
+  readCheckpoint,
+  readCheckpointHeader,
+  type Sections,
+  writeCheckpoint,
+} from './checkpoint.js';
 import type { LossScalerState } from './loss-scaler.js';
 import type { ModelState } from './model-state.js';
 import { type FilledTrainOptions, type SavedTrainOptions, savedOptions } from './options.js';
@@ -59,7 +65,10 @@ export async function restoreTraining(
 function trainingHeader(header: CheckpointHeader, path: string): TrainingHeader {
   const { config, options, progress } = header as Partial<TrainingHeader>;
   if (config !== undefined && options !== undefined && progress !== undefined) return header as TrainingHeader;
-  throw new MayflyError('ERR_CHECKPOINT', `${path}: Expected the checkpoint of a training run, got one without its progress`);
+  throw new MayflyError(
+    'ERR_CHECKPOINT',
+    `${path}: Expected the checkpoint of a training run, got one without its progress`,
+  );
 }
 
 function sectionsOf(state: ModelState): Sections {
