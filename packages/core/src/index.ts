@@ -1,15 +1,17 @@
 export { addon, type DType, MayflyError, MilError, type Port } from '@mayfly/native';
 export { openData } from './data/open-data.js';
 export { openTokenizer } from './data/open-tokenizer.js';
-export type { TokenStream } from './data/token-stream.js';
+export { TokenArray, TokenSlice, type TokenStream } from './data/token-stream.js';
 export type { TokenDecoder, Tokenizer } from './data/tokenizer.js';
+export { countWindows } from './data/windows.js';
 export * from './memory/arena.js';
+export { ArenaScope, type TensorSource } from './memory/arena-scope.js';
 export * from './memory/tensor.js';
 export type { ModelConfig } from './model/config.js';
 export { exportLlama2c, importLlama2c, readLlama2cConfig } from './model/llama2c.js';
 export { loadModel, type ModelSource } from './model/load-model.js';
-export { ParameterLayout } from './model/parameters.js';
-export { presets } from './model/presets.js';
+export { type ParameterEntry, ParameterLayout, type ParameterName } from './model/parameters.js';
+export { isPreset, presets } from './model/presets.js';
 export type { Budget, RetirementReason } from './pool/budget.js';
 export { WorkerExitError } from './pool/errors.js';
 export { createPool, Pool } from './pool/pool.js';
@@ -25,3 +27,15 @@ export {
   type WriteCheckpointOptions,
   writeCheckpoint,
 } from './train/checkpoint.js';
+export { createTrainer, type TrainerExtras } from './train/create-trainer.js';
+export { arenaBytesFor, Decoder, type DecoderOptions } from './train/decoder.js';
+export { type EvaluateOptions, evaluate } from './train/evaluate.js';
+export { type GeneratedToken, type GenerateOptions, generate } from './train/generate.js';
+export { HostThreads } from './train/host-threads.js';
+export { type DeviceOptions, InferenceSession } from './train/inference-session.js';
+export type { FilledTrainOptions, TrainOptions } from './train/options.js';
+export { Sampler, type SamplingOptions } from './train/sampler.js';
+export type { StepRecord } from './train/train-step.js';
+export type { EndReason, TrainSummary } from './train/train-summary.js';
+export { Trainer, type TrainerEvents } from './train/trainer.js';
+export type { WindowLoss } from './train/window-loss.js';
