@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { defaultPacing } from '../../../packages/core/src/pool/governor.js';
+import { resolvePacing } from '../../../packages/core/src/pool/governor.js';
 import { Pool } from '../../../packages/core/src/pool/pool.js';
 import { resolvePoolOptions } from '../../../packages/core/src/pool/pool-options.js';
 import type { Kernel } from '../../../packages/core/src/pool/types.js';
@@ -21,6 +21,14 @@ const command = fc.oneof(
       type: fc.constant('kill' as const),
       worker: workerIndex,
       code: fc.constantFrom(null, 0, 3),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('fault' as const),
+      worker: workerIndex,
+      kind: fc.constantFrom('dispatch' as const, 'compile' as const),
     }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('compile' as const) }) },
@@ -55,7 +63,7 @@ async function follow({
 }: typeof schedule extends fc.Arbitrary<infer T> ? T : never) {
   const simulated = new SimulatedWorkers();
   const budget = { compilations, evaluations };
-  const pacing = { ...defaultPacing, backoffMs: 0, maxDeaths: Number.POSITIVE_INFINITY };
+  const pacing = { ...resolvePacing('cpu'), backoffMs: 0, maxDeaths: Number.POSITIVE_INFINITY };
   const options = resolvePoolOptions({
     workers,
     standby,
@@ -95,7 +103,10 @@ async function follow({
         step.code,
         step.code === null ? 'SIGKILL' : null,
       );
-    else if (step.type === 'yield') await new Promise<void>((resolve) => setImmediate(resolve));
+    else if (step.type === 'fault') {
+      const worker = simulated.alive[step.worker % Math.max(simulated.alive.length, 1)];
+      if (worker !== undefined) worker.fault = step.kind;
+    } else if (step.type === 'yield') await new Promise<void>((resolve) => setImmediate(resolve));
     else if (step.type === 'rotate') pool.rotate();
     else if (step.type === 'abort')
       calls[step.run]?.abort.abort(Object.assign(new Error('given up'), { code: 'GIVEN_UP' }));

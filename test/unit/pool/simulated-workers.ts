@@ -13,6 +13,8 @@ export class SimulatedWorker {
   readonly inbox: Item[] = [{ kind: 'start' }];
   readonly programs = new Map<number, number>();
   alive = true;
+  /** The device fails the next dispatch or compilation. */
+  fault: 'dispatch' | 'compile' | null = null;
   #exit: { code: number | null; signal: string | null } | null = null;
   #reaped = false;
   #closed = false;
@@ -44,6 +46,11 @@ export class SimulatedWorker {
       this.#evaluations += 1;
       const weight = this.programs.get(item.program);
       const output = item.offsets[1]!;
+      if (this.fault === 'dispatch') {
+        this.fault = null;
+        this.handlers.onCompletion(item.id, 3, 0, 'status 0x1d');
+        return true;
+      }
       if (weight === undefined) {
         this.handlers.onCompletion(item.id, 1, 0, `no program ${item.program}`);
         return true;
@@ -78,7 +85,11 @@ export class SimulatedWorker {
   }
 
   #answer(request: WorkerRequest): void {
-    if (request.type === 'compile') {
+    if (request.type === 'compile' && this.fault === 'compile') {
+      this.fault = null;
+      const error = { code: 'ERR_DEVICE_COMPILE', message: 'compiler refused' };
+      this.#send({ type: 'error', request: request.request, error, stats: this.#stats() });
+    } else if (request.type === 'compile') {
       const { offset, bytes } = request.weights[0]!;
       const program = ++this.#ids;
       this.#compilations += 1;

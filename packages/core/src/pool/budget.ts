@@ -6,16 +6,20 @@ import type { WorkerStats } from '@mayfly/worker';
  * counts compilations or live programs differs by chip and release, so both have a limit.
  */
 export interface Budget {
-  /** Compilations in one process. Default 100. */
+  /** Compilations in one process, finished or failed. Default 100. */
   readonly compilations: number;
   /** Programs loaded at once. Default 110. */
   readonly livePrograms: number;
-  /** Evaluations in one process. Default Infinity. */
+  /** Evaluations in one process, finished or failed. Default Infinity. */
   readonly evaluations: number;
   /** Age in milliseconds. Default Infinity. */
   readonly ageMs: number;
   /** Bytes the device holds for programs. Default Infinity. */
   readonly residentBytes: number;
+  /** Evaluations or compilations that the device failed. Default 1: a process that fails once may be poisoned. */
+  readonly failures: number;
+  /** How many times slower a worker's evaluations may become than its own first thousand. Default Infinity. */
+  readonly slowdown: number;
 }
 
 export const defaultBudget: Budget = {
@@ -24,6 +28,8 @@ export const defaultBudget: Budget = {
   evaluations: Number.POSITIVE_INFINITY,
   ageMs: Number.POSITIVE_INFINITY,
   residentBytes: Number.POSITIVE_INFINITY,
+  failures: 1,
+  slowdown: Number.POSITIVE_INFINITY,
 };
 
 /** Why a worker retires: the limit it reached. */
@@ -33,7 +39,13 @@ export type RetirementReason = keyof Budget | 'requested';
 export interface WorkerUsage {
   /** Started ones count, whether they succeeded, failed or are under way. */
   readonly compilations: number;
+  readonly livePrograms: number;
+  /** Compilations under way or promised. */
+  readonly reserved: number;
   readonly evaluations: number;
+  readonly failures: number;
+  /** Recent evaluations against the worker's own first ones; 1 while that is not known. */
+  readonly slowdown: number;
   readonly startedAt: number;
   readonly stats: WorkerStats | null;
 }
@@ -49,17 +61,33 @@ export function resolveBudget(given: Partial<Budget> = {}): Budget {
   return budget;
 }
 
-/** The one predicate: the limit that a worker has reached by use, or null. Compilations are asked for by `mayCompile`. */
-export function retirementReason(usage: WorkerUsage, budget: Budget, now: number): RetirementReason | null {
+/** Largest share by which a worker's own limits fall short of the budget's. */
+const JITTER = 0.2;
+
+/** One worker's budget: workers that started together must not retire together. The same worker always gets the same. */
+export function jittered(budget: Budget, worker: number): Budget {
+  const share = 1 - JITTER * ((worker * 0.618_033_988_75) % 1);
+  return {
+    ...budget,
+    evaluations: Math.max(1, Math.round(budget.evaluations * share)),
+    ageMs: budget.ageMs * share,
+  };
+}
+
+/** The one predicate: the limit that a worker has reached, or null. `next` asks for one compilation more. */
+export function retirementReason(
+  usage: WorkerUsage,
+  budget: Budget,
+  now: number,
+  next: 'compilation' | 'evaluation',
+): RetirementReason | null {
+  if (usage.failures >= budget.failures) return 'failures';
   if (usage.evaluations >= budget.evaluations) return 'evaluations';
   if (now - usage.startedAt >= budget.ageMs) return 'ageMs';
   if ((usage.stats?.residentBytes ?? 0) >= budget.residentBytes) return 'residentBytes';
-  return null;
-}
-
-/** The limit that forbids one more compilation, or null. `livePrograms` counts those being compiled too. */
-export function compilationLimit(usage: WorkerUsage, livePrograms: number, budget: Budget): RetirementReason | null {
+  if (usage.slowdown >= budget.slowdown) return 'slowdown';
+  if (next === 'evaluation') return null;
   if (usage.compilations >= budget.compilations) return 'compilations';
-  if (livePrograms >= budget.livePrograms) return 'livePrograms';
+  if (usage.livePrograms + usage.reserved >= budget.livePrograms) return 'livePrograms';
   return null;
 }

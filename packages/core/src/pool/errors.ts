@@ -54,6 +54,29 @@ export function poolFailedError(end: WorkerEnd, deaths: number, cause?: unknown)
   );
 }
 
+/** The device failed, whatever was asked of it and wherever: nothing that a new worker could mend. */
+export function deviceStuckError(device: string, failures: number, cause: Error): MayflyError {
+  const advice =
+    device === 'ane'
+      ? 'the system service of the Neural Engine is stuck: restart it with `sudo killall aned`, or restart the machine'
+      : 'the device itself is at fault';
+  return new MayflyError(
+    'ERR_DEVICE_STUCK',
+    `[pool] the ${device} device failed ${failures} times in a row on fresh workers, the last time: ${cause.message}; ${advice}`,
+    { cause },
+  );
+}
+
+/** The same kernel failed on several workers; the pool no longer runs it. */
+export const quarantinedError = (kernel: string, attempts: number, cause: Error): MayflyError =>
+  new MayflyError('ERR_KERNEL_QUARANTINED', `[pool] ${kernel} failed on ${attempts} workers: ${cause.message}`, {
+    cause,
+  });
+
+/** Whether the device failed, rather than the program or its weights being wrong: another worker may do better. */
+export const isDeviceFault = (error: unknown): error is MayflyError =>
+  error instanceof MayflyError && /^ERR_(EVALUATE|DEVICE_|ANE_)/.test(error.code);
+
 export const poolClosedError = (): MayflyError => new MayflyError('ERR_POOL_CLOSED', '[pool] the pool is closed');
 
 export const kernelDisposedError = (kernel: string): MayflyError =>

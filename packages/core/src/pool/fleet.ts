@@ -1,10 +1,11 @@
 import { MayflyError } from '@mayfly/native';
-import { type Budget, compilationLimit, type RetirementReason, retirementReason } from './budget.js';
+import { type Budget, jittered, type RetirementReason, retirementReason } from './budget.js';
 import { poolClosedError, poolFailedError, type WorkerEnd } from './errors.js';
 import { Governor, type Pacing } from './governor.js';
 import type { KernelHandle } from './kernel-handle.js';
 import type { Run } from './run.js';
 import type { StartTransport } from './transport.js';
+import { WorkHistory } from './work-history.js';
 import { type WorkerListener, WorkerProcess, type WorkerTimeouts } from './worker-process.js';
 
 export interface FleetOptions {
@@ -41,6 +42,11 @@ export class Fleet implements WorkerListener {
   readonly #start: StartTransport;
   readonly #options: FleetOptions;
   readonly #listener: FleetListener;
+  readonly #compileHistory = new WorkHistory();
+  /** The budget as given, but for what the device was found to allow. */
+  #budget: Budget;
+  /** Why no worker could be had lately; null after one became ready. */
+  #startError: Error | null = null;
   /** Workers that ended because they were told to. */
   readonly #dismissed = new WeakSet<WorkerProcess>();
   #wake: (() => void)[] = [];
@@ -54,6 +60,11 @@ export class Fleet implements WorkerListener {
     this.#options = options;
     this.#listener = listener;
     this.#governor = new Governor(options.pacing);
+    this.#budget = options.budget;
+  }
+
+  get budget(): Budget {
+    return this.#budget;
   }
 
   get workers(): readonly WorkerProcess[] {
@@ -78,8 +89,10 @@ export class Fleet implements WorkerListener {
       if (worker !== null) {
         worker.compilations += 1;
         worker.reserved += 1;
+        await this.#governor.compilation();
         return worker;
       }
+      if (this.#startError !== null) throw this.#startError;
       this.#replenish();
       const since = performance.now();
       await this.#change();
@@ -87,17 +100,27 @@ export class Fleet implements WorkerListener {
     }
   }
 
-  /** The compilation of `reserve` ended, whichever way. */
-  done(worker: WorkerProcess): void {
+  /** The compilation of `reserve` ended. */
+  done(worker: WorkerProcess, outcome: 'compiled' | 'rejected' | 'failed'): void {
     worker.reserved -= 1;
-    if (!worker.lost) this.#governor.noteProgress();
+    if (outcome === 'failed') {
+      worker.failures += 1;
+      this.#governor.noteCompileFailure();
+    } else if (!worker.lost) this.#governor.noteProgress();
     this.check(worker);
+  }
+
+  /** The device refused although the budget had room: from now on the budget is what it did allow. */
+  lowerBudget(worker: WorkerProcess): number {
+    const compilations = Math.max(1, Math.min(this.#budget.compilations, worker.compilations - 1));
+    this.#budget = { ...this.#budget, compilations };
+    return compilations;
   }
 
   /** Retires or drains the worker if it is time. */
   check(worker: WorkerProcess): void {
     if (worker.state === 'serving' && !this.#in('retiring').some((other) => other.evicting)) {
-      const reason = retirementReason(worker, this.#options.budget, performance.now());
+      const reason = retirementReason(worker, worker.budget, performance.now(), 'evaluation');
       if (reason !== null) this.retire(worker, reason);
     }
     const empty = worker.kernels.size === 0 && worker.reserved === 0 && worker.inFlight === 0;
@@ -128,15 +151,18 @@ export class Fleet implements WorkerListener {
   }
 
   onReady(worker: WorkerProcess): void {
+    this.#startError = null;
     this.#listener.onReady(worker);
     if (this.#closed) void this.#dismiss(worker);
     this.#notify();
   }
 
   onAnswer(worker: WorkerProcess, run: Run, error: Error | null): void {
-    this.#governor.noteProgress();
+    if (error === null) this.#governor.noteProgress();
+    else worker.failures += 1;
     this.#listener.onAnswer(worker, run, error);
-    const used = worker.evaluations >= this.#options.budget.evaluations;
+    const { evaluations, slowdown } = worker.budget;
+    const used = worker.evaluations >= evaluations || worker.slowdown >= slowdown || error !== null;
     if (used || worker.state === 'retiring') this.check(worker);
   }
 
@@ -150,40 +176,43 @@ export class Fleet implements WorkerListener {
 
   onExit(worker: WorkerProcess, end: WorkerEnd): void {
     this.#workers.delete(worker);
+    if (worker.livePrograms > 0) this.#governor.noteHotExit();
     this.#listener.onExit(worker, end, this.#dismissed.has(worker));
-    if (this.#governor.exhausted) this.#fail(poolFailedError(end, this.#governor.deaths));
+    if (this.#governor.exhausted) this.#giveUp(poolFailedError(end, this.#governor.deaths));
     this.#notify();
   }
 
   /** The kernel's own worker while it may compile, else the serving one with the fewest kernels, else a standby. */
   #choose(kernel: KernelHandle): WorkerProcess | null {
-    const { workers, budget } = this.#options;
+    const { workers } = this.#options;
     const own = kernel.worker;
     if (own?.state === 'serving' && !own.lost) {
-      const limit = this.#limit(own, budget);
+      const limit = this.#limit(own);
       if (limit === null) return own;
       this.retire(own, limit);
     }
     const serving = this.#in('serving');
-    const open = serving.filter((worker) => this.#limit(worker, budget) === null);
+    const open = serving.filter((worker) => this.#limit(worker) === null);
     const standby = this.#in('standby')[0];
     if (serving.length < workers && standby !== undefined) return this.#promote(standby);
     if (open.length > 0) return open.reduce((least, worker) => (load(worker) < load(least) ? worker : least));
     if (serving.length >= workers) {
       const fullest = serving.reduce((most, worker) => (worker.compilations > most.compilations ? worker : most));
-      this.retire(fullest, this.#limit(fullest, budget)!);
+      this.retire(fullest, this.#limit(fullest)!);
       return standby === undefined ? null : this.#promote(standby);
     }
     return null;
   }
 
-  #limit(worker: WorkerProcess, budget: Budget): RetirementReason | null {
-    return compilationLimit(worker, worker.livePrograms + worker.reserved, budget);
+  /** What forbids one more compilation there. */
+  #limit(worker: WorkerProcess): RetirementReason | null {
+    const compilations = Math.min(worker.budget.compilations, this.#budget.compilations);
+    return retirementReason(worker, { ...worker.budget, compilations }, performance.now(), 'compilation');
   }
 
   #promote(worker: WorkerProcess): WorkerProcess {
     worker.become('serving');
-    const { ageMs } = this.#options.budget;
+    const { ageMs } = worker.budget;
     if (Number.isFinite(ageMs)) {
       setTimeout(() => this.check(worker), Math.max(worker.startedAt + ageMs - performance.now(), 0) + 1).unref();
     }
@@ -203,21 +232,23 @@ export class Fleet implements WorkerListener {
     const coming = this.#in('standby').length + this.#in('starting').length + this.#scheduled;
     for (let missing = missingServing + standby - coming; missing > 0 && !this.#closed; missing--) {
       this.#scheduled += 1;
-      void this.#governor.schedule(() => this.#startWorker()).finally(() => this.#notify());
+      void this.#governor.start(() => this.#startWorker()).finally(() => this.#notify());
     }
   }
 
   async #startWorker(): Promise<void> {
     this.#scheduled -= 1;
     if (this.#failure !== null) return;
-    const { device, threads, timeouts } = this.#options;
+    const { workers, budget } = this.#options;
+    const id = ++this.#ids;
     let worker: WorkerProcess;
     try {
-      worker = new WorkerProcess(++this.#ids, this.#start, { device, threads }, timeouts, this);
+      const setup = { ...this.#options, compileHistory: this.#compileHistory };
+      worker = new WorkerProcess(id, this.#start, setup, workers > 1 ? jittered(budget, id) : budget, this);
     } catch (cause) {
       this.#governor.noteDeath();
-      if (this.#governor.exhausted) this.#fail(startFailedError(cause, this.#governor.deaths));
-      else this.#replenish();
+      if (this.#governor.exhausted) this.#giveUp(startFailedError(cause, this.#governor.deaths));
+      this.#replenish();
       return;
     }
     this.#workers.add(worker);
@@ -242,7 +273,14 @@ export class Fleet implements WorkerListener {
     await worker.end;
   }
 
-  #fail(error: Error): void {
+  /** While a worker serves, only those who wait for another one are told; then nothing more is to be hoped for. */
+  #giveUp(error: Error): void {
+    this.#startError = error;
+    if (this.#in('serving').length === 0 && this.#in('retiring').length === 0) this.fail(error);
+  }
+
+  /** Ends the fleet: every call from now on gets this error. */
+  fail(error: Error): void {
     if (this.#failure !== null || this.#closed) return;
     this.#failure = error;
     this.#governor.stop();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
 
-/** Paces what strains the system's services: starts, and restarts after deaths. All values per pool. */
+/** Paces what strains the system's services: starts, compilations, and restarts after deaths. All values per pool. */
 export interface Pacing {
   /** Workers being started at once. Default 1: a second start would only compete for the same cores. */
   readonly concurrentStarts: number;
@@ -9,20 +9,50 @@ export interface Pacing {
   readonly backoffMs: number;
   /** Longest such pause. Default 5000. */
   readonly maxBackoffMs: number;
-  /** Deaths in a row, without work done in between, after which the pool fails. Default 5. */
+  /** Deaths in a row, without work done in between, after which no worker is waited for any more. Default 5. */
   readonly maxDeaths: number;
+  /** Pause between the exit of a worker that held programs and the next start: teardown is not instant. Default 0; ane 1500. */
+  readonly settleMs: number;
+  /** Pause after a compilation that the device failed. Default 0; ane 15000. */
+  readonly failureMs: number;
+  /** Compilations per second over all workers. Default Infinity. */
+  readonly compilationsPerSecond: number;
 }
 
-export const defaultPacing: Pacing = { concurrentStarts: 1, backoffMs: 100, maxBackoffMs: 5000, maxDeaths: 5 };
+const defaultPacing: Pacing = {
+  concurrentStarts: 1,
+  backoffMs: 100,
+  maxBackoffMs: 5000,
+  maxDeaths: 5,
+  settleMs: 0,
+  failureMs: 0,
+  compilationsPerSecond: Number.POSITIVE_INFINITY,
+};
 
-/** Decides when a worker may be started, and when it is time to give up. */
+/** Where a device differs from the default. */
+const devicePacing: Readonly<Record<string, Partial<Pacing>>> = { ane: { settleMs: 1500, failureMs: 15_000 } };
+
+export const resolvePacing = (device: string, given: Partial<Pacing> = {}): Pacing => ({
+  ...defaultPacing,
+  ...devicePacing[device],
+  ...given,
+});
+
+/** Decides when a worker may be started and a program compiled, and when it is time to give up. */
 export class Governor {
   readonly #starts: PQueue;
+  readonly #compilations: PQueue | null;
   readonly #stop = new AbortController();
   #deaths = 0;
+  #startAfter = 0;
+  #compileAfter = 0;
 
   constructor(readonly pacing: Pacing) {
     this.#starts = new PQueue({ concurrency: pacing.concurrentStarts });
+    const { compilationsPerSecond } = pacing;
+    this.#compilations = Number.isFinite(compilationsPerSecond)
+      ? new PQueue({ interval: 1000 / compilationsPerSecond, intervalCap: 1 })
+      : null;
   }
 
   /** Deaths since work was last done. */
@@ -35,16 +65,18 @@ export class Governor {
   }
 
   /** Calls `start` when its turn has come; the turn lasts until the promise it returns settles. */
-  async schedule(start: () => Promise<void>): Promise<void> {
+  async start(start: () => Promise<void>): Promise<void> {
     await this.#starts.add(async () => {
-      const pause = this.#deaths < 2 ? 0 : this.pacing.backoffMs * 2 ** (this.#deaths - 2);
-      try {
-        if (pause > 0) await sleep(Math.min(pause, this.pacing.maxBackoffMs), undefined, { signal: this.#stop.signal });
-      } catch {
-        return;
-      }
-      if (!this.#stop.signal.aborted) await start();
+      const { backoffMs, maxBackoffMs } = this.pacing;
+      const backoff = this.#deaths < 2 ? 0 : Math.min(backoffMs * 2 ** (this.#deaths - 2), maxBackoffMs);
+      if (await this.#pause(Math.max(backoff, this.#startAfter - performance.now()))) await start();
     });
+  }
+
+  /** Settles when one more program may be compiled. */
+  async compilation(): Promise<void> {
+    await this.#compilations?.add(() => {});
+    await this.#pause(this.#compileAfter - performance.now());
   }
 
   /** A worker ended unasked. */
@@ -57,9 +89,29 @@ export class Governor {
     this.#deaths = 0;
   }
 
+  /** A worker that had programs loaded exited. */
+  noteHotExit(): void {
+    this.#startAfter = performance.now() + this.pacing.settleMs;
+  }
+
+  /** The device failed a compilation. */
+  noteCompileFailure(): void {
+    this.#compileAfter = performance.now() + this.pacing.failureMs;
+  }
+
   /** Starts nothing more. */
   stop(): void {
     this.#stop.abort();
     this.#starts.clear();
+  }
+
+  /** False when the governor was stopped meanwhile. */
+  async #pause(milliseconds: number): Promise<boolean> {
+    try {
+      if (milliseconds > 0) await sleep(milliseconds, undefined, { signal: this.#stop.signal });
+    } catch {
+      return false;
+    }
+    return !this.#stop.signal.aborted;
   }
 }

@@ -4,6 +4,7 @@ import { kernelDisposedError } from './errors.js';
 import { Run } from './run.js';
 import type { CallOptions, Kernel, Tensors, WeightSources } from './types.js';
 import type { StoredWeights, WeightStore } from './weight-store.js';
+import { WorkHistory } from './work-history.js';
 import type { ProgramSource, WorkerProcess } from './worker-process.js';
 
 /** A kernel's program on one worker. */
@@ -49,6 +50,8 @@ interface Version {
 export class KernelHandle implements Kernel {
   inputs: readonly Port[] = [];
   outputs: readonly Port[] = [];
+  /** What devices took for its evaluations. */
+  readonly history = new WorkHistory();
 
   readonly #host: KernelHost;
   readonly #text: string;
@@ -130,6 +133,21 @@ export class KernelHandle implements Kernel {
     if (this.#incoming !== null) this.#flush();
   }
 
+  /** Its placement's device failed one of its runs, which is to be tried elsewhere. */
+  retry(run: Run): void {
+    this.#inFlight -= 1;
+    if (this.#failure !== null) {
+      this.#end(run, this.#failure);
+      return;
+    }
+    this.#waiting.unshift(run);
+    const failed = this.#placement;
+    this.#placement = null;
+    if (failed !== null) this.#host.release(this, failed);
+    this.#flush();
+    void this.reconcile();
+  }
+
   /** The worker of a placement was lost with `sent` runs unanswered, of which `again` go elsewhere, in their order. */
   lost(worker: WorkerProcess, sent: number, again: readonly Run[]): void {
     this.#inFlight -= sent;
@@ -200,7 +218,7 @@ export class KernelHandle implements Kernel {
   #accept(placement: Placement, version: Version): void {
     if (this.#failure !== null || placement.worker.lost) {
       this.#host.release(this, placement);
-    } else if (version === this.#serving && this.#placement === null) {
+    } else if (version === this.#serving && this.#placement === null && this.#inFlight === 0) {
       this.#serve(placement, version);
     } else {
       this.#incoming = { placement, version };

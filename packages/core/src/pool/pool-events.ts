@@ -1,5 +1,6 @@
 import type { RetirementReason } from './budget.js';
 import type { MoveReason } from './kernel-handle.js';
+import type { LatencySummary } from './work-history.js';
 
 /** What a pool tells its listeners. Times are milliseconds. */
 export interface PoolEvents {
@@ -39,6 +40,12 @@ export interface PoolEvents {
       readonly ms: number;
     },
   ];
+  /** The device refused a compilation that the budget allowed; the budget of compilations is now `to`. */
+  'budget-lowered': [
+    event: { readonly worker: number; readonly from: number; readonly to: number; readonly message: string },
+  ];
+  /** A kernel failed on several workers and is run no more. */
+  'kernel-quarantine': [event: { readonly kernel: string; readonly error: Error }];
   /** The pool can take calls again after having refused one. */
   drain: [];
 }
@@ -58,6 +65,15 @@ export interface PoolStats {
   /** Time in which compilations waited for a worker to become ready. */
   readonly waitedForWorkersMs: number;
   readonly workers: readonly WorkerSummary[];
+  readonly kernels: readonly KernelSummary[];
+}
+
+export interface KernelSummary {
+  readonly kernel: string;
+  /** The worker it is placed on. */
+  readonly worker: number | null;
+  /** What devices took for its evaluations. */
+  readonly device: LatencySummary;
 }
 
 export interface WorkerSummary {
@@ -69,4 +85,7 @@ export interface WorkerSummary {
   readonly evaluations: number;
   readonly ageMs: number;
   readonly residentBytes: number;
+  readonly failures: number;
+  /** What its device took for evaluations. */
+  readonly device: LatencySummary;
 }

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { addon, invalidArgument, MayflyError } from '@mayfly/native';
 import { type Budget, resolveBudget } from './budget.js';
-import { defaultPacing, type Pacing } from './governor.js';
+import { type Pacing, resolvePacing } from './governor.js';
 import type { WorkerTimeouts } from './worker-process.js';
 
 export interface PoolOptions {
@@ -19,7 +19,7 @@ export interface PoolOptions {
   readonly budget?: Partial<Budget> | undefined;
   /** Calls (runs and updates) not yet settled, over which the pool refuses more with `ERR_QUEUE_FULL`. Default 65536. */
   readonly maxQueue?: number | undefined;
-  /** Workers that may end during the same work before it is given up. Default 3. */
+  /** Workers that may end, or whose device may fail, during the same work before its kernel is quarantined. Default 3. */
   readonly attempts?: number | undefined;
   readonly timeouts?: Partial<WorkerTimeouts> | undefined;
   readonly pacing?: Partial<Pacing> | undefined;
@@ -41,7 +41,7 @@ export interface FilledPoolOptions {
 }
 
 /** A cold Node process needs 0.1 s; a machine under memory pressure needs many of those. */
-const defaultTimeouts: WorkerTimeouts = { startMs: 30_000, dispatchMs: 60_000, compileMs: 120_000, exitMs: 5_000 };
+const defaultTimeouts: WorkerTimeouts = { startMs: 30_000, dispatchMs: undefined, compileMs: undefined, exitMs: 5_000 };
 
 /** Checks the user's options and fills in defaults. */
 export function resolvePoolOptions(given: PoolOptions = {}): FilledPoolOptions {
@@ -58,7 +58,7 @@ export function resolvePoolOptions(given: PoolOptions = {}): FilledPoolOptions {
     maxQueue: whole('maxQueue', given.maxQueue ?? 65_536, 1),
     attempts: whole('attempts', given.attempts ?? 3, 1),
     timeouts: { ...defaultTimeouts, ...given.timeouts },
-    pacing: { ...defaultPacing, ...given.pacing },
+    pacing: resolvePacing(device, given.pacing),
   };
 }
 

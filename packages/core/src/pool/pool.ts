@@ -2,7 +2,14 @@ import { MayflyError } from '@mayfly/native';
 import { EventEmitter } from 'eventemitter3';
 import { Arena } from '../memory/arena.js';
 import type { RetirementReason } from './budget.js';
-import { kernelDisposedError, poolClosedError, type WorkerEnd, WorkerExitError } from './errors.js';
+import {
+  deviceStuckError,
+  isDeviceFault,
+  kernelDisposedError,
+  poolClosedError,
+  quarantinedError,
+  WorkerExitError,
+} from './errors.js';
 import { Fleet, type FleetListener } from './fleet.js';
 import { KernelHandle, type KernelHost, type MoveReason, type Placement } from './kernel-handle.js';
 import type { PoolEvents, PoolStats } from './pool-events.js';
@@ -11,6 +18,7 @@ import type { Run } from './run.js';
 import { processTransport, type StartTransport } from './transport.js';
 import type { CallOptions, Kernel, PoolProgram } from './types.js';
 import { WeightStore } from './weight-store.js';
+import { summarize } from './work-history.js';
 import { type ProgramSource, WorkerLostError, type WorkerProcess } from './worker-process.js';
 
 /** Starts the workers; settles when they are ready. */
@@ -46,6 +54,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #deaths = 0;
   #pending = 0;
   #names = 0;
+  /** Device faults since the device last did anything right. */
+  #faults = 0;
   #refused = false;
   #whenIdle: (() => void)[] = [];
   #closing: Promise<void> | null = null;
@@ -110,6 +120,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
         evaluations: worker.evaluations,
         ageMs: now - worker.startedAt,
         residentBytes: worker.stats?.residentBytes ?? 0,
+        failures: worker.failures,
+        device: summarize(worker.history.histogram),
+      })),
+      kernels: [...this.#kernels].map((kernel) => ({
+        kernel: kernel.name,
+        worker: kernel.worker?.id ?? null,
+        device: summarize(kernel.history.histogram),
       })),
     };
   }
@@ -153,7 +170,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   #assertBudgetCovers(kernels: number): void {
-    const { workers, budget } = this.#options;
+    const { workers } = this.#options;
+    const { budget } = this.#fleet;
     const each = Math.ceil(kernels / workers);
     for (const limit of ['compilations', 'livePrograms'] as const) {
       if (budget[limit] >= each) continue;
@@ -187,16 +205,51 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
         const { program, inputs, outputs } = await worker.compile(source);
         const from = kernel.worker?.id ?? null;
         worker.kernels.add(kernel);
-        this.#fleet.done(worker);
+        this.#fleet.done(worker, 'compiled');
+        this.#faults = 0;
         this.emit('kernel-move', { kernel: kernel.name, from, to: worker.id, reason, ms: performance.now() - started });
         return { worker, program, inputs, outputs };
       } catch (error) {
-        this.#fleet.done(worker);
-        if (!(error instanceof WorkerLostError)) throw error;
-        if (attempt >= this.#options.attempts)
-          throw new WorkerExitError(kernel.name, 'compiling', attempt, await error.end);
+        await this.#compileFailed(kernel, worker, attempt, error);
       }
     }
+  }
+
+  /** Returns when it is worth trying another worker. */
+  async #compileFailed(kernel: KernelHandle, worker: WorkerProcess, attempt: number, error: unknown): Promise<void> {
+    const { attempts } = this.#options;
+    if (error instanceof WorkerLostError) {
+      this.#fleet.done(worker, 'failed');
+      if (attempt < attempts) return;
+      throw this.#quarantine(kernel, new WorkerExitError(kernel.name, 'compiling', attempt, await error.end));
+    }
+    if (!isDeviceFault(error)) {
+      this.#fleet.done(worker, 'rejected');
+      throw error;
+    }
+    if (error.code === 'ERR_DEVICE_LIMIT' && worker.compilations > 1) {
+      const from = this.#fleet.budget.compilations;
+      const to = this.#fleet.lowerBudget(worker);
+      this.emit('budget-lowered', { worker: worker.id, from, to, message: error.message });
+      this.#fleet.done(worker, 'rejected');
+      this.#assertBudgetCovers(this.#kernels.size);
+      return;
+    }
+    this.#fleet.done(worker, 'failed');
+    this.#noteFault(error);
+    if (attempt >= attempts) throw this.#quarantine(kernel, quarantinedError(kernel.name, attempt, error));
+  }
+
+  #quarantine(kernel: KernelHandle, error: MayflyError): MayflyError {
+    this.emit('kernel-quarantine', { kernel: kernel.name, error });
+    return error;
+  }
+
+  /** Faults in a row over enough workers to have quarantined two kernels are the device's own. */
+  #noteFault(error: Error): void {
+    this.#faults += 1;
+    if (this.#faults >= 2 * this.#options.attempts)
+      this.#fleet.fail(deviceStuckError(this.device, this.#faults, error));
   }
 
   #release(kernel: KernelHandle, { worker, program }: Placement): void {
@@ -237,10 +290,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
         this.emit('worker-ready', { worker: id, pid, ms: performance.now() - startedAt });
       },
       onRetire: (worker, reason) => this.#onRetire(worker, reason),
-      onAnswer: (_worker, run, error) => {
-        this.#dispatches += 1;
-        run.kernel.answered(run, error);
-      },
+      onAnswer: (_worker, run, error) => this.#onAnswer(run, error),
       onLost: (worker, unanswered) => void this.#onLost(worker, unanswered),
       onExit: (_worker, end, expected) => {
         if (!expected) this.#deaths += 1;
@@ -250,6 +300,23 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
         for (const kernel of [...this.#kernels]) kernel.fail(error);
       },
     };
+  }
+
+  #onAnswer(run: Run, error: Error | null): void {
+    this.#dispatches += 1;
+    if (error === null) this.#faults = 0;
+    if (error === null || !isDeviceFault(error)) {
+      run.kernel.answered(run, error);
+      return;
+    }
+    this.#noteFault(error);
+    run.attempts += 1;
+    if (run.attempts < this.#options.attempts) {
+      run.kernel.retry(run);
+      return;
+    }
+    run.kernel.answered(run, quarantinedError(run.kernel.name, run.attempts, error));
+    run.kernel.fail(this.#quarantine(run.kernel, quarantinedError(run.kernel.name, run.attempts, error)));
   }
 
   #onRetire(worker: WorkerProcess, reason: RetirementReason): void {
@@ -270,11 +337,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     for (const [kernel, sent] of runs) {
       kernel.lost(worker, sent.length, condemned ? sent.filter((run) => run !== culprit) : sent);
     }
-    if (condemned) await this.#condemn(culprit, worker.end);
+    if (condemned) await this.#condemn(culprit, worker);
   }
 
-  async #condemn(run: Run, end: Promise<WorkerEnd>): Promise<void> {
-    run.settle(new WorkerExitError(run.kernel.name, 'evaluating', run.attempts, await end));
+  async #condemn(run: Run, worker: WorkerProcess): Promise<void> {
+    const error = new WorkerExitError(run.kernel.name, 'evaluating', run.attempts, await worker.end);
+    run.settle(error);
     this.#settled();
+    run.kernel.fail(this.#quarantine(run.kernel, error));
   }
 }

@@ -5,7 +5,7 @@ import type { KernelHandle } from './kernel-handle.js';
  * sent again, elsewhere.
  */
 export class Run {
-  /** Workers that ended while evaluating it. */
+  /** Workers that ended, or whose device failed, while evaluating it. */
   attempts = 0;
   /** Its caller gave it up: the answer goes nowhere, and it is not sent again. */
   abandoned = false;

@@ -1,11 +1,14 @@
-import { MayflyError, MilError, type ProgramInfo } from '@mayfly/native';
+import { DispatchStatus, MayflyError, MilError, type ProgramInfo } from '@mayfly/native';
 import { packMessage, unpackResponse, type WorkerRequest, type WorkerResponse, type WorkerStats } from '@mayfly/worker';
 import PQueue from 'p-queue';
-import type { WorkerUsage } from './budget.js';
+import type { Budget, WorkerUsage } from './budget.js';
 import type { WorkerEnd } from './errors.js';
+import { HangWatch } from './hang-watch.js';
 import type { KernelHandle } from './kernel-handle.js';
 import type { Run } from './run.js';
+import { ThroughputDrift } from './throughput-drift.js';
 import type { StartTransport, Transport } from './transport.js';
+import { WorkHistory } from './work-history.js';
 import { mayBecome, type WorkerState } from './worker-state.js';
 
 /** A program as a compile request describes it; weight ranges lie in the arena. */
@@ -26,13 +29,27 @@ export interface WorkerListener {
   onExit(worker: WorkerProcess, end: WorkerEnd): void;
 }
 
+/** Deadlines; a worker that misses one is killed and its work repeated elsewhere. */
 export interface WorkerTimeouts {
-  /** From spawn to ready. */
+  /** From spawn to ready. Default 30 s. */
   readonly startMs: number;
-  readonly dispatchMs: number;
-  readonly compileMs: number;
-  /** From the order to retire to the exit. */
+  /** One evaluation. Default: 50 times the kernel's slowest, 2 s at least; 60 s while there is no history. */
+  readonly dispatchMs: number | undefined;
+  /** One compilation. Default: 50 times the pool's slowest, 2 s at least; 120 s while there is no history. */
+  readonly compileMs: number | undefined;
+  /** From the order to retire to the exit. Default 5 s. */
   readonly exitMs: number;
+}
+
+const UNKNOWN_DISPATCH_MS = 60_000;
+const UNKNOWN_COMPILE_MS = 120_000;
+
+/** What all workers of a fleet have in common. */
+export interface WorkerSetup {
+  readonly device: string;
+  readonly threads: number;
+  readonly timeouts: WorkerTimeouts;
+  readonly compileHistory: WorkHistory;
 }
 
 type RequestBody = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'request'> : never) : never;
@@ -55,10 +72,13 @@ export class WorkerProcess implements WorkerUsage {
   readonly kernels = new Set<KernelHandle>();
   /** Settles when the process was reaped. */
   readonly end: Promise<WorkerEnd>;
+  /** What its device took for evaluations. */
+  readonly history = new WorkHistory();
   compilations = 0;
-  /** Compilations under way or promised. */
   reserved = 0;
   evaluations = 0;
+  failures = 0;
+  slowdown = 1;
   /** Programs loaded and not asked to be unloaded. */
   livePrograms = 0;
   /** Its kernels are to move now, not only at their next update. */
@@ -77,24 +97,30 @@ export class WorkerProcess implements WorkerUsage {
   #reason: string | null = null;
   #lost = false;
   #deadline: NodeJS.Timeout | null = null;
+  readonly #watch = new HangWatch((ms) => this.kill(`no answer to a dispatch in ${Math.round(ms)} ms`));
+  readonly #drift: ThroughputDrift | null;
+  readonly #compileHistory: WorkHistory;
   #settleEnd!: (end: WorkerEnd) => void;
 
   constructor(
     readonly id: number,
     start: StartTransport,
-    settings: { device: string; threads: number },
-    timeouts: WorkerTimeouts,
+    { device, threads, timeouts, compileHistory }: WorkerSetup,
+    /** Its own limits. */
+    readonly budget: Budget,
     listener: WorkerListener,
   ) {
     this.#listener = listener;
     this.#timeouts = timeouts;
+    this.#compileHistory = compileHistory;
+    this.#drift = Number.isFinite(budget.slowdown) ? new ThroughputDrift() : null;
     this.end = new Promise((resolve) => {
       this.#settleEnd = resolve;
     });
     this.#transport = start(
-      { worker: id, ...settings },
+      { worker: id, device, threads },
       {
-        onCompletion: (run, status, _nanoseconds, message) => this.#onCompletion(run, status, message),
+        onCompletion: (run, status, nanoseconds, message) => this.#onCompletion(run, status, nanoseconds, message),
         onControl: (payload) => this.#onControl(unpackResponse(payload)),
         onClose: (error) => this.#lose(error?.message ?? null),
         onExit: (exitCode, signal) => this.#onExit(exitCode, signal),
@@ -138,21 +164,22 @@ export class WorkerProcess implements WorkerUsage {
     else connection.dispatchPorts(id, program, offsets);
     if (this.#runs.size === 1) {
       connection.ref();
-      if (this.#deadline === null) this.#watch();
+      this.#watch.begin(this.#deadlineOf(run));
     }
   }
 
   async compile(source: ProgramSource): Promise<ProgramInfo> {
     const request = { type: 'compile', text: source.text, weights: source.weights } as const;
-    const response = await this.#control.add(() => this.#ask(request, this.#timeouts.compileMs));
+    const response = await this.#control.add(() => this.#ask(request, this.#compileDeadlineMs));
     if (response.type !== 'compiled') throw this.#unexpected(response);
     this.livePrograms += 1;
+    this.#compileHistory.record(response.info.nanoseconds);
     return response.info;
   }
 
   async unload(program: number): Promise<void> {
     this.livePrograms -= 1;
-    await this.#control.add(() => this.#ask({ type: 'unload', program }, this.#timeouts.compileMs));
+    await this.#control.add(() => this.#ask({ type: 'unload', program }, this.#compileDeadlineMs));
   }
 
   /** Asks it to unload everything and exit; it is killed if it has not by `exitMs`. */
@@ -178,7 +205,8 @@ export class WorkerProcess implements WorkerUsage {
     const request = this.#sequence++;
     const answered = new Promise<WorkerResponse>((resolve, reject) => this.#pending.set(request, { resolve, reject }));
     this.#transport.connection.control(packMessage({ ...body, request } as WorkerRequest));
-    const timer = setTimeout(() => this.kill(`no answer to ${body.type} in ${deadlineMs} ms`), deadlineMs);
+    const overdue = () => this.kill(`no answer to ${body.type} in ${Math.round(deadlineMs)} ms`);
+    const timer = setTimeout(overdue, deadlineMs);
     try {
       return await answered;
     } finally {
@@ -186,14 +214,25 @@ export class WorkerProcess implements WorkerUsage {
     }
   }
 
-  #onCompletion(id: number, status: number, message: string): void {
+  #onCompletion(id: number, status: number, nanoseconds: number, message: string): void {
     const run = this.#runs.get(id);
     if (run === undefined) return;
     this.#runs.delete(id);
-    this.evaluations++;
-    if (this.#runs.size === 0) this.#transport.connection.unref();
-    const error = status === 0 ? null : new MayflyError('ERR_EVALUATE', `[${run.kernel.name}] ${message}`);
-    this.#listener.onAnswer(this, run, error);
+    this.evaluations += 1;
+    const next = this.#runs.values().next();
+    if (next.done) {
+      this.#watch.idle();
+      this.#transport.connection.unref();
+    } else this.#watch.begin(this.#deadlineOf(next.value));
+    if (status === DispatchStatus.ok) {
+      this.history.record(nanoseconds);
+      run.kernel.history.record(nanoseconds);
+      if (this.#drift !== null) this.slowdown = this.#drift.record(run.kernel, nanoseconds);
+      this.#listener.onAnswer(this, run, null);
+      return;
+    }
+    const code = status === DispatchStatus.failed ? 'ERR_EVALUATE' : 'ERR_DISPATCH';
+    this.#listener.onAnswer(this, run, new MayflyError(code, `[${run.kernel.name}] ${message}`));
   }
 
   #onControl(response: WorkerResponse): void {
@@ -216,6 +255,7 @@ export class WorkerProcess implements WorkerUsage {
     this.#lost = true;
     this.#reason = reason;
     this.#disarm();
+    this.#watch.stop();
     this.#transport.connection.close();
     this.#transport.kill();
     const unanswered = [...this.#runs.values()];
@@ -235,20 +275,15 @@ export class WorkerProcess implements WorkerUsage {
     this.#listener.onExit(this, end);
   }
 
-  /**
-   * One timer watches the oldest dispatch and looks again when it fires, so that a dispatch costs no timer of its own. A
-   * hang is noticed after one to two deadlines.
-   */
-  #watch(): void {
-    this.#deadline = null;
-    const oldest = this.#runs.keys().next();
-    if (oldest.done) return;
-    const watched = oldest.value;
-    this.#deadline = setTimeout(() => {
-      if (this.#runs.has(watched)) this.kill(`no answer to a dispatch in ${this.#timeouts.dispatchMs} ms`);
-      else this.#watch();
-    }, this.#timeouts.dispatchMs);
-    this.#deadline.unref();
+  #deadlineOf(run: Run): number {
+    return run.kernel.history.deadlineMs(this.#timeouts.dispatchMs, UNKNOWN_DISPATCH_MS);
+  }
+
+  /** A compilation waits for the dispatches before it. */
+  get #compileDeadlineMs(): number {
+    const { compileMs, dispatchMs } = this.#timeouts;
+    const before = this.#runs.size === 0 ? 0 : (dispatchMs ?? UNKNOWN_DISPATCH_MS);
+    return this.#compileHistory.deadlineMs(compileMs, UNKNOWN_COMPILE_MS) + before;
   }
 
   #arm(milliseconds: number, complaint: string): void {

@@ -1,0 +1,50 @@
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+
+/** Observations before they are trusted to bound the next one. */
+const ENOUGH = 16;
+/** A deadline is this many times the slowest observation: loaded machines and cold caches are no hangs. */
+const SLACK = 50;
+/** No deadline from history is shorter: a stopped machine must not look like a hung worker. */
+const SHORTEST_MS = 2_000;
+
+/** How long work of one kind has taken, and from that, how long it may take. */
+export class WorkHistory {
+  /** Nanoseconds. */
+  readonly histogram: RecordableHistogram = createHistogram();
+  #count = 0;
+  #slowest = 0;
+
+  record(nanoseconds: number): void {
+    this.histogram.record(nanoseconds < 1 ? 1 : Math.round(nanoseconds));
+    this.#count += 1;
+    if (nanoseconds > this.#slowest) this.#slowest = nanoseconds;
+  }
+
+  /** The given deadline if there is one; else from history; `unknown` while there is too little of it. */
+  deadlineMs(given: number | undefined, unknown: number): number {
+    if (given !== undefined) return given;
+    if (this.#count < ENOUGH) return unknown;
+    return Math.max(SHORTEST_MS, (SLACK * this.#slowest) / 1e6);
+  }
+}
+
+/** What a histogram says in a few numbers, in microseconds. */
+export interface LatencySummary {
+  readonly count: number;
+  readonly meanUs: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly maxUs: number;
+}
+
+export function summarize(histogram: RecordableHistogram): LatencySummary {
+  const empty = histogram.count === 0;
+  const us = (nanoseconds: number) => (empty ? 0 : nanoseconds / 1000);
+  return {
+    count: histogram.count,
+    meanUs: us(histogram.mean),
+    p50Us: us(histogram.percentile(50)),
+    p99Us: us(histogram.percentile(99)),
+    maxUs: us(histogram.max),
+  };
+}
