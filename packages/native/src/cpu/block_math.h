@@ -1,0 +1,94 @@
+// exp, tanh and what follows from them, branch-free so that loops over them become vector code. Each is a template on the
+// instruction set it is compiled for, so that the linker never mixes them.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace mayfly::cpu {
+
+template <class Tag>
+inline float MultiplyAdd(float a, float b, float c) {
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+  return __builtin_fmaf(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+template <class Tag>
+inline uint32_t Bits(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+template <class Tag>
+inline float FromBits(uint32_t bits) {
+  float x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+// Within 2 units in the last place of fp32: x = n·ln 2 + r, a Taylor polynomial in r, and 2ⁿ in two factors so that
+// subnormal results and those next to infinity come out right.
+template <class Tag>
+inline float Exp(float x) {
+  constexpr float kRounding = 12582912.0f;  // 1.5·2²³: adding it leaves the nearest integer in the low bits
+  constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+  x = x > 89.0f ? 89.0f : x;
+  x = x < -104.0f ? -104.0f : x;
+  const float shifted = MultiplyAdd<Tag>(x, 1.44269504f, kRounding);
+  const float n = shifted - kRounding;
+  float r = MultiplyAdd<Tag>(n, -kLn2High, x);
+  r = MultiplyAdd<Tag>(n, -kLn2Low, r);
+  float p = 1.0f / 5040;
+  p = MultiplyAdd<Tag>(p, r, 1.0f / 720);
+  p = MultiplyAdd<Tag>(p, r, 1.0f / 120);
+  p = MultiplyAdd<Tag>(p, r, 1.0f / 24);
+  p = MultiplyAdd<Tag>(p, r, 1.0f / 6);
+  p = MultiplyAdd<Tag>(p, r, 0.5f);
+  p = MultiplyAdd<Tag>(p, r, 1.0f);
+  p = MultiplyAdd<Tag>(p, r, 1.0f);
+  const int32_t exponent = static_cast<int32_t>(Bits<Tag>(shifted) - Bits<Tag>(kRounding));
+  const int32_t half = exponent >> 1;
+  const float low = FromBits<Tag>(static_cast<uint32_t>(half + 127) << 23);
+  const float high = FromBits<Tag>(static_cast<uint32_t>(exponent - half + 127) << 23);
+  return p * low * high;
+}
+
+template <class Tag>
+inline float Sigmoid(float x) {
+  return 1.0f / (1.0f + Exp<Tag>(-x));
+}
+
+// An odd polynomial near 0 (coefficients of Cephes' tanhf), 1 − 2/(e²ˣ + 1) beyond.
+template <class Tag>
+inline float Tanh(float x) {
+  const float size = x < 0 ? -x : x;
+  const float z = x * x;
+  float p = -5.70498872745e-3f;
+  p = MultiplyAdd<Tag>(p, z, 2.06390887954e-2f);
+  p = MultiplyAdd<Tag>(p, z, -5.37397155531e-2f);
+  p = MultiplyAdd<Tag>(p, z, 1.33314422036e-1f);
+  p = MultiplyAdd<Tag>(p, z, -3.33332819422e-1f);
+  const float near = MultiplyAdd<Tag>(p * z, x, x);
+  const float far = 1.0f - 2.0f / (Exp<Tag>(2.0f * size) + 1.0f);
+  const float signed_far = x < 0 ? -far : far;
+  return size < 0.625f ? near : signed_far;
+}
+
+// The nearest value of fp16, ties to even, beyond its range infinity.
+template <class Tag>
+inline float RoundToHalf(float x) {
+  const uint32_t bits = Bits<Tag>(x);
+  const float normal = FromBits<Tag>((bits + 0xfff + ((bits >> 13) & 1)) & ~uint32_t{0x1fff});
+  // 0.75 has the unit in the last place that fp16's subnormal numbers have.
+  const float subnormal = (x + 0.75f) - 0.75f;
+  const float size = x < 0 ? -x : x;
+  const float infinite = x < 0 ? -__builtin_inff() : __builtin_inff();
+  const float finite = size < 6.103515625e-5f ? subnormal : normal;
+  return size >= 65520.0f ? infinite : x != x ? x : finite;
+}
+
+}  // namespace mayfly::cpu

@@ -1,0 +1,30 @@
+#include "cpu/elementwise_node.h"
+
+#include <algorithm>
+
+namespace mayfly::cpu {
+namespace {
+
+// Blocks below which waking a thread costs more than it saves.
+constexpr int64_t kBlocksPerTask = 32;
+
+}  // namespace
+
+ElementwiseNode::ElementwiseNode(const Chain& chain, const std::vector<View>& outputs)
+    : expression_(chain, outputs[0].shape, OrderByStride(outputs[0].shape, outputs[0].strides), outputs) {
+  for (const auto& input : chain.inputs) Reads(input.second);
+  for (const View& output : outputs) Writes(output);
+}
+
+void ElementwiseNode::Run(Buffers buffers, ThreadPool* pool) const {
+  struct {
+    const Expression& expression;
+    Buffers buffers;
+  } context{expression_, buffers};
+  pool->ParallelFor(expression_.iterations(), kBlock * kBlocksPerTask, [&context](int64_t begin, int64_t end) {
+    Expression::Frame frame(context.expression, context.buffers);
+    for (int64_t at = begin; at < end; at += kBlock) frame.Run(at, std::min(kBlock, end - at));
+  });
+}
+
+}  // namespace mayfly::cpu

@@ -1,0 +1,31 @@
+// Slices of a tensor along one axis, chosen by a tensor of indices.
+#pragma once
+
+#include <string>
+
+#include "cpu/node.h"
+
+namespace mayfly::cpu {
+
+class GatherNode : public Node {
+ public:
+  // `to` is x's dimensions before the axis, those of the indices, x's after it.
+  GatherNode(const View& x, const View& indices, int axis, bool negative_wraps, std::string label, const View& to);
+  // Throws ERR_EVALUATION for an index outside the axis.
+  void Run(Buffers buffers, ThreadPool* pool) const override;
+
+ private:
+  template <class T>
+  void CopySlice(const T* from, T* to) const;
+
+  View x_, indices_, to_;
+  bool negative_wraps_;
+  std::string label_;
+  int64_t axis_size_, axis_stride_;
+  // Loops over one slice, and over the indices in `to`.
+  LoopNest slice_;
+  Shape index_strides_;
+  int64_t index_count_;
+};
+
+}  // namespace mayfly::cpu

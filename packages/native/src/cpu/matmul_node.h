@@ -1,0 +1,28 @@
+// Matrix products over broadcast batches, handed to Gemm as strided views.
+#pragma once
+
+#include "cpu/node.h"
+#include "math/gemm.h"
+
+namespace mayfly::cpu {
+
+class MatmulNode : public Node {
+ public:
+  // [batch…, m, k] × [batch…, k, n] → [batch…, m, n]; batches of a and b broadcast. `accumulate` adds to c.
+  MatmulNode(const View& a, const View& b, const View& c, bool accumulate);
+  void Run(Buffers buffers, ThreadPool* pool) const override;
+
+  // Whether a product can be written there: the rows or the columns of c must be contiguous.
+  static bool CanWrite(const View& c);
+
+ private:
+  View a_, b_, c_;
+  GemmArgs args_;
+  // Batch loops outside the one that BatchedGemm runs.
+  Shape outer_;
+  Shape a_outer_, b_outer_, c_outer_;
+  int64_t outer_count_;
+  int64_t count_, a_stride_, b_stride_, c_stride_;
+};
+
+}  // namespace mayfly::cpu

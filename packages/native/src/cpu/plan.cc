@@ -1,0 +1,298 @@
+#include "cpu/plan.h"
+
+#include <algorithm>
+
+#include "cpu/copy_node.h"
+#include "cpu/elementwise_node.h"
+#include "cpu/gather_node.h"
+#include "cpu/im2col_node.h"
+#include "cpu/matmul_node.h"
+#include "cpu/placement.h"
+#include "cpu/reduce_node.h"
+#include "cpu/softmax_node.h"
+
+namespace mayfly::cpu {
+namespace {
+
+using mil::OpKind;
+using mil::ValueId;
+
+class Planner {
+ public:
+  Planner(const mil::TypedProgram& program, ThreadPool* pool)
+      : program_(program), pool_(pool), steps_(CutIntoSteps(program)), placement_(PlaceValues(program, steps_, &plan_.buffers)) {
+    views_.resize(program.values.size());
+    for (size_t i = 0; i < program.parameters.size(); ++i) {
+      ViewOf(program.parameters[i]) = DenseView(placement_.inputs[i], TypeOf(program.parameters[i]));
+    }
+  }
+
+  Plan Make() {
+    for (const Step& step : steps_) PlanStep(step);
+    for (size_t i = 0; i < program_.returns.size(); ++i) {
+      Move(Read(program_.returns[i]), DenseView(placement_.outputs[i], TypeOf(program_.returns[i])));
+    }
+    plan_.buffers.Finish(plan_.nodes);
+    return std::move(plan_);
+  }
+
+ private:
+  const mil::Type& TypeOf(ValueId value) const { return program_.values[static_cast<size_t>(value)].type; }
+  std::optional<View>& ViewOf(ValueId value) { return views_[static_cast<size_t>(value)]; }
+
+  const View& Read(ValueId value) {
+    std::optional<View>& view = ViewOf(value);
+    if (!view) {
+      const mil::Type& type = TypeOf(value);
+      const uint8_t* data = program_.values[static_cast<size_t>(value)].constant->data;
+      view = DenseView(plan_.buffers.AddConstant(data, BytesOf(type)), type);
+    }
+    return *view;
+  }
+
+  View Fresh(const mil::Type& type) {
+    return DenseView(constant_ ? plan_.buffers.AddConstant(nullptr, BytesOf(type)) : plan_.buffers.AddScratch(BytesOf(type)), type);
+  }
+
+  // Where a step writes its result: the place chosen for it, or a dense one of its own.
+  const View& Write(ValueId value) {
+    const std::optional<View>& place = placement_.places[static_cast<size_t>(value)];
+    ViewOf(value) = place ? *place : Fresh(TypeOf(value));
+    return *ViewOf(value);
+  }
+
+  template <class N, class... Arguments>
+  void Add(Arguments&&... arguments) {
+    auto node = std::make_unique<N>(std::forward<Arguments>(arguments)...);
+    if (constant_) {
+      node->Run(plan_.buffers.Constants(), pool_);
+    } else {
+      plan_.nodes.push_back(std::move(node));
+    }
+  }
+
+  void Move(const View& from, const View& to) {
+    if (!SamePlace(from, to)) Add<CopyNode>(from, to);
+  }
+
+  void PlanStep(const Step& step) {
+    constant_ = step.constant;
+    const mil::Operation& operation = program_.operations[static_cast<size_t>(step.operations.back())];
+    switch (operation.kind) {
+      case OpKind::kIdentity: ViewOf(operation.result) = Read(operation.inputs[0]); break;
+      case OpKind::kReshape: PlanReshape(operation); break;
+      case OpKind::kTranspose:
+        ViewOf(operation.result) = Transposed(Read(operation.inputs[0]), std::get<mil::TransposeAttributes>(operation.attributes).permutation);
+        break;
+      case OpKind::kSlice:
+        ViewOf(operation.result) =
+            Sliced(Read(operation.inputs[0]), std::get<mil::SliceAttributes>(operation.attributes), TypeOf(operation.result).shape);
+        break;
+      case OpKind::kConcat: PlanConcat(operation); break;
+      case OpKind::kTile: PlanTile(operation); break;
+      case OpKind::kGather: PlanGather(operation); break;
+      case OpKind::kMatmul: PlanMatmul(operation); break;
+      case OpKind::kConv: PlanConv(operation); break;
+      case OpKind::kSoftmax:
+      case OpKind::kReduceSum:
+      case OpKind::kReduceMean:
+      case OpKind::kReduceMax:
+      case OpKind::kReduceMin: PlanReduction(step, operation); break;
+      default: PlanElementwise(step);
+    }
+    constant_ = false;
+  }
+
+  void PlanReshape(const mil::Operation& operation) {
+    const View& x = Read(operation.inputs[0]);
+    if (std::optional<View> view = Reshaped(x, TypeOf(operation.result).shape)) {
+      ViewOf(operation.result) = *view;
+      return;
+    }
+    // A dense copy of x, seen under the new shape: both number their elements alike.
+    View copy = Fresh(TypeOf(operation.inputs[0]));
+    Add<CopyNode>(x, copy);
+    ViewOf(operation.result) = Reshaped(copy, TypeOf(operation.result).shape);
+  }
+
+  // The operations of a chain, without the reduction that may end it.
+  Chain MakeChain(const std::vector<int>& operations, const std::vector<ValueId>& results) {
+    Chain chain{&program_, operations, {}, results};
+    std::vector<ValueId> seen;
+    auto add_input = [&](ValueId value) {
+      if (std::find(seen.begin(), seen.end(), value) != seen.end()) return;
+      seen.push_back(value);
+      chain.inputs.emplace_back(value, Read(value));
+    };
+    std::vector<ValueId> computed;
+    for (int i : operations) computed.push_back(program_.operations[static_cast<size_t>(i)].result);
+    for (int i : operations) {
+      for (ValueId input : program_.operations[static_cast<size_t>(i)].inputs) {
+        if (std::find(computed.begin(), computed.end(), input) == computed.end()) add_input(input);
+      }
+    }
+    if (operations.empty()) add_input(results[0]);
+    return chain;
+  }
+
+  void PlanElementwise(const Step& step) {
+    const Chain chain = MakeChain(step.operations, step.results);
+    std::vector<View> outputs;
+    for (ValueId result : step.results) outputs.push_back(Write(result));
+    AdoptOrder(chain, step, &outputs);
+    Add<ElementwiseNode>(chain, outputs);
+  }
+
+  // Results that may lie anywhere take the order of dimensions of another result, or of the first input of their shape, so
+  // that memory is walked as it lies.
+  void AdoptOrder(const Chain& chain, const Step& step, std::vector<View>* outputs) {
+    const Shape& shape = outputs->front().shape;
+    Shape like;
+    for (size_t i = 0; i < outputs->size(); ++i) {
+      if (placement_.places[static_cast<size_t>(step.results[i])]) like = (*outputs)[i].strides;
+    }
+    for (const auto& input : chain.inputs) {
+      if (like.empty() && input.second.shape == shape && plan_.buffers.KindOf(input.second.buffer) != BufferKind::kConstant) {
+        like = input.second.strides;
+      }
+    }
+    if (like.empty()) return;
+    for (size_t i = 0; i < outputs->size(); ++i) {
+      if (placement_.places[static_cast<size_t>(step.results[i])]) continue;
+      (*outputs)[i].strides = DenseStridesLike(shape, like);
+      ViewOf(step.results[i]) = (*outputs)[i];
+    }
+  }
+
+  void PlanReduction(const Step& step, const mil::Operation& operation) {
+    const std::vector<int> operations(step.operations.begin(), step.operations.end() - 1);
+    const Chain chain = MakeChain(operations, {operation.inputs[0]});
+    const View& result = Write(operation.result);
+    if (operation.kind == OpKind::kSoftmax) {
+      Add<SoftmaxNode>(chain, std::get<mil::SoftmaxAttributes>(operation.attributes).axis, result);
+    } else {
+      Add<ReduceNode>(chain, TypeOf(operation.inputs[0]).shape, operation.kind, std::get<mil::ReduceAttributes>(operation.attributes).reduced, result);
+    }
+  }
+
+  void PlanConcat(const mil::Operation& operation) {
+    const View whole = Write(operation.result);
+    const auto& attributes = std::get<mil::ConcatAttributes>(operation.attributes);
+    int64_t begin = 0;
+    for (size_t i = 0; i < operation.inputs.size(); ++i) {
+      const View part = Read(operation.inputs[i]);
+      Move(part, ConcatSlot(whole, attributes, operation.inputs.size(), i, begin, part.shape));
+      begin += part.shape[static_cast<size_t>(attributes.axis)];
+    }
+  }
+
+  // Each dimension becomes two, (repetition, index), of which the source does not move along the first.
+  void PlanTile(const mil::Operation& operation) {
+    const View x = Read(operation.inputs[0]), result = Write(operation.result);
+    const Shape& repetitions = std::get<mil::TileAttributes>(operation.attributes).repetitions;
+    View from = x, to = result;
+    for (View* view : {&from, &to}) {
+      view->shape.clear();
+      view->strides.clear();
+    }
+    for (size_t i = 0; i < x.rank(); ++i) {
+      for (View* view : {&from, &to}) view->shape.insert(view->shape.end(), {repetitions[i], x.shape[i]});
+      from.strides.insert(from.strides.end(), {0, x.strides[i]});
+      to.strides.insert(to.strides.end(), {result.strides[i] * x.shape[i], result.strides[i]});
+    }
+    Add<CopyNode>(from, to);
+  }
+
+  void PlanGather(const mil::Operation& operation) {
+    const View x = Read(operation.inputs[0]), indices = Read(operation.inputs[1]);
+    const auto& gather = std::get<mil::GatherAttributes>(operation.attributes);
+    Add<GatherNode>(x, indices, gather.axis, gather.negative_wraps, operation.label, Write(operation.result));
+  }
+
+  void PlanMatmul(const mil::Operation& operation) {
+    View x = Read(operation.inputs[0]), y = Read(operation.inputs[1]);
+    const auto& attributes = std::get<mil::MatmulAttributes>(operation.attributes);
+    auto transpose = [](View* view) {
+      const size_t n = view->rank();
+      std::swap(view->shape[n - 2], view->shape[n - 1]);
+      std::swap(view->strides[n - 2], view->strides[n - 1]);
+    };
+    if (attributes.transpose_x) transpose(&x);
+    if (attributes.transpose_y) transpose(&y);
+    Add<MatmulNode>(x, y, Write(operation.result), false);
+  }
+
+  // Per image and group: weights [channels out, channels in · taps] times windows [channels in · taps, positions].
+  void PlanConv(const mil::Operation& operation) {
+    const View x = Read(operation.inputs[0]);
+    const View weight = Collapsible(Read(operation.inputs[1]));
+    const auto& conv = std::get<mil::ConvAttributes>(operation.attributes);
+    const View result = Write(operation.result);
+    const int64_t groups = conv.groups, positions = ConvResultAsProduct(result, groups)->shape[3];
+    const int64_t depth = weight.shape[1] * Taps(weight);
+    const View kernel = *Reshaped(weight, {groups, weight.shape[0] / groups, depth});
+    std::optional<View> windows = Pointwise(x, weight, conv, result, groups, positions);
+    if (!windows) {
+      mil::Type type{TypeOf(operation.inputs[0]).element, {x.shape[0], x.shape[1]}};
+      type.shape.insert(type.shape.end(), weight.shape.begin() + 2, weight.shape.end());
+      type.shape.insert(type.shape.end(), result.shape.begin() + 2, result.shape.end());
+      const View columns = Fresh(type);
+      Add<Im2colNode>(x, columns, conv);
+      windows = Reshaped(columns, {x.shape[0], groups, depth, positions});
+    }
+    if (operation.inputs.size() > 2) {
+      View bias = Read(operation.inputs[2]);
+      bias = BroadcastTo(*Reshaped(bias, Channels(bias.shape[0], result.rank())), result.shape);
+      Add<CopyNode>(bias, result);
+    }
+    Add<MatmulNode>(kernel, *windows, *ConvResultAsProduct(result, groups), operation.inputs.size() > 2);
+  }
+
+  static int64_t Taps(const View& weight) {
+    int64_t taps = 1;
+    for (size_t i = 2; i < weight.rank(); ++i) taps *= weight.shape[i];
+    return taps;
+  }
+
+  static Shape Channels(int64_t count, size_t rank) {
+    Shape shape(rank, 1);
+    shape[1] = count;
+    return shape;
+  }
+
+  // Weights are a matrix per group; copied where they lie otherwise.
+  View Collapsible(const View& weight) {
+    if (Reshaped(weight, {weight.shape[0], weight.shape[1] * Taps(weight)})) return weight;
+    View dense = weight;
+    dense.buffer = plan_.buffers.AddScratch(LoopNest{weight.shape, {}}.iterations() * static_cast<int64_t>(SizeOf(weight.dtype)));
+    dense.offset = 0;
+    dense.strides = DenseStrides(weight.shape);
+    Add<CopyNode>(weight, dense);
+    return dense;
+  }
+
+  // The input itself as [batch, groups, channels, positions], where windows are single elements within it.
+  static std::optional<View> Pointwise(const View& x, const View& weight, const mil::ConvAttributes& conv, const View& result,
+                                       int64_t groups, int64_t positions) {
+    const bool padded = std::any_of(conv.pads.begin(), conv.pads.end(), [](int64_t pad) { return pad != 0; });
+    if (Taps(weight) != 1 || padded) return std::nullopt;
+    View picked = x;
+    for (size_t i = 2; i < x.rank(); ++i) picked = Part(picked, i, 0, result.shape[i], conv.strides[i - 2]);
+    return Reshaped(picked, {x.shape[0], groups, x.shape[1] / groups, positions});
+  }
+
+  const mil::TypedProgram& program_;
+  ThreadPool* pool_;
+  Plan plan_;
+  std::vector<Step> steps_;
+  Placement placement_;
+  std::vector<std::optional<View>> views_;
+  // The step being planned depends on constants only.
+  bool constant_ = false;
+};
+
+}  // namespace
+
+Plan MakePlan(const mil::TypedProgram& program, ThreadPool* pool) { return Planner(program, pool).Make(); }
+
+}  // namespace mayfly::cpu

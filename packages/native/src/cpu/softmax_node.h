@@ -1,0 +1,22 @@
+// exp(x − max x) / Σ exp(x − max x) along an axis of a tensor or of an elementwise chain, in fp32 throughout.
+#pragma once
+
+#include "cpu/expression.h"
+
+namespace mayfly::cpu {
+
+class SoftmaxNode : public Node {
+ public:
+  SoftmaxNode(const Chain& chain, int axis, const View& output);
+  void Run(Buffers buffers, ThreadPool* pool) const override;
+
+ private:
+  void RunRows(Buffers buffers, int64_t begin, int64_t end) const;
+
+  int64_t rows_, length_;
+  Expression expression_;
+  Shape extents_;
+  Stream output_;
+};
+
+}  // namespace mayfly::cpu

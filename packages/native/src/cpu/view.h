@@ -1,0 +1,57 @@
+// A tensor within a buffer: where its first element is and how far apart its elements are. Reshapes, transposes and
+// slices of a view are views of the same buffer wherever strides can say so.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "dtype.h"
+#include "mil/typed_program.h"
+
+namespace mayfly::cpu {
+
+using mil::Shape;
+
+struct View {
+  int buffer = -1;
+  int64_t offset = 0;  // in elements, as strides are
+  DType dtype = DType::kFp16;
+  Shape shape;
+  Shape strides;
+
+  size_t rank() const { return shape.size(); }
+};
+
+Shape DenseStrides(const Shape& shape);
+// Strides of a dense tensor whose dimensions lie in memory in the order of `like`'s strides, the largest first.
+Shape DenseStridesLike(const Shape& shape, const Shape& like);
+
+View Transposed(const View& view, const std::vector<int>& permutation);
+// The view whose transposition by `permutation` is `view`.
+View Untransposed(const View& view, const std::vector<int>& permutation);
+View Sliced(const View& view, const mil::SliceAttributes& slice, const Shape& result);
+// None where strides cannot say it.
+std::optional<View> Reshaped(const View& view, const Shape& shape);
+// Right-aligned to `shape` as numpy does: stride 0 along repeated dimensions.
+View BroadcastTo(const View& view, const Shape& shape);
+// Elements [begin, begin + count·step) in steps of `step` along one axis.
+View Part(const View& view, size_t axis, int64_t begin, int64_t count, int64_t step);
+
+// The same elements at the same addresses.
+bool SamePlace(const View& a, const View& b);
+
+// Permutation that sorts strides from large to small, dimensions of one element and equal ones in place.
+std::vector<int> OrderByStride(const Shape& shape, const Shape& strides);
+
+// A loop nest over several tensors at once, outermost first: extents and, per tensor, strides. Loops that all tensors
+// walk as one are merged, loops of one iteration dropped.
+struct LoopNest {
+  Shape extents;
+  std::vector<Shape> strides;
+
+  int64_t iterations() const;
+};
+LoopNest Merged(const Shape& extents, const std::vector<Shape>& strides);
+
+}  // namespace mayfly::cpu

@@ -1,0 +1,113 @@
+#include "mil/constant.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+#include "error.h"
+#include "math/half.h"
+#include "mil/parser.h"
+#include "mil/weight_blob.h"
+
+namespace mayfly::mil {
+namespace {
+
+[[noreturn]] void Fail(const Token& token, Element element) {
+  throw Error("ERR_MIL_TYPE",
+              std::string("Expected a value of ") + NameOf(element) + ", got " + Describe(token) + " (line " +
+                  std::to_string(token.position.line) + ", column " + std::to_string(token.position.column) + ")",
+              token.position.line, token.position.column);
+}
+
+double ParseNumber(const Token& token, Element element) {
+  if (token.kind == TokenKind::kString || token.text == "true" || token.text == "false") Fail(token, element);
+  const std::string text(token.text);
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (end != text.c_str() + text.size()) Fail(token, element);
+  return value;
+}
+
+template <typename T>
+void Append(std::vector<uint8_t>* bytes, T value) {
+  const size_t at = bytes->size();
+  bytes->resize(at + sizeof value);
+  std::memcpy(bytes->data() + at, &value, sizeof value);
+}
+
+template <typename T>
+void AppendInteger(std::vector<uint8_t>* bytes, const Token& token, Element element) {
+  const double value = ParseNumber(token, element);
+  constexpr double low = static_cast<double>(std::numeric_limits<T>::min());
+  // Exclusive: the next power of two is a double where the largest value may be none.
+  constexpr double high = 2.0 * (static_cast<double>(std::numeric_limits<T>::max() / 2) + 1.0);
+  if (!(value >= low && value < high) || value != std::floor(value)) Fail(token, element);
+  Append<T>(bytes, static_cast<T>(value));
+}
+
+void AppendElement(std::vector<uint8_t>* bytes, const Token& token, Element element) {
+  switch (element) {
+    case Element::kFp16: return Append(bytes, FloatToHalf(static_cast<float>(ParseNumber(token, element))));
+    case Element::kFp32: return Append(bytes, static_cast<float>(ParseNumber(token, element)));
+    case Element::kInt32: return AppendInteger<int32_t>(bytes, token, element);
+    case Element::kInt8: return AppendInteger<int8_t>(bytes, token, element);
+    case Element::kUint8: return AppendInteger<uint8_t>(bytes, token, element);
+    case Element::kInt16: return AppendInteger<int16_t>(bytes, token, element);
+    case Element::kUint16: return AppendInteger<uint16_t>(bytes, token, element);
+    case Element::kUint64: return AppendInteger<uint64_t>(bytes, token, element);
+    case Element::kBool:
+      if (token.text != "true" && token.text != "false") Fail(token, element);
+      return Append<uint8_t>(bytes, token.text == "true");
+    case Element::kString: Fail(token, element);
+  }
+}
+
+Type BareType(const Literal& literal) {
+  Type type{Element::kInt32, {}};
+  if (literal.list) type.shape = {static_cast<int64_t>(literal.elements.size())};
+  for (const Token& token : literal.elements) {
+    if (token.kind == TokenKind::kString) {
+      type.element = Element::kString;
+    } else if (token.text == "true" || token.text == "false") {
+      type.element = Element::kBool;
+    } else if (token.text.find_first_of(".pPnN") != std::string_view::npos ||
+               (token.text.find_first_of("eE") != std::string_view::npos && token.text.find('x') == std::string_view::npos)) {
+      type.element = Element::kFp32;
+    }
+  }
+  return type;
+}
+
+}  // namespace
+
+Value EvaluateLiteral(const Literal& literal, const Type* declared, const std::vector<WeightFile>& files) {
+  auto fail = [&](const std::string& expected, const std::string& got) {
+    throw Error("ERR_MIL_TYPE",
+                "Expected " + expected + ", got " + got + " (line " + std::to_string(literal.position.line) + ", column " +
+                    std::to_string(literal.position.column) + ")",
+                literal.position.line, literal.position.column);
+  };
+  const Type own = literal.type ? *literal.type : declared != nullptr ? *declared : BareType(literal);
+  if (declared != nullptr && own != *declared) fail("a value of type " + ToString(*declared), ToString(own));
+  auto constant = std::make_shared<Constant>();
+  if (literal.blob) {
+    constant->data = FindBlob(files, *literal.blob, own, literal.position);
+    return {"", own, constant};
+  }
+  const int64_t count = static_cast<int64_t>(literal.elements.size());
+  if (own.element == Element::kString) {
+    if (!own.shape.empty() || count != 1) fail("one string", std::to_string(count) + " values");
+    if (literal.elements[0].kind != TokenKind::kString) Fail(literal.elements[0], Element::kString);
+    constant->text = Unescape(literal.elements[0].text);
+    return {"", own, constant};
+  }
+  if (count != own.elements()) {
+    fail(std::to_string(own.elements()) + " elements for " + ToString(own), std::to_string(count));
+  }
+  for (const Token& token : literal.elements) AppendElement(&constant->owned, token, own.element);
+  constant->data = constant->owned.data();
+  return {"", own, constant};
+}
+
+}  // namespace mayfly::mil

@@ -1,0 +1,14 @@
+// Literals as constants.
+#pragma once
+
+#include "device/device.h"
+#include "mil/ast.h"
+#include "mil/typed_program.h"
+
+namespace mayfly::mil {
+
+// The value of a literal of type `declared`, or of its own type where `declared` is null; bare ones are bool, string,
+// int32, or fp32 where a number has a fraction. Throws ERR_MIL_TYPE or ERR_WEIGHT_BLOB.
+Value EvaluateLiteral(const Literal& literal, const Type* declared, const std::vector<WeightFile>& files);
+
+}  // namespace mayfly::mil

@@ -1,0 +1,48 @@
+// MIL text as tokens, each with its place.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace mayfly::mil {
+
+// Counted from 1, columns in bytes.
+struct Position {
+  int line = 0;
+  int column = 0;
+};
+
+enum class TokenKind { kIdentifier, kNumber, kString, kPunctuation, kEnd };
+
+struct Token {
+  TokenKind kind;
+  // A view into the source; of a string, what is between the quotes, escapes undecoded.
+  std::string_view text;
+  Position position;
+};
+
+class Lexer {
+ public:
+  explicit Lexer(std::string_view source) : source_(source) {}
+
+  // After the last token, kEnd for ever. Throws ERR_MIL_SYNTAX.
+  Token Next();
+
+ private:
+  void SkipBlanks();
+  void Advance(size_t bytes);
+  Token Take(TokenKind kind, size_t bytes);
+  Token TakeString();
+  size_t NumberLength() const;
+
+  std::string_view source_;
+  size_t at_ = 0;
+  Position position_{1, 1};
+};
+
+// For messages: `;`, "text", end of text. Long tokens are cut.
+std::string Describe(const Token& token);
+
+[[noreturn]] void FailSyntax(Position position, const std::string& expected, const std::string& got);
+
+}  // namespace mayfly::mil

@@ -1,0 +1,117 @@
+// Arithmetic, comparison, activation, cast: one result element per element of the broadcast operands.
+#include "mil/op_table.h"
+#include "mil/ops/broadcast.h"
+
+namespace mayfly::mil {
+namespace {
+
+void CheckOperands(Call& call, ValueId x, ValueId y) {
+  if (call.TypeOf(x).element != call.TypeOf(y).element) {
+    call.Fail("to have operands of one element type", std::string(NameOf(call.TypeOf(x).element)) + " and " + NameOf(call.TypeOf(y).element));
+  }
+}
+
+bool IsInt32OrFloat(Element element) { return IsFloat(element) || element == Element::kInt32; }
+
+template <OpKind kind>
+void CheckArithmetic(Call& call) {
+  const ValueId x = call.Tensor("x"), y = call.Tensor("y");
+  CheckOperands(call, x, y);
+  const Element element = call.TypeOf(x).element;
+  const bool integers = kind != OpKind::kRealDiv && kind != OpKind::kPow;
+  if (!IsFloat(element) && !(integers && element == Element::kInt32)) {
+    call.FailArgument("x", integers ? "a tensor of fp16, fp32 or int32" : "a tensor of fp16 or fp32", ToString(call.TypeOf(x)));
+  }
+  call.Emit(kind, {x, y}, {element, Broadcast(call, call.ShapeOf(x), call.ShapeOf(y))});
+}
+
+template <OpKind kind>
+void CheckComparison(Call& call) {
+  const ValueId x = call.Tensor("x"), y = call.Tensor("y");
+  CheckOperands(call, x, y);
+  const bool equality = kind == OpKind::kEqual || kind == OpKind::kNotEqual;
+  const Element element = call.TypeOf(x).element;
+  if (!IsInt32OrFloat(element) && !(equality && element == Element::kBool)) {
+    call.FailArgument("x", "a tensor of fp16, fp32 or int32", ToString(call.TypeOf(x)));
+  }
+  call.Emit(kind, {x, y}, {Element::kBool, Broadcast(call, call.ShapeOf(x), call.ShapeOf(y))});
+}
+
+template <OpKind kind>
+void CheckUnary(Call& call) {
+  const ValueId x = call.Tensor("x");
+  const bool integers = kind == OpKind::kAbs || kind == OpKind::kSquare || kind == OpKind::kRelu;
+  if (!integers || call.TypeOf(x).element != Element::kInt32) call.ExpectFloat("x", x);
+  call.Emit(kind, {x}, call.TypeOf(x));
+}
+
+// 1/√(x + ε) and log(x + ε). The defaults round to 0 in fp16.
+template <OpKind kind>
+void CheckWithEpsilon(Call& call) {
+  const ValueId x = call.Tensor("x");
+  call.ExpectFloat("x", x);
+  const bool half = call.TypeOf(x).element == Element::kFp16;
+  const double fallback = half ? 0.0 : kind == OpKind::kRsqrt ? 1e-12 : 1e-45;
+  call.Emit(kind, {x}, call.TypeOf(x), EpsilonAttributes{static_cast<float>(call.Number("epsilon", fallback))});
+}
+
+void CheckClip(Call& call) {
+  const ValueId x = call.Tensor("x");
+  call.ExpectFloat("x", x);
+  const double low = call.Number("alpha"), high = call.Number("beta");
+  if (!(low <= high)) call.FailArgument("beta", "at least alpha, " + std::to_string(low), std::to_string(high));
+  call.Emit(OpKind::kClip, {x}, call.TypeOf(x), ClipAttributes{static_cast<float>(low), static_cast<float>(high)});
+}
+
+void CheckSelect(Call& call) {
+  const ValueId cond = call.Tensor("cond"), a = call.Tensor("a"), b = call.Tensor("b");
+  if (call.TypeOf(cond).element != Element::kBool) call.FailArgument("cond", "a tensor of bool", ToString(call.TypeOf(cond)));
+  CheckOperands(call, a, b);
+  const Shape branches = Broadcast(call, call.ShapeOf(a), call.ShapeOf(b));
+  call.Emit(OpKind::kSelect, {cond, a, b}, {call.TypeOf(a).element, Broadcast(call, call.ShapeOf(cond), branches)});
+}
+
+void CheckCast(Call& call) {
+  const ValueId x = call.Tensor("x");
+  const std::string name = call.Text("dtype");
+  Element element;
+  if (!ElementNamed(name, &element) || !IsTensorElement(element)) {
+    call.FailArgument("dtype", "an element type of tensors", "\"" + name.substr(0, 40) + "\"");
+  }
+  const OpKind kind = element == call.TypeOf(x).element ? OpKind::kIdentity : OpKind::kCast;
+  call.Emit(kind, {x}, {element, call.ShapeOf(x)});
+}
+
+}  // namespace
+
+const OpEntry kElementwiseOps[] = {
+    {"add", CheckArithmetic<OpKind::kAdd>},
+    {"sub", CheckArithmetic<OpKind::kSub>},
+    {"mul", CheckArithmetic<OpKind::kMul>},
+    {"real_div", CheckArithmetic<OpKind::kRealDiv>},
+    {"pow", CheckArithmetic<OpKind::kPow>},
+    {"maximum", CheckArithmetic<OpKind::kMaximum>},
+    {"minimum", CheckArithmetic<OpKind::kMinimum>},
+    {"equal", CheckComparison<OpKind::kEqual>},
+    {"not_equal", CheckComparison<OpKind::kNotEqual>},
+    {"less", CheckComparison<OpKind::kLess>},
+    {"less_equal", CheckComparison<OpKind::kLessEqual>},
+    {"greater", CheckComparison<OpKind::kGreater>},
+    {"greater_equal", CheckComparison<OpKind::kGreaterEqual>},
+    {"sqrt", CheckUnary<OpKind::kSqrt>},
+    {"rsqrt", CheckWithEpsilon<OpKind::kRsqrt>},
+    {"exp", CheckUnary<OpKind::kExp>},
+    {"log", CheckWithEpsilon<OpKind::kLog>},
+    {"sigmoid", CheckUnary<OpKind::kSigmoid>},
+    {"silu", CheckUnary<OpKind::kSilu>},
+    {"tanh", CheckUnary<OpKind::kTanh>},
+    {"relu", CheckUnary<OpKind::kRelu>},
+    {"abs", CheckUnary<OpKind::kAbs>},
+    {"square", CheckUnary<OpKind::kSquare>},
+    {"clip", CheckClip},
+    {"select", CheckSelect},
+    {"cast", CheckCast},
+    {nullptr, nullptr},
+};
+
+}  // namespace mayfly::mil

@@ -1,0 +1,47 @@
+// Types of MIL values: an element type and a shape, rank 0 for scalars in either dialect.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dtype.h"
+
+namespace mayfly::mil {
+
+using Shape = std::vector<int64_t>;
+
+// Those of DType, with its numbers, and the ones that only parameters of operations have.
+enum class Element : uint8_t { kFp16 = 1, kFp32, kInt32, kBool, kInt8, kUint8, kInt16, kUint16, kString, kUint64 };
+
+constexpr int kMaxRank = 8;
+constexpr int64_t kMaxElements = int64_t{1} << 32;
+
+struct Type {
+  Element element;
+  Shape shape;
+
+  int rank() const { return static_cast<int>(shape.size()); }
+  int64_t elements() const {
+    int64_t n = 1;
+    for (int64_t d : shape) n *= d;
+    return n;
+  }
+  bool operator==(const Type& other) const { return element == other.element && shape == other.shape; }
+  bool operator!=(const Type& other) const { return !(*this == other); }
+};
+
+constexpr bool IsTensorElement(Element element) { return element <= Element::kUint16; }
+constexpr bool IsFloat(Element element) { return element == Element::kFp16 || element == Element::kFp32; }
+constexpr DType AsDType(Element element) { return static_cast<DType>(element); }
+
+const char* NameOf(Element element);
+// False if no element type is called so.
+bool ElementNamed(std::string_view name, Element* element);
+
+// As MIL writes them: `[1, 8, 1, 16]`, `tensor<fp16, [1, 8]>`.
+std::string ToString(const Shape& shape);
+std::string ToString(const Type& type);
+
+}  // namespace mayfly::mil

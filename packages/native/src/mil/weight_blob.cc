@@ -1,0 +1,82 @@
+#include "mil/weight_blob.h"
+
+#include <cstring>
+
+#include "error.h"
+
+namespace mayfly::mil {
+namespace {
+
+constexpr uint64_t kHeaderBytes = 64;
+constexpr uint64_t kRecordBytes = 64;
+constexpr uint32_t kVersion = 2;
+constexpr uint32_t kSentinel = 0xDEADBEEF;
+
+template <typename T>
+T Read(const uint8_t* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+// Data type numbers of the format; 0 for element types that it does not store.
+uint32_t RecordType(Element element) {
+  switch (element) {
+    case Element::kFp16: return 1;
+    case Element::kFp32: return 2;
+    case Element::kUint8: return 3;
+    case Element::kInt8: return 4;
+    case Element::kInt16: return 6;
+    case Element::kUint16: return 7;
+    case Element::kInt32: return 14;
+    default: return 0;
+  }
+}
+
+}  // namespace
+
+const uint8_t* FindBlob(const std::vector<WeightFile>& files, const BlobReference& blob, const Type& type,
+                        Position position) {
+  auto fail = [&](const std::string& expected, const std::string& got) {
+    throw Error("ERR_WEIGHT_BLOB",
+                "Expected " + expected + " in weight file `" + blob.path + "` at offset " + std::to_string(blob.offset) +
+                    ", got " + got + " (line " + std::to_string(position.line) + ", column " +
+                    std::to_string(position.column) + ")",
+                position.line, position.column);
+  };
+  const WeightFile* file = nullptr;
+  for (const WeightFile& candidate : files) {
+    if (candidate.path == blob.path) file = &candidate;
+  }
+  if (file == nullptr) {
+    fail("a tensor", "no file of that name among the " + std::to_string(files.size()) + " given");
+  }
+  if (file->bytes < kHeaderBytes) fail("a header of 64 bytes", std::to_string(file->bytes) + " bytes");
+  const uint32_t version = Read<uint32_t>(file->data + 4);
+  if (version != kVersion) fail("format version 2", std::to_string(version));
+  if (blob.offset < kHeaderBytes || blob.offset > file->bytes || file->bytes - blob.offset < kRecordBytes) {
+    fail("a metadata record of 64 bytes after the header", "a file of " + std::to_string(file->bytes) + " bytes");
+  }
+  const uint8_t* record = file->data + blob.offset;
+  const uint32_t sentinel = Read<uint32_t>(record);
+  if (sentinel != kSentinel) fail("a metadata record (sentinel 0xDEADBEEF)", std::to_string(sentinel));
+  const uint32_t expected_type = RecordType(type.element);
+  if (expected_type == 0) fail("a stored element type", NameOf(type.element));
+  const uint32_t record_type = Read<uint32_t>(record + 4);
+  if (record_type != expected_type) {
+    fail("data type " + std::to_string(expected_type) + " (" + NameOf(type.element) + ")", std::to_string(record_type));
+  }
+  const uint64_t expected_bytes = static_cast<uint64_t>(type.elements()) * SizeOf(AsDType(type.element));
+  const uint64_t bytes = Read<uint64_t>(record + 8);
+  if (bytes != expected_bytes) {
+    fail(std::to_string(expected_bytes) + " bytes for " + ToString(type), std::to_string(bytes));
+  }
+  const uint64_t data = Read<uint64_t>(record + 16);
+  if (data > file->bytes || file->bytes - data < bytes) {
+    fail(std::to_string(bytes) + " bytes of data from " + std::to_string(data),
+         "a file of " + std::to_string(file->bytes) + " bytes");
+  }
+  return file->data + data;
+}
+
+}  // namespace mayfly::mil
