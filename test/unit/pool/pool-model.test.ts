@@ -86,7 +86,7 @@ async function follow({
   const outcome = (promise: Promise<unknown>) =>
     promise.then(
       () => 'ok',
-      (error: Error & { code?: string }) => error.code ?? error.name,
+      (error: Error & { code?: string }) => error.code ?? error.message,
     );
   const compile = async () => {
     const compiled = pool.compile({ text: '', weights: blob() });

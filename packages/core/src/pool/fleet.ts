@@ -196,12 +196,11 @@ export class Fleet implements WorkerListener {
     const standby = this.#in('standby')[0];
     if (serving.length < workers && standby !== undefined) return this.#promote(standby);
     if (open.length > 0) return open.reduce((least, worker) => (load(worker) < load(least) ? worker : least));
-    if (serving.length >= workers) {
-      const fullest = serving.reduce((most, worker) => (worker.compilations > most.compilations ? worker : most));
-      this.retire(fullest, this.#limit(fullest)!);
-      return standby === undefined ? null : this.#promote(standby);
-    }
-    return null;
+    if (serving.length < workers) return null;
+    const fullest = serving.reduce((most, worker) => (worker.compilations > most.compilations ? worker : most));
+    this.retire(fullest, this.#limit(fullest)!);
+    // Kernels that had to leave have asked for workers themselves by now.
+    return this.#choose(kernel);
   }
 
   /** What forbids one more compilation there. */
