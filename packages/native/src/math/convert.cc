@@ -17,7 +17,9 @@ void ToHalf(const ToHalfArgs& args, ThreadPool& pool) {
   const VectorLoops& loops = CurrentLoops();
   if (!args.transpose) {
     return pool.ParallelFor(args.rows, RowGrain(args.columns), [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) loops.float_to_half(args.from + r * args.from_stride, args.to + r * args.to_stride, args.columns);
+      for (int64_t r = begin; r < end; ++r) {
+        loops.float_to_half(args.from + r * args.from_stride, args.to + r * args.to_stride, args.columns);
+      }
     });
   }
   const int64_t groups = (args.rows + kTransposeRows - 1) / kTransposeRows;
@@ -31,14 +33,16 @@ void ToHalf(const ToHalfArgs& args, ThreadPool& pool) {
   });
 }
 
-void ToFloat(const uint16_t* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows, int64_t columns, ThreadPool& pool) {
+void ToFloat(const uint16_t* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows, int64_t columns,
+             ThreadPool& pool) {
   const VectorLoops& loops = CurrentLoops();
   pool.ParallelFor(rows, RowGrain(columns), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) loops.half_to_float(from + r * from_stride, to + r * to_stride, columns);
   });
 }
 
-void CopyRows(const uint8_t* from, int64_t from_stride, uint8_t* to, int64_t to_stride, int64_t rows, int64_t row_bytes, ThreadPool& pool) {
+void CopyRows(const uint8_t* from, int64_t from_stride, uint8_t* to, int64_t to_stride, int64_t rows, int64_t row_bytes,
+              ThreadPool& pool) {
   pool.ParallelFor(rows, RowGrain(row_bytes / 4), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) std::memcpy(to + r * to_stride, from + r * from_stride, row_bytes);
   });

@@ -19,10 +19,12 @@ struct ToHalfArgs {
 void ToHalf(const ToHalfArgs& args, ThreadPool& pool);
 
 // fp16 [rows, columns] → fp32.
-void ToFloat(const uint16_t* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows, int64_t columns, ThreadPool& pool);
+void ToFloat(const uint16_t* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows, int64_t columns,
+             ThreadPool& pool);
 
 // Strides in bytes.
-void CopyRows(const uint8_t* from, int64_t from_stride, uint8_t* to, int64_t to_stride, int64_t rows, int64_t row_bytes, ThreadPool& pool);
+void CopyRows(const uint8_t* from, int64_t from_stride, uint8_t* to, int64_t to_stride, int64_t rows, int64_t row_bytes,
+              ThreadPool& pool);
 
 void Zero(uint8_t* to, int64_t bytes, ThreadPool& pool);
 

@@ -17,7 +17,8 @@ constexpr int64_t kRangeLogits = 16384;
 // Some columns of the problem: their logits, which become probabilities, which become the loss's gradient.
 class ColumnBlock {
  public:
-  ColumnBlock(const CrossEntropyArgs& args, const int32_t* targets, int64_t first, int64_t columns, float* scratch, ThreadPool& pool)
+  ColumnBlock(const CrossEntropyArgs& args, const int32_t* targets, int64_t first, int64_t columns, float* scratch,
+              ThreadPool& pool)
       : args_(args),
         targets_(targets),
         first_(first),
@@ -49,7 +50,9 @@ class ColumnBlock {
       loss += static_cast<double>(largest) - logits_[targets_[n] * columns_ + n];
     }
 
-    ForRanges([&](float* logits, int64_t rows, float* part) { loops.exponentiate(logits, rows, columns_, column_values_, part); });
+    ForRanges([&](float* logits, int64_t rows, float* part) {
+      loops.exponentiate(logits, rows, columns_, column_values_, part);
+    });
     for (int64_t n = 0; n < columns_; ++n) {
       double sum = 0;
       for (int64_t range = 0; range < ranges_; ++range) sum += parts_[range * columns_ + n];
@@ -67,11 +70,13 @@ class ColumnBlock {
     const MatrixView d_logits{logits_, DType::kFp32, columns_, 1};
     if (args_.dx != nullptr) {
       const MatrixView table_transposed{args_.table, DType::kFp32, 1, args_.dim};
-      Gemm({args_.dim, columns_, args_.vocab, table_transposed, d_logits, {args_.dx + first_, DType::kFp32, args_.columns}}, &pool_);
+      const MatrixOutput dx{args_.dx + first_, DType::kFp32, args_.columns};
+      Gemm({args_.dim, columns_, args_.vocab, table_transposed, d_logits, dx}, &pool_);
     }
     if (args_.d_table != nullptr) {
       const MatrixView x_transposed{args_.x + first_, DType::kFp32, 1, args_.columns};
-      Gemm({args_.vocab, args_.dim, columns_, d_logits, x_transposed, {args_.d_table, DType::kFp32, args_.dim}, 1.0f, 1.0f}, &pool_);
+      const MatrixOutput d_table{args_.d_table, DType::kFp32, args_.dim};
+      Gemm({args_.vocab, args_.dim, columns_, d_logits, x_transposed, d_table, 1.0f, 1.0f}, &pool_);
     }
   }
 
@@ -112,7 +117,8 @@ double CrossEntropy(const CrossEntropyArgs& args, const std::vector<int32_t>& ta
   return loss;
 }
 
-void Logits(const float* table, const float* x, int64_t x_stride, float* out, int64_t vocab, int64_t dim, ThreadPool& pool) {
+void Logits(const float* table, const float* x, int64_t x_stride, float* out, int64_t vocab, int64_t dim,
+            ThreadPool& pool) {
   const VectorLoops& loops = CurrentLoops();
   std::vector<float> column(dim);
   for (int64_t d = 0; d < dim; ++d) column[d] = x[d * x_stride];

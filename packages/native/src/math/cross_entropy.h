@@ -22,6 +22,7 @@ struct CrossEntropyArgs {
 double CrossEntropy(const CrossEntropyArgs& args, const std::vector<int32_t>& targets, ThreadPool& pool);
 
 // out[v] = Σ_d table[v, d]·x[d · x_stride]
-void Logits(const float* table, const float* x, int64_t x_stride, float* out, int64_t vocab, int64_t dim, ThreadPool& pool);
+void Logits(const float* table, const float* x, int64_t x_stride, float* out, int64_t vocab, int64_t dim,
+            ThreadPool& pool);
 
 }  // namespace mayfly

@@ -19,7 +19,8 @@ void Embed(const float* table, const std::vector<int32_t>& tokens, float* out, i
   });
 }
 
-void EmbedBackward(const float* gradient, const std::vector<int32_t>& tokens, float* table_gradient, int64_t dim, ThreadPool& pool) {
+void EmbedBackward(const float* gradient, const std::vector<int32_t>& tokens, float* table_gradient, int64_t dim,
+                   ThreadPool& pool) {
   const VectorLoops& loops = CurrentLoops();
   const int64_t columns = static_cast<int64_t>(tokens.size());
   // Threads share rows of the table but no element: each takes a range of d over all columns.

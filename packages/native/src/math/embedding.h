@@ -12,6 +12,7 @@ namespace mayfly {
 void Embed(const float* table, const std::vector<int32_t>& tokens, float* out, int64_t dim, ThreadPool& pool);
 
 // table_gradient[tokens[n], d] += gradient[d, n], in order of n.
-void EmbedBackward(const float* gradient, const std::vector<int32_t>& tokens, float* table_gradient, int64_t dim, ThreadPool& pool);
+void EmbedBackward(const float* gradient, const std::vector<int32_t>& tokens, float* table_gradient, int64_t dim,
+                   ThreadPool& pool);
 
 }  // namespace mayfly

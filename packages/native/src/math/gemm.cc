@@ -1,5 +1,5 @@
 // Blocking after Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with the roles of the
-// operands as vectors of 32 columns want them: a block of B stays in the second-level cache, one panel of A in the first.
+// operands as wide vectors want them: a block of B stays in the second-level cache, one panel of A in the first.
 #include "math/gemm.h"
 
 #include <algorithm>
@@ -21,13 +21,13 @@ struct Rectangle {
 };
 
 const void* ElementAt(const MatrixView& matrix, int64_t row, int64_t column) {
-  const int64_t offset = (row * matrix.row_stride + column * matrix.column_stride) * static_cast<int64_t>(SizeOf(matrix.dtype));
-  return static_cast<const uint8_t*>(matrix.data) + offset;
+  const int64_t index = row * matrix.row_stride + column * matrix.column_stride;
+  return static_cast<const uint8_t*>(matrix.data) + index * static_cast<int64_t>(SizeOf(matrix.dtype));
 }
 
 void* ElementAt(const MatrixOutput& matrix, int64_t row, int64_t column) {
-  const int64_t offset = (row * matrix.row_stride + column) * static_cast<int64_t>(SizeOf(matrix.dtype));
-  return static_cast<uint8_t*>(matrix.data) + offset;
+  const int64_t index = row * matrix.row_stride + column;
+  return static_cast<uint8_t*>(matrix.data) + index * static_cast<int64_t>(SizeOf(matrix.dtype));
 }
 
 // One block of C over the whole depth. Tiles keep their partial sums until the last block of k, so that an element is
@@ -61,8 +61,8 @@ void MultiplyBlock(const GemmLoops& loops, const GemmArgs& args, const Rectangle
         float* tile = deep ? tiles + (i / loops.rows * column_panels + j / loops.columns) * tile_size : tiles;
         loops.multiply(depth, a, b + j * depth, tile, p > 0, rows, columns);
         if (last) {
-          loops.store(tile, {ElementAt(args.c, block.row + i, block.column + j), args.c.dtype == DType::kFp16, args.c.row_stride,
-                             rows, columns, args.alpha, args.beta});
+          loops.store(tile, {ElementAt(args.c, block.row + i, block.column + j), args.c.dtype == DType::kFp16,
+                             args.c.row_stride, rows, columns, args.alpha, args.beta});
         }
       }
     }
@@ -73,7 +73,8 @@ void MultiplyBlock(const GemmLoops& loops, const GemmArgs& args, const Rectangle
 void MultiplyRectangle(const GemmLoops& loops, const GemmArgs& args, const Rectangle& part) {
   for (int64_t j = 0; j < part.columns; j += kColumnBlock) {
     for (int64_t i = 0; i < part.rows; i += kRowBlock) {
-      MultiplyBlock(loops, args, {part.row + i, std::min(kRowBlock, part.rows - i), part.column + j, std::min(kColumnBlock, part.columns - j)});
+      const int64_t rows = std::min(kRowBlock, part.rows - i), columns = std::min(kColumnBlock, part.columns - j);
+      MultiplyBlock(loops, args, {part.row + i, rows, part.column + j, columns});
     }
   }
 }
@@ -95,11 +96,13 @@ Split ChooseSplit(const GemmLoops& loops, const GemmArgs& args, int64_t parts) {
     const int64_t part_row_tiles = (row_tiles + down - 1) / down;
     const int64_t part_column_tiles = (column_tiles + across - 1) / across;
     // Time of the largest part, in tiles, with packing at a tenth of a tile per panel.
-    const double cost = static_cast<double>(part_row_tiles) * part_column_tiles + 0.1 * (part_row_tiles + part_column_tiles);
+    const double tiles = static_cast<double>(part_row_tiles) * part_column_tiles;
+    const double cost = tiles + 0.1 * (part_row_tiles + part_column_tiles);
     if (down > 1 && cost >= best_cost) continue;
     best_cost = cost;
-    best = {(row_tiles + part_row_tiles - 1) / part_row_tiles, (column_tiles + part_column_tiles - 1) / part_column_tiles,
-            part_row_tiles * loops.rows, part_column_tiles * loops.columns};
+    best = {(row_tiles + part_row_tiles - 1) / part_row_tiles,
+            (column_tiles + part_column_tiles - 1) / part_column_tiles, part_row_tiles * loops.rows,
+            part_column_tiles * loops.columns};
   }
   return best;
 }
@@ -108,7 +111,8 @@ Split ChooseSplit(const GemmLoops& loops, const GemmArgs& args, int64_t parts) {
 
 void Gemm(const GemmArgs& args, ThreadPool* pool) { BatchedGemm(args, 1, 0, 0, 0, pool); }
 
-void BatchedGemm(const GemmArgs& first, int64_t count, int64_t a_stride, int64_t b_stride, int64_t c_stride, ThreadPool* pool) {
+void BatchedGemm(const GemmArgs& first, int64_t count, int64_t a_stride, int64_t b_stride, int64_t c_stride,
+                 ThreadPool* pool) {
   if (first.m <= 0 || first.n <= 0 || count <= 0) return;
   const GemmLoops& loops = CurrentLoops().gemm;
   const int64_t threads = pool == nullptr ? 1 : pool->threads();
@@ -124,7 +128,9 @@ void BatchedGemm(const GemmArgs& first, int64_t count, int64_t a_stride, int64_t
       args.b.data = ElementAt({first.b.data, first.b.dtype, b_stride, 0}, item, 0);
       args.c.data = ElementAt(MatrixOutput{first.c.data, first.c.dtype, c_stride}, item, 0);
       const int64_t row = part / split.across * split.part_rows, column = part % split.across * split.part_columns;
-      MultiplyRectangle(loops, args, {row, std::min(split.part_rows, args.m - row), column, std::min(split.part_columns, args.n - column)});
+      const int64_t rows = std::min(split.part_rows, args.m - row);
+      const int64_t columns = std::min(split.part_columns, args.n - column);
+      MultiplyRectangle(loops, args, {row, rows, column, columns});
     }
   };
   if (alone) return run(0, count * parts);

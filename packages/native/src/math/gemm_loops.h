@@ -36,11 +36,12 @@ struct GemmTarget {
 struct GemmLoops {
   int rows;     // of a tile
   int columns;  // of a tile
-  // panel[p · width + lane] = strip(lane, p), zeros in lanes that the matrix lacks. Writes up to kPanelSlack floats beyond.
+  // panel[p · width + lane] = strip(lane, p), zeros where the matrix has no lane. May write kPanelSlack floats beyond.
   void (*pack_rows)(const GemmStrip& strip, float* panel);
   void (*pack_columns)(const GemmStrip& strip, float* panel);
   // tile (rows × columns, dense) = a·b, or += with `resume`; only `used_rows` × `used_columns` need be right.
-  void (*multiply)(int64_t k, const float* a, const float* b, float* tile, bool resume, int64_t used_rows, int64_t used_columns);
+  void (*multiply)(int64_t k, const float* a, const float* b, float* tile, bool resume, int64_t used_rows,
+                   int64_t used_columns);
   // C = alpha·tile + beta·C
   void (*store)(const float* tile, const GemmTarget& target);
 };
@@ -50,7 +51,7 @@ constexpr int kPanelSlack = 16;
 template <class S, int kLanes, class T>
 void PackPanel(const GemmStrip& strip, const T* from, float* panel) {
   constexpr int kWidth = S::kWidth;
-  static_assert(kLanes <= kWidth || kLanes % kWidth == 0, "a vector store must not reach over a later lane of its own depth");
+  static_assert(kLanes <= kWidth || kLanes % kWidth == 0, "a store must not reach over lanes of the next depth");
   const int64_t lanes = strip.lanes < kLanes ? strip.lanes : kLanes;
   if (strip.lane_stride == 1) {
     for (int lane = 0; lane < kLanes; lane += kWidth) {
@@ -130,7 +131,8 @@ void MultiplyBlock(int64_t k, const float* a, const float* b, float* tile, bool 
 }
 
 template <class S>
-void MultiplyTile(int64_t k, const float* a, const float* b, float* tile, bool resume, int64_t used_rows, int64_t used_columns) {
+void MultiplyTile(int64_t k, const float* a, const float* b, float* tile, bool resume, int64_t used_rows,
+                  int64_t used_columns) {
   constexpr int kFew = S::kGemmRows < 4 ? S::kGemmRows : 4;
   if (used_columns > S::kWidth) {
     const auto block = used_rows > kFew ? MultiplyBlock<S, S::kGemmRows, S::kGemmVectors>
@@ -138,7 +140,9 @@ void MultiplyTile(int64_t k, const float* a, const float* b, float* tile, bool r
                                         : MultiplyBlock<S, 1, S::kGemmVectors>;
     return block(k, a, b, tile, resume);
   }
-  const auto block = used_rows > kFew ? MultiplyBlock<S, S::kGemmRows, 1> : used_rows > 1 ? MultiplyBlock<S, kFew, 1> : MultiplyBlock<S, 1, 1>;
+  const auto block = used_rows > kFew ? MultiplyBlock<S, S::kGemmRows, 1>
+                     : used_rows > 1  ? MultiplyBlock<S, kFew, 1>
+                                      : MultiplyBlock<S, 1, 1>;
   block(k, a, b, tile, resume);
 }
 

@@ -1,5 +1,5 @@
-// fp16 ↔ fp32 in integer arithmetic, for processors that have no instruction for it. Round to nearest even; a NaN becomes
-// quiet and keeps its sign and upper payload, as the instructions of x86 and arm64 do.
+// fp16 ↔ fp32 in integer arithmetic, for processors that have no instruction for it. Rounds to nearest even; a NaN
+// becomes quiet and keeps its sign and upper payload, as the instructions of x86 and arm64 do it.
 #pragma once
 
 #include <cstdint>

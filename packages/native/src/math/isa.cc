@@ -51,7 +51,8 @@ Isa ChooseIsa() {
     if (std::string(wanted) == NameOf(isa)) return isa;
     offered += std::string(offered.empty() ? "" : ", ") + NameOf(isa);
   }
-  throw Error("ERR_INVALID_ARGUMENT", "Expected MAYFLY_ISA to be one of this processor's (" + offered + "), got `" + wanted + "`");
+  throw Error("ERR_INVALID_ARGUMENT",
+              "Expected MAYFLY_ISA to be one of this processor's (" + offered + "), got `" + wanted + "`");
 }
 
 }  // namespace

@@ -73,7 +73,8 @@ double Loss(const MathOptions& o) {
   args.dx = o.Optional<float>("dx", args.dim * args.columns);
   args.d_table = o.Optional<float>("dTable", args.vocab * args.dim);
   args.gradient_scale = o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
-  const std::vector<int32_t> targets = ReadTokens(o.Array<int32_t>("targets", args.columns), args.columns, args.vocab, "targets");
+  const int32_t* ids = o.Array<int32_t>("targets", args.columns);
+  const std::vector<int32_t> targets = ReadTokens(ids, args.columns, args.vocab, "targets");
   double loss = 0;
   HostPool::Use([&](ThreadPool& pool) { loss = CrossEntropy(args, targets, pool); });
   return loss;
@@ -91,7 +92,9 @@ void Rotate(const MathOptions& o) {
   RopeArgs args{};
   args.heads = o.Dimension("heads");
   args.head_dim = o.Dimension("headDim", 2);
-  if (args.head_dim % 2 != 0) throw Error("ERR_INVALID_ARGUMENT", "Expected headDim to be even, got " + std::to_string(args.head_dim));
+  if (args.head_dim % 2 != 0) {
+    throw Error("ERR_INVALID_ARGUMENT", "Expected headDim to be even, got " + std::to_string(args.head_dim));
+  }
   args.columns = o.Dimension("columns");
   args.sequence = o.Dimension("sequence");
   args.base = o.Positive("base");
@@ -100,8 +103,9 @@ void Rotate(const MathOptions& o) {
   // The product of three dimensions: bounded one factor at a time.
   const int64_t most_rows = kLargestCount / args.columns;
   if (args.heads > most_rows / args.head_dim) {
-    throw Error("ERR_ARENA_BOUNDS", "Expected heads · headDim · columns to be at most 2^50, got " + std::to_string(args.heads) + " · " +
-                                        std::to_string(args.head_dim) + " · " + std::to_string(args.columns));
+    throw Error("ERR_ARENA_BOUNDS", "Expected heads · headDim · columns to be at most 2^50, got " +
+                                        std::to_string(args.heads) + " · " + std::to_string(args.head_dim) + " · " +
+                                        std::to_string(args.columns));
   }
   args.x = o.Array<float>("x", args.heads * args.head_dim * args.columns);
   HostPool::Use([&](ThreadPool& pool) { Rope(args, pool); });

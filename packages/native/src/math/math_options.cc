@@ -35,7 +35,8 @@ int64_t WholeNumber(const Napi::Value& value, const std::string& name, int64_t l
     return static_cast<int64_t>(number);
   }
   const bool bounded = most < kLargestDimension;
-  Refuse(name, "a whole number from " + std::to_string(least) + (bounded ? " to " + std::to_string(most) : " up"), value);
+  const std::string upward = bounded ? " to " + std::to_string(most) : " up";
+  Refuse(name, "a whole number from " + std::to_string(least) + upward, value);
 }
 
 uint8_t* ArenaRange(const Arena& arena, const Napi::Value& value, const char* name, int64_t bytes, int64_t alignment) {
@@ -62,7 +63,8 @@ double MathOptions::Number(const char* name) const {
 }
 
 double MathOptions::Positive(const char* name) const {
-  return Checked(name, "a number above 0", [](double number) { return std::isfinite(number) && static_cast<float>(number) > 0; });
+  return Checked(name, "a number above 0",
+                 [](double number) { return std::isfinite(number) && static_cast<float>(number) > 0; });
 }
 
 double MathOptions::Fraction(const char* name) const {
@@ -88,14 +90,16 @@ bool MathOptions::Second(const char* name, const char* first, const char* second
   return word == second;
 }
 
-MatrixOutput MathOptions::Matrix(const char* name, const char* type_name, const char* stride_name, int64_t rows, int64_t columns) const {
+MatrixOutput MathOptions::Matrix(const char* name, const char* type_name, const char* stride_name, int64_t rows,
+                                 int64_t columns) const {
   const DType dtype = Second(type_name, "fp16", "fp32") ? DType::kFp32 : DType::kFp16;
   const int64_t stride = Dimension(stride_name, columns);
   const int64_t size = static_cast<int64_t>(SizeOf(dtype));
   return {ArenaRange(*arena_, options_.Get(name), name, ((rows - 1) * stride + columns) * size, size), dtype, stride};
 }
 
-MatrixView MathOptions::View(const char* name, const char* type_name, const char* stride_name, int64_t rows, int64_t columns) const {
+MatrixView MathOptions::View(const char* name, const char* type_name, const char* stride_name, int64_t rows,
+                             int64_t columns) const {
   const MatrixOutput matrix = Matrix(name, type_name, stride_name, rows, columns);
   return {matrix.data, matrix.dtype, matrix.row_stride, 1};
 }

@@ -1,4 +1,4 @@
-// The arguments of a host-math call: option objects whose every number is checked and whose every tensor lies in the arena.
+// The arguments of a host-math call: option objects, every number checked, every tensor within the arena.
 #pragma once
 
 #include <napi.h>
@@ -18,7 +18,7 @@ constexpr int64_t kLargestDimension = int64_t{1} << 30;
 // A whole number in [least, most]. Throws ERR_INVALID_ARGUMENT: "Expected dim to be a whole number from 1 up, got …".
 int64_t WholeNumber(const Napi::Value& value, const std::string& name, int64_t least, int64_t most);
 
-// `bytes` at the offset `value`. Throws ERR_INVALID_ARGUMENT unless it is a multiple of `alignment`, and ERR_ARENA_BOUNDS.
+// `bytes` at the offset `value`, a multiple of `alignment`. Throws ERR_INVALID_ARGUMENT, ERR_ARENA_BOUNDS.
 uint8_t* ArenaRange(const Arena& arena, const Napi::Value& value, const char* name, int64_t bytes, int64_t alignment);
 
 // `count` elements at the byte offset `value`. T is float, uint16_t (fp16), int32_t or uint8_t.
@@ -56,15 +56,17 @@ class MathOptions {
   T* Optional(const char* name, int64_t count) const {
     return Has(name) ? Array<T>(name, count) : nullptr;
   }
-  // A matrix whose rows lie `stride_name` apart. (Each option is read once: a getter could answer differently the next time.)
+  // A matrix whose rows lie `stride_name` apart. (Each option is read once: a getter could answer differently later.)
   template <class T>
   StridedRows<T> Rows(const char* name, const char* stride_name, int64_t rows, int64_t columns) const {
     const int64_t stride = Dimension(stride_name, columns);
     return {Array<T>(name, (rows - 1) * stride + columns), stride};
   }
   // The same with an element type out of the options.
-  MatrixOutput Matrix(const char* name, const char* type_name, const char* stride_name, int64_t rows, int64_t columns) const;
-  MatrixView View(const char* name, const char* type_name, const char* stride_name, int64_t rows, int64_t columns) const;
+  MatrixOutput Matrix(const char* name, const char* type_name, const char* stride_name, int64_t rows,
+                      int64_t columns) const;
+  MatrixView View(const char* name, const char* type_name, const char* stride_name, int64_t rows,
+                  int64_t columns) const;
 
  private:
   double Checked(const char* name, const char* expected, bool (*accept)(double)) const;

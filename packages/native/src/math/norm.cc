@@ -9,7 +9,8 @@ namespace mayfly {
 
 void ResidualNorm(const ResidualNormArgs& args, ThreadPool& pool) {
   const VectorLoops& loops = CurrentLoops();
-  pool.ParallelFor(args.columns, kNormColumns, [&](int64_t begin, int64_t end) { loops.residual_norm(args, begin, end); });
+  pool.ParallelFor(args.columns, kNormColumns,
+                   [&](int64_t begin, int64_t end) { loops.residual_norm(args, begin, end); });
 }
 
 void NormBackward(const NormBackwardArgs& args, ThreadPool& pool) {

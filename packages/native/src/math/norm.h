@@ -8,8 +8,8 @@
 
 namespace mayfly {
 
-// sum = x + addend; out = sum · rsqrt(mean_d sum² + eps) · weight. x and sum are dense fp32 [dim, columns], and may be the
-// same; addend is fp16; null pointers leave out addend, sum or out.
+// sum = x + addend; out = sum · rsqrt(mean_d sum² + eps) · weight. x and sum are dense fp32 [dim, columns], and may be
+// the same; addend is fp16; null pointers leave out addend, sum or out.
 struct ResidualNormArgs {
   const float* x;
   const uint16_t* addend;

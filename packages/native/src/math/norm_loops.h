@@ -37,7 +37,8 @@ void ResidualNormColumns(const ResidualNormArgs& args, Out* out, int64_t begin, 
     for (int64_t d = 0; d < args.dim; ++d) {
       const F weight = S::Set(args.weight[d]);
       for (int64_t n = 0; n < count; n += S::kWidth) {
-        const F value = args.sum != nullptr ? LoadUpTo<S>(args.sum + d * args.columns + first + n, count - n) : residual(args.x, d, n);
+        const F value = args.sum == nullptr ? residual(args.x, d, n)
+                                            : LoadUpTo<S>(args.sum + d * args.columns + first + n, count - n);
         StoreUpTo<S>(out + d * args.out.row_stride + first + n, value * S::Load(scale + n) * weight, count - n);
       }
     }
@@ -54,7 +55,8 @@ void ResidualNormColumns(const ResidualNormArgs& args, int64_t begin, int64_t en
 }
 
 template <class S, class X, class D>
-void NormBackwardColumns(const NormBackwardArgs& args, const X* x, const D* d_out, float* d_weight, int64_t first, int64_t count) {
+void NormBackwardColumns(const NormBackwardArgs& args, const X* x, const D* d_out, float* d_weight, int64_t first,
+                         int64_t count) {
   using F = typename S::F;
   float scale[kNormColumns] = {}, pull[kNormColumns] = {};
   for (int64_t d = 0; d < args.dim; ++d) {

@@ -35,7 +35,9 @@ float Dot(const float* a, const float* b, int64_t count) {
       sums[chain] = S::Fma(S::Load(a + at), S::Load(b + at), sums[chain]);
     }
   }
-  for (; i < count; i += S::kWidth) sums[0] = S::Fma(LoadUpTo<S>(a + i, count - i), LoadUpTo<S>(b + i, count - i), sums[0]);
+  for (; i < count; i += S::kWidth) {
+    sums[0] = S::Fma(LoadUpTo<S>(a + i, count - i), LoadUpTo<S>(b + i, count - i), sums[0]);
+  }
   return SumLanes<S>((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 

@@ -15,7 +15,8 @@ class RotaryTable {
   // The calling thread's, made anew when the shape changes.
   static const RotaryTable& For(int64_t head_dim, int64_t sequence, double base) {
     thread_local RotaryTable table;
-    if (table.head_dim_ != head_dim || table.sequence_ != sequence || table.base_ != base) table.Fill(head_dim, sequence, base);
+    const bool same = table.head_dim_ == head_dim && table.sequence_ == sequence && table.base_ == base;
+    if (!same) table.Fill(head_dim, sequence, base);
     return table;
   }
 

@@ -17,7 +17,9 @@ void TransposeRows(const From* const* rows, int64_t count, int64_t length, To* t
     const int64_t depth = length - d < S::kWidth ? length - d : S::kWidth;
     for (int64_t first = 0; first < count; first += S::kWidth) {
       typename S::F block[S::kWidth];
-      for (int i = 0; i < S::kWidth; ++i) block[i] = first + i < count ? LoadUpTo<S>(rows[first + i] + d, depth) : S::Zero();
+      for (int i = 0; i < S::kWidth; ++i) {
+        block[i] = first + i < count ? LoadUpTo<S>(rows[first + i] + d, depth) : S::Zero();
+      }
       S::Transpose(block);
       for (int64_t i = 0; i < depth; ++i) StoreUpTo<S>(to + (d + i) * to_stride + first, block[i], count - first);
     }

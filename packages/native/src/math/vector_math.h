@@ -31,8 +31,8 @@ inline float SumLanes(typename S::F x) {
   return lanes[0];
 }
 
-// e^x for x ≤ 88, to 2 units in the last place; 2^-126 stands for all that is smaller. NaN stays NaN. After Cephes' expf:
-// x = n·ln 2 + r, e^r by a polynomial.
+// e^x for x ≤ 88, to 2 units in the last place; 2^-126 stands for all that is smaller. NaN stays NaN. After Cephes'
+// expf: x = n·ln 2 + r, e^r by a polynomial.
 template <class S>
 inline typename S::F Exp(typename S::F x) {
   using F = typename S::F;
