@@ -120,13 +120,15 @@ test('a worker retires at its budget and its kernels move to the standby without
   const kernel = await p.compile({ text: scaleProgram(N, 2) });
   const retired = once(p as unknown as NodeJS.EventEmitter, 'worker-retire');
   const x = filled(p, 1);
-  const outputs = Array.from({ length: 400 }, () => filled(p, 0));
-  for (const y of outputs) await kernel.run(x, y);
-  expect(outputs.every((y) => y.array()[0] === 2)).toBe(true);
+  const y = filled(p, 0);
+  while (p.stats().retirements < 3) {
+    y.array().fill(0);
+    await kernel.run(x, y);
+    expect(y.array()[0]).toBe(2);
+  }
   const [event] = await retired;
   expect(event).toMatchObject({ reason: 'evaluations' });
   await p.close();
-  expect(p.stats().retirements).toBeGreaterThan(2);
   expect(exits.every((exit) => (exit as { expected: boolean }).expected)).toBe(true);
 });
 
