@@ -1,19 +1,19 @@
 import type { MilBuilder } from '../mil/mil-builder.js';
 import type { MilValue } from '../mil/mil-graph.js';
 
-/** Below it a column counts as zero; its inverse is well within fp16. */
+/** The least that a column is divided by: zeros must not be, and the inverse must be well within fp16. */
 const SMALLEST = 2 ** -12;
 
 /** RMSNorm (Zhang & Sennrich 2019) over the channels of x [1, dim, 1, columns]: x·rsqrt(mean x² + eps)·weight [1, dim, 1, 1]. */
 export function normalize(b: MilBuilder, x: MilValue, weight: MilValue, eps: number): MilValue {
   const dim = x.shape[1]!;
-  // fp16 ends at 65504 and loses digits under 2^-14: squares of a residual stream leave it on both sides. With m the
-  // largest magnitude of a column and y = x/m, the same norm is y·rsqrt(mean y² + eps/m²), whose sum lies between 1 and dim.
+  // fp16 ends at 65504 and loses digits below 2^-14: squares of a residual stream leave it on both sides. With m the largest
+  // magnitude of a column and y = x/m, the same norm is x/m·rsqrt(mean y² + eps/m²), where Σ y² lies between 1 and dim.
   const largest = b.reduceMax(b.maximum(x, b.mul(x, -1)), [1]);
   const inverse = b.pow(b.maximum(largest, SMALLEST), -1);
   const y = b.mul(x, inverse);
   const meanSquare = b.mul(b.reduceSum(b.mul(y, y), [1]), 1 / dim);
   const rootEps = b.mul(inverse, Math.sqrt(eps));
   const scale = b.pow(b.add(meanSquare, b.mul(rootEps, rootEps)), -0.5);
-  return b.mul(b.mul(y, scale), weight);
+  return b.mul(b.mul(x, b.mul(inverse, scale)), weight);
 }
