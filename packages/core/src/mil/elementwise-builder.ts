@@ -62,7 +62,7 @@ export class ElementwiseBuilder {
   }
 
   protected one(operation: string, arguments_: Arguments, dtype: MilDType, shape: readonly number[]): MilValue {
-    return this.graph.operation(operation, operation, arguments_, [new MilValue(dtype, shape)])[0]!;
+    return this.graph.operation(operation, arguments_, [new MilValue(dtype, shape)])[0]!;
   }
 
   #unary(operation: string, x: MilValue, epsilon?: number): MilValue {

@@ -149,7 +149,7 @@ export class MilBuilder extends ElementwiseBuilder {
       typeof parts === 'number'
         ? { num_splits: this.int('num_splits', parts) }
         : { split_sizes: this.ints('split_sizes', parts) };
-    return this.graph.operation('split', 'split', { axis: this.int('axis', at), ...how, x }, results);
+    return this.graph.operation('split', { axis: this.int('axis', at), ...how, x }, results);
   }
 
   /** A size of −1 reaches to the end. */

@@ -60,7 +60,7 @@ export class MilGraph {
     const { dtype, shape } = this.#owned(value);
     const isPort = this.#outputs.some((output) => output.value === value);
     const copied = isPort || this.#producers.get(value)?.content !== undefined || this.#producers.get(value) === null;
-    const own = copied ? this.operation('identity', 'identity', { x: value }, [new MilValue(dtype, shape)])[0]! : value;
+    const own = copied ? this.operation('identity', { x: value }, [new MilValue(dtype, shape)])[0]! : value;
     this.#outputs.push({ port: { name, dtype: dtype as DType, shape }, value: own });
   }
 
@@ -90,9 +90,9 @@ export class MilGraph {
     return value;
   }
 
-  operation(operation: string, hint: string, arguments_: Arguments, results: readonly MilValue[]): readonly MilValue[] {
+  operation(operation: string, arguments_: Arguments, results: readonly MilValue[]): readonly MilValue[] {
     for (const value of Object.values(arguments_).flat()) this.#owned(value);
-    this.#add({ operation, hint, arguments: arguments_, results });
+    this.#add({ operation, hint: operation, arguments: arguments_, results });
     return results;
   }
 
