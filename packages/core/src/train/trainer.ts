@@ -84,7 +84,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
    * end either way, where there is a folder for it.
    */
   async train({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<TrainSummary> {
-    for await (const _ of this.steps({ signal })) if (signal?.aborted) break;
+    for await (const _ of this.steps({ signal }));
     return this.summary();
   }
 
@@ -97,13 +97,15 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
     this.#reason = 'running';
     try {
       while (this.step < this.options.steps && !signal?.aborted) yield await this.#runStep();
-      this.#reason = signal?.aborted && this.step < this.options.steps ? 'aborted' : 'finished';
     } catch (error) {
       this.#reason = 'failed';
       throw error;
     } finally {
-      if (this.#reason === 'running') this.#reason = 'aborted';
-      if (this.#reason !== 'failed' && this.#checkpoint?.step !== this.step) await this.save();
+      // The caller may leave the loop at any step, which ends this function here.
+      if (this.#reason === 'running') {
+        this.#reason = this.step < this.options.steps ? 'aborted' : 'finished';
+        if (this.#checkpoint?.step !== this.step) await this.save();
+      }
     }
   }
 

@@ -30,12 +30,17 @@ export class WeightGradients {
   async settle(key: string): Promise<void> {
     const task = this.#pending.get(key);
     if (task === undefined) return;
-    await task;
-    if (this.#pending.get(key) === task) this.#pending.delete(key);
+    try {
+      await task;
+    } finally {
+      if (this.#pending.get(key) === task) this.#pending.delete(key);
+    }
   }
 
+  /** Settles every key, then throws the first error. */
   async settleAll(): Promise<void> {
-    for (const key of [...this.#pending.keys()]) await this.settle(key);
+    const settled = await Promise.allSettled([...this.#pending.keys()].map((key) => this.settle(key)));
+    for (const result of settled) if (result.status === 'rejected') throw result.reason;
   }
 }
 

@@ -1,0 +1,60 @@
+import { createTrainer } from '@mayfly/core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { fingerprint, type Outcome, runTraining, smallRun, smallStream } from '../fixtures/small-run.js';
+import { temporaryFolder } from '../fixtures/temporary-folder.js';
+
+const data = smallStream(temporaryFolder());
+
+describe.each(['dynamic', 'static'] as const)('the same bits with %s weights', (weights) => {
+  const options = { ...smallRun, data, weights };
+  let reference: Outcome;
+  beforeAll(async () => {
+    reference = await runTraining({ ...options, hostThreads: 0 });
+  });
+
+  test('the loss falls', () => {
+    const losses = reference.records.map(({ loss }) => loss);
+    expect(losses).toHaveLength(smallRun.steps);
+    expect(losses[0]).toBeCloseTo(Math.log(256), 1);
+    expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.05);
+  });
+
+  test.each([
+    { hostThreads: 1 },
+    { hostThreads: 2 },
+    { workers: 3 },
+    { standby: 1, budget: { evaluations: 20 } },
+    { workers: 2, retireAfter: weights === 'dynamic' ? 2 : 4, standby: 1 },
+    { retireAfter: weights === 'dynamic' ? 4 : 8, standby: 0 },
+  ])('with %o', async (variant) => {
+    const outcome = await runTraining({ ...options, ...variant });
+    expect(fingerprint(outcome)).toEqual(fingerprint(reference));
+  });
+
+  test('with a worker killed in every step', async () => {
+    await using trainer = await createTrainer({ ...options, standby: 1 });
+    for await (const _ of trainer.steps()) {
+      const serving = trainer.pool.stats().workers.find(({ state }) => state === 'serving');
+      if (serving !== undefined) process.kill(serving.pid, 'SIGKILL');
+    }
+    const summary = trainer.summary();
+    expect(fingerprint({ records: [], summary })).toEqual(fingerprint(reference));
+    expect(summary.workerDeaths).toBeGreaterThan(0);
+  });
+
+  test('another seed gives others', async () => {
+    const outcome = await runTraining({ ...options, seed: 1 });
+    expect(fingerprint(outcome).losses).not.toBe(fingerprint(reference).losses);
+  });
+});
+
+test('static and dynamic weights agree but for rounding', async () => {
+  const [first, second] = [
+    await runTraining({ ...smallRun, data }),
+    await runTraining({ ...smallRun, data, weights: 'static' }),
+  ];
+  for (const [index, { loss, gradNorm }] of first.records.entries()) {
+    expect(Math.abs(loss - second.records[index]!.loss)).toBeLessThan(2e-3);
+    expect(Math.abs(gradNorm / second.records[index]!.gradNorm - 1)).toBeLessThan(0.02);
+  }
+});
