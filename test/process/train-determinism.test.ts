@@ -15,7 +15,7 @@ describe.each(['dynamic', 'static'] as const)('the same bits with %s weights', (
   test('the loss falls', () => {
     const losses = reference.records.map(({ loss }) => loss);
     expect(losses).toHaveLength(smallRun.steps);
-    expect(losses[0]).toBeCloseTo(Math.log(256), 1);
+    expect(Math.abs(losses[0]! - Math.log(256))).toBeLessThan(0.2);
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.05);
   });
 
