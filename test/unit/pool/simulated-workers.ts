@@ -156,7 +156,7 @@ export class SimulatedWorkers {
           close: () => worker.closeConnection(),
         },
         lastWords: () => '',
-        kill: () => worker.die(null, 'SIGKILL'),
+        signal: (signal) => worker.die(null, signal),
       };
     };
   };

@@ -110,11 +110,9 @@ export class Fleet implements WorkerListener {
     this.check(worker);
   }
 
-  /** The device refused although the budget had room: from now on the budget is what it did allow. */
-  lowerBudget(worker: WorkerProcess): number {
-    const compilations = Math.max(1, Math.min(this.#budget.compilations, worker.compilations - 1));
+  /** Lowers the budget of every worker to what the device was found to allow. */
+  limitCompilations(compilations: number): void {
     this.#budget = { ...this.#budget, compilations };
-    return compilations;
   }
 
   /** Retires or drains the worker if it is time. */

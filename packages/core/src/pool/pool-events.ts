@@ -1,4 +1,5 @@
 import type { RetirementReason } from './budget.js';
+import type { Chaos } from './chaos-transport.js';
 import type { MoveReason } from './kernel-handle.js';
 import type { LatencySummary } from './work-history.js';
 
@@ -46,6 +47,8 @@ export interface PoolEvents {
   ];
   /** A kernel failed on several workers and is run no more. */
   'kernel-quarantine': [event: { readonly kernel: string; readonly error: Error }];
+  /** A fault was injected, as `chaos` asked. */
+  fault: [event: { readonly fault: keyof Chaos }];
   /** The pool can take calls again after having refused one. */
   drain: [];
 }

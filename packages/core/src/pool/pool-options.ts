@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { addon, invalidArgument, MayflyError } from '@mayfly/native';
 import { type Budget, resolveBudget } from './budget.js';
+import type { Chaos } from './chaos-transport.js';
 import { type Pacing, resolvePacing } from './governor.js';
 import type { WorkerTimeouts } from './worker-process.js';
 
@@ -23,6 +24,8 @@ export interface PoolOptions {
   readonly attempts?: number | undefined;
   readonly timeouts?: Partial<WorkerTimeouts> | undefined;
   readonly pacing?: Partial<Pacing> | undefined;
+  /** Faults to be injected, for tests of what is built on a pool. Default none. */
+  readonly chaos?: { readonly faults: Chaos; readonly seed: number } | undefined;
 }
 
 export interface FilledPoolOptions {
@@ -38,6 +41,7 @@ export interface FilledPoolOptions {
   readonly attempts: number;
   readonly timeouts: WorkerTimeouts;
   readonly pacing: Pacing;
+  readonly chaos: PoolOptions['chaos'];
 }
 
 /** A cold Node process needs 0.1 s; a machine under memory pressure needs many of those. */
@@ -59,6 +63,7 @@ export function resolvePoolOptions(given: PoolOptions = {}): FilledPoolOptions {
     attempts: whole('attempts', given.attempts ?? 3, 1),
     timeouts: { ...defaultTimeouts, ...given.timeouts },
     pacing: resolvePacing(device, given.pacing),
+    chaos: given.chaos,
   };
 }
 

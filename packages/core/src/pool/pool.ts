@@ -2,6 +2,7 @@ import { MayflyError } from '@mayfly/native';
 import { EventEmitter } from 'eventemitter3';
 import { Arena } from '../memory/arena.js';
 import type { RetirementReason } from './budget.js';
+import { chaosTransport } from './chaos-transport.js';
 import {
   deviceStuckError,
   isDeviceFault,
@@ -69,7 +70,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.deviceReason = options.deviceReason;
     this.arena = new Arena(options.arenaBytes);
     this.#weightStore = new WeightStore(this.arena);
-    this.#fleet = new Fleet(transport(this.arena), options, this.#fleetListener());
+    this.#fleet = new Fleet(this.#withChaos(transport(this.arena)), options, this.#fleetListener());
   }
 
   /** @internal */
@@ -169,6 +170,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.arena.close();
   }
 
+  #withChaos(start: StartTransport): StartTransport {
+    const { chaos } = this.#options;
+    if (chaos === undefined) return start;
+    return chaosTransport(start, chaos.faults, chaos.seed, (fault) => this.emit('fault', { fault }));
+  }
+
   #assertBudgetCovers(kernels: number): void {
     const { workers } = this.#options;
     const { budget } = this.#fleet;
@@ -227,17 +234,19 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       this.#fleet.done(worker, 'rejected');
       throw error;
     }
-    if (error.code === 'ERR_DEVICE_LIMIT' && worker.compilations > 1) {
-      const from = this.#fleet.budget.compilations;
-      const to = this.#fleet.lowerBudget(worker);
-      this.emit('budget-lowered', { worker: worker.id, from, to, message: error.message });
-      this.#fleet.done(worker, 'rejected');
-      this.#assertBudgetCovers(this.#kernels.size);
-      return;
-    }
+    if (error.code === 'ERR_DEVICE_LIMIT') this.#lowerBudget(worker, error);
+    else this.#noteFault(error);
     this.#fleet.done(worker, 'failed');
-    this.#noteFault(error);
     if (attempt >= attempts) throw this.#quarantine(kernel, quarantinedError(kernel.name, attempt, error));
+  }
+
+  /** From now on the budget is what the device did allow, as long as that can hold the kernels at all. */
+  #lowerBudget(worker: WorkerProcess, error: Error): void {
+    const from = this.#fleet.budget.compilations;
+    const to = worker.compilations - 1;
+    if (to >= from || to < Math.ceil(this.#kernels.size / this.#options.workers)) return;
+    this.#fleet.limitCompilations(to);
+    this.emit('budget-lowered', { worker: worker.id, from, to, message: error.message });
   }
 
   #quarantine(kernel: KernelHandle, error: MayflyError): MayflyError {

@@ -10,8 +10,8 @@ export interface Transport {
   readonly connection: Pick<Connection, 'dispatch' | 'dispatchPorts' | 'control' | 'ref' | 'unref' | 'close'>;
   /** What the worker has written to stderr last. */
   lastWords(): string;
-  /** SIGKILL, once and only while the process is there. */
-  kill(): void;
+  /** Sends a signal while the process is there. */
+  signal(signal: NodeJS.Signals): void;
 }
 
 export interface TransportHandlers extends ConnectionHandlers {
@@ -58,8 +58,8 @@ export function processTransport(arena: Arena): StartTransport {
       pid: child.pid,
       connection,
       lastWords: () => stderr.text,
-      kill: () => {
-        if (alive) process.kill(child.pid, 'SIGKILL');
+      signal: (signal) => {
+        if (alive) process.kill(child.pid, signal);
       },
     };
   };

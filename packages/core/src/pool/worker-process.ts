@@ -196,7 +196,7 @@ export class WorkerProcess implements WorkerUsage {
 
   /** Gives it up at once: no answer is taken any more, what was unanswered goes back to the owner. */
   kill(reason: string | null): void {
-    this.#transport.kill();
+    this.#transport.signal('SIGKILL');
     this.#lose(reason);
   }
 
@@ -257,7 +257,7 @@ export class WorkerProcess implements WorkerUsage {
     this.#disarm();
     this.#watch.stop();
     this.#transport.connection.close();
-    this.#transport.kill();
+    this.#transport.signal('SIGKILL');
     const unanswered = [...this.#runs.values()];
     this.#runs.clear();
     for (const { reject } of this.#pending.values()) reject(this.#lostError());
