@@ -305,6 +305,8 @@ export interface Addon {
   findArena(id: number): NativeArena;
   /** posix_spawn: costs the same whatever the parent's memory (libuv's fork does not). Main thread only. */
   spawn(options: SpawnOptions): SpawnedProcess;
+  /** Two joined stream sockets, close-on-exec: for `connect` and `serveSocket` within one process. */
+  socketPair(): [number, number];
   connect(fd: number, arena: NativeArena, handlers: ConnectionHandlers): Connection;
   openDevice(name: string, arena: NativeArena, options?: { threads?: number }): NativeDevice;
   deviceNames(): string[];
@@ -312,6 +314,8 @@ export interface Addon {
   serveSocket(fd: number, arena: NativeArena, device: NativeDevice): WorkerSocket;
   /** Asks the kernel to kill this process when its parent dies (Linux), and exits at once if it already did. */
   dieWithParent(parentPid: number): void;
+  /** Says how errors are made, so that they have their class and stack. Called once per thread, by the loader. */
+  setErrorFactory(factory: (code: string, message: string, line: number, column: number) => Error): void;
   /** Instruction set in use: 'avx512', 'avx2', 'neon' or 'portable'. */
   isa(): string;
   math: HostMath;

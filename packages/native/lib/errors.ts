@@ -14,7 +14,9 @@ export class MayflyError extends Error {
   }
 
   /** Marks instances, so that `isMayflyError` knows those of another copy of this package, too. */
-  readonly [brand] = true;
+  get [brand](): true {
+    return true;
+  }
 }
 
 /** Whether an error is Mayfly's own; unlike `instanceof`, across copies of the package. */
@@ -38,11 +40,11 @@ export function invalidArgument(name: string, expected: string, actual: unknown)
   return new MayflyError('ERR_INVALID_ARGUMENT', `Expected ${name} to be ${expected}, got ${shown} (${typeof actual})`);
 }
 
-/** Wraps what the addon threw, so that the stack points at the JavaScript caller. */
-export function nativeError(error: unknown): Error {
-  if (!(error instanceof Error)) return new MayflyError('ERR_NATIVE', String(error));
-  const { code, line, column } = error as Error & { code?: string; line?: number; column?: number };
-  if (code === undefined) return error;
-  if (code.startsWith('ERR_MIL_')) return new MilError(code, error.message, line ?? 0, column ?? 0, { cause: error });
-  return new MayflyError(code, error.message, { cause: error });
+/** Makes what native code throws. The stack begins at the caller of the addon; line 0 means no place in a text. */
+export function createNativeError(code: string, message: string, line: number, column: number): MayflyError {
+  const error = code.startsWith('ERR_MIL_')
+    ? new MilError(code, message, line, column)
+    : new MayflyError(code, message);
+  Error.captureStackTrace(error, createNativeError);
+  return error;
 }

@@ -8,6 +8,8 @@
 #include "ipc/spawn_binding.h"
 #include "math/isa.h"
 #include "math/math_binding.h"
+#include "napi_arguments.h"
+#include "napi_error.h"
 #include "shm/arena_binding.h"
 
 namespace mayfly {
@@ -21,7 +23,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportSpawn(env, exports);
   exports.Set("math", ExportMath(env));
   exports.Set("isa", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Napi::String::New(info.Env(), NameOf(CurrentIsa()));
+                return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), NameOf(CurrentIsa())); });
+              }));
+  exports.Set("setErrorFactory", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                Guard(info.Env(), [&] { DataOf(info.Env()).error_factory = Napi::Persistent(FunctionOf(info[0], "factory")); });
               }));
   return exports;
 }

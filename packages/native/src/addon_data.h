@@ -9,12 +9,13 @@
 
 namespace mayfly {
 
-// Constructors of the classes that functions of the addon return, and what watches the children.
+// Constructors of the classes that functions of the addon return, what makes errors and what watches the children.
 struct AddonData {
   Napi::FunctionReference arena;
   Napi::FunctionReference connection;
   Napi::FunctionReference device;
   Napi::FunctionReference worker_socket;
+  Napi::FunctionReference error_factory;
   std::unique_ptr<Reaper> reaper;
 };
 

@@ -3,19 +3,22 @@
 
 #include <napi.h>
 
+#include "addon_data.h"
 #include "error.h"
 
 namespace mayfly {
 
-// A JavaScript Error with `code`, and `line` and `column` where known. lib/errors.ts gives it its class.
+// A JavaScript error, made by JavaScript where its loader said how (lib/errors.ts): so it has its class, and its stack
+// begins at the caller.
 inline Napi::Error ToJs(Napi::Env env, const Error& error) {
-  Napi::Error js = Napi::Error::New(env, error.what());
-  js.Set("code", Napi::String::New(env, error.code()));
-  if (error.line() > 0) {
-    js.Set("line", Napi::Number::New(env, error.line()));
-    js.Set("column", Napi::Number::New(env, error.column()));
+  const Napi::FunctionReference& factory = DataOf(env).error_factory;
+  if (factory.IsEmpty()) {
+    Napi::Error js = Napi::Error::New(env, error.what());
+    js.Set("code", Napi::String::New(env, error.code()));
+    return js;
   }
-  return js;
+  return Napi::Error(env, factory.Call({Napi::String::New(env, error.code()), Napi::String::New(env, error.what()),
+                                        Napi::Number::New(env, error.line()), Napi::Number::New(env, error.column())}));
 }
 
 // Runs `body` and turns every C++ exception into a JavaScript one. Wrap each exported function in it.

@@ -11,6 +11,10 @@ namespace {
 
 constexpr napi_type_tag kDeviceTag = {0x6d6179666c796465, 0x766963656f626a31};
 
+constexpr double kMostThreads = 1024;
+
+uint32_t ProgramId(const Napi::Value& value) { return static_cast<uint32_t>(WholeNumber(value, "program", 4294967295.0)); }
+
 Napi::Number Number(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
 
 Napi::Array Ports(Napi::Env env, const std::vector<Port>& ports) {
@@ -45,7 +49,8 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
       DeviceOptions options;
       if (info[2].IsObject()) {
         const Napi::Value threads = info[2].As<Napi::Object>().Get("threads");
-        if (!threads.IsUndefined()) options.threads = static_cast<int>(WholeNumber(threads, "threads"));
+        if (!threads.IsUndefined()) options.threads = static_cast<int>(WholeNumber(threads, "threads", kMostThreads));
+        if (options.threads == 0) throw Error("ERR_INVALID_ARGUMENT", "Expected threads to be 1 or more, got `0`");
       }
       session_ = std::make_shared<DeviceSession>(OpenDevice(Text(info[0], "device"), options), arena);
     });
@@ -64,9 +69,9 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   Napi::Value Compile(const Napi::CallbackInfo& info) {
     return Guard(info.Env(), [&] {
       std::vector<WeightRange> weights;
-      const Napi::Array given = info[1].As<Napi::Array>();
+      const Napi::Array given = ArrayOf(info[1], "weights");
       for (uint32_t i = 0; i < given.Length(); ++i) {
-        const Napi::Object range = given.Get(i).As<Napi::Object>();
+        const Napi::Object range = ObjectOf(given.Get(i), "weights");
         weights.push_back({Text(range.Get("path"), "path"), WholeNumber(range.Get("offset"), "offset"),
                            WholeNumber(range.Get("bytes"), "bytes")});
       }
@@ -86,15 +91,13 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
 
   void Evaluate(const Napi::CallbackInfo& info) {
     Guard(info.Env(), [&] {
-      const Napi::Array given = info[1].As<Napi::Array>();
-      std::vector<uint64_t> offsets(given.Length());
-      for (uint32_t i = 0; i < given.Length(); ++i) offsets[i] = WholeNumber(given.Get(i), "offset");
-      session()->Evaluate(static_cast<uint32_t>(WholeNumber(info[0], "program")), offsets.data(), offsets.size());
+      const std::vector<uint64_t> offsets = OffsetsOf(info[1]);
+      session()->Evaluate(ProgramId(info[0]), offsets.data(), offsets.size());
     });
   }
 
   void Unload(const Napi::CallbackInfo& info) {
-    Guard(info.Env(), [&] { session()->Unload(static_cast<uint32_t>(WholeNumber(info[0], "program"))); });
+    Guard(info.Env(), [&] { session()->Unload(ProgramId(info[0])); });
   }
 
   Napi::Value Stats(const Napi::CallbackInfo& info) {
@@ -133,7 +136,7 @@ void ExportDevice(Napi::Env env, Napi::Object exports) {
 
 std::shared_ptr<DeviceSession> UnwrapDevice(const Napi::Value& value) {
   if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kDeviceTag)) {
-    throw ToJs(value.Env(), Error("ERR_INVALID_ARGUMENT", "Expected a device, got `" + value.ToString().Utf8Value() + "`"));
+    throw ToJs(value.Env(), Unexpected(value, "device", "a device of this addon"));
   }
   return Guard(value.Env(), [&] { return Napi::ObjectWrap<DeviceObject>::Unwrap(value.As<Napi::Object>())->session(); });
 }

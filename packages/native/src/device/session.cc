@@ -57,6 +57,14 @@ uint32_t DeviceSession::Compile(const std::string& text, const std::vector<Weigh
   return id;
 }
 
+uint8_t* DeviceSession::At(const Port& port, uint64_t offset) const {
+  if (offset % SizeOf(port.dtype) != 0) {
+    throw Error("ERR_ARENA_BOUNDS", "Expected " + port.name + " at a multiple of " + std::to_string(SizeOf(port.dtype)) +
+                                        " bytes, got offset " + std::to_string(offset));
+  }
+  return arena_->At(offset, port.bytes());
+}
+
 uint64_t DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t count) {
   Loaded& loaded = Find(id);
   const std::vector<Port>& inputs = loaded.program->inputs();
@@ -65,10 +73,8 @@ uint64_t DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t co
     throw Error("ERR_ARENA_BOUNDS", "Expected " + std::to_string(inputs.size() + outputs.size()) + " offsets, got " +
                                         std::to_string(count));
   }
-  for (size_t i = 0; i < inputs.size(); ++i) loaded.inputs[i] = arena_->At(offsets[i], inputs[i].bytes());
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    loaded.outputs[i] = arena_->At(offsets[inputs.size() + i], outputs[i].bytes());
-  }
+  for (size_t i = 0; i < inputs.size(); ++i) loaded.inputs[i] = At(inputs[i], offsets[i]);
+  for (size_t i = 0; i < outputs.size(); ++i) loaded.outputs[i] = At(outputs[i], offsets[inputs.size() + i]);
   CheckDisjoint(inputs, outputs, offsets);
   const Clock::time_point start = Clock::now();
   loaded.program->Evaluate(loaded.inputs.data(), loaded.outputs.data());

@@ -53,6 +53,7 @@ class DeviceSession {
   };
 
   Loaded& Find(uint32_t id);
+  uint8_t* At(const Port& port, uint64_t offset) const;
 
   std::unique_ptr<Device> device_;
   std::shared_ptr<Arena> arena_;

@@ -84,19 +84,26 @@ void Connection::OnEvents(int status, int events) {
   // A handler may drop the last reference to this object: what runs here is copied first.
   const auto enter = handlers_.enter;
   enter([&] {
-    if (status < 0) return Lose(uv_strerror(status));
+    if (status < 0) {
+      // A peer that died with frames of ours unread resets the connection, and libuv then stops polling. What it had
+      // answered before is still there.
+      while (open_ && Read()) continue;
+      return Lose("");
+    }
     if (events & UV_WRITABLE) Flush();
     if (open_ && (events & UV_READABLE)) Read();
   });
 }
 
-void Connection::Read() {
-  // One read an event: what is left makes the descriptor readable again, and other handles get their turn.
+bool Connection::Read() {
+  // One read an event is enough: what is left makes the descriptor readable again, and other handles get their turn.
   uint8_t* into = reader_.Reserve(kReadBytes);
   const ssize_t got = recv(fd_, into, reader_.capacity(), 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  // A worker that was killed with answers unread on our side resets the connection: to us that is an end like any other.
-  if (got <= 0) return Lose(got < 0 && errno != ECONNRESET ? std::strerror(errno) : "");
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (got <= 0) {
+    Lose(got < 0 && errno != ECONNRESET ? std::strerror(errno) : "");
+    return false;
+  }
   reader_.Commit(static_cast<size_t>(got));
   try {
     Frame frame;
@@ -105,6 +112,7 @@ void Connection::Read() {
   } catch (const Error& error) {
     Lose(error.what());
   }
+  return true;
 }
 
 void Connection::Flush() {
@@ -114,10 +122,12 @@ void Connection::Flush() {
     if (sent < 0) break;
     queue_begin_ += static_cast<size_t>(sent);
   }
-  if (queued_bytes() == 0) {
-    queue_.clear();
+  // Moving what is left only when it is the smaller part keeps the cost of a byte constant.
+  if (queue_begin_ * 2 >= queue_.size()) {
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<ptrdiff_t>(queue_begin_));
     queue_begin_ = 0;
   }
+  if (queue_.empty() && queue_.capacity() > kKeepBytes) std::vector<uint8_t>().swap(queue_);
   Watch();
 }
 

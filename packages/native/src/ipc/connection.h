@@ -22,9 +22,11 @@ class Connection {
     std::function<void(const std::string& error)> on_close;
   };
 
-  // Takes the descriptor over and makes it non-blocking.
+  // Takes the descriptor over and makes it non-blocking. Throws ERR_CONNECT; the descriptor is the caller's then.
   Connection(uv_loop_t* loop, int fd, Handlers handlers);
   ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   void Send(const Frame& frame, const void* payload);
   bool is_open() const { return open_; }
@@ -36,7 +38,8 @@ class Connection {
  private:
   struct Poll;
   void OnEvents(int status, int events);
-  void Read();
+  // Whether anything came.
+  bool Read();
   void Flush();
   void Watch();
   void Lose(const std::string& error);

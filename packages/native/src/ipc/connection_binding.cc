@@ -1,6 +1,6 @@
 #include "ipc/connection_binding.h"
 
-#include <memory>
+#include <algorithm>
 #include <optional>
 
 #include "addon_data.h"
@@ -27,11 +27,11 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
   explicit ConnectionObject(const Napi::CallbackInfo& info)
       : Napi::ObjectWrap<ConnectionObject>(info), context_(info.Env(), "mayfly.connection") {
     Guard(info.Env(), [&] {
-      const int fd = static_cast<int>(WholeNumber(info[0], "fd"));
-      const Napi::Object handlers = info[1].As<Napi::Object>();
-      on_completion_ = Napi::Persistent(Callback(handlers, "onCompletion"));
-      on_control_ = Napi::Persistent(Callback(handlers, "onControl"));
-      on_close_ = Napi::Persistent(Callback(handlers, "onClose"));
+      const int fd = Descriptor(info[0]);
+      const Napi::Object handlers = ObjectOf(info[1], "handlers");
+      on_completion_ = Napi::Persistent(FunctionOf(handlers.Get("onCompletion"), "onCompletion"));
+      on_control_ = Napi::Persistent(FunctionOf(handlers.Get("onControl"), "onControl"));
+      on_close_ = Napi::Persistent(FunctionOf(handlers.Get("onClose"), "onClose"));
       uv_loop_t* loop = nullptr;
       napi_get_uv_event_loop(info.Env(), &loop);
       connection_.emplace(loop, fd,
@@ -47,6 +47,8 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
   // One callback scope for all frames of an event: promises settle once, after the last of them.
   void Enter(const std::function<void()>& body) {
     Napi::HandleScope handles(Env());
+    // A handler may let the last reference go.
+    [[maybe_unused]] const Napi::Value held = Value();
     Napi::CallbackScope callbacks(Env(), context_);
     body();
   }
@@ -81,25 +83,28 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
     Call(on_close_, value);
   }
 
-  void Dispatch(const Napi::CallbackInfo& info) {
+  static Frame DispatchFrame(const Napi::CallbackInfo& info) {
     Frame frame;
     frame.kind = FrameKind::kDispatch;
-    frame.id = static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value());
-    frame.word = info[1].As<Napi::Number>().Uint32Value();
-    frame.first = static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value());
-    frame.second = static_cast<uint64_t>(info[3].As<Napi::Number>().Int64Value());
-    connection_->Send(frame, nullptr);
+    frame.id = WholeNumber(info[0], "id");
+    frame.word = static_cast<uint32_t>(WholeNumber(info[1], "program", 4294967295.0));
+    return frame;
+  }
+
+  void Dispatch(const Napi::CallbackInfo& info) {
+    Guard(info.Env(), [&] {
+      Frame frame = DispatchFrame(info);
+      frame.first = WholeNumber(info[2], "inputOffset");
+      frame.second = WholeNumber(info[3], "outputOffset");
+      connection_->Send(frame, nullptr);
+    });
   }
 
   void DispatchPorts(const Napi::CallbackInfo& info) {
     Guard(info.Env(), [&] {
-      const Napi::Array given = info[2].As<Napi::Array>();
-      std::vector<uint64_t> offsets(given.Length());
-      for (uint32_t i = 0; i < given.Length(); ++i) offsets[i] = WholeNumber(given.Get(i), "offset");
-      Frame frame;
-      frame.kind = FrameKind::kDispatch;
-      frame.id = WholeNumber(info[0], "id");
-      frame.word = static_cast<uint32_t>(WholeNumber(info[1], "program"));
+      const std::vector<uint64_t> offsets = OffsetsOf(info[2]);
+      if (offsets.empty()) throw Error("ERR_INVALID_ARGUMENT", "Expected at least one offset, got none");
+      Frame frame = DispatchFrame(info);
       frame.payload_bytes = static_cast<uint32_t>(offsets.size() * sizeof(uint64_t));
       connection_->Send(frame, offsets.data());
     });
@@ -107,15 +112,8 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
 
   void Control(const Napi::CallbackInfo& info) {
     Guard(info.Env(), [&] {
-      if (!info[0].IsTypedArray()) throw Error("ERR_INVALID_ARGUMENT", "Expected payload to be a Uint8Array");
-      const Napi::Uint8Array payload = info[0].As<Napi::Uint8Array>();
-      if (payload.ByteLength() > kMaxPayloadBytes) {
-        throw Error("ERR_FRAME", "Expected a message of at most " + std::to_string(kMaxPayloadBytes) + " bytes, got " +
-                                     std::to_string(payload.ByteLength()));
-      }
-      Frame frame;
-      frame.payload_bytes = static_cast<uint32_t>(payload.ByteLength());
-      connection_->Send(frame, payload.Data());
+      const auto [payload, bytes] = BytesOf(info[0], "payload");
+      connection_->Send(ControlFrame(bytes), payload);
     });
   }
 

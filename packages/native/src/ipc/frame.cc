@@ -26,6 +26,16 @@ void Store(uint8_t* to, T value) {
 
 }  // namespace
 
+Frame ControlFrame(size_t bytes) {
+  if (bytes > kMaxPayloadBytes) {
+    throw Error("ERR_FRAME", "Expected a message of at most " + std::to_string(kMaxPayloadBytes) + " bytes, got " +
+                                 std::to_string(bytes));
+  }
+  Frame frame;
+  frame.payload_bytes = static_cast<uint32_t>(bytes);
+  return frame;
+}
+
 void EncodeFrame(const Frame& frame, uint8_t* to) {
   std::memset(to, 0, kFrameBytes);
   Store(to, kMagic);
@@ -38,9 +48,12 @@ void EncodeFrame(const Frame& frame, uint8_t* to) {
 }
 
 uint8_t* FrameReader::Reserve(size_t bytes) {
-  if (begin_ == end_) begin_ = end_ = 0;
+  if (begin_ == end_) {
+    begin_ = end_ = 0;
+    if (buffer_.size() > kKeepBytes) std::vector<uint8_t>().swap(buffer_);
+  }
   if (buffer_.size() - end_ < bytes) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    if (begin_ > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
     if (buffer_.size() - end_ < bytes) buffer_.resize(std::max(end_ + bytes, buffer_.size() * 2));

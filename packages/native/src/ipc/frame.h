@@ -14,6 +14,8 @@ enum class DispatchStatus : uint32_t { kOk = 0, kUnknownProgram = 1, kOutOfBound
 
 constexpr size_t kFrameBytes = 64;
 constexpr uint32_t kMaxPayloadBytes = 256u << 20;
+// A buffer that grew beyond this for one large message is given back once it is empty.
+constexpr size_t kKeepBytes = 1u << 20;
 
 struct Frame {
   FrameKind kind = FrameKind::kControl;
@@ -23,6 +25,9 @@ struct Frame {
   uint64_t first = 0;   // input offset, or nanoseconds
   uint64_t second = 0;  // output offset
 };
+
+// The frame of a message of `bytes` bytes. Throws ERR_FRAME beyond kMaxPayloadBytes.
+Frame ControlFrame(size_t bytes);
 
 // Writes exactly kFrameBytes.
 void EncodeFrame(const Frame& frame, uint8_t* to);

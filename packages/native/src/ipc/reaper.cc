@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <cerrno>
 #include <utility>
 #include <vector>
 
@@ -53,14 +54,16 @@ void Reaper::Stop() {
 }
 
 void Reaper::Reap() {
-  std::vector<std::pair<OnExit, int>> exits;
+  std::vector<std::pair<OnExit, std::optional<int>>> exits;
   for (auto child = children_.begin(); child != children_.end();) {
     int status = 0;
-    if (waitpid(child->first, &status, WNOHANG) != child->first) {
+    const pid_t reaped = waitpid(child->first, &status, WNOHANG);
+    const bool lost = reaped < 0 && errno == ECHILD;
+    if (reaped != child->first && !lost) {
       ++child;
       continue;
     }
-    exits.emplace_back(std::move(child->second), status);
+    exits.emplace_back(std::move(child->second), lost ? std::nullopt : std::make_optional(status));
     child = children_.erase(child);
   }
   if (children_.empty()) Stop();

@@ -6,17 +6,19 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 
 namespace mayfly {
 
 class Reaper {
  public:
-  using OnExit = std::function<void(int status)>;
+  // Gets the wait status; none if something else in this process reaped the child.
+  using OnExit = std::function<void(std::optional<int> status)>;
 
   explicit Reaper(uv_loop_t* loop) : loop_(loop) {}
   ~Reaper();
 
-  // Calls `on_exit` once with the wait status, never from within this call. Keeps the loop alive until then.
+  // Calls `on_exit` once, never from within this call. Keeps the loop alive until then.
   void Watch(pid_t pid, OnExit on_exit);
 
  private:

@@ -51,9 +51,7 @@ bool ServeLoop::Serve(std::vector<uint8_t>* control) {
 }
 
 void ServeLoop::Send(const uint8_t* payload, size_t bytes) {
-  Frame frame;
-  frame.payload_bytes = static_cast<uint32_t>(bytes);
-  Write(frame, payload);
+  Write(ControlFrame(bytes), payload);
 }
 
 void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
@@ -65,6 +63,9 @@ void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
     if (dispatch.payload_bytes == 0) {
       offsets_ = {dispatch.first, dispatch.second};
     } else {
+      if (dispatch.payload_bytes % sizeof(uint64_t) != 0) {
+        throw Error("ERR_ARENA_BOUNDS", "Expected offsets of 8 bytes each, got " + std::to_string(dispatch.payload_bytes) + " bytes");
+      }
       offsets_.resize(dispatch.payload_bytes / sizeof(uint64_t));
       std::memcpy(offsets_.data(), payload, offsets_.size() * sizeof(uint64_t));
     }

@@ -1,6 +1,8 @@
 #include "ipc/serve_binding.h"
 
+#include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "addon_data.h"
 #include "device/device_binding.h"
@@ -20,7 +22,7 @@ class WorkerSocketObject : public Napi::ObjectWrap<WorkerSocketObject> {
 
   // Arguments: descriptor, device.
   explicit WorkerSocketObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WorkerSocketObject>(info) {
-    Guard(info.Env(), [&] { loop_.emplace(static_cast<int>(WholeNumber(info[0], "fd")), UnwrapDevice(info[1])); });
+    Guard(info.Env(), [&] { loop_.emplace(Descriptor(info[0]), UnwrapDevice(info[1])); });
   }
 
  private:
@@ -36,9 +38,8 @@ class WorkerSocketObject : public Napi::ObjectWrap<WorkerSocketObject> {
 
   void Send(const Napi::CallbackInfo& info) {
     Guard(info.Env(), [&] {
-      if (!info[0].IsTypedArray()) throw Error("ERR_INVALID_ARGUMENT", "Expected payload to be a Uint8Array");
-      const Napi::Uint8Array payload = info[0].As<Napi::Uint8Array>();
-      loop_->Send(payload.Data(), payload.ByteLength());
+      const auto [payload, bytes] = BytesOf(info[0], "payload");
+      loop_->Send(payload, bytes);
     });
   }
 

@@ -67,7 +67,11 @@ struct Attributes {
     posix_spawnattr_setsigmask(&value, &none);
     // A terminal's Ctrl-C is for the main process, which ends its workers in order.
     posix_spawnattr_setpgroup(&value, 0);
-    posix_spawnattr_setflags(&value, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP;
+#ifdef POSIX_SPAWN_CLOEXEC_DEFAULT
+    flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
+#endif
+    posix_spawnattr_setflags(&value, flags);
   }
   ~Attributes() { posix_spawnattr_destroy(&value); }
 };
@@ -114,6 +118,10 @@ Spawned SpawnWorker(const SpawnRequest& request) {
   posix_spawn_file_actions_adddup2(&actions.value, words_high.get(), 2);
   posix_spawn_file_actions_adddup2(&actions.value, socket_high.get(), 3);
   posix_spawn_file_actions_adddup2(&actions.value, arena_high.get(), 4);
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+  // Node opens everything close-on-exec; other addons may not.
+  posix_spawn_file_actions_addclosefrom_np(&actions.value, 5);
+#endif
   const Attributes attributes;
 
   std::vector<std::string> args = request.args;

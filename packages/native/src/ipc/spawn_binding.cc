@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <memory>
+#include <optional>
 
 #include "addon_data.h"
 #include "ipc/reaper.h"
@@ -15,9 +16,9 @@
 namespace mayfly {
 namespace {
 
-// Node's os.constants.signals has the names; only a number crosses here for the rare ones.
 std::string SignalName(int signal) {
   switch (signal) {
+    case SIGALRM: return "SIGALRM";
     case SIGABRT: return "SIGABRT";
     case SIGBUS: return "SIGBUS";
     case SIGFPE: return "SIGFPE";
@@ -31,6 +32,8 @@ std::string SignalName(int signal) {
     case SIGSYS: return "SIGSYS";
     case SIGTERM: return "SIGTERM";
     case SIGTRAP: return "SIGTRAP";
+    case SIGUSR1: return "SIGUSR1";
+    case SIGUSR2: return "SIGUSR2";
     case SIGXCPU: return "SIGXCPU";
     case SIGXFSZ: return "SIGXFSZ";
     default: return "signal " + std::to_string(signal);
@@ -50,9 +53,9 @@ Reaper& ReaperOf(Napi::Env env) {
 SpawnRequest RequestFrom(const Napi::Object& options, int arena_fd) {
   SpawnRequest request;
   request.file = Text(options.Get("file"), "file");
-  const Napi::Array args = options.Get("args").As<Napi::Array>();
+  const Napi::Array args = ArrayOf(options.Get("args"), "args");
   for (uint32_t i = 0; i < args.Length(); ++i) request.args.push_back(Text(args.Get(i), "args"));
-  const Napi::Object env = options.Get("env").As<Napi::Object>();
+  const Napi::Object env = ObjectOf(options.Get("env"), "env");
   const Napi::Array names = env.GetPropertyNames();
   for (uint32_t i = 0; i < names.Length(); ++i) {
     const std::string name = Text(names.Get(i), "env");
@@ -62,11 +65,12 @@ SpawnRequest RequestFrom(const Napi::Object& options, int arena_fd) {
   return request;
 }
 
-void Report(Napi::Env env, const Napi::FunctionReference& on_exit, Napi::AsyncContext& context, int status) {
+void Report(Napi::Env env, const Napi::FunctionReference& on_exit, Napi::AsyncContext& context,
+            std::optional<int> status) {
   Napi::HandleScope handles(env);
-  const bool exited = WIFEXITED(status);
-  const Napi::Value code = exited ? Napi::Value(Napi::Number::New(env, WEXITSTATUS(status))) : env.Null();
-  const Napi::Value signal = exited ? env.Null() : Napi::Value(Napi::String::New(env, SignalName(WTERMSIG(status))));
+  Napi::Value code = env.Null(), signal = env.Null();
+  if (status && WIFEXITED(*status)) code = Napi::Number::New(env, WEXITSTATUS(*status));
+  if (status && WIFSIGNALED(*status)) signal = Napi::String::New(env, SignalName(WTERMSIG(*status)));
   try {
     on_exit.MakeCallback(env.Global(), {code, signal}, context);
   } catch (const Napi::Error& error) {
@@ -77,12 +81,12 @@ void Report(Napi::Env env, const Napi::FunctionReference& on_exit, Napi::AsyncCo
 Napi::Value Spawn(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return Guard(env, [&] {
-    const Napi::Object options = info[0].As<Napi::Object>();
+    const Napi::Object options = ObjectOf(info[0], "options");
     const std::shared_ptr<Arena> arena = UnwrapArena(options.Get("arena"));
-    auto on_exit = std::make_shared<Napi::FunctionReference>(Napi::Persistent(Callback(options, "onExit")));
+    auto on_exit = std::make_shared<Napi::FunctionReference>(Napi::Persistent(FunctionOf(options.Get("onExit"), "onExit")));
     auto context = std::make_shared<Napi::AsyncContext>(env, "mayfly.worker");
     const Spawned spawned = SpawnWorker(RequestFrom(options, arena->fd()));
-    ReaperOf(env).Watch(spawned.pid, [env, on_exit, context](int status) { Report(env, *on_exit, *context, status); });
+    ReaperOf(env).Watch(spawned.pid, [env, on_exit, context](std::optional<int> status) { Report(env, *on_exit, *context, status); });
     Napi::Object result = Napi::Object::New(env);
     result.Set("pid", spawned.pid);
     result.Set("connectionFd", spawned.connection_fd);
@@ -105,7 +109,7 @@ void ExportSpawn(Napi::Env env, Napi::Object exports) {
                 });
               }));
   exports.Set("dieWithParent", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                Guard(info.Env(), [&] { DieWithParent(static_cast<pid_t>(WholeNumber(info[0], "parentPid"))); });
+                Guard(info.Env(), [&] { DieWithParent(static_cast<pid_t>(WholeNumber(info[0], "parentPid", 2147483647.0))); });
               }));
 }
 

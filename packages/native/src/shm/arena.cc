@@ -8,16 +8,24 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <mutex>
 #include <random>
 #include <string>
 #include <unordered_map>
 
 #include "error.h"
+#include "shm/available_memory.h"
+
+#if defined(__linux__) && !defined(MADV_POPULATE_WRITE)
+#define MADV_POPULATE_WRITE 23
+#endif
 
 namespace mayfly {
 namespace {
+
+constexpr uint64_t kAskFrom = 1 << 20;
+// Left to everything else when the arena takes what it can get.
+constexpr uint64_t kReserveBytes = 64 << 20;
 
 std::mutex registry_mutex;
 std::unordered_map<uint32_t, std::weak_ptr<Arena>> registry;
@@ -50,20 +58,6 @@ int CreateUnnamed() {
   }
   return -1;
 #endif
-}
-
-// What the system could still commit; 0 where it does not say.
-uint64_t AvailableMemory() {
-#ifdef __linux__
-  std::ifstream file("/proc/meminfo");
-  for (std::string key; file >> key;) {
-    uint64_t kilobytes = 0;
-    file >> kilobytes;
-    if (key == "MemAvailable:") return kilobytes * 1024;
-    file.ignore(64, '\n');
-  }
-#endif
-  return 0;
 }
 
 [[noreturn]] void Full(uint64_t bytes, const std::string& reason) {
@@ -115,7 +109,10 @@ std::shared_ptr<Arena> Arena::Create(uint64_t bytes) {
 
 std::shared_ptr<Arena> Arena::Attach(int fd) {
   struct stat status;
-  if (fstat(fd, &status) != 0 || status.st_size <= 0) Fail("an inherited descriptor " + std::to_string(fd), 0);
+  if (fstat(fd, &status) != 0) Fail("descriptor " + std::to_string(fd), 0);
+  if (status.st_size <= 0) {
+    throw Error("ERR_ARENA_CREATE", "Expected descriptor " + std::to_string(fd) + " to be an arena, got one without a size");
+  }
   fcntl(fd, F_SETFD, FD_CLOEXEC);
   Arena* arena = new Arena(fd, static_cast<uint64_t>(status.st_size));
   return Register(arena, &arena->id_);
@@ -137,30 +134,46 @@ uint8_t* Arena::At(uint64_t offset, uint64_t bytes) const {
   return base_ + offset;
 }
 
+uint64_t Arena::UncommittedBytes(uint64_t begin, uint64_t end) const {
+#ifdef __linux__
+  uint64_t holes = 0;
+  while (begin < end) {
+    const off_t hole = lseek(fd_, static_cast<off_t>(begin), SEEK_HOLE);
+    if (hole < 0 || static_cast<uint64_t>(hole) >= end) break;
+    const off_t data = lseek(fd_, hole, SEEK_DATA);
+    begin = data < 0 ? end : std::min(static_cast<uint64_t>(data), end);
+    holes += begin - static_cast<uint64_t>(hole);
+  }
+  return holes;
+#else
+  return end - begin;
+#endif
+}
+
 void Arena::Populate(uint64_t offset, uint64_t bytes) {
   if (bytes == 0) return;
   At(offset, bytes);
-  // Small requests cannot hurt, and asking costs more than they do.
-  // Committing more than there is would wake the kernel's out-of-memory killer instead of failing.
-  const uint64_t available = bytes < (1u << 20) ? 0 : AvailableMemory();
-  if (available != 0 && bytes > available + ResidentBytes()) {
-    Full(bytes, std::to_string(available) + " bytes available in the system");
-  }
   const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const uint64_t begin = offset / page * page;
   const uint64_t end = (offset + bytes + page - 1) / page * page;
-#ifdef __linux__
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-  if (madvise(base_ + begin, end - begin, MADV_POPULATE_WRITE) == 0) return;
-  if (errno != EINVAL) Full(bytes, std::strerror(errno));
-  if (posix_fallocate(fd_, static_cast<off_t>(begin), static_cast<off_t>(end - begin)) != 0) Full(bytes, std::strerror(errno));
-#endif
-  for (uint64_t at = begin; at < end && at < bytes_; at += page) {
-    volatile uint8_t* byte = base_ + at;
-    *byte = *byte;
+  // Committing more than there is would wake the kernel's out-of-memory killer instead of failing. Small requests are
+  // not worth the asking.
+  if (end - begin >= kAskFrom) {
+    const uint64_t wanted = UncommittedBytes(begin, std::min(end, bytes_));
+    const uint64_t available = wanted == 0 ? 0 : AvailableMemory();
+    if (wanted > 0 && (wanted > available || available - wanted < kReserveBytes)) {
+      Full(bytes, std::to_string(available) + " bytes available to this process");
+    }
   }
+#ifdef __linux__
+  if (madvise(base_ + begin, end - begin, MADV_POPULATE_WRITE) == 0) return;
+  // Kernels before 5.14 do not know the advice.
+  if (errno != EINVAL) Full(bytes, std::strerror(errno));
+  const int error = posix_fallocate(fd_, static_cast<off_t>(begin), static_cast<off_t>(std::min(end, bytes_) - begin));
+  if (error != 0) Full(bytes, std::strerror(error));
+#endif
+  // A worker may be writing to a neighbour on the same page: the touch must not undo that.
+  for (uint64_t at = begin; at < end; at += page) __atomic_fetch_or(base_ + at, 0, __ATOMIC_RELAXED);
 }
 
 void Arena::Discard(uint64_t offset, uint64_t bytes) {

@@ -32,6 +32,9 @@ class Arena {
  private:
   Arena(int fd, uint64_t bytes);
 
+  // Bytes of [begin, end) that no page backs.
+  uint64_t UncommittedBytes(uint64_t begin, uint64_t end) const;
+
   int fd_;
   uint64_t bytes_;
   uint8_t* base_ = nullptr;

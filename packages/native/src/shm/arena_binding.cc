@@ -15,6 +15,12 @@ namespace {
 constexpr uint64_t kWindowBytes = uint64_t{1} << 32;
 constexpr napi_type_tag kArenaTag = {0x6d6179666c796172, 0x656e61206f626a31};
 
+// What a live window keeps: the mapping, and what V8 was told to forget.
+struct Keep {
+  std::shared_ptr<Arena> arena;
+  uint64_t bytes;
+};
+
 class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
  public:
   static Napi::Function Define(Napi::Env env) {
@@ -75,14 +81,14 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
     const std::shared_ptr<Arena> held = arena();
     const uint64_t begin = window * kWindowBytes;
     const uint64_t bytes = std::min(kWindowBytes, held->bytes() - begin);
-    auto* keep = new std::shared_ptr<Arena>(held);
+    auto* keep = new Keep{held, bytes};
     napi_value buffer = nullptr;
     const napi_status status = napi_create_external_arraybuffer(
         env, held->base() + begin, bytes,
         [](napi_env finalizing, void*, void* hint) {
-          auto* kept = static_cast<std::shared_ptr<Arena>*>(hint);
+          auto* kept = static_cast<Keep*>(hint);
           int64_t adjusted = 0;
-          napi_adjust_external_memory(finalizing, static_cast<int64_t>((*kept)->bytes()), &adjusted);
+          napi_adjust_external_memory(finalizing, static_cast<int64_t>(kept->bytes), &adjusted);
           delete kept;
         },
         keep, &buffer);
@@ -125,16 +131,16 @@ void ExportArena(Napi::Env env, Napi::Object exports) {
                 return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Create(WholeNumber(info[0], "bytes"))); });
               }));
   exports.Set("attachArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Attach(static_cast<int>(WholeNumber(info[0], "fd")))); });
+                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Attach(Descriptor(info[0]))); });
               }));
   exports.Set("findArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Find(static_cast<uint32_t>(WholeNumber(info[0], "id")))); });
+                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Find(static_cast<uint32_t>(WholeNumber(info[0], "id", 4294967295.0)))); });
               }));
 }
 
 std::shared_ptr<Arena> UnwrapArena(const Napi::Value& value) {
   if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kArenaTag)) {
-    throw ToJs(value.Env(), Error("ERR_INVALID_ARGUMENT", "Expected an arena, got `" + value.ToString().Utf8Value() + "`"));
+    throw ToJs(value.Env(), Unexpected(value, "arena", "an arena of this addon"));
   }
   return Guard(value.Env(), [&] { return ArenaObject::Unwrap(value.As<Napi::Object>())->arena(); });
 }

@@ -1,0 +1,77 @@
+#include "shm/available_memory.h"
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <string>
+
+namespace mayfly {
+namespace {
+
+constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
+
+// The number after `key` in a file of "key number" lines, or `otherwise`.
+uint64_t Field(const std::string& file, const std::string& key, uint64_t otherwise) {
+  std::ifstream lines(file);
+  for (std::string word; lines >> word; lines.ignore(4096, '\n')) {
+    uint64_t value = 0;
+    if (word == key && lines >> value) return value;
+    lines.clear();
+  }
+  return otherwise;
+}
+
+// A file of one number; "max", and a file that is not there, are no limit.
+uint64_t Number(const std::string& file) {
+  uint64_t value = 0;
+  return std::ifstream(file) >> value ? value : kUnlimited;
+}
+
+// The two versions of the cgroup interface differ in names only.
+struct CgroupFiles {
+  const char* mount;
+  const char* limit;
+  const char* usage;
+  const char* cache;
+};
+constexpr CgroupFiles kVersion1 = {"/sys/fs/cgroup/memory", "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file"};
+constexpr CgroupFiles kVersion2 = {"/sys/fs/cgroup", "/memory.max", "/memory.current", "inactive_file"};
+
+// The least room from the cgroup at `path` up to the root. In a container the path may be the host's, which is not
+// mounted here; its own limits are then those of the mount's root.
+uint64_t CgroupRoom(const CgroupFiles& files, std::string path) {
+  uint64_t room = kUnlimited;
+  for (;;) {
+    const std::string group = files.mount + path;
+    const uint64_t limit = Number(group + files.limit);
+    if (limit != kUnlimited) {
+      const uint64_t cache = Field(group + "/memory.stat", files.cache, 0);
+      const uint64_t usage = Number(group + files.usage);
+      const uint64_t held = usage == kUnlimited ? 0 : usage - std::min(cache, usage);
+      room = std::min(room, limit - std::min(held, limit));
+    }
+    if (path.empty()) return room;
+    path.resize(path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
+  }
+}
+
+}  // namespace
+
+uint64_t AvailableMemory() {
+  const uint64_t kilobytes = Field("/proc/meminfo", "MemAvailable:", kUnlimited / 1024);
+  uint64_t available = kilobytes == kUnlimited / 1024 ? kUnlimited : kilobytes * 1024;
+  // Lines are "hierarchy:controllers:path": version 2 has no controllers, version 1 names them.
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    const size_t first = line.find(':');
+    const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string path = line.substr(second + 1);
+    if (controllers == ",,") available = std::min(available, CgroupRoom(kVersion2, path));
+    if (controllers.find(",memory,") != std::string::npos) available = std::min(available, CgroupRoom(kVersion1, path));
+  }
+  return available;
+}
+
+}  // namespace mayfly
