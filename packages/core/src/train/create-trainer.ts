@@ -9,7 +9,8 @@ import { Windows } from '../data/windows.js';
 import { ArenaScope } from '../memory/arena-scope.js';
 import type { ModelConfig } from '../model/config.js';
 import { initializeParameters } from '../model/initialize.js';
-import { loadModel } from '../model/load-model.js';
+import { loadModel, type ModelSource } from '../model/load-model.js';
+import { validateConfig } from '../model/validate-config.js';
 import { createPool, type Pool } from '../pool/pool.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
 import { HostThreads } from './host-threads.js';
@@ -25,6 +26,8 @@ import { readTrainingOptions, restoreTraining, type TrainingProgress } from './t
 
 /** What a program that embeds Mayfly may give beside the options. */
 export interface TrainerExtras {
+  /** A shape to train from scratch, instead of loading `model`, which then is only its name. */
+  readonly config?: ModelConfig | undefined;
   /** Tokens already at hand, instead of opening `data`. The trainer closes them at its end. */
   readonly stream?: TokenStream | undefined;
   /** A pool to train on, which stays open; options about devices and workers then mean nothing. */
@@ -43,7 +46,10 @@ type Fill = (state: ModelState) => Promise<TrainingProgress | undefined>;
  * is too small.
  */
 export async function createTrainer(given: TrainOptions, extras: TrainerExtras = {}): Promise<Trainer> {
-  const { options, config, fill } = await openRun({ ...given, data: given.data ?? extras.stream?.source });
+  const { options, config, fill } = await openRun(
+    { ...given, data: given.data ?? extras.stream?.source },
+    extras.config,
+  );
   const sequence = options.seq;
   const { stream, tokenizer } = openTokens(options, config, extras.stream);
   const fresh = new Windows(stream, sequence, options.order, options.seed);
@@ -73,7 +79,10 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
 }
 
 /** Options, model and where the parameters come from: initialized, a model's, or those of the run to be resumed. */
-async function openRun(given: TrainOptions): Promise<{ options: FilledTrainOptions; config: ModelConfig; fill: Fill }> {
+async function openRun(
+  given: TrainOptions,
+  ownConfig: ModelConfig | undefined,
+): Promise<{ options: FilledTrainOptions; config: ModelConfig; fill: Fill }> {
   const cores = availableParallelism();
   if (given.resume !== undefined) {
     const { resume } = given;
@@ -82,7 +91,10 @@ async function openRun(given: TrainOptions): Promise<{ options: FilledTrainOptio
     return { options: forModel(resolved, config), config, fill: (state) => restoreTraining(resume, state) };
   }
   const options = resolveTrainOptions(given, cores);
-  const { config, parameters } = await loadModel(options.model);
+  const own: Pick<ModelSource, 'config' | 'parameters'> | undefined = ownConfig && {
+    config: validateConfig(ownConfig),
+  };
+  const { config, parameters } = own ?? (await loadModel(options.model));
   const fill: Fill = async (state) => {
     const target = state.parameters.array();
     if (parameters === undefined) initializeParameters(state.layout, target, options.seed);
@@ -112,9 +124,9 @@ function openTokens(
 }
 
 function openPool(options: FilledTrainOptions, arenaBytes: number): Promise<Pool> {
-  const { device, workers, standby, retireAfter } = options;
+  const { device, workers, standby, threads, retireAfter } = options;
   const budget = { ...options.budget, ...(retireAfter === undefined ? {} : { compilations: retireAfter }) };
-  return createPool({ device, workers, standby, arenaBytes, budget });
+  return createPool({ device, workers, standby, threads, arenaBytes, budget });
 }
 
 function assertFree({ arena }: Pool, needed: number): void {

@@ -15,6 +15,8 @@ export interface TrainOptions {
   readonly workers?: number | undefined;
   /** Started processes kept ready to take over. Default 1. */
   readonly standby?: number | undefined;
+  /** Threads of each worker's device. Default: the machine's cores divided by `workers`. */
+  readonly threads?: number | undefined;
   /** Whether weights are part of the kernels' input, or constants that every update compiles anew. Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;
   /** Compilations after which a worker retires. Default: the pool's. */
@@ -93,7 +95,7 @@ const fixedOnResume = ['model', 'batch', 'seq', 'order', 'seed'] as const;
 
 export type SavedTrainOptions = Pick<FilledTrainOptions, (typeof savedOptions)[number]>;
 
-type Optional = 'tokenizer' | 'retireAfter' | 'budget' | 'out' | 'resume';
+type Optional = 'tokenizer' | 'threads' | 'retireAfter' | 'budget' | 'out' | 'resume';
 
 /** Every option with a value but for those whose absence means something. */
 export type FilledTrainOptions = {
@@ -121,6 +123,7 @@ export function resolveTrainOptions(
     device: text('device', o.device ?? 'auto'),
     workers: whole('workers', o.workers ?? 1, 1),
     standby: whole('standby', o.standby ?? 1, 0),
+    threads: o.threads === undefined ? undefined : whole('threads', o.threads, 1),
     weights: oneOf('weights', o.weights ?? 'dynamic', ['dynamic', 'static']),
     retireAfter: o.retireAfter === undefined ? undefined : whole('retireAfter', o.retireAfter, 1),
     budget: o.budget,
