@@ -1,6 +1,7 @@
 export { addon, type DType, MayflyError, MilError, type Port } from '@mayfly/native';
 export { openData } from './data/open-data.js';
 export { openTokenizer } from './data/open-tokenizer.js';
+export { splitTokens, type TokenParts } from './data/split-tokens.js';
 export { TokenArray, TokenSlice, type TokenStream } from './data/token-stream.js';
 export type { TokenDecoder, Tokenizer } from './data/tokenizer.js';
 export { countWindows } from './data/windows.js';
@@ -16,6 +17,9 @@ export { exportLlama2c, importLlama2c, readLlama2cConfig } from './model/llama2c
 export { loadModel, type ModelSource } from './model/load-model.js';
 export { type ParameterEntry, ParameterLayout, type ParameterName } from './model/parameters.js';
 export { isPreset, presets } from './model/presets.js';
+export { closingTable } from './observe/closing-table.js';
+export { printable } from './observe/printable.js';
+export { openReporter, type Reporter } from './observe/reporter.js';
 export type { Budget, RetirementReason } from './pool/budget.js';
 export { WorkerExitError } from './pool/errors.js';
 export { createPool, Pool } from './pool/pool.js';

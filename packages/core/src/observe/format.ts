@@ -1,0 +1,35 @@
+const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+const significant = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
+const byteUnits = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
+
+/** `24,852`. */
+export const formatCount = (count: number): string => whole.format(count);
+
+/** Three significant digits: `41.2`, `0.0123`, `1,240`. */
+export const formatFigure = (figure: number): string => significant.format(figure);
+
+/** A learning rate and the like: `3.00e-4`. */
+export const formatSmall = (value: number): string => (value === 0 ? '0' : value.toExponential(2));
+
+/** A fraction in percent: `12.3%`. */
+export const formatShare = (share: number): string => `${(100 * (Number.isFinite(share) ? share : 0)).toFixed(1)}%`;
+
+/** `850 ms`, `12.3 s`, `3 min 20 s`, `2 h 05 min`. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${formatFigure(milliseconds)} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${String(seconds % 60).padStart(2, '0')} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+}
+
+/** Decimal units: `434 MB`. */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(byteUnits.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  const options = { style: 'unit', unit: byteUnits[power], maximumSignificantDigits: 3 } as const;
+  return new Intl.NumberFormat('en-US', options).format(bytes / 1000 ** power);
+}
+
+/** `1 worker`, `3 workers`. */
+export const plural = (count: number, noun: string): string => `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;

@@ -1,0 +1,57 @@
+import type { TrainSummary } from '../train/train-summary.js';
+import type { Trainer } from '../train/trainer.js';
+import { closingTable } from './closing-table.js';
+import type { Reporter } from './reporter.js';
+import { runHeader } from './run-header.js';
+import { stepLine } from './step-line.js';
+import { WorkerNarrator } from './worker-narrator.js';
+
+/** The first steps are all told, then one in about this many milliseconds. */
+const INTERVAL_MS = 1000;
+const FIRST_STEPS = 3;
+/** Retirements are told one by one until there were so many; then only the closing table counts them. */
+const MOST_WORKER_LINES = 60;
+
+/** Lines for files and pipes, without control codes. */
+export class PlainLines implements Reporter {
+  readonly #stream: { write(text: string): unknown };
+
+  constructor(stream: { write(text: string): unknown }) {
+    this.#stream = stream;
+  }
+
+  start(trainer: Trainer): void {
+    const { steps } = trainer.options;
+    const firstStep = trainer.step;
+    for (const line of runHeader(trainer)) this.#line(line);
+    let told = 0;
+    trainer.on('step', (record) => {
+      const now = performance.now();
+      const due = record.step <= firstStep + FIRST_STEPS || record.step === steps || now - told >= INTERVAL_MS;
+      if (!due && !record.skipped) return;
+      told = now;
+      this.#line(stepLine(record, steps));
+    });
+    let workerLines = 0;
+    new WorkerNarrator(trainer, (line) => {
+      workerLines += 1;
+      if (workerLines <= MOST_WORKER_LINES) this.#line(line);
+      if (workerLines === MOST_WORKER_LINES) this.#line('further retirements are counted in the closing table only');
+    });
+    trainer.on('checkpoint', ({ path }) => this.#line(`checkpoint ${path}`));
+  }
+
+  note(_event: string, _fields: Readonly<Record<string, unknown>>, text: string): void {
+    this.#line(text);
+  }
+
+  done(summary: TrainSummary): void {
+    this.#line(`\n${closingTable(summary)}`);
+  }
+
+  [Symbol.dispose](): void {}
+
+  #line(text: string): void {
+    this.#stream.write(`${text}\n`);
+  }
+}

@@ -1,0 +1,28 @@
+import type { TrainSummary } from '../train/train-summary.js';
+import type { Trainer } from '../train/trainer.js';
+import { JsonLines } from './json-lines.js';
+import { PlainLines } from './plain-lines.js';
+import { ProgressDisplay } from './progress-display.js';
+
+/** Follows a run of training and tells somebody about it. */
+export interface Reporter extends Disposable {
+  /** Once, before the first step: from here on the trainer's events are followed. */
+  start(trainer: Trainer): void;
+  /**
+   * Something that is no event of the trainer: a sample, a measurement between steps.
+   *
+   * @param fields For programs.
+   * @param text For people; may be several lines.
+   */
+  note(event: string, fields: Readonly<Record<string, unknown>>, text: string): void;
+  /** Once, after the last step. */
+  done(summary: TrainSummary): void;
+  /** Gives the terminal back; also after an error. Idempotent. */
+  [Symbol.dispose](): void;
+}
+
+/** JSON lines, a display that moves, or plain lines where `stream` is no terminal that could show one. */
+export function openReporter(stream: NodeJS.WriteStream, { json = false }: { readonly json?: boolean } = {}): Reporter {
+  if (json) return new JsonLines(stream);
+  return stream.isTTY && process.env.TERM !== 'dumb' ? new ProgressDisplay(stream) : new PlainLines(stream);
+}

@@ -1,0 +1,17 @@
+import { countParameters } from '../model/count-parameters.js';
+import type { Trainer } from '../train/trainer.js';
+import { formatCount, plural } from './format.js';
+
+/** What a run is about, in a few lines: device and why, model, data, step. */
+export function runHeader({ pool, config, options, step }: Trainer): string[] {
+  const { dim, hidden, layers, heads, kvHeads, vocab } = config;
+  const { workers, standby, weights, batch, seq, accumulate, steps } = options;
+  const tokens = batch * seq * accumulate;
+  const times = accumulate === 1 ? '' : ` × ${accumulate}`;
+  return [
+    `device  ${pool.device} (${pool.deviceReason}), ${plural(workers, 'worker')} and ${standby} standby, ${weights} weights`,
+    `model   ${options.model}: ${formatCount(countParameters(config))} parameters, ${plural(layers, 'layer')}, dim ${dim}, hidden ${hidden}, heads ${heads}/${kvHeads}, vocabulary ${formatCount(vocab)}`,
+    `data    ${options.data}`,
+    `steps   ${formatCount(step + 1)} to ${formatCount(steps)} of ${formatCount(tokens)} tokens (${batch} windows of ${seq}${times})`,
+  ];
+}

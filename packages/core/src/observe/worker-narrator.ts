@@ -1,0 +1,66 @@
+import type { PoolEvents } from '../pool/pool-events.js';
+import type { Trainer } from '../train/trainer.js';
+import { formatDuration, plural } from './format.js';
+
+/** A worker that is on its way out. */
+interface Departure {
+  readonly since: number;
+  /** Kernels that other workers took over from it, by worker. */
+  readonly takenOver: Map<number, number>;
+}
+
+/** Tells retirements, takeovers and deaths of workers, one line each. */
+export class WorkerNarrator {
+  readonly #tell: (line: string) => void;
+  readonly #departures = new Map<number, Departure>();
+  #deaths = 0;
+
+  constructor(trainer: Trainer, tell: (line: string) => void) {
+    this.#tell = tell;
+    trainer.on('worker-retire', (event) => this.#onRetire(event));
+    trainer.on('kernel-move', (event) => this.#onMove(event));
+    trainer.on('worker-exit', (event) => this.#onExit(event));
+  }
+
+  #onRetire({ worker, reason, compilations, evaluations, kernels, ageMs }: PoolEvents['worker-retire'][0]): void {
+    this.#departures.set(worker, { since: performance.now(), takenOver: new Map() });
+    const use = `${plural(compilations, 'compilation')}, ${plural(evaluations, 'evaluation')}`;
+    const held = plural(kernels, 'kernel');
+    this.#tell(`worker ${worker} retires (${reasons[reason]}): ${use}, ${formatDuration(ageMs)} old, holds ${held}`);
+  }
+
+  #onMove({ from, to, reason, kernel }: PoolEvents['kernel-move'][0]): void {
+    if (from === null && reason === 'recover' && this.#deaths > 0) {
+      this.#deaths -= 1;
+      this.#tell(`worker ${to} takes over ${kernel}`);
+    }
+    if (from === null || from === to) return;
+    const departure = this.#departures.get(from);
+    if (departure === undefined) return;
+    if (departure.takenOver.size === 0) this.#tell(`worker ${to} takes over from worker ${from}`);
+    departure.takenOver.set(to, (departure.takenOver.get(to) ?? 0) + 1);
+  }
+
+  #onExit({ worker, pid, exitCode, signal, expected, reason }: PoolEvents['worker-exit'][0]): void {
+    const departure = this.#departures.get(worker);
+    this.#departures.delete(worker);
+    if (!expected) {
+      this.#deaths += 1;
+      const how = signal === null ? `exited with code ${exitCode}` : `was ended by ${signal}`;
+      this.#tell(`worker ${worker} (pid ${pid}) ${how}${reason === null ? '' : ` (${reason})`}: its work is repeated`);
+    } else if (departure !== undefined) {
+      const moved = [...departure.takenOver].map(([to, kernels]) => `${plural(kernels, 'kernel')} to worker ${to}`);
+      const after = formatDuration(performance.now() - departure.since);
+      this.#tell(`worker ${worker} exited ${after} later${moved.length === 0 ? '' : `; moved ${moved.join(', ')}`}`);
+    }
+  }
+}
+
+const reasons = {
+  compilations: 'out of compilations',
+  livePrograms: 'full of programs',
+  evaluations: 'evaluated enough',
+  ageMs: 'old enough',
+  residentBytes: 'holds too much memory',
+  requested: 'asked to',
+} as const satisfies Record<PoolEvents['worker-retire'][0]['reason'], string>;
