@@ -1,0 +1,31 @@
+import { constants } from 'node:fs';
+import { access, mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileError } from '../data/file-error.js';
+
+/** Where a run writes its checkpoints: what the user said, the folder it is resumed from, or one of its own under `runs`. */
+export async function checkpointFolder({
+  out,
+  resume,
+}: {
+  out?: string | undefined;
+  resume?: string | undefined;
+}): Promise<string> {
+  if (out !== undefined) return out;
+  if (resume === undefined) return join('runs', new Date().toISOString().replaceAll(':', '-'));
+  const isFile = await stat(resume).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  return isFile ? dirname(resume) : resume;
+}
+
+/** Finds out before hours of training whether the folder can be written to. Errors: `ERR_FILE`. */
+export async function prepareFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+    await access(path, constants.W_OK);
+  } catch (error) {
+    throw fileError(`to write checkpoints to the folder ${path}`, error);
+  }
+}

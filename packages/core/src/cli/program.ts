@@ -1,0 +1,24 @@
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+import { addEvalCommand } from './eval-command.js';
+import { addGenerateCommand } from './generate-command.js';
+import { addTrainCommand } from './train-command.js';
+
+const { version, description } = createRequire(import.meta.url)('../package.json') as Record<string, string>;
+
+/** The command line. Usage errors are thrown, and told by whoever catches them. */
+export function createProgram(): Command {
+  const program = new Command('mayfly')
+    .description(description ?? '')
+    .version(version ?? '')
+    .helpCommand(false)
+    .showSuggestionAfterError(true)
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 120, 120) });
+  addTrainCommand(program);
+  addEvalCommand(program);
+  addGenerateCommand(program);
+  return program;
+}
