@@ -1,0 +1,11 @@
+import { defineConfig } from 'tsup';
+
+const examples = ['main-job', 'single-layer', 'multi-layer', 'stress', 'bring-your-own-mil'];
+
+export default defineConfig({
+  entry: Object.fromEntries(examples.map((name) => [`${name}/index`, `${name}/index.ts`])),
+  format: 'esm',
+  target: 'node20',
+  clean: true,
+  sourcemap: true,
+});
