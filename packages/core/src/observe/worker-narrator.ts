@@ -62,5 +62,7 @@ const reasons = {
   evaluations: 'evaluated enough',
   ageMs: 'old enough',
   residentBytes: 'holds too much memory',
+  failures: 'failed too often',
+  slowdown: 'became slow',
   requested: 'asked to',
 } as const satisfies Record<PoolEvents['worker-retire'][0]['reason'], string>;
