@@ -152,6 +152,7 @@ export class Fleet implements WorkerListener {
     this.#startError = null;
     this.#listener.onReady(worker);
     if (this.#closed) void this.#dismiss(worker);
+    for (const leaving of this.#in('retiring')) for (const kernel of leaving.kernels) kernel.unstick();
     this.#notify();
   }
 

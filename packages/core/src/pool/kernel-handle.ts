@@ -68,6 +68,8 @@ export class KernelHandle implements Kernel {
   #waitingSince = 0;
   #waitReason: MoveReason = 'compile';
   #reconciling = false;
+  /** A worker that its kernels should leave, but this one could not: it stays until somewhere to go turns up. */
+  #stuckOn: WorkerProcess | null = null;
   /** Why it takes no more calls; null while it does. */
   #failure: Error | null = null;
 
@@ -182,6 +184,13 @@ export class KernelHandle implements Kernel {
     for (const version of [this.#serving, ...this.#updates.splice(0)]) this.#retract(version, error);
   }
 
+  /** A worker became ready: it may be where to go. */
+  unstick(): void {
+    if (this.#stuckOn === null) return;
+    this.#stuckOn = null;
+    void this.reconcile();
+  }
+
   /** Finds placements until what is agrees with what should be. One loop at a time. */
   async reconcile(): Promise<void> {
     if (this.#reconciling) return;
@@ -211,8 +220,8 @@ export class KernelHandle implements Kernel {
     }
     if (incoming !== undefined) return null;
     if (update !== undefined) return { version: update, reason: 'update' };
-    if (this.#placement?.worker.evicting) return { version: serving, reason: 'retire' };
-    return null;
+    const worker = this.#placement?.worker;
+    return worker?.evicting && worker !== this.#stuckOn ? { version: serving, reason: 'retire' } : null;
   }
 
   #accept(placement: Placement, version: Version): void {
@@ -228,7 +237,8 @@ export class KernelHandle implements Kernel {
 
   #refuse(version: Version, error: Error): void {
     if (version === this.#serving) {
-      this.fail(error);
+      if (this.#placement === null) this.fail(error);
+      else this.#stuckOn = this.#placement.worker;
       return;
     }
     // Runs called after a failed update must not silently see the weights before it.
