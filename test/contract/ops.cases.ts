@@ -1,0 +1,17 @@
+import { assemblyCases } from './cases/assembly.cases.js';
+import { elementwiseCases } from './cases/elementwise.cases.js';
+import { layoutCases } from './cases/layout.cases.js';
+import { productCases } from './cases/product.cases.js';
+import { programCases } from './cases/program.cases.js';
+import { reductionCases } from './cases/reduction.cases.js';
+import type { OpCase } from './op-case.js';
+
+/** Every operation with the reference's answers, for every device. */
+export const opCases: readonly OpCase[] = [
+  ...elementwiseCases,
+  ...reductionCases,
+  ...productCases,
+  ...layoutCases,
+  ...assemblyCases,
+  ...programCases,
+];
