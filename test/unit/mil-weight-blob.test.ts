@@ -40,7 +40,7 @@ test.each<[string, string, ReturnType<typeof weightFile>, RegExp]>([
   ['another version', text(64), weightFile((v) => v.setUint32(4, 3, true)), /format version 2 .*got 3/],
   ['the header as record', text(0), weightFile(), /metadata record of 64 bytes after the header/],
   ['the data as record', text(128), weightFile(), /metadata record of 64 bytes/],
-  ['an offset beyond the file', text('18446744073709551600'), weightFile(), /whole number|metadata record/],
+  ['an offset beyond the file', text('18446744073709551600'), weightFile(), /metadata record/],
   ['no sentinel', text(65), weightFile(), /sentinel 0xDEADBEEF/],
   ['another data type', text(64), weightFile((v) => v.setUint32(68, 2, true)), /data type 1 \(fp16\) .*got 2/],
   [
@@ -59,7 +59,7 @@ test.each<[string, string, ReturnType<typeof weightFile>, RegExp]>([
   ['a type that is not stored', text(64, path, 'tensor<bool, [16]>'), weightFile(), /a stored element type .*got bool/],
 ])('%s', (_, source, file, message) => {
   const error = compileError(source, file);
-  expect(['ERR_WEIGHT_BLOB', 'ERR_MIL_SYNTAX']).toContain(error.code);
+  expect(error.code).toBe('ERR_WEIGHT_BLOB');
   expect(error.message).toMatch(message);
-  expect(error.line).toBe(4);
+  expect(error.message).toContain('(line 4, column ');
 });
