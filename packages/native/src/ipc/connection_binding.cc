@@ -79,8 +79,17 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
 
   void OnClose(const std::string& error) {
     const Napi::Value value = error.empty() ? Env().Null() : Napi::Value(ToJs(Env(), Error("ERR_FRAME", error)).Value());
+    const Napi::FunctionReference on_close = std::move(on_close_);
+    LetHandlersGo();
+    Call(on_close, value);
+  }
+
+  // Handlers usually know this object: held any longer, they and it would keep each other alive for ever.
+  void LetHandlersGo() {
+    on_completion_.Reset();
+    on_control_.Reset();
+    on_close_.Reset();
     Unref();
-    Call(on_close_, value);
   }
 
   static Frame DispatchFrame(const Napi::CallbackInfo& info) {
@@ -127,7 +136,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
   void Close(const Napi::CallbackInfo&) {
     if (!connection_->is_open()) return;
     connection_->Close();
-    Unref();
+    LetHandlersGo();
   }
 
   Napi::AsyncContext context_;
