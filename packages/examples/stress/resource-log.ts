@@ -5,7 +5,7 @@ import { median } from '../median.js';
 
 // Garbage that nobody has collected yet is no leak.
 setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
+export const collectGarbage = runInNewContext('gc') as () => void;
 
 interface Resources {
   readonly residentBytes: number;

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { addEvalCommand } from './eval-command.js';
 import { addGenerateCommand } from './generate-command.js';
+import { addStressCommand } from './stress-command.js';
 import { addTrainCommand } from './train-command.js';
 
 const { version, description } = createRequire(import.meta.url)('../package.json') as Record<string, string>;
@@ -20,5 +21,6 @@ export function createProgram(): Command {
   addTrainCommand(program);
   addEvalCommand(program);
   addGenerateCommand(program);
+  addStressCommand(program);
   return program;
 }

@@ -1,0 +1,102 @@
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { ByteTokenizer } from '../data/byte-tokenizer.js';
+import { openData } from '../data/open-data.js';
+import { presets } from '../model/presets.js';
+import { openReporter } from '../observe/reporter.js';
+import { type Chaos, parseChaos } from '../pool/chaos-transport.js';
+import { createPool } from '../pool/pool.js';
+import { createTrainer } from '../train/create-trainer.js';
+import { arenaBytesFor } from '../train/decoder.js';
+import { Interruption } from './interruption.js';
+import { deviceWords, option } from './option.js';
+import { decimal, oneOf, text, whole } from './parse-options.js';
+
+interface StressFlags {
+  readonly steps?: number;
+  readonly chaos?: Chaos;
+  readonly chaosSeed?: number;
+  readonly seed?: number;
+  readonly weights?: 'dynamic' | 'static';
+  readonly workers?: number;
+  readonly standby?: number;
+  readonly retireAfter?: number;
+  readonly deadline?: number;
+  readonly device?: string;
+  readonly json?: boolean;
+}
+
+const calm: Chaos = { kill: 0, hang: 0, crash: 0, limit: 0 };
+/** The type declarations of this package: real text that comes with every install. */
+const ownText = fileURLToPath(new URL('./index.d.ts', import.meta.url));
+
+const notes = `
+The closing line has params_sha256 and losses_sha256: they are those of a run without faults, for any --chaos,
+--chaos-seed, --workers and --retire-after.
+
+Examples:
+  $ mayfly stress --steps 200 --json
+  $ mayfly stress --steps 200 --chaos kill=0.01,crash=0.01,hang=0.001 --chaos-seed 7 --json
+  $ mayfly stress --steps 200 --weights static --retire-after 20 --workers 2 --chaos kill=0.01,limit=0.01`;
+
+/** `mayfly stress`. */
+export function addStressCommand(program: Command): void {
+  program
+    .command('stress')
+    .description('Train a small model while its workers are killed, stopped, crashed and refused; tell what came out')
+    .addOption(option('--steps <n>', 'steps of training', whole(1), 200))
+    .addOption(
+      option('--chaos <list>', 'kill=P,hang=P,crash=P per dispatch, limit=P per compilation', parseChaos, 'none'),
+    )
+    .addOption(option('--chaos-seed <n>', 'of the faults', whole(0), 1))
+    .addOption(option('--seed <n>', 'of the model and the order of its data', whole(0), 0))
+    .addOption(option('--weights <kind>', 'dynamic or static', oneOf('dynamic', 'static'), 'dynamic'))
+    .addOption(option('--workers <n>', 'processes that evaluate kernels', whole(1), 1))
+    .addOption(option('--standby <n>', 'started processes kept ready to take over', whole(0), 1))
+    .addOption(option('--retire-after <n>', 'compilations after which a worker retires', whole(1), 100))
+    .addOption(option('--deadline <ms>', 'after which a worker that does not answer is killed', decimal, 2000))
+    .addOption(option('--device <name>', deviceWords, text, 'auto'))
+    .option('--json', 'one JSON object per line on stdout, nothing else')
+    .addHelpText('after', notes)
+    .action(stress);
+}
+
+async function stress({ json = false, ...flags }: StressFlags): Promise<void> {
+  const { steps = 200, chaos = calm, chaosSeed = 1, seed = 0, weights = 'dynamic' } = flags;
+  const { workers = 1, standby = 1, retireAfter = 100, deadline = 2000, device } = flags;
+  using reporter = openReporter(process.stdout, { json });
+  using interruption = new Interruption((signal) =>
+    reporter.note('interrupt', { signal }, `${signal}: finishing the step`),
+  );
+
+  const model = 'tiny';
+  const shape = { config: presets[model]!, batch: 2, sequence: 32, weights, training: true };
+  await using pool = await createPool({
+    device,
+    workers,
+    standby,
+    arenaBytes: arenaBytesFor(shape),
+    budget: { compilations: retireAfter },
+    timeouts: { dispatchMs: deadline, compileMs: deadline },
+    // Faults are no reason to give up here: they are what is wanted.
+    attempts: Number.MAX_SAFE_INTEGER,
+    pacing: { backoffMs: 0, maxDeaths: Number.MAX_SAFE_INTEGER },
+    chaos: { faults: chaos, seed: chaosSeed },
+  });
+  const faults = { kill: 0, hang: 0, crash: 0, limit: 0 };
+  pool.on('fault', ({ fault }) => {
+    faults[fault] += 1;
+  });
+  const stream = openData(ownText, { tokenizer: new ByteTokenizer() });
+  await using trainer = await createTrainer(
+    { model, weights, batch: 2, seq: 32, steps, seed, lr: 1e-3 },
+    { pool, stream },
+  );
+  reporter.start(trainer);
+  const summary = await trainer.train({ signal: interruption.signal });
+  const told = Object.entries(faults).map(([fault, times]) => `${fault} ${times}`);
+  reporter.note('faults', faults, `faults injected: ${told.join(', ')}`);
+  reporter.note('hashes', {}, `parameters ${summary.paramsSha256}\nlosses     ${summary.lossesSha256}`);
+  reporter.done(summary);
+  if (interruption.exitCode !== null) process.exitCode = interruption.exitCode;
+}
