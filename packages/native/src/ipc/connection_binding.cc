@@ -1,11 +1,13 @@
 #include "ipc/connection_binding.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <optional>
 
 #include "addon_data.h"
 #include "ipc/connection.h"
 #include "napi_arguments.h"
+#include "napi_callback.h"
 #include "napi_error.h"
 
 namespace mayfly {
@@ -53,25 +55,26 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
     body();
   }
 
-  template <typename... Arguments>
-  void Call(const Napi::FunctionReference& function, Arguments... arguments) {
-    try {
-      function.Call({arguments...});
-    } catch (const Napi::Error& error) {
-      napi_fatal_exception(Env(), error.Value());
-    }
+  void Call(const Napi::FunctionReference& function, std::initializer_list<napi_value> arguments) {
+    if (!CallBack(Env(), function.Value(), arguments)) connection_->Close();
   }
 
   void OnFrame(const Frame& frame, const uint8_t* payload) {
     Napi::HandleScope handles(Env());
     if (frame.kind == FrameKind::kControl) {
-      Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(Env(), frame.payload_bytes);
-      std::copy(payload, payload + frame.payload_bytes, static_cast<uint8_t*>(buffer.Data()));
-      Call(on_control_, Napi::Uint8Array::New(Env(), frame.payload_bytes, buffer, 0));
+      void* bytes = nullptr;
+      napi_value buffer = nullptr, array = nullptr;
+      if (napi_create_arraybuffer(Env(), frame.payload_bytes, &bytes, &buffer) != napi_ok ||
+          napi_create_typedarray(Env(), napi_uint8_array, frame.payload_bytes, buffer, 0, &array) != napi_ok) {
+        return connection_->Close();
+      }
+      std::copy(payload, payload + frame.payload_bytes, static_cast<uint8_t*>(bytes));
+      Call(on_control_, {array});
     } else if (frame.kind == FrameKind::kCompletion) {
-      Call(on_completion_, Napi::Number::New(Env(), static_cast<double>(frame.id)), Napi::Number::New(Env(), frame.word),
+      Call(on_completion_,
+           {Napi::Number::New(Env(), static_cast<double>(frame.id)), Napi::Number::New(Env(), frame.word),
            Napi::Number::New(Env(), static_cast<double>(frame.first)),
-           Napi::String::New(Env(), reinterpret_cast<const char*>(payload), frame.payload_bytes));
+           Napi::String::New(Env(), reinterpret_cast<const char*>(payload), frame.payload_bytes)});
     } else {
       throw Error("ERR_FRAME", "Expected a completion or a control frame, got a dispatch");
     }
@@ -81,7 +84,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
     const Napi::Value value = error.empty() ? Env().Null() : Napi::Value(ToJs(Env(), Error("ERR_FRAME", error)).Value());
     const Napi::FunctionReference on_close = std::move(on_close_);
     LetHandlersGo();
-    Call(on_close, value);
+    Call(on_close, {value});
   }
 
   // Handlers usually know this object: held any longer, they and it would keep each other alive for ever.

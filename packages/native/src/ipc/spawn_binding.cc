@@ -10,6 +10,7 @@
 #include "ipc/reaper.h"
 #include "ipc/spawn.h"
 #include "napi_arguments.h"
+#include "napi_callback.h"
 #include "napi_error.h"
 #include "shm/arena_binding.h"
 
@@ -71,11 +72,8 @@ void Report(Napi::Env env, const Napi::FunctionReference& on_exit, Napi::AsyncCo
   Napi::Value code = env.Null(), signal = env.Null();
   if (status && WIFEXITED(*status)) code = Napi::Number::New(env, WEXITSTATUS(*status));
   if (status && WIFSIGNALED(*status)) signal = Napi::String::New(env, SignalName(WTERMSIG(*status)));
-  try {
-    on_exit.MakeCallback(env.Global(), {code, signal}, context);
-  } catch (const Napi::Error& error) {
-    napi_fatal_exception(env, error.Value());
-  }
+  Napi::CallbackScope callbacks(env, context);
+  CallBack(env, on_exit.Value(), {code, signal});
 }
 
 Napi::Value Spawn(const Napi::CallbackInfo& info) {

@@ -1,0 +1,20 @@
+// Calling JavaScript from the event loop.
+#pragma once
+
+#include <napi.h>
+
+#include <initializer_list>
+
+namespace mayfly {
+
+// Calls `function` within an open callback scope. What it throws is an uncaught exception, as from any event handler.
+// False once the thread is ending (process.exit in a handler): JavaScript never runs in it again. Written on the C API,
+// since Napi::Error aborts the process when it cannot make its JavaScript object.
+inline bool CallBack(Napi::Env env, napi_value function, std::initializer_list<napi_value> arguments) {
+  napi_value self = env.Undefined();
+  if (napi_call_function(env, self, function, arguments.size(), arguments.begin(), nullptr) == napi_ok) return true;
+  napi_value thrown = nullptr;
+  return napi_get_and_clear_last_exception(env, &thrown) == napi_ok && napi_fatal_exception(env, thrown) == napi_ok;
+}
+
+}  // namespace mayfly

@@ -1,0 +1,137 @@
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { devNull } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Worker } from 'node:worker_threads';
+import { addon, MayflyError, type NativeArena } from '@mayfly/native';
+import { afterEach, expect, test } from 'vitest';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+const TIB = 2 ** 40;
+const linux = process.platform === 'linux';
+
+let open: NativeArena[] = [];
+const create = (bytes: number) => {
+  const arena = addon.createArena(bytes);
+  open.push(arena);
+  return arena;
+};
+afterEach(() => {
+  for (const arena of open) arena.close();
+  open = [];
+});
+const coded = (code: string, message = '') =>
+  expect.objectContaining({ name: 'MayflyError', code, message: expect.stringContaining(message) });
+
+test('it is sparse until populated, and sparse again where discarded', () => {
+  const arena = create(GIB);
+  expect(arena.residentBytes()).toBe(0);
+  arena.populate(3 * MIB, 2 * MIB);
+  if (linux) expect(arena.residentBytes()).toBe(2 * MIB);
+  const bytes = arena.view(3 * MIB, 2 * MIB).fill(7);
+  arena.populate(0, 4 * MIB);
+  expect(bytes.every((byte) => byte === 7)).toBe(true);
+  arena.discard(3 * MIB + 10, 2 * MIB - 20);
+  if (linux) expect(arena.residentBytes()).toBe(3 * MIB + 2 * 4096);
+  const kept = [...bytes.keys()].filter((index) => bytes[index] !== 0);
+  expect(kept).toEqual([...Array(10).keys(), ...Array.from({ length: 10 }, (_, i) => 2 * MIB - 10 + i)]);
+  arena.discard(3 * MIB, 10);
+  expect(bytes[0]).toBe(0);
+});
+
+test.runIf(linux)('more memory than there is is an error that names the amount, and kills nothing', () => {
+  const arena = create(TIB);
+  expect(() => arena.populate(0, TIB)).toThrow(coded('ERR_ARENA_FULL', `Expected ${TIB} bytes of memory`));
+  expect(arena.residentBytes()).toBe(0);
+  arena.populate(TIB - 4096, 4096);
+  expect(arena.residentBytes()).toBe(4096);
+});
+
+test('views of one window share one buffer; none crosses a window', () => {
+  const arena = create(10 * GIB);
+  const low = arena.view(100, 4);
+  expect(arena.view(4 * GIB - 4, 4).buffer).toBe(low.buffer);
+  const high = arena.view(9 * GIB, 4);
+  high.set([1, 2, 3, 4]);
+  expect([...arena.view(9 * GIB + 1, 2)]).toEqual([2, 3]);
+  expect([...arena.view(GIB, 4)]).toEqual([0, 0, 0, 0]);
+  expect(high.byteOffset).toBe(GIB);
+  expect(() => arena.view(4 * GIB - 2, 4)).toThrow(coded('ERR_ARENA_BOUNDS', '4 GiB window'));
+});
+
+test('ranges outside of it, and what is no range, are errors', () => {
+  const arena = create(MIB);
+  for (const call of [arena.view, arena.populate, arena.discard].map((method) => method.bind(arena))) {
+    expect(() => call(MIB, 1)).toThrow(coded('ERR_ARENA_BOUNDS', `1 bytes at ${MIB}`));
+    expect(() => call(1, MIB)).toThrow(coded('ERR_ARENA_BOUNDS'));
+    expect(() => call(2 ** 53 - 1, 2 ** 53 - 1)).toThrow(coded('ERR_ARENA_BOUNDS'));
+    for (const wrong of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '1', 1n, undefined, {}, Symbol('x')]) {
+      expect(() => call(wrong as number, 1)).toThrow(coded('ERR_INVALID_ARGUMENT', 'offset'));
+      expect(() => call(0, wrong as number)).toThrow(coded('ERR_INVALID_ARGUMENT', 'bytes'));
+    }
+    call(MIB, 0);
+    call(MIB - 1, 1);
+  }
+  expect(() => addon.createArena(0)).toThrow(coded('ERR_ARENA_CREATE'));
+  expect(() => addon.findArena(4_000_000_000)).toThrow(coded('ERR_ARENA_UNKNOWN'));
+  const fd = openSync(devNull, 'r');
+  expect(() => addon.attachArena(fd)).toThrow(coded('ERR_ARENA_CREATE', 'without a size'));
+  closeSync(fd);
+});
+
+test('errors of native code have their class, and the stack of their caller', () => {
+  const arena = create(4096);
+  function caller() {
+    arena.view(4096, 1);
+  }
+  try {
+    caller();
+    expect.unreachable();
+  } catch (error) {
+    expect(error).toBeInstanceOf(MayflyError);
+    expect((error as Error).stack?.split('\n')[1]).toContain('caller');
+  }
+});
+
+test('closed, it refuses; a view that is left stays safe to touch', () => {
+  const arena = addon.createArena(MIB);
+  const view = arena.view(0, 16).fill(5);
+  arena.close();
+  arena.close();
+  expect(() => arena.view(0, 1)).toThrow(coded('ERR_INVALID_ARGUMENT', 'closed'));
+  expect(() => addon.findArena(1e9)).toThrow();
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  expect([...view]).toEqual(Array(16).fill(5));
+});
+
+test('threads of one process find it, and outlive its close', async () => {
+  const arena = addon.createArena(MIB);
+  const script = `
+    import { parentPort, workerData } from 'node:worker_threads';
+    import { addon } from '@mayfly/native';
+    const view = addon.findArena(workerData).view(0, 8);
+    parentPort.once('message', () => { view[0]++; parentPort.postMessage(view[0]); });
+    parentPort.postMessage('ready');`;
+  const source = new URL(
+    `data:text/javascript,${encodeURIComponent(script.replace("'@mayfly/native'", JSON.stringify(import.meta.resolve('@mayfly/native'))))}`,
+  );
+  const worker = new Worker(source, { workerData: arena.id });
+  const message = () => new Promise((resolve) => worker.once('message', resolve));
+  await message();
+  arena.view(0, 8)[0] = 41;
+  arena.close();
+  worker.postMessage('go');
+  expect(await message()).toBe(42);
+  await worker.terminate();
+});
+
+test.runIf(linux)('it has no name in the file system', () => {
+  create(MIB).view(0, 1);
+  const maps = readFileSync('/proc/self/maps', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('mayfly-arena'));
+  expect(maps.length).toBeGreaterThan(0);
+  expect(maps.every((line) => line.endsWith('/memfd:mayfly-arena (deleted)'))).toBe(true);
+});
