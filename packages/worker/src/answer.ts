@@ -13,8 +13,6 @@ export function answer(message: WorkerRequest, device: NativeDevice): WorkerResp
       case 'unload':
         device.unload(message.program);
         return { type: 'unloaded', request, stats: statsOf(device) };
-      case 'stats':
-        return { type: 'stats', request, stats: statsOf(device) };
       case 'retire':
         return { type: 'retiring', request, stats: statsOf(device) };
     }

@@ -41,7 +41,6 @@ export type WorkerRequest =
       readonly weights: readonly WeightRange[];
     }
   | { readonly type: 'unload'; readonly request: number; readonly program: number }
-  | { readonly type: 'stats'; readonly request: number }
   /** Unload everything and exit with code 0, after an answer. */
   | { readonly type: 'retire'; readonly request: number };
 
@@ -56,7 +55,6 @@ export type WorkerResponse =
     }
   | { readonly type: 'compiled'; readonly request: number; readonly info: ProgramInfo; readonly stats: WorkerStats }
   | { readonly type: 'unloaded'; readonly request: number; readonly stats: WorkerStats }
-  | { readonly type: 'stats'; readonly request: number; readonly stats: WorkerStats }
   | { readonly type: 'retiring'; readonly request: number; readonly stats: WorkerStats }
   | { readonly type: 'error'; readonly request: number; readonly error: WireError; readonly stats: WorkerStats };
 

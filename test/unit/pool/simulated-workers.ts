@@ -106,10 +106,10 @@ export class SimulatedWorker {
     } else if (request.type === 'unload') {
       this.programs.delete(request.program);
       this.#send({ type: 'unloaded', request: request.request, stats: this.#stats() });
-    } else if (request.type === 'retire') {
+    } else {
       this.#send({ type: 'retiring', request: request.request, stats: this.#stats() });
       this.die(0, null);
-    } else this.#send({ type: 'stats', request: request.request, stats: this.#stats() });
+    }
   }
 
   #stats(): WorkerStats {

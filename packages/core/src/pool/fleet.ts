@@ -43,6 +43,8 @@ export class Fleet implements WorkerListener {
   readonly #options: FleetOptions;
   readonly #listener: FleetListener;
   readonly #compileHistory = new WorkHistory();
+  /** Those of workers that are gone. */
+  readonly #histories: WorkHistory[] = [];
   /** The budget as given, but for what the device was found to allow. */
   #budget: Budget;
   /** Why no worker could be had lately; null after one became ready. */
@@ -175,6 +177,8 @@ export class Fleet implements WorkerListener {
 
   onExit(worker: WorkerProcess, end: WorkerEnd): void {
     this.#workers.delete(worker);
+    worker.history.reset();
+    this.#histories.push(worker.history);
     if (worker.livePrograms > 0) this.#governor.noteHotExit();
     this.#listener.onExit(worker, end, this.#dismissed.has(worker));
     if (this.#governor.exhausted) this.#giveUp(poolFailedError(end, this.#governor.deaths));
@@ -241,7 +245,8 @@ export class Fleet implements WorkerListener {
     const id = ++this.#ids;
     let worker: WorkerProcess;
     try {
-      const setup = { ...this.#options, compileHistory: this.#compileHistory };
+      const history = this.#histories.pop() ?? new WorkHistory();
+      const setup = { ...this.#options, compileHistory: this.#compileHistory, history };
       worker = new WorkerProcess(id, this.#start, setup, workers > 1 ? jittered(budget, id) : budget, this);
     } catch (cause) {
       this.#governor.noteDeath();

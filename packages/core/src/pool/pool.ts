@@ -3,24 +3,18 @@ import { EventEmitter } from 'eventemitter3';
 import { Arena } from '../memory/arena.js';
 import type { RetirementReason } from './budget.js';
 import { chaosTransport } from './chaos-transport.js';
-import {
-  deviceStuckError,
-  isDeviceFault,
-  kernelDisposedError,
-  poolClosedError,
-  quarantinedError,
-  WorkerExitError,
-} from './errors.js';
+import { isDeviceFault, kernelDisposedError, poolClosedError, quarantinedError, WorkerExitError } from './errors.js';
 import { Fleet, type FleetListener } from './fleet.js';
 import { KernelHandle, type KernelHost, type MoveReason, type Placement } from './kernel-handle.js';
+import { Placer } from './placer.js';
 import type { PoolEvents, PoolStats } from './pool-events.js';
 import { type FilledPoolOptions, type PoolOptions, resolvePoolOptions } from './pool-options.js';
+import { kernelSummary, workerSummary } from './pool-summaries.js';
 import type { Run } from './run.js';
 import { processTransport, type StartTransport } from './transport.js';
 import type { CallOptions, Kernel, PoolProgram } from './types.js';
 import { WeightStore } from './weight-store.js';
-import { summarize } from './work-history.js';
-import { type ProgramSource, WorkerLostError, type WorkerProcess } from './worker-process.js';
+import type { WorkerProcess } from './worker-process.js';
 
 /** Starts the workers; settles when they are ready. */
 export async function createPool(options?: PoolOptions): Promise<Pool> {
@@ -45,18 +39,16 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   readonly #options: FilledPoolOptions;
   readonly #fleet: Fleet;
+  readonly #placer: Placer;
   readonly #weightStore: WeightStore;
   readonly #kernels = new Set<KernelHandle>();
   readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0 };
   #dispatches = 0;
-  #compilations = 0;
   #workersStarted = 0;
   #retirements = 0;
   #deaths = 0;
   #pending = 0;
   #names = 0;
-  /** Device faults since the device last did anything right. */
-  #faults = 0;
   #refused = false;
   #whenIdle: (() => void)[] = [];
   #closing: Promise<void> | null = null;
@@ -71,6 +63,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.arena = new Arena(options.arenaBytes);
     this.#weightStore = new WeightStore(this.arena);
     this.#fleet = new Fleet(this.#withChaos(transport(this.arena)), options, this.#fleetListener());
+    this.#placer = new Placer(
+      this.#fleet,
+      options,
+      () => this.#kernels.size,
+      (name, event) => this.emit(name, event as never),
+    );
   }
 
   /** @internal */
@@ -102,33 +100,17 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   stats(): PoolStats {
-    const now = performance.now();
     return {
       dispatches: this.#dispatches,
-      compilations: this.#compilations,
+      compilations: this.#placer.compilations,
       workersStarted: this.#workersStarted,
       retirements: this.#retirements,
       deaths: this.#deaths,
       pending: this.#pending,
       stalledMs: { ...this.#stalledMs },
       waitedForWorkersMs: this.#fleet.waitedMs,
-      workers: this.#fleet.workers.map((worker) => ({
-        worker: worker.id,
-        pid: worker.pid,
-        state: worker.state,
-        kernels: worker.kernels.size,
-        compilations: worker.compilations,
-        evaluations: worker.evaluations,
-        ageMs: now - worker.startedAt,
-        residentBytes: worker.stats?.residentBytes ?? 0,
-        failures: worker.failures,
-        device: summarize(worker.history.histogram),
-      })),
-      kernels: [...this.#kernels].map((kernel) => ({
-        kernel: kernel.name,
-        worker: kernel.worker?.id ?? null,
-        device: summarize(kernel.history.histogram),
-      })),
+      workers: this.#fleet.workers.map(workerSummary),
+      kernels: [...this.#kernels].map(kernelSummary),
     };
   }
 
@@ -192,7 +174,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #kernelHost(): KernelHost {
     return {
       weightStore: this.#weightStore,
-      place: (kernel, source, reason) => this.#place(kernel, source, reason),
+      place: (kernel, source, reason) => this.#placer.place(kernel, source, reason),
       release: (kernel, placement) => this.#release(kernel, placement),
       admit: () => this.#admit(),
       settled: () => this.#settled(),
@@ -201,64 +183,6 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       },
       forget: (kernel) => this.#kernels.delete(kernel),
     };
-  }
-
-  async #place(kernel: KernelHandle, source: ProgramSource, reason: MoveReason): Promise<Placement> {
-    const started = performance.now();
-    for (let attempt = 1; ; attempt++) {
-      const worker = await this.#fleet.reserve(kernel);
-      try {
-        this.#compilations += 1;
-        const { program, inputs, outputs } = await worker.compile(source);
-        const from = kernel.worker?.id ?? null;
-        worker.kernels.add(kernel);
-        this.#fleet.done(worker, 'compiled');
-        this.#faults = 0;
-        this.emit('kernel-move', { kernel: kernel.name, from, to: worker.id, reason, ms: performance.now() - started });
-        return { worker, program, inputs, outputs };
-      } catch (error) {
-        await this.#compileFailed(kernel, worker, attempt, error);
-      }
-    }
-  }
-
-  /** Returns when it is worth trying another worker. */
-  async #compileFailed(kernel: KernelHandle, worker: WorkerProcess, attempt: number, error: unknown): Promise<void> {
-    const { attempts } = this.#options;
-    if (error instanceof WorkerLostError) {
-      this.#fleet.done(worker, 'failed');
-      if (attempt < attempts) return;
-      throw this.#quarantine(kernel, new WorkerExitError(kernel.name, 'compiling', attempt, await error.end));
-    }
-    if (!isDeviceFault(error)) {
-      this.#fleet.done(worker, 'rejected');
-      throw error;
-    }
-    if (error.code === 'ERR_DEVICE_LIMIT') this.#lowerBudget(worker, error);
-    else this.#noteFault(error);
-    this.#fleet.done(worker, 'failed');
-    if (attempt >= attempts) throw this.#quarantine(kernel, quarantinedError(kernel.name, attempt, error));
-  }
-
-  /** From now on the budget is what the device did allow, as long as that can hold the kernels at all. */
-  #lowerBudget(worker: WorkerProcess, error: Error): void {
-    const from = this.#fleet.budget.compilations;
-    const to = worker.compilations - 1;
-    if (to >= from || to < Math.ceil(this.#kernels.size / this.#options.workers)) return;
-    this.#fleet.limitCompilations(to);
-    this.emit('budget-lowered', { worker: worker.id, from, to, message: error.message });
-  }
-
-  #quarantine(kernel: KernelHandle, error: MayflyError): MayflyError {
-    this.emit('kernel-quarantine', { kernel: kernel.name, error });
-    return error;
-  }
-
-  /** Faults in a row over enough workers to have quarantined two kernels are the device's own. */
-  #noteFault(error: Error): void {
-    this.#faults += 1;
-    if (this.#faults >= 2 * this.#options.attempts)
-      this.#fleet.fail(deviceStuckError(this.device, this.#faults, error));
   }
 
   #release(kernel: KernelHandle, { worker, program }: Placement): void {
@@ -313,19 +237,20 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   #onAnswer(run: Run, error: Error | null): void {
     this.#dispatches += 1;
-    if (error === null) this.#faults = 0;
+    if (error === null) this.#placer.noteSuccess();
     if (error === null || !isDeviceFault(error)) {
       run.kernel.answered(run, error);
       return;
     }
-    this.#noteFault(error);
+    this.#placer.noteFault(error);
     run.attempts += 1;
     if (run.attempts < this.#options.attempts) {
       run.kernel.retry(run);
       return;
     }
-    run.kernel.answered(run, quarantinedError(run.kernel.name, run.attempts, error));
-    run.kernel.fail(this.#quarantine(run.kernel, quarantinedError(run.kernel.name, run.attempts, error)));
+    const final = this.#placer.quarantine(run.kernel, quarantinedError(run.kernel.name, run.attempts, error));
+    run.kernel.answered(run, final);
+    run.kernel.fail(final);
   }
 
   #onRetire(worker: WorkerProcess, reason: RetirementReason): void {
@@ -353,6 +278,6 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const error = new WorkerExitError(run.kernel.name, 'evaluating', run.attempts, await worker.end);
     run.settle(error);
     this.#settled();
-    run.kernel.fail(this.#quarantine(run.kernel, error));
+    run.kernel.fail(this.#placer.quarantine(run.kernel, error));
   }
 }

@@ -22,6 +22,13 @@ export class WorkHistory {
     if (nanoseconds > this.#slowest) this.#slowest = nanoseconds;
   }
 
+  /** As new: a histogram is native memory that the garbage collector does not see, so it is used again. */
+  reset(): void {
+    this.histogram.reset();
+    this.#count = 0;
+    this.#slowest = 0;
+  }
+
   /** The given deadline if there is one; else from history; `unknown` while there is too little of it. */
   deadlineMs(given: number | undefined, unknown: number): number {
     if (given !== undefined) return given;

@@ -1,14 +1,14 @@
-import { DispatchStatus, MayflyError, MilError, type ProgramInfo } from '@mayfly/native';
-import { packMessage, unpackResponse, type WorkerRequest, type WorkerResponse, type WorkerStats } from '@mayfly/worker';
-import PQueue from 'p-queue';
+import { DispatchStatus, MayflyError, type ProgramInfo } from '@mayfly/native';
+import { unpackResponse, type WorkerResponse, type WorkerStats } from '@mayfly/worker';
 import type { Budget, WorkerUsage } from './budget.js';
+import { ControlChannel } from './control-channel.js';
 import type { WorkerEnd } from './errors.js';
 import { HangWatch } from './hang-watch.js';
 import type { KernelHandle } from './kernel-handle.js';
 import type { Run } from './run.js';
 import { ThroughputDrift } from './throughput-drift.js';
 import type { StartTransport, Transport } from './transport.js';
-import { WorkHistory } from './work-history.js';
+import type { WorkHistory } from './work-history.js';
 import { mayBecome, type WorkerState } from './worker-state.js';
 
 /** A program as a compile request describes it; weight ranges lie in the arena. */
@@ -44,16 +44,15 @@ export interface WorkerTimeouts {
 const UNKNOWN_DISPATCH_MS = 60_000;
 const UNKNOWN_COMPILE_MS = 120_000;
 
-/** What all workers of a fleet have in common. */
+/** What a worker is given by its fleet. */
 export interface WorkerSetup {
   readonly device: string;
   readonly threads: number;
   readonly timeouts: WorkerTimeouts;
   readonly compileHistory: WorkHistory;
+  /** For what its device takes for evaluations; the worker's own while it lives. */
+  readonly history: WorkHistory;
 }
-
-type RequestBody = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'request'> : never) : never;
-type Pending = { resolve: (response: WorkerResponse) => void; reject: (error: Error) => void };
 
 /** The worker went away before it answered; the work may be repeated on another. */
 export class WorkerLostError extends MayflyError {
@@ -73,7 +72,7 @@ export class WorkerProcess implements WorkerUsage {
   /** Settles when the process was reaped. */
   readonly end: Promise<WorkerEnd>;
   /** What its device took for evaluations. */
-  readonly history = new WorkHistory();
+  readonly history: WorkHistory;
   compilations = 0;
   reserved = 0;
   evaluations = 0;
@@ -88,10 +87,8 @@ export class WorkerProcess implements WorkerUsage {
   readonly #listener: WorkerListener;
   readonly #timeouts: WorkerTimeouts;
   readonly #transport: Transport;
-  /** Compilations and unloads wait here one by one, so that a dispatch never waits behind more than one of them. */
-  readonly #control = new PQueue({ concurrency: 1 });
+  readonly #control: ControlChannel;
   readonly #runs = new Map<number, Run>();
-  readonly #pending = new Map<number, Pending>();
   #state: WorkerState = 'starting';
   #sequence = 0;
   #reason: string | null = null;
@@ -105,7 +102,7 @@ export class WorkerProcess implements WorkerUsage {
   constructor(
     readonly id: number,
     start: StartTransport,
-    { device, threads, timeouts, compileHistory }: WorkerSetup,
+    { device, threads, timeouts, compileHistory, history }: WorkerSetup,
     /** Its own limits. */
     readonly budget: Budget,
     listener: WorkerListener,
@@ -113,6 +110,7 @@ export class WorkerProcess implements WorkerUsage {
     this.#listener = listener;
     this.#timeouts = timeouts;
     this.#compileHistory = compileHistory;
+    this.history = history;
     this.#drift = Number.isFinite(budget.slowdown) ? new ThroughputDrift() : null;
     this.end = new Promise((resolve) => {
       this.#settleEnd = resolve;
@@ -126,7 +124,12 @@ export class WorkerProcess implements WorkerUsage {
         onExit: (exitCode, signal) => this.#onExit(exitCode, signal),
       },
     );
-    this.#transport.connection.ref();
+    const { connection } = this.#transport;
+    this.#control = new ControlChannel(
+      (payload) => connection.control(payload),
+      (reason) => this.kill(reason),
+    );
+    connection.ref();
     this.#arm(timeouts.startMs, 'did not become ready');
   }
 
@@ -168,9 +171,8 @@ export class WorkerProcess implements WorkerUsage {
     }
   }
 
-  async compile(source: ProgramSource): Promise<ProgramInfo> {
-    const request = { type: 'compile', text: source.text, weights: source.weights } as const;
-    const response = await this.#control.add(() => this.#ask(request, this.#compileDeadlineMs));
+  async compile({ text, weights }: ProgramSource): Promise<ProgramInfo> {
+    const response = await this.#control.ask({ type: 'compile', text, weights }, this.#compileDeadlineMs);
     if (response.type !== 'compiled') throw this.#unexpected(response);
     this.livePrograms += 1;
     this.#compileHistory.record(response.info.nanoseconds);
@@ -179,14 +181,14 @@ export class WorkerProcess implements WorkerUsage {
 
   async unload(program: number): Promise<void> {
     this.livePrograms -= 1;
-    await this.#control.add(() => this.#ask({ type: 'unload', program }, this.#compileDeadlineMs));
+    await this.#control.ask({ type: 'unload', program }, this.#compileDeadlineMs);
   }
 
   /** Asks it to unload everything and exit; it is killed if it has not by `exitMs`. */
   async retire(): Promise<void> {
     this.become('exiting');
     try {
-      await this.#control.add(() => this.#ask({ type: 'retire' }, this.#timeouts.exitMs));
+      await this.#control.ask({ type: 'retire' }, () => this.#timeouts.exitMs);
     } catch {
       // It is gone already, or is being killed: either way it exits.
     }
@@ -198,20 +200,6 @@ export class WorkerProcess implements WorkerUsage {
   kill(reason: string | null): void {
     this.#transport.signal('SIGKILL');
     this.#lose(reason);
-  }
-
-  async #ask(body: RequestBody, deadlineMs: number): Promise<WorkerResponse> {
-    if (this.#lost) throw this.#lostError();
-    const request = this.#sequence++;
-    const answered = new Promise<WorkerResponse>((resolve, reject) => this.#pending.set(request, { resolve, reject }));
-    this.#transport.connection.control(packMessage({ ...body, request } as WorkerRequest));
-    const overdue = () => this.kill(`no answer to ${body.type} in ${Math.round(deadlineMs)} ms`);
-    const timer = setTimeout(overdue, deadlineMs);
-    try {
-      return await answered;
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   #onCompletion(id: number, status: number, nanoseconds: number, message: string): void {
@@ -244,10 +232,7 @@ export class WorkerProcess implements WorkerUsage {
       return;
     }
     this.stats = response.stats;
-    const pending = this.#pending.get(response.request);
-    this.#pending.delete(response.request);
-    if (response.type === 'error') pending?.reject(fromWire(response));
-    else pending?.resolve(response);
+    this.#control.settle(response);
   }
 
   #lose(reason: string | null): void {
@@ -260,8 +245,7 @@ export class WorkerProcess implements WorkerUsage {
     this.#transport.signal('SIGKILL');
     const unanswered = [...this.#runs.values()];
     this.#runs.clear();
-    for (const { reject } of this.#pending.values()) reject(this.#lostError());
-    this.#pending.clear();
+    this.#control.fail(this.#lostError());
     this.#listener.onLost(this, unanswered);
   }
 
@@ -280,11 +264,11 @@ export class WorkerProcess implements WorkerUsage {
   }
 
   /** A compilation waits for the dispatches before it. */
-  get #compileDeadlineMs(): number {
+  readonly #compileDeadlineMs = (): number => {
     const { compileMs, dispatchMs } = this.#timeouts;
     const before = this.#runs.size === 0 ? 0 : (dispatchMs ?? UNKNOWN_DISPATCH_MS);
     return this.#compileHistory.deadlineMs(compileMs, UNKNOWN_COMPILE_MS) + before;
-  }
+  };
 
   #arm(milliseconds: number, complaint: string): void {
     this.#disarm();
@@ -307,10 +291,4 @@ export class WorkerProcess implements WorkerUsage {
       `Expected worker ${this.id} to answer \`compiled\`, got \`${response.type}\``,
     );
   }
-}
-
-function fromWire({ error }: Extract<WorkerResponse, { type: 'error' }>): MayflyError {
-  if (error.code.startsWith('ERR_MIL_'))
-    return new MilError(error.code, error.message, error.line ?? 0, error.column ?? 0);
-  return new MayflyError(error.code, error.message);
 }

@@ -78,6 +78,15 @@ void Connection::Close() {
   uv_poll_stop(&poll_->handle);
   uv_close(reinterpret_cast<uv_handle_t*>(&poll_->handle), [](uv_handle_t* handle) { delete static_cast<Poll*>(handle->data); });
   close(fd_);
+  if (!reading_) FreeBuffers();
+}
+
+// JavaScript's garbage collector sees a small object here and is in no hurry: thousands of closed connections must not keep
+// their buffers until it comes.
+void Connection::FreeBuffers() {
+  reader_ = FrameReader();
+  std::vector<uint8_t>().swap(queue_);
+  queue_begin_ = 0;
 }
 
 void Connection::OnEvents(int status, int events) {
@@ -105,13 +114,18 @@ bool Connection::Read() {
     return false;
   }
   reader_.Commit(static_cast<size_t>(got));
+  std::string broken;
   try {
+    reading_ = true;
     Frame frame;
     const uint8_t* payload;
     while (open_ && reader_.Next(&frame, &payload)) handlers_.on_frame(frame, payload);
   } catch (const Error& error) {
-    Lose(error.what());
+    broken = error.what();
   }
+  reading_ = false;
+  if (!open_) FreeBuffers();
+  if (!broken.empty()) Lose(broken);
   return true;
 }
 

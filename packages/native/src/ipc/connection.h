@@ -43,6 +43,7 @@ class Connection {
   void Flush();
   void Watch();
   void Lose(const std::string& error);
+  void FreeBuffers();
 
   int fd_;
   Handlers handlers_;
@@ -51,6 +52,8 @@ class Connection {
   std::vector<uint8_t> queue_;
   size_t queue_begin_ = 0;
   bool open_ = true;
+  // A frame that is being handled lies in reader_.
+  bool reading_ = false;
 };
 
 }  // namespace mayfly

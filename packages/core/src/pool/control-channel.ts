@@ -1,0 +1,69 @@
+import { MayflyError, MilError } from '@mayfly/native';
+import { packMessage, type WorkerRequest, type WorkerResponse } from '@mayfly/worker';
+import PQueue from 'p-queue';
+
+/** A request as its sender writes it. */
+export type RequestBody = WorkerRequest extends infer R
+  ? R extends WorkerRequest
+    ? Omit<R, 'request'>
+    : never
+  : never;
+type Pending = { readonly resolve: (response: WorkerResponse) => void; readonly reject: (error: Error) => void };
+
+/**
+ * Requests to one worker and their answers, one at a time, so that a dispatch never waits behind more than one compilation.
+ */
+export class ControlChannel {
+  readonly #send: (payload: Uint8Array) => void;
+  readonly #overdue: (reason: string) => void;
+  readonly #turns = new PQueue({ concurrency: 1 });
+  readonly #pending = new Map<number, Pending>();
+  #failure: Error | null = null;
+  #requests = 0;
+
+  /** @param overdue Told when a request was not answered by its deadline; its promise stays open. */
+  constructor(send: (payload: Uint8Array) => void, overdue: (reason: string) => void) {
+    this.#send = send;
+    this.#overdue = overdue;
+  }
+
+  /** Rejects with what the worker answers as an error, or with that of `fail`. The deadline is asked for when its turn comes. */
+  ask(body: RequestBody, deadlineMs: () => number): Promise<WorkerResponse> {
+    return this.#turns.add(async () => {
+      if (this.#failure !== null) throw this.#failure;
+      const request = ++this.#requests;
+      const answered = new Promise<WorkerResponse>((resolve, reject) =>
+        this.#pending.set(request, { resolve, reject }),
+      );
+      this.#send(packMessage({ ...body, request } as WorkerRequest));
+      const milliseconds = deadlineMs();
+      const complaint = `no answer to ${body.type} in ${Math.round(milliseconds)} ms`;
+      const timer = setTimeout(() => this.#overdue(complaint), milliseconds);
+      try {
+        return await answered;
+      } finally {
+        clearTimeout(timer);
+      }
+    });
+  }
+
+  /** An answer came. */
+  settle(response: Exclude<WorkerResponse, { type: 'ready' }>): void {
+    const pending = this.#pending.get(response.request);
+    this.#pending.delete(response.request);
+    if (response.type === 'error') pending?.reject(fromWire(response));
+    else pending?.resolve(response);
+  }
+
+  /** No answer will come any more, to requests made or to be made. */
+  fail(error: Error): void {
+    this.#failure = error;
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+}
+
+function fromWire({ error }: Extract<WorkerResponse, { type: 'error' }>): MayflyError {
+  const { code, message, line = 0, column = 0 } = error;
+  return code.startsWith('ERR_MIL_') ? new MilError(code, message, line, column) : new MayflyError(code, message);
+}

@@ -1,0 +1,105 @@
+import type { MayflyError } from '@mayfly/native';
+import { deviceStuckError, isDeviceFault, quarantinedError, WorkerExitError } from './errors.js';
+import type { Fleet } from './fleet.js';
+import type { KernelHandle, MoveReason, Placement } from './kernel-handle.js';
+import type { PoolEvents } from './pool-events.js';
+import { type ProgramSource, WorkerLostError, type WorkerProcess } from './worker-process.js';
+
+export interface PlacerOptions {
+  readonly device: string;
+  readonly workers: number;
+  /** Workers that may fail during the same work. */
+  readonly attempts: number;
+}
+
+type Told = 'kernel-move' | 'kernel-quarantine' | 'budget-lowered';
+type Tell = <Name extends Told>(name: Name, event: PoolEvents[Name][0]) => void;
+
+/** Compiles kernels on workers of a fleet, tries again where the device or the worker was at fault, and knows when to stop. */
+export class Placer {
+  /** Compilations begun. */
+  compilations = 0;
+  readonly #fleet: Fleet;
+  readonly #options: PlacerOptions;
+  readonly #kernelCount: () => number;
+  readonly #tell: Tell;
+  /** Device faults since the device last did anything right. */
+  #faults = 0;
+
+  constructor(fleet: Fleet, options: PlacerOptions, kernelCount: () => number, tell: Tell) {
+    this.#fleet = fleet;
+    this.#options = options;
+    this.#kernelCount = kernelCount;
+    this.#tell = tell;
+  }
+
+  async place(kernel: KernelHandle, source: ProgramSource, reason: MoveReason): Promise<Placement> {
+    const started = performance.now();
+    for (let attempt = 1; ; attempt++) {
+      const worker = await this.#fleet.reserve(kernel);
+      try {
+        this.compilations += 1;
+        const { program, inputs, outputs } = await worker.compile(source);
+        const from = kernel.worker?.id ?? null;
+        worker.kernels.add(kernel);
+        this.#fleet.done(worker, 'compiled');
+        this.noteSuccess();
+        this.#tell('kernel-move', {
+          kernel: kernel.name,
+          from,
+          to: worker.id,
+          reason,
+          ms: performance.now() - started,
+        });
+        return { worker, program, inputs, outputs };
+      } catch (error) {
+        await this.#compileFailed(kernel, worker, attempt, error);
+      }
+    }
+  }
+
+  /** The device did something right. */
+  noteSuccess(): void {
+    this.#faults = 0;
+  }
+
+  /** Faults in a row over enough workers to have quarantined two kernels are the device's own. */
+  noteFault(error: Error): void {
+    const { attempts, device } = this.#options;
+    this.#faults += 1;
+    if (this.#faults >= 2 * attempts) this.#fleet.fail(deviceStuckError(device, this.#faults, error));
+  }
+
+  /** Says that the kernel is run no more; gives the error back. */
+  quarantine(kernel: KernelHandle, error: MayflyError): MayflyError {
+    this.#tell('kernel-quarantine', { kernel: kernel.name, error });
+    return error;
+  }
+
+  /** Returns when it is worth trying another worker. */
+  async #compileFailed(kernel: KernelHandle, worker: WorkerProcess, attempt: number, error: unknown): Promise<void> {
+    const { attempts } = this.#options;
+    if (error instanceof WorkerLostError) {
+      this.#fleet.done(worker, 'failed');
+      if (attempt < attempts) return;
+      throw this.quarantine(kernel, new WorkerExitError(kernel.name, 'compiling', attempt, await error.end));
+    }
+    if (!isDeviceFault(error)) {
+      this.#fleet.done(worker, 'rejected');
+      throw error;
+    }
+    if (error.code === 'ERR_DEVICE_LIMIT') this.#lowerBudget(worker, error);
+    else this.noteFault(error);
+    this.#fleet.done(worker, 'failed');
+    if (attempt >= attempts) throw this.quarantine(kernel, quarantinedError(kernel.name, attempt, error));
+  }
+
+  /** From now on the budget is what the device did allow, as long as that can hold the kernels at all. */
+  #lowerBudget(worker: WorkerProcess, error: Error): void {
+    const from = this.#fleet.budget.compilations;
+    const to = worker.compilations - 1;
+    if (to >= from || to < Math.ceil(this.#kernelCount() / this.#options.workers)) return;
+    this.#fleet.limitCompilations(to);
+    this.#tell('budget-lowered', { worker: worker.id, from, to, message: error.message });
+  }
+}

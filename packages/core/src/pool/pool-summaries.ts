@@ -1,0 +1,25 @@
+import type { KernelHandle } from './kernel-handle.js';
+import type { KernelSummary, WorkerSummary } from './pool-events.js';
+import { summarize } from './work-history.js';
+import type { WorkerProcess } from './worker-process.js';
+
+/** A worker as `pool.stats()` shows it. */
+export const workerSummary = (worker: WorkerProcess): WorkerSummary => ({
+  worker: worker.id,
+  pid: worker.pid,
+  state: worker.state,
+  kernels: worker.kernels.size,
+  compilations: worker.compilations,
+  evaluations: worker.evaluations,
+  ageMs: performance.now() - worker.startedAt,
+  residentBytes: worker.stats?.residentBytes ?? 0,
+  failures: worker.failures,
+  device: summarize(worker.history.histogram),
+});
+
+/** A kernel as `pool.stats()` shows it. */
+export const kernelSummary = (kernel: KernelHandle): KernelSummary => ({
+  kernel: kernel.name,
+  worker: kernel.worker?.id ?? null,
+  device: summarize(kernel.history.histogram),
+});
