@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileError } from '../data/file-error.js';
+import { listCheckpoints } from '../train/checkpoint-directory.js';
 
 /** Where a run writes its checkpoints: what the user said, the folder it is resumed from, or one of its own under `runs`. */
 export async function checkpointFolder({
@@ -20,11 +21,18 @@ export async function checkpointFolder({
   return isFile ? dirname(resume) : resume;
 }
 
-/** Finds out before hours of training whether the folder can be written to. Errors: `ERR_FILE`. */
-export async function prepareFolder(path: string): Promise<void> {
+/**
+ * Finds out before hours of training whether the folder can be written to; warns where it holds checkpoints of a run that
+ * is not resumed. Errors: `ERR_FILE`.
+ */
+export async function prepareFolder(path: string, resume: string | undefined): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
     await access(path, constants.W_OK);
+    const [latest] = resume === undefined ? await listCheckpoints(path) : [];
+    if (latest !== undefined) {
+      process.emitWarning(`${path} holds another run's checkpoints: --resume goes on from the latest, ${latest.path}`);
+    }
   } catch (error) {
     throw fileError(`to write checkpoints to the folder ${path}`, error);
   }

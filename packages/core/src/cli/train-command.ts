@@ -105,7 +105,7 @@ async function train({ json = false, retireEvaluations, ...flags }: TrainFlags):
     out,
     budget: retireEvaluations === undefined ? {} : { evaluations: retireEvaluations },
   });
-  await prepareFolder(out);
+  await prepareFolder(out, flags.resume);
   reporter.start(trainer);
   const summary = await trainer.train({ signal: interruption.signal });
   reporter.done(summary);

@@ -7,7 +7,7 @@ import { stepLine } from './step-line.js';
 import { WorkerNarrator } from './worker-narrator.js';
 
 /** The first steps are all told, then one in about this many milliseconds. */
-const INTERVAL_MS = 1000;
+const INTERVAL_MS = 2000;
 const FIRST_STEPS = 3;
 /** Retirements are told one by one until there were so many; then only the closing table counts them. */
 const MOST_WORKER_LINES = 60;

@@ -1,5 +1,5 @@
 import type { StepRecord } from '../train/train-step.js';
-import { formatCount, formatFigure, formatSmall } from './format.js';
+import { formatCount, formatSmall } from './format.js';
 
 /** `step  120/2,000  loss 2.3142  grad 0.812  lr 1.00e-3  41.2 ms  24,852 tokens/s`. */
 export function stepLine(
@@ -7,13 +7,13 @@ export function stepLine(
   steps: number,
 ): string {
   const last = formatCount(steps);
-  const gradient = skipped ? 'overflowed, step skipped' : `grad ${formatFigure(gradNorm)}`;
+  const gradient = skipped ? 'overflowed, step skipped' : `grad ${gradNorm.toFixed(3)}`;
   return [
     `step ${formatCount(step).padStart(last.length)}/${last}`,
     `loss ${loss.toFixed(4)}`,
     gradient,
     `lr ${formatSmall(lr)}`,
-    `${formatFigure(ms)} ms`,
+    `${ms.toFixed(1)} ms`,
     `${formatCount(tokensPerSecond)} tokens/s`,
   ].join('  ');
 }
