@@ -2,6 +2,12 @@ import { parseArgs } from 'node:util';
 
 type Values = Readonly<Record<string, string | number | boolean>>;
 
+// An example is no library: what goes wrong is told in one line.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+});
+
 /**
  * An example's options: one for each default, of its type. Prints help and exits for `--help`; says what is wrong and exits
  * with code 2 for anything else that is unknown.

@@ -32,7 +32,15 @@ interface Outcome {
 }
 
 async function train(weights: 'dynamic' | 'static'): Promise<Outcome> {
-  const options = { model: `${layers} layers`, batch, seq, steps, weights, retireAfter: rest['retire-after'] };
+  const options = {
+    model: `${layers} layers`,
+    batch,
+    seq,
+    steps,
+    weights,
+    lr: 5e-4,
+    retireAfter: rest['retire-after'],
+  };
   await using trainer = await createTrainer(options, { config, stream: new TokenArray(text, 'generated sums') });
   const losses: number[] = [];
   const times: number[] = [];

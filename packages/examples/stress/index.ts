@@ -10,7 +10,8 @@ const { steps, workers, standby, json, ...rest } = exampleOptions('Trains with w
   standby: 1,
   json: false,
 });
-const WARM_UP = Math.ceil(steps / 4);
+/** V8 has grown its heap to its working size by then. */
+const WARM_UP = Math.ceil(0.4 * steps);
 /** Resources are compared over windows of so many steps, since a retirement in progress holds two workers' worth. */
 const WINDOW = Math.ceil(steps / 10);
 
@@ -43,7 +44,7 @@ for await (const { step, loss } of trainer.steps()) {
     log.sample(step <= WARM_UP + WINDOW ? 'start' : 'end');
   if (step % Math.ceil(steps / 20) === 0) {
     const { retirements } = trainer.pool.stats();
-    say(`step ${step}/${steps}  loss ${loss.toFixed(4)}  ${retirements} retirements  ${log.now()}`);
+    say(`step ${step}/${steps}  loss ${loss.toFixed(4)}  ${retirements} retired  ${log.now()}`);
   }
 }
 const summary = trainer.summary();
