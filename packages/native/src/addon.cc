@@ -8,6 +8,7 @@
 #include "ipc/spawn_binding.h"
 #include "math/isa.h"
 #include "math/math_binding.h"
+#include "mil/inspect.h"
 #include "napi_arguments.h"
 #include "napi_error.h"
 #include "shm/arena_binding.h"
@@ -18,6 +19,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonData());
   ExportArena(env, exports);
   ExportDevice(env, exports);
+  ExportInspect(env, exports);
   ExportConnection(env, exports);
   ExportServe(env, exports);
   ExportSpawn(env, exports);

@@ -9,38 +9,34 @@ import type { KernelShape } from './kernel-shape.js';
 export class Rotary {
   readonly #program: KernelProgram<string>;
   readonly #shape: KernelShape;
-  /** [1, headDim/2, 1, sequence]: the same for every head and window. */
-  readonly #cosine: MilValue;
-  readonly #sine: MilValue;
+  /** By number of heads. */
+  readonly #tables = new Map<number, Tables>();
 
   constructor(program: KernelProgram<string>, shape: KernelShape) {
     this.#program = program;
     this.#shape = shape;
-    const table = [1, shape.headDim / 2, 1, shape.sequence];
-    this.#cosine = program.constant('ropeCosine', table, angleTable(shape, Math.cos));
-    this.#sine = program.constant('ropeSine', table, angleTable(shape, Math.sin));
   }
 
   /** x and the result are [1, heads·headDim, 1, batch·sequence]. */
   rotate(x: MilValue): MilValue {
     const { builder: b } = this.#program;
-    return this.#turn(x, (first, second) => [
-      b.sub(b.mul(first, this.#cosine), b.mul(second, this.#sine)),
-      b.add(b.mul(first, this.#sine), b.mul(second, this.#cosine)),
+    return this.#turn(x, ({ cosine, sine }, first, second) => [
+      b.sub(b.mul(first, cosine), b.mul(second, sine)),
+      b.add(b.mul(first, sine), b.mul(second, cosine)),
     ]);
   }
 
   /** The opposite rotation, which takes a gradient from after `rotate` to before it. */
   rotateBack(x: MilValue): MilValue {
     const { builder: b } = this.#program;
-    return this.#turn(x, (first, second) => [
-      b.add(b.mul(first, this.#cosine), b.mul(second, this.#sine)),
-      b.sub(b.mul(second, this.#cosine), b.mul(first, this.#sine)),
+    return this.#turn(x, ({ cosine, sine }, first, second) => [
+      b.add(b.mul(first, cosine), b.mul(second, sine)),
+      b.sub(b.mul(second, cosine), b.mul(first, sine)),
     ]);
   }
 
   /** `turn` sees the first and the second of every pair as [heads, headDim/2, batch, sequence]. */
-  #turn(x: MilValue, turn: (first: MilValue, second: MilValue) => readonly MilValue[]): MilValue {
+  #turn(x: MilValue, turn: (tables: Tables, first: MilValue, second: MilValue) => readonly MilValue[]): MilValue {
     const { builder: b } = this.#program;
     const { headDim, batch, sequence, ropePairing } = this.#shape;
     const heads = x.shape[1]! / headDim;
@@ -53,8 +49,30 @@ export class Rotary {
     const part = [heads, headDim / 2, batch, sequence];
     const first = b.sliceBySize(pairs, [0, 0, 0, 0], part);
     const second = b.sliceBySize(pairs, interleaved ? [0, 0, batch, 0] : [0, headDim / 2, 0, 0], part);
-    return b.reshape(b.concat(turn(first, second), interleaved ? 2 : 1), x.shape);
+    return b.reshape(b.concat(turn(this.#tablesOf(heads), first, second), interleaved ? 2 : 1), x.shape);
   }
+
+  #tablesOf(heads: number): Tables {
+    const { headDim, sequence } = this.#shape;
+    const known = this.#tables.get(heads);
+    if (known !== undefined) return known;
+    const suffix = heads === this.#shape.heads ? '' : 'Keys';
+    const table = (name: string, of: (angle: number) => number) => {
+      const values = angleTable(this.#shape, of);
+      const repeated = new Float32Array(heads * values.length);
+      for (let head = 0; head < heads; head++) repeated.set(values, head * values.length);
+      return this.#program.constant(name + suffix, [heads, headDim / 2, 1, sequence], repeated);
+    };
+    const tables = { cosine: table('ropeCosine', Math.cos), sine: table('ropeSine', Math.sin) };
+    this.#tables.set(heads, tables);
+    return tables;
+  }
+}
+
+/** [heads, headDim/2, 1, sequence], every head the same: the first axis is one that the Neural Engine does not broadcast well. */
+interface Tables {
+  readonly cosine: MilValue;
+  readonly sine: MilValue;
 }
 
 /** [headDim/2, sequence]. */

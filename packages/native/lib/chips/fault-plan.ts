@@ -1,0 +1,102 @@
+import { MayflyError } from '../errors.js';
+
+/** When a fault strikes: evaluations (or compilations) are counted from 1 in each process. One of the four is given. */
+export interface FaultTrigger {
+  /** These. */
+  readonly at?: readonly number[];
+  /** Every n-th. */
+  readonly every?: number;
+  /** This one and all after it. */
+  readonly from?: number;
+  /** Each with this probability. */
+  readonly probability?: number;
+}
+
+/**
+ * `hang` never answers; `crash` ends the process with SIGSEGV; `zeros` succeeds with zeros as results; `error` is refused with
+ * 0x1d at evaluation, by the compiler at compilation; `load` (at compilation) is refused with 0x20004.
+ */
+export type FaultKind = 'hang' | 'crash' | 'zeros' | 'error' | 'load';
+
+export interface Fault extends FaultTrigger {
+  readonly fault: FaultKind;
+}
+
+/** Faults of a simulated device. */
+export interface FaultPlan {
+  readonly evaluate: readonly Fault[];
+  readonly compile: readonly Fault[];
+  /** How long unloading a program takes, in milliseconds. */
+  readonly teardownMs: number;
+  /** Of the probabilities; the same seed gives every process the same faults. Absent: each process has its own. */
+  readonly seed?: number;
+}
+
+export const noFaults: FaultPlan = { evaluate: [], compile: [], teardownMs: 0 };
+
+const kinds = {
+  evaluate: ['hang', 'crash', 'zeros', 'error'],
+  compile: ['hang', 'crash', 'error', 'load'],
+} as const satisfies Record<string, readonly FaultKind[]>;
+
+/** Checks a plan as a profile or `MAYFLY_SIM_FAULTS` gives it; `where` names it in errors. Errors: `ERR_CHIP_PROFILE`. */
+export function parseFaultPlan(given: unknown, where: string): FaultPlan {
+  const plan = object(given, where);
+  onlyKeys(plan, ['evaluate', 'compile', 'teardownMs', 'seed'], where);
+  return {
+    evaluate: faults(plan.evaluate, 'evaluate', where),
+    compile: faults(plan.compile, 'compile', where),
+    teardownMs: plan.teardownMs === undefined ? 0 : whole(plan.teardownMs, `${where}.teardownMs`, 0),
+    ...(plan.seed === undefined ? {} : { seed: whole(plan.seed, `${where}.seed`, 0) }),
+  };
+}
+
+function faults(given: unknown, phase: 'evaluate' | 'compile', where: string): readonly Fault[] {
+  if (given === undefined) return [];
+  if (!Array.isArray(given)) throw unexpected(`${where}.${phase}`, 'a list of faults', given);
+  return given.map((each: unknown, index) => fault(each, phase, `${where}.${phase}[${index}]`));
+}
+
+function fault(given: unknown, phase: 'evaluate' | 'compile', where: string): Fault {
+  const entry = object(given, where);
+  onlyKeys(entry, ['fault', 'at', 'every', 'from', 'probability'], where);
+  const kind = kinds[phase].find((each) => each === entry.fault);
+  if (kind === undefined) throw unexpected(`${where}.fault`, kinds[phase].join(', '), entry.fault);
+  const triggers = (['at', 'every', 'from', 'probability'] as const).filter((name) => entry[name] !== undefined);
+  if (triggers.length !== 1) throw unexpected(where, 'one of at, every, from, probability', triggers.join(', '));
+  switch (triggers[0]!) {
+    case 'at': {
+      const at: unknown[] = Array.isArray(entry.at) ? entry.at : [entry.at];
+      return { fault: kind, at: at.map((each) => whole(each, `${where}.at`, 1)) };
+    }
+    case 'every':
+      return { fault: kind, every: whole(entry.every, `${where}.every`, 1) };
+    case 'from':
+      return { fault: kind, from: whole(entry.from, `${where}.from`, 1) };
+    case 'probability': {
+      const { probability } = entry;
+      if (typeof probability === 'number' && probability >= 0 && probability <= 1) return { fault: kind, probability };
+      throw unexpected(`${where}.probability`, 'a number from 0 to 1', probability);
+    }
+  }
+}
+
+export function object(given: unknown, where: string): Record<string, unknown> {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given as Record<string, unknown>;
+  throw unexpected(where, 'an object', given);
+}
+
+export function onlyKeys(given: Record<string, unknown>, known: readonly string[], where: string): void {
+  const unknown = Object.keys(given).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw unexpected(where, `an object with ${known.join(', ')}`, `\`${unknown}\``);
+}
+
+function whole(given: unknown, where: string, least: number): number {
+  if (Number.isSafeInteger(given) && (given as number) >= least) return given as number;
+  throw unexpected(where, `a whole number from ${least} up`, given);
+}
+
+export function unexpected(where: string, expected: string, given: unknown): MayflyError {
+  const shown = typeof given === 'string' ? given : (JSON.stringify(given) ?? 'nothing');
+  return new MayflyError('ERR_CHIP_PROFILE', `Expected ${where} to be ${expected}, got ${shown}`);
+}

@@ -1,0 +1,54 @@
+import type { MilPosition } from '../contract.js';
+import type { ChipProfile } from './chip-profile.js';
+import type { Grade } from './figure.js';
+import type { ProgramView } from './program-view.js';
+import type { Rule, Severity } from './rules/rule.js';
+import { rules } from './rules/rule-table.js';
+
+/** A rule that a program breaks, at one place. */
+export interface LintFinding extends MilPosition {
+  readonly rule: string;
+  readonly level: 'error' | 'warning';
+  readonly severity: Severity;
+  /** What is wrong and what to change. */
+  readonly message: string;
+  readonly summary: string;
+  readonly known: string;
+  readonly grade: Grade;
+  readonly sources: readonly string[];
+  readonly contradicted?: string;
+}
+
+/** Findings of every rule that holds for the chip, in the order of the text. */
+export function lintProgram(program: ProgramView, profile: ChipProfile): LintFinding[] {
+  const findings = rules
+    .filter((rule) => holdsFor(rule, profile))
+    .flatMap((rule) => [...rule.check(program, profile)].map(({ message, at }) => finding(rule, message, at)));
+  return findings.sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** Wrong data is always an error unless contradicted; failures are where more than a claim is known of them. */
+export function levelOf({ severity, contradicted, grade }: Rule): 'error' | 'warning' {
+  if (contradicted !== undefined || severity === 'performance' || severity === 'resource') return 'warning';
+  return severity === 'silent data' || grade !== 'C' ? 'error' : 'warning';
+}
+
+const holdsFor = ({ chips, generations }: Rule, { name, generation }: ChipProfile): boolean =>
+  (chips === undefined || chips.includes(name)) && (generations === undefined || generations.includes(generation));
+
+function finding(rule: Rule, message: string, { line, column }: MilPosition): LintFinding {
+  const { id, severity, summary, known, grade, sources, contradicted } = rule;
+  return {
+    rule: id,
+    level: levelOf(rule),
+    severity,
+    message,
+    summary,
+    known,
+    grade,
+    sources,
+    ...(contradicted === undefined ? {} : { contradicted }),
+    line,
+    column,
+  };
+}

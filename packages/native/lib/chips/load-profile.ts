@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MayflyError } from '../errors.js';
+import type { ChipProfile } from './chip-profile.js';
+import { object, unexpected } from './fault-plan.js';
+import { parseProfile } from './parse-profile.js';
+
+/** One JSON file per chip. */
+const folder = new URL(import.meta.url.endsWith('.ts') ? '../../chips/' : '../chips/', import.meta.url);
+
+/** Chips that come with Mayfly, in order of name. */
+export const chipNames = (): readonly string[] =>
+  readdirSync(folder)
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => basename(file, '.json'))
+    .sort();
+
+/**
+ * A chip's profile: by name, or from a JSON file of the user's (`FILE.json`), which may extend a chip by name.
+ * Errors: `ERR_CHIP_UNKNOWN`, `ERR_FILE`, `ERR_CHIP_PROFILE`.
+ */
+export function loadProfile(chip: string): ChipProfile {
+  if (chip.endsWith('.json')) return read(chip, chip, []);
+  if (chipNames().includes(chip)) return read(fileURLToPath(new URL(`${chip}.json`, folder)), chip, []);
+  throw new MayflyError(
+    'ERR_CHIP_UNKNOWN',
+    `Expected a chip among ${chipNames().join(', ')}, or a profile FILE.json, got \`${chip}\``,
+  );
+}
+
+function read(file: string, where: string, descendants: readonly string[]): ChipProfile {
+  const given = object(parse(file, where), where);
+  if (given.extends === undefined) return parseProfile(given, where);
+  const base = chipNames().find((name) => name === given.extends);
+  if (base === undefined || descendants.includes(base)) {
+    throw unexpected(`${where}.extends`, `a chip among ${chipNames().join(', ')}`, given.extends);
+  }
+  const path = fileURLToPath(new URL(`${base}.json`, folder));
+  return parseProfile(given, where, read(path, base, [...descendants, base]));
+}
+
+function parse(file: string, where: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new MayflyError(
+      code === 'ENOENT' ? 'ERR_FILE_NOT_FOUND' : 'ERR_FILE',
+      `Expected a chip profile at ${file}, got ${code ?? String(cause)}`,
+      { cause },
+    );
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw unexpected(where, 'JSON', cause instanceof Error ? cause.message : cause);
+  }
+}
