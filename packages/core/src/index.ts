@@ -1,4 +1,18 @@
-export { addon, type DType, MayflyError, MilError, type Port } from '@mayfly/native';
+export {
+  addon,
+  type ChipProfile,
+  chipNames,
+  type DType,
+  type LintFinding,
+  lint,
+  loadProfile,
+  MayflyError,
+  MilError,
+  type Port,
+  type ProgramTime,
+  parseProfile,
+  timeMil,
+} from '@mayfly/native';
 export { openData } from './data/open-data.js';
 export { openTokenizer } from './data/open-tokenizer.js';
 export { splitTokens, type TokenParts } from './data/split-tokens.js';

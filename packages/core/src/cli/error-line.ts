@@ -50,7 +50,7 @@ function usageMessage({ code, message }: CommanderError): string {
     case 'commander.unknownOption':
       return `Expected a known option, got \`${quoted}\`${suggestion}`;
     case 'commander.unknownCommand':
-      return `Expected the command train, eval or generate, got \`${quoted}\`${suggestion}`;
+      return `Expected a command of \`mayfly --help\`, got \`${quoted}\`${suggestion}`;
     case 'commander.optionMissingArgument':
       return `Expected a value after \`${quoted}\`, got none`;
     case 'commander.missingMandatoryOptionValue':

@@ -10,6 +10,8 @@ const inputErrors: ReadonlySet<string> = new Set([
   'ERR_BUDGET',
   'ERR_CHECKPOINT',
   'ERR_CHECKPOINT_MISMATCH',
+  'ERR_CHIP_PROFILE',
+  'ERR_CHIP_UNKNOWN',
   'ERR_CONFIG',
   'ERR_DATA_FORMAT',
   'ERR_DATA_SHORT',

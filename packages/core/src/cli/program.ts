@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { addEvalCommand } from './eval-command.js';
 import { addGenerateCommand } from './generate-command.js';
+import { addLintCommand } from './lint-command.js';
 import { addStressCommand } from './stress-command.js';
 import { addTrainCommand } from './train-command.js';
 
@@ -21,6 +22,7 @@ export function createProgram(): Command {
   addTrainCommand(program);
   addEvalCommand(program);
   addGenerateCommand(program);
+  addLintCommand(program);
   addStressCommand(program);
   return program;
 }

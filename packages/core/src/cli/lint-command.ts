@@ -1,0 +1,101 @@
+import { readFile } from 'node:fs/promises';
+import { type LintFinding, levelOf, lint, loadProfile, MayflyError, rules } from '@mayfly/native';
+import type { Command } from 'commander';
+import { fileError } from '../data/file-error.js';
+import { toJsonLine } from '../observe/json-lines.js';
+import { ExitCode } from './exit-code.js';
+import { option } from './option.js';
+import { text } from './parse-options.js';
+
+interface LintFlags {
+  readonly chip?: string;
+  readonly rules?: boolean;
+  readonly json?: boolean;
+}
+
+const notes = `
+Exit code 2 says that there are errors: what compiles, loads or evaluates with an error on the chip, or gives wrong data.
+Warnings are what sources contradict each other about, what only one reports without a method, and what costs time.
+
+Examples:
+  $ mayfly lint program.mil --chip m4
+  $ mayfly lint program.mil --chip my-mac.json --json
+  $ mayfly lint --rules`;
+
+/** `mayfly lint`. */
+export function addLintCommand(program: Command): void {
+  program
+    .command('lint')
+    .description('Say what a Neural Engine would object to in a MIL program')
+    .argument('[file]', 'MIL text')
+    .addOption(option('--chip <name>', 'chip by name, or a profile FILE.json', text, 'm4'))
+    .option('--rules', 'print the table of all rules')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', notes)
+    .action(lintCommand);
+}
+
+async function lintCommand(file: string | undefined, { chip = 'm4', rules: table, json = false }: LintFlags) {
+  if (table === true) {
+    process.stdout.write(json ? `${toJsonLine({ rules })}\n` : rulesTable());
+    return;
+  }
+  if (file === undefined)
+    throw new MayflyError('ERR_INVALID_ARGUMENT', 'Expected a FILE of MIL text, or --rules, got neither');
+  const source = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw fileError(`to read MIL text from ${file}`, error);
+  });
+  const findings = lint(source, loadProfile(chip));
+  const errors = findings.filter(({ level }) => level === 'error').length;
+  const warnings = findings.length - errors;
+  process.stdout.write(
+    json
+      ? `${toJsonLine({ file, chip, errors, warnings, findings })}\n`
+      : report(file, chip, findings, errors, warnings),
+  );
+  if (errors > 0) process.exitCode = ExitCode.badInput;
+}
+
+/** Findings grouped by rule, in the order of the text. */
+function report(
+  file: string,
+  chip: string,
+  findings: readonly LintFinding[],
+  errors: number,
+  warnings: number,
+): string {
+  const groups = new Map<string, LintFinding[]>();
+  for (const finding of findings) groups.set(finding.rule, [...(groups.get(finding.rule) ?? []), finding]);
+  const told = [...groups.values()].map((group) => {
+    const { line, column, level, rule, severity, message, summary, known, grade, sources, contradicted } = group[0]!;
+    const more = group.length === 1 ? '' : ` (and ${group.length - 1} more like it)`;
+    return [
+      `${file}:${line}:${column}: ${level}: ${message}${more}`,
+      `    ${rule} (${severity}): ${summary} Known of ${known}; ${sources.join(', ')}, grade ${grade}.`,
+      ...(contradicted === undefined ? [] : [`    Contradicted: ${contradicted}.`]),
+    ].join('\n');
+  });
+  return `${[...told, `${errors} errors, ${warnings} warnings for ${chip}`].join('\n')}\n`;
+}
+
+/** In Markdown. */
+function rulesTable(): string {
+  const rows = rules.map((rule) => {
+    const { id, severity, summary, known, sources, grade, contradicted } = rule;
+    return [
+      `\`${id}\``,
+      severity,
+      levelOf(rule),
+      summary,
+      known,
+      `${sources.join(', ')} (${grade})`,
+      contradicted ?? '',
+    ];
+  });
+  const lines = [
+    ['rule', 'severity', 'level', 'the chip wants', 'known of', 'sources (grade)', 'contradicted by'],
+    Array(7).fill('---'),
+    ...rows,
+  ];
+  return `${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`;
+}
