@@ -35,8 +35,10 @@ export interface FleetListener {
 
 /** All workers of a pool: keeps their number, chooses who compiles, retires who is used up, replaces who died. */
 export class Fleet implements WorkerListener {
-  /** Milliseconds that compilations waited for a worker to become ready. */
+  /** Milliseconds in which some compilation waited for a worker to become ready. */
   waitedMs = 0;
+  #waiting = 0;
+  #waitingSince = 0;
   readonly #workers = new Set<WorkerProcess>();
   readonly #governor: Governor;
   readonly #start: StartTransport;
@@ -96,9 +98,9 @@ export class Fleet implements WorkerListener {
       }
       if (this.#startError !== null) throw this.#startError;
       this.#replenish();
-      const since = performance.now();
+      if (this.#waiting++ === 0) this.#waitingSince = performance.now();
       await this.#change();
-      this.waitedMs += performance.now() - since;
+      if (--this.#waiting === 0) this.waitedMs += performance.now() - this.#waitingSince;
     }
   }
 
