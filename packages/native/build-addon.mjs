@@ -25,7 +25,11 @@ function bundledHeaders() {
 function configuration(headers) {
   const sources = require('./sources.cjs');
   const gyp = readFileSync(join(root, 'binding.gyp'), 'utf8');
-  return JSON.stringify({ node: process.version, headers, gyp, sources: ['base', 'avx2', 'avx512'].map(sources) });
+  // node-gyp writes these variables into the Makefile.
+  const { CC, CXX, AR, LINK, CFLAGS, CXXFLAGS, LDFLAGS } = process.env;
+  const compiler = { CC, CXX, AR, LINK, CFLAGS, CXXFLAGS, LDFLAGS };
+  const sets = ['base', 'avx2', 'avx512'].map(sources);
+  return JSON.stringify({ node: process.version, headers, compiler, gyp, sources: sets });
 }
 
 function nodeGyp(step, headers) {

@@ -15,7 +15,12 @@ const run = (body: string) => {
     const handlers = { onCompletion() {}, onControl() {}, onClose() { console.log('close'); } };
     ${body}`;
   const args = ['--input-type=module', '-e', script];
-  return execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8', stdio: 'pipe' });
+  return execFileSync(process.execPath, args, {
+    cwd: import.meta.dirname,
+    encoding: 'utf8',
+    stdio: 'pipe',
+    timeout: 30_000,
+  });
 };
 
 test('an open connection lets a process end unless it is referenced', () => {

@@ -112,7 +112,9 @@ describe('the end of a child', () => {
       addon.spawn({ file: '/bin/cat', args: ['/dev/null'], env: {}, arena, onExit });
     `;
     const args = ['--input-type=module', '-e', script];
-    expect(execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8' })).toBe('ended 0\n');
+    expect(execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8', timeout: 30_000 })).toBe(
+      'ended 0\n',
+    );
   });
 });
 
@@ -138,7 +140,9 @@ describe('the end of the parent', () => {
   test('ends a child at once that finds itself orphaned', async () => {
     const script = `import { addon } from '@mayfly/native'; addon.dieWithParent(1); console.log('alive');`;
     const args = ['--input-type=module', '-e', script];
-    expect(execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8' })).toBe('');
+    expect(execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8', timeout: 30_000 })).toBe(
+      '',
+    );
   });
 });
 
