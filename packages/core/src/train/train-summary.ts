@@ -29,7 +29,10 @@ export interface TrainSummary {
   readonly workerDeaths: number;
   /** What the main process waited for or computed. */
   readonly activityMs: Readonly<Record<Activity, number>>;
-  /** Time in which kernels had work and could not do it since their worker was retiring or gone. */
+  /**
+   * Time in which kernels had work and could not do it since their worker was retiring or gone, or in which an update waited
+   * for a successor to be ready.
+   */
   readonly lostToRetirementsMs: number;
   readonly checkpoint: string | null;
   /** Command that goes on with the run; null where no checkpoint was written. */
@@ -77,7 +80,7 @@ export function summarize(facts: SummaryFacts): TrainSummary {
     retirements: pool.retirements,
     workerDeaths: pool.deaths,
     activityMs: facts.activityMs,
-    lostToRetirementsMs: pool.stalledMs.retire + pool.stalledMs.recover,
+    lostToRetirementsMs: pool.stalledMs.retire + pool.stalledMs.recover + pool.waitedForWorkersMs,
     checkpoint,
     resumeCommand: checkpoint === null || out === null ? null : `mayfly train --resume ${shellWord(out)}`,
     paramsSha256: facts.parametersDigest,
