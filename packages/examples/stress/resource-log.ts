@@ -28,7 +28,8 @@ export class ResourceLog {
     const samples = this.#samples[phase];
     return {
       residentBytes: median(samples.map(({ residentBytes }) => residentBytes)),
-      descriptors: median(samples.map(({ descriptors }) => descriptors)),
+      // A retirement in progress holds more for a moment.
+      descriptors: Math.min(...samples.map(({ descriptors }) => descriptors)),
     };
   }
 

@@ -1,14 +1,16 @@
 import { CommanderError } from 'commander';
+import { ExitCode, exitCodeOf } from './exit-code.js';
 
 /**
- * What the command says of an error: one line `mayfly: Expected …, got …` (an error of ours may bring more, such as a worker's
- * last words). `MAYFLY_DEBUG` adds the stack and its causes.
+ * What the command says of an error: one line `mayfly: Expected …, got …`. Only what is no fault of the input may bring more,
+ * such as a worker's last words. `MAYFLY_DEBUG` adds the stack and its causes.
  */
 export function errorLine(error: unknown, debug = process.env.MAYFLY_DEBUG): string {
   if (error instanceof CommanderError) return `mayfly: ${usageMessage(error)}`;
   if (debug !== undefined && debug !== '' && error instanceof Error) return `mayfly: ${withCauses(error)}`;
   const message = error instanceof Error ? error.message : String(error);
-  return `mayfly: ${withFlag(message)}`;
+  const told = exitCodeOf(error) === ExitCode.badInput ? message.replace(/\s*\n\s*/g, ' ') : message;
+  return `mayfly: ${withFlag(told)}`;
 }
 
 /** Options are known to the library by their camelCase name: the user wrote `--min-lr`, not `minLr`. */
@@ -50,7 +52,7 @@ function usageMessage({ code, message }: CommanderError): string {
     case 'commander.unknownOption':
       return `Expected a known option, got \`${quoted}\`${suggestion}`;
     case 'commander.unknownCommand':
-      return `Expected a command of \`mayfly --help\`, got \`${quoted}\`${suggestion}`;
+      return `Expected a known command, got \`${quoted}\`${suggestion}`;
     case 'commander.optionMissingArgument':
       return `Expected a value after \`${quoted}\`, got none`;
     case 'commander.missingMandatoryOptionValue':
