@@ -1,6 +1,6 @@
 // The least that a round trip between two processes costs on this machine: what the pool is measured against.
 //
-//   floor MODE [--count N] [--warmup N] [--gap MICROSECONDS] [--pin]
+//   ping MODE [--count N] [--warmup N] [--gap MICROSECONDS] [--pin]
 //
 // socket  64-byte frames over a unix socket pair, both sides block in read
 // pipe    64-byte frames over two pipes
