@@ -15,6 +15,7 @@ export default defineConfig([
     entry: {
       run: 'src/run.ts',
       contend: 'src/contend.ts',
+      'retire-run': 'src/retire-run.ts',
       'spawn-stall': 'src/spawn-stall.ts',
       ...workers('echo-atomics', 'echo-fork', 'echo-function', 'echo-workerpool'),
     },

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createPool } from '@mayfly/core';
 import { addon } from '@mayfly/native';
+import { scaleProgram } from './harness/programs.js';
 import { quantile } from './harness/statistics.js';
 
 export interface SpawnTask {
@@ -32,12 +33,14 @@ addon.spawn = (options) => {
   return spawned;
 };
 
-// Each rotation makes a new standby necessary: the pool starts it as it would in the middle of work.
+// Each rotation moves the kernel to the standby and starts the next one, as a retirement in the middle of work does.
 const pool = await createPool({ device: 'cpu', workers: 1, standby: 1, threads: 1 });
+await pool.compile({ text: scaleProgram(64) });
 while (stalls.length < count) {
+  const moved = new Promise((resolve) => pool.once('kernel-move', resolve));
   const ready = new Promise((resolve) => pool.once('worker-ready', resolve));
   pool.rotate();
-  await ready;
+  await Promise.all([moved, ready]);
 }
 await pool.close();
 const ours = sampleOf(stalls);
