@@ -1,0 +1,53 @@
+import { contenders } from '../contenders/index.js';
+import { compare } from '../harness/compare.js';
+import type { Benchmark, Figure } from '../harness/report.js';
+import { bestProcessPool, difference, ratio } from '../harness/targets.js';
+
+/**
+ * The peers' workers return what they got and touch none of it; ours computes y = 3x over all of it, since a kernel has to
+ * write its output. What that computation costs without a pool is measured beside it and taken off.
+ */
+export const dispatchBulk: Benchmark = {
+  name: 'dispatch-bulk',
+  measures: '1.5 MiB in and 1.5 MiB out, one outstanding.',
+  async measure({ quick, repetitions }) {
+    const carriers = contenders.filter(({ name }) => name !== 'fork json' && name !== 'Atomics.waitAsync');
+    const compared = await compare({
+      workload: 'bulk',
+      contenders: quick ? carriers.slice(0, 1) : carriers,
+      floors: [],
+      repetitions,
+      counts: (placement, contender) => {
+        if (quick) return { warmup: 20, count: 50 };
+        if (contender?.name === 'mayfly') return { warmup: 500, count: 3000 };
+        return placement === 'pinned' ? { warmup: 50, count: 200 } : { warmup: 100, count: 500 };
+      },
+    });
+    const none = await compare({
+      workload: 'ping',
+      contenders: carriers.slice(0, 1),
+      floors: [],
+      repetitions,
+      counts: () => (quick ? { warmup: 20, count: 50 } : { warmup: 1000, count: 5000 }),
+    });
+    const ours = compared.sample('mayfly', 'scheduler');
+    const moved = ours === undefined ? undefined : ours.p50 - ours.work;
+    const best = bestProcessPool(compared, 'scheduler');
+    const placement = 'scheduler';
+    const extra: Figure[] = [];
+    if (ours !== undefined && moved !== undefined) {
+      extra.push({ case: 'the work itself', isolation: 'none', placement, unit: 'us', p50: ours.work });
+      extra.push({ case: 'mayfly without the work', isolation: 'process', placement, unit: 'us', p50: moved });
+    }
+    const targets = [
+      ...difference(
+        'mayfly without the work − mayfly of nothing, us',
+        moved,
+        none.sample('mayfly', 'scheduler')?.p50,
+        2,
+      ),
+      ...ratio(`${best?.name} (best process pool) / mayfly without the work`, best?.p50, moved, '>=', 100),
+    ];
+    return { repetitions, figures: [...compared.figures, ...extra], targets, skipped: compared.skipped };
+  },
+};

@@ -1,0 +1,40 @@
+import { freemem } from 'node:os';
+import { type FloorSample, spawnFloor } from '../harness/floor.js';
+import { type Benchmark, type Figure, type Target, target } from '../harness/report.js';
+import { runScript } from '../harness/run-script.js';
+import type { SpawnSample, SpawnTask } from '../spawn-stall.js';
+
+const GIB = 1024;
+
+export const spawn: Benchmark = {
+  name: 'spawn',
+  measures: 'How long the start of a worker keeps the main thread, by the private memory of the main process.',
+  async measure({ quick }) {
+    const figures: Figure[] = [];
+    const targets: Target[] = [];
+    const skipped: { case: string; reason: string }[] = [];
+    const count = quick ? 3 : 20;
+    for (const residentMiB of quick ? [50] : [50, 2 * GIB, 8 * GIB]) {
+      const size = residentMiB < GIB ? `${residentMiB} MiB` : `${residentMiB / GIB} GiB`;
+      const needed = (residentMiB + GIB) * 2 ** 20;
+      if (freemem() < needed) {
+        skipped.push({ case: size, reason: `needs ${needed} bytes of free memory` });
+        continue;
+      }
+      const task: SpawnTask = { residentMiB, count };
+      const { ours, theirs } = await runScript<{ ours: SpawnSample; theirs: SpawnSample }>('spawn-stall', task);
+      const floor: FloorSample = await spawnFloor(residentMiB, count);
+      const row = (name: string, { p50, p99 }: { p50: number; p99: number }): Figure => ({
+        case: `${name}, ${size}`,
+        isolation: 'process',
+        placement: 'scheduler',
+        unit: 'us',
+        p50,
+        p99,
+      });
+      figures.push(row('C posix_spawn', floor), row('mayfly', ours), row('child_process.spawn', theirs));
+      targets.push(target(`stall at ${size}, us`, ours.p50, '<=', 1000));
+    }
+    return { repetitions: count, figures, targets, skipped };
+  },
+};

@@ -1,0 +1,47 @@
+import { createPool, type Kernel, type Pool } from '@mayfly/core';
+import { addon } from '@mayfly/native';
+import { scaleProgram } from '../harness/programs.js';
+import { BULK_FLOATS, type Contender } from './contender.js';
+
+/** The whole public path: `kernel.run` of a tiny program, its tensors in the arena. */
+export const mayfly: Contender = {
+  name: 'mayfly',
+  isolation: 'process',
+  kind: 'pool',
+  async open() {
+    const pool = await createPool({ device: 'cpu', workers: 1, standby: 0, threads: 1 });
+    const none = await runner(pool, 64);
+    let bulk: (() => Promise<void>) | null = null;
+    return {
+      ping: none,
+      async bulk() {
+        bulk ??= await runner(pool, BULK_FLOATS);
+        await bulk();
+      },
+      bulkWorkMicroseconds: () => evaluateHere(pool, BULK_FLOATS) - evaluateHere(pool, 64),
+      close: () => pool.close(),
+    };
+  },
+};
+
+async function runner(pool: Pool, n: number): Promise<() => Promise<void>> {
+  const kernel: Kernel = await pool.compile({ text: scaleProgram(n) });
+  const [x, y] = [pool.arena.tensor('fp32', [1, n]), pool.arena.tensor('fp32', [1, n])];
+  x.array().fill(1);
+  y.array().fill(0);
+  return () => kernel.run(x, y);
+}
+
+/** Median time of the same program on the same tensors in this process, without a pool. */
+function evaluateHere(pool: Pool, n: number): number {
+  const device = addon.openDevice('cpu', pool.arena.native, { threads: 1 });
+  const { program } = device.compile(scaleProgram(n), []);
+  const offsets = [pool.arena.tensor('fp32', [1, n]), pool.arena.tensor('fp32', [1, n])].map(({ offset }) => offset);
+  const took = Float64Array.from({ length: 1000 }, () => {
+    const begin = performance.now();
+    device.evaluate(program, offsets);
+    return (performance.now() - begin) * 1000;
+  }).sort();
+  device.close();
+  return took[took.length >> 1]!;
+}

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { defineConfig } from 'tsup';
+
+const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+const external = Object.keys({ ...dependencies, ...devDependencies });
+
+// Each contender runs in a process of its own, and each peer wants its worker as a file.
+const shared = { target: 'node20', external } as const;
+const workers = (...names: string[]) => Object.fromEntries(names.map((name) => [name, `src/workers/${name}.ts`]));
+
+export default defineConfig([
+  {
+    ...shared,
+    format: 'esm',
+    entry: {
+      run: 'src/run.ts',
+      contend: 'src/contend.ts',
+      'retire-run': 'src/retire-run.ts',
+      'spawn-stall': 'src/spawn-stall.ts',
+      ...workers('echo-atomics', 'echo-fork', 'echo-function', 'echo-workerpool'),
+    },
+  },
+  // poolifier's cluster worker does not answer as an ES module on Node 20.
+  { ...shared, format: 'cjs', entry: workers('echo-poolifier-cluster', 'echo-poolifier-thread') },
+]);
