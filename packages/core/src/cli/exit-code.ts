@@ -21,6 +21,7 @@ const inputErrors: ReadonlySet<string> = new Set([
   'ERR_INVALID_ARGUMENT',
   'ERR_TOKENIZER',
   'ERR_TOKEN_RANGE',
+  'ERR_WEIGHT_BLOB',
 ]);
 
 export function exitCodeOf(error: unknown): number {
