@@ -1,5 +1,8 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { chipNames } from './chips/load-profile.js';
+import { isSimName } from './chips/sim-name.js';
+import { simSettings } from './chips/sim-settings.js';
 import type { Addon } from './contract.js';
 import { createNativeError, MayflyError } from './errors.js';
 
@@ -8,7 +11,7 @@ function loadAddon(): Addon {
   try {
     const loaded = createRequire(import.meta.url)(file) as Addon;
     loaded.setErrorFactory(createNativeError);
-    return loaded;
+    return withSimulators(loaded);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new MayflyError(
@@ -21,6 +24,21 @@ function loadAddon(): Addon {
       { cause },
     );
   }
+}
+
+/** The simulated devices are native, too, but for what they are told of their chip. */
+function withSimulators(native: Addon): Addon {
+  return {
+    ...native,
+    openDevice: (name, arena, options) =>
+      isSimName(name)
+        ? native.openDevice('sim', arena, { ...options, sim: simSettings(name, native) })
+        : native.openDevice(name, arena, options),
+    deviceNames: () => [
+      ...native.deviceNames().filter((name) => name !== 'sim'),
+      ...chipNames().map((chip) => `sim:${chip}`),
+    ],
+  };
 }
 
 /** The native addon, loaded once per thread. */

@@ -295,6 +295,46 @@ export interface HostMath {
   ): void;
 }
 
+export interface DeviceOptions {
+  /** Default: 1. */
+  readonly threads?: number;
+  /** Given by the loader, for `sim:` devices. */
+  readonly sim?: SimSettings;
+}
+
+/** What a simulated device makes of a program. */
+export interface SimVerdict {
+  /** The error of compiling or loading it. */
+  readonly refused?: { readonly code: string; readonly message: string };
+  /** The framework's words at every evaluation. */
+  readonly evaluateError?: string;
+  /** Evaluations succeed with zeros. */
+  readonly zeros?: boolean;
+  /** Tensors are bound to ports in alphabetical order of the names. */
+  readonly inputsByName?: boolean;
+  readonly outputsByName?: boolean;
+  readonly compileNanoseconds: number;
+  readonly evaluateNanoseconds: number;
+}
+
+/** A simulated device as the addon takes it. */
+export interface SimSettings {
+  readonly name: string;
+  readonly compilations: number;
+  readonly livePrograms: number;
+  /** Bytes of weight files over all loaded programs. */
+  readonly programBytes: number;
+  /** Report the chip's nanoseconds instead of the cpu device's. */
+  readonly clock: boolean;
+  /** Magnitude from which products are infinite. Default: that of fp16. */
+  readonly saturation?: number;
+  readonly compileFaults: readonly object[];
+  readonly evaluateFaults: readonly object[];
+  readonly teardownMs: number;
+  readonly seed?: number;
+  readonly judge: (text: string) => SimVerdict;
+}
+
 /** A place in MIL text, counted from 1, columns in bytes. */
 export interface MilPosition {
   readonly line: number;
@@ -362,7 +402,9 @@ export interface Addon {
   /** Two joined stream sockets, close-on-exec: for `connect` and `serveSocket` within one process. */
   socketPair(): [number, number];
   connect(fd: number, arena: NativeArena, handlers: ConnectionHandlers): Connection;
-  openDevice(name: string, arena: NativeArena, options?: { threads?: number }): NativeDevice;
+  /** `cpu`, or `sim:<chip>` (see `docs/simulator.md`). Errors: `ERR_DEVICE_UNAVAILABLE`, `ERR_CHIP_UNKNOWN`. */
+  openDevice(name: string, arena: NativeArena, options?: DeviceOptions): NativeDevice;
+  /** Devices of this machine, then `sim:<chip>` for each chip that comes with Mayfly. */
   deviceNames(): string[];
   /** Parses MIL text. Errors: `ERR_MIL_SYNTAX`. */
   inspectMil(text: string): MilFunction;

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { addon, invalidArgument, MayflyError } from '@mayfly/native';
+import { addon, invalidArgument, isSimName, MayflyError, parseSimName } from '@mayfly/native';
 import { type Budget, resolveBudget } from './budget.js';
 import type { Chaos } from './chaos-transport.js';
 import { type Pacing, resolvePacing } from './governor.js';
@@ -78,6 +78,10 @@ function resolveDevice(wanted: string): { device: string; deviceReason: string }
   if (wanted === 'auto') {
     if (present.includes('ane')) return { device: 'ane', deviceReason: 'an Apple Neural Engine is present' };
     return { device: 'cpu', deviceReason: `no Apple Neural Engine on ${process.platform}/${process.arch}` };
+  }
+  if (isSimName(wanted)) {
+    const { profile } = parseSimName(wanted);
+    return { device: wanted, deviceReason: `a simulated ${profile.title}` };
   }
   if (present.includes(wanted)) return { device: wanted, deviceReason: 'asked for' };
   const names = ['auto', ...present].join(', ');

@@ -9,3 +9,4 @@ export { chipNames, loadProfile } from './load-profile.js';
 export { parseProfile } from './parse-profile.js';
 export type { Rule, Severity, Violation } from './rules/rule.js';
 export { rules } from './rules/rule-table.js';
+export { isSimName, parseSimName, type SimName } from './sim-name.js';

@@ -40,7 +40,7 @@ class CpuDevice : public Device {
   const char* name() const override { return "cpu"; }
 
   std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) override {
-    return std::make_unique<CpuProgram>(mil::CheckProgram(text, weights), pool_);
+    return CompileOnCpu(mil::CheckProgram(text, weights), pool_);
   }
 
  private:
@@ -48,6 +48,10 @@ class CpuDevice : public Device {
 };
 
 }  // namespace
+
+std::unique_ptr<Program> CompileOnCpu(const mil::TypedProgram& program, std::shared_ptr<ThreadPool> pool) {
+  return std::make_unique<CpuProgram>(program, std::move(pool));
+}
 
 std::unique_ptr<Device> OpenCpuDevice(const DeviceOptions& options) { return std::make_unique<CpuDevice>(options); }
 

@@ -43,6 +43,9 @@ class Program {
   virtual size_t resident_bytes() const = 0;
   // Reads inputs and writes outputs in place; inputs and outputs must not overlap. Throws mayfly::Error.
   virtual void Evaluate(const void* const* inputs, void* const* outputs) = 0;
+  // What compiling and the last evaluation took by the device's own account; 0 where the caller's clock is as good.
+  virtual uint64_t compile_nanoseconds() const { return 0; }
+  virtual uint64_t evaluate_nanoseconds() const { return 0; }
 };
 
 class Device {
@@ -53,8 +56,14 @@ class Device {
   virtual std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) = 0;
 };
 
+namespace sim {
+struct Settings;
+}
+
 struct DeviceOptions {
   int threads = 1;
+  // Of device sim; null for others.
+  std::shared_ptr<const sim::Settings> sim;
 };
 
 }  // namespace mayfly

@@ -5,6 +5,7 @@
 #include "napi_arguments.h"
 #include "napi_error.h"
 #include "shm/arena_binding.h"
+#include "sim/sim_binding.h"
 
 namespace mayfly {
 namespace {
@@ -50,6 +51,8 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
       if (info[2].IsObject()) {
         const Napi::Value threads = info[2].As<Napi::Object>().Get("threads");
         if (!threads.IsUndefined()) options.threads = static_cast<int>(WholeNumber(threads, "threads", kMostThreads));
+        const Napi::Value sim = info[2].As<Napi::Object>().Get("sim");
+        if (sim.IsObject()) options.sim = SimSettingsOf(sim.As<Napi::Object>());
         if (options.threads == 0) throw Error("ERR_INVALID_ARGUMENT", "Expected threads to be 1 or more, got `0`");
       }
       session_ = std::make_shared<DeviceSession>(OpenDevice(Text(info[0], "device"), options), arena);

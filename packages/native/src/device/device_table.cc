@@ -2,6 +2,7 @@
 
 #include "cpu/cpu_device.h"
 #include "error.h"
+#include "sim/sim_device.h"
 
 namespace mayfly {
 namespace {
@@ -13,6 +14,7 @@ struct Entry {
 
 constexpr Entry kDevices[] = {
     {"cpu", OpenCpuDevice},
+    {"sim", OpenSimDevice},
 };
 
 }  // namespace

@@ -1,0 +1,37 @@
+import type { Addon, SimSettings } from '../contract.js';
+import { type FaultPlan, parseFaultPlan, unexpected } from './fault-plan.js';
+import { judge } from './judge.js';
+import { ProgramView } from './program-view.js';
+import { parseSimName } from './sim-name.js';
+
+/** Settings of the device `name`; the variable `MAYFLY_SIM_FAULTS` (JSON) takes the place of its profile's faults. */
+export function simSettings(name: string, addon: Pick<Addon, 'inspectMil'>): SimSettings {
+  const { profile, numerics, clock, rules } = parseSimName(name);
+  const { limits, numerics: arithmetic } = profile;
+  const { compile, evaluate, teardownMs, seed } = faultsOfEnvironment() ?? profile.faults;
+  return {
+    name,
+    compilations: limits.compilations.value,
+    livePrograms: limits.livePrograms.value,
+    programBytes: limits.programBytes.value,
+    clock,
+    ...(numerics ? { saturation: arithmetic.saturation.value } : {}),
+    compileFaults: compile,
+    evaluateFaults: evaluate,
+    teardownMs,
+    ...(seed === undefined ? {} : { seed }),
+    judge: (text) => judge(new ProgramView(text, addon.inspectMil(text)), profile, rules),
+  };
+}
+
+function faultsOfEnvironment(): FaultPlan | null {
+  const given = process.env.MAYFLY_SIM_FAULTS;
+  if (given === undefined || given === '') return null;
+  let plan: unknown;
+  try {
+    plan = JSON.parse(given);
+  } catch {
+    throw unexpected('MAYFLY_SIM_FAULTS', 'JSON', given);
+  }
+  return parseFaultPlan(plan, 'MAYFLY_SIM_FAULTS');
+}

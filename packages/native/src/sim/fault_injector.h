@@ -1,0 +1,31 @@
+// Decides which evaluations and compilations a fault strikes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "sim/sim_settings.h"
+
+namespace mayfly::sim {
+
+class FaultInjector {
+ public:
+  FaultInjector(const std::vector<Fault>& faults, uint64_t seed);
+
+  // Counts one more and says which fault strikes it, the first listed of several.
+  std::optional<FaultKind> Next();
+
+ private:
+  std::vector<Fault> faults_;
+  std::mt19937_64 random_;
+  uint64_t count_ = 0;
+};
+
+// Never returns.
+[[noreturn]] void Hang();
+// Ends the process by SIGSEGV.
+[[noreturn]] void Crash();
+
+}  // namespace mayfly::sim

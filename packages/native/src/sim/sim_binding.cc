@@ -1,0 +1,87 @@
+#include "sim/sim_binding.h"
+
+#include <string>
+#include <utility>
+
+#include "napi_arguments.h"
+
+namespace mayfly {
+namespace {
+
+sim::FaultKind KindOf(const Napi::Value& value) {
+  constexpr std::pair<const char*, sim::FaultKind> kKinds[] = {{"hang", sim::FaultKind::kHang},
+                                                               {"crash", sim::FaultKind::kCrash},
+                                                               {"zeros", sim::FaultKind::kZeros},
+                                                               {"error", sim::FaultKind::kError},
+                                                               {"load", sim::FaultKind::kLoad}};
+  const std::string name = Text(value, "fault");
+  for (const auto& [known, kind] : kKinds) {
+    if (name == known) return kind;
+  }
+  throw Unexpected(value, "fault", "hang, crash, zeros, error or load");
+}
+
+double Probability(const Napi::Value& value) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (!(number >= 0 && number <= 1)) throw Unexpected(value, "probability", "a number from 0 to 1");
+  return number;
+}
+
+std::vector<sim::Fault> FaultsOf(const Napi::Value& value) {
+  const Napi::Array list = ArrayOf(value, "faults");
+  std::vector<sim::Fault> faults;
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Object given = ObjectOf(list.Get(i), "fault");
+    sim::Fault fault{KindOf(given.Get("fault")), {}};
+    if (given.Has("at")) fault.at = OffsetsOf(given.Get("at"));
+    if (given.Has("every")) fault.every = WholeNumber(given.Get("every"), "every");
+    if (given.Has("from")) fault.from = WholeNumber(given.Get("from"), "from");
+    if (given.Has("probability")) fault.probability = Probability(given.Get("probability"));
+    faults.push_back(std::move(fault));
+  }
+  return faults;
+}
+
+bool IsTrue(const Napi::Object& given, const char* name) { return given.Get(name).ToBoolean(); }
+
+sim::Verdict VerdictOf(const Napi::Object& given) {
+  sim::Verdict verdict;
+  if (given.Has("refused")) {
+    const Napi::Object refused = ObjectOf(given.Get("refused"), "refused");
+    verdict.error_code = Text(refused.Get("code"), "code");
+    verdict.error_message = Text(refused.Get("message"), "message");
+  }
+  if (given.Has("evaluateError")) verdict.evaluate_error = Text(given.Get("evaluateError"), "evaluateError");
+  verdict.zeros = IsTrue(given, "zeros");
+  verdict.inputs_by_name = IsTrue(given, "inputsByName");
+  verdict.outputs_by_name = IsTrue(given, "outputsByName");
+  verdict.compile_nanoseconds = WholeNumber(given.Get("compileNanoseconds"), "compileNanoseconds");
+  verdict.evaluate_nanoseconds = WholeNumber(given.Get("evaluateNanoseconds"), "evaluateNanoseconds");
+  return verdict;
+}
+
+}  // namespace
+
+std::shared_ptr<const sim::Settings> SimSettingsOf(const Napi::Object& given) {
+  auto settings = std::make_shared<sim::Settings>();
+  settings->name = Text(given.Get("name"), "name");
+  settings->compilations = WholeNumber(given.Get("compilations"), "compilations");
+  settings->live_programs = WholeNumber(given.Get("livePrograms"), "livePrograms");
+  settings->program_bytes = WholeNumber(given.Get("programBytes"), "programBytes");
+  settings->clock = IsTrue(given, "clock");
+  if (given.Has("saturation")) settings->saturation = static_cast<float>(WholeNumber(given.Get("saturation"), "saturation"));
+  settings->compile_faults = FaultsOf(given.Get("compileFaults"));
+  settings->evaluate_faults = FaultsOf(given.Get("evaluateFaults"));
+  settings->teardown_milliseconds = WholeNumber(given.Get("teardownMs"), "teardownMs");
+  if (given.Has("seed")) settings->seed = WholeNumber(given.Get("seed"), "seed");
+  // Programs are compiled on the thread of JavaScript alone, so the function may be called from there.
+  auto judge = std::make_shared<Napi::FunctionReference>(Napi::Persistent(FunctionOf(given.Get("judge"), "judge")));
+  settings->judge = [judge](std::string_view text) {
+    const Napi::HandleScope scope(judge->Env());
+    const Napi::Value verdict = judge->Call({Napi::String::New(judge->Env(), text.data(), text.size())});
+    return VerdictOf(ObjectOf(verdict, "verdict"));
+  };
+  return settings;
+}
+
+}  // namespace mayfly

@@ -1,0 +1,176 @@
+#include "sim/sim_device.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <numeric>
+#include <thread>
+#include <utility>
+
+#include "cpu/cpu_device.h"
+#include "error.h"
+#include "parallel/thread_pool.h"
+#include "sim/fault_injector.h"
+#include "sim/saturate.h"
+#include "sim/sim_settings.h"
+
+namespace mayfly {
+namespace sim {
+namespace {
+
+constexpr const char* kEvaluateFailure =
+    "com.apple.appleneuralengine code 8: ANEProgramProcessRequestDirect() Failed with status=0x1d : statusType=0x9";
+
+// What a device and its programs share.
+struct State {
+  explicit State(const Settings& given)
+      : settings(given),
+        seed(given.seed ? *given.seed : std::random_device()()),
+        compile_faults(given.compile_faults, seed),
+        evaluate_faults(given.evaluate_faults, seed + 1) {}
+
+  // "Expected to load the program on sim:m4, got …".
+  Error Refusal(const char* code, const char* phase, const std::string& got) const {
+    return Error(code, std::string("Expected to ") + phase + " the program on " + settings.name + ", got " + got);
+  }
+
+  const Settings settings;
+  const uint64_t seed;
+  FaultInjector compile_faults;
+  FaultInjector evaluate_faults;
+  uint64_t compilations = 0;
+  uint64_t live_programs = 0;
+  uint64_t bytes = 0;
+};
+
+// For each port, which of the tensors given it reads: those in alphabetical order of the ports' names.
+std::vector<size_t> ByName(const std::vector<Port>& ports) {
+  std::vector<size_t> sorted(ports.size());
+  std::iota(sorted.begin(), sorted.end(), size_t{0});
+  std::sort(sorted.begin(), sorted.end(), [&](size_t a, size_t b) { return ports[a].name < ports[b].name; });
+  std::vector<size_t> order(ports.size());
+  for (size_t rank = 0; rank < sorted.size(); ++rank) order[sorted[rank]] = rank;
+  return order;
+}
+
+bool SizesAgree(const std::vector<Port>& ports, const std::vector<size_t>& order) {
+  for (size_t i = 0; i < ports.size(); ++i) {
+    if (ports[i].bytes() != ports[order[i]].bytes()) return false;
+  }
+  return true;
+}
+
+class SimProgram : public Program {
+ public:
+  SimProgram(std::unique_ptr<Program> program, Verdict verdict, uint64_t bytes, std::shared_ptr<State> state)
+      : program_(std::move(program)), verdict_(std::move(verdict)), bytes_(bytes), state_(std::move(state)) {
+    if (verdict_.inputs_by_name) input_order_ = ByName(inputs());
+    if (verdict_.outputs_by_name) output_order_ = ByName(outputs());
+    const bool agree = (input_order_.empty() || SizesAgree(inputs(), input_order_)) &&
+                       (output_order_.empty() || SizesAgree(outputs(), output_order_));
+    if (!agree) verdict_.evaluate_error = kEvaluateFailure;
+    ++state_->live_programs;
+    state_->bytes += bytes_;
+  }
+
+  ~SimProgram() override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(state_->settings.teardown_milliseconds));
+    --state_->live_programs;
+    state_->bytes -= bytes_;
+  }
+
+  const std::vector<Port>& inputs() const override { return program_->inputs(); }
+  const std::vector<Port>& outputs() const override { return program_->outputs(); }
+  size_t resident_bytes() const override { return program_->resident_bytes(); }
+  uint64_t compile_nanoseconds() const override { return state_->settings.clock ? verdict_.compile_nanoseconds : 0; }
+  uint64_t evaluate_nanoseconds() const override { return state_->settings.clock ? verdict_.evaluate_nanoseconds : 0; }
+
+  void Evaluate(const void* const* given_inputs, void* const* given_outputs) override {
+    const std::optional<FaultKind> fault = state_->evaluate_faults.Next();
+    if (fault == FaultKind::kHang) Hang();
+    if (fault == FaultKind::kCrash) Crash();
+    if (fault == FaultKind::kError) throw state_->Refusal("ERR_ANE_EVALUATE", "evaluate", kEvaluateFailure);
+    if (!verdict_.evaluate_error.empty()) throw state_->Refusal("ERR_ANE_EVALUATE", "evaluate", verdict_.evaluate_error);
+    if (fault == FaultKind::kZeros || verdict_.zeros) {
+      for (size_t i = 0; i < outputs().size(); ++i) std::memset(given_outputs[i], 0, outputs()[i].bytes());
+      return;
+    }
+    std::vector<const void*> in(given_inputs, given_inputs + inputs().size());
+    std::vector<void*> out(given_outputs, given_outputs + outputs().size());
+    for (size_t i = 0; i < input_order_.size(); ++i) in[i] = given_inputs[input_order_[i]];
+    for (size_t i = 0; i < output_order_.size(); ++i) out[i] = given_outputs[output_order_[i]];
+    program_->Evaluate(in.data(), out.data());
+  }
+
+ private:
+  std::unique_ptr<Program> program_;
+  Verdict verdict_;
+  uint64_t bytes_;
+  std::shared_ptr<State> state_;
+  std::vector<size_t> input_order_;
+  std::vector<size_t> output_order_;
+};
+
+class SimDevice : public Device {
+ public:
+  SimDevice(const Settings& settings, int threads)
+      : state_(std::make_shared<State>(settings)), pool_(std::make_shared<ThreadPool>(threads)) {}
+
+  const char* name() const override { return state_->settings.name.c_str(); }
+
+  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) override {
+    const Settings& settings = state_->settings;
+    const std::optional<FaultKind> fault = state_->compile_faults.Next();
+    if (fault == FaultKind::kHang) Hang();
+    if (fault == FaultKind::kCrash) Crash();
+    if (++state_->compilations > settings.compilations) {
+      throw state_->Refusal("ERR_DEVICE_LIMIT", "compile",
+                            "a failure without an error (compilation " + std::to_string(state_->compilations) +
+                                " of this process: the compiler's limit of about 119 is the likely reason)");
+    }
+    if (fault == FaultKind::kError) {
+      throw state_->Refusal("ERR_ANE_COMPILE", "compile",
+                            "com.apple.appleneuralengine.compiler code 1: _ANECompiler : ANECCompile() FAILED");
+    }
+    // Mistakes in the text are told as everywhere, before the chip's own rules.
+    mil::TypedProgram typed = mil::CheckProgram(text, weights);
+    Verdict verdict = settings.judge(text);
+    if (!verdict.error_code.empty()) {
+      throw state_->Refusal(verdict.error_code.c_str(), verdict.error_code == "ERR_ANE_LOAD" ? "load" : "compile",
+                            verdict.error_message);
+    }
+    if (settings.saturation) SaturateProducts(&typed, *settings.saturation);
+    std::unique_ptr<Program> program = CompileOnCpu(typed, pool_);
+    uint64_t bytes = 0;
+    for (const WeightFile& file : weights) bytes += file.bytes;
+    ExpectRoom(bytes, fault == FaultKind::kLoad);
+    return std::make_unique<SimProgram>(std::move(program), std::move(verdict), bytes, state_);
+  }
+
+ private:
+  void ExpectRoom(uint64_t bytes, bool refuse) const {
+    const Settings& settings = state_->settings;
+    if (state_->live_programs >= settings.live_programs) {
+      throw state_->Refusal("ERR_DEVICE_LIMIT", "load",
+                            "Program load failure (0x50004) (no program slot is free: " +
+                                std::to_string(state_->live_programs) + " programs are loaded)");
+    }
+    if (refuse || state_->bytes + bytes > settings.program_bytes) {
+      throw state_->Refusal("ERR_ANE_LOAD", "load",
+                            "Program load failure (0x20004) (weights too large for one bank, or the service is not ready)");
+    }
+  }
+
+  std::shared_ptr<State> state_;
+  std::shared_ptr<ThreadPool> pool_;
+};
+
+}  // namespace
+}  // namespace sim
+
+std::unique_ptr<Device> OpenSimDevice(const DeviceOptions& options) {
+  if (options.sim != nullptr) return std::make_unique<sim::SimDevice>(*options.sim, options.threads);
+  throw Error("ERR_DEVICE_UNAVAILABLE", "Expected a chip to simulate, as in sim:m4, got none");
+}
+
+}  // namespace mayfly
