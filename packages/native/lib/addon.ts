@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { chipNames } from './chips/load-profile.js';
 import { isSimName } from './chips/sim-name.js';
 import { simSettings } from './chips/sim-settings.js';
 import type { Addon } from './contract.js';
@@ -34,10 +33,7 @@ function withSimulators(native: Addon): Addon {
       isSimName(name)
         ? native.openDevice('sim', arena, { ...options, sim: simSettings(name, native) })
         : native.openDevice(name, arena, options),
-    deviceNames: () => [
-      ...native.deviceNames().filter((name) => name !== 'sim'),
-      ...chipNames().map((chip) => `sim:${chip}`),
-    ],
+    deviceNames: () => native.deviceNames().filter((name) => name !== 'sim'),
   };
 }
 

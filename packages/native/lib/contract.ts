@@ -404,7 +404,7 @@ export interface Addon {
   connect(fd: number, arena: NativeArena, handlers: ConnectionHandlers): Connection;
   /** `cpu`, or `sim:<chip>` (see `docs/simulator.md`). Errors: `ERR_DEVICE_UNAVAILABLE`, `ERR_CHIP_UNKNOWN`. */
   openDevice(name: string, arena: NativeArena, options?: DeviceOptions): NativeDevice;
-  /** Devices of this machine, then `sim:<chip>` for each chip that comes with Mayfly. */
+  /** Devices of this machine; simulated ones are not among them: see `chipNames`. */
   deviceNames(): string[];
   /** Parses MIL text. Errors: `ERR_MIL_SYNTAX`. */
   inspectMil(text: string): MilFunction;

@@ -84,6 +84,6 @@ function resolveDevice(wanted: string): { device: string; deviceReason: string }
     return { device: wanted, deviceReason: `a simulated ${profile.title}` };
   }
   if (present.includes(wanted)) return { device: wanted, deviceReason: 'asked for' };
-  const names = ['auto', ...present].join(', ');
+  const names = ['auto', ...present, 'sim:<chip>'].join(', ');
   throw new MayflyError('ERR_DEVICE_UNAVAILABLE', `Expected device to be one of ${names}, got \`${wanted}\``);
 }
