@@ -16,6 +16,8 @@ export default defineConfig([
       run: 'src/run.ts',
       contend: 'src/contend.ts',
       'retire-run': 'src/retire-run.ts',
+      'train-once': 'src/train-once.ts',
+      'isolation-run': 'src/isolation-run.ts',
       'spawn-stall': 'src/spawn-stall.ts',
       ...workers('echo-atomics', 'echo-fork', 'echo-function', 'echo-workerpool'),
     },

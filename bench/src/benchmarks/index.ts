@@ -2,9 +2,20 @@ import type { Benchmark } from '../harness/report.js';
 import { dispatch } from './dispatch.js';
 import { dispatchBulk } from './dispatch-bulk.js';
 import { idle } from './idle.js';
+import { isolationTax } from './isolation-tax.js';
 import { pipeline } from './pipeline.js';
 import { retire } from './retire.js';
 import { spawn } from './spawn.js';
+import { staticRotation } from './static-rotation.js';
 
 /** In the order in which `all` runs them. */
-export const benchmarks: readonly Benchmark[] = [dispatch, dispatchBulk, pipeline, idle, spawn, retire];
+export const benchmarks: readonly Benchmark[] = [
+  dispatch,
+  dispatchBulk,
+  pipeline,
+  idle,
+  spawn,
+  retire,
+  staticRotation,
+  isolationTax,
+];

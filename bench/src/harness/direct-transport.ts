@@ -1,0 +1,50 @@
+import { addon } from '@mayfly/native';
+import { PROTOCOL_VERSION, packMessage, unpackRequest, type WorkerResponse } from '@mayfly/worker';
+import type { Arena } from '../../../packages/core/src/memory/arena.js';
+import type { StartTransport } from '../../../packages/core/src/pool/transport.js';
+import { answer } from '../../../packages/worker/src/answer.js';
+
+/** A "worker" that is a device of this process: what is called is evaluated there and then, on the main thread. */
+export function directTransport(arena: Arena): StartTransport {
+  return ({ device: name, threads }, { onCompletion, onControl, onClose, onExit }) => {
+    const device = addon.openDevice(name, arena.native, { threads });
+    const { pid } = process;
+    let open = true;
+    // Answers come after the call, as they do from a process.
+    const later = (body: () => void) => queueMicrotask(() => open && body());
+    const respond = (response: WorkerResponse) => later(() => onControl(packMessage(response)));
+    const end = () => {
+      if (!open) return;
+      open = false;
+      device.close();
+      setImmediate(() => {
+        onClose(null);
+        onExit(0, null);
+      });
+    };
+    respond({ type: 'ready', protocol: PROTOCOL_VERSION, pid, device: name, isa: addon.isa() });
+    const evaluate = (id: number, program: number, offsets: readonly number[]) => {
+      const begin = performance.now();
+      device.evaluate(program, offsets);
+      const nanoseconds = (performance.now() - begin) * 1e6;
+      later(() => onCompletion(id, 0, nanoseconds, ''));
+    };
+    return {
+      pid,
+      lastWords: () => '',
+      signal: end,
+      connection: {
+        dispatch: (id, program, input, output) => evaluate(id, program, [input, output]),
+        dispatchPorts: evaluate,
+        control(payload) {
+          const response = answer(unpackRequest(payload), device);
+          respond(response);
+          if (response.type === 'retiring') later(end);
+        },
+        ref() {},
+        unref() {},
+        close: end,
+      },
+    };
+  };
+}

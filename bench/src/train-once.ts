@@ -1,0 +1,56 @@
+/**
+ * One life of a training program: from its start or from a checkpoint to a given step. Takes its task as JSON in argv[2],
+ * prints a sample as JSON.
+ */
+import { createTrainer } from '@mayfly/core';
+import { trainShape, trainTokens } from './harness/train-shape.js';
+
+export interface TrainTask {
+  /** The last step of this life. */
+  readonly until: number;
+  /** The last step of the run. */
+  readonly steps: number;
+  /** Compilations after which a worker retires; null: never. */
+  readonly retireAfter: number | null;
+  /** Folder of checkpoints: one is written at the end. */
+  readonly out?: string;
+  /** Goes on from the checkpoint in `out`. */
+  readonly resumed?: boolean;
+}
+
+export interface TrainSample extends Record<string, number> {
+  /** Steps alone, without start and end. */
+  readonly stepsMs: number;
+  readonly compilations: number;
+  readonly retirements: number;
+  /** Median of a compilation, waiting for its worker included. */
+  readonly compilationMs: number;
+}
+
+const { until, steps, retireAfter, out, resumed } = JSON.parse(process.argv[2]!) as TrainTask;
+const unlimited = Number.MAX_SAFE_INTEGER;
+const trainer = await createTrainer(
+  {
+    ...trainShape,
+    weights: 'static',
+    steps,
+    out,
+    resume: resumed ? out : undefined,
+    budget: { compilations: retireAfter ?? unlimited, livePrograms: unlimited },
+  },
+  { stream: trainTokens() },
+);
+const compilations: number[] = [];
+trainer.on('kernel-move', ({ ms }) => compilations.push(ms));
+const started = performance.now();
+for await (const { step } of trainer.steps()) if (step >= until) break;
+const stepsMs = performance.now() - started;
+const summary = trainer.summary();
+await trainer.close();
+const sample: TrainSample = {
+  stepsMs,
+  compilations: summary.compilations,
+  retirements: summary.retirements,
+  compilationMs: compilations.sort((a, b) => a - b)[compilations.length >> 1] ?? 0,
+};
+console.log(JSON.stringify(sample));
