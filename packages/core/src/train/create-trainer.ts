@@ -46,6 +46,7 @@ type Fill = (state: ModelState) => Promise<TrainingProgress | undefined>;
  * is too small.
  */
 export async function createTrainer(given: TrainOptions, extras: TrainerExtras = {}): Promise<Trainer> {
+  const startedAt = performance.now();
   const { options, config, fill } = await openRun(
     { ...given, data: given.data ?? extras.stream?.source },
     extras.config,
@@ -71,7 +72,7 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
     const progress = await fill(decoder.state);
     const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
     await decoder.load(pool);
-    return new Trainer({ options, tokenizer, windows, decoder, pool, progress, close });
+    return new Trainer({ options, tokenizer, windows, decoder, pool, progress, startedAt, close });
   } catch (error) {
     await close();
     throw error;

@@ -31,6 +31,8 @@ export interface TrainerParts {
   readonly decoder: Decoder;
   readonly pool: Pool;
   readonly progress: TrainingProgress | undefined;
+  /** When its making began, of `performance.now()`: before the pool and the first compilations. */
+  readonly startedAt: number;
   /** Gives back what the run took; nothing is computed any more. */
   readonly close: () => Promise<void>;
 }
@@ -47,7 +49,6 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
   readonly #losses: SequenceDigest;
   readonly #firstStep: number;
   readonly #forwarding: readonly (readonly [(typeof forwarded)[number], (payload: object) => void])[];
-  readonly #startedAt = performance.now();
   #lastLoss: number | null;
   #stepMs = 0;
   #checkpoint: { readonly step: number; readonly path: string } | null = null;
@@ -146,7 +147,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
       skipped: this.#scaler.skipped,
       lastLoss: this.#lastLoss,
       stepMs: this.#stepMs,
-      wallMs: performance.now() - this.#startedAt,
+      wallMs: performance.now() - this.#parts.startedAt,
       activityMs: decoder.stopwatch.milliseconds,
       pool: this.pool.stats(),
       checkpoint: this.#checkpoint?.path ?? null,
