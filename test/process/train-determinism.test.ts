@@ -22,6 +22,8 @@ describe.each(['dynamic', 'static'] as const)('the same bits with %s weights', (
   test.each([
     { hostThreads: 1 },
     { hostThreads: 2 },
+    { threads: 1 },
+    { threads: 3 },
     { workers: 3 },
     { standby: 1, budget: { evaluations: 20 } },
     { workers: 2, retireAfter: weights === 'dynamic' ? 2 : 4, standby: 1 },
