@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addEvalCommand } from './eval-command.js';
 import { addGenerateCommand } from './generate-command.js';
 import { addLintCommand } from './lint-command.js';
+import { addPlanCommand } from './plan-command.js';
 import { addStressCommand } from './stress-command.js';
 import { addTrainCommand } from './train-command.js';
 
@@ -23,6 +24,7 @@ export function createProgram(): Command {
   addEvalCommand(program);
   addGenerateCommand(program);
   addLintCommand(program);
+  addPlanCommand(program);
   addStressCommand(program);
   return program;
 }

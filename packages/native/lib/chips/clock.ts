@@ -107,8 +107,8 @@ function weightUs(operation: OperationView, clock: ChipClock): number {
   }, 0);
 }
 
-/** Operations that only rename. */
-const free: ReadonlySet<string> = new Set(['reshape', 'expand_dims', 'squeeze', 'identity']);
+/** Operations that only rename, or are part of the convolution beside them. */
+const free: ReadonlySet<string> = new Set(['reshape', 'expand_dims', 'squeeze', 'identity', 'quantize', 'dequantize']);
 
 /** Bytes of tensors read and written. */
 function movedBytes(operation: OperationView): number {

@@ -1,0 +1,184 @@
+import { type ChipProfile, lint, type ProgramTime, timeMil } from '@mayfly/native';
+import { dynamicKernels } from '../kernels/dynamic-kernels.js';
+import type { KernelShape, Surface } from '../kernels/kernel-shape.js';
+import { staticKernels } from '../kernels/static-kernels.js';
+import type { ModelConfig } from '../model/config.js';
+import { countParameters } from '../model/count-parameters.js';
+
+export interface PlanOptions {
+  readonly config: ModelConfig;
+  readonly profile: ChipProfile;
+  readonly weights: 'static' | 'dynamic';
+  /** Windows per pass. */
+  readonly batch: number;
+  /** Tokens per window. */
+  readonly sequence: number;
+  /** Passes per update. Default: 1. */
+  readonly accumulate?: number;
+  /** Compilations after which a worker retires. Default: 100. */
+  readonly retireAfter?: number;
+  /** Pause between a worker's exit and the next start. Default: 1500 ms, as the pool's. */
+  readonly settleMs?: number;
+}
+
+/** One kernel of a layer. */
+export interface KernelPlan extends Pick<ProgramTime, 'evaluateUs' | 'compileMs' | 'loadMs' | 'flops' | 'weightBytes'> {
+  readonly name: string;
+  /** Between arena and surfaces, per dispatch. */
+  readonly copyUs: number;
+  /** Rules of `mayfly lint` that say that the chip would refuse it, or give wrong data. */
+  readonly brokenRules: readonly string[];
+}
+
+/** What training would cost, in milliseconds where nothing else is said. */
+export interface TrainingPlan {
+  readonly chip: string;
+  readonly weights: 'static' | 'dynamic';
+  readonly parameters: number;
+  readonly tokensPerStep: number;
+  /** Programs that are loaded at once. */
+  readonly programs: number;
+  /** Workers that can hold them within their budget. */
+  readonly workers: number;
+  readonly kernels: readonly KernelPlan[];
+  /** One step: `accumulate` passes and an update. */
+  readonly step: {
+    readonly kernels: number;
+    readonly copies: number;
+    /** Main thread: norms, residual sums, loss, AdamW, conversion of weights. */
+    readonly hostMath: number;
+    /** Weight gradients on host threads, as far as kernels do not hide them. */
+    readonly weightGradients: number;
+    readonly compilations: number;
+    readonly total: number;
+  };
+  /** Every kernel compiled and loaded once. */
+  readonly compilationRound: { readonly compilations: number; readonly milliseconds: number };
+  readonly retirement: {
+    /** Steps between two; Infinity where nothing uses workers up. */
+    readonly everySteps: number;
+    /** From the start of the standby to the last kernel loaded on it. */
+    readonly milliseconds: number;
+    /** What of it a step waits for. */
+    readonly stalledMs: number;
+  };
+  readonly day: {
+    readonly steps: number;
+    readonly tokens: number;
+    readonly compilations: number;
+    readonly retirements: number;
+  };
+}
+
+const DAY_MS = 86_400_000;
+/** Share of the weight gradients that kernels do not hide even where they take longer (SLA, FSP, MAD). */
+const EXPOSED = 0.25;
+
+/** Costs of training on a chip by the model of `docs/simulator.md`, without running anything. */
+export function planTraining(options: PlanOptions): TrainingPlan {
+  const { config, profile, weights, batch, sequence, accumulate = 1, retireAfter = 100, settleMs = 1500 } = options;
+  const { host, clock } = profile;
+  const shape: KernelShape = { ...config, batch, sequence };
+  const columns = batch * sequence;
+  const { layers, dim, vocab } = config;
+  const kernels = planKernels(shape, options);
+  const parameters = countParameters(config);
+  const layerParameters = kernels.reduce((sum, { parameters: own }) => sum + own, 0) / 2;
+
+  const perLayer = (of: (kernel: (typeof kernels)[number]) => number) =>
+    kernels.reduce((sum, each) => sum + of(each), 0);
+  const kernelsMs = (layers * perLayer(({ evaluateUs }) => evaluateUs)) / 1000;
+  const copiesMs = (layers * perLayer(({ copyUs }) => copyUs)) / 1000;
+  const backwardMs = (layers * perLayer(({ name, evaluateUs }) => (name.endsWith('Backward') ? evaluateUs : 0))) / 1000;
+
+  const gemmMs = (flops: number) => flops / (host.gemmGflops.value * 1e6);
+  const moveMs = (bytes: number) => bytes / (host.elementwiseGBps.value * 1e6);
+  const activation = dim * columns;
+  const halves = 2 * layers;
+  // Forward norms are host math with dynamic weights only; the backward pass always, with its copies of what was saved.
+  const norms = moveMs(activation * halves * ((weights === 'dynamic' ? 12 : 0) + 16));
+  const saved = moveMs(
+    4 * layers * columns * (config.heads * config.headDim + 2 * config.kvHeads * config.headDim + 2 * config.hidden),
+  );
+  const pass = norms + (weights === 'static' ? saved : 0) + moveMs(activation * 40) + gemmMs(6 * vocab * activation);
+  const gradientsMs = layers * gemmMs(2 * layerParameters * columns);
+  const update =
+    parameters / host.adamwPerUs.value / 1000 + moveMs(8 * parameters) + moveMs(6 * layerParameters * layers);
+
+  const programs = weights === 'static' ? kernels.length * layers : kernels.length;
+  const round =
+    (weights === 'static' ? layers : 1) *
+    perLayer(({ compileMs, loadMs }) => compileMs + loadMs + clock.unloadMs.value);
+  const staged = weights === 'dynamic' ? copyMs(2 * layerParameters * layers, profile) : 0;
+  const step = {
+    kernels: accumulate * kernelsMs,
+    copies: accumulate * copiesMs + staged,
+    hostMath: accumulate * pass + update,
+    weightGradients: accumulate * Math.max(EXPOSED * gradientsMs, gradientsMs - backwardMs),
+    compilations: weights === 'static' ? round : 0,
+  };
+  const working = Object.values(step).reduce((a, b) => a + b, 0);
+  const workers = Math.ceil(programs / retireAfter);
+  const rounds = Math.floor((retireAfter * workers) / programs);
+  const everySteps = weights === 'static' ? rounds : Number.POSITIVE_INFINITY;
+  // The next generation is compiled on the standby in any case: only its start, after the last exit, can be waited for.
+  const starting = host.workerStartMs.value + settleMs;
+  const stalledMs = weights === 'static' ? Math.max(0, starting - everySteps * working) : 0;
+  const total = working + (weights === 'static' ? stalledMs / everySteps : 0);
+  const steps = DAY_MS / total;
+  return {
+    chip: profile.name,
+    weights,
+    parameters,
+    tokensPerStep: columns * accumulate,
+    programs,
+    workers,
+    kernels: kernels.map(({ parameters: _, ...kernel }) => kernel),
+    step: { ...step, total },
+    compilationRound: { compilations: programs, milliseconds: round },
+    retirement: { everySteps, milliseconds: host.workerStartMs.value + round, stalledMs },
+    day: {
+      steps,
+      tokens: steps * columns * accumulate,
+      compilations: weights === 'static' ? steps * programs : programs,
+      retirements: steps / everySteps,
+    },
+  };
+}
+
+/** The four kernels of a layer, with the layer's parameters that each reads. */
+function planKernels(
+  shape: KernelShape,
+  { profile, weights }: PlanOptions,
+): (KernelPlan & { readonly parameters: number })[] {
+  const weightFiles = profile.generation === 'm1' ? 'per-tensor' : 'single';
+  const made = weights === 'static' ? staticKernels(shape, { weightFiles }) : dynamicKernels(shape, { weightFiles });
+  const { queries, keys } = { queries: shape.heads * shape.headDim, keys: shape.kvHeads * shape.headDim };
+  const attention = shape.dim * (2 * queries + 2 * keys);
+  const feedForward = 3 * shape.dim * shape.hidden;
+  return Object.entries<{
+    readonly program: { readonly text: string };
+    readonly input: Surface<string>;
+    readonly output: Surface<string>;
+  }>({
+    ...made,
+  }).map(([name, { program, input, output }]) => {
+    const { evaluateUs, compileMs, loadMs, flops, weightBytes } = timeMil(program.text, profile);
+    // Of packed surfaces only the activations are new at every dispatch.
+    const fresh = weights === 'static' ? input.channels * input.width : freshElements(input);
+    const copyUs =
+      1000 * copyMs(2 * (fresh + output.channels * output.width), profile) + 2 * profile.clock.lockUs.value;
+    const errors = lint(program.text, profile).filter(({ level }) => level === 'error');
+    const brokenRules = [...new Set(errors.map(({ rule }) => rule))];
+    const parameters = name.startsWith('attention') ? attention : feedForward;
+    return { name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyUs, brokenRules, parameters };
+  });
+}
+
+const freshElements = ({ slots }: Surface<string>): number =>
+  Object.entries(slots).reduce(
+    (sum, [name, { rows, columns }]) => sum + (/^w[\dqkvo]$/.test(name) ? 0 : rows * columns),
+    0,
+  );
+
+const copyMs = (bytes: number, { host }: ChipProfile): number => bytes / (host.copyGBps.value * 1e6);

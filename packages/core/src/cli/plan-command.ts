@@ -1,0 +1,126 @@
+import { loadProfile, MayflyError } from '@mayfly/native';
+import type { Command } from 'commander';
+import { calibrationReport } from '../chips/calibration.js';
+import { planTraining, type TrainingPlan } from '../chips/training-plan.js';
+import { loadModel } from '../model/load-model.js';
+import { presets } from '../model/presets.js';
+import { toJsonLine } from '../observe/json-lines.js';
+import { option } from './option.js';
+import { oneOf, text, whole } from './parse-options.js';
+
+interface PlanFlags {
+  readonly model?: string;
+  readonly chip?: string;
+  readonly weights?: 'static' | 'dynamic';
+  readonly batch?: number;
+  readonly seq?: number;
+  readonly accumulate?: number;
+  readonly retireAfter?: number;
+  readonly calibration?: boolean;
+  readonly json?: boolean;
+}
+
+const notes = `
+Nothing is run: these are estimates of a model fitted to published figures, whose errors --calibration prints.
+
+Examples:
+  $ mayfly plan --model stories110m --chip m4 --seq 256
+  $ mayfly plan --model qwen3-0.6b --chip m4-max --weights dynamic --batch 4 --seq 256 --json
+  $ mayfly plan --calibration`;
+
+/** `mayfly plan`. */
+export function addPlanCommand(program: Command): void {
+  program
+    .command('plan')
+    .description('Estimate what training would cost on a chip, without running it')
+    .addOption(
+      option('--model <model>', `preset (${Object.keys(presets).join(', ')}), FILE.bin or DIR`, text, 'stories110m'),
+    )
+    .addOption(option('--chip <name>', 'chip by name, or a profile FILE.json', text, 'm4'))
+    .addOption(option('--weights <kind>', 'dynamic or static', oneOf('dynamic', 'static'), 'both, compared'))
+    .addOption(option('--batch <n>', 'windows per pass', whole(1), 1))
+    .addOption(option('--seq <n>', 'tokens per window', whole(1), "256, or the model's context if shorter"))
+    .addOption(option('--accumulate <n>', 'passes per step', whole(1), 1))
+    .addOption(option('--retire-after <n>', 'compilations after which a worker retires', whole(1), 100))
+    .option('--calibration', 'print the model beside every published figure, in Markdown')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', notes)
+    .action(planCommand);
+}
+
+async function planCommand(flags: PlanFlags): Promise<void> {
+  const {
+    model = 'stories110m',
+    chip = 'm4',
+    weights,
+    batch = 1,
+    accumulate = 1,
+    retireAfter = 100,
+    json = false,
+  } = flags;
+  if (flags.calibration === true) {
+    process.stdout.write(calibrationReport());
+    return;
+  }
+  const profile = loadProfile(chip);
+  const { config } = await loadModel(model);
+  const sequence = flags.seq ?? Math.min(256, config.sequence);
+  if (sequence > config.sequence) {
+    throw new MayflyError(
+      'ERR_INVALID_ARGUMENT',
+      `Expected --seq to be at most the model's context of ${config.sequence}, got \`${sequence}\``,
+    );
+  }
+  const chosen = weights === undefined ? (['dynamic', 'static'] as const) : [weights];
+  const plans = chosen.map((each) =>
+    planTraining({ config, profile, weights: each, batch, sequence, accumulate, retireAfter }),
+  );
+  const best = plans.reduce((a, b) => (b.step.total < a.step.total ? b : a)).weights;
+  process.stdout.write(
+    json ? `${toJsonLine({ model, chip, best, plans })}\n` : report(model, profile.title, plans, best),
+  );
+}
+
+function report(model: string, title: string, plans: readonly TrainingPlan[], best: string): string {
+  const rows: [string, (plan: TrainingPlan) => string][] = [
+    ['a step', ({ step }) => ms(step.total)],
+    ['  kernels', ({ step }) => ms(step.kernels)],
+    ['  copies', ({ step }) => ms(step.copies)],
+    ['  host math', ({ step }) => ms(step.hostMath)],
+    ['  weight gradients', ({ step }) => ms(step.weightGradients)],
+    ['  compilations', ({ step }) => ms(step.compilations)],
+    ['programs', ({ programs, workers }) => `${programs} on ${workers} worker${workers === 1 ? '' : 's'}`],
+    ['a compilation round', ({ compilationRound }) => ms(compilationRound.milliseconds)],
+    ['a retirement', ({ retirement }) => `${ms(retirement.milliseconds)}, a step waits ${ms(retirement.stalledMs)}`],
+    [
+      'retirements',
+      ({ retirement: { everySteps } }) => (Number.isFinite(everySteps) ? `every ${everySteps} steps` : 'none needed'),
+    ],
+    ['a day: steps', ({ day }) => Math.round(day.steps).toLocaleString('en-US')],
+    ['a day: tokens', ({ day }) => Math.round(day.tokens).toLocaleString('en-US')],
+    ['a day: compilations', ({ day }) => Math.round(day.compilations).toLocaleString('en-US')],
+    ['a day: retirements', ({ day }) => Math.round(day.retirements).toLocaleString('en-US')],
+  ];
+  const broken = (plan: TrainingPlan) => new Set(plan.kernels.flatMap(({ brokenRules }) => brokenRules));
+  const objections = plans
+    .filter((plan) => broken(plan).size > 0)
+    .map(
+      (plan) =>
+        `${plan.weights} weights: the chip would not run this right (mayfly lint: ${[...broken(plan)].join(', ')})`,
+    );
+  const line = (label: string, cells: readonly string[]) =>
+    `${label.padEnd(22)}${cells.map((cell) => cell.padStart(34)).join('')}`.trimEnd();
+  return [
+    `${model} on ${title}, ${plans[0]!.tokensPerStep} tokens a step: an estimate`,
+    line(
+      'weights',
+      plans.map(({ weights }) => weights),
+    ),
+    ...rows.map(([label, of]) => line(label, plans.map(of))),
+    ...objections,
+    ...(plans.length > 1 ? [`${best} weights are faster`] : []),
+    '',
+  ].join('\n');
+}
+
+const ms = (value: number): string => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${value.toFixed(1)} ms`);
