@@ -50,6 +50,8 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
   const wanted = Math.ceil((prompt.length + maxTokens) / WINDOW_MULTIPLE) * WINDOW_MULTIPLE;
   await using session = await InferenceSession.open(model, 1, Math.min(wanted, model.config.sequence), options);
   const decoder = tokenizer.decoder();
+  // The decoder goes on where the prompt ends: within a character, or after BOS, whose space is taken off.
+  for (const id of prompt) decoder.write(id);
   const stop = stopAtEnd ? tokenizer.eos : undefined;
   const drawn = generateTokens(session.decoder.forward, prompt, { ...options, maxTokens, stop });
   for await (const id of drawn) yield { id, text: decoder.write(id) };
