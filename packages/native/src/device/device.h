@@ -33,6 +33,14 @@ struct WeightFile {
   size_t bytes;
 };
 
+// What a caller promises of a program's first input, so that a device that copies its inputs may copy less.
+struct InputPromise {
+  // The first columns (along the last axis) of each row, which may differ from the last evaluation with this pointer.
+  size_t fresh_columns = 0;
+  // All other columns hold what they held at any earlier evaluation with this pointer and this generation. 0: no promise.
+  uint64_t generation = 0;
+};
+
 class Program {
  public:
   virtual ~Program() = default;
@@ -46,6 +54,10 @@ class Program {
   // What compiling and the last evaluation took by the device's own account; 0 where the caller's clock is as good.
   virtual uint64_t compile_nanoseconds() const { return 0; }
   virtual uint64_t evaluate_nanoseconds() const { return 0; }
+  // The same, with a promise that the device may use or not.
+  virtual void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputPromise&) {
+    Evaluate(inputs, outputs);
+  }
 };
 
 class Device {

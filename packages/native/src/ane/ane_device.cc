@@ -1,0 +1,86 @@
+#include "ane/ane_device.h"
+
+#include <mutex>
+#include <optional>
+
+#include "ane/ane_program.h"
+#include "ane/canary.h"
+#include "ane/chip.h"
+#include "ane/framework.h"
+#include "ane/settings.h"
+#include "error.h"
+
+namespace mayfly {
+namespace ane {
+namespace {
+
+class AneDevice : public Device {
+ public:
+  AneDevice() : settings_(Settings::FromEnvironment()), cache_(settings_.cache) {
+    options_.surfaces = SurfaceRulesFor(ChipName());
+    RemoveAbandonedDirectories();
+    if (settings_.path != EvaluationPath::kStandard) {
+      ProvePath(CanaryDialect(), options_, settings_.path);
+      options_.path = settings_.path;
+    }
+    if (cache_.enabled()) {
+      const FrameworkProbe probe = ProbeFramework();
+      if (!probe.Has(Capability::kCompiledModels)) {
+        throw Error("ERR_ANE_CACHE", "Expected MAYFLY_ANE_CACHE to find " + probe.FirstMissing(Capability::kCompiledModels) +
+                                         ", got none");
+      }
+      options_.cache = &cache_;
+    }
+  }
+
+  const char* name() const override { return "ane"; }
+
+  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) override {
+    ProgramPorts ports = PortsOf(text, weights);
+    ProgramOptions options = options_;
+    if (ports.inputs.size() > 1 || ports.outputs.size() > 1) {
+      const PortOrders orders = Orders();
+      options.input_order = orders.inputs;
+      options.output_order = orders.outputs;
+    }
+    return std::make_unique<AneProgram>(text, weights, std::move(ports), options);
+  }
+
+ private:
+  Dialect CanaryDialect() {
+    if (!settings_.dialect) settings_.dialect = ProbeDialect(options_);
+    return *settings_.dialect;
+  }
+
+  // Asked of the engine with the first program that has several ports.
+  PortOrders Orders() {
+    const std::lock_guard<std::mutex> lock(orders_mutex_);
+    if (!orders_) orders_ = ProbePortOrders(CanaryDialect(), options_);
+    return *orders_;
+  }
+
+  Settings settings_;
+  CompiledCache cache_;
+  ProgramOptions options_;
+  std::mutex orders_mutex_;
+  std::optional<PortOrders> orders_;
+};
+
+}  // namespace
+}  // namespace ane
+
+std::unique_ptr<Device> OpenAneDevice(const DeviceOptions&) {
+  const Availability availability = AneAvailability();
+  if (!availability.available) throw Error("ERR_DEVICE_UNAVAILABLE", availability.reason);
+  return std::make_unique<ane::AneDevice>();
+}
+
+Availability AneAvailability() {
+  const ane::FrameworkProbe probe = ane::ProbeFramework();
+  if (!probe.unavailable.empty()) return {false, probe.unavailable};
+  const std::string missing = probe.FirstMissing(ane::Capability::kCore);
+  if (missing.empty()) return {true, ""};
+  return {false, "Expected " + missing + " in AppleNeuralEngine.framework for device ane, got none"};
+}
+
+}  // namespace mayfly

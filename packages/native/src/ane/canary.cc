@@ -1,0 +1,174 @@
+#include "ane/canary.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+
+#include "ane/canary_program.h"
+#include "ane/framework.h"
+#include "ane/settings.h"
+#include "error.h"
+#include "math/half.h"
+
+namespace mayfly::ane {
+namespace {
+
+using Values = std::vector<uint16_t>;
+
+Values Filled(float value) { return Values(kCanaryElements, FloatToHalf(value)); }
+
+// All elements alike and equal to `value`.
+bool Holds(const Values& values, float value) {
+  return std::all_of(values.begin(), values.end(), [&](uint16_t half) { return HalfToFloat(half) == value; });
+}
+
+std::unique_ptr<AneProgram> Load(const std::string& text, const CanaryWeights& weights, const ProgramOptions& options) {
+  return std::make_unique<AneProgram>(text, weights.files(), PortsOf(text, weights.files()), options);
+}
+
+// y = W x with x = 3: what the first element, the same as all others, came out as.
+float Run(AneProgram* program) {
+  const Values input = Filled(3);
+  Values output = Filled(-1);
+  const void* inputs[] = {input.data()};
+  void* outputs[] = {output.data()};
+  program->Evaluate(inputs, outputs);
+  const float value = HalfToFloat(output[0]);
+  if (Holds(output, value)) return value;
+  throw Error("ERR_ANE_EVALUATE", "Expected a constant result of the canary, got one that varies");
+}
+
+std::string Show(float value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", static_cast<double>(value));
+  return text;
+}
+
+CanaryReport Report(const std::string& name, const std::function<std::string()>& body) {
+  try {
+    return {name, body(), true};
+  } catch (const Error& error) {
+    return {name, error.code() + ": " + error.what(), false};
+  }
+}
+
+std::string ReuseCompiled(Dialect dialect, const ProgramOptions& options) {
+  const FrameworkProbe probe = ProbeFramework();
+  if (!probe.Has(Capability::kCompiledModels)) {
+    throw Error("ERR_ANE_SELECTOR", "Expected " + probe.FirstMissing(Capability::kCompiledModels) + ", got none");
+  }
+  const std::string text = OnePortCanary(dialect);
+  const CanaryWeights weights(7);
+  const auto first = Load(text, weights, options);
+  // The directory is still staged by `first`; nothing is kept in a folder.
+  static const CompiledCache nowhere("");
+  ProgramOptions reuse = options;
+  reuse.cache = &nowhere;
+  const int before = CompilationsOfProcess();
+  const auto second = Load(text, weights, reuse);
+  if (const float got = Run(second.get()); got != 21) {
+    throw Error("ERR_ANE_EVALUATE", "Expected 21 of the canary, got " + Show(got));
+  }
+  return CompilationsOfProcess() == before ? "works" : "no effect";
+}
+
+std::string ReloadWeights(Dialect dialect, const ProgramOptions& options) {
+  const auto program = Load(OnePortCanary(dialect), CanaryWeights(4), options);
+  const CanaryWeights replaced(5);
+  program->ReloadWeights(replaced.files());
+  const float got = Run(program.get());
+  if (got == 15) return "works";
+  if (got == 12) return "no effect";
+  throw Error("ERR_ANE_EVALUATE", "Expected 12 or 15 of the canary, got " + Show(got));
+}
+
+}  // namespace
+
+Dialect ProbeDialect(const ProgramOptions& options) {
+  const CanaryWeights weights(1);
+  try {
+    Load(OnePortCanary(Dialect::kIos18), weights, options);
+    return Dialect::kIos18;
+  } catch (const Error& error) {
+    if (error.code() != "ERR_ANE_COMPILE") throw;
+  }
+  Load(OnePortCanary(Dialect::kIos16), weights, options);
+  return Dialect::kIos16;
+}
+
+PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options) {
+  ProgramOptions declared = options;
+  declared.input_order = declared.output_order = PortOrder::kDeclared;
+  const Values b = Filled(3);
+  const Values a = Filled(1);
+  Values z = Filled(-1);
+  Values y = Filled(-1);
+  const void* inputs[] = {b.data(), a.data()};
+  void* outputs[] = {z.data(), y.data()};
+  try {
+    Load(TwoPortCanary(dialect), CanaryWeights(1), declared)->Evaluate(inputs, outputs);
+  } catch (const Error& error) {
+    if (error.code() == "ERR_DEVICE_LIMIT") throw;
+    throw Error("ERR_ANE_PORTS", std::string("Expected a program with one input and one output, since this system refuses "
+                                             "more; the canary's error: ") +
+                                     error.what());
+  }
+  constexpr PortOrder kOrders[] = {PortOrder::kDeclared, PortOrder::kAlphabetical};
+  for (PortOrder in : kOrders) {
+    for (PortOrder out : kOrders) {
+      // Bound by name, the surfaces of b and a are swapped, and so are those of z and y.
+      const float difference = in == PortOrder::kDeclared ? 2 : -2;
+      const float first = out == PortOrder::kDeclared ? difference : 4;
+      const float second = out == PortOrder::kDeclared ? 4 : difference;
+      if (Holds(z, first) && Holds(y, second)) return {in, out};
+    }
+  }
+  throw Error("ERR_ANE_PORTS", "Expected z = 2 and y = 4 of the canary with two inputs and outputs, in either order, got " +
+                                   Show(HalfToFloat(z[0])) + " and " + Show(HalfToFloat(y[0])));
+}
+
+void ProvePath(Dialect dialect, const ProgramOptions& options, EvaluationPath path) {
+  const FrameworkProbe probe = ProbeFramework();
+  for (Capability needed : {Capability::kClient, path == EvaluationPath::kDirect ? Capability::kDirect : Capability::kRealTime}) {
+    if (probe.Has(needed)) continue;
+    throw Error("ERR_ANE_PATH", std::string("Expected evaluation path ") + NameOf(path) + " to have " +
+                                    probe.FirstMissing(needed) + ", got none");
+  }
+  const auto program = Load(OnePortCanary(dialect), CanaryWeights(2), options);
+  program->set_path(path);
+  const float got = Run(program.get());
+  if (got != 6) {
+    throw Error("ERR_ANE_PATH", std::string("Expected 6 of the canary on evaluation path ") + NameOf(path) + ", got " + Show(got));
+  }
+}
+
+std::vector<CanaryReport> RunCanaries(const ProgramOptions& options) {
+  std::vector<CanaryReport> reports;
+  Dialect dialect = Dialect::kIos18;
+  reports.push_back(Report("dialect", [&] {
+    dialect = ProbeDialect(options);
+    return std::string(NameOf(dialect));
+  }));
+  if (!reports.back().ok) return reports;
+  reports.push_back(Report("round trip", [&] {
+    const float got = Run(Load(OnePortCanary(dialect), CanaryWeights(3), options).get());
+    if (got != 9) throw Error("ERR_ANE_EVALUATE", "Expected 9 of the canary, got " + Show(got));
+    return std::string("works");
+  }));
+  reports.push_back(Report("several inputs and outputs", [&] {
+    const PortOrders orders = ProbePortOrders(dialect, options);
+    const auto name = [](PortOrder order) { return order == PortOrder::kDeclared ? "declared" : "alphabetical"; };
+    return std::string("inputs ") + name(orders.inputs) + ", outputs " + name(orders.outputs);
+  }));
+  for (EvaluationPath path : {EvaluationPath::kDirect, EvaluationPath::kRealTime}) {
+    reports.push_back(Report(std::string("evaluation path ") + NameOf(path), [&] {
+      ProvePath(dialect, options, path);
+      return std::string("works");
+    }));
+  }
+  reports.push_back(Report("reuse of compiled programs", [&] { return ReuseCompiled(dialect, options); }));
+  reports.push_back(Report("reload of weight files", [&] { return ReloadWeights(dialect, options); }));
+  return reports;
+}
+
+}  // namespace mayfly::ane

@@ -1,0 +1,90 @@
+#include "ane/canary_program.h"
+
+#include <cstring>
+
+#include "math/half.h"
+
+namespace mayfly::ane {
+namespace {
+
+constexpr const char* kWeightPath = "@model_path/weights/canary.bin";
+constexpr const char* kTensor = "tensor<fp16, [1, 64, 1, 64]>";
+
+// A parameter of an operation as a named constant.
+std::string Parameter(Dialect dialect, const std::string& type, const std::string& name, const std::string& value) {
+  const std::string scalar = dialect == Dialect::kIos18 ? type : "tensor<" + type + ", []>";
+  return scalar + " " + name + " = const()[name = " + (dialect == Dialect::kIos18 ? "string" : "tensor<string, []>") +
+         "(\"" + name + "\"), val = " + scalar + "(" + value + ")];\n";
+}
+
+std::string Text(Dialect dialect, const std::string& value) {
+  return (dialect == Dialect::kIos18 ? "string(\"" : "tensor<string, []>(\"") + value + "\")";
+}
+
+std::string List(Dialect dialect, const std::string& name, const std::string& length, const std::string& values) {
+  const std::string type = "tensor<int32, [" + length + "]>";
+  return type + " " + name + " = const()[name = " + Text(dialect, name) + ", val = " + type + "([" + values + "])];\n";
+}
+
+std::string Program(Dialect dialect, const std::string& parameters, const std::string& body, const std::string& returns) {
+  const bool recent = dialect == Dialect::kIos18;
+  const std::string header =
+      recent ? "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-component-MIL\", \"3510.2.1\"}, "
+               "{\"coremlc-version\", \"3505.4.1\"}, {\"coremltools-component-milinternal\", \"\"}, "
+               "{\"coremltools-version\", \"9.0\"}})]\n"
+             : "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, []>>({{\"coremlc-version\", "
+               "\"3505.4.1\"}})]\n";
+  return header + "{\nfunc main<" + NameOf(dialect) + ">(" + parameters + ") {\n" + body + "} -> (" + returns + ");\n}\n";
+}
+
+std::string Convolution(Dialect dialect, const std::string& input, const std::string& result) {
+  const std::string offset = dialect == Dialect::kIos18 ? "uint64(64)" : "tensor<uint64, []>(64)";
+  const std::string weight = "tensor<fp16, [64, 64, 1, 1]>";
+  return Parameter(dialect, "string", "padding", "\"valid\"") + Parameter(dialect, "int32", "groups", "1") +
+         List(dialect, "ones", "2", "1, 1") + List(dialect, "zeros", "4", "0, 0, 0, 0") + weight +
+         " weight = const()[name = " + Text(dialect, "weight") + ", val = " + weight + "(BLOBFILE(path = " +
+         Text(dialect, kWeightPath) + ", offset = " + offset + "))];\n" + kTensor + " " + result +
+         " = conv(dilations = ones, groups = groups, pad = zeros, pad_type = padding, strides = ones, weight = weight, x = " +
+         input + ")[name = " + Text(dialect, result) + "];\n";
+}
+
+std::string Binary(Dialect dialect, const std::string& operation, const std::string& x, const std::string& y,
+                   const std::string& result) {
+  return std::string(kTensor) + " " + result + " = " + operation + "(x = " + x + ", y = " + y +
+         ")[name = " + Text(dialect, result) + "];\n";
+}
+
+template <typename T>
+void Store(std::vector<uint8_t>* bytes, size_t offset, T value) {
+  std::memcpy(bytes->data() + offset, &value, sizeof value);
+}
+
+}  // namespace
+
+std::string OnePortCanary(Dialect dialect) {
+  return Program(dialect, std::string(kTensor) + " input", Convolution(dialect, "input", "result"), "result");
+}
+
+std::string TwoPortCanary(Dialect dialect) {
+  return Program(dialect, std::string(kTensor) + " b, " + kTensor + " a",
+                 Convolution(dialect, "b", "product") + Binary(dialect, "sub", "product", "a", "z") +
+                     Binary(dialect, "add", "product", "a", "y"),
+                 "z, y");
+}
+
+CanaryWeights::CanaryWeights(float diagonal) : bytes_(128 + kCanaryChannels * kCanaryChannels * 2) {
+  // MILBlob v2: header {count, version}, record {sentinel, dtype fp16, bytes, data offset}, data.
+  Store<uint32_t>(&bytes_, 0, 1);
+  Store<uint32_t>(&bytes_, 4, 2);
+  Store<uint32_t>(&bytes_, 64, 0xDEADBEEF);
+  Store<uint32_t>(&bytes_, 68, 1);
+  Store<uint64_t>(&bytes_, 72, bytes_.size() - 128);
+  Store<uint64_t>(&bytes_, 80, 128);
+  for (size_t i = 0; i < kCanaryChannels; ++i) {
+    Store<uint16_t>(&bytes_, 128 + 2 * (i * kCanaryChannels + i), FloatToHalf(diagonal));
+  }
+}
+
+std::vector<WeightFile> CanaryWeights::files() const { return {{kWeightPath, bytes_.data(), bytes_.size()}}; }
+
+}  // namespace mayfly::ane

@@ -1,0 +1,35 @@
+// Tiny programs with known results, whose outcome tells what a chip and a release of macOS do.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ane/dialect.h"
+#include "device/device.h"
+
+namespace mayfly::ane {
+
+// Ports are fp16 [1, 64, 1, 64]: both axes a multiple of 32. Each program starts with a 1×1 convolution, since a program of
+// elementwise operations alone may not load.
+constexpr int64_t kCanaryChannels = 64;
+constexpr int64_t kCanaryColumns = 64;
+constexpr size_t kCanaryElements = static_cast<size_t>(kCanaryChannels * kCanaryColumns);
+
+// y = W x.
+std::string OnePortCanary(Dialect dialect);
+// Inputs b, a and outputs z, y, declared in this order: z = W b − a; y = W b + a.
+std::string TwoPortCanary(Dialect dialect);
+
+// The weight file of both: W = diagonal · identity.
+class CanaryWeights {
+ public:
+  explicit CanaryWeights(float diagonal);
+  std::vector<WeightFile> files() const;
+
+ private:
+  std::vector<uint8_t> bytes_;
+};
+
+}  // namespace mayfly::ane

@@ -1,0 +1,102 @@
+#include "ane/failure.h"
+
+#include <cstdio>
+
+namespace mayfly::ane {
+namespace {
+
+struct Reading {
+  // Found in the text of an error, case as the framework writes it, or equal to its code in hexadecimal.
+  const char* sign;
+  const char* meaning;
+  bool limit;
+};
+
+// Most telling first. Sources: docs/ane.md, "Failures".
+constexpr Reading kReadings[] = {
+    {"InvalidMILProgram",
+     "the compiler rejected the MIL text, or a weight file is missing or its BLOBFILE offset is not that of a record",
+     false},
+    {"CompilationFailure", "the compiler rejected the program: an operation, shape or type this chip has no lowering for",
+     false},
+    {"must re-compile", "too many programs are loaded in this process", true},
+    {"0xe00002be", "kIOReturnNoResources: queue slots or program slots are exhausted", true},
+    {"0xe00002e2", "not entitled to this path", false},
+    {"0xe00002c2", "kIOReturnBadArgument: a surface or an index of the request is not what the program expects", false},
+    {"0x50004", "no program slot is free: too many programs are loaded on this machine or in this process", true},
+    {"0x20004", "the program could not be created: weights too large for one bank, or the service is not ready", false},
+    {"0x1d",
+     "the request was refused: surface count, sizes or order, or an earlier program that poisoned this process", false},
+    {"0x16", "inference failed on the engine", false},
+    {"0x12", "the request's surfaces could not be mapped", false},
+    {"ProgramChainingPrepare", "chaining is not available to programs compiled from memory", false},
+};
+
+const char* CodeOf(Phase phase) {
+  switch (phase) {
+    case Phase::kDescribe:
+    case Phase::kCompile: return "ERR_ANE_COMPILE";
+    case Phase::kLoad: return "ERR_ANE_LOAD";
+    case Phase::kEvaluate: return "ERR_ANE_EVALUATE";
+    case Phase::kUnload: return "ERR_ANE_UNLOAD";
+  }
+  return "ERR_ANE_EVALUATE";
+}
+
+const char* NameOf(Phase phase) {
+  switch (phase) {
+    case Phase::kDescribe: return "describe";
+    case Phase::kCompile: return "compile";
+    case Phase::kLoad: return "load";
+    case Phase::kEvaluate: return "evaluate";
+    case Phase::kUnload: return "unload";
+  }
+  return "?";
+}
+
+std::string Hexadecimal(int64_t code) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(code) & 0xffffffffull);
+  return text;
+}
+
+bool Shows(const ErrorReport& report, const std::string& sign) {
+  if (Hexadecimal(report.code) == sign) return true;
+  const size_t at = report.text.find(sign);
+  // 0x1d is not a sign in 0x1d04.
+  if (at != std::string::npos && (sign[0] != '0' || std::string("0123456789abcdefABCDEF").find(
+                                                        (report.text + " ")[at + sign.size()]) == std::string::npos)) {
+    return true;
+  }
+  for (const ErrorReport& underlying : report.underlying) {
+    if (Shows(underlying, sign)) return true;
+  }
+  return false;
+}
+
+const Reading* ReadingOf(const ErrorReport& report) {
+  for (const Reading& reading : kReadings) {
+    if (Shows(report, reading.sign)) return &reading;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Error FailureOf(Phase phase, const std::optional<ErrorReport>& report, int compilations) {
+  const Reading* reading = report ? ReadingOf(*report) : nullptr;
+  std::string code = CodeOf(phase);
+  std::string message = std::string("Expected to ") + NameOf(phase) + " the program on the Neural Engine, got " +
+                        (report ? ToString(*report) : "a failure without an error");
+  if (reading != nullptr) {
+    if (reading->limit) code = "ERR_DEVICE_LIMIT";
+    message += std::string(" (") + reading->meaning + ")";
+  } else if (phase == Phase::kCompile && compilations >= kSuspectCompilations) {
+    code = "ERR_DEVICE_LIMIT";
+    message += " (compilation " + std::to_string(compilations) +
+               " of this process: the compiler's limit of about 119 is the likely reason)";
+  }
+  return Error(code, message);
+}
+
+}  // namespace mayfly::ane

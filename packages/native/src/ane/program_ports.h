@@ -1,0 +1,20 @@
+// The inputs and outputs of a program, read from its text.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "device/device.h"
+
+namespace mayfly::ane {
+
+struct ProgramPorts {
+  std::vector<Port> inputs;
+  std::vector<Port> outputs;
+};
+
+// Checks the whole program, so that a mistake costs no compilation. Operations that only the engine knows pass: the
+// compiler judges them. Throws ERR_MIL_SYNTAX, ERR_MIL_TYPE or ERR_WEIGHT_BLOB.
+ProgramPorts PortsOf(std::string_view text, const std::vector<WeightFile>& weights);
+
+}  // namespace mayfly::ane

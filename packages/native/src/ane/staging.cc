@@ -1,0 +1,155 @@
+#include "ane/staging.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <unordered_map>
+
+#include "ane/foundation.h"
+#include "error.h"
+
+namespace mayfly::ane {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kOwnerPrefix = ".mayfly-owner-";
+constexpr const char* kLockName = ".mayfly-ane.lock";
+constexpr const char* kModelPath = "@model_path/";
+
+std::mutex directories_mutex;
+
+std::unordered_map<std::string, std::weak_ptr<StagedDirectory>>& Directories() {
+  static auto* const directories = new std::unordered_map<std::string, std::weak_ptr<StagedDirectory>>();
+  return *directories;
+}
+
+std::string Root() {
+  const AutoreleasePool pool;
+  return TemporaryDirectory();
+}
+
+std::string Join(const std::string& directory, const std::string& name) { return (fs::path(directory) / name).string(); }
+
+// Held while owners come, go or are counted; never while files are written or programs compiled.
+FileLock LockRoot(const std::string& root) { return FileLock::Wait(Join(root, kLockName)); }
+
+[[noreturn]] void Fail(const std::string& what, const std::string& path, const std::string& why) {
+  throw Error("ERR_ANE_STAGING", "Expected to " + what + " " + path + ", got: " + why);
+}
+
+enum class Owners { kNone, kDead, kAlive };
+
+// Who owns a directory; owner files of the dead are removed. Call with the root locked.
+Owners InspectOwners(const std::string& path) {
+  Owners owners = Owners::kNone;
+  std::error_code ignored;
+  std::vector<fs::path> dead;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path, ignored)) {
+    if (entry.path().filename().string().rfind(kOwnerPrefix, 0) != 0) continue;
+    if (!FileLock::Try(entry.path().string()).held()) return Owners::kAlive;
+    owners = Owners::kDead;
+    dead.push_back(entry.path());
+  }
+  for (const fs::path& file : dead) fs::remove(file, ignored);
+  return owners;
+}
+
+}  // namespace
+
+std::string StagedName(const std::string& weight_path) {
+  std::string name = weight_path;
+  if (name.rfind(kModelPath, 0) == 0) name.erase(0, std::strlen(kModelPath));
+  const fs::path path = fs::path(name).lexically_normal();
+  if (name.empty() || path.is_absolute() || *path.begin() == "..") {
+    throw Error("ERR_ANE_STAGING", "Expected a weight file below " + std::string(kModelPath) + ", got " + weight_path);
+  }
+  return path.string();
+}
+
+std::shared_ptr<StagedDirectory> StagedDirectory::Stage(const std::string& identifier, std::string_view text,
+                                                        const std::vector<WeightFile>& weights) {
+  std::shared_ptr<StagedDirectory> directory;
+  {
+    const std::lock_guard<std::mutex> lock(directories_mutex);
+    std::weak_ptr<StagedDirectory>& known = Directories()[identifier];
+    directory = known.lock();
+    if (directory == nullptr) {
+      directory = std::make_shared<StagedDirectory>(Root(), identifier);
+      known = directory;
+    }
+  }
+  directory->Put("model.mil", text.data(), text.size(), false);
+  for (const WeightFile& file : weights) directory->Put(StagedName(file.path), file.data, file.bytes, false);
+  return directory;
+}
+
+StagedDirectory::StagedDirectory(const std::string& root, const std::string& identifier)
+    : root_(root), path_(Join(root, identifier)) {
+  static std::atomic<int> count{0};
+  // The number keeps apart two objects of this process, of which one is being destroyed while the other is made.
+  owner_path_ = Join(path_, kOwnerPrefix + std::to_string(getpid()) + "-" + std::to_string(++count));
+  const FileLock lock = LockRoot(root_);
+  std::error_code error;
+  fs::create_directories(path_, error);
+  if (error) Fail("create directory", path_, error.message());
+  owner_ = FileLock::Try(owner_path_);
+  if (!owner_.held()) Fail("lock", owner_path_, "a lock of another process");
+}
+
+StagedDirectory::~StagedDirectory() {
+  try {
+    const FileLock lock = LockRoot(root_);
+    owner_ = FileLock();
+    std::error_code ignored;
+    fs::remove(owner_path_, ignored);
+    if (InspectOwners(path_) != Owners::kAlive) fs::remove_all(path_, ignored);
+  } catch (const std::exception&) {
+    // The root is not writable any more: what is left, the next process removes.
+  }
+}
+
+void StagedDirectory::Put(const std::string& name, const void* data, size_t bytes, bool replace) const {
+  const std::string target = Join(path_, name);
+  std::error_code error;
+  // Files appear whole, by renaming, and their content is that of the identifier.
+  if (!replace && fs::file_size(target, error) == bytes && !error) return;
+  fs::create_directories(fs::path(target).parent_path(), error);
+  if (error) Fail("create directory", fs::path(target).parent_path().string(), error.message());
+  static std::atomic<int> count{0};
+  const std::string part = target + ".part-" + std::to_string(getpid()) + "-" + std::to_string(++count);
+  std::ofstream file(part, std::ios::binary);
+  file.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
+  file.close();
+  const int write_error = errno;
+  if (!file) {
+    fs::remove(part, error);
+    Fail("write", target, std::strerror(write_error));
+  }
+  fs::rename(part, target, error);
+  if (error) Fail("rename", part, error.message());
+}
+
+int RemoveAbandonedDirectories() {
+  const std::string root = Root();
+  const FileLock lock = LockRoot(root);
+  int removed = 0;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(root, ignored)) {
+    // hexStringIdentifier: hexadecimal digests joined by underscores.
+    const std::string name = entry.path().filename().string();
+    if (name.size() < 32 || name.find_first_not_of("0123456789abcdefABCDEF_") != std::string::npos) continue;
+    if (!entry.is_directory(ignored) || InspectOwners(entry.path().string()) != Owners::kDead) continue;
+    fs::remove_all(entry.path(), ignored);
+    ++removed;
+  }
+  return removed;
+}
+
+}  // namespace mayfly::ane
