@@ -1,6 +1,10 @@
 {
-  # Sources are found by folder, so that adding a file needs no edit here. A file named *_avx2.cc or *_avx512.cc
+  # Sources are found by folder, so that adding a file needs no edit here. Everything but the addon's entry is a static
+  # library, of which the addon and the emulator link what they use. A file named *_avx2.cc or *_avx512.cc
   # is compiled with that instruction set and entered only after a CPUID check.
+  'variables': {
+    'has_emulator': "<!(node -p \"+require('fs').existsSync('emulator')\")",
+  },
   'target_defaults': {
     'include_dirs': ['src', "<!(node -p \"require('node-addon-api').include_dir\")"],
     'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_DEPRECATED'],
@@ -20,13 +24,32 @@
   'targets': [
     {
       'target_name': 'mayfly',
+      'sources': ['src/addon.cc'],
+      'dependencies': ['mayfly_base'],
+    },
+    {
+      'target_name': 'mayfly_base',
+      'type': 'static_library',
       'sources': ["<!@(node -p \"require('./sources.cjs')('base')\")"],
+      'cflags_cc': ['-fPIC'],
       'conditions': [
         ["target_arch=='x64'", { 'dependencies': ['mayfly_avx2', 'mayfly_avx512'] }],
       ],
     },
   ],
   'conditions': [
+    # The stand-in for Apple's frameworks that the tests run against: in the repository, not in the package.
+    ["OS=='linux' and has_emulator==1", {
+      'targets': [
+        {
+          'target_name': 'ane_emulator',
+          'type': 'loadable_module',
+          'include_dirs': ['emulator'],
+          'sources': ["<!@(node -p \"require('./sources.cjs')('emulator')\")"],
+          'dependencies': ['mayfly_base'],
+        },
+      ],
+    }],
     ["target_arch=='x64'", {
       'targets': [
         {

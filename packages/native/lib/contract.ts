@@ -389,6 +389,48 @@ export interface MilFunction {
   readonly outputs: readonly MilReference[];
 }
 
+/** A method of AppleNeuralEngine.framework that the ane device knows of. */
+export interface AneMethod {
+  /** `-[_ANEInMemoryModel unloadWithQoS:error:]`. */
+  readonly method: string;
+  /** What it is needed for: `core` is required, all others are optional. */
+  readonly capability: string;
+  readonly classPresent: boolean;
+  readonly present: boolean;
+  readonly expectedArguments: number;
+  /** As this system has it; absent where the method is. */
+  readonly arguments?: number;
+  readonly encoding?: string;
+}
+
+export interface AneProbe {
+  readonly available: boolean;
+  /** Why not; empty if it is. */
+  readonly reason: string;
+  /** `h16` is an M4; empty if not told. */
+  readonly chip: string;
+  /** Those of which every method is there. */
+  readonly capabilities: readonly string[];
+  readonly methods: readonly AneMethod[];
+}
+
+/** What a tiny program found out about this machine. */
+export interface AneCanary {
+  readonly name: string;
+  readonly outcome: string;
+  readonly ok: boolean;
+}
+
+/** What the ane device tells about this machine. */
+export interface AneInspection {
+  /** Compiles nothing and works everywhere. */
+  probe(): AneProbe;
+  /** Compiles and runs about ten tiny programs, in this process: call it in one that ends soon. */
+  canaries(): AneCanary[];
+  /** In which MIL dialect programs must be written: MAYFLY_ANE_DIALECT, else what a canary compiles in. */
+  dialect(): 'ios18' | 'ios16';
+}
+
 /** What `mayfly.node` exports. */
 export interface Addon {
   /** Linux: memfd, sealed against shrinking; macOS: unlinked shm. Sparse until populated. */
@@ -416,5 +458,6 @@ export interface Addon {
   setErrorFactory(factory: (code: string, message: string, line: number, column: number) => Error): void;
   /** Instruction set in use: 'avx512', 'avx2', 'neon' or 'portable'. */
   isa(): string;
+  ane: AneInspection;
   math: HostMath;
 }

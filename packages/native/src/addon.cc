@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "addon_data.h"
+#include "ane/ane_binding.h"
 #include "device/device_binding.h"
 #include "ipc/connection_binding.h"
 #include "ipc/serve_binding.h"
@@ -17,6 +18,7 @@ namespace mayfly {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonData());
+  ExportAne(env, exports);
   ExportArena(env, exports);
   ExportDevice(env, exports);
   ExportInspect(env, exports);

@@ -54,7 +54,10 @@ Model::~Model() {
   }
 }
 
-bool Model::CompiledModelExists() const { return Send<Bool>(model_.get(), "compiledModelExists") != 0; }
+bool Model::CompiledModelExists() const {
+  const AutoreleasePool pool;
+  return Send<Bool>(model_.get(), "compiledModelExists") != 0;
+}
 
 void Model::Compile() {
   const AutoreleasePool pool;

@@ -12,6 +12,9 @@ Port PortOf(const mil::Declaration& declaration) {
 }
 
 const mil::Declaration& FindDeclaration(const mil::Function& function, const mil::Name& name) {
+  for (const mil::Declaration& parameter : function.parameters) {
+    if (parameter.name.text == name.text) return parameter;
+  }
   for (const mil::Statement& statement : function.statements) {
     for (const mil::Declaration& result : statement.results) {
       if (result.name.text == name.text) return result;

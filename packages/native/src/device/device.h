@@ -51,13 +51,13 @@ class Program {
   virtual size_t resident_bytes() const = 0;
   // Reads inputs and writes outputs in place; inputs and outputs must not overlap. Throws mayfly::Error.
   virtual void Evaluate(const void* const* inputs, void* const* outputs) = 0;
-  // What compiling and the last evaluation took by the device's own account; 0 where the caller's clock is as good.
-  virtual uint64_t compile_nanoseconds() const { return 0; }
-  virtual uint64_t evaluate_nanoseconds() const { return 0; }
   // The same, with a promise that the device may use or not.
   virtual void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputPromise&) {
     Evaluate(inputs, outputs);
   }
+  // What compiling and the last evaluation took by the device's own account; 0 where the caller's clock is as good.
+  virtual uint64_t compile_nanoseconds() const { return 0; }
+  virtual uint64_t evaluate_nanoseconds() const { return 0; }
 };
 
 class Device {

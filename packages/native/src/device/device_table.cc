@@ -1,5 +1,6 @@
 #include "device/device_table.h"
 
+#include "ane/ane_device.h"
 #include "cpu/cpu_device.h"
 #include "error.h"
 #include "sim/sim_device.h"
@@ -10,11 +11,14 @@ namespace {
 struct Entry {
   const char* name;
   std::unique_ptr<Device> (*open)(const DeviceOptions&);
+  // Whether this machine has it; null: every machine.
+  bool (*available)();
 };
 
 constexpr Entry kDevices[] = {
-    {"cpu", OpenCpuDevice},
-    {"sim", OpenSimDevice},
+    {"cpu", OpenCpuDevice, nullptr},
+    {"sim", OpenSimDevice, nullptr},
+    {"ane", OpenAneDevice, [] { return AneAvailability().available; }},
 };
 
 }  // namespace
@@ -30,7 +34,9 @@ std::unique_ptr<Device> OpenDevice(const std::string& name, const DeviceOptions&
 
 std::vector<std::string> DeviceNames() {
   std::vector<std::string> names;
-  for (const Entry& entry : kDevices) names.push_back(entry.name);
+  for (const Entry& entry : kDevices) {
+    if (entry.available == nullptr || entry.available()) names.push_back(entry.name);
+  }
   return names;
 }
 

@@ -1,0 +1,84 @@
+/*
+ * A Neural Engine in software, as strict as the framework in front of it is known to be. Plain C, so that the emulated
+ * classes can be written in C++ (objc/) or in Objective-C (gnustep/).
+ *
+ * Environment:
+ *   MAYFLY_EMULATOR_COMPILE_LIMIT  compilations of a process after which all fail; default 119, 0: none
+ *   MAYFLY_EMULATOR_LIVE_LIMIT     programs loaded at once; default 128, 0: no limit
+ *   MAYFLY_EMULATOR_CHIP           what aneSubType answers; default h16
+ *   MAYFLY_EMULATOR_DIALECT        ios16: program(1.3) is rejected, ios18: program(1.0) is; default: both compile
+ *   MAYFLY_EMULATOR_PORTS          alphabetical (default), declared, or single: several inputs or outputs are 0x1d
+ *   MAYFLY_EMULATOR_RELOAD         stale (default): load uses the weights of the compilation; files: it reads the files
+ *   MAYFLY_EMULATOR_MISSING        classes and methods that are not there: `_ANERequest,-[_ANEInMemoryModel unload…]`
+ *   MAYFLY_EMULATOR_FAULTS         `phase@number=fault`, separated by commas. Phases compile, load, evaluate, unload, lock,
+ *                                  counted from 1 each (`@*`: always). Faults: error:CODE, error:nil, exception, hang,
+ *                                  zeros, crash
+ *   MAYFLY_EMULATOR_REPORT         a file that gets counts and live objects at the end of the process, as JSON
+ */
+#ifndef MAYFLY_EMULATOR_ENGINE_H
+#define MAYFLY_EMULATOR_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct EngineModel EngineModel;
+typedef struct EngineSurface EngineSurface;
+
+typedef struct {
+  const char* path;
+  const void* data;
+  size_t bytes;
+} EngineFile;
+
+/* What an NSError is made of. No domain: the method fails with a nil error. */
+typedef struct {
+  const char* domain;
+  long code;
+  char text[512];
+  long underlying_code;
+  char underlying_text[512];
+} EngineError;
+
+typedef enum { ENGINE_FAILED = 0, ENGINE_OK = 1, ENGINE_EXCEPTION = 2 } EngineOutcome;
+
+const char* EngineChip(void);
+/* Whether MAYFLY_EMULATOR_MISSING names it: `_ANERequest` or `-[_ANEInMemoryModel unloadWithQoS:error:]`. */
+int EngineLacks(const char* name);
+
+/* Copies text and files. */
+EngineModel* EngineModelCreate(const void* text, size_t bytes, const EngineFile* files, size_t count);
+/* A model that is still loaded is unloaded. */
+void EngineModelDestroy(EngineModel* model);
+const char* EngineModelIdentifier(const EngineModel* model);
+/* `temporary`: where the directory named by the identifier must hold model.mil and the weight files. */
+EngineOutcome EngineModelCompile(EngineModel* model, const char* temporary, EngineError* error);
+EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineError* error);
+EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inputs, size_t input_count,
+                                  EngineSurface* const* outputs, size_t output_count, EngineError* error);
+EngineOutcome EngineModelUnload(EngineModel* model, EngineError* error);
+int EngineModelIsCompiled(const EngineModel* model, const char* temporary);
+/* Forgets the compiled program of this identity. */
+void EngineModelPurge(EngineModel* model, const char* temporary);
+
+/* Memory that is PROT_NONE to the client unless locked. Null if `bytes` is 0. */
+EngineSurface* EngineSurfaceCreate(size_t bytes);
+void EngineSurfaceRetain(EngineSurface* surface);
+void EngineSurfaceRelease(EngineSurface* surface);
+/* 0 or a kIOReturn code. Locks nest; read-only ones (bit 0 of `options`) make writes fault. */
+int EngineSurfaceLock(EngineSurface* surface, uint32_t options);
+int EngineSurfaceUnlock(EngineSurface* surface, uint32_t options);
+void* EngineSurfaceAddress(EngineSurface* surface);
+size_t EngineSurfaceBytes(const EngineSurface* surface);
+
+/* Adds a count of live objects that the report shows: called once, by whoever implements the classes. */
+void EngineReportObjects(void (*write)(void (*entry)(const char* name, long count, void* context), void* context));
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,234 @@
+#include "engine_model.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+
+#include "cpu/cpu_device.h"
+#include "engine_options.h"
+#include "engine_surface.h"
+#include "error.h"
+#include "faults.h"
+#include "mil/typed_program.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace mayfly::emulator;
+
+constexpr const char* kCompilerDomain = "com.apple.appleneuralengine.compiler";
+constexpr const char* kEngineDomain = "com.apple.appleneuralengine";
+
+std::atomic<long> live{0};
+std::atomic<long> loaded{0};
+std::atomic<long> compilations{0};
+
+EngineOutcome Fail(EngineError* error, const char* domain, long code, const std::string& text, long underlying_code = 0,
+                   const std::string& underlying = "") {
+  error->domain = domain;
+  error->code = code;
+  error->underlying_code = underlying_code;
+  std::snprintf(error->text, sizeof error->text, "%s", text.c_str());
+  std::snprintf(error->underlying_text, sizeof error->underlying_text, "%s", underlying.c_str());
+  return ENGINE_FAILED;
+}
+
+EngineOutcome FailCompile(EngineError* error, const std::string& why) {
+  return Fail(error, kCompilerDomain, 1, "_ANECompiler : ANECCompile() FAILED", 22,
+              "err=(CompilationFailure, InvalidMILProgram): " + why);
+}
+
+std::string Hexadecimal(long code) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%lx", code);
+  return text;
+}
+
+EngineOutcome FailLoad(EngineError* error, long code) {
+  return Fail(error, kEngineDomain, 6, "Program load failure (" + Hexadecimal(code) + ")");
+}
+
+EngineOutcome FailEvaluate(EngineError* error, long status, const std::string& why = "") {
+  return Fail(error, kEngineDomain, 8,
+              "ANEProgramProcessRequestDirect() Failed with status=" + Hexadecimal(status) +
+                  " : statusType=0x9: Program Inference error" + (why.empty() ? "" : ": " + why));
+}
+
+std::string DirectoryOf(const EngineModel* model, const char* temporary) {
+  return (fs::path(temporary) / model->identifier).string();
+}
+
+std::vector<mayfly::WeightFile> Views(const std::vector<EngineModel::File>& files) {
+  std::vector<mayfly::WeightFile> views;
+  for (const EngineModel::File& file : files) views.push_back({file.path, file.bytes.data(), file.bytes.size()});
+  return views;
+}
+
+// The compiled artefact tells what it was made of, so that a stale one is not loaded.
+std::string Artefact(const EngineModel* model) { return "compiled " + model->identifier + "\n"; }
+
+bool HasArtefact(const EngineModel* model, const char* temporary) {
+  std::ifstream file(fs::path(DirectoryOf(model, temporary)) / "net.plist", std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {}) == Artefact(model);
+}
+
+bool DialectRejected(const std::string& text) {
+  const std::string& dialect = EngineOptions::Get().dialect;
+  return (dialect == "ios16" && text.find("main<ios16>") == std::string::npos) ||
+         (dialect == "ios18" && text.find("main<ios16>") != std::string::npos);
+}
+
+// Port of each position of a request.
+std::vector<size_t> Binding(const std::vector<mayfly::Port>& ports) {
+  std::vector<size_t> order(ports.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  if (EngineOptions::Get().ports == Ports::kAlphabetical) {
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return ports[a].name < ports[b].name; });
+  }
+  return order;
+}
+
+// What is wrong with the surfaces of one side; empty if nothing is.
+std::string SurfaceFault(const std::vector<mayfly::Port>& ports, EngineSurface* const* surfaces, size_t count) {
+  if (count != ports.size()) return "expected " + std::to_string(ports.size()) + " surfaces, got " + std::to_string(count);
+  if (count > 1 && EngineOptions::Get().ports == Ports::kSingle) return "more than one surface";
+  const std::vector<size_t> order = Binding(ports);
+  for (size_t i = 0; i < count; ++i) {
+    if (surfaces[i]->bytes != surfaces[0]->bytes) return "surfaces of different sizes";
+    if (surfaces[i]->bytes < ports[order[i]].bytes()) return "a surface smaller than its tensor";
+    if (surfaces[i]->readers + surfaces[i]->writers > 0) return "a surface that is locked";
+  }
+  return "";
+}
+
+}  // namespace
+
+namespace mayfly::emulator {
+long LiveModels() { return live; }
+long LoadedModels() { return loaded; }
+}  // namespace mayfly::emulator
+
+extern "C" {
+
+EngineModel* EngineModelCreate(const void* text, size_t bytes, const EngineFile* files, size_t count) {
+  auto* model = new EngineModel;
+  model->text.assign(static_cast<const char*>(text), bytes);
+  for (size_t i = 0; i < count; ++i) {
+    const auto* data = static_cast<const uint8_t*>(files[i].data);
+    model->files.push_back({files[i].path, {data, data + files[i].bytes}});
+  }
+  std::sort(model->files.begin(), model->files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  model->identifier = IdentifierOf(*model);
+  ++live;
+  return model;
+}
+
+void EngineModelDestroy(EngineModel* model) {
+  if (model->program != nullptr) --loaded;
+  delete model;
+  --live;
+}
+
+const char* EngineModelIdentifier(const EngineModel* model) { return model->identifier.c_str(); }
+
+EngineOutcome EngineModelCompile(EngineModel* model, const char* temporary, EngineError* error) {
+  const Fault fault = NextFault("compile");
+  const long limit = EngineOptions::Get().compile_limit;
+  if (++compilations > limit && limit > 0) return Fail(error, kCompilerDomain, 1, "_ANECompiler : ANECCompile() FAILED");
+  if (fault.kind == FaultKind::kNilError) return ENGINE_FAILED;
+  if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;
+  if (fault.kind == FaultKind::kError) return Fail(error, kCompilerDomain, fault.code, "_ANECompiler : ANECCompile() FAILED");
+  const std::lock_guard<std::mutex> lock(model->mutex);
+  const std::string directory = DirectoryOf(model, temporary);
+  const std::string staging = StagingFault(*model, directory);
+  if (!staging.empty()) return FailCompile(error, staging);
+  if (DialectRejected(model->text)) return FailCompile(error, "unknown MIL dialect");
+  try {
+    mayfly::mil::CheckProgram(model->text, Views(model->files));
+  } catch (const mayfly::Error& rejected) {
+    return FailCompile(error, rejected.what());
+  }
+  std::ofstream(fs::path(directory) / "net.plist", std::ios::binary) << Artefact(model);
+  if (!model->files.empty()) std::ofstream(fs::path(directory) / "data", std::ios::binary) << Artefact(model);
+  return ENGINE_OK;
+}
+
+EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineError* error) {
+  const Fault fault = NextFault("load");
+  if (fault.kind == FaultKind::kNilError) return ENGINE_FAILED;
+  if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;
+  if (fault.kind == FaultKind::kError) return FailLoad(error, fault.code);
+  const std::lock_guard<std::mutex> lock(model->mutex);
+  if (model->program != nullptr) return FailLoad(error, 0x20004);
+  if (!HasArtefact(model, temporary)) return Fail(error, kEngineDomain, 10, "GetANEFModel: must re-compile");
+  const long limit = EngineOptions::Get().live_limit;
+  if (limit > 0 && loaded >= limit) return FailLoad(error, 0x50004);
+  try {
+    const std::vector<EngineModel::File> files =
+        EngineOptions::Get().reload_files ? ReadStaged(*model, DirectoryOf(model, temporary)) : std::vector<EngineModel::File>();
+    mayfly::DeviceOptions options;
+    model->program =
+        mayfly::OpenCpuDevice(options)->Compile(model->text, Views(EngineOptions::Get().reload_files ? files : model->files));
+  } catch (const mayfly::Error& rejected) {
+    return Fail(error, kEngineDomain, 6, rejected.what());
+  }
+  ++loaded;
+  return ENGINE_OK;
+}
+
+EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inputs, size_t input_count,
+                                  EngineSurface* const* outputs, size_t output_count, EngineError* error) {
+  const Fault fault = NextFault("evaluate");
+  if (fault.kind == FaultKind::kNilError) return ENGINE_FAILED;
+  if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;
+  if (fault.kind == FaultKind::kError) return FailEvaluate(error, fault.code);
+  const std::lock_guard<std::mutex> lock(model->mutex);
+  if (model->program == nullptr) return FailEvaluate(error, 0x1d, "the program is not loaded");
+  const std::vector<mayfly::Port>& input_ports = model->program->inputs();
+  const std::vector<mayfly::Port>& output_ports = model->program->outputs();
+  for (const std::string& wrong :
+       {SurfaceFault(input_ports, inputs, input_count), SurfaceFault(output_ports, outputs, output_count)}) {
+    if (!wrong.empty()) return FailEvaluate(error, 0x1d, wrong);
+  }
+  std::vector<const void*> from(input_count);
+  std::vector<void*> to(output_count);
+  const std::vector<size_t> input_order = Binding(input_ports);
+  const std::vector<size_t> output_order = Binding(output_ports);
+  for (size_t i = 0; i < input_count; ++i) from[input_order[i]] = inputs[i]->engine;
+  for (size_t i = 0; i < output_count; ++i) to[output_order[i]] = outputs[i]->engine;
+  if (fault.kind == FaultKind::kZeros) {
+    for (size_t i = 0; i < output_count; ++i) std::memset(outputs[i]->engine, 0, outputs[i]->bytes);
+    return ENGINE_OK;
+  }
+  try {
+    model->program->Evaluate(from.data(), to.data());
+  } catch (const mayfly::Error& failed) {
+    return FailEvaluate(error, 0x16, failed.what());
+  }
+  return ENGINE_OK;
+}
+
+EngineOutcome EngineModelUnload(EngineModel* model, EngineError* error) {
+  const Fault fault = NextFault("unload");
+  const std::lock_guard<std::mutex> lock(model->mutex);
+  if (model->program == nullptr) return Fail(error, kEngineDomain, 9, "the program is not loaded");
+  model->program.reset();
+  --loaded;
+  if (fault.kind == FaultKind::kNilError) return ENGINE_FAILED;
+  if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;
+  if (fault.kind == FaultKind::kError) return Fail(error, kEngineDomain, fault.code, "Program unload failure");
+  return ENGINE_OK;
+}
+
+int EngineModelIsCompiled(const EngineModel* model, const char* temporary) { return HasArtefact(model, temporary); }
+
+void EngineModelPurge(EngineModel* model, const char* temporary) {
+  std::error_code ignored;
+  for (const char* name : {"net.plist", "data"}) fs::remove(fs::path(DirectoryOf(model, temporary)) / name, ignored);
+}
+
+}  // extern "C"

@@ -1,0 +1,39 @@
+// The inside of a model.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "device/device.h"
+#include "engine.h"
+
+struct EngineModel {
+  struct File {
+    std::string path;
+    std::vector<uint8_t> bytes;
+  };
+
+  std::string text;
+  std::vector<File> files;
+  std::string identifier;
+  std::mutex mutex;
+  // Set while loaded.
+  std::unique_ptr<mayfly::Program> program;
+};
+
+namespace mayfly::emulator {
+
+long LiveModels();
+long LoadedModels();
+
+// Hexadecimal digests of text, options (none) and weights, joined by underscores.
+std::string IdentifierOf(const EngineModel& model);
+
+// Null if every file is staged under `directory` with exactly the model's bytes, else what is wrong.
+std::string StagingFault(const EngineModel& model, const std::string& directory);
+// The weights as the files under `directory` have them now.
+std::vector<EngineModel::File> ReadStaged(const EngineModel& model, const std::string& directory);
+
+}  // namespace mayfly::emulator

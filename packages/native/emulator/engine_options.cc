@@ -1,0 +1,41 @@
+#include "engine_options.h"
+
+#include <cstdlib>
+
+#include "engine.h"
+
+namespace mayfly::emulator {
+namespace {
+
+std::string Variable(const char* name, const char* fallback) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? fallback : value;
+}
+
+}  // namespace
+
+const EngineOptions& EngineOptions::Get() {
+  // Never destroyed: the report reads it after static objects are gone.
+  static const auto* const options = [] {
+    EngineOptions o;
+    o.compile_limit = std::stol(Variable("MAYFLY_EMULATOR_COMPILE_LIMIT", "119"));
+    o.live_limit = std::stol(Variable("MAYFLY_EMULATOR_LIVE_LIMIT", "128"));
+    o.chip = Variable("MAYFLY_EMULATOR_CHIP", "h16");
+    o.dialect = Variable("MAYFLY_EMULATOR_DIALECT", "");
+    const std::string ports = Variable("MAYFLY_EMULATOR_PORTS", "alphabetical");
+    o.ports = ports == "single" ? Ports::kSingle : ports == "declared" ? Ports::kDeclared : Ports::kAlphabetical;
+    o.reload_files = Variable("MAYFLY_EMULATOR_RELOAD", "stale") == "files";
+    o.missing = "," + Variable("MAYFLY_EMULATOR_MISSING", "") + ",";
+    o.report = Variable("MAYFLY_EMULATOR_REPORT", "");
+    return new EngineOptions(o);
+  }();
+  return *options;
+}
+
+}  // namespace mayfly::emulator
+
+extern "C" const char* EngineChip(void) { return mayfly::emulator::EngineOptions::Get().chip.c_str(); }
+
+extern "C" int EngineLacks(const char* name) {
+  return mayfly::emulator::EngineOptions::Get().missing.find("," + std::string(name) + ",") != std::string::npos;
+}

@@ -1,0 +1,37 @@
+// MAYFLY_EMULATOR_REPORT: what happened in this process and what is still alive at its end.
+#include <fstream>
+
+#include "engine_model.h"
+#include "engine_options.h"
+#include "engine_surface.h"
+#include "faults.h"
+
+namespace {
+
+using Entry = void (*)(const char* name, long count, void* context);
+using Writer = void (*)(Entry entry, void* context);
+
+Writer objects = nullptr;
+
+// At the end of the process, after every object with static storage that a client may hold.
+__attribute__((destructor)) void Write() {
+  using namespace mayfly::emulator;
+  const std::string path = EngineOptions::Get().report;
+  if (path.empty()) return;
+  std::ofstream file(path);
+  file << "{\"compilations\":" << CountOf("compile") << ",\"loads\":" << CountOf("load")
+       << ",\"evaluations\":" << CountOf("evaluate") << ",\"unloads\":" << CountOf("unload") << ",\"locks\":" << CountOf("lock")
+       << ",\"live\":{\"models\":" << LiveModels() << ",\"loaded\":" << LoadedModels() << ",\"surfaces\":" << LiveSurfaces();
+  if (objects != nullptr) {
+    objects(
+        [](const char* name, long count, void* context) {
+          *static_cast<std::ofstream*>(context) << ",\"" << name << "\":" << count;
+        },
+        &file);
+  }
+  file << "}}\n";
+}
+
+}  // namespace
+
+extern "C" void EngineReportObjects(Writer write) { objects = write; }

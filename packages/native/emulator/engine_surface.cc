@@ -1,0 +1,78 @@
+// Surfaces: one memory file mapped twice. The engine's mapping is always open; the client's is PROT_NONE unless locked.
+#include "engine_surface.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "faults.h"
+
+namespace {
+
+using namespace mayfly::emulator;
+
+constexpr uint32_t kReadOnlyOption = 1;
+constexpr int kBadArgument = static_cast<int>(0xe00002c2);
+constexpr int kCannotLock = static_cast<int>(0xe00002cc);
+
+std::atomic<long> live{0};
+
+int Protect(EngineSurface* surface) {
+  const int protection = surface->writers > 0 ? PROT_READ | PROT_WRITE : surface->readers > 0 ? PROT_READ : PROT_NONE;
+  return mprotect(surface->client, surface->bytes, protection);
+}
+
+}  // namespace
+
+namespace mayfly::emulator {
+long LiveSurfaces() { return live; }
+}  // namespace mayfly::emulator
+
+extern "C" {
+
+EngineSurface* EngineSurfaceCreate(size_t bytes) {
+  if (bytes == 0) return nullptr;
+  const int fd = memfd_create("mayfly-emulator-surface", MFD_CLOEXEC);
+  if (fd < 0 || ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
+    if (fd >= 0) close(fd);
+    return nullptr;
+  }
+  auto* surface = new EngineSurface;
+  surface->bytes = bytes;
+  surface->engine = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  surface->client = mmap(nullptr, bytes, PROT_NONE, MAP_SHARED, fd, 0);
+  close(fd);
+  ++live;
+  return surface;
+}
+
+void EngineSurfaceRetain(EngineSurface* surface) { ++surface->references; }
+
+void EngineSurfaceRelease(EngineSurface* surface) {
+  if (--surface->references > 0) return;
+  munmap(surface->engine, surface->bytes);
+  munmap(surface->client, surface->bytes);
+  delete surface;
+  --live;
+}
+
+int EngineSurfaceLock(EngineSurface* surface, uint32_t options) {
+  const Fault fault = NextFault("lock");
+  if (fault.kind == FaultKind::kError) return static_cast<int>(fault.code);
+  const std::lock_guard<std::mutex> lock(surface->mutex);
+  ++((options & kReadOnlyOption) != 0 ? surface->readers : surface->writers);
+  return Protect(surface) == 0 ? 0 : kCannotLock;
+}
+
+int EngineSurfaceUnlock(EngineSurface* surface, uint32_t options) {
+  const std::lock_guard<std::mutex> lock(surface->mutex);
+  int& holders = (options & kReadOnlyOption) != 0 ? surface->readers : surface->writers;
+  if (holders == 0) return kBadArgument;
+  --holders;
+  return Protect(surface) == 0 ? 0 : kCannotLock;
+}
+
+void* EngineSurfaceAddress(EngineSurface* surface) { return surface->client; }
+
+size_t EngineSurfaceBytes(const EngineSurface* surface) { return surface->bytes; }
+
+}  // extern "C"

@@ -1,0 +1,19 @@
+// Faults to inject: MAYFLY_EMULATOR_FAULTS (engine.h).
+#pragma once
+
+#include <string>
+
+namespace mayfly::emulator {
+
+enum class FaultKind { kNone, kError, kNilError, kException, kZeros };
+
+struct Fault {
+  FaultKind kind = FaultKind::kNone;
+  long code = 0;
+};
+
+// Counts one more of `phase` in this process and answers with the fault that is due. Hangs and crashes happen here.
+Fault NextFault(const std::string& phase);
+long CountOf(const std::string& phase);
+
+}  // namespace mayfly::emulator
