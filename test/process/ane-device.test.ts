@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { type AneRun, type AneStep, aneRunner, builtRuntimes } from '../fixtures/ane-emulator.js';
+import { expect, test } from 'vitest';
+import { type AneRun, type AneStep, aneRunner, onEachRuntime } from '../fixtures/ane-emulator.js';
 import { addWeightProgram, scaleProgram, sumAndDifferenceProgram, weightBlob } from '../fixtures/programs.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';
 
@@ -22,7 +22,7 @@ function expectClean({ stderr, report, exitCode, left }: AneRun) {
   expect({ stderr, exitCode, left, live: report?.live }).toEqual({ stderr: '', exitCode: 0, left: [], live: none });
 }
 
-describe.each(builtRuntimes)('on %s', (_, runtime) => {
+onEachRuntime((_, runtime) => {
   const ane = (steps: readonly AneStep[], env?: Record<string, string>, folder?: string) =>
     run(runtime, [['open'], ...steps], env, folder);
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { type AneStep, aneRunner, builtRuntimes } from '../fixtures/ane-emulator.js';
+import { expect, test } from 'vitest';
+import { type AneStep, aneRunner, onEachRuntime } from '../fixtures/ane-emulator.js';
 import { addWeightProgram, scaleProgram, weightBlob } from '../fixtures/programs.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';
 
@@ -14,7 +14,7 @@ const evaluate: AneStep = ['evaluate', { x: 2 }];
 const coded = (code: string, message = '') =>
   expect.objectContaining({ code, message: expect.stringContaining(message) });
 
-describe.each(builtRuntimes)('on %s', (tier, runtime) => {
+onEachRuntime((tier, runtime) => {
   test.each([
     ['direct', '-[_ANEClient doEvaluateDirectWithModel:options:request:qos:error:]'],
     ['real-time', '-[_ANEClient evaluateRealTimeWithModel:options:request:error:]'],

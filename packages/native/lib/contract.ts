@@ -64,10 +64,24 @@ export interface ConnectionHandlers {
 /** Outcome of a dispatch on the wire. */
 export const DispatchStatus = { ok: 0, unknownProgram: 1, outOfBounds: 2, failed: 3 } as const;
 
+/**
+ * What a caller promises of the first input of a dispatch, so that a device that copies its inputs (ane) copies less:
+ * with dynamic weights, the weight columns of an input change once per update, its activations with every dispatch.
+ */
+export interface InputPromise {
+  /** The first columns (along the last axis) of each row: they may differ from the last dispatch with this offset. */
+  readonly freshColumns: number;
+  /**
+   * All other columns hold what they held at any earlier dispatch of this program with this offset and this
+   * generation. From 1.
+   */
+  readonly generation: number;
+}
+
 /** The main process's end of a frame socket. Never blocks: what the socket will not take is queued. */
 export interface Connection {
   /** One program with one input and one output. `id` is any integer below 2^53 and comes back in the completion. */
-  dispatch(id: number, program: number, inputOffset: number, outputOffset: number): void;
+  dispatch(id: number, program: number, inputOffset: number, outputOffset: number, promise?: InputPromise): void;
   /** Any number of ports: input offsets, then output offsets. */
   dispatchPorts(id: number, program: number, offsets: readonly number[]): void;
   control(payload: Uint8Array): void;
@@ -109,7 +123,7 @@ export interface NativeDevice {
   readonly name: string;
   compile(text: string, weights: readonly WeightRange[]): ProgramInfo;
   /** Synchronous evaluation, for tests and in-process use; offsets as in `Connection.dispatchPorts`. */
-  evaluate(program: number, offsets: readonly number[]): void;
+  evaluate(program: number, offsets: readonly number[], promise?: InputPromise): void;
   unload(program: number): void;
   stats(): DeviceStats;
   close(): void;

@@ -33,6 +33,19 @@ Napi::Array Ports(Napi::Env env, const std::vector<Port>& ports) {
   return array;
 }
 
+}  // namespace
+
+InputPromise PromiseOf(const Napi::Value& value) {
+  InputPromise promise;
+  if (value.IsUndefined()) return promise;
+  const Napi::Object given = ObjectOf(value, "promise");
+  promise.fresh_columns = WholeNumber(given.Get("freshColumns"), "freshColumns");
+  promise.generation = WholeNumber(given.Get("generation"), "generation");
+  return promise;
+}
+
+namespace {
+
 class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
  public:
   static Napi::Function Define(Napi::Env env) {
@@ -95,7 +108,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   void Evaluate(const Napi::CallbackInfo& info) {
     Guard(info.Env(), [&] {
       const std::vector<uint64_t> offsets = OffsetsOf(info[1]);
-      session()->Evaluate(ProgramId(info[0]), offsets.data(), offsets.size());
+      session()->Evaluate(ProgramId(info[0]), offsets.data(), offsets.size(), PromiseOf(info[2]));
     });
   }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "addon_data.h"
+#include "device/device_binding.h"
 #include "ipc/connection.h"
 #include "napi_arguments.h"
 #include "napi_callback.h"
@@ -108,6 +109,9 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
       Frame frame = DispatchFrame(info);
       frame.first = WholeNumber(info[2], "inputOffset");
       frame.second = WholeNumber(info[3], "outputOffset");
+      const InputPromise promise = PromiseOf(info[4]);
+      frame.generation = promise.generation;
+      frame.fresh_columns = promise.fresh_columns;
       connection_->Send(frame, nullptr);
     });
   }

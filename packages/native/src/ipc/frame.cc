@@ -9,7 +9,8 @@ namespace mayfly {
 namespace {
 
 constexpr uint32_t kMagic = 0x3146464D;  // "MFF1"
-constexpr size_t kKindAt = 4, kIdAt = 8, kWordAt = 16, kPayloadAt = 20, kFirstAt = 24, kSecondAt = 32;
+constexpr size_t kKindAt = 4, kIdAt = 8, kWordAt = 16, kPayloadAt = 20, kFirstAt = 24, kSecondAt = 32,
+                 kGenerationAt = 40, kFreshColumnsAt = 48;
 
 // Both ends are one machine and both orders of bytes in use today are little-endian.
 template <typename T>
@@ -45,6 +46,8 @@ void EncodeFrame(const Frame& frame, uint8_t* to) {
   Store(to + kPayloadAt, frame.payload_bytes);
   Store(to + kFirstAt, frame.first);
   Store(to + kSecondAt, frame.second);
+  Store(to + kGenerationAt, frame.generation);
+  Store(to + kFreshColumnsAt, frame.fresh_columns);
 }
 
 uint8_t* FrameReader::Reserve(size_t bytes) {
@@ -76,6 +79,8 @@ bool FrameReader::Next(Frame* frame, const uint8_t** payload) {
   frame->word = Load<uint32_t>(at + kWordAt);
   frame->first = Load<uint64_t>(at + kFirstAt);
   frame->second = Load<uint64_t>(at + kSecondAt);
+  frame->generation = Load<uint64_t>(at + kGenerationAt);
+  frame->fresh_columns = Load<uint64_t>(at + kFreshColumnsAt);
   *payload = at + kFrameBytes;
   begin_ += kFrameBytes + frame->payload_bytes;
   return true;

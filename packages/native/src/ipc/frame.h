@@ -24,6 +24,9 @@ struct Frame {
   uint32_t payload_bytes = 0;
   uint64_t first = 0;   // input offset, or nanoseconds
   uint64_t second = 0;  // output offset
+  // Of a dispatch: InputPromise in device/device.h.
+  uint64_t generation = 0;
+  uint64_t fresh_columns = 0;
 };
 
 // The frame of a message of `bytes` bytes. Throws ERR_FRAME beyond kMaxPayloadBytes.
