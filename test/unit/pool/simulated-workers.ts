@@ -165,12 +165,13 @@ export class SimulatedWorkers {
     return this.workers.filter((worker) => worker.alive);
   }
 
-  /** Steps everything until nothing is due and no promise continues. */
-  async settle(): Promise<void> {
+  /** Steps everything until nothing is due and no promise continues; `once`, only one step of each. */
+  async settle(once = false): Promise<void> {
     for (let quiet = 0; quiet < 3; ) {
       await new Promise<void>((resolve) => setImmediate(resolve));
       const moved = this.workers.map((worker) => worker.step()).some(Boolean);
       quiet = moved ? 0 : quiet + 1;
+      if (once) return;
     }
   }
 }

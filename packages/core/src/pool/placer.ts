@@ -23,8 +23,8 @@ export class Placer {
   readonly #options: PlacerOptions;
   readonly #kernelCount: () => number;
   readonly #tell: Tell;
-  /** Device faults since the device last did anything right. */
-  #faults = 0;
+  /** Device faults since the device last did the same thing right: a device that compiles may still fail to evaluate. */
+  readonly #faults = { compile: 0, evaluate: 0 };
 
   constructor(fleet: Fleet, options: PlacerOptions, kernelCount: () => number, tell: Tell) {
     this.#fleet = fleet;
@@ -43,7 +43,7 @@ export class Placer {
         const from = kernel.worker?.id ?? null;
         worker.kernels.add(kernel);
         this.#fleet.done(worker, 'compiled');
-        this.noteSuccess();
+        this.noteSuccess('compile');
         this.#tell('kernel-move', {
           kernel: kernel.name,
           from,
@@ -58,16 +58,16 @@ export class Placer {
     }
   }
 
-  /** The device did something right. */
-  noteSuccess(): void {
-    this.#faults = 0;
+  /** The device did this right. */
+  noteSuccess(what: 'compile' | 'evaluate'): void {
+    this.#faults[what] = 0;
   }
 
   /** Faults in a row over enough workers to have quarantined two kernels are the device's own. */
-  noteFault(error: Error): void {
+  noteFault(what: 'compile' | 'evaluate', error: Error): void {
     const { attempts, device } = this.#options;
-    this.#faults += 1;
-    if (this.#faults >= 2 * attempts) this.#fleet.fail(deviceStuckError(device, this.#faults, error));
+    this.#faults[what] += 1;
+    if (this.#faults[what] >= 2 * attempts) this.#fleet.fail(deviceStuckError(device, this.#faults[what], error));
   }
 
   /** Says that the kernel is run no more; gives the error back. */
@@ -89,7 +89,7 @@ export class Placer {
       throw error;
     }
     if (error.code === 'ERR_DEVICE_LIMIT') this.#lowerBudget(worker, error);
-    else this.noteFault(error);
+    else this.noteFault('compile', error);
     this.#fleet.done(worker, 'failed');
     if (attempt >= attempts) throw this.quarantine(kernel, quarantinedError(kernel.name, attempt, error));
   }

@@ -237,12 +237,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   #onAnswer(run: Run, error: Error | null): void {
     this.#dispatches += 1;
-    if (error === null) this.#placer.noteSuccess();
+    if (error === null) this.#placer.noteSuccess('evaluate');
     if (error === null || !isDeviceFault(error)) {
       run.kernel.answered(run, error);
       return;
     }
-    this.#placer.noteFault(error);
+    this.#placer.noteFault('evaluate', error);
     run.attempts += 1;
     if (run.attempts < this.#options.attempts) {
       run.kernel.retry(run);
