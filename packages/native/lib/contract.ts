@@ -139,6 +139,30 @@ export interface WorkerSocket {
   send(payload: Uint8Array): void;
 }
 
+/** A matrix product C = alpha·A·B + beta·C: A is `m` × `k`, B `k` × `n`, C `m` × `n`. Strides are elements from row to row. */
+export interface MatrixProduct {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly a: number;
+  readonly aType: 'fp16' | 'fp32';
+  readonly aStride: number;
+  /** A is stored as its transpose, `k` rows of `m`. Default false. */
+  readonly aTransposed?: boolean;
+  readonly b: number;
+  readonly bType: 'fp16' | 'fp32';
+  readonly bStride: number;
+  /** B is stored as its transpose, `n` rows of `k`. Default false. */
+  readonly bTransposed?: boolean;
+  readonly c: number;
+  readonly cType: 'fp16' | 'fp32';
+  readonly cStride: number;
+  /** Default 1. */
+  readonly alpha?: number;
+  /** Default 0, which never reads C. */
+  readonly beta?: number;
+}
+
 /** A matrix product C += A·Bᵀ (both operands with contiguous columns), the form of every weight gradient. */
 export interface OuterProduct {
   readonly a: number;
@@ -254,6 +278,9 @@ export interface HostMath {
       inverse: boolean;
     },
   ): void;
+
+  /** C = alpha·A·B + beta·C, with fp32 accumulation in one order whatever the threads. */
+  gemm(arena: NativeArena, product: MatrixProduct): void;
 
   /** Runs products in order. Each element's sum runs over k from first to last whatever the threads. */
   outerProducts(arena: NativeArena, products: readonly OuterProduct[]): void;

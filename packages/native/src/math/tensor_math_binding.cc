@@ -1,4 +1,5 @@
 // Host math on plain tensors, as JavaScript functions.
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,29 @@ void CopyStridedRows(const MathOptions& o) {
   HostPool::Use([&](ThreadPool& pool) { CopyRows(from.data, from.stride, to.data, to.stride, rows, row_bytes, pool); });
 }
 
+// `name` as rows × columns, stored so or, with `transposed`, as columns × rows.
+MatrixView Operand(const MathOptions& o, const std::string& name, int64_t rows, int64_t columns) {
+  const std::string type = name + "Type", stride = name + "Stride", flag = name + "Transposed";
+  const bool transposed = o.Flag(flag.c_str());
+  if (transposed) std::swap(rows, columns);
+  MatrixView view = o.View(name.c_str(), type.c_str(), stride.c_str(), rows, columns);
+  if (transposed) std::swap(view.row_stride, view.column_stride);
+  return view;
+}
+
+void MatrixProduct(const MathOptions& o) {
+  GemmArgs args{};
+  args.m = o.Dimension("m");
+  args.n = o.Dimension("n");
+  args.k = o.Dimension("k");
+  args.a = Operand(o, "a", args.m, args.k);
+  args.b = Operand(o, "b", args.k, args.n);
+  args.c = o.Matrix("c", "cType", "cStride", args.m, args.n);
+  args.alpha = o.Has("alpha") ? static_cast<float>(o.Number("alpha")) : 1.0f;
+  args.beta = o.Has("beta") ? static_cast<float>(o.Number("beta")) : 0.0f;
+  HostPool::Use([&](ThreadPool& pool) { Gemm(args, &pool); });
+}
+
 // On the calling thread alone: these run in several threads of the process at once. All are checked before any runs.
 void OuterProducts(const Napi::CallbackInfo& info) {
   const std::shared_ptr<Arena> arena = UnwrapArena(info[0]);
@@ -99,6 +123,7 @@ void ZeroBytes(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void ExportTensorMath(Napi::Object math) {
+  DefineMath(math, "gemm", MatrixProduct);
   DefineMath(math, "outerProducts", OuterProducts);
   DefineMath(math, "adamw", Optimize);
   DefineMath(math, "sumOfSquares", SquareSum);
