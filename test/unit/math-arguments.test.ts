@@ -61,6 +61,13 @@ const calls: Record<Exclude<OptionsCall, 'setThreads'>, { options: Record<string
     options: { x: 0, table: 1024, targets: 2048, dx: 3072, dTable: 4096, vocab: 8, dim: 4, columns: 4 },
     tensors: ['x', 'table', 'targets', 'dx', 'dTable'],
   },
+  gemm: {
+    options: {
+      ...{ m: 4, n: 4, k: 4, a: 0, aType: 'fp16', aStride: 4, b: 1024, bType: 'fp32', bStride: 4 },
+      ...{ c: 2048, cType: 'fp16', cStride: 4, aTransposed: true, beta: 1 },
+    },
+    tensors: ['a', 'b', 'c'],
+  },
   logits: {
     options: { x: 0, column: 1, columns: 4, table: 1024, out: 2048, vocab: 8, dim: 4 },
     tensors: ['x', 'table', 'out'],

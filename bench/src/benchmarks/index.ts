@@ -1,12 +1,15 @@
 import type { Benchmark } from '../harness/report.js';
+import { adamw } from './adamw.js';
 import { dispatch } from './dispatch.js';
 import { dispatchBulk } from './dispatch-bulk.js';
+import { gemm } from './gemm.js';
 import { idle } from './idle.js';
 import { isolationTax } from './isolation-tax.js';
 import { pipeline } from './pipeline.js';
 import { retire } from './retire.js';
 import { spawn } from './spawn.js';
 import { staticRotation } from './static-rotation.js';
+import { step } from './step.js';
 
 /** In the order in which `all` runs them. */
 export const benchmarks: readonly Benchmark[] = [
@@ -18,4 +21,7 @@ export const benchmarks: readonly Benchmark[] = [
   retire,
   staticRotation,
   isolationTax,
+  gemm,
+  adamw,
+  step,
 ];

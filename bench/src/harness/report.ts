@@ -1,12 +1,12 @@
 import { loadavg } from 'node:os';
 import type { Placement } from './placement.js';
 
-/** One measured row. Times are microseconds unless `unit` says otherwise; what a row does not have is absent. */
+/** One measured row: a time, or where `unit` is a rate, that. What a row does not have is absent. */
 export interface Figure {
   readonly case: string;
   readonly isolation: 'process' | 'thread' | 'none';
   readonly placement: Placement;
-  readonly unit: 'us' | 'ms' | 's';
+  readonly unit: 'us' | 'ms' | 's' | 'GFLOP/s' | 'GB/s' | '%';
   readonly p50: number;
   readonly p99?: number;
   /** Processor time of the main process per operation, microseconds. */

@@ -9,6 +9,7 @@ import type { Decoder } from './decoder.js';
 import { SequenceDigest, tensorDigest } from './digest.js';
 import { LossScaler } from './loss-scaler.js';
 import type { FilledTrainOptions } from './options.js';
+import type { Activity } from './stopwatch.js';
 import { generateTokens, type TokenGeneratorOptions } from './token-generator.js';
 import { type StepRecord, TrainStep } from './train-step.js';
 import { type EndReason, summarize, type TrainSummary } from './train-summary.js';
@@ -80,6 +81,11 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
     return this.#step.counts.step;
   }
 
+  /** What the main process has waited for or computed since the trainer was made, milliseconds. */
+  get activityMs(): Readonly<Record<Activity, number>> {
+    return this.#parts.decoder.stopwatch.milliseconds;
+  }
+
   /**
    * Trains to the last step, or until `signal` is aborted: then the step under way is finished. Writes a checkpoint at the
    * end either way, where there is a folder for it.
@@ -138,7 +144,6 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
   }
 
   summary(): TrainSummary {
-    const { decoder } = this.#parts;
     return summarize({
       reason: this.#reason,
       counts: this.#step.counts,
@@ -148,7 +153,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
       lastLoss: this.#lastLoss,
       stepMs: this.#stepMs,
       wallMs: performance.now() - this.#parts.startedAt,
-      activityMs: decoder.stopwatch.milliseconds,
+      activityMs: this.activityMs,
       pool: this.pool.stats(),
       checkpoint: this.#checkpoint?.path ?? null,
       out: this.options.out ?? null,

@@ -1,0 +1,51 @@
+import { availableParallelism } from 'node:os';
+import { presets } from '@mayfly/core';
+import { countParameters } from '../../../packages/core/src/model/count-parameters.js';
+import { alternate } from '../harness/alternate.js';
+import { measureMachine } from '../harness/machine.js';
+import type { Benchmark, Figure } from '../harness/report.js';
+import { runScript } from '../harness/run-script.js';
+import { ratio } from '../harness/targets.js';
+
+/** Bytes that an update must move for each parameter: four arrays read, three of them written. */
+const UPDATE_BYTES = 28;
+
+export const adamw: Benchmark = {
+  name: 'adamw',
+  measures: 'An AdamW update of the parameters of stories110m, and writing their fp16 copy.',
+  async measure({ quick, repetitions }) {
+    const threads = availableParallelism();
+    const count = quick ? 1 << 20 : countParameters(presets.stories110m);
+    const task = { count, threads, samples: quick ? 1 : 7 };
+    const measured = await alternate<Record<string, number>>(
+      [
+        { name: 'mayfly', run: () => runScript('adamw-run', task) },
+        { name: 'a = a·c + b in C', run: () => measureMachine(threads) },
+      ],
+      repetitions,
+    );
+    const own = measured.samples.get('mayfly');
+    const machine = measured.samples.get('a = a·c + b in C');
+    const speed = own && (UPDATE_BYTES * count) / own.update! / 1e6;
+    const figures: Figure[] = [
+      ...(own === undefined || speed === undefined
+        ? []
+        : [
+            figure(`update, ${(count / 1e6).toFixed(1)}M parameters`, 'ms', own.update!),
+            figure('update, memory read and written', 'GB/s', speed),
+            figure('fp16 copy', 'ms', own.half!),
+          ]),
+      ...(machine === undefined ? [] : [figure('a = a·c + b in C', 'GB/s', machine.stream!)]),
+    ];
+    const targets = ratio('memory speed of the update / a = a·c + b in C', speed, machine?.stream, '>=', 0.9);
+    return { repetitions, figures, targets, skipped: measured.skipped };
+  },
+};
+
+const figure = (name: string, unit: Figure['unit'], p50: number): Figure => ({
+  case: name,
+  isolation: 'none',
+  placement: 'scheduler',
+  unit,
+  p50,
+});
