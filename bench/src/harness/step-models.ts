@@ -12,7 +12,7 @@ export const stepModels: readonly StepModel[] = [
   { name: 'stories15m', config: presets.stories15m, sequence: 256 },
   {
     name: 'one layer 768',
-    config: { ...presets.stories110m, layers: 1, vocab: 256 },
+    config: { ...presets.stories110m, layers: 1 },
     sequence: 512,
   },
   { name: 'stories110m', config: presets.stories110m, sequence: 256 },
