@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { addDoctorCommand } from './doctor-command.js';
 import { addEvalCommand } from './eval-command.js';
 import { addGenerateCommand } from './generate-command.js';
 import { addLintCommand } from './lint-command.js';
@@ -23,6 +24,7 @@ export function createProgram(): Command {
   addTrainCommand(program);
   addEvalCommand(program);
   addGenerateCommand(program);
+  addDoctorCommand(program);
   addLintCommand(program);
   addPlanCommand(program);
   addStressCommand(program);

@@ -3,6 +3,7 @@ import { addon, invalidArgument, isSimName, MayflyError, parseSimName } from '@m
 import { type Budget, resolveBudget } from './budget.js';
 import type { Chaos } from './chaos-transport.js';
 import { type Pacing, resolvePacing } from './governor.js';
+import { budgetOf, readMachineLimits } from './machine-limits.js';
 import type { WorkerTimeouts } from './worker-process.js';
 
 export interface PoolOptions {
@@ -16,7 +17,7 @@ export interface PoolOptions {
   readonly threads?: number | undefined;
   /** Size of the arena in bytes; only what is used is committed. Default 4 GiB. */
   readonly arenaBytes?: number | undefined;
-  /** When a worker retires. */
+  /** When a worker retires. Default: what `mayfly doctor --probe-limits` measured here, else as `Budget` says. */
   readonly budget?: Partial<Budget> | undefined;
   /** Calls (runs and updates) not yet settled, over which the pool refuses more with `ERR_QUEUE_FULL`. Default 65536. */
   readonly maxQueue?: number | undefined;
@@ -58,7 +59,7 @@ export function resolvePoolOptions(given: PoolOptions = {}): FilledPoolOptions {
     standby: whole('standby', given.standby ?? 1, 0),
     threads: whole('threads', given.threads ?? Math.max(1, Math.floor(availableParallelism() / workers)), 1),
     arenaBytes: whole('arenaBytes', given.arenaBytes ?? 4 * 2 ** 30, 1),
-    budget: resolveBudget(given.budget),
+    budget: resolveBudget({ ...budgetOf(readMachineLimits(device)), ...given.budget }),
     maxQueue: whole('maxQueue', given.maxQueue ?? 65_536, 1),
     attempts: whole('attempts', given.attempts ?? 3, 1),
     timeouts: { ...defaultTimeouts, ...given.timeouts },

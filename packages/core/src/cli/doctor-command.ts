@@ -1,0 +1,103 @@
+import type { Command } from 'commander';
+import { type DoctorReport, examine } from '../doctor/doctor-report.js';
+import { type ProbeResult, probeLimits, type StageResult } from '../doctor/probe-limits.js';
+import { toJsonLine } from '../observe/json-lines.js';
+import { ExitCode } from './exit-code.js';
+import { option } from './option.js';
+import { text, whole } from './parse-options.js';
+
+interface DoctorFlags {
+  readonly device?: string;
+  readonly probeLimits?: boolean;
+  readonly ceiling?: number;
+  readonly json?: boolean;
+}
+
+const notes = `
+--probe-limits compiles and unloads small programs in a child process until the device refuses, then loads programs without
+unloading in another. It stops at the first refusal or sign of trouble, and keeps what it found as this machine's budgets.
+
+Exit code 1 says that a usable device gave wrong results, or that the probe met trouble.
+
+Examples:
+  $ mayfly doctor
+  $ mayfly doctor --json > doctor.json
+  $ mayfly doctor --probe-limits --device ane
+  $ mayfly doctor --probe-limits --device sim:m4`;
+
+/** `mayfly doctor`. */
+export function addDoctorCommand(program: Command): void {
+  program
+    .command('doctor')
+    .description('Tell what this machine has, and try its devices')
+    .addOption(
+      option('--device <name>', 'one more device to try, e.g. sim:m4; with --probe-limits, the one', text, 'none; ane'),
+    )
+    .option('--probe-limits', 'measure how many compilations and loaded programs a process is allowed')
+    .addOption(option('--ceiling <n>', 'with --probe-limits, the count at which it is content', whole(1), 400))
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', notes)
+    .action(doctorCommand);
+}
+
+async function doctorCommand({
+  device,
+  probeLimits: probe = false,
+  ceiling,
+  json = false,
+}: DoctorFlags): Promise<void> {
+  if (probe) {
+    const result = await probeLimits({ device: device ?? 'ane', ...(ceiling === undefined ? {} : { ceiling }) });
+    process.stdout.write(json ? `${toJsonLine(result)}\n` : probeReport(result));
+    if (result.file === null) process.exitCode = ExitCode.failure;
+    return;
+  }
+  const report = await examine(device === undefined ? [] : [device]);
+  process.stdout.write(json ? `${toJsonLine(report)}\n` : doctorText(report));
+  if (report.devices.some(({ roundTrip }) => roundTrip?.ok === false)) process.exitCode = ExitCode.failure;
+}
+
+function probeReport({ device, compilations, livePrograms, liveLimit, file }: ProbeResult): string {
+  const told = (stage: StageResult) => `${stage.count} (${stage.end}: ${stage.message})`;
+  return [
+    `compilations, each unloaded  ${told(compilations)}`,
+    ...(livePrograms === null
+      ? []
+      : [`programs loaded at once      ${told(livePrograms)}`, `limited by                   ${liveLimit}`]),
+    file === null ? `nothing was kept: ${device} is in trouble` : `kept as the budget of ${device} in ${file}`,
+    '',
+  ].join('\n');
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+
+function doctorText({ versions, system, limits, addon, framework, devices, auto, limitsFile }: DoctorReport): string {
+  const row = (label: string, value: string) => `${label.padEnd(22)}${value}`;
+  return [
+    row('mayfly', versions.mayfly ?? ''),
+    row('node', `${versions.node} (v8 ${versions.v8}, napi ${versions.napi}, modules ${versions.modules})`),
+    row('system', `${system.platform} ${system.release} ${system.arch}`),
+    row('processor', `${system.processor}, ${system.cores} cores`),
+    row('memory', `${gigabytes(system.memoryBytes)}, ${gigabytes(system.freeBytes)} free`),
+    ...limits.map(({ name, value }) => row(name, value)),
+    row('addon', `loaded; host math and cpu device use ${addon.isa}`),
+    row('framework', framework.available ? 'found' : framework.reason),
+    ...devices.flatMap(({ device, usable, reason, roundTrip, limits: measured }) => [
+      row(`device ${device}`, usable ? trip(roundTrip!) : `not usable: ${reason}`),
+      ...(measured === null
+        ? []
+        : [row('', `measured: ${measured.compilations} compilations, ${measured.livePrograms} loaded programs`)]),
+    ]),
+    row('auto takes', auto),
+    row('measured limits', limitsFile),
+    '',
+  ].join('\n');
+}
+
+const trip = ({
+  ok,
+  error,
+  compileMs,
+  evaluateUs,
+}: NonNullable<DoctorReport['devices'][number]['roundTrip']>): string =>
+  `${ok ? 'right' : 'WRONG RESULTS'}: differs from cpu by ${error.toExponential(1)}, compiled in ${compileMs.toFixed(1)} ms, evaluated in ${evaluateUs.toFixed(0)} µs`;

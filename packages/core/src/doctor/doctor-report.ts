@@ -1,0 +1,89 @@
+import { createRequire } from 'node:module';
+import { arch, availableParallelism, cpus, freemem, homedir, platform, release, totalmem, version } from 'node:os';
+import { addon, isSimName, parseSimName } from '@mayfly/native';
+import { limitsFile, type MachineLimits, readMachineLimits } from '../pool/machine-limits.js';
+import { type FrameworkReport, probeFramework } from './framework.js';
+import { type RoundTrip, roundTrip } from './round-trip.js';
+import { type SystemLimit, systemLimits } from './system-limits.js';
+
+/** One device of this machine, or one that was asked about. */
+export interface DeviceReport {
+  readonly device: string;
+  readonly usable: boolean;
+  /** Why not; empty if it is. */
+  readonly reason: string;
+  /** Null where it is not usable. */
+  readonly roundTrip: RoundTrip | null;
+  /** What `--probe-limits` found earlier. */
+  readonly limits: MachineLimits | null;
+}
+
+/** What a user can paste into an issue. Names no paths but that of the cache, and no users. */
+export interface DoctorReport {
+  readonly versions: Readonly<Record<string, string>>;
+  readonly system: {
+    readonly platform: string;
+    readonly release: string;
+    readonly version: string;
+    readonly arch: string;
+    readonly processor: string;
+    readonly cores: number;
+    readonly memoryBytes: number;
+    readonly freeBytes: number;
+  };
+  readonly limits: readonly SystemLimit[];
+  readonly addon: { readonly isa: string; readonly devices: readonly string[] };
+  readonly framework: FrameworkReport;
+  readonly devices: readonly DeviceReport[];
+  readonly limitsFile: string;
+  /** The device that `auto` takes. */
+  readonly auto: string;
+}
+
+const { version: mayfly = '' } = createRequire(import.meta.url)('../package.json') as Record<string, string>;
+
+/** Looks at this machine, and tries `more` devices beside its own. Every device is tried in a process of its own. */
+export async function examine(more: readonly string[] = []): Promise<DoctorReport> {
+  const present = addon.deviceNames();
+  const framework = probeFramework();
+  const names = [...new Set(['ane', 'cpu', ...present, ...more])];
+  const devices: DeviceReport[] = [];
+  for (const name of names) devices.push(await examineDevice(name, present, framework));
+  const { node, v8, uv, napi = '', modules = '' } = process.versions;
+  return {
+    versions: { mayfly, node, v8, uv, napi, modules },
+    system: {
+      platform: platform(),
+      release: release(),
+      version: version(),
+      arch: arch(),
+      processor: cpus()[0]?.model ?? '',
+      cores: availableParallelism(),
+      memoryBytes: totalmem(),
+      freeBytes: freemem(),
+    },
+    limits: systemLimits(),
+    addon: { isa: addon.isa(), devices: present },
+    framework,
+    devices,
+    limitsFile: limitsFile().replace(homedir(), '~'),
+    auto: present.includes('ane') ? 'ane' : 'cpu',
+  };
+}
+
+async function examineDevice(
+  device: string,
+  present: readonly string[],
+  framework: FrameworkReport,
+): Promise<DeviceReport> {
+  const limits = readMachineLimits(device);
+  const unusable = (reason: string): DeviceReport => ({ device, usable: false, reason, roundTrip: null, limits });
+  if (isSimName(device)) parseSimName(device);
+  else if (!present.includes(device))
+    return unusable(device === 'ane' ? framework.reason : 'no such device in this build');
+  try {
+    return { device, usable: true, reason: '', roundTrip: await roundTrip(device), limits };
+  } catch (error) {
+    return unusable(error instanceof Error ? error.message : String(error));
+  }
+}

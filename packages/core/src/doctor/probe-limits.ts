@@ -1,0 +1,160 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MayflyError } from '@mayfly/native';
+import { type MachineLimits, writeMachineLimits } from '../pool/machine-limits.js';
+import { ProbeArena, probeProgram } from './probe-program.js';
+import { ProbeWorker } from './probe-worker.js';
+
+export interface ProbeOptions {
+  readonly device: string;
+  /** Compilations, and programs loaded at once, at which the probe is content. Default: 400. */
+  readonly ceiling?: number;
+  /** Pause after each compilation. Default: 0; ane 50. */
+  readonly paceMs?: number;
+  /** Pause between processes. Default: 0; ane 2000. */
+  readonly settleMs?: number;
+  readonly onProgress?: (stage: ProbeStage, count: number) => void;
+}
+
+export type ProbeStage = 'compilations' | 'live programs';
+
+/** How one stage ended. */
+export interface StageResult {
+  /** Programs that went well. */
+  readonly count: number;
+  /** `ceiling`: all asked for; `refused`: the next was; `trouble`: the service behaved so that going on might harm it. */
+  readonly end: 'ceiling' | 'refused' | 'trouble';
+  /** What ended it. */
+  readonly message: string;
+}
+
+export interface ProbeResult {
+  readonly device: string;
+  readonly compilations: StageResult;
+  /** Null where the first stage met trouble. */
+  readonly livePrograms: StageResult | null;
+  /** Whether loaded programs were refused for lack of slots, or because the process could compile no more. */
+  readonly liveLimit: 'slots' | 'compilations' | 'none' | 'unknown';
+  /** Where the limits were written; null where trouble kept the probe from knowing them. */
+  readonly file: string | null;
+}
+
+const DEADLINE_MS = 60_000;
+/** A compilation this many times slower than the first ones, and slower than a second, is a service in trouble. */
+const TROUBLE = 20;
+
+/**
+ * Measures what nobody has published: how many compilations, and how many loaded programs, a process is allowed. Compiles
+ * and unloads in one child process, then compiles without unloading in another, one program at a time, and stops at the first
+ * refusal or sign of trouble. What it finds is kept for this machine and becomes the default budget of pools.
+ */
+export async function probeLimits(options: ProbeOptions): Promise<ProbeResult> {
+  const { device, settleMs = device === 'ane' ? 2000 : 0 } = options;
+  const arena = new ProbeArena();
+  try {
+    const compilations = await new Probe(arena, options).compilations();
+    if (compilations.end === 'trouble')
+      return { device, compilations, livePrograms: null, liveLimit: 'unknown', file: null };
+    await sleep(settleMs);
+    const { result: livePrograms, limit: liveLimit } = await new Probe(arena, options).livePrograms();
+    if (livePrograms.end === 'trouble') return { device, compilations, livePrograms, liveLimit, file: null };
+    const limits: MachineLimits = {
+      compilations: compilations.count,
+      compilationsRefused: compilations.end === 'refused',
+      livePrograms: livePrograms.count,
+      liveProgramsRefused: liveLimit === 'slots',
+      measured: new Date().toISOString(),
+    };
+    return { device, compilations, livePrograms, liveLimit, file: writeMachineLimits(device, limits) };
+  } finally {
+    arena.close();
+  }
+}
+
+/** One child process and what it is asked. */
+class Probe {
+  readonly #arena: ProbeArena;
+  readonly #options: ProbeOptions;
+  readonly #worker: ProbeWorker;
+  readonly #first: number[] = [];
+  #variant = 0;
+
+  constructor(arena: ProbeArena, options: ProbeOptions) {
+    this.#arena = arena;
+    this.#options = options;
+    this.#worker = new ProbeWorker(arena, options.device);
+  }
+
+  async compilations(): Promise<StageResult> {
+    return this.#untilRefused('compilations', async () => {
+      await this.#worker.unload(await this.#compile(), DEADLINE_MS);
+    });
+  }
+
+  async livePrograms(): Promise<{ result: StageResult; limit: ProbeResult['liveLimit'] }> {
+    const programs: number[] = [];
+    let limit: ProbeResult['liveLimit'] = 'none';
+    const result = await this.#untilRefused(
+      'live programs',
+      async () => {
+        programs.push(await this.#compile());
+      },
+      async () => {
+        // A slot given back lets one more in, unless it is not slots that ran out.
+        const again = this.#worker.unload(programs[0]!, DEADLINE_MS).then(() => this.#compile());
+        limit = await again.then(
+          () => 'slots',
+          () => 'compilations',
+        );
+      },
+    );
+    return { result, limit: result.end === 'trouble' ? 'unknown' : limit };
+  }
+
+  async #compile(): Promise<number> {
+    const { paceMs = this.#options.device === 'ane' ? 50 : 0 } = this.#options;
+    const started = performance.now();
+    const info = await this.#worker.compile(probeProgram(this.#variant++).text, this.#arena.weights, DEADLINE_MS);
+    this.#watch(performance.now() - started);
+    if (paceMs > 0) await sleep(paceMs);
+    return info.program;
+  }
+
+  #watch(milliseconds: number): void {
+    const enough = 10;
+    if (this.#first.length < enough) {
+      this.#first.push(milliseconds);
+      return;
+    }
+    const usual = Math.max(...this.#first);
+    if (milliseconds < 1000 || milliseconds < TROUBLE * usual) return;
+    throw new MayflyError(
+      'ERR_PROBE',
+      `a compilation took ${Math.round(milliseconds)} ms, the first ones at most ${Math.round(usual)}`,
+    );
+  }
+
+  async #untilRefused(
+    stage: ProbeStage,
+    once: () => Promise<void>,
+    whenRefused?: () => Promise<void>,
+  ): Promise<StageResult> {
+    const { ceiling = 400, onProgress } = this.#options;
+    let count = 0;
+    try {
+      await this.#worker.ready();
+      for (; count < ceiling; count++) {
+        await once();
+        onProgress?.(stage, count + 1);
+      }
+      return { count, end: 'ceiling', message: `${ceiling} were enough` };
+    } catch (error) {
+      const { code = '', message } = error as Partial<MayflyError> & Error;
+      const refused = count > 0 && /^ERR_(DEVICE_LIMIT|ANE_COMPILE|ANE_LOAD)$/.test(code);
+      if (!refused) return { count, end: 'trouble', message };
+      await whenRefused?.();
+      return { count, end: 'refused', message };
+    } finally {
+      await this.#worker.end(DEADLINE_MS);
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import { Arena } from '../memory/arena.js';
+import { MilBuilder } from '../mil/mil-builder.js';
+import type { MilProgram } from '../mil/program.js';
+import { fillWeightFile } from '../mil/weight-file.js';
+
+const CHANNELS = 64;
+
+/** A small convolution that no rule of any chip objects to; each `variant` is another program to the compiler's cache. */
+export function probeProgram(variant: number): MilProgram {
+  const b = new MilBuilder();
+  const input = b.input('a', 'fp16', [1, CHANNELS, 1, 512]);
+  const product = b.conv(input, b.weight('probe_weight', [CHANNELS, CHANNELS, 1, 1]));
+  b.output('out', b.mul(product, 1 + (variant % 1024) / 1024));
+  return b.build();
+}
+
+/** An arena with the weights of every variant in it: the identity. */
+export class ProbeArena extends Arena {
+  readonly weights: readonly { readonly path: string; readonly offset: number; readonly bytes: number }[];
+
+  constructor() {
+    super(1 << 24);
+    const identity = new Float32Array(CHANNELS * CHANNELS);
+    for (let channel = 0; channel < CHANNELS; channel++) identity[channel * (CHANNELS + 1)] = 1;
+    this.weights = probeProgram(0).weightFiles.map((layout) => {
+      const { offset } = this.allocate(layout.bytes);
+      fillWeightFile(layout, new Map([['probe_weight', identity]]), this.native.view(offset, layout.bytes));
+      return { path: layout.path, offset, bytes: layout.bytes };
+    });
+  }
+}

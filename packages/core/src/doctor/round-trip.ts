@@ -1,0 +1,76 @@
+import { addon } from '@mayfly/native';
+import { fromHalf, toHalf } from '../mil/half.js';
+import { MilBuilder } from '../mil/mil-builder.js';
+import type { MilProgram } from '../mil/program.js';
+import { fillWeightFile } from '../mil/weight-file.js';
+import { createPool } from '../pool/pool.js';
+
+/** What came of a program on a device, beside the cpu device. */
+export interface RoundTrip {
+  readonly ok: boolean;
+  /** Largest difference to the cpu device, as a share of its largest result. */
+  readonly error: number;
+  readonly compileMs: number;
+  readonly evaluateUs: number;
+}
+
+const CHANNELS = 64;
+const COLUMNS = 256;
+/** A few roundings to fp16 along the way. */
+const TOLERANCE = 0.01;
+
+/** Compiles, loads and evaluates a program of a convolution, a product and a softmax in a worker process of the device. */
+export async function roundTrip(device: string): Promise<RoundTrip> {
+  const program = roundTripProgram();
+  const [layout] = program.weightFiles;
+  const weights = new Uint8Array(layout!.bytes);
+  fillWeightFile(
+    layout!,
+    new Map([['probe_weight', Float32Array.from({ length: CHANNELS * CHANNELS }, (_, i) => Math.sin(i) / 8)]]),
+    weights,
+  );
+  await using pool = await createPool({ device, standby: 0, arenaBytes: 1 << 24 });
+  const x = pool.arena.tensor('fp16', [1, CHANNELS, 1, COLUMNS]);
+  const y = pool.arena.tensor('fp16', [1, CHANNELS, 1, COLUMNS]);
+  for (const [index] of x.array().entries()) x.array()[index] = toHalf(Math.cos(index));
+  const started = performance.now();
+  const kernel = await pool.compile({ name: 'round trip', text: program.text, weights: { [layout!.path]: weights } });
+  const compileMs = performance.now() - started;
+  await kernel.run(x, y);
+  const evaluateUs = pool.stats().kernels[0]?.device.meanUs ?? 0;
+  const found = Float64Array.from(y.array(), fromHalf);
+  const expected = onCpu(program, weights, x.array());
+  const largest = Math.max(...expected.map(Math.abs));
+  const error = Math.max(...found.map((value, index) => Math.abs(value - expected[index]!))) / largest;
+  return { ok: error <= TOLERANCE, error, compileMs, evaluateUs };
+}
+
+function roundTripProgram(): MilProgram {
+  const b = new MilBuilder();
+  const input = b.input('a', 'fp16', [1, CHANNELS, 1, COLUMNS]);
+  const product = b.conv(input, b.weight('probe_weight', [CHANNELS, CHANNELS, 1, 1]));
+  const matrix = b.reshape(product, [1, 1, CHANNELS, COLUMNS]);
+  const scores = b.softmax(b.matmul(matrix, matrix, { y: true }), -1);
+  b.output('out', b.reshape(b.matmul(scores, matrix), [1, CHANNELS, 1, COLUMNS]));
+  return b.build();
+}
+
+/** The same on the cpu device of this process. */
+function onCpu(program: MilProgram, weights: Uint8Array, input: Uint16Array): Float64Array {
+  const arena = addon.createArena(1 << 22);
+  const bytes = 2 * CHANNELS * COLUMNS;
+  const [from, to, blob] = [0, bytes, 2 * bytes];
+  arena.view(from, bytes).set(new Uint8Array(input.buffer, input.byteOffset, bytes));
+  arena.view(blob, weights.byteLength).set(weights);
+  const device = addon.openDevice('cpu', arena);
+  try {
+    const path = program.weightFiles[0]!.path;
+    const compiled = device.compile(program.text, [{ path, offset: blob, bytes: weights.byteLength }]);
+    device.evaluate(compiled.program, [from, to]);
+    const view = arena.view(to, bytes);
+    return Float64Array.from(new Uint16Array(view.buffer, view.byteOffset, bytes / 2), fromHalf);
+  } finally {
+    device.close();
+    arena.close();
+  }
+}

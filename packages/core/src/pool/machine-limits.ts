@@ -1,0 +1,70 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { cpus, homedir, release } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Budget } from './budget.js';
+
+/** What `mayfly doctor --probe-limits` found of one device on this machine. */
+export interface MachineLimits {
+  /** Compilations that a process survived, all unloaded again. */
+  readonly compilations: number;
+  /** Whether the next one was refused; else the probe ended by itself. */
+  readonly compilationsRefused: boolean;
+  /** Programs that were loaded at once. */
+  readonly livePrograms: number;
+  readonly liveProgramsRefused: boolean;
+  /** ISO 8601. */
+  readonly measured: string;
+}
+
+/** The file, by device; valid for the machine and system release that it was measured on. */
+interface Stored {
+  readonly machine: string;
+  readonly devices: Readonly<Record<string, MachineLimits>>;
+}
+
+/** `mayfly/limits.json` in `XDG_CACHE_HOME`, `~/Library/Caches` or `~/.cache`. */
+export function limitsFile(): string {
+  const { XDG_CACHE_HOME: given } = process.env;
+  const cache = given || join(homedir(), process.platform === 'darwin' ? 'Library/Caches' : '.cache');
+  return join(cache, 'mayfly', 'limits.json');
+}
+
+/** Null where nothing was measured, or on another machine or release. */
+export function readMachineLimits(device: string): MachineLimits | null {
+  return read()?.devices[device] ?? null;
+}
+
+export function writeMachineLimits(device: string, limits: MachineLimits): string {
+  const file = limitsFile();
+  const stored: Stored = { machine: machine(), devices: { ...read()?.devices, [device]: limits } };
+  mkdirSync(dirname(file), { recursive: true });
+  const temporary = `${file}.${process.pid}`;
+  writeFileSync(temporary, `${JSON.stringify(stored, null, 2)}\n`);
+  renameSync(temporary, file);
+  return file;
+}
+
+/** Shares of a limit that a worker may use up: what was measured once may be a little less the next time. */
+const COMPILATION_SHARE = 0.85;
+const LIVE_SHARE = 0.9;
+
+/** A budget that keeps clear of the limits. Empty where nothing was measured. */
+export function budgetOf(limits: MachineLimits | null): Partial<Budget> {
+  if (limits === null) return {};
+  return {
+    compilations: Math.max(1, Math.floor(COMPILATION_SHARE * limits.compilations)),
+    livePrograms: Math.max(1, Math.floor(LIVE_SHARE * limits.livePrograms)),
+  };
+}
+
+function read(): Stored | null {
+  try {
+    const stored = JSON.parse(readFileSync(limitsFile(), 'utf8')) as Stored;
+    return stored.machine === machine() && typeof stored.devices === 'object' ? stored : null;
+  } catch {
+    // A cache: what cannot be read was not measured.
+    return null;
+  }
+}
+
+const machine = (): string => `${process.platform} ${release()} ${process.arch} ${cpus()[0]?.model ?? ''}`.trim();

@@ -1,0 +1,132 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { probeLimits } from '../../packages/core/src/doctor/probe-limits.js';
+import { defaultBudget } from '../../packages/core/src/pool/budget.js';
+import { limitsFile } from '../../packages/core/src/pool/machine-limits.js';
+import { resolvePoolOptions } from '../../packages/core/src/pool/pool-options.js';
+import { temporaryFolder } from '../fixtures/temporary-folder.js';
+
+const cli = new URL('../../packages/core/bin/mayfly.js', import.meta.url).pathname;
+const folder = temporaryFolder();
+const cacheHome = process.env.XDG_CACHE_HOME;
+let caches = 0;
+
+beforeEach(() => {
+  process.env.XDG_CACHE_HOME = join(folder, `cache-${caches++}`);
+});
+afterEach(() => {
+  if (cacheHome === undefined) delete process.env.XDG_CACHE_HOME;
+  else process.env.XDG_CACHE_HOME = cacheHome;
+});
+
+function chip(name: string, compilations: number, livePrograms: number, faults: object = {}): string {
+  const file = join(folder, `${name}.json`);
+  const figure = (value: number) => ({ value, source: 'test', grade: 'C' });
+  const limits = { compilations: figure(compilations), livePrograms: figure(livePrograms) };
+  writeFileSync(file, JSON.stringify({ extends: 'm4', name, title: name, limits, faults }));
+  return `sim:${file}`;
+}
+
+function doctor(...options: string[]) {
+  return promisify(execFile)(process.execPath, [cli, 'doctor', ...options], { encoding: 'utf8' }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+}
+
+describe('probing limits', () => {
+  test('finds both limits of a chip, and they become the budget of pools', async () => {
+    const device = chip('both', 40, 20);
+    expect(resolvePoolOptions({ device }).budget).toEqual(defaultBudget);
+    expect(await probeLimits({ device })).toMatchObject({
+      compilations: { count: 40, end: 'refused', message: expect.stringContaining('compilation 41 of this process') },
+      livePrograms: { count: 20, end: 'refused', message: expect.stringContaining('0x50004') },
+      liveLimit: 'slots',
+      file: limitsFile(),
+    });
+    expect(resolvePoolOptions({ device }).budget).toMatchObject({ compilations: 34, livePrograms: 18 });
+    expect(resolvePoolOptions({ device, budget: { compilations: 7 } }).budget).toMatchObject({
+      compilations: 7,
+      livePrograms: 18,
+    });
+    expect(resolvePoolOptions({ device: 'cpu' }).budget).toEqual(defaultBudget);
+  });
+
+  test('tells slots from compilations', async () => {
+    expect(await probeLimits({ device: chip('few', 15, 50) })).toMatchObject({
+      compilations: { count: 15, end: 'refused' },
+      livePrograms: { count: 15, end: 'refused' },
+      liveLimit: 'compilations',
+    });
+  });
+
+  test('is content at its ceiling', async () => {
+    const counts: string[] = [];
+    const onProgress = (stage: string, count: number) => counts.push(`${stage} ${count}`);
+    expect(await probeLimits({ device: chip('many', 119, 128), ceiling: 3, onProgress })).toMatchObject({
+      compilations: { count: 3, end: 'ceiling' },
+      livePrograms: { count: 3, end: 'ceiling' },
+      liveLimit: 'none',
+    });
+    expect(counts).toEqual([
+      ...[1, 2, 3].map((n) => `compilations ${n}`),
+      ...[1, 2, 3].map((n) => `live programs ${n}`),
+    ]);
+  });
+
+  test('stops at the first sign of trouble and keeps nothing', async () => {
+    const device = chip('ill', 119, 128, { compile: [{ fault: 'crash', at: 6 }] });
+    expect(await probeLimits({ device })).toMatchObject({
+      compilations: { count: 5, end: 'trouble', message: expect.stringMatching(/SIGSEGV|its end/) },
+      livePrograms: null,
+      file: null,
+    });
+    expect(resolvePoolOptions({ device }).budget).toEqual(defaultBudget);
+    expect(await doctor('--probe-limits', '--device', device)).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('in trouble'),
+    });
+  });
+
+  test('limits of another machine do not count', async () => {
+    const device = chip('moved', 10, 10);
+    await probeLimits({ device });
+    const stored = JSON.parse(readFileSync(limitsFile(), 'utf8')) as object;
+    writeFileSync(limitsFile(), JSON.stringify({ ...stored, machine: 'another' }));
+    expect(resolvePoolOptions({ device }).budget).toEqual(defaultBudget);
+    writeFileSync(limitsFile(), '{');
+    expect(resolvePoolOptions({ device }).budget).toEqual(defaultBudget);
+  });
+});
+
+test('tries every device in a process of its own and checks it against cpu', async () => {
+  const { code, stdout } = await doctor('--json', '--device', 'sim:m4');
+  expect(code).toBe(0);
+  const report = JSON.parse(stdout) as {
+    devices: { device: string; usable: boolean; reason: string; round_trip: object | null }[];
+  };
+  expect(report).toMatchObject({
+    versions: { node: process.versions.node },
+    system: { platform: process.platform, arch: process.arch },
+    addon: { isa: expect.stringMatching(/avx512|avx2|neon|portable/) },
+  });
+  const of = (name: string) => report.devices.find(({ device }) => device === name);
+  expect(of('cpu')).toMatchObject({ usable: true, round_trip: { ok: true, error: 0 } });
+  expect(of('sim:m4')).toMatchObject({ usable: true, round_trip: { ok: true, error: 0 } });
+  if (process.platform === 'linux')
+    expect(of('ane')).toMatchObject({ usable: false, reason: expect.stringContaining('macOS') });
+});
+
+test('says that a device gives wrong results, and why one cannot be used', async () => {
+  const wrong = await doctor('--device', chip('zeros', 119, 128, { evaluate: [{ fault: 'zeros', from: 1 }] }));
+  expect(wrong).toMatchObject({ code: 1, stdout: expect.stringContaining('WRONG RESULTS') });
+  const refusing = await doctor('--device', chip('refusing', 119, 128, { compile: [{ fault: 'error', from: 1 }] }));
+  expect(refusing).toMatchObject({ code: 0, stdout: expect.stringContaining('not usable: ') });
+  expect(await doctor('--device', 'sim:m99')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('Expected a chip'),
+  });
+});
