@@ -1,16 +1,23 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
-import { addon, type Connection, type ConnectionHandlers, DispatchStatus, type ProgramInfo } from '@mayfly/native';
+import {
+  addon,
+  type Connection,
+  type ConnectionHandlers,
+  DispatchStatus,
+  type NativeLane,
+  type ProgramInfo,
+} from '@mayfly/native';
 import { afterAll, describe, expect, test } from 'vitest';
 import { encodeFrame, FRAME_BYTES, FrameKind } from '../fixtures/frames.js';
 import { scaleProgram } from '../fixtures/programs.js';
-import { spawnRole } from '../fixtures/spawn-native.js';
+import { spawnServing } from '../fixtures/spawn-native.js';
 
 const arena = addon.createArena(1 << 20);
 arena.populate(0, 1 << 20);
 afterAll(() => arena.close());
 
 /** A connection whose events are awaited in turn. */
-function events(fd: number) {
+function events(fd: number, lane?: NativeLane) {
   const come: unknown[][] = [];
   const waiting: ((event: unknown[]) => void)[] = [];
   const put = (...event: unknown[]) => {
@@ -18,21 +25,29 @@ function events(fd: number) {
     if (next) next(event);
     else come.push(event);
   };
-  const connection = addon.connect(fd, arena, {
-    onCompletion: (id, status, _nanoseconds, message) => put('completion', id, status, message),
-    onControl: (payload) => put('control', Buffer.from(payload)),
-    onClose: (error) => put('close', error),
-  });
+  const connection = addon.connect(
+    fd,
+    arena,
+    {
+      onCompletion: (id, status, _nanoseconds, message) => put('completion', id, status, message),
+      onControl: (payload) => put('control', Buffer.from(payload)),
+      onClose: (error) => put('close', error),
+    },
+    lane,
+  );
   connection.ref();
   const next = () =>
     new Promise<unknown[]>((resolve) => (come.length > 0 ? resolve(come.shift()!) : waiting.push(resolve)));
   return { connection, next };
 }
 
-describe('with a worker', () => {
+describe.each([
+  ['a socket', false],
+  ['a socket and a lane', true],
+])('with a worker over %s', (_, lane) => {
   const serving = async () => {
-    const child = spawnRole(arena, 'serve', scaleProgram(64, 3));
-    const { connection, next } = events(child.connectionFd);
+    const child = spawnServing(arena, scaleProgram(64, 3), lane);
+    const { connection, next } = events(child.connectionFd, child.lane);
     const [, ready] = (await next()) as [string, Buffer];
     return { child, connection, next, info: JSON.parse(ready.toString()) as ProgramInfo };
   };
@@ -87,6 +102,32 @@ describe('with a worker', () => {
     expect(connection.queuedBytes).toBe(0);
     connection.close();
     await child.exit;
+  });
+
+  test('each side wakes the other: thousands of dispatches, each after the answer to the one before', async () => {
+    const { child, connection, next, info } = await serving();
+    for (let id = 0; id < 5000; id++) {
+      connection.dispatch(id, info.program, 0, 256);
+      expect((await next()).slice(0, 3)).toEqual(['completion', id, DispatchStatus.ok]);
+    }
+    connection.close();
+    await child.exit;
+  });
+
+  test('more dispatches than a ring holds are answered in order, messages among them', async () => {
+    const { child, connection, next, info } = await serving();
+    process.kill(child.pid, 'SIGSTOP');
+    for (let id = 0; id < 3000; id++) {
+      if (id % 100 === 7) connection.control(Buffer.from([id % 256]));
+      connection.dispatch(id, info.program, 0, 256);
+    }
+    process.kill(child.pid, 'SIGCONT');
+    for (let id = 0; id < 3000; id++) {
+      if (id % 100 === 7) expect(await next()).toEqual(['control', Buffer.from([id % 256])]);
+      expect(await next()).toEqual(['completion', id, DispatchStatus.ok, '']);
+    }
+    connection.close();
+    expect(await child.exit).toEqual({ exitCode: 0, signal: null });
   });
 
   test('its death ends the connection, whatever was on the way', async () => {

@@ -1,6 +1,6 @@
 import { execFileSync, spawn as spawnByNode } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, readdirSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { addon } from '@mayfly/native';
@@ -32,6 +32,31 @@ describe('what a child begins with', () => {
       [4, '/memfd:mayfly-arena'],
     ]);
     expect(links.slice(5)).toEqual([[5, expect.stringMatching(/^\/proc\//)]]);
+  });
+
+  test.runIf(linux)('with a lane, its three ends as well', async () => {
+    let exited = () => {};
+    const exit = new Promise<void>((resolve) => {
+      exited = resolve;
+    });
+    const { connectionFd, stderrFd, lane } = addon.spawn({
+      file: '/bin/sh',
+      args: ['-c', 'for fd in 5 6 7 8; do readlink /proc/$$/fd/$fd || echo none; done'],
+      env: { PATH: process.env.PATH ?? '' },
+      arena,
+      lane: true,
+      onExit: () => exited(),
+    });
+    await exit;
+    const handlers = { onCompletion() {}, onControl() {}, onClose() {} };
+    addon.connect(connectionFd, arena, handlers, lane).close();
+    expect(readFileSync(stderrFd, 'utf8').trim().split('\n')).toEqual([
+      '/memfd:mayfly-lane (deleted)',
+      expect.stringMatching(/^pipe:/),
+      expect.stringMatching(/^pipe:/),
+      'none',
+    ]);
+    closeSync(stderrFd);
   });
 
   test.runIf(linux)('default signals, none blocked, in a process group of its own', async () => {

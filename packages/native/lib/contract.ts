@@ -40,6 +40,8 @@ export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Inherited as file descriptor 4; the connection is 3, stdin is /dev/null, stdout and stderr are the stderr pipe. */
   readonly arena: NativeArena;
+  /** Joins the two by a lane too, whose ends the child inherits as file descriptors 5 to 7. Default false. */
+  readonly lane?: boolean;
   /** Called once, after the child was reaped. */
   readonly onExit: (exitCode: number | null, signal: string | null) => void;
 }
@@ -50,6 +52,13 @@ export interface SpawnedProcess {
   readonly connectionFd: number;
   /** The read end of the child's stderr (and stdout): the caller closes it. */
   readonly stderrFd: number;
+  /** Where one was asked for: hand it to `connect`. */
+  readonly lane?: NativeLane;
+}
+
+/** The quick way beside a frame socket: rings of frames in shared memory, see `docs/protocol.md`. */
+export interface NativeLane {
+  readonly [lane: symbol]: never;
 }
 
 export interface ConnectionHandlers {
@@ -484,7 +493,7 @@ export interface Addon {
   spawn(options: SpawnOptions): SpawnedProcess;
   /** Two joined stream sockets, close-on-exec: for `connect` and `serveSocket` within one process. */
   socketPair(): [number, number];
-  connect(fd: number, arena: NativeArena, handlers: ConnectionHandlers): Connection;
+  connect(fd: number, arena: NativeArena, handlers: ConnectionHandlers, lane?: NativeLane): Connection;
   /** `cpu`, or `sim:<chip>` (see `docs/simulator.md`). Errors: `ERR_DEVICE_UNAVAILABLE`, `ERR_CHIP_UNKNOWN`. */
   openDevice(name: string, arena: NativeArena, options?: DeviceOptions): NativeDevice;
   /** Devices of this machine; simulated ones are not among them: see `chipNames`. */
@@ -492,7 +501,12 @@ export interface Addon {
   /** Parses MIL text. Errors: `ERR_MIL_SYNTAX`. */
   inspectMil(text: string): MilFunction;
   /** The serve loop of a worker over an inherited descriptor. */
-  serveSocket(fd: number, arena: NativeArena, device: NativeDevice): WorkerSocket;
+  serveSocket(
+    fd: number,
+    arena: NativeArena,
+    device: NativeDevice,
+    lane?: readonly [memory: number, bellIn: number, bellOut: number],
+  ): WorkerSocket;
   /** Asks the kernel to kill this process when its parent dies (Linux), and exits at once if it already did. */
   dieWithParent(parentPid: number): void;
   /** Says how errors are made, so that they have their class and stack. Called once per thread, by the loader. */

@@ -7,6 +7,7 @@ import { answer } from './answer.js';
 import {
   ARENA_FD,
   CONNECTION_FD,
+  LANE_FDS,
   PROTOCOL_VERSION,
   packMessage,
   unpackRequest,
@@ -23,7 +24,7 @@ process.title = `mayfly-worker-${settings.worker}`;
 addon.dieWithParent(settings.parentPid);
 const arena = addon.attachArena(ARENA_FD);
 const device = addon.openDevice(settings.device, arena, { threads: settings.threads });
-const socket = addon.serveSocket(CONNECTION_FD, arena, device);
+const socket = addon.serveSocket(CONNECTION_FD, arena, device, LANE_FDS);
 
 socket.send(
   packMessage({ type: 'ready', protocol: PROTOCOL_VERSION, pid: process.pid, device: device.name, isa: addon.isa() }),

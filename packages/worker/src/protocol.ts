@@ -8,11 +8,13 @@ import type { DeviceStats, ProgramInfo, WeightRange } from '@mayfly/native';
 import { Packr } from 'msgpackr';
 
 /** Raised by one with every change of a message or of the frame; both sides must agree. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** File descriptors a worker inherits beside stdin, stdout and stderr. */
 export const CONNECTION_FD = 3;
 export const ARENA_FD = 4;
+/** The lane: its memory, where the main process rings, where the worker rings. */
+export const LANE_FDS = [5, 6, 7] as const;
 
 /** How a worker is started: JSON in `argv[2]`. */
 export interface WorkerSettings {

@@ -47,13 +47,14 @@ export function processTransport(arena: Arena): StartTransport {
       args: [workerEntry, JSON.stringify(full)],
       env: workerEnvironment(),
       arena: arena.native,
+      lane: true,
       onExit: (exitCode, signal) => {
         alive = false;
         void stderr.ended.then(() => handlers.onExit(exitCode, signal));
       },
     });
     const stderr = new StderrTail(child.stderrFd);
-    const connection = addon.connect(child.connectionFd, arena.native, handlers);
+    const connection = addon.connect(child.connectionFd, arena.native, handlers, child.lane);
     return {
       pid: child.pid,
       connection,

@@ -13,6 +13,10 @@ namespace mayfly {
 namespace {
 
 constexpr size_t kReadBytes = 64 * 1024;
+// Waking a sleeping processor takes about as long: a wait that is longer is better slept through.
+constexpr uint64_t kSpinNanoseconds = 50'000;
+// After so long other handles of the event loop get their turn.
+constexpr uint64_t kTurnNanoseconds = 5'000;
 #ifdef MSG_NOSIGNAL
 constexpr int kSendFlags = MSG_NOSIGNAL;
 #else
@@ -22,33 +26,83 @@ constexpr int kSendFlags = 0;
 }  // namespace
 
 // libuv frees a handle only after its close callback, which may come after the connection is gone.
-struct Connection::Poll {
-  uv_poll_t handle;
+struct Connection::Watches {
+  uv_poll_t socket;
+  uv_poll_t bell;
+  // While spinning: `spin` looks for answers before each poll of the loop, `awake` keeps the loop from blocking in it.
+  uv_prepare_t spin;
+  uv_idle_t awake;
   Connection* owner;
+  int open = 0;
+
+  template <typename Handle>
+  void Add(Handle* handle) {
+    handle->data = this;
+    uv_unref(reinterpret_cast<uv_handle_t*>(handle));
+    ++open;
+  }
+
+  template <typename Handle>
+  void Close(Handle* handle) {
+    uv_close(reinterpret_cast<uv_handle_t*>(handle), [](uv_handle_t* closed) {
+      auto* watches = static_cast<Watches*>(closed->data);
+      if (--watches->open == 0) delete watches;
+    });
+  }
 };
 
-Connection::Connection(uv_loop_t* loop, int fd, Handlers handlers) : fd_(fd), handlers_(std::move(handlers)) {
+Connection::Connection(uv_loop_t* loop, int fd, std::shared_ptr<Lane> lane, Handlers handlers)
+    : fd_(fd), lane_(std::move(lane)), handlers_(std::move(handlers)), inbox_(lane_) {
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 #ifdef SO_NOSIGPIPE
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
 #endif
-  poll_ = new Poll{};
-  poll_->owner = this;
-  poll_->handle.data = poll_;
-  const int status = uv_poll_init(loop, &poll_->handle, fd);
+  watches_ = new Watches{};
+  watches_->owner = this;
+  const int status = uv_poll_init(loop, &watches_->socket, fd);
   if (status != 0) {
-    delete poll_;
+    delete watches_;
     throw Error("ERR_CONNECT", std::string("Expected a socket, got: ") + uv_strerror(status));
   }
-  uv_unref(reinterpret_cast<uv_handle_t*>(&poll_->handle));
+  watches_->Add(&watches_->socket);
   Watch();
+  if (lane_ == nullptr) return;
+  uv_poll_init(loop, &watches_->bell, lane_->bell_fd());
+  uv_prepare_init(loop, &watches_->spin);
+  uv_idle_init(loop, &watches_->awake);
+  watches_->Add(&watches_->bell);
+  watches_->Add(&watches_->spin);
+  watches_->Add(&watches_->awake);
+  uv_poll_start(&watches_->bell, UV_READABLE, [](uv_poll_t* handle, int, int) {
+    Connection* owner = static_cast<Watches*>(handle->data)->owner;
+    if (owner == nullptr) return;
+    // The end of the socket tells of the end of the worker.
+    if (!owner->lane_->AnswerBell()) uv_poll_stop(handle);
+    owner->Turn();
+  });
+  lane_->FallAsleep();
 }
 
 Connection::~Connection() { Close(); }
 
 void Connection::Send(const Frame& frame, const void* payload) {
   if (!open_) return;
+  Frame numbered = frame;
+  if (frame.kind == FrameKind::kDispatch) ++in_flight_;
+  if (lane_ == nullptr) return SendThroughSocket(numbered, payload);
+  numbered.after = streamed_;
+  if (frame.payload_bytes > 0 || !lane_->Push(numbered)) {
+    numbered.after = lane_->pushed();
+    ++streamed_;
+    SendThroughSocket(numbered, payload);
+    lane_->CountStreamed();
+  }
+  lane_->Ring();
+  if (frame.kind == FrameKind::kDispatch) StartSpinning();
+}
+
+void Connection::SendThroughSocket(const Frame& frame, const void* payload) {
   uint8_t header[kFrameBytes];
   EncodeFrame(frame, header);
   if (queued_bytes() == 0 && frame.payload_bytes == 0) {
@@ -66,7 +120,7 @@ void Connection::Send(const Frame& frame, const void* payload) {
 
 void Connection::SetReferenced(bool referenced) {
   if (!open_) return;
-  auto* handle = reinterpret_cast<uv_handle_t*>(&poll_->handle);
+  auto* handle = reinterpret_cast<uv_handle_t*>(&watches_->socket);
   if (referenced) uv_ref(handle);
   else uv_unref(handle);
 }
@@ -74,9 +128,16 @@ void Connection::SetReferenced(bool referenced) {
 void Connection::Close() {
   if (!open_) return;
   open_ = false;
-  poll_->owner = nullptr;
-  uv_poll_stop(&poll_->handle);
-  uv_close(reinterpret_cast<uv_handle_t*>(&poll_->handle), [](uv_handle_t* handle) { delete static_cast<Poll*>(handle->data); });
+  watches_->owner = nullptr;
+  uv_poll_stop(&watches_->socket);
+  watches_->Close(&watches_->socket);
+  if (lane_ != nullptr) {
+    uv_poll_stop(&watches_->bell);
+    watches_->Close(&watches_->bell);
+    watches_->Close(&watches_->spin);
+    watches_->Close(&watches_->awake);
+    lane_->CloseBells();
+  }
   close(fd_);
   if (!reading_) FreeBuffers();
 }
@@ -84,12 +145,13 @@ void Connection::Close() {
 // JavaScript's garbage collector sees a small object here and is in no hurry: thousands of closed connections must not keep
 // their buffers until it comes.
 void Connection::FreeBuffers() {
-  reader_ = FrameReader();
+  inbox_ = Inbox(nullptr);
+  lane_ = nullptr;
   std::vector<uint8_t>().swap(queue_);
   queue_begin_ = 0;
 }
 
-void Connection::OnEvents(int status, int events) {
+void Connection::OnSocket(int status, int events) {
   // A handler may drop the last reference to this object: what runs here is copied first.
   const auto enter = handlers_.enter;
   enter([&] {
@@ -106,27 +168,91 @@ void Connection::OnEvents(int status, int events) {
 
 bool Connection::Read() {
   // One read an event is enough: what is left makes the descriptor readable again, and other handles get their turn.
-  uint8_t* into = reader_.Reserve(kReadBytes);
-  const ssize_t got = recv(fd_, into, reader_.capacity(), 0);
+  FrameReader& stream = inbox_.stream();
+  uint8_t* into = stream.Reserve(kReadBytes);
+  const ssize_t got = recv(fd_, into, stream.capacity(), 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (got <= 0) {
-    Lose(got < 0 && errno != ECONNRESET ? std::strerror(errno) : "");
+    const std::string error = got < 0 && errno != ECONNRESET ? std::strerror(errno) : "";
+    // Answers in the lane came before the end.
+    Drain();
+    Lose(error);
     return false;
   }
-  reader_.Commit(static_cast<size_t>(got));
+  stream.Commit(static_cast<size_t>(got));
+  Drain();
+  return true;
+}
+
+void Connection::Turn() {
+  // A handler may drop the last reference to this object: what runs here is copied first.
+  const auto enter = handlers_.enter;
+  enter([this] { Drain(); });
+}
+
+void Connection::Drain() {
   std::string broken;
   try {
     reading_ = true;
     Frame frame;
     const uint8_t* payload;
-    while (open_ && reader_.Next(&frame, &payload)) handlers_.on_frame(frame, payload);
+    // What comes after the last look is rung for, so the last look is after falling asleep.
+    for (bool asleep = lane_ == nullptr || spinning_; open_;) {
+      if (inbox_.Next(&frame, &payload)) {
+        if (frame.kind == FrameKind::kCompletion) {
+          if (in_flight_ > 0) --in_flight_;
+          last_evaluation_ = frame.first;
+        }
+        handlers_.on_frame(frame, payload);
+      } else if (asleep) {
+        break;
+      } else {
+        lane_->FallAsleep();
+        asleep = true;
+      }
+    }
   } catch (const Error& error) {
     broken = error.what();
   }
   reading_ = false;
   if (!open_) FreeBuffers();
   if (!broken.empty()) Lose(broken);
-  return true;
+}
+
+// Only where it costs the worker nothing, and where the answer is likely to come soon.
+void Connection::StartSpinning() {
+  if (spinning_ || last_evaluation_ > kSpinNanoseconds || !lane_->PeerIsElsewhere()) return;
+  spinning_ = true;
+  patience_ = uv_hrtime() + kSpinNanoseconds;
+  lane_->WakeUp();
+  uv_idle_start(&watches_->awake, [](uv_idle_t*) {});
+  uv_prepare_start(&watches_->spin, [](uv_prepare_t* handle) {
+    Connection* owner = static_cast<Watches*>(handle->data)->owner;
+    if (owner != nullptr) owner->Spin();
+  });
+}
+
+void Connection::StopSpinning() {
+  spinning_ = false;
+  uv_idle_stop(&watches_->awake);
+  uv_prepare_stop(&watches_->spin);
+  Turn();
+}
+
+void Connection::Spin() {
+  for (const uint64_t turn_end = uv_hrtime() + kTurnNanoseconds;;) {
+    while (lane_->IsEmpty()) {
+      const uint64_t now = uv_hrtime();
+      if (in_flight_ == 0 || now > patience_ || !lane_->PeerIsElsewhere()) return StopSpinning();
+      if (now > turn_end) return;
+      for (int i = 0; i < 16; ++i) Relax();
+    }
+    Turn();
+    if (!open_) return;
+    const uint64_t now = uv_hrtime();
+    patience_ = now + kSpinNanoseconds;
+    if (now > turn_end) return;
+  }
 }
 
 void Connection::Flush() {
@@ -147,9 +273,9 @@ void Connection::Flush() {
 
 void Connection::Watch() {
   const int events = UV_READABLE | (queued_bytes() > 0 ? UV_WRITABLE : 0);
-  uv_poll_start(&poll_->handle, events, [](uv_poll_t* handle, int status, int happened) {
-    auto* poll = static_cast<Poll*>(handle->data);
-    if (poll->owner != nullptr) poll->owner->OnEvents(status, happened);
+  uv_poll_start(&watches_->socket, events, [](uv_poll_t* handle, int status, int happened) {
+    Connection* owner = static_cast<Watches*>(handle->data)->owner;
+    if (owner != nullptr) owner->OnSocket(status, happened);
   });
 }
 

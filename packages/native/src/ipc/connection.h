@@ -1,4 +1,5 @@
-// The main process's end of a frame socket: libuv polls it, nothing blocks. Knows nothing of JavaScript.
+// The main process's end of a frame socket and of the lane beside it: libuv polls both, nothing blocks. Knows nothing of
+// JavaScript.
 #pragma once
 
 #include <uv.h>
@@ -9,6 +10,8 @@
 #include <vector>
 
 #include "ipc/frame.h"
+#include "ipc/inbox.h"
+#include "ipc/lane.h"
 
 namespace mayfly {
 
@@ -22,8 +25,9 @@ class Connection {
     std::function<void(const std::string& error)> on_close;
   };
 
-  // Takes the descriptor over and makes it non-blocking. Throws ERR_CONNECT; the descriptor is the caller's then.
-  Connection(uv_loop_t* loop, int fd, Handlers handlers);
+  // Takes the descriptor over and makes it non-blocking. `lane` may be null. Throws ERR_CONNECT; the descriptor is the
+  // caller's then.
+  Connection(uv_loop_t* loop, int fd, std::shared_ptr<Lane> lane, Handlers handlers);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -36,24 +40,41 @@ class Connection {
   void Close();
 
  private:
-  struct Poll;
-  void OnEvents(int status, int events);
+  struct Watches;
+  void SendThroughSocket(const Frame& frame, const void* payload);
+  void OnSocket(int status, int events);
   // Whether anything came.
   bool Read();
+  // Handles all frames that are there, inside and outside of a batch.
+  void Drain();
+  void Turn();
   void Flush();
   void Watch();
+  void StartSpinning();
+  void StopSpinning();
+  void Spin();
   void Lose(const std::string& error);
   void FreeBuffers();
 
   int fd_;
+  std::shared_ptr<Lane> lane_;
   Handlers handlers_;
-  Poll* poll_;
-  FrameReader reader_;
+  Watches* watches_;
+  Inbox inbox_;
   std::vector<uint8_t> queue_;
   size_t queue_begin_ = 0;
   bool open_ = true;
-  // A frame that is being handled lies in reader_.
+  // A frame that is being handled lies in inbox_.
   bool reading_ = false;
+  // Frames sent through the socket.
+  uint64_t streamed_ = 0;
+  // Dispatches without an answer.
+  uint64_t in_flight_ = 0;
+  // The device's time for the last of them, in nanoseconds.
+  uint64_t last_evaluation_ = 0;
+  bool spinning_ = false;
+  // When spinning ends, unless something comes before.
+  uint64_t patience_ = 0;
 };
 
 }  // namespace mayfly

@@ -7,6 +7,7 @@
 #include "addon_data.h"
 #include "device/device_binding.h"
 #include "ipc/connection.h"
+#include "ipc/lane_binding.h"
 #include "napi_arguments.h"
 #include "napi_callback.h"
 #include "napi_error.h"
@@ -26,7 +27,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
                         InstanceMethod<&ConnectionObject::Close>("close")});
   }
 
-  // Arguments: descriptor, handlers.
+  // Arguments: descriptor, handlers, lane.
   explicit ConnectionObject(const Napi::CallbackInfo& info)
       : Napi::ObjectWrap<ConnectionObject>(info), context_(info.Env(), "mayfly.connection") {
     Guard(info.Env(), [&] {
@@ -37,7 +38,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
       on_close_ = Napi::Persistent(FunctionOf(handlers.Get("onClose"), "onClose"));
       uv_loop_t* loop = nullptr;
       napi_get_uv_event_loop(info.Env(), &loop);
-      connection_.emplace(loop, fd,
+      connection_.emplace(loop, fd, UnwrapLane(info[2]),
                           Connection::Handlers{[this](const std::function<void()>& body) { Enter(body); },
                                                [this](const Frame& frame, const uint8_t* payload) { OnFrame(frame, payload); },
                                                [this](const std::string& error) { OnClose(error); }});
@@ -156,7 +157,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
 void ExportConnection(Napi::Env env, Napi::Object exports) {
   DataOf(env).connection = Napi::Persistent(ConnectionObject::Define(env));
   exports.Set("connect", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return DataOf(info.Env()).connection.New({info[0], info[2]});
+                return DataOf(info.Env()).connection.New({info[0], info[2], info[3]});
               }));
 }
 

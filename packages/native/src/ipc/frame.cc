@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint32_t kMagic = 0x3146464D;  // "MFF1"
 constexpr size_t kKindAt = 4, kIdAt = 8, kWordAt = 16, kPayloadAt = 20, kFirstAt = 24, kSecondAt = 32,
-                 kGenerationAt = 40, kFreshColumnsAt = 48;
+                 kGenerationAt = 40, kFreshColumnsAt = 48, kAfterAt = 56;
 
 // Both ends are one machine and both orders of bytes in use today are little-endian.
 template <typename T>
@@ -48,6 +48,26 @@ void EncodeFrame(const Frame& frame, uint8_t* to) {
   Store(to + kSecondAt, frame.second);
   Store(to + kGenerationAt, frame.generation);
   Store(to + kFreshColumnsAt, frame.fresh_columns);
+  Store(to + kAfterAt, frame.after);
+}
+
+void DecodeFrame(const uint8_t* from, Frame* frame) {
+  const uint32_t magic = Load<uint32_t>(from);
+  const uint8_t kind = from[kKindAt];
+  const uint32_t payload_bytes = Load<uint32_t>(from + kPayloadAt);
+  if (magic != kMagic || kind < 1 || kind > 3 || payload_bytes > kMaxPayloadBytes) {
+    throw Error("ERR_FRAME", "Expected a frame, got magic " + std::to_string(magic) + ", kind " + std::to_string(kind) +
+                                 ", payload of " + std::to_string(payload_bytes) + " bytes");
+  }
+  frame->kind = static_cast<FrameKind>(kind);
+  frame->id = Load<uint64_t>(from + kIdAt);
+  frame->word = Load<uint32_t>(from + kWordAt);
+  frame->payload_bytes = payload_bytes;
+  frame->first = Load<uint64_t>(from + kFirstAt);
+  frame->second = Load<uint64_t>(from + kSecondAt);
+  frame->generation = Load<uint64_t>(from + kGenerationAt);
+  frame->fresh_columns = Load<uint64_t>(from + kFreshColumnsAt);
+  frame->after = Load<uint64_t>(from + kAfterAt);
 }
 
 uint8_t* FrameReader::Reserve(size_t bytes) {
@@ -67,20 +87,8 @@ uint8_t* FrameReader::Reserve(size_t bytes) {
 bool FrameReader::Next(Frame* frame, const uint8_t** payload) {
   if (end_ - begin_ < kFrameBytes) return false;
   const uint8_t* at = buffer_.data() + begin_;
-  const uint8_t kind = at[kKindAt];
-  frame->payload_bytes = Load<uint32_t>(at + kPayloadAt);
-  if (Load<uint32_t>(at) != kMagic || kind < 1 || kind > 3 || frame->payload_bytes > kMaxPayloadBytes) {
-    throw Error("ERR_FRAME", "Expected a frame, got magic " + std::to_string(Load<uint32_t>(at)) + ", kind " +
-                                 std::to_string(kind) + ", payload of " + std::to_string(frame->payload_bytes) + " bytes");
-  }
+  DecodeFrame(at, frame);
   if (end_ - begin_ < kFrameBytes + frame->payload_bytes) return false;
-  frame->kind = static_cast<FrameKind>(kind);
-  frame->id = Load<uint64_t>(at + kIdAt);
-  frame->word = Load<uint32_t>(at + kWordAt);
-  frame->first = Load<uint64_t>(at + kFirstAt);
-  frame->second = Load<uint64_t>(at + kSecondAt);
-  frame->generation = Load<uint64_t>(at + kGenerationAt);
-  frame->fresh_columns = Load<uint64_t>(at + kFreshColumnsAt);
   *payload = at + kFrameBytes;
   begin_ += kFrameBytes + frame->payload_bytes;
   return true;

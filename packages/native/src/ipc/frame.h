@@ -27,6 +27,7 @@ struct Frame {
   // Of a dispatch: InputPromise in device/device.h.
   uint64_t generation = 0;
   uint64_t fresh_columns = 0;
+  uint64_t after = 0;  // frames of the other way, lane or socket, that were sent before this one
 };
 
 // The frame of a message of `bytes` bytes. Throws ERR_FRAME beyond kMaxPayloadBytes.
@@ -34,6 +35,8 @@ Frame ControlFrame(size_t bytes);
 
 // Writes exactly kFrameBytes.
 void EncodeFrame(const Frame& frame, uint8_t* to);
+// Reads kFrameBytes. Throws ERR_FRAME if they are no frame.
+void DecodeFrame(const uint8_t* from, Frame* frame);
 
 // Cuts a byte stream into frames with their payloads.
 class FrameReader {

@@ -13,6 +13,10 @@ namespace mayfly {
 namespace {
 
 constexpr size_t kReadBytes = 64 * 1024;
+// Waking a sleeping processor takes about as long: a wait that is longer is better slept through.
+constexpr std::chrono::microseconds kSpin{50};
+// Waits shorter than this make the next one worth spinning for. A wait that was slept through is longer by the waking.
+constexpr std::chrono::microseconds kBusy{200};
 
 DispatchStatus StatusOf(const std::string& code) {
   if (code == "ERR_PROGRAM_UNKNOWN") return DispatchStatus::kUnknownProgram;
@@ -22,17 +26,18 @@ DispatchStatus StatusOf(const std::string& code) {
 
 }  // namespace
 
-ServeLoop::ServeLoop(int fd, std::shared_ptr<DeviceSession> session) : fd_(fd), session_(std::move(session)) {
+ServeLoop::ServeLoop(int fd, std::shared_ptr<Lane> lane, std::shared_ptr<DeviceSession> session)
+    : fd_(fd), lane_(std::move(lane)), session_(std::move(session)), inbox_(lane_) {
   fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 ServeLoop::~ServeLoop() { close(fd_); }
 
 bool ServeLoop::Serve(std::vector<uint8_t>* control) {
-  for (;;) {
+  do {
     Frame frame;
     const uint8_t* payload;
-    while (reader_.Next(&frame, &payload)) {
+    while (inbox_.Next(&frame, &payload)) {
       if (frame.kind == FrameKind::kDispatch) {
         Answer(frame, payload);
       } else if (frame.kind == FrameKind::kControl) {
@@ -42,12 +47,42 @@ bool ServeLoop::Serve(std::vector<uint8_t>* control) {
         throw Error("ERR_FRAME", "Expected a dispatch or a control frame, got a completion");
       }
     }
-    uint8_t* into = reader_.Reserve(kReadBytes);
-    const ssize_t got = recv(fd_, into, reader_.capacity(), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    reader_.Commit(static_cast<size_t>(got));
+  } while (Wait());
+  return false;
+}
+
+bool ServeLoop::Wait() {
+  if (inbox_.ExpectsStream() || !parent_rings_) return ReadSocket();
+  const Clock::time_point begin = Clock::now();
+  if (!busy_ || !Spin(begin)) Sleep();
+  busy_ = Clock::now() - begin < kBusy;
+  return true;
+}
+
+bool ServeLoop::ReadSocket() {
+  FrameReader& stream = inbox_.stream();
+  uint8_t* into = stream.Reserve(kReadBytes);
+  ssize_t got;
+  do {
+    got = recv(fd_, into, stream.capacity(), 0);
+  } while (got < 0 && errno == EINTR);
+  if (got > 0) stream.Commit(static_cast<size_t>(got));
+  return got > 0;
+}
+
+void ServeLoop::Sleep() {
+  lane_->FallAsleep();
+  // What came before is not rung for.
+  if (lane_->IsEmpty() && !inbox_.ExpectsStream()) parent_rings_ = lane_->AnswerBell();
+  lane_->WakeUp();
+}
+
+bool ServeLoop::Spin(Clock::time_point begin) {
+  while (lane_->IsEmpty() && !inbox_.ExpectsStream()) {
+    if (!lane_->PeerIsElsewhere() || Clock::now() - begin > kSpin) return false;
+    for (int i = 0; i < 16; ++i) Relax();
   }
+  return true;
 }
 
 void ServeLoop::Send(const uint8_t* payload, size_t bytes) {
@@ -83,6 +118,18 @@ void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
 }
 
 void ServeLoop::Write(const Frame& frame, const void* payload) {
+  if (lane_ == nullptr) return WriteToSocket(frame, payload);
+  Frame numbered = frame;
+  numbered.after = streamed_;
+  if (frame.payload_bytes > 0 || !lane_->Push(numbered)) {
+    numbered.after = lane_->pushed();
+    ++streamed_;
+    return WriteToSocket(numbered, payload);
+  }
+  lane_->Ring();
+}
+
+void ServeLoop::WriteToSocket(const Frame& frame, const void* payload) {
   out_.resize(kFrameBytes + frame.payload_bytes);
   EncodeFrame(frame, out_.data());
   if (frame.payload_bytes > 0) std::memcpy(out_.data() + kFrameBytes, payload, frame.payload_bytes);

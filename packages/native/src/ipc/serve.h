@@ -1,19 +1,23 @@
-// The worker's end of a frame socket: answers dispatches until a control message comes. Blocks its thread.
+// The worker's end of a frame socket and of the lane beside it: answers dispatches until a control message comes. Blocks its
+// thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "device/session.h"
 #include "ipc/frame.h"
+#include "ipc/inbox.h"
+#include "ipc/lane.h"
 
 namespace mayfly {
 
 class ServeLoop {
  public:
-  // Takes the descriptor over.
-  ServeLoop(int fd, std::shared_ptr<DeviceSession> session);
+  // Takes the descriptor over. `lane` may be null.
+  ServeLoop(int fd, std::shared_ptr<Lane> lane, std::shared_ptr<DeviceSession> session);
   ~ServeLoop();
   ServeLoop(const ServeLoop&) = delete;
   ServeLoop& operator=(const ServeLoop&) = delete;
@@ -23,14 +27,29 @@ class ServeLoop {
   void Send(const uint8_t* payload, size_t bytes);
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   void Answer(const Frame& dispatch, const uint8_t* payload);
   void Write(const Frame& frame, const void* payload);
+  void WriteToSocket(const Frame& frame, const void* payload);
+  // Until there may be something to read; false at the end of the stream.
+  bool Wait();
+  bool ReadSocket();
+  void Sleep();
+  // Whether something came.
+  bool Spin(Clock::time_point begin);
 
   int fd_;
+  std::shared_ptr<Lane> lane_;
   std::shared_ptr<DeviceSession> session_;
-  FrameReader reader_;
+  Inbox inbox_;
   std::vector<uint64_t> offsets_;
   std::vector<uint8_t> out_;
+  // Frames sent through the socket.
+  uint64_t streamed_ = 0;
+  bool parent_rings_ = true;
+  // The last wait was short enough for the next to be spun through.
+  bool busy_ = false;
 };
 
 }  // namespace mayfly

@@ -20,9 +20,16 @@ class WorkerSocketObject : public Napi::ObjectWrap<WorkerSocketObject> {
                                              InstanceMethod<&WorkerSocketObject::Send>("send")});
   }
 
-  // Arguments: descriptor, device.
+  // Arguments: descriptor, device, descriptors of a lane.
   explicit WorkerSocketObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WorkerSocketObject>(info) {
-    Guard(info.Env(), [&] { loop_.emplace(Descriptor(info[0]), UnwrapDevice(info[1])); });
+    Guard(info.Env(), [&] {
+      std::shared_ptr<Lane> lane;
+      if (!info[2].IsUndefined()) {
+        const Napi::Array ends = ArrayOf(info[2], "lane");
+        lane = Lane::Attach({Descriptor(ends.Get(0u)), Descriptor(ends.Get(1u)), Descriptor(ends.Get(2u))});
+      }
+      loop_.emplace(Descriptor(info[0]), std::move(lane), UnwrapDevice(info[1]));
+    });
   }
 
  private:
@@ -51,7 +58,7 @@ class WorkerSocketObject : public Napi::ObjectWrap<WorkerSocketObject> {
 void ExportServe(Napi::Env env, Napi::Object exports) {
   DataOf(env).worker_socket = Napi::Persistent(WorkerSocketObject::Define(env));
   exports.Set("serveSocket", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return DataOf(info.Env()).worker_socket.New({info[0], info[2]});
+                return DataOf(info.Env()).worker_socket.New({info[0], info[2], info[3]});
               }));
 }
 

@@ -111,6 +111,8 @@ Spawned SpawnWorker(const SpawnRequest& request) {
   Descriptor socket_high(AboveChildDescriptors(far_end.get()));
   Descriptor words_high(AboveChildDescriptors(words_far.get()));
   Descriptor arena_high(AboveChildDescriptors(request.arena_fd));
+  const std::shared_ptr<Lane> lane = request.lane ? Lane::Create() : nullptr;
+  const Lane::Ends ends = lane ? lane->far_ends() : Lane::Ends{};
 
   Actions actions;
   posix_spawn_file_actions_addopen(&actions.value, 0, "/dev/null", O_RDONLY, 0);
@@ -118,9 +120,16 @@ Spawned SpawnWorker(const SpawnRequest& request) {
   posix_spawn_file_actions_adddup2(&actions.value, words_high.get(), 2);
   posix_spawn_file_actions_adddup2(&actions.value, socket_high.get(), 3);
   posix_spawn_file_actions_adddup2(&actions.value, arena_high.get(), 4);
+  int next = 5;
+  std::vector<std::unique_ptr<Descriptor>> lane_high;
+  for (const int end : {ends.memory, ends.bell_in, ends.bell_out}) {
+    if (end < 0) continue;
+    lane_high.push_back(std::make_unique<Descriptor>(AboveChildDescriptors(end)));
+    posix_spawn_file_actions_adddup2(&actions.value, lane_high.back()->get(), next++);
+  }
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
   // Node opens everything close-on-exec; other addons may not.
-  posix_spawn_file_actions_addclosefrom_np(&actions.value, 5);
+  posix_spawn_file_actions_addclosefrom_np(&actions.value, next);
 #endif
   const Attributes attributes;
 
@@ -130,7 +139,8 @@ Spawned SpawnWorker(const SpawnRequest& request) {
   const int error =
       posix_spawn(&pid, request.file.c_str(), &actions.value, &attributes.value, Pointers(args).data(), Pointers(request.env).data());
   if (error != 0) Fail("to start " + request.file, error);
-  return {pid, connection.Release(), words.Release()};
+  if (lane) lane->CloseFarEnds();
+  return {pid, connection.Release(), words.Release(), lane};
 }
 
 void DieWithParent(pid_t parent) {

@@ -3,9 +3,12 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "ipc/lane.h"
 
 namespace mayfly {
 
@@ -14,16 +17,19 @@ struct SpawnRequest {
   std::vector<std::string> args;  // without argv[0]
   std::vector<std::string> env;   // NAME=value
   int arena_fd = -1;
+  // Whether to join the two by a lane too.
+  bool lane = false;
 };
 
 struct Spawned {
   pid_t pid;
   int connection_fd;
   int stderr_fd;
+  std::shared_ptr<Lane> lane;
 };
 
-// The child has /dev/null as stdin, the stderr pipe as stdout and stderr, the socket as 3, the arena as 4, no other
-// descriptor, default signals, and a process group of its own. Throws ERR_SPAWN; nothing is left open then.
+// The child has /dev/null as stdin, the stderr pipe as stdout and stderr, the socket as 3, the arena as 4, the
+// ends of the lane, if any, as 5 to 7, no other descriptor, default signals, and a process group of its own. Throws ERR_SPAWN; nothing is left open then.
 Spawned SpawnWorker(const SpawnRequest& request);
 
 // Two joined stream sockets, closed on exec.

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "addon_data.h"
+#include "ipc/lane_binding.h"
 #include "ipc/reaper.h"
 #include "ipc/spawn.h"
 #include "napi_arguments.h"
@@ -63,6 +64,7 @@ SpawnRequest RequestFrom(const Napi::Object& options, int arena_fd) {
     request.env.push_back(name + "=" + Text(env.Get(name), "env"));
   }
   request.arena_fd = arena_fd;
+  request.lane = options.Get("lane").ToBoolean();
   return request;
 }
 
@@ -89,6 +91,7 @@ Napi::Value Spawn(const Napi::CallbackInfo& info) {
     result.Set("pid", spawned.pid);
     result.Set("connectionFd", spawned.connection_fd);
     result.Set("stderrFd", spawned.stderr_fd);
+    if (spawned.lane != nullptr) result.Set("lane", WrapLane(env, spawned.lane));
     return result;
   });
 }

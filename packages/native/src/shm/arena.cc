@@ -9,12 +9,12 @@
 #include <cerrno>
 #include <cstring>
 #include <mutex>
-#include <random>
 #include <string>
 #include <unordered_map>
 
 #include "error.h"
 #include "shm/available_memory.h"
+#include "shm/unnamed_memory.h"
 
 #if defined(__linux__) && !defined(MADV_POPULATE_WRITE)
 #define MADV_POPULATE_WRITE 23
@@ -42,22 +42,6 @@ std::shared_ptr<Arena> Register(Arena* made, uint32_t* id) {
 [[noreturn]] void Fail(const std::string& what, uint64_t bytes) {
   throw Error("ERR_ARENA_CREATE", "Expected " + what + " for an arena of " + std::to_string(bytes) +
                                       " bytes to work, got: " + std::strerror(errno));
-}
-
-int CreateUnnamed() {
-#ifdef __linux__
-  return memfd_create("mayfly-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-#else
-  std::random_device random;
-  for (int attempt = 0; attempt < 16; ++attempt) {
-    const std::string name = "/mayfly-" + std::to_string(random());
-    const int fd = shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
-    if (fd < 0 && errno == EEXIST) continue;
-    if (fd >= 0) shm_unlink(name.c_str());
-    return fd;
-  }
-  return -1;
-#endif
 }
 
 [[noreturn]] void Full(uint64_t bytes, const std::string& reason) {
@@ -91,18 +75,8 @@ Arena::~Arena() {
 }
 
 std::shared_ptr<Arena> Arena::Create(uint64_t bytes) {
-  const int fd = CreateUnnamed();
+  const int fd = CreateUnnamedMemory("mayfly-arena", bytes);
   if (fd < 0) Fail("shared memory", bytes);
-  if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
-    const int error = errno;
-    close(fd);
-    errno = error;
-    Fail("ftruncate", bytes);
-  }
-#ifdef __linux__
-  // A process that shrank the file would give every other one a SIGBUS.
-  fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-#endif
   Arena* arena = new Arena(fd, bytes);
   return Register(arena, &arena->id_);
 }

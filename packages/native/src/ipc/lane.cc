@@ -1,0 +1,181 @@
+#include "ipc/lane.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#ifdef __linux__
+#include <sched.h>
+#endif
+
+#include "error.h"
+#include "shm/unnamed_memory.h"
+
+namespace mayfly {
+namespace {
+
+constexpr uint64_t kSlots = 256;
+
+// The processor this thread is on; -1 where the system does not tell.
+int32_t CurrentProcessor() {
+#ifdef __linux__
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+
+void CloseDescriptor(int* fd) {
+  const int open = std::exchange(*fd, -1);
+  if (open >= 0) close(open);
+}
+
+[[noreturn]] void Fail(const char* what) {
+  throw Error("ERR_SPAWN", std::string("Expected ") + what + " for a worker, got: " + std::strerror(errno));
+}
+
+}  // namespace
+
+// Each word has a cache line of its own: both sides write all the time.
+struct Lane::Direction {
+  alignas(64) std::atomic<uint64_t> tail;
+  alignas(64) std::atomic<uint64_t> head;
+  alignas(64) std::atomic<uint64_t> streamed;
+  // Of the side that reads.
+  alignas(64) std::atomic<uint32_t> asleep;
+  // Of the side that writes, plus one: fresh memory means unknown.
+  alignas(64) std::atomic<int32_t> processor;
+  alignas(64) uint8_t slots[kSlots][kFrameBytes];
+};
+
+struct Lane::Memory {
+  Direction directions[2];
+};
+
+static_assert(std::atomic<uint64_t>::is_always_lock_free && std::atomic<uint32_t>::is_always_lock_free);
+
+Lane::Lane(int memory, Side side) : side_(side) {
+  struct stat status;
+  void* base = MAP_FAILED;
+  if (fstat(memory, &status) == 0 && status.st_size == static_cast<off_t>(sizeof(Memory))) {
+    base = mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+  }
+  if (base == MAP_FAILED) throw Error("ERR_FRAME", "Expected the memory of a lane, got something else");
+  shared_ = static_cast<Memory*>(base);
+}
+
+std::shared_ptr<Lane> Lane::Create() {
+  const int memory = CreateUnnamedMemory("mayfly-lane", sizeof(Memory));
+  if (memory < 0) Fail("shared memory");
+  std::shared_ptr<Lane> lane;
+  try {
+    lane.reset(new Lane(memory, Side::kParent));
+  } catch (...) {
+    close(memory);
+    throw;
+  }
+  lane->far_.memory = memory;
+  for (const auto& [reader, writer] : {std::pair{&lane->far_.bell_in, &lane->near_.bell_out},
+                                      std::pair{&lane->near_.bell_in, &lane->far_.bell_out}}) {
+    int ends[2];
+    if (pipe(ends) != 0) Fail("a pipe");
+    for (const int end : ends) fcntl(end, F_SETFD, FD_CLOEXEC);
+    *reader = ends[0];
+    *writer = ends[1];
+  }
+  for (const int end : {lane->near_.bell_in, lane->near_.bell_out}) fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK);
+  // Committed now: running out of memory later would be a SIGBUS.
+  std::memset(static_cast<void*>(lane->shared_), 0, sizeof(Memory));
+  return lane;
+}
+
+std::shared_ptr<Lane> Lane::Attach(const Ends& ends) {
+  for (const int end : {ends.memory, ends.bell_in, ends.bell_out}) fcntl(end, F_SETFD, FD_CLOEXEC);
+  std::shared_ptr<Lane> lane(new Lane(ends.memory, Side::kWorker));
+  lane->near_ = ends;
+  CloseDescriptor(&lane->near_.memory);
+  return lane;
+}
+
+Lane::~Lane() {
+  CloseBells();
+  CloseFarEnds();
+  munmap(shared_, sizeof(Memory));
+}
+
+void Lane::CloseFarEnds() {
+  for (int* end : {&far_.memory, &far_.bell_in, &far_.bell_out}) CloseDescriptor(end);
+}
+
+void Lane::CloseBells() {
+  CloseDescriptor(&near_.bell_in);
+  CloseDescriptor(&near_.bell_out);
+}
+
+Lane::Direction& Lane::out() const { return shared_->directions[static_cast<int>(side_)]; }
+Lane::Direction& Lane::in() const { return shared_->directions[1 - static_cast<int>(side_)]; }
+
+bool Lane::Push(const Frame& frame) {
+  Direction& ring = out();
+  if (pushed_ - ring.head.load(std::memory_order_acquire) >= kSlots) return false;
+  EncodeFrame(frame, ring.slots[pushed_ % kSlots]);
+  // Before the look at `asleep` in Ring, as FallAsleep comes before the last look at `tail`: one of the two sees the other.
+  ring.tail.store(++pushed_, std::memory_order_seq_cst);
+  return true;
+}
+
+bool Lane::IsEmpty() const { return in().tail.load(std::memory_order_seq_cst) == taken_; }
+
+bool Lane::Peek(Frame* frame) const {
+  const Direction& ring = in();
+  const uint64_t waiting = ring.tail.load(std::memory_order_seq_cst) - taken_;
+  if (waiting == 0) return false;
+  if (waiting > kSlots) {
+    throw Error("ERR_FRAME", "Expected at most " + std::to_string(kSlots) + " frames in a ring, got " + std::to_string(waiting));
+  }
+  DecodeFrame(ring.slots[taken_ % kSlots], frame);
+  if (frame->payload_bytes != 0) throw Error("ERR_FRAME", "Expected no payload with a frame in a ring");
+  return true;
+}
+
+void Lane::Take() { in().head.store(++taken_, std::memory_order_release); }
+
+void Lane::CountStreamed() { out().streamed.fetch_add(1, std::memory_order_seq_cst); }
+uint64_t Lane::streamed_by_peer() const { return in().streamed.load(std::memory_order_seq_cst); }
+
+void Lane::Ring() {
+  Direction& ring = out();
+  ring.processor.store(CurrentProcessor() + 1, std::memory_order_relaxed);
+  if (ring.asleep.load(std::memory_order_seq_cst) == 0 || ring.asleep.exchange(0, std::memory_order_seq_cst) == 0) return;
+  const uint8_t bell = 0;
+  // A peer that is gone is noticed by the end of its stream.
+  [[maybe_unused]] const ssize_t rung = write(near_.bell_out, &bell, 1);
+}
+
+void Lane::FallAsleep() { in().asleep.store(1, std::memory_order_seq_cst); }
+void Lane::WakeUp() { in().asleep.store(0, std::memory_order_relaxed); }
+
+bool Lane::AnswerBell() {
+  uint8_t bells[64];
+  for (;;) {
+    const ssize_t got = read(near_.bell_in, bells, sizeof bells);
+    if (got < 0 && errno == EINTR) continue;
+    return got > 0 || (got < 0 && errno == EAGAIN);
+  }
+}
+
+bool Lane::PeerIsElsewhere() {
+  const int32_t here = CurrentProcessor() + 1;
+  out().processor.store(here, std::memory_order_relaxed);
+  const int32_t there = in().processor.load(std::memory_order_relaxed);
+  return here > 0 && there > 0 && here != there;
+}
+
+}  // namespace mayfly
