@@ -68,3 +68,21 @@ export function int8Chain({ depth, channels, rows = 1, columns }: ConvolutionCha
     '',
   ].join('\n');
 }
+
+/** The weight file of `int8Chain`, all zeros: one int8 record for each convolution. */
+export function int8Weights({ depth, channels }: ConvolutionChain): Uint8Array {
+  const size = channels * channels;
+  const bytes = new Uint8Array(64 + depth * (64 + size));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, depth, true);
+  view.setUint32(4, 2, true);
+  for (let index = 0; index < depth; index++) {
+    const record = 64 + index * (64 + size);
+    const int8 = 4;
+    view.setUint32(record, 0xdeadbeef, true);
+    view.setUint32(record + 4, int8, true);
+    view.setBigUint64(record + 8, BigInt(size), true);
+    view.setBigUint64(record + 16, BigInt(record + 64), true);
+  }
+  return bytes;
+}

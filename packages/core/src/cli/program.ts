@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { addBenchCommand } from './bench-command.js';
 import { addDoctorCommand } from './doctor-command.js';
 import { addEvalCommand } from './eval-command.js';
 import { addGenerateCommand } from './generate-command.js';
@@ -24,6 +25,7 @@ export function createProgram(): Command {
   addTrainCommand(program);
   addEvalCommand(program);
   addGenerateCommand(program);
+  addBenchCommand(program);
   addDoctorCommand(program);
   addLintCommand(program);
   addPlanCommand(program);
