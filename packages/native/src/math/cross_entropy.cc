@@ -13,7 +13,7 @@ namespace {
 // Logits held at a time (32 MiB), and those of one range of the vocabulary, which a thread keeps in its second-level cache
 // from product to product. Ranges and groups of ranges fix the order of sums, whatever the threads.
 constexpr int64_t kBlockLogits = 8 << 20;
-constexpr int64_t kRangeLogits = 128 << 10;
+constexpr int64_t kRangeLogits = 64 << 10;
 constexpr int64_t kMostGroups = 16;
 constexpr int64_t kLeastRanges = 8;
 constexpr int64_t kRowMultiple = 12;  // whole tiles of the matrix product

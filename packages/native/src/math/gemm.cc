@@ -30,6 +30,16 @@ void* ElementAt(const MatrixOutput& matrix, int64_t row, int64_t column) {
   return static_cast<uint8_t*>(matrix.data) + index * static_cast<int64_t>(SizeOf(matrix.dtype));
 }
 
+// Asks for the lines of C that a tile will be added to, so that they arrive while it is computed.
+void Prefetch(const MatrixOutput& c, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+  constexpr int64_t kLine = 64;
+  const int64_t bytes = columns * static_cast<int64_t>(SizeOf(c.dtype));
+  for (int64_t r = 0; r < rows; ++r) {
+    const char* line = static_cast<const char*>(ElementAt(c, row + r, column));
+    for (int64_t at = 0; at < bytes; at += kLine) __builtin_prefetch(line + at, 1);
+  }
+}
+
 // One block of C over the whole depth. Tiles keep their partial sums until the last block of k, so that an element is
 // rounded to C's type, scaled and added to C once.
 void MultiplyBlock(const GemmLoops& loops, const GemmArgs& args, const Rectangle& block) {
@@ -59,6 +69,7 @@ void MultiplyBlock(const GemmLoops& loops, const GemmArgs& args, const Rectangle
       for (int64_t j = 0; j < block.columns; j += loops.columns) {
         const int64_t columns = std::min<int64_t>(loops.columns, block.columns - j);
         float* tile = deep ? tiles + (i / loops.rows * column_panels + j / loops.columns) * tile_size : tiles;
+        if (last) Prefetch(args.c, block.row + i, rows, block.column + j, columns);
         loops.multiply(depth, a, b + j * depth, tile, p > 0, rows, columns);
         if (last) {
           loops.store(tile, {ElementAt(args.c, block.row + i, block.column + j), args.c.dtype == DType::kFp16,

@@ -74,6 +74,8 @@ void PackPanel(const GemmStrip& strip, const T* from, float* panel) {
         typename S::F block[kWidth];
         for (int i = 0; i < kWidth; ++i) {
           const T* row = from + (lane + i) * strip.lane_stride + p;
+          // The panel after this one, packed once this one is multiplied.
+          if (kLanes < 2 * kWidth) __builtin_prefetch(row + kLanes * strip.lane_stride);
           block[i] = lane + i >= lanes ? S::Zero() : depth == kWidth ? S::Load(row) : S::Load(row, depth);
         }
         S::Transpose(block);

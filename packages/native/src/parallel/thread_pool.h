@@ -1,4 +1,4 @@
-// A small fork-join pool. Threads block between calls; the caller works too.
+// A small fork-join pool. Threads block between calls, after a short wait for the next; the caller works too.
 #pragma once
 
 #include <cstdint>
