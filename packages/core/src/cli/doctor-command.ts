@@ -81,7 +81,12 @@ function doctorText({ versions, system, limits, addon, framework, devices, auto,
     row('memory', `${gigabytes(system.memoryBytes)}, ${gigabytes(system.freeBytes)} free`),
     ...limits.map(({ name, value }) => row(name, value)),
     row('addon', `loaded; host math and cpu device use ${addon.isa}`),
-    row('framework', framework.available ? 'found' : framework.reason),
+    row(
+      'framework',
+      framework.available
+        ? `found; chip ${framework.chip || 'not told'}; ${framework.capabilities.join(', ')}`
+        : framework.reason,
+    ),
     ...devices.flatMap(({ device, usable, reason, roundTrip, limits: measured }) => [
       row(`device ${device}`, usable ? trip(roundTrip!) : `not usable: ${reason}`),
       ...(measured === null
