@@ -13,7 +13,8 @@
  *   MAYFLY_EMULATOR_FAULTS         `phase@number=fault`, separated by commas. Phases compile, load, evaluate, unload, lock,
  *                                  counted from 1 each (`@*`: always). Faults: error:CODE, error:nil, exception, hang,
  *                                  zeros, crash
- *   MAYFLY_EMULATOR_REPORT         a file that gets counts and live objects at the end of the process, as JSON
+ *   MAYFLY_EMULATOR_REPORT         a file that gets counts and live objects at the end of the process, as JSON; %p
+ *                                  stands for the process id
  */
 #ifndef MAYFLY_EMULATOR_ENGINE_H
 #define MAYFLY_EMULATOR_ENGINE_H

@@ -1,4 +1,6 @@
 // MAYFLY_EMULATOR_REPORT: what happened in this process and what is still alive at its end.
+#include <unistd.h>
+
 #include <fstream>
 
 #include "engine_model.h"
@@ -16,8 +18,10 @@ Writer objects = nullptr;
 // At the end of the process, after every object with static storage that a client may hold.
 __attribute__((destructor)) void Write() {
   using namespace mayfly::emulator;
-  const std::string path = EngineOptions::Get().report;
+  std::string path = EngineOptions::Get().report;
   if (path.empty()) return;
+  const size_t at = path.find("%p");
+  if (at != std::string::npos) path.replace(at, 2, std::to_string(getpid()));
   std::ofstream file(path);
   file << "{\"compilations\":" << CountOf("compile") << ",\"loads\":" << CountOf("load")
        << ",\"evaluations\":" << CountOf("evaluate") << ",\"unloads\":" << CountOf("unload") << ",\"locks\":" << CountOf("lock")

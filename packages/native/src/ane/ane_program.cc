@@ -43,16 +43,11 @@ AneProgram::AneProgram(std::string_view text, const std::vector<WeightFile>& wei
       options_(options),
       model_(text, weights) {
   directory_ = StagedDirectory::Stage(model_.identifier(), text, weights);
-  for (const WeightFile& file : weights) weight_bytes_ += file.bytes;
+  for (const WeightFile& file : weights) resident_bytes_ += file.bytes;
   CompileAndLoad();
   outputs_ = MakeSurfaces(ports_.outputs, options_.surfaces);
+  resident_bytes_ += BytesOf(outputs_);
   BindingOf(nullptr);
-}
-
-size_t AneProgram::resident_bytes() const {
-  size_t bytes = weight_bytes_ + BytesOf(outputs_);
-  for (const auto& [key, binding] : bindings_) bytes += BytesOf(binding.inputs);
-  return bytes;
 }
 
 void AneProgram::CompileAndLoad() {
@@ -82,12 +77,18 @@ void AneProgram::ReloadWeights(const std::vector<WeightFile>& weights) {
 AneProgram::Binding& AneProgram::BindingOf(const void* key) {
   const auto found = bindings_.find(key);
   if (found != bindings_.end()) return found->second;
-  if (bindings_.size() >= kMaxBindings) bindings_.clear();
+  if (bindings_.size() >= kMaxBindings) DropBindings();
   Binding binding;
   binding.inputs = MakeSurfaces(ports_.inputs, options_.surfaces);
   binding.request = MakeRequest(Bound(binding.inputs, ports_.inputs, options_.input_order),
                                 Bound(outputs_, ports_.outputs, options_.output_order));
+  resident_bytes_ += BytesOf(binding.inputs);
   return bindings_.emplace(key, std::move(binding)).first->second;
+}
+
+void AneProgram::DropBindings() {
+  for (const auto& [key, binding] : bindings_) resident_bytes_ -= BytesOf(binding.inputs);
+  bindings_.clear();
 }
 
 void AneProgram::Evaluate(const void* const* inputs, void* const* outputs) {

@@ -33,7 +33,7 @@ class AneProgram : public Program {
 
   const std::vector<Port>& inputs() const override { return ports_.inputs; }
   const std::vector<Port>& outputs() const override { return ports_.outputs; }
-  size_t resident_bytes() const override;
+  size_t resident_bytes() const override { return resident_bytes_; }
   void Evaluate(const void* const* inputs, void* const* outputs) override;
   // Keeps a surface per input pointer, so that only the fresh columns of an unchanged generation are copied.
   void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputPromise& promise) override;
@@ -52,6 +52,7 @@ class AneProgram : public Program {
 
   void CompileAndLoad();
   Binding& BindingOf(const void* key);
+  void DropBindings();
   void Run(const Binding& binding, void* const* outputs);
 
   ProgramPorts ports_;
@@ -59,7 +60,7 @@ class AneProgram : public Program {
   // Outlives the model: unloading comes before removing.
   std::shared_ptr<StagedDirectory> directory_;
   Model model_;
-  size_t weight_bytes_ = 0;
+  size_t resident_bytes_ = 0;
   // Shared by all bindings: results are read before the next evaluation.
   std::vector<IoSurface> outputs_;
   // By the pointer of the first input; null for evaluations that promise nothing.

@@ -130,7 +130,13 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
     });
   }
 
-  void Close(const Napi::CallbackInfo&) { session_.reset(); }
+  void Close(const Napi::CallbackInfo& info) {
+    Guard(info.Env(), [&] {
+      // A serve loop holds the session, too; the programs must not stay for that.
+      if (session_) session_->Close();
+      session_.reset();
+    });
+  }
 
   std::shared_ptr<DeviceSession> session_;
 };

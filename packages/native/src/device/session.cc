@@ -40,6 +40,11 @@ DeviceSession::Loaded& DeviceSession::Find(uint32_t id) {
 
 const Program& DeviceSession::program(uint32_t id) const { return *const_cast<DeviceSession*>(this)->Find(id).program; }
 
+void DeviceSession::CountResident(Loaded* loaded, uint64_t bytes) {
+  stats_.resident_bytes += bytes - loaded->resident_bytes;
+  loaded->resident_bytes = bytes;
+}
+
 uint32_t DeviceSession::Compile(const std::string& text, const std::vector<WeightRange>& weights) {
   std::vector<WeightFile> files;
   for (const WeightRange& range : weights) files.push_back({range.path, arena_->At(range.offset, range.bytes), range.bytes});
@@ -49,12 +54,12 @@ uint32_t DeviceSession::Compile(const std::string& text, const std::vector<Weigh
   const uint64_t own = program->compile_nanoseconds();
   stats_.compile_nanoseconds += own != 0 ? own : Since(start);
   ++stats_.live_programs;
-  stats_.resident_bytes += program->resident_bytes();
   const uint32_t id = next_id_++;
   Loaded& loaded = loaded_[id];
   loaded.inputs.resize(program->inputs().size());
   loaded.outputs.resize(program->outputs().size());
   loaded.program = std::move(program);
+  CountResident(&loaded, loaded.program->resident_bytes());
   return id;
 }
 
@@ -83,13 +88,19 @@ uint64_t DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t co
   const uint64_t nanoseconds = own != 0 ? own : Since(start);
   ++stats_.evaluations;
   stats_.evaluate_nanoseconds += nanoseconds;
+  CountResident(&loaded, loaded.program->resident_bytes());
   return nanoseconds;
+}
+
+void DeviceSession::Close() {
+  loaded_.clear();
+  device_.reset();
 }
 
 void DeviceSession::Unload(uint32_t id) {
   Loaded& loaded = Find(id);
   --stats_.live_programs;
-  stats_.resident_bytes -= loaded.program->resident_bytes();
+  CountResident(&loaded, 0);
   loaded_.erase(id);
 }
 

@@ -45,14 +45,20 @@ class DeviceSession {
 
   void Unload(uint32_t id);
 
+  // Unloads everything and lets the device go, though others may still hold the session; nothing is loaded from then on.
+  void Close();
+
  private:
   struct Loaded {
     std::unique_ptr<Program> program;
     std::vector<const void*> inputs;
     std::vector<void*> outputs;
+    // As counted in the statistics: a program may take more while it is used.
+    uint64_t resident_bytes = 0;
   };
 
   Loaded& Find(uint32_t id);
+  void CountResident(Loaded* loaded, uint64_t bytes);
   uint8_t* At(const Port& port, uint64_t offset) const;
 
   std::unique_ptr<Device> device_;

@@ -1,0 +1,55 @@
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type AneReport, onEachRuntime } from '../fixtures/ane-emulator.js';
+import { fingerprint, runTraining, smallRun, smallStream } from '../fixtures/small-run.js';
+import { temporaryFolder } from '../fixtures/temporary-folder.js';
+
+const folder = temporaryFolder();
+const data = smallStream(folder);
+const saved = { ...process.env };
+
+// The whole training path on device ane: the bits of device cpu, with the compiler's limit and retirements in between.
+onEachRuntime((tier, runtime) => {
+  const staged = join(folder, `staged-${tier}`);
+  const reports = join(folder, `reports-${tier}`);
+  beforeEach(() => {
+    for (const each of [staged, reports]) mkdirSync(each, { recursive: true });
+    Object.assign(process.env, {
+      MAYFLY_ANE_RUNTIME: runtime,
+      MAYFLY_EMULATOR_TEMPORARY: staged,
+      MAYFLY_EMULATOR_REPORT: join(reports, '%p.json'),
+      TMPDIR: staged,
+    });
+  });
+  afterEach(() => {
+    for (const name of Object.keys(process.env)) if (!(name in saved)) delete process.env[name];
+    Object.assign(process.env, saved);
+  });
+
+  test.each([
+    { weights: 'dynamic', steps: 6, budget: { evaluations: 20 }, standby: 1 },
+    { weights: 'static', steps: 12, standby: 1 },
+  ] as const)('with %o', { timeout: 180_000 }, async (variant) => {
+    const options = { ...smallRun, data, ...variant };
+    const reference = await runTraining({ ...options, device: 'cpu' });
+    const before = readdirSync(reports).length;
+    const ane = await runTraining({ ...options, device: 'ane' });
+    expect(fingerprint(ane)).toEqual(fingerprint(reference));
+    expect(ane.summary).toMatchObject({ workerDeaths: 0, retirements: expect.toSatisfy((n: number) => n > 0) });
+
+    // Every worker came to its end, within the limit, having released what it held; no directory is left.
+    const written = readdirSync(reports).map(
+      (name) => JSON.parse(readFileSync(join(reports, name), 'utf8')) as AneReport,
+    );
+    expect(written.length - before).toBeGreaterThanOrEqual(ane.summary.retirements);
+    for (const { live, compilations } of written) {
+      expect(live).toEqual({ models: 0, loaded: 0, surfaces: 0 });
+      expect(compilations).toBeLessThan(119);
+    }
+    expect(written.reduce((sum, { compilations }) => sum + compilations, 0)).toBeGreaterThanOrEqual(
+      ane.summary.compilations,
+    );
+    expect(readdirSync(staged).filter((name) => /^[0-9A-F]{16,}/.test(name))).toEqual([]);
+  });
+});
