@@ -19,7 +19,6 @@ onEachRuntime((tier, runtime) => {
       MAYFLY_ANE_RUNTIME: runtime,
       MAYFLY_EMULATOR_TEMPORARY: staged,
       MAYFLY_EMULATOR_REPORT: join(reports, '%p.json'),
-      TMPDIR: staged,
     });
   });
   afterEach(() => {

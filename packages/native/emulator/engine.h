@@ -6,6 +6,7 @@
  *   MAYFLY_EMULATOR_COMPILE_LIMIT  compilations of a process after which all fail; default 119, 0: none
  *   MAYFLY_EMULATOR_LIVE_LIMIT     programs loaded at once; default 128, 0: no limit
  *   MAYFLY_EMULATOR_CHIP           what aneSubType answers; default h16
+ *   MAYFLY_EMULATOR_TEMPORARY      what NSTemporaryDirectory() answers, which need not be TMPDIR; default: the runtime's own
  *   MAYFLY_EMULATOR_DIALECT        ios16: program(1.3) is rejected, ios18: program(1.0) is; default: both compile
  *   MAYFLY_EMULATOR_PORTS          alphabetical (default), declared, or single: several inputs or outputs are 0x1d
  *   MAYFLY_EMULATOR_RELOAD         stale (default): load uses the weights of the compilation; files: it reads the files
@@ -47,6 +48,8 @@ typedef struct {
 typedef enum { ENGINE_FAILED = 0, ENGINE_OK = 1, ENGINE_EXCEPTION = 2 } EngineOutcome;
 
 const char* EngineChip(void);
+/* MAYFLY_EMULATOR_TEMPORARY; null if unset. */
+const char* EngineTemporaryDirectory(void);
 /* Whether MAYFLY_EMULATOR_MISSING names it: `_ANERequest` or `-[_ANEInMemoryModel unloadWithQoS:error:]`. */
 int EngineLacks(const char* name);
 

@@ -39,3 +39,5 @@ extern "C" const char* EngineChip(void) { return mayfly::emulator::EngineOptions
 extern "C" int EngineLacks(const char* name) {
   return mayfly::emulator::EngineOptions::Get().missing.find("," + std::string(name) + ",") != std::string::npos;
 }
+
+extern "C" const char* EngineTemporaryDirectory(void) { return std::getenv("MAYFLY_EMULATOR_TEMPORARY"); }

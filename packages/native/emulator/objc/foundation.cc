@@ -1,7 +1,6 @@
 #include "objc/foundation.h"
 
-#include <cstdlib>
-
+#include "engine.h"
 #include "objc/method.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -127,8 +126,8 @@ extern "C" {
 EXPORT Object* NSUnderlyingErrorKey = new StringObject("NSUnderlyingError", nullptr);
 
 EXPORT Object* NSTemporaryDirectory() {
-  const char* directory = std::getenv("TMPDIR");
-  return mayfly::emulator::Autorelease(new StringObject(directory == nullptr ? "/tmp/" : directory));
+  const char* named = EngineTemporaryDirectory();
+  return mayfly::emulator::Autorelease(new StringObject(named == nullptr ? "/tmp/" : named));
 }
 
 }  // extern "C"

@@ -1,10 +1,14 @@
 #include "ane/objc_runtime.h"
 
-#include <cxxabi.h>
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdlib>
+#ifdef __APPLE__
+#include <cxxabi.h>
+
 #include <typeinfo>
+#endif
 
 #include "error.h"
 
@@ -116,13 +120,16 @@ void* ObjcRuntime::Implementation(Id receiver, const char* selector) const {
 }
 
 void ThrowCaught(const char* selector) {
-  std::string thrown = "an exception of another language";
+  std::string thrown = "an exception";
+#ifdef __APPLE__
+  // Not with libstdc++: there, the type of an exception that is not a C++ one is read from memory before it.
   if (const std::type_info* type = abi::__cxa_current_exception_type()) {
     int status = 0;
     char* readable = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
     thrown = readable != nullptr ? readable : type->name();
     std::free(readable);
   }
+#endif
   throw Error("ERR_ANE_EXCEPTION", std::string("Expected ") + selector + " to return, got " + thrown);
 }
 
