@@ -40,4 +40,7 @@ extern "C" int EngineLacks(const char* name) {
   return mayfly::emulator::EngineOptions::Get().missing.find("," + std::string(name) + ",") != std::string::npos;
 }
 
-extern "C" const char* EngineTemporaryDirectory(void) { return std::getenv("MAYFLY_EMULATOR_TEMPORARY"); }
+extern "C" const char* EngineTemporaryDirectory(void) {
+  const char* named = std::getenv("MAYFLY_EMULATOR_TEMPORARY");
+  return named == nullptr || *named == 0 ? nullptr : named;
+}
