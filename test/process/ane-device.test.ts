@@ -22,7 +22,7 @@ function expectClean({ stderr, report, exitCode, left }: AneRun) {
   expect({ stderr, exitCode, left, live: report?.live }).toEqual({ stderr: '', exitCode: 0, left: [], live: none });
 }
 
-onEachRuntime((_, runtime) => {
+onEachRuntime((tier, runtime) => {
   const ane = (steps: readonly AneStep[], env?: Record<string, string>, folder?: string) =>
     run(runtime, [['open'], ...steps], env, folder);
 
@@ -124,7 +124,7 @@ onEachRuntime((_, runtime) => {
   });
 
   test('what a killed process left, its successor removes, and nothing that is in use', async () => {
-    const folder = join(root, `killed-${runtime.length}`);
+    const folder = join(root, `killed-${tier}`);
     mkdirSync(folder);
     const killed = await ane([addWeight(1), scale(2), ['die']], {}, folder);
     expect(killed.signal).toBe('SIGKILL');

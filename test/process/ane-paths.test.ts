@@ -129,4 +129,11 @@ onEachRuntime((tier, runtime) => {
     }
     expect(probe.methods.find(({ method }) => method.includes('chainingRequest'))?.present).toBe(false);
   });
+
+  test("the runtime's own temporary directory need not be that of the environment", async () => {
+    const steps: AneStep[] = [['open'], compile, evaluate, ['close']];
+    const result = await run(runtime, steps, { MAYFLY_EMULATOR_TEMPORARY: '', TMPDIR: '/nonexistent' });
+    expect(result.results[2]).toEqual({ evaluate: [6] });
+    expect(result.stderr).toBe('');
+  });
 });
