@@ -71,7 +71,12 @@ Arena::~Arena() {
     registry.erase(id_);
   }
   munmap(base_, bytes_);
-  close(fd_);
+  CloseDescriptor();
+}
+
+void Arena::CloseDescriptor() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
 }
 
 std::shared_ptr<Arena> Arena::Create(uint64_t bytes) {

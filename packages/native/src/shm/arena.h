@@ -17,12 +17,16 @@ class Arena {
   ~Arena();
 
   uint32_t id() const { return id_; }
+  // -1 after CloseDescriptor.
   int fd() const { return fd_; }
   uint8_t* base() const { return base_; }
   uint64_t bytes() const { return bytes_; }
 
   // The memory at [offset, offset + bytes). Throws ERR_ARENA_BOUNDS.
   uint8_t* At(uint64_t offset, uint64_t bytes) const;
+
+  // The mapping outlives its descriptor: views may stay for as long as the garbage collector likes, a descriptor may not.
+  void CloseDescriptor();
 
   // Commits pages. Throws ERR_ARENA_FULL with the amount asked for.
   void Populate(uint64_t offset, uint64_t bytes);

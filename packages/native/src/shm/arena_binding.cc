@@ -110,6 +110,7 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
 
   void Close(const Napi::CallbackInfo&) {
     windows_.clear();
+    if (arena_) arena_->CloseDescriptor();
     arena_.reset();
   }
 
