@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "error.h"
 
@@ -32,7 +33,9 @@ struct Connection::Watches {
   // While spinning: `spin` looks for answers before each poll of the loop, `awake` keeps the loop from blocking in it.
   uv_prepare_t spin;
   uv_idle_t awake;
+  // Null once it is closed.
   Connection* owner;
+  bool in_turn = false;
   int open = 0;
 
   template <typename Handle>
@@ -79,7 +82,7 @@ Connection::Connection(uv_loop_t* loop, int fd, std::shared_ptr<Lane> lane, Hand
     if (owner == nullptr) return;
     // The end of the socket tells of the end of the worker.
     if (!owner->lane_->AnswerBell()) uv_poll_stop(handle);
-    owner->Turn();
+    owner->Turn([owner] { owner->Drain(); });
   });
   lane_->FallAsleep();
 }
@@ -98,7 +101,10 @@ void Connection::Send(const Frame& frame, const void* payload) {
     SendThroughSocket(numbered, payload);
     lane_->CountStreamed();
   }
-  lane_->Ring();
+  // The worker would take this processor at once and answer each dispatch before the next. A long kernel should begin now,
+  // whatever else this turn does; a short one loses nothing, for its answer cannot be taken before the end of the turn.
+  if (watches_->in_turn && last_evaluation_ < kSpinNanoseconds) bell_due_ = true;
+  else lane_->Ring();
   if (frame.kind == FrameKind::kDispatch) StartSpinning();
 }
 
@@ -152,9 +158,7 @@ void Connection::FreeBuffers() {
 }
 
 void Connection::OnSocket(int status, int events) {
-  // A handler may drop the last reference to this object: what runs here is copied first.
-  const auto enter = handlers_.enter;
-  enter([&] {
+  Turn([&] {
     if (status < 0) {
       // A peer that died with frames of ours unread resets the connection, and libuv then stops polling. What it had
       // answered before is still there.
@@ -184,10 +188,14 @@ bool Connection::Read() {
   return true;
 }
 
-void Connection::Turn() {
-  // A handler may drop the last reference to this object: what runs here is copied first.
+void Connection::Turn(const std::function<void()>& body) {
+  // A handler may destroy this object: what is needed afterwards is copied first, and libuv keeps the watches for now.
   const auto enter = handlers_.enter;
-  enter([this] { Drain(); });
+  Watches* const watches = watches_;
+  watches->in_turn = true;
+  enter(body);
+  watches->in_turn = false;
+  if (watches->owner != nullptr && std::exchange(bell_due_, false)) lane_->Ring();
 }
 
 void Connection::Drain() {
@@ -236,10 +244,11 @@ void Connection::StopSpinning() {
   spinning_ = false;
   uv_idle_stop(&watches_->awake);
   uv_prepare_stop(&watches_->spin);
-  Turn();
+  Turn([this] { Drain(); });
 }
 
 void Connection::Spin() {
+  const Watches* const watches = watches_;
   for (const uint64_t turn_end = uv_hrtime() + kTurnNanoseconds;;) {
     while (lane_->IsEmpty()) {
       const uint64_t now = uv_hrtime();
@@ -247,8 +256,8 @@ void Connection::Spin() {
       if (now > turn_end) return;
       for (int i = 0; i < 16; ++i) Relax();
     }
-    Turn();
-    if (!open_) return;
+    Turn([this] { Drain(); });
+    if (watches->owner == nullptr) return;
     const uint64_t now = uv_hrtime();
     patience_ = now + kSpinNanoseconds;
     if (now > turn_end) return;

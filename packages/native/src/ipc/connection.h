@@ -45,9 +45,10 @@ class Connection {
   void OnSocket(int status, int events);
   // Whether anything came.
   bool Read();
-  // Handles all frames that are there, inside and outside of a batch.
+  // Runs `body` as one batch of events.
+  void Turn(const std::function<void()>& body);
+  // Handles all frames that are there.
   void Drain();
-  void Turn();
   void Flush();
   void Watch();
   void StartSpinning();
@@ -72,6 +73,8 @@ class Connection {
   uint64_t in_flight_ = 0;
   // The device's time for the last of them, in nanoseconds.
   uint64_t last_evaluation_ = 0;
+  // Sends of a turn ring once, at its end.
+  bool bell_due_ = false;
   bool spinning_ = false;
   // When spinning ends, unless something comes before.
   uint64_t patience_ = 0;

@@ -15,6 +15,8 @@ namespace {
 constexpr size_t kReadBytes = 64 * 1024;
 // Waking a sleeping processor takes about as long: a wait that is longer is better slept through.
 constexpr std::chrono::microseconds kSpin{50};
+// Answers to short dispatches are rung for together: the parent would take this processor at once and read each alone.
+constexpr std::chrono::microseconds kRingAfter{10};
 // Waits shorter than this make the next one worth spinning for. A wait that was slept through is longer by the waking.
 constexpr std::chrono::microseconds kBusy{200};
 
@@ -41,6 +43,7 @@ bool ServeLoop::Serve(std::vector<uint8_t>* control) {
       if (frame.kind == FrameKind::kDispatch) {
         Answer(frame, payload);
       } else if (frame.kind == FrameKind::kControl) {
+        Ring();
         control->assign(payload, payload + frame.payload_bytes);
         return true;
       } else {
@@ -52,6 +55,7 @@ bool ServeLoop::Serve(std::vector<uint8_t>* control) {
 }
 
 bool ServeLoop::Wait() {
+  Ring();
   if (inbox_.ExpectsStream() || !parent_rings_) return ReadSocket();
   const Clock::time_point begin = Clock::now();
   if (!busy_ || !Spin(begin)) Sleep();
@@ -115,6 +119,8 @@ void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
   }
   answer.payload_bytes = static_cast<uint32_t>(message.size());
   Write(answer, message.data());
+  unrung_ += std::chrono::nanoseconds(answer.first);
+  if (unrung_ >= kRingAfter) Ring();
 }
 
 void ServeLoop::Write(const Frame& frame, const void* payload) {
@@ -124,9 +130,13 @@ void ServeLoop::Write(const Frame& frame, const void* payload) {
   if (frame.payload_bytes > 0 || !lane_->Push(numbered)) {
     numbered.after = lane_->pushed();
     ++streamed_;
-    return WriteToSocket(numbered, payload);
+    WriteToSocket(numbered, payload);
   }
-  lane_->Ring();
+}
+
+void ServeLoop::Ring() {
+  unrung_ = std::chrono::nanoseconds(0);
+  if (lane_ != nullptr) lane_->Ring();
 }
 
 void ServeLoop::WriteToSocket(const Frame& frame, const void* payload) {

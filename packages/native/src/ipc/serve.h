@@ -31,6 +31,7 @@ class ServeLoop {
 
   void Answer(const Frame& dispatch, const uint8_t* payload);
   void Write(const Frame& frame, const void* payload);
+  void Ring();
   void WriteToSocket(const Frame& frame, const void* payload);
   // Until there may be something to read; false at the end of the stream.
   bool Wait();
@@ -47,6 +48,8 @@ class ServeLoop {
   std::vector<uint8_t> out_;
   // Frames sent through the socket.
   uint64_t streamed_ = 0;
+  // Device time of answers that the parent was not rung for yet.
+  std::chrono::nanoseconds unrung_{0};
   bool parent_rings_ = true;
   // The last wait was short enough for the next to be spun through.
   bool busy_ = false;
