@@ -1,6 +1,6 @@
 import type { MilOptions, MilValue } from '../mil/mil-graph.js';
 import { KernelProgram } from './kernel-program.js';
-import type { FixedConstants, Kernel, KernelShape, PackedWeight, Surface } from './kernel-shape.js';
+import type { FixedConstants, Kernel, KernelShape, PackedWeight, Slot, Surface } from './kernel-shape.js';
 import { LayerGraph, type Projection, projectionSizes } from './layer-graph.js';
 import type { MatrixSize } from './pack-surface.js';
 
@@ -9,6 +9,8 @@ export interface DynamicKernel<Input extends string = string, Output extends str
   extends Kernel<Input, Output>,
     FixedConstants {
   readonly weights: readonly PackedWeight[];
+  /** Columns of the input from the first on that hold activations; beyond lie only weights. */
+  readonly activationColumns: number;
 }
 
 /** Packed as [in, out], so that every weight slot of a half has `dim` columns. */
@@ -50,6 +52,10 @@ export class DynamicProgram<Input extends string> extends KernelProgram<Input> {
 
   /** Ends the program: its output is the results, one below the other. */
   override finish<Output extends string>(results: Readonly<Record<Output, MilValue>>): DynamicKernel<Input, Output> {
-    return { ...super.finish(results), weights: this.#weights };
+    const kernel = super.finish(results);
+    const packed = new Set(this.#weights.map(({ slot }) => slot));
+    const activations = Object.values<Slot>(kernel.input.slots).filter((slot) => !packed.has(slot));
+    const activationColumns = Math.max(...activations.map(({ column, columns }) => column + columns));
+    return { ...kernel, weights: this.#weights, activationColumns };
   }
 }

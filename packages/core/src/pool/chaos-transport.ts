@@ -58,8 +58,8 @@ export function chaosTransport(
       lastWords: () => transport.lastWords(),
       signal: (signal) => transport.signal(signal),
       connection: {
-        dispatch: (id, program, input, output) => {
-          connection.dispatch(id, program, input, output);
+        dispatch: (id, program, input, output, promise) => {
+          connection.dispatch(id, program, input, output, promise);
           strike();
         },
         dispatchPorts: (id, program, offsets) => {

@@ -2,7 +2,7 @@ import type { Port } from '@mayfly/native';
 import { bindTensors } from './bind-tensors.js';
 import { kernelDisposedError } from './errors.js';
 import { Run } from './run.js';
-import type { CallOptions, Kernel, Tensors, WeightSources } from './types.js';
+import type { CallOptions, Kernel, RunOptions, Tensors, WeightSources } from './types.js';
 import type { StoredWeights, WeightStore } from './weight-store.js';
 import { WorkHistory } from './work-history.js';
 import type { ProgramSource, WorkerProcess } from './worker-process.js';
@@ -90,13 +90,13 @@ export class KernelHandle implements Kernel {
     return this.#placement?.worker ?? null;
   }
 
-  run(inputs: Tensors, outputs: Tensors, options?: CallOptions): Promise<void> {
+  run(inputs: Tensors, outputs: Tensors, options?: RunOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== null) throw this.#failure;
       options?.signal?.throwIfAborted();
       const offsets = bindTensors(this, inputs, outputs);
       this.#host.admit();
-      this.#waiting.push(new Run(this, offsets, this.#epoch, resolve, reject, options?.signal));
+      this.#waiting.push(new Run(this, offsets, this.#epoch, resolve, reject, options));
       this.#flush();
     });
   }

@@ -1,4 +1,6 @@
+import type { InputPromise } from '@mayfly/native';
 import type { KernelHandle } from './kernel-handle.js';
+import type { RunOptions } from './types.js';
 
 /**
  * One call of `kernel.run`, from the call until it settles. It survives the worker it was sent to: what is not answered is
@@ -9,6 +11,7 @@ export class Run {
   attempts = 0;
   /** Its caller gave it up: the answer goes nowhere, and it is not sent again. */
   abandoned = false;
+  readonly promise: InputPromise | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort: (() => void) | undefined;
 
@@ -20,8 +23,10 @@ export class Run {
     readonly epoch: number,
     readonly resolve: () => void,
     readonly reject: (error: Error) => void,
-    signal: AbortSignal | undefined,
+    options: RunOptions | undefined,
   ) {
+    this.promise = options?.promise;
+    const signal = options?.signal;
     if (signal === undefined) return;
     this.#signal = signal;
     this.#onAbort = () => {

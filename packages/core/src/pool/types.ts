@@ -1,4 +1,4 @@
-import type { Port } from '@mayfly/native';
+import type { InputPromise, Port } from '@mayfly/native';
 import type { Tensor } from '../memory/tensor.js';
 
 /** Bytes of a weight file: copied into the arena, or a range of the arena that the caller keeps and may rewrite. */
@@ -21,6 +21,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface RunOptions extends CallOptions {
+  /** Which columns of the first input are as they were: device ane then copies only the others. Default: none. */
+  readonly promise?: InputPromise | undefined;
+}
+
 /** One tensor, or one per port in the program's order. */
 export type Tensors = Tensor | readonly Tensor[];
 
@@ -34,7 +39,7 @@ export interface Kernel {
    * run in order. A worker's death is not seen: the work is repeated elsewhere, so inputs must stay as they are until the
    * promise settles.
    */
-  run(inputs: Tensors, outputs: Tensors, options?: CallOptions): Promise<void>;
+  run(inputs: Tensors, outputs: Tensors, options?: RunOptions): Promise<void>;
   /**
    * Gives the program new weights: one compilation. Without an argument, the arena ranges given before are read again.
    * Runs called before still see the old weights, runs called after the new ones.

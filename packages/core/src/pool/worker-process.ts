@@ -163,7 +163,7 @@ export class WorkerProcess implements WorkerUsage {
     const { offsets } = run;
     const { connection } = this.#transport;
     if (run.kernel.inputs.length === 1 && offsets.length === 2)
-      connection.dispatch(id, program, offsets[0]!, offsets[1]!);
+      connection.dispatch(id, program, offsets[0]!, offsets[1]!, run.promise);
     else connection.dispatchPorts(id, program, offsets);
     if (this.#runs.size === 1) {
       connection.ref();

@@ -82,7 +82,7 @@ export class DynamicStack extends LayerStack {
     await this.#residualNorm(0);
     for (const [index, { forward }] of this.kernels.entries()) {
       const { forwardInput, forwardOutput } = this.halves[index]!.surfaces;
-      await forward.run(forwardInput.tensor, forwardOutput.tensor);
+      await forward.run(forwardInput, forwardOutput);
       await this.#residualNorm(index + 1);
     }
   }
@@ -97,6 +97,7 @@ export class DynamicStack extends LayerStack {
         const from = this.state.parameter(parameter, layer);
         addon.math.toHalf(arena, { from, fromStride: columns, to, toStride, rows, columns, transpose: transposed });
       }
+      forwardInput.rewrittenFrom(this.#programs[kind]!.forward.kernel.activationColumns);
     }
     return Promise.resolve();
   }

@@ -98,7 +98,7 @@ export abstract class LayerStack {
     for (let index = last; index >= 0; index--) {
       const half = this.halves[index]!;
       const { backwardInput, backwardOutput } = half.surfaces;
-      const wait = await this.kernels[index]!.backward!.start(backwardInput!.tensor, backwardOutput!.tensor);
+      const wait = await this.kernels[index]!.backward!.start(backwardInput!, backwardOutput!);
       if (index > 0) await this.#prepareBackward(index - 1);
       await wait();
       this.#submitWeightGradients(half);

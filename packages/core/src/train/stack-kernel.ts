@@ -1,7 +1,7 @@
 import type { Arena } from '../memory/arena.js';
-import type { Tensor } from '../memory/tensor.js';
 import type { CallOptions, Kernel, PoolProgram } from '../pool/types.js';
 import type { Stopwatch } from './stopwatch.js';
+import type { SurfaceTensor } from './surface.js';
 
 /** What training asks of a pool. */
 export interface KernelCompiler {
@@ -36,14 +36,14 @@ export class StackKernel {
   }
 
   /** Sends one evaluation and hands back the wait for it, so that the caller can work meanwhile. */
-  async start(input: Tensor, output: Tensor): Promise<() => Promise<void>> {
+  async start(input: SurfaceTensor, output: SurfaceTensor): Promise<() => Promise<void>> {
     await this.updated();
-    const run = this.#kernel.run(input, output);
+    const run = this.#kernel.run(input.tensor, output.tensor, { promise: input.promise });
     run.catch(() => {});
     return () => this.#stopwatch.wait('kernels', run);
   }
 
-  async run(input: Tensor, output: Tensor): Promise<void> {
+  async run(input: SurfaceTensor, output: SurfaceTensor): Promise<void> {
     const wait = await this.start(input, output);
     await wait();
   }

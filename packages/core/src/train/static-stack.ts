@@ -94,7 +94,7 @@ export class StaticStack extends LayerStack {
     for (const [index, { forward }] of this.kernels.entries()) {
       await this.settle(index);
       const { forwardInput, forwardOutput } = this.halves[index]!.surfaces;
-      await forward.run(forwardInput.tensor, forwardOutput.tensor);
+      await forward.run(forwardInput, forwardOutput);
     }
     const top = this.halves.at(-1)!.surfaces.forwardOutput.slot('sum');
     this.stopwatch.time('hostMath', () => {

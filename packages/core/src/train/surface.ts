@@ -1,4 +1,4 @@
-import { addon, type NativeArena } from '@mayfly/native';
+import { addon, type InputPromise, type NativeArena } from '@mayfly/native';
 import type { Slot, Surface } from '../kernels/kernel-shape.js';
 import type { TensorSource } from '../memory/arena-scope.js';
 import type { Tensor } from '../memory/tensor.js';
@@ -11,8 +11,11 @@ export interface Matrix {
   readonly columns: number;
 }
 
+let generations = 0;
+
 /** A kernel's input or output surface, placed in the arena. */
 export class SurfaceTensor {
+  #promise: InputPromise | undefined;
   readonly #layout: Surface<string>;
 
   constructor(
@@ -24,6 +27,16 @@ export class SurfaceTensor {
 
   static allocate(source: TensorSource, layout: Surface<string>): SurfaceTensor {
     return new SurfaceTensor(layout, source.tensor('fp16', [1, layout.channels, 1, layout.width]));
+  }
+
+  /** What dispatches that read it may promise; undefined until `rewrittenFrom` is called. */
+  get promise(): InputPromise | undefined {
+    return this.#promise;
+  }
+
+  /** All columns from `column` on were just written, and will not be again until the next call. */
+  rewrittenFrom(column: number): void {
+    this.#promise = { freshColumns: column, generation: ++generations };
   }
 
   has(name: string): boolean {
