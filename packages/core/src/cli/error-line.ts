@@ -23,25 +23,13 @@ function withFlag(message: string): string {
 }
 
 /** Those whose values are checked where they are used. */
-const optionNames: ReadonlySet<string> = new Set([
-  ...['model', 'data', 'tokenizer', 'device', 'workers', 'standby', 'threads', 'weights', 'retireAfter', 'hostThreads'],
-  ...[
-    'batch',
-    'seq',
-    'steps',
-    'accumulate',
-    'lr',
-    'warmup',
-    'schedule',
-    'minLr',
-    'betas',
-    'eps',
-    'weightDecay',
-    'clip',
-  ],
-  ...['lossScale', 'order', 'seed', 'out', 'checkpointEvery', 'keep', 'resume', 'window', 'windows'],
-  ...['prompt', 'temperature', 'topK', 'topP', 'maxTokens'],
-]);
+const optionNames: ReadonlySet<string> = new Set(
+  (
+    'model data tokenizer device workers standby threads weights retireAfter hostThreads batch seq steps accumulate lr ' +
+    'warmup schedule minLr betas eps weightDecay clip lossScale order seed out checkpointEvery keep resume window windows ' +
+    'prompt temperature topK topP maxTokens'
+  ).split(' '),
+);
 
 /** Commander's own words in the form of ours. */
 function usageMessage({ code, message }: CommanderError): string {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { ByteTokenizer } from '../data/byte-tokenizer.js';
 import { openData } from '../data/open-data.js';
 import { presets } from '../model/presets.js';
-import { openReporter } from '../observe/reporter.js';
+import { openReporter } from '../observe/open-reporter.js';
 import { type Chaos, parseChaos } from '../pool/chaos-transport.js';
 import { createPool } from '../pool/pool.js';
 import { createTrainer } from '../train/create-trainer.js';

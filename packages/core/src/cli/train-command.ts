@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { presets } from '../model/presets.js';
-import { openReporter } from '../observe/reporter.js';
+import { openReporter } from '../observe/open-reporter.js';
 import { defaultBudget } from '../pool/budget.js';
 import { createTrainer } from '../train/create-trainer.js';
 import { resolveTrainOptions, type TrainOptions } from '../train/options.js';

@@ -1,8 +1,5 @@
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
-import { JsonLines } from './json-lines.js';
-import { PlainLines } from './plain-lines.js';
-import { ProgressDisplay } from './progress-display.js';
 
 /** Follows a run of training and tells somebody about it. */
 export interface Reporter extends Disposable {
@@ -19,10 +16,4 @@ export interface Reporter extends Disposable {
   done(summary: TrainSummary): void;
   /** Gives the terminal back; also after an error. Idempotent. */
   [Symbol.dispose](): void;
-}
-
-/** JSON lines, a display that moves, or plain lines where `stream` is no terminal that could show one. */
-export function openReporter(stream: NodeJS.WriteStream, { json = false }: { readonly json?: boolean } = {}): Reporter {
-  if (json) return new JsonLines(stream);
-  return stream.isTTY && process.env.TERM !== 'dumb' ? new ProgressDisplay(stream) : new PlainLines(stream);
 }
