@@ -29,6 +29,7 @@ export type { MilOptions, MilValue } from './mil/mil-graph.js';
 export type { MilProgram, PortType, WeightFileLayout, WeightRecord } from './mil/program.js';
 export { fillWeightFile, writeBlobHeaders, writeRecord } from './mil/weight-file.js';
 export type { ModelConfig } from './model/config.js';
+export { importHuggingFace, readHuggingFaceConfig } from './model/hugging-face.js';
 export { exportLlama2c, importLlama2c, readLlama2cConfig } from './model/llama2c.js';
 export { loadModel, type ModelSource } from './model/load-model.js';
 export { type ParameterEntry, ParameterLayout, type ParameterName } from './model/parameters.js';

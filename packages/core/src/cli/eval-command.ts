@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { formatCount } from '../observe/format.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { type EvaluateOptions, evaluate } from '../train/evaluate.js';
-import { deviceWords, option } from './option.js';
+import { deviceWords, option, tokenizerDefault, tokenizerWords } from './option.js';
 import { oneOf, range, text, whole } from './parse-options.js';
 
 interface EvalFlags extends Omit<EvaluateOptions, 'data'> {
@@ -23,9 +23,15 @@ export function addEvalCommand(program: Command): void {
   program
     .command('eval')
     .description("Measure a model's cross-entropy on text or tokens")
-    .addOption(option('--model <model>', 'llama2.c FILE.bin, or the folder of a run', text).makeOptionMandatory())
+    .addOption(
+      option(
+        '--model <model>',
+        'llama2.c FILE.bin, DIR of a run or of a Hugging Face model',
+        text,
+      ).makeOptionMandatory(),
+    )
     .addOption(option('--data <path>', 'text file, folder, or token stream (FILE.u16)', text).makeOptionMandatory())
-    .addOption(option('--tokenizer <name>', '`bytes` or a llama2.c tokenizer file', text, 'bytes'))
+    .addOption(option('--tokenizer <name>', tokenizerWords, text, tokenizerDefault))
     .addOption(option('--window <t>', 'tokens per window', whole(1), "256, or the model's context if shorter"))
     .addOption(option('--windows <a:b>', 'first window and the one after the last', range, 'all'))
     .addOption(option('--batch <n>', 'windows per pass', whole(1), 8))

@@ -3,7 +3,7 @@ import { toJsonLine } from '../observe/json-lines.js';
 import { printable } from '../observe/printable.js';
 import { type GenerateOptions, generate } from '../train/generate.js';
 import { Interruption } from './interruption.js';
-import { deviceWords, option } from './option.js';
+import { deviceWords, option, tokenizerDefault, tokenizerWords } from './option.js';
 import { anyText, decimal, oneOf, text, whole } from './parse-options.js';
 
 interface GenerateFlags extends GenerateOptions {
@@ -20,8 +20,14 @@ export function addGenerateCommand(program: Command): void {
   program
     .command('generate')
     .description('Continue a text')
-    .addOption(option('--model <model>', 'llama2.c FILE.bin, or the folder of a run', text).makeOptionMandatory())
-    .addOption(option('--tokenizer <name>', '`bytes` or a llama2.c tokenizer file', text, 'bytes'))
+    .addOption(
+      option(
+        '--model <model>',
+        'llama2.c FILE.bin, DIR of a run or of a Hugging Face model',
+        text,
+      ).makeOptionMandatory(),
+    )
+    .addOption(option('--tokenizer <name>', tokenizerWords, text, tokenizerDefault))
     .addOption(option('--prompt <text>', 'text to continue', anyText, 'empty'))
     .addOption(option('--max-tokens <n>', 'tokens to draw', whole(0), 256))
     .optionsGroup('Sampling:')

@@ -8,7 +8,7 @@ import { createTrainer } from '../train/create-trainer.js';
 import { resolveTrainOptions, type TrainOptions } from '../train/options.js';
 import { checkpointFolder, prepareFolder } from './checkpoint-folder.js';
 import { Interruption } from './interruption.js';
-import { deviceWords, option } from './option.js';
+import { deviceWords, option, tokenizerDefault, tokenizerWords } from './option.js';
 import { decimal, decimalOr, decimalPair, oneOf, text, whole } from './parse-options.js';
 
 interface TrainFlags extends Omit<TrainOptions, 'budget'> {
@@ -36,13 +36,13 @@ export function addTrainCommand(program: Command): void {
     .addOption(
       option(
         '--model <model>',
-        `preset (${Object.keys(presets).join(', ')}), llama2.c FILE.bin or DIR of a run`,
+        `preset (${Object.keys(presets).join(', ')}), llama2.c FILE.bin, DIR of a run or of a Hugging Face model`,
         text,
         defaults.model,
       ),
     )
     .addOption(option('--data <path>', 'text file, folder of text files, or token stream (FILE.u16)', text))
-    .addOption(option('--tokenizer <name>', '`bytes` or a llama2.c tokenizer file', text, 'bytes'))
+    .addOption(option('--tokenizer <name>', tokenizerWords, text, tokenizerDefault))
     .addOption(option('--batch <n>', 'windows per pass', whole(1), defaults.batch))
     .addOption(option('--seq <n>', 'tokens per window', whole(1), "128, or the model's context if shorter"))
     .addOption(

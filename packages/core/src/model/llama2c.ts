@@ -1,11 +1,13 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
 import { invalidArgument, MayflyError } from '@mayfly/native';
 import { writeAtomically } from '../data/atomic-file.js';
 import { fileError } from '../data/file-error.js';
 import { readFully } from '../data/read-fully.js';
+import { withFile } from '../data/with-file.js';
 import type { ModelConfig } from './config.js';
 import { decodeHeader, encodeHeader, headerBytes, llama2cBytes, llama2cParts, notLlama2c } from './llama2c-format.js';
 import { ParameterLayout } from './parameters.js';
+
+const kind = 'a llama2.c checkpoint';
 
 /**
  * The model that a llama2.c checkpoint (legacy format) describes; the file's length is checked against it.
@@ -13,7 +15,7 @@ import { ParameterLayout } from './parameters.js';
  * @throws `ERR_FILE_NOT_FOUND`; `ERR_CHECKPOINT` for a file that is cut, too long or of another kind.
  */
 export function readLlama2cConfig(path: string): ModelConfig {
-  return withFile(path, (fd) => readConfig(fd, path));
+  return withFile(path, kind, (fd, size) => readConfig(fd, path, size));
 }
 
 /**
@@ -23,8 +25,8 @@ export function readLlama2cConfig(path: string): ModelConfig {
  * @throws As `readLlama2cConfig`.
  */
 export function importLlama2c(path: string, target: Float32Array): ModelConfig {
-  return withFile(path, (fd) => {
-    const config = readConfig(fd, path);
+  return withFile(path, kind, (fd, size) => {
+    const config = readConfig(fd, path, size);
     const layout = new ParameterLayout(config);
     if (target.length !== layout.count) throw invalidArgument('target.length', String(layout.count), target.length);
     let position = headerBytes;
@@ -68,8 +70,7 @@ export async function exportLlama2c(path: string, config: ModelConfig, parameter
   }
 }
 
-function readConfig(fd: number, path: string): ModelConfig {
-  const { size } = fstatSync(fd);
+function readConfig(fd: number, path: string, size: number): ModelConfig {
   const header = Buffer.alloc(headerBytes);
   if (readFully(fd, header, 0) < headerBytes) {
     throw notLlama2c(path, `a header of ${headerBytes} bytes`, `a file of ${size} bytes`);
@@ -86,18 +87,6 @@ function readConfig(fd: number, path: string): ModelConfig {
     );
   }
   return config;
-}
-
-function withFile<Result>(path: string, use: (fd: number) => Result): Result {
-  let fd: number | undefined;
-  try {
-    fd = openSync(path, 'r');
-    return use(fd);
-  } catch (error) {
-    throw fileError(`a llama2.c checkpoint at ${path}`, error);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
 }
 
 function expectRepresentable(config: ModelConfig): void {

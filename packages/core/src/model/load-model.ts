@@ -1,10 +1,12 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { basename } from 'node:path';
+import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { fileError } from '../data/file-error.js';
 import { readFully } from '../data/read-fully.js';
-import { readCheckpoint, readCheckpointHeader } from '../train/checkpoint.js';
+import { isRecord } from '../data/read-json.js';
+import { type CheckpointHeader, readCheckpoint, readCheckpointHeader } from '../train/checkpoint.js';
 import type { ModelConfig } from './config.js';
+import { importHuggingFace, isHuggingFace, readHuggingFaceConfig } from './hugging-face.js';
 import { importLlama2c, readLlama2cConfig } from './llama2c.js';
 import { isPreset, presets } from './presets.js';
 import { validateConfig } from './validate-config.js';
@@ -13,22 +15,26 @@ export interface ModelSource {
   readonly config: ModelConfig;
   /** Reads the parameters into the flat block; absent for a preset, which has none. */
   readonly parameters?: (target: Float32Array) => Promise<void>;
+  /** The tokenizer that the model was trained with, as `openTokenizer` takes it, where that is known. */
+  readonly tokenizer?: string;
   /** One line, e.g. `stories260K.bin (llama2.c)`. */
   readonly description: string;
 }
 
 /**
- * Finds a model: a preset's name, a llama2.c checkpoint, a checkpoint of Mayfly or a directory of these.
+ * Finds a model: a preset's name, a llama2.c checkpoint, a folder as Hugging Face's transformers save one, a checkpoint of
+ * Mayfly or a directory of these.
  *
  * @param onWarning Told when the latest checkpoint of a directory is damaged and an earlier one is taken. Default: a
  * warning of the process.
- * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`, `ERR_CHECKPOINT`.
+ * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`, `ERR_CHECKPOINT`, `ERR_CONFIG`.
  */
 export async function loadModel(
   source: string,
   onWarning: (message: string) => void = (message) => process.emitWarning(message),
 ): Promise<ModelSource> {
   if (isPreset(source)) return { config: presets[source], description: `${source} (preset)` };
+  if (isHuggingFace(source)) return huggingFaceModel(source);
   return isLlama2c(source) ? llama2cModel(source) : await checkpointModel(source, onWarning);
 }
 
@@ -39,6 +45,17 @@ function llama2cModel(path: string): ModelSource {
       importLlama2c(path, target);
     },
     description: `${basename(path)} (llama2.c)`,
+  };
+}
+
+function huggingFaceModel(folder: string): ModelSource {
+  return {
+    config: readHuggingFaceConfig(folder),
+    parameters: async (target) => {
+      importHuggingFace(folder, target);
+    },
+    ...(existsSync(join(folder, 'tokenizer.json')) ? { tokenizer: join(folder, 'tokenizer.json') } : {}),
+    description: `${basename(folder)} (Hugging Face)`,
   };
 }
 
@@ -56,8 +73,15 @@ async function checkpointModel(source: string, onWarning: (message: string) => v
       // Damage in a header was reported above.
       for (const warning of read.warnings) if (!warnings.includes(warning)) onWarning(warning);
     },
+    ...tokenizerOf(header),
     description: `${basename(path)} (checkpoint, step ${header.step})`,
   };
+}
+
+/** That of a training run, whose options its checkpoints hold. */
+function tokenizerOf({ options }: CheckpointHeader): Pick<ModelSource, 'tokenizer'> {
+  const tokenizer = isRecord(options) ? options.tokenizer : undefined;
+  return typeof tokenizer === 'string' ? { tokenizer } : {};
 }
 
 /** Llama2.c's files have no magic number: a file is one unless it says that it is ours. */

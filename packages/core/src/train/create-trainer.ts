@@ -92,17 +92,15 @@ async function openRun(
     return { options: forModel(resolved, config), config, fill: (state) => restoreTraining(resume, state) };
   }
   const options = resolveTrainOptions(given, cores);
-  const own: Pick<ModelSource, 'config' | 'parameters'> | undefined = ownConfig && {
-    config: validateConfig(ownConfig),
-  };
-  const { config, parameters } = own ?? (await loadModel(options.model));
+  const own: Omit<ModelSource, 'description'> | undefined = ownConfig && { config: validateConfig(ownConfig) };
+  const { config, parameters, tokenizer } = own ?? (await loadModel(options.model));
   const fill: Fill = async (state) => {
     const target = state.parameters.array();
     if (parameters === undefined) initializeParameters(state.layout, target, options.seed);
     else await parameters(target);
     return undefined;
   };
-  return { options: forModel(options, config), config, fill };
+  return { options: forModel({ ...options, tokenizer: options.tokenizer ?? tokenizer }, config), config, fill };
 }
 
 function forModel(options: ResolvedTrainOptions, { sequence }: ModelConfig): FilledTrainOptions {

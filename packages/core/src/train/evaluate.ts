@@ -9,11 +9,11 @@ import { type DeviceOptions, InferenceSession } from './inference-session.js';
 import { checkWindows, type WindowLoss, windowLoss } from './window-loss.js';
 
 export interface EvaluateOptions extends DeviceOptions {
-  /** A llama2.c checkpoint, a checkpoint of Mayfly, or a folder of these. */
+  /** A llama2.c checkpoint, a folder of Hugging Face's transformers, a checkpoint of Mayfly, or a folder of these. */
   readonly model: string;
   /** A text file, a folder of text files, a `.u16` token stream, or tokens at hand. */
   readonly data: string | TokenStream;
-  /** For text: `bytes` or a file. Default `bytes`. */
+  /** For text: `bytes` or a file. Default: the model's own, else `bytes`. */
   readonly tokenizer?: string | undefined;
   /** Tokens per window: T. Default: 256, or the model's context if that is shorter. */
   readonly window?: number | undefined;
@@ -25,8 +25,9 @@ export interface EvaluateOptions extends DeviceOptions {
 
 /** Mean cross-entropy of a model over windows of a stream, in nats per token. */
 export async function evaluate(options: EvaluateOptions): Promise<WindowLoss> {
-  const { data, tokenizer = 'bytes', batch = 8 } = options;
+  const { data, batch = 8 } = options;
   const model = await loadModel(options.model);
+  const tokenizer = options.tokenizer ?? model.tokenizer ?? 'bytes';
   const { vocab, sequence } = model.config;
   const window = options.window ?? Math.min(256, sequence);
   if (!(Number.isSafeInteger(window) && window >= 1 && window <= sequence)) {

@@ -7,9 +7,9 @@ import type { SamplingOptions } from './sampler.js';
 import { generateTokens } from './token-generator.js';
 
 export interface GenerateOptions extends DeviceOptions, SamplingOptions {
-  /** A llama2.c checkpoint, a checkpoint of Mayfly, or a folder of these. */
+  /** A llama2.c checkpoint, a folder of Hugging Face's transformers, a checkpoint of Mayfly, or a folder of these. */
   readonly model: string;
-  /** `bytes` or a file. Default `bytes`. */
+  /** `bytes` or a file. Default: the model's own, else `bytes`. */
   readonly tokenizer?: string | Tokenizer | undefined;
   /** Text to be continued. Default: empty, which needs a tokenizer with a beginning-of-sequence token. */
   readonly prompt?: string | undefined;
@@ -32,11 +32,12 @@ const WINDOW_MULTIPLE = 16;
 
 /** Continues a prompt. The same options give the same tokens. */
 export async function* generate(options: GenerateOptions): AsyncGenerator<GeneratedToken, void, undefined> {
-  const { maxTokens = 256, tokenizer: given = 'bytes', stopAtEnd = true } = options;
+  const { maxTokens = 256, stopAtEnd = true } = options;
   if (!(Number.isSafeInteger(maxTokens) && maxTokens >= 0)) {
     throw invalidArgument('maxTokens', 'a whole number from 0 up', maxTokens);
   }
   const model = await loadModel(options.model);
+  const given = options.tokenizer ?? model.tokenizer ?? 'bytes';
   const tokenizer = typeof given === 'string' ? openTokenizer(given) : given;
   if (tokenizer.vocab > model.config.vocab) {
     throw new MayflyError(

@@ -3,11 +3,11 @@ import type { Budget } from '../pool/budget.js';
 
 /** How to train. What is left out takes its default, or on resuming the value of the run that is resumed. */
 export interface TrainOptions {
-  /** A preset, a llama2.c checkpoint, or a checkpoint of Mayfly or a folder of them. Default `tiny`. */
+  /** A preset, a llama2.c checkpoint, a folder of Hugging Face's transformers, or a run of Mayfly. Default `tiny`. */
   readonly model?: string | undefined;
   /** A text file, a folder of text files, or a `.u16` token stream. */
   readonly data?: string | undefined;
-  /** `bytes`, or a vocabulary file of llama2.c. Default `bytes`. */
+  /** `bytes`, a vocabulary file of llama2.c or a `tokenizer.json`. Default: the model's own, else `bytes`. */
   readonly tokenizer?: string | undefined;
   /** Default `auto`. */
   readonly device?: string | undefined;
