@@ -34,7 +34,7 @@ onEachRuntime((tier, runtime) => {
   });
 
   test('settings that do not exist are refused', async () => {
-    for (const name of ['MAYFLY_ANE_EVALUATE', 'MAYFLY_ANE_DIALECT']) {
+    for (const name of ['EVALUATE', 'DIALECT', 'RELOAD', 'STATISTICS', 'QOS'].map((end) => `MAYFLY_ANE_${end}`)) {
       const result = await run(runtime, [['open']], { [name]: 'fast' });
       expect(result.results[0]).toEqual({ open: coded('ERR_INVALID_ARGUMENT', name) });
     }
@@ -59,7 +59,8 @@ onEachRuntime((tier, runtime) => {
     const steps: AneStep[] = [['open'], compile, withWeight, evaluate, ['evaluate', { program: 1, x: 2 }], ['close']];
     const first = await run(runtime, steps, env);
     expect(first.report).toMatchObject({ compilations: 2, loads: 2 });
-    expect(readdirSync(cache)).toHaveLength(2);
+    const [system = ''] = readdirSync(cache);
+    expect(readdirSync(join(cache, system))).toHaveLength(2);
     const second = await run(runtime, steps, env);
     expect(second.report).toMatchObject({ compilations: 0, loads: 2 });
     expect(second.results.slice(3, 5)).toEqual([{ evaluate: [6] }, { evaluate: [9] }]);
@@ -72,10 +73,20 @@ onEachRuntime((tier, runtime) => {
     expect(third.report).toMatchObject({ compilations: 1, loads: 3 });
     expect(third.results[2]).toEqual({ evaluate: [6] });
     // A cache that holds rubbish is no cache.
-    for (const name of readdirSync(cache)) writeFileSync(join(cache, name, 'net.plist'), 'rubbish');
+    for (const name of readdirSync(join(cache, system)))
+      writeFileSync(join(cache, system, name, 'net.plist'), 'rubbish');
     const fourth = await run(runtime, [['open'], compile, evaluate, ['close']], env);
     expect(fourth.report).toMatchObject({ compilations: 1 });
     expect(fourth.results[2]).toEqual({ evaluate: [6] });
+    // Nor is what another chip compiled.
+    const fifth = await run(runtime, [['open'], withWeight, ['close']], { ...env, MAYFLY_EMULATOR_CHIP: 'h17' });
+    expect(fifth.report).toMatchObject({ compilations: 1 });
+    // One that cannot be written is told, and the program runs.
+    writeFileSync(join(root, `file-${tier}`), '');
+    const unwritable = { MAYFLY_ANE_CACHE: join(root, `file-${tier}`) };
+    const sixth = await run(runtime, [['open'], compile, evaluate, ['close']], unwritable);
+    expect(sixth.results[2]).toEqual({ evaluate: [6] });
+    expect(sixth.stderr).toMatch(/^mayfly: Expected to keep a compiled program in .*: Not a directory\n$/);
   });
 
   test('the canaries tell what is found', async () => {
@@ -95,12 +106,14 @@ onEachRuntime((tier, runtime) => {
       'evaluation path real-time': 'works',
       'reuse of compiled programs': 'works',
       'reload of weight files': 'no effect',
+      'hardware execution time': expect.stringMatching(/^ERR_ANE_STATISTICS.* got 18 and 0$/),
     });
     expect(
       await found({
         MAYFLY_EMULATOR_DIALECT: 'ios16',
         MAYFLY_EMULATOR_PORTS: 'single',
         MAYFLY_EMULATOR_RELOAD: 'files',
+        MAYFLY_EMULATOR_STATISTICS: 'told',
         MAYFLY_EMULATOR_MISSING: '_ANEClient,-[_ANEInMemoryModel compiledModelExists]',
       }),
     ).toEqual({
@@ -111,23 +124,8 @@ onEachRuntime((tier, runtime) => {
       'evaluation path real-time': expect.stringMatching(/^ERR_ANE_PATH.*class _ANEClient/),
       'reuse of compiled programs': expect.stringMatching(/^ERR_ANE_SELECTOR.*compiledModelExists/),
       'reload of weight files': 'works',
+      'hardware execution time': expect.stringMatching(/^\d+ ns$/),
     });
-  });
-
-  test('the probe lists every method with its arguments', async () => {
-    const result = await run(runtime, [['probe']]);
-    const probe = result.results[0]?.probe as {
-      available: boolean;
-      chip: string;
-      capabilities: string[];
-      methods: { method: string; present: boolean; arguments?: number; expectedArguments: number }[];
-    };
-    expect(probe).toMatchObject({ available: true, chip: 'h16' });
-    expect(probe.capabilities).toEqual(['core', 'chip', 'compiled-models', 'client', 'direct', 'real-time']);
-    for (const { present, arguments: count, expectedArguments } of probe.methods) {
-      expect(count).toBe(present ? expectedArguments : undefined);
-    }
-    expect(probe.methods.find(({ method }) => method.includes('chainingRequest'))?.present).toBe(false);
   });
 
   test("the runtime's own temporary directory need not be that of the environment", async () => {

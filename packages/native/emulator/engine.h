@@ -5,11 +5,15 @@
  * Environment:
  *   MAYFLY_EMULATOR_COMPILE_LIMIT  compilations of a process after which all fail; default 119, 0: none
  *   MAYFLY_EMULATOR_LIVE_LIMIT     programs loaded at once; default 128, 0: no limit
- *   MAYFLY_EMULATOR_CHIP           what aneSubType answers; default h16
+ *   MAYFLY_EMULATOR_CHIP           what aneSubType answers; default h16. none: a machine without an engine
  *   MAYFLY_EMULATOR_TEMPORARY      what NSTemporaryDirectory() answers, which need not be TMPDIR; default: the runtime's own
  *   MAYFLY_EMULATOR_DIALECT        ios16: program(1.3) is rejected, ios18: program(1.0) is; default: both compile
  *   MAYFLY_EMULATOR_PORTS          alphabetical (default), declared, or single: several inputs or outputs are 0x1d
- *   MAYFLY_EMULATOR_RELOAD         stale (default): load uses the weights of the compilation; files: it reads the files
+ *   MAYFLY_EMULATOR_RELOAD         stale (default): load uses the weights of the compilation; files: it reads the files; first:
+ *                                  only the first load of a program that was unloaded does
+ *   MAYFLY_EMULATOR_STATISTICS     silent (default): a request tells no hardware time, as reported; told: where a mask is set
+ *   MAYFLY_EMULATOR_IDENTIFIER     what hexStringIdentifier answers; empty: nil. Default: digests
+ *   MAYFLY_EMULATOR_WIDE           a selector whose 32-bit arguments are declared to have 64
  *   MAYFLY_EMULATOR_MISSING        classes and methods that are not there: `_ANERequest,-[_ANEInMemoryModel unload…]`
  *   MAYFLY_EMULATOR_FAULTS         `phase@number=fault`, separated by commas. Phases compile, load, evaluate, unload, lock,
  *                                  counted from 1 each (`@*`: always). Faults: error:CODE, error:nil, exception, hang,
@@ -52,17 +56,26 @@ const char* EngineChip(void);
 const char* EngineTemporaryDirectory(void);
 /* Whether MAYFLY_EMULATOR_MISSING names it: `_ANERequest` or `-[_ANEInMemoryModel unloadWithQoS:error:]`. */
 int EngineLacks(const char* name);
+/* Whether MAYFLY_EMULATOR_WIDE names the selector. */
+int EngineWidens(const char* selector);
+int EngineIsPresent(void);
 
 /* Copies text and files. */
 EngineModel* EngineModelCreate(const void* text, size_t bytes, const EngineFile* files, size_t count);
 /* A model that is still loaded is unloaded. */
 void EngineModelDestroy(EngineModel* model);
+/* Null: nil. */
 const char* EngineModelIdentifier(const EngineModel* model);
+/* What driverMaskForANEFMask: makes of a mask, and the mask of one model. */
+unsigned EngineStatisticsMask(unsigned mask);
+void EngineModelSetStatistics(EngineModel* model, unsigned mask);
 /* `temporary`: where the directory named by the identifier must hold model.mil and the weight files. */
 EngineOutcome EngineModelCompile(EngineModel* model, const char* temporary, EngineError* error);
 EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineError* error);
+/* `nanoseconds`: what it took, 0 where that is not told. */
 EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inputs, size_t input_count,
-                                  EngineSurface* const* outputs, size_t output_count, EngineError* error);
+                                  EngineSurface* const* outputs, size_t output_count, unsigned long long* nanoseconds,
+                                  EngineError* error);
 EngineOutcome EngineModelUnload(EngineModel* model, EngineError* error);
 int EngineModelIsCompiled(const EngineModel* model, const char* temporary);
 /* Forgets the compiled program of this identity. */

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -60,6 +61,14 @@ EngineOutcome FailEvaluate(EngineError* error, long status, const std::string& w
 
 std::string DirectoryOf(const EngineModel* model, const char* temporary) {
   return (fs::path(temporary) / model->identifier).string();
+}
+
+// Whether loading takes the weights that lie on disk now.
+bool ReadsFiles(const EngineModel* model) {
+  static std::atomic<int> reloads{0};
+  const Reload reload = EngineOptions::Get().reload;
+  if (reload == Reload::kFirst) return model->was_loaded && ++reloads == 1;
+  return reload == Reload::kFiles;
 }
 
 std::vector<mayfly::WeightFile> Views(const std::vector<EngineModel::File>& files) {
@@ -133,7 +142,15 @@ void EngineModelDestroy(EngineModel* model) {
   --live;
 }
 
-const char* EngineModelIdentifier(const EngineModel* model) { return model->identifier.c_str(); }
+const char* EngineModelIdentifier(const EngineModel* model) {
+  const std::optional<std::string>& given = EngineOptions::Get().identifier;
+  if (!given) return model->identifier.c_str();
+  return given->empty() ? nullptr : given->c_str();
+}
+
+unsigned EngineStatisticsMask(unsigned mask) { return mask <= 0xf ? mask : 0; }
+
+void EngineModelSetStatistics(EngineModel* model, unsigned mask) { model->statistics_mask = mask; }
 
 EngineOutcome EngineModelCompile(EngineModel* model, const char* temporary, EngineError* error) {
   const Fault fault = NextFault("compile");
@@ -169,10 +186,10 @@ EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineE
   if (limit > 0 && loaded >= limit) return FailLoad(error, 0x50004);
   try {
     const std::vector<EngineModel::File> files =
-        EngineOptions::Get().reload_files ? ReadStaged(*model, DirectoryOf(model, temporary)) : std::vector<EngineModel::File>();
+        ReadsFiles(model) ? ReadStaged(*model, DirectoryOf(model, temporary)) : model->files;
     mayfly::DeviceOptions options;
-    model->program =
-        mayfly::OpenCpuDevice(options)->Compile(model->text, Views(EngineOptions::Get().reload_files ? files : model->files));
+    model->program = mayfly::OpenCpuDevice(options)->Compile(model->text, Views(files));
+    model->was_loaded = true;
   } catch (const mayfly::Error& rejected) {
     return Fail(error, kEngineDomain, 6, rejected.what());
   }
@@ -181,7 +198,9 @@ EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineE
 }
 
 EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inputs, size_t input_count,
-                                  EngineSurface* const* outputs, size_t output_count, EngineError* error) {
+                                  EngineSurface* const* outputs, size_t output_count, unsigned long long* nanoseconds,
+                                  EngineError* error) {
+  *nanoseconds = 0;
   const Fault fault = NextFault("evaluate");
   if (fault.kind == FaultKind::kNilError) return ENGINE_FAILED;
   if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;
@@ -204,10 +223,16 @@ EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inpu
     for (size_t i = 0; i < output_count; ++i) std::memset(outputs[i]->engine, 0, outputs[i]->bytes);
     return ENGINE_OK;
   }
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
   try {
     model->program->Evaluate(from.data(), to.data());
   } catch (const mayfly::Error& failed) {
     return FailEvaluate(error, 0x16, failed.what());
+  }
+  if (EngineOptions::Get().statistics && model->statistics_mask != 0) {
+    const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start);
+    *nanoseconds = static_cast<unsigned long long>(took.count());
   }
   return ENGINE_OK;
 }

@@ -19,6 +19,8 @@ struct EngineModel {
   std::vector<File> files;
   std::string identifier;
   std::mutex mutex;
+  bool was_loaded = false;
+  unsigned statistics_mask = 0;
   // Set while loaded.
   std::unique_ptr<mayfly::Program> program;
 };

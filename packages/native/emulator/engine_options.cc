@@ -24,7 +24,11 @@ const EngineOptions& EngineOptions::Get() {
     o.dialect = Variable("MAYFLY_EMULATOR_DIALECT", "");
     const std::string ports = Variable("MAYFLY_EMULATOR_PORTS", "alphabetical");
     o.ports = ports == "single" ? Ports::kSingle : ports == "declared" ? Ports::kDeclared : Ports::kAlphabetical;
-    o.reload_files = Variable("MAYFLY_EMULATOR_RELOAD", "stale") == "files";
+    const std::string reload = Variable("MAYFLY_EMULATOR_RELOAD", "stale");
+    o.reload = reload == "files" ? Reload::kFiles : reload == "first" ? Reload::kFirst : Reload::kStale;
+    o.statistics = Variable("MAYFLY_EMULATOR_STATISTICS", "silent") == "told";
+    if (const char* identifier = std::getenv("MAYFLY_EMULATOR_IDENTIFIER")) o.identifier = identifier;
+    o.wide = Variable("MAYFLY_EMULATOR_WIDE", "");
     o.missing = "," + Variable("MAYFLY_EMULATOR_MISSING", "") + ",";
     o.report = Variable("MAYFLY_EMULATOR_REPORT", "");
     return new EngineOptions(o);
@@ -35,6 +39,10 @@ const EngineOptions& EngineOptions::Get() {
 }  // namespace mayfly::emulator
 
 extern "C" const char* EngineChip(void) { return mayfly::emulator::EngineOptions::Get().chip.c_str(); }
+
+extern "C" int EngineIsPresent(void) { return mayfly::emulator::EngineOptions::Get().chip != "none"; }
+
+extern "C" int EngineWidens(const char* selector) { return mayfly::emulator::EngineOptions::Get().wide == selector; }
 
 extern "C" int EngineLacks(const char* name) {
   return mayfly::emulator::EngineOptions::Get().missing.find("," + std::string(name) + ",") != std::string::npos;

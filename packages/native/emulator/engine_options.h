@@ -1,10 +1,12 @@
 // The engine's settings from the environment (engine.h).
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace mayfly::emulator {
 
+enum class Reload { kStale, kFiles, kFirst };
 enum class Ports { kAlphabetical, kDeclared, kSingle };
 
 struct EngineOptions {
@@ -13,7 +15,10 @@ struct EngineOptions {
   std::string chip;
   std::string dialect;
   Ports ports;
-  bool reload_files;
+  Reload reload;
+  bool statistics;
+  std::optional<std::string> identifier;
+  std::string wide;
   std::string missing;
   std::string report;
 

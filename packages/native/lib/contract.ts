@@ -108,6 +108,8 @@ export interface ProgramInfo {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   readonly residentBytes: number;
+  /** What it took of the limit of compilations: 0 where the device had it compiled already, else 1. */
+  readonly compilations: number;
   readonly nanoseconds: number;
 }
 
@@ -447,10 +449,15 @@ export interface AneMethod {
   readonly capability: string;
   readonly classPresent: boolean;
   readonly present: boolean;
+  /** Present, with the arguments and the result that are passed and expected. */
+  readonly usable: boolean;
   readonly expectedArguments: number;
+  /** A letter for the result and one for each argument: `b` a byte, `i` 32 bits, `q` 64, `@` an object, `p` a pointer, `v` nothing. */
+  readonly expectedKinds: string;
   /** As this system has it; absent where the method is. */
   readonly arguments?: number;
   readonly encoding?: string;
+  readonly kinds?: string;
 }
 
 export interface AneProbe {

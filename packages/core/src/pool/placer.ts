@@ -39,7 +39,12 @@ export class Placer {
       const worker = await this.#fleet.reserve(kernel);
       try {
         this.compilations += 1;
-        const { program, inputs, outputs } = await worker.compile(source);
+        const { program, inputs, outputs, compilations } = await worker.compile(source);
+        if (compilations === 0) {
+          // The device had it compiled already: it took nothing of the worker's budget.
+          this.compilations -= 1;
+          worker.compilations -= 1;
+        }
         const from = kernel.worker?.id ?? null;
         worker.kernels.add(kernel);
         this.#fleet.done(worker, 'compiled');

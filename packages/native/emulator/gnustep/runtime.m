@@ -40,6 +40,19 @@ Method class_getInstanceMethod(Class cls, SEL selector) {
   return Lacks(cls, selector) ? NULL : next(cls, selector);
 }
 
+const char *method_getTypeEncoding(Method method) {
+  static const char *(*next)(Method) = NULL;
+  if (next == NULL) next = Next("method_getTypeEncoding");
+  const char *encoding = next(method);
+  if (encoding == NULL || EngineWidens(sel_getName(method_getName(method))) == 0) return encoding;
+  static char widened[256];
+  snprintf(widened, sizeof widened, "%s", encoding);
+  for (char *at = widened; *at != 0; ++at) {
+    if (*at == 'I') *at = 'Q';
+  }
+  return widened;
+}
+
 NSString *NSTemporaryDirectory(void) {
   static NSString *(*next)(void) = NULL;
   if (next == NULL) next = Next("NSTemporaryDirectory");

@@ -1,6 +1,7 @@
 // Methods from plain functions: argument counts and type encodings come from the function's type.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <type_traits>
 
@@ -30,6 +31,7 @@ void AddMethod(Class* cls, char kind, const char* selector, Result (*function)(O
   if (EngineLacks(label.c_str()) != 0) return;
   std::string encoding = EncodingOf<Result>() + "@:";
   ((encoding += EncodingOf<Arguments>()), ...);
+  if (EngineWidens(selector) != 0) std::replace(encoding.begin(), encoding.end(), 'I', 'Q');
   cls->methods[Intern(selector)] = {selector, reinterpret_cast<void*>(function), 2 + sizeof...(Arguments), encoding};
 }
 

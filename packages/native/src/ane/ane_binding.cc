@@ -4,6 +4,7 @@
 #include "ane/canary.h"
 #include "ane/chip.h"
 #include "ane/framework.h"
+#include "ane/method_kinds.h"
 #include "ane/settings.h"
 #include "napi_error.h"
 
@@ -24,10 +25,13 @@ Napi::Value Probe(const Info& info) {
       method.Set("capability", ane::NameOf(probed.method->capability));
       method.Set("classPresent", probed.class_present);
       method.Set("present", probed.present);
-      method.Set("expectedArguments", probed.method->arguments);
+      method.Set("usable", probed.usable());
+      method.Set("expectedKinds", probed.method->kinds);
+      method.Set("expectedArguments", probed.method->arguments());
       if (probed.present) {
         method.Set("arguments", probed.arguments);
         method.Set("encoding", probed.encoding);
+        method.Set("kinds", ane::KindsOf(probed.encoding));
       }
       methods.Set(i, method);
     }
@@ -46,6 +50,12 @@ Napi::Value Probe(const Info& info) {
   });
 }
 
+ane::ProgramOptions OptionsOfMachine() {
+  ane::ProgramOptions options;
+  options.surfaces = ane::SurfaceRulesFor(ane::ChipName());
+  return options;
+}
+
 void RequireDevice() {
   const Availability availability = AneAvailability();
   if (!availability.available) throw Error("ERR_DEVICE_UNAVAILABLE", availability.reason);
@@ -54,7 +64,7 @@ void RequireDevice() {
 Napi::Value Canaries(const Info& info) {
   return Guard(info.Env(), [&]() -> Napi::Value {
     RequireDevice();
-    const std::vector<ane::CanaryReport> reports = ane::RunCanaries({ane::SurfaceRulesFor(ane::ChipName())});
+    const std::vector<ane::CanaryReport> reports = ane::RunCanaries(OptionsOfMachine());
     Napi::Array result = Napi::Array::New(info.Env(), reports.size());
     for (uint32_t i = 0; i < reports.size(); ++i) {
       Napi::Object report = Napi::Object::New(info.Env());
@@ -72,7 +82,7 @@ Napi::Value Dialect(const Info& info) {
     RequireDevice();
     const ane::Settings settings = ane::Settings::FromEnvironment();
     const ane::Dialect dialect =
-        settings.dialect ? *settings.dialect : ane::ProbeDialect({ane::SurfaceRulesFor(ane::ChipName())});
+        settings.dialect ? *settings.dialect : ane::ProbeDialect(OptionsOfMachine());
     return Napi::String::New(info.Env(), ane::NameOf(dialect));
   });
 }

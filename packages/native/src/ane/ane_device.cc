@@ -16,8 +16,9 @@ namespace {
 
 class AneDevice : public Device {
  public:
-  AneDevice() : settings_(Settings::FromEnvironment()), cache_(settings_.cache) {
+  AneDevice() : settings_(Settings::FromEnvironment()), cache_(settings_.cache, ChipName()) {
     options_.surfaces = SurfaceRulesFor(ChipName());
+    options_.model.quality_of_service = settings_.model.quality_of_service;
     RemoveAbandonedDirectories();
     if (settings_.path != EvaluationPath::kStandard) {
       ProvePath(CanaryDialect(), options_, settings_.path);
@@ -30,6 +31,15 @@ class AneDevice : public Device {
                                          ", got none");
       }
       options_.cache = &cache_;
+    }
+    if (settings_.model.statistics) {
+      ProveStatistics(CanaryDialect(), options_);
+      options_.model.statistics = true;
+    }
+    if (settings_.reload) {
+      const bool in_effect = ReloadIsInEffect(CanaryDialect(), options_);
+      options_.park = std::make_shared<ModelPark>();
+      if (!in_effect) options_.park->Close("a canary gave the same result after a reload");
     }
   }
 
@@ -79,8 +89,9 @@ Availability AneAvailability() {
   const ane::FrameworkProbe probe = ane::ProbeFramework();
   if (!probe.unavailable.empty()) return {false, probe.unavailable};
   const std::string missing = probe.FirstMissing(ane::Capability::kCore);
-  if (missing.empty()) return {true, ""};
-  return {false, "Expected " + missing + " in AppleNeuralEngine.framework for device ane, got none"};
+  if (!missing.empty()) return {false, "Expected " + missing + " in AppleNeuralEngine.framework for device ane, got none"};
+  if (ane::HasEngine()) return {true, ""};
+  return {false, "Expected a Neural Engine in this machine for device ane, got none (an Intel processor, or a virtual machine)"};
 }
 
 }  // namespace mayfly

@@ -1,6 +1,9 @@
 #include "ane/ane_program.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <optional>
 
 #include "error.h"
 
@@ -35,43 +38,89 @@ size_t BytesOf(const std::vector<IoSurface>& surfaces) {
   return bytes;
 }
 
+// Splitmix's mixing of eight bytes at a time.
+uint64_t Hash(const void* data, size_t bytes, uint64_t seed) {
+  const auto* at = static_cast<const uint8_t*>(data);
+  uint64_t hash = seed ^ bytes;
+  for (size_t left = bytes; left > 0;) {
+    uint64_t word = 0;
+    const size_t step = std::min(left, sizeof word);
+    std::memcpy(&word, at, step);
+    hash = (hash ^ word) * 0xbf58476d1ce4e5b9ull;
+    hash ^= hash >> 29;
+    at += step;
+    left -= step;
+  }
+  return hash;
+}
+
+// Numbers from 0.25 up to 0.5 in fp16, and harmless ones in any other type.
+std::vector<uint16_t> Pattern(size_t bytes) {
+  constexpr uint16_t kQuarter = 0x3400;
+  std::vector<uint16_t> values((bytes + 1) / 2);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<uint16_t>(kQuarter + (i * 97) % 1024);
+  return values;
+}
+
 }  // namespace
 
 AneProgram::AneProgram(std::string_view text, const std::vector<WeightFile>& weights, ProgramPorts ports,
                        const ProgramOptions& options)
-    : ports_(std::move(ports)),
-      options_(options),
-      model_(text, weights) {
-  directory_ = StagedDirectory::Stage(model_.identifier(), text, weights);
-  for (const WeightFile& file : weights) resident_bytes_ += file.bytes;
-  CompileAndLoad();
+    : text_(text), ports_(std::move(ports)), options_(options) {
+  // Without weights there is nothing to replace.
+  if (weights.empty()) options_.park = nullptr;
   outputs_ = MakeSurfaces(ports_.outputs, options_.surfaces);
-  resident_bytes_ += BytesOf(outputs_);
   BindingOf(nullptr);
+  for (const WeightFile& file : weights) resident_bytes_ += file.bytes;
+  resident_bytes_ += BytesOf(outputs_);
+  if (options_.park != nullptr && LoadParked(weights)) return;
+  staged_ = std::make_unique<StagedModel>(text_, weights, options_.model);
+  compilations_ = staged_->CompileAndLoad(options_.cache);
+  if (options_.park != nullptr) fingerprint_ = Measure(weights);
 }
 
-void AneProgram::CompileAndLoad() {
-  if (options_.cache != nullptr) {
-    options_.cache->Restore(model_.identifier(), *directory_);
-    if (model_.CompiledModelExists()) {
-      try {
-        return model_.Load();
-      } catch (const Error& error) {
-        // A compilation does not help against a limit.
-        if (error.code() == "ERR_DEVICE_LIMIT") throw;
-        options_.cache->Forget(model_.identifier());
-      }
-    }
+AneProgram::~AneProgram() {
+  if (options_.park == nullptr || staged_ == nullptr) return;
+  try {
+    staged_->model().Unload();
+    options_.park->Keep(text_, {std::move(staged_), fingerprint_});
+  } catch (const Error& error) {
+    std::fprintf(stderr, "mayfly: %s\n", error.what());
   }
-  model_.Compile();
-  model_.Load();
-  if (options_.cache != nullptr) options_.cache->Keep(model_.identifier(), *directory_);
 }
 
-void AneProgram::ReloadWeights(const std::vector<WeightFile>& weights) {
-  model_.Unload();
-  for (const WeightFile& file : weights) directory_->Put(StagedName(file.path), file.data, file.bytes, true);
-  model_.Load();
+bool AneProgram::LoadParked(const std::vector<WeightFile>& weights) {
+  std::optional<ParkedModel> parked = options_.park->Take(text_);
+  try {
+    if (!parked || !parked->model->LoadWith(weights)) return false;
+  } catch (const Error& error) {
+    // A compilation does not help against a limit.
+    if (error.code() == "ERR_DEVICE_LIMIT") throw;
+    options_.park->Close(error.what());
+    return false;
+  }
+  staged_ = std::move(parked->model);
+  fingerprint_ = Measure(weights);
+  if (!fingerprint_.IsStale(parked->fingerprint)) return true;
+  options_.park->Close("a program gave the same results with other weights");
+  staged_ = nullptr;
+  return false;
+}
+
+Fingerprint AneProgram::Measure(const std::vector<WeightFile>& weights) {
+  Fingerprint fingerprint;
+  for (const WeightFile& file : weights) fingerprint.weights = Hash(file.data, file.bytes, fingerprint.weights);
+  std::vector<std::vector<uint16_t>> inputs;
+  std::vector<std::vector<uint8_t>> outputs;
+  std::vector<const void*> from;
+  std::vector<void*> to;
+  for (const Port& port : ports_.inputs) from.push_back(inputs.emplace_back(Pattern(port.bytes())).data());
+  for (const Port& port : ports_.outputs) to.push_back(outputs.emplace_back(port.bytes()).data());
+  Evaluate(from.data(), to.data());
+  for (const std::vector<uint8_t>& output : outputs) {
+    fingerprint.outputs = Hash(output.data(), output.size(), fingerprint.outputs);
+  }
+  return fingerprint;
 }
 
 AneProgram::Binding& AneProgram::BindingOf(const void* key) {
@@ -118,7 +167,7 @@ void AneProgram::EvaluateFresh(const void* const* inputs, void* const* outputs, 
 }
 
 void AneProgram::Run(const Binding& binding, void* const* outputs) {
-  model_.Evaluate(binding.request.get(), options_.path);
+  hardware_nanoseconds_ = staged_->model().Evaluate(binding.request.get(), options_.path);
   for (size_t i = 0; i < outputs_.size(); ++i) outputs_[i].Read(outputs[i], ports_.outputs[i].bytes());
 }
 

@@ -3,15 +3,17 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "ane/compiled_cache.h"
 #include "ane/io_surface.h"
 #include "ane/model.h"
+#include "ane/model_park.h"
 #include "ane/program_ports.h"
 #include "ane/request.h"
-#include "ane/staging.h"
+#include "ane/staged_model.h"
 #include "device/device.h"
 
 namespace mayfly::ane {
@@ -22,7 +24,10 @@ struct ProgramOptions {
   // Of programs with several inputs or outputs.
   PortOrder input_order = PortOrder::kDeclared;
   PortOrder output_order = PortOrder::kDeclared;
+  ModelSettings model;
   const CompiledCache* cache = nullptr;
+  // Where programs with weights go when they are unloaded, and come from; none: they are compiled each time.
+  std::shared_ptr<ModelPark> park;
 };
 
 class AneProgram : public Program {
@@ -30,6 +35,8 @@ class AneProgram : public Program {
   // Stages, compiles and loads. Throws ERR_ANE_STAGING, ERR_ANE_COMPILE, ERR_ANE_LOAD, ERR_DEVICE_LIMIT, …
   AneProgram(std::string_view text, const std::vector<WeightFile>& weights, ProgramPorts ports,
              const ProgramOptions& options);
+  // Unloads, and parks the model where that is wanted.
+  ~AneProgram() override;
 
   const std::vector<Port>& inputs() const override { return ports_.inputs; }
   const std::vector<Port>& outputs() const override { return ports_.outputs; }
@@ -38,9 +45,9 @@ class AneProgram : public Program {
   // Keeps a surface per input pointer, so that only the fresh columns of an unchanged generation are copied.
   void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputPromise& promise) override;
 
-  // Unload, replace weight files in the staged directory, load: whether the new weights are then in effect differs by
-  // system, and only an evaluation shows it (canary.h).
-  void ReloadWeights(const std::vector<WeightFile>& weights);
+  int compilations() const override { return compilations_; }
+  uint64_t evaluate_nanoseconds() const override { return hardware_nanoseconds_; }
+
   void set_path(EvaluationPath path) { options_.path = path; }
 
  private:
@@ -50,16 +57,21 @@ class AneProgram : public Program {
     uint64_t generation = 0;
   };
 
-  void CompileAndLoad();
+  // Whether a parked model of this text took the weights.
+  bool LoadParked(const std::vector<WeightFile>& weights);
+  // Of what comes out for a fixed input, beside the weights.
+  Fingerprint Measure(const std::vector<WeightFile>& weights);
   Binding& BindingOf(const void* key);
   void DropBindings();
   void Run(const Binding& binding, void* const* outputs);
 
+  const std::string text_;
   ProgramPorts ports_;
   ProgramOptions options_;
-  // Outlives the model: unloading comes before removing.
-  std::shared_ptr<StagedDirectory> directory_;
-  Model model_;
+  std::unique_ptr<StagedModel> staged_;
+  Fingerprint fingerprint_;
+  int compilations_ = 0;
+  uint64_t hardware_nanoseconds_ = 0;
   size_t resident_bytes_ = 0;
   // Shared by all bindings: results are read before the next evaluation.
   std::vector<IoSurface> outputs_;

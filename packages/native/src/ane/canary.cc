@@ -1,6 +1,7 @@
 #include "ane/canary.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <functional>
 
@@ -61,7 +62,7 @@ std::string ReuseCompiled(Dialect dialect, const ProgramOptions& options) {
   const CanaryWeights weights(7);
   const auto first = Load(text, weights, options);
   // The directory is still staged by `first`; nothing is kept in a folder.
-  static const CompiledCache nowhere("");
+  static const CompiledCache nowhere("", "");
   ProgramOptions reuse = options;
   reuse.cache = &nowhere;
   const int before = CompilationsOfProcess();
@@ -70,16 +71,6 @@ std::string ReuseCompiled(Dialect dialect, const ProgramOptions& options) {
     throw Error("ERR_ANE_EVALUATE", "Expected 21 of the canary, got " + Show(got));
   }
   return CompilationsOfProcess() == before ? "works" : "no effect";
-}
-
-std::string ReloadWeights(Dialect dialect, const ProgramOptions& options) {
-  const auto program = Load(OnePortCanary(dialect), CanaryWeights(4), options);
-  const CanaryWeights replaced(5);
-  program->ReloadWeights(replaced.files());
-  const float got = Run(program.get());
-  if (got == 15) return "works";
-  if (got == 12) return "no effect";
-  throw Error("ERR_ANE_EVALUATE", "Expected 12 or 15 of the canary, got " + Show(got));
 }
 
 }  // namespace
@@ -127,6 +118,35 @@ PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options) {
                                    Show(HalfToFloat(z[0])) + " and " + Show(HalfToFloat(y[0])));
 }
 
+bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options) {
+  ProgramOptions parking = options;
+  parking.cache = nullptr;
+  parking.park = std::make_shared<ModelPark>(false);
+  Load(OnePortCanary(dialect), CanaryWeights(4), parking).reset();
+  const auto program = Load(OnePortCanary(dialect), CanaryWeights(5), parking);
+  if (const float got = Run(program.get()); got != 15) {
+    throw Error("ERR_ANE_EVALUATE", "Expected 15 of the canary, got " + Show(got));
+  }
+  return program->compilations() == 0;
+}
+
+uint64_t ProveStatistics(Dialect dialect, const ProgramOptions& options) {
+  const FrameworkProbe probe = ProbeFramework();
+  if (!probe.Has(Capability::kStatistics)) {
+    throw Error("ERR_ANE_STATISTICS", "Expected " + probe.FirstMissing(Capability::kStatistics) + ", got none");
+  }
+  ProgramOptions asking = options;
+  asking.model.statistics = true;
+  const auto program = Load(OnePortCanary(dialect), CanaryWeights(6), asking);
+  const auto start = std::chrono::steady_clock::now();
+  const float got = Run(program.get());
+  const auto elapsed = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
+  const uint64_t told = program->evaluate_nanoseconds();
+  if (got == 18 && told > 0 && told <= static_cast<uint64_t>(elapsed)) return told;
+  throw Error("ERR_ANE_STATISTICS", "Expected 18 of the canary, and 1 to " + std::to_string(elapsed) +
+                                        " nanoseconds of hardware time, got " + Show(got) + " and " + std::to_string(told));
+}
+
 void ProvePath(Dialect dialect, const ProgramOptions& options, EvaluationPath path) {
   const FrameworkProbe probe = ProbeFramework();
   for (Capability needed : {Capability::kClient, path == EvaluationPath::kDirect ? Capability::kDirect : Capability::kRealTime}) {
@@ -167,7 +187,10 @@ std::vector<CanaryReport> RunCanaries(const ProgramOptions& options) {
     }));
   }
   reports.push_back(Report("reuse of compiled programs", [&] { return ReuseCompiled(dialect, options); }));
-  reports.push_back(Report("reload of weight files", [&] { return ReloadWeights(dialect, options); }));
+  reports.push_back(Report("reload of weight files", [&] {
+    return std::string(ReloadIsInEffect(dialect, options) ? "works" : "no effect");
+  }));
+  reports.push_back(Report("hardware execution time", [&] { return std::to_string(ProveStatistics(dialect, options)) + " ns"; }));
   return reports;
 }
 

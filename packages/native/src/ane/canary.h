@@ -26,6 +26,12 @@ PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options);
 // Evaluates a canary on `path`. Throws ERR_ANE_PATH if it does not give the right result.
 void ProvePath(Dialect dialect, const ProgramOptions& options, EvaluationPath path);
 
+// Whether weight files that are replaced between unload and load are in effect afterwards. Throws what compiling throws.
+bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options);
+
+// The nanoseconds that the hardware says a canary took. Throws ERR_ANE_STATISTICS if it says nothing, or more than the clock.
+uint64_t ProveStatistics(Dialect dialect, const ProgramOptions& options);
+
 struct CanaryReport {
   std::string name;
   // What was found: "ios18", "declared", "works", "no effect", or the error.
@@ -34,7 +40,7 @@ struct CanaryReport {
 };
 
 // All of them, for `mayfly doctor`: round trip, dialect, port orders, evaluation paths, compiled-model reuse, weight
-// reload. Never throws; needs about eight compilations.
+// reload, hardware time. Never throws; needs about ten compilations.
 std::vector<CanaryReport> RunCanaries(const ProgramOptions& options);
 
 }  // namespace mayfly::ane

@@ -11,4 +11,10 @@ std::string ChipName() {
   return Utf8(Send(ObjcRuntime::Get().ClassNamed("_ANEDeviceInfo"), "aneSubType"));
 }
 
+bool HasEngine() {
+  if (!ProbeFramework().Has(Capability::kEngine)) return true;
+  const AutoreleasePool pool;
+  return Send<Bool>(ObjcRuntime::Get().ClassNamed("_ANEDeviceInfo"), "hasANE") != 0;
+}
+
 }  // namespace mayfly::ane

@@ -1,10 +1,10 @@
 #include "ane/compiled_cache.h"
 
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
-
-#include "error.h"
 
 namespace mayfly::ane {
 namespace {
@@ -13,7 +13,17 @@ namespace fs = std::filesystem;
 
 constexpr const char* kArtifacts[] = {"net.plist", "data"};
 
+// Of the kernel: it changes with every update of the system.
+std::string Release() {
+  utsname system;
+  return uname(&system) == 0 ? std::string(system.sysname) + "-" + system.release : "unknown";
+}
+
 }  // namespace
+
+CompiledCache::CompiledCache(const std::string& folder, const std::string& chip) {
+  if (!folder.empty()) folder_ = (fs::path(folder) / (Release() + (chip.empty() ? "" : "-" + chip))).string();
+}
 
 void CompiledCache::Restore(const std::string& identifier, const StagedDirectory& directory) const {
   if (!enabled()) return;
@@ -33,9 +43,14 @@ void CompiledCache::Keep(const std::string& identifier, const StagedDirectory& d
   fs::create_directories(part, error);
   for (const char* name : kArtifacts) {
     const fs::path source = fs::path(directory.path()) / name;
-    if (!error && fs::exists(source)) fs::copy_file(source, part / name, fs::copy_options::overwrite_existing, error);
+    std::error_code absent;
+    if (!error && fs::exists(source, absent)) fs::copy_file(source, part / name, fs::copy_options::overwrite_existing, error);
   }
-  if (error) throw Error("ERR_ANE_CACHE", "Expected to keep a compiled program in " + folder_ + ", got: " + error.message());
+  if (error) {
+    std::fprintf(stderr, "mayfly: Expected to keep a compiled program in %s, got: %s\n", folder_.c_str(), error.message().c_str());
+    fs::remove_all(part, error);
+    return;
+  }
   // Another process may have been first: then the rename fails and its copy, alike, stays.
   fs::rename(part, target, error);
   if (error) fs::remove_all(part, error);

@@ -1,5 +1,5 @@
 // What the compiler writes into a staged directory (net.plist, and data where the program has weight files), kept in a
-// folder by identifier, so that another process can load the same program without compiling it.
+// folder by system and identifier, so that another process can load the same program without compiling it.
 #pragma once
 
 #include <string>
@@ -10,13 +10,13 @@ namespace mayfly::ane {
 
 class CompiledCache {
  public:
-  // An empty folder name: nothing is kept and nothing found.
-  explicit CompiledCache(std::string folder) : folder_(std::move(folder)) {}
+  // An empty folder name: nothing is kept and nothing found. Programs of another chip or release of the system are others.
+  CompiledCache(const std::string& folder, const std::string& chip);
 
   bool enabled() const { return !folder_.empty(); }
   // Puts what is kept for `identifier` into its staged directory. A cache that cannot be read is an empty one.
   void Restore(const std::string& identifier, const StagedDirectory& directory) const;
-  // Throws ERR_ANE_CACHE.
+  // Where that fails, a line on stderr: the program is loaded already.
   void Keep(const std::string& identifier, const StagedDirectory& directory) const;
   // After a restored program did not load.
   void Forget(const std::string& identifier) const;

@@ -1,5 +1,6 @@
 #include "ane/failure.h"
 
+#include <cctype>
 #include <cstdio>
 
 namespace mayfly::ane {
@@ -10,6 +11,8 @@ struct Reading {
   const char* sign;
   const char* meaning;
   bool limit;
+  // A status of this phase only: NSErrors of others have small codes of their own (the compiler's 22 is 0x16, too).
+  std::optional<Phase> phase = {};
 };
 
 // Most telling first. Sources: docs/ane.md, "Failures".
@@ -25,10 +28,10 @@ constexpr Reading kReadings[] = {
     {"0xe00002c2", "kIOReturnBadArgument: a surface or an index of the request is not what the program expects", false},
     {"0x50004", "no program slot is free: too many programs are loaded on this machine or in this process", true},
     {"0x20004", "the program could not be created: weights too large for one bank, or the service is not ready", false},
-    {"0x1d",
-     "the request was refused: surface count, sizes or order, or an earlier program that poisoned this process", false},
-    {"0x16", "inference failed on the engine", false},
-    {"0x12", "the request's surfaces could not be mapped", false},
+    {"0x1d", "the request was refused: surface count, sizes or order, or an earlier program that poisoned this process",
+     false, Phase::kEvaluate},
+    {"0x16", "inference failed on the engine", false, Phase::kEvaluate},
+    {"0x12", "the request's surfaces could not be mapped", false, Phase::kEvaluate},
     {"ProgramChainingPrepare", "chaining is not available to programs compiled from memory", false},
 };
 
@@ -60,23 +63,26 @@ std::string Hexadecimal(int64_t code) {
   return text;
 }
 
-bool Shows(const ErrorReport& report, const std::string& sign) {
-  if (Hexadecimal(report.code) == sign) return true;
-  const size_t at = report.text.find(sign);
-  // 0x1d is not a sign in 0x1d04.
-  if (at != std::string::npos && (sign[0] != '0' || std::string("0123456789abcdefABCDEF").find(
-                                                        (report.text + " ")[at + sign.size()]) == std::string::npos)) {
-    return true;
+// Whole: 0x1d is not in 0x1d04.
+bool Contains(const std::string& text, const std::string& sign) {
+  for (size_t at = text.find(sign); at != std::string::npos; at = text.find(sign, at + 1)) {
+    const size_t end = at + sign.size();
+    if (sign[0] != '0' || end == text.size() || std::isxdigit(static_cast<unsigned char>(text[end])) == 0) return true;
   }
+  return false;
+}
+
+bool Shows(const ErrorReport& report, const std::string& sign) {
+  if (Hexadecimal(report.code) == sign || Contains(report.text, sign)) return true;
   for (const ErrorReport& underlying : report.underlying) {
     if (Shows(underlying, sign)) return true;
   }
   return false;
 }
 
-const Reading* ReadingOf(const ErrorReport& report) {
+const Reading* ReadingOf(Phase phase, const ErrorReport& report) {
   for (const Reading& reading : kReadings) {
-    if (Shows(report, reading.sign)) return &reading;
+    if (reading.phase.value_or(phase) == phase && Shows(report, reading.sign)) return &reading;
   }
   return nullptr;
 }
@@ -84,7 +90,7 @@ const Reading* ReadingOf(const ErrorReport& report) {
 }  // namespace
 
 Error FailureOf(Phase phase, const std::optional<ErrorReport>& report, int compilations) {
-  const Reading* reading = report ? ReadingOf(*report) : nullptr;
+  const Reading* reading = report ? ReadingOf(phase, *report) : nullptr;
   std::string code = CodeOf(phase);
   std::string message = std::string("Expected to ") + NameOf(phase) + " the program on the Neural Engine, got " +
                         (report ? ToString(*report) : "a failure without an error");

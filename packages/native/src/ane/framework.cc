@@ -1,46 +1,59 @@
 #include "ane/framework.h"
 
+#include <cstring>
+
+#include "ane/method_kinds.h"
 #include "ane/objc_runtime.h"
 #include "error.h"
 
 namespace mayfly::ane {
 
 const std::vector<FrameworkMethod> kFrameworkMethods = {
-    {"_ANEInMemoryModelDescriptor", "modelWithMILText:weights:optionsPlist:", true, 3, Capability::kCore},
-    {"_ANEInMemoryModel", "inMemoryModelWithDescriptor:", true, 1, Capability::kCore},
-    {"_ANEInMemoryModel", "hexStringIdentifier", false, 0, Capability::kCore},
-    {"_ANEInMemoryModel", "compileWithQoS:options:error:", false, 3, Capability::kCore},
-    {"_ANEInMemoryModel", "loadWithQoS:options:error:", false, 3, Capability::kCore},
-    {"_ANEInMemoryModel", "evaluateWithQoS:options:request:error:", false, 4, Capability::kCore},
-    {"_ANEInMemoryModel", "unloadWithQoS:error:", false, 2, Capability::kCore},
-    {"_ANEIOSurfaceObject", "objectWithIOSurface:", true, 1, Capability::kCore},
+    {"_ANEInMemoryModelDescriptor", "modelWithMILText:weights:optionsPlist:", true, "@@@@", Capability::kCore},
+    {"_ANEInMemoryModel", "inMemoryModelWithDescriptor:", true, "@@", Capability::kCore},
+    {"_ANEInMemoryModel", "hexStringIdentifier", false, "@", Capability::kCore},
+    {"_ANEInMemoryModel", "compileWithQoS:options:error:", false, "bi@p", Capability::kCore},
+    {"_ANEInMemoryModel", "loadWithQoS:options:error:", false, "bi@p", Capability::kCore},
+    {"_ANEInMemoryModel", "evaluateWithQoS:options:request:error:", false, "bi@@p", Capability::kCore},
+    {"_ANEInMemoryModel", "unloadWithQoS:error:", false, "bip", Capability::kCore},
+    {"_ANEIOSurfaceObject", "objectWithIOSurface:", true, "@p", Capability::kCore},
     {"_ANERequest", "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:", true,
-     7, Capability::kCore},
-    {"_ANEDeviceInfo", "aneSubType", true, 0, Capability::kChip},
-    {"_ANEInMemoryModel", "compiledModelExists", false, 0, Capability::kCompiledModels},
-    {"_ANEInMemoryModel", "purgeCompiledModel", false, 0, Capability::kCompiledModels},
-    {"_ANEInMemoryModel", "model", false, 0, Capability::kClient},
-    {"_ANEClient", "sharedConnection", true, 0, Capability::kClient},
-    {"_ANEClient", "doEvaluateDirectWithModel:options:request:qos:error:", false, 5, Capability::kDirect},
-    {"_ANEClient", "evaluateRealTimeWithModel:options:request:error:", false, 4, Capability::kRealTime},
-    {"_ANEClient", "beginRealTimeTask", false, 0, Capability::kRealTimeTask},
-    {"_ANEClient", "endRealTimeTask", false, 0, Capability::kRealTimeTask},
-    {"_ANEClient", "loadRealTimeModel:options:qos:error:", false, 4, Capability::kRealTimeTask},
-    {"_ANEClient", "unloadRealTimeModel:options:qos:error:", false, 4, Capability::kRealTimeTask},
-    {"_ANEPerformanceStats", "statsWithHardwareExecutionNS:", true, 1, Capability::kStatistics},
-    {"_ANEPerformanceStats", "hwExecutionTime", false, 0, Capability::kStatistics},
-    {"_ANEInMemoryModel", "perfStatsMask", false, 0, Capability::kStatistics},
+     "@@@@@@@@", Capability::kCore},
+    {"_ANEDeviceInfo", "aneSubType", true, "@", Capability::kChip},
+    {"_ANEDeviceInfo", "hasANE", true, "b", Capability::kEngine},
+    {"_ANEInMemoryModel", "compiledModelExists", false, "b", Capability::kCompiledModels},
+    {"_ANEInMemoryModel", "purgeCompiledModel", false, "v", Capability::kCompiledModels},
+    {"_ANEInMemoryModel", "model", false, "@", Capability::kClient},
+    {"_ANEClient", "sharedConnection", true, "@", Capability::kClient},
+    {"_ANEClient", "doEvaluateDirectWithModel:options:request:qos:error:", false, "b@@@ip", Capability::kDirect},
+    {"_ANEClient", "evaluateRealTimeWithModel:options:request:error:", false, "b@@@p", Capability::kRealTime},
+    {"_ANEPerformanceStats", "driverMaskForANEFMask:", true, "ii", Capability::kStatistics},
+    {"_ANEPerformanceStats", "hwExecutionTime", false, "q", Capability::kStatistics},
+    {"_ANEInMemoryModel", "setPerfStatsMask:", false, "vi", Capability::kStatistics},
+    {"_ANERequest", "perfStats", false, "@", Capability::kStatistics},
+    {"_ANEClient", "beginRealTimeTask", false, "b", Capability::kRealTimeTask},
+    {"_ANEClient", "endRealTimeTask", false, "b", Capability::kRealTimeTask},
+    {"_ANEClient", "loadRealTimeModel:options:qos:error:", false, "b@@ip", Capability::kRealTimeTask},
+    {"_ANEClient", "unloadRealTimeModel:options:qos:error:", false, "b@@ip", Capability::kRealTimeTask},
     {"_ANEChainingRequest",
      "chainingRequestWithInputs:outputSets:lbInputSymbolId:lbOutputSymbolId:procedureIndex:signalEvents:"
      "transactionHandle:fwEnqueueDelay:memoryPoolId:",
-     true, 9, Capability::kChaining},
-    {"_ANEClient", "prepareChainingWithModel:options:chainingReq:qos:error:", false, 5, Capability::kChaining},
+     true, "@@@@@@@@@@", Capability::kChaining},
+    {"_ANEClient", "prepareChainingWithModel:options:chainingReq:qos:error:", false, "b@@@ip", Capability::kChaining},
 };
+
+int FrameworkMethod::arguments() const { return static_cast<int>(std::strlen(kinds)) - 1; }
+
+bool ProbedMethod::usable() const {
+  // A runtime that keeps no encoding tells at least the count.
+  return present && arguments == method->arguments() && (encoding.empty() || KindsOf(encoding) == method->kinds);
+}
 
 const char* NameOf(Capability capability) {
   switch (capability) {
     case Capability::kCore: return "core";
     case Capability::kChip: return "chip";
+    case Capability::kEngine: return "engine";
     case Capability::kCompiledModels: return "compiled-models";
     case Capability::kClient: return "client";
     case Capability::kDirect: return "direct";
@@ -53,10 +66,9 @@ const char* NameOf(Capability capability) {
 }
 
 const std::vector<Capability>& AllCapabilities() {
-  static const std::vector<Capability> all = {Capability::kCore,   Capability::kChip,     Capability::kCompiledModels,
-                                              Capability::kClient, Capability::kDirect,   Capability::kRealTime,
-                                              Capability::kRealTimeTask, Capability::kStatistics,
-                                              Capability::kChaining};
+  static const std::vector<Capability> all = {
+      Capability::kCore,     Capability::kChip,       Capability::kEngine,       Capability::kCompiledModels, Capability::kClient, Capability::kDirect,
+      Capability::kRealTime, Capability::kStatistics, Capability::kRealTimeTask, Capability::kChaining};
   return all;
 }
 
@@ -69,8 +81,8 @@ std::string FrameworkProbe::FirstMissing(Capability capability) const {
     if (probed.method->capability != capability || probed.usable()) continue;
     if (!probed.class_present) return std::string("class ") + probed.method->cls;
     if (!probed.present) return Describe(*probed.method);
-    return Describe(*probed.method) + " with " + std::to_string(probed.method->arguments) + " arguments (it has " +
-           std::to_string(probed.arguments) + ")";
+    return Describe(*probed.method) + " with result and arguments " + probed.method->kinds + " (it has " +
+           KindsOf(probed.encoding) + ", encoded " + probed.encoding + ")";
   }
   return "";
 }

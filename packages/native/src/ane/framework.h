@@ -8,15 +8,18 @@
 namespace mayfly::ane {
 
 // What a method is needed for. All but the core are optional; from kRealTimeTask on they are only reported, never called.
-enum class Capability { kCore, kChip, kCompiledModels, kClient, kDirect, kRealTime, kRealTimeTask, kStatistics, kChaining };
+enum class Capability { kCore, kChip, kEngine, kCompiledModels, kClient, kDirect, kRealTime, kStatistics, kRealTimeTask, kChaining };
 
 struct FrameworkMethod {
   const char* cls;
   const char* selector;
   bool class_method;
-  // Without receiver and selector.
-  int arguments;
+  // Of the result and the arguments that are passed (method_kinds.h).
+  const char* kinds;
   Capability capability;
+
+  // Without receiver and selector.
+  int arguments() const;
 };
 
 extern const std::vector<FrameworkMethod> kFrameworkMethods;
@@ -33,8 +36,8 @@ struct ProbedMethod {
   int arguments;
   std::string encoding;
 
-  // Present, with the arguments that we pass.
-  bool usable() const { return present && arguments == method->arguments; }
+  // Present, with the arguments and the result that we pass and expect.
+  bool usable() const;
 };
 
 struct FrameworkProbe {

@@ -130,7 +130,9 @@ void IoSurface::Read(void* to, size_t bytes) const {
 void* IoSurface::Lock(unsigned options) const {
   const Functions& functions = Functions::Get();
   Check(functions.lock(surface_, options, nullptr), "IOSurfaceLock", bytes_);
-  return functions.base_address(surface_);
+  if (void* address = functions.base_address(surface_)) return address;
+  functions.unlock(surface_, options, nullptr);
+  throw Error("ERR_ANE_SURFACE", "Expected a locked IOSurface of " + std::to_string(bytes_) + " bytes to have an address, got none");
 }
 
 void IoSurface::Unlock(unsigned options) const {

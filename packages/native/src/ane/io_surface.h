@@ -10,8 +10,8 @@ namespace mayfly::ane {
 
 // How large a surface must be for a dense tensor, by chip (docs/ane.md, "Surfaces").
 struct SurfaceRules {
-  size_t minimum_bytes;
-  size_t multiple_of;
+  size_t minimum_bytes = 49'152;
+  size_t multiple_of = 128;
 
   size_t Round(size_t bytes) const;
 };
@@ -31,7 +31,7 @@ class IoSurface {
   // An _ANEIOSurfaceObject around it, kept by this.
   Id wrapper() const { return wrapper_.get(); }
 
-  // Copies `bytes` from the start, or zeros.
+  // Copies `bytes` from the start.
   void Write(const void* from, size_t bytes);
   // Copies `row_bytes` of every `stride` bytes from the start, to the same places.
   void WriteRows(const void* from, size_t row_bytes, size_t stride, size_t rows);

@@ -10,9 +10,10 @@
 namespace mayfly::ane {
 namespace {
 
-// The only class of service that anybody runs; no other is faster.
-constexpr unsigned kQualityOfService = 21;
 constexpr std::chrono::milliseconds kLoadRetryDelay{100};
+
+// All counters that driverMaskForANEFMask: knows; it answers 0 to any bit beyond.
+constexpr unsigned kAllStatistics = 0xf;
 
 std::atomic<int> compilations{0};
 
@@ -30,11 +31,18 @@ Id DescriptorOf(std::string_view text, const std::vector<WeightFile>& weights) {
               Data(text.data(), text.size()), Dictionary(files), Id{nullptr});
 }
 
+// It names a directory that is written to and removed.
+void RequireName(const std::string& identifier) {
+  constexpr const char* kAllowed = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+  if (!identifier.empty() && identifier.find_first_not_of(kAllowed) == std::string::npos) return;
+  throw Error("ERR_ANE_COMPILE", "Expected hexStringIdentifier to return hexadecimal digits, got `" + identifier + "`");
+}
+
 }  // namespace
 
 int CompilationsOfProcess() { return compilations; }
 
-Model::Model(std::string_view text, const std::vector<WeightFile>& weights) {
+Model::Model(std::string_view text, const std::vector<WeightFile>& weights, const ModelSettings& settings) : settings_(settings) {
   const AutoreleasePool pool;
   const Id descriptor = DescriptorOf(text, weights);
   if (descriptor == nullptr) throw FailureOf(Phase::kDescribe, std::nullopt, compilations);
@@ -43,6 +51,11 @@ Model::Model(std::string_view text, const std::vector<WeightFile>& weights) {
   model_ = Owned::Retain(model);
   options_ = Owned::Retain(Dictionary());
   identifier_ = Utf8(Send(model, "hexStringIdentifier"));
+  RequireName(identifier_);
+  if (settings_.statistics) {
+    const auto mask = Send<unsigned>(ObjcRuntime::Get().ClassNamed("_ANEPerformanceStats"), "driverMaskForANEFMask:", kAllStatistics);
+    Send<void>(model, "setPerfStatsMask:", mask);
+  }
 }
 
 Model::~Model() {
@@ -64,7 +77,7 @@ void Model::Compile() {
   ++compilations;
   Id error = nullptr;
   const Bool ok =
-      Send<Bool>(model_.get(), "compileWithQoS:options:error:", kQualityOfService, options_.get(), &error);
+      Send<Bool>(model_.get(), "compileWithQoS:options:error:", settings_.quality_of_service, options_.get(), &error);
   Require(ok, Phase::kCompile, error);
 }
 
@@ -72,7 +85,7 @@ void Model::Load() {
   for (bool last : {false, true}) {
     const AutoreleasePool pool;
     Id error = nullptr;
-    const Bool ok = Send<Bool>(model_.get(), "loadWithQoS:options:error:", kQualityOfService, options_.get(), &error);
+    const Bool ok = Send<Bool>(model_.get(), "loadWithQoS:options:error:", settings_.quality_of_service, options_.get(), &error);
     loaded_ = ok != 0;
     if (loaded_) return;
     if (last) Require(ok, Phase::kLoad, error);
@@ -80,30 +93,33 @@ void Model::Load() {
   }
 }
 
-void Model::Evaluate(Id request, EvaluationPath path) {
+uint64_t Model::Evaluate(Id request, EvaluationPath path) {
   const AutoreleasePool pool;
   Id error = nullptr;
   Bool ok = 0;
   if (path == EvaluationPath::kStandard) {
-    ok = Send<Bool>(model_.get(), "evaluateWithQoS:options:request:error:", kQualityOfService, options_.get(), request,
+    ok = Send<Bool>(model_.get(), "evaluateWithQoS:options:request:error:", settings_.quality_of_service, options_.get(), request,
                     &error);
   } else {
     const Id client = Send(ObjcRuntime::Get().ClassNamed("_ANEClient"), "sharedConnection");
     const Id inner = Send(model_.get(), "model");
     ok = path == EvaluationPath::kDirect
              ? Send<Bool>(client, "doEvaluateDirectWithModel:options:request:qos:error:", inner, options_.get(), request,
-                          kQualityOfService, &error)
+                          settings_.quality_of_service, &error)
              : Send<Bool>(client, "evaluateRealTimeWithModel:options:request:error:", inner, options_.get(), request,
                           &error);
   }
   Require(ok, Phase::kEvaluate, error);
+  if (!settings_.statistics) return 0;
+  const Id told = Send(request, "perfStats");
+  return told == nullptr ? 0 : Send<unsigned long long>(told, "hwExecutionTime");
 }
 
 void Model::Unload() {
   const AutoreleasePool pool;
   loaded_ = false;
   Id error = nullptr;
-  const Bool ok = Send<Bool>(model_.get(), "unloadWithQoS:error:", kQualityOfService, &error);
+  const Bool ok = Send<Bool>(model_.get(), "unloadWithQoS:error:", settings_.quality_of_service, &error);
   Require(ok, Phase::kUnload, error);
 }
 

@@ -1,6 +1,7 @@
 // One _ANEInMemoryModel: its messages, each checked.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,13 +15,20 @@ namespace mayfly::ane {
 // How an evaluation reaches the engine: through the model (the only one that needs no proof), or through the client.
 enum class EvaluationPath { kStandard, kDirect, kRealTime };
 
+// What of a model's life its environment chooses (settings.h).
+struct ModelSettings {
+  unsigned quality_of_service = 21;
+  // Ask for the hardware's own execution time.
+  bool statistics = false;
+};
+
 // Attempts to compile by this process so far, failed ones included: what the compiler's limit counts.
 int CompilationsOfProcess();
 
 class Model {
  public:
   // Throws ERR_ANE_COMPILE.
-  Model(std::string_view text, const std::vector<WeightFile>& weights);
+  Model(std::string_view text, const std::vector<WeightFile>& weights, const ModelSettings& settings);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
   // Unloads what is loaded; a failure of that is a line on stderr.
@@ -36,8 +44,9 @@ class Model {
   // Tries again once after 100 ms: slots of programs that were just unloaded come free late. Throws ERR_ANE_LOAD or
   // ERR_DEVICE_LIMIT.
   void Load();
-  // Blocks until the engine has finished. Throws ERR_ANE_EVALUATE or ERR_DEVICE_LIMIT.
-  void Evaluate(Id request, EvaluationPath path);
+  // Blocks until the engine has finished; gives the hardware's nanoseconds, 0 where they were not asked for or not told.
+  // Throws ERR_ANE_EVALUATE or ERR_DEVICE_LIMIT.
+  uint64_t Evaluate(Id request, EvaluationPath path);
   // Throws ERR_ANE_UNLOAD.
   void Unload();
 
@@ -45,6 +54,7 @@ class Model {
   Owned model_;
   Owned options_;
   std::string identifier_;
+  ModelSettings settings_;
   bool loaded_ = false;
 };
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mayfly::ane {
@@ -86,6 +87,19 @@ Result Send(Id receiver, const char* selector, Arguments... arguments) {
   }
 }
 
+// What methods return without ownership lives until the innermost pool of the thread ends. One around every call that
+// sends messages.
+class AutoreleasePool {
+ public:
+  AutoreleasePool() : pool_(Send(Send(ObjcRuntime::Get().ClassNamed("NSAutoreleasePool"), "alloc"), "init")) {}
+  AutoreleasePool(const AutoreleasePool&) = delete;
+  AutoreleasePool& operator=(const AutoreleasePool&) = delete;
+  ~AutoreleasePool() { Send<void>(pool_, "drain"); }
+
+ private:
+  Id pool_;
+};
+
 // A reference of our own to an object; released at the end.
 class Owned {
  public:
@@ -100,8 +114,11 @@ class Owned {
     std::swap(object_, other.object_);
     return *this;
   }
+  // What an object does on its way out may leave more in the pool.
   ~Owned() {
-    if (object_ != nullptr) Send<void>(object_, "release");
+    if (object_ == nullptr) return;
+    const AutoreleasePool pool;
+    Send<void>(object_, "release");
   }
 
   Id get() const { return object_; }
@@ -110,19 +127,6 @@ class Owned {
   explicit Owned(Id object) : object_(object) {}
 
   Id object_ = nullptr;
-};
-
-// What methods return without ownership lives until the innermost pool of the thread ends. One around every call that
-// sends messages.
-class AutoreleasePool {
- public:
-  AutoreleasePool() : pool_(Send(Send(ObjcRuntime::Get().ClassNamed("NSAutoreleasePool"), "alloc"), "init")) {}
-  AutoreleasePool(const AutoreleasePool&) = delete;
-  AutoreleasePool& operator=(const AutoreleasePool&) = delete;
-  ~AutoreleasePool() { Send<void>(pool_, "drain"); }
-
- private:
-  Id pool_;
 };
 
 }  // namespace mayfly::ane

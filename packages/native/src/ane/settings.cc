@@ -12,6 +12,23 @@ std::string Variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+bool Switch(const char* name) {
+  const std::string value = Variable(name);
+  if (value == "on") return true;
+  if (value.empty() || value == "off") return false;
+  throw Error("ERR_INVALID_ARGUMENT", std::string("Expected ") + name + " to be on or off, got `" + value + "`");
+}
+
+unsigned QualityOfService(unsigned fallback) {
+  constexpr unsigned kMost = 63;
+  const std::string value = Variable("MAYFLY_ANE_QOS");
+  if (value.empty()) return fallback;
+  const bool digits = value.size() <= 2 && value.find_first_not_of("0123456789") == std::string::npos;
+  const unsigned number = digits ? static_cast<unsigned>(std::stoul(value)) : kMost + 1;
+  if (number <= kMost) return number;
+  throw Error("ERR_INVALID_ARGUMENT", "Expected MAYFLY_ANE_QOS to be a whole number from 0 to 63, got `" + value + "`");
+}
+
 }  // namespace
 
 const char* NameOf(EvaluationPath path) {
@@ -26,6 +43,9 @@ const char* NameOf(EvaluationPath path) {
 Settings Settings::FromEnvironment() {
   Settings settings;
   settings.cache = Variable("MAYFLY_ANE_CACHE");
+  settings.reload = Switch("MAYFLY_ANE_RELOAD");
+  settings.model.statistics = Switch("MAYFLY_ANE_STATISTICS");
+  settings.model.quality_of_service = QualityOfService(settings.model.quality_of_service);
   const std::string path = Variable("MAYFLY_ANE_EVALUATE");
   if (path == NameOf(EvaluationPath::kDirect)) {
     settings.path = EvaluationPath::kDirect;

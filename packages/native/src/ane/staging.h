@@ -7,6 +7,7 @@
 // owner left and removes it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,14 +29,20 @@ class StagedDirectory {
   ~StagedDirectory();
 
   const std::string& path() const { return path_; }
+  // Replaces weight files and calls `load` while nobody else can come to this directory, whose name then no longer tells what
+  // is in it. False, and nothing done, where another program uses it, in this process or another.
+  bool Rewrite(const std::vector<WeightFile>& weights, const std::function<void()>& load) const;
+
+ private:
   // Replaces one file by content, or leaves one of the same size that is there already.
   void Put(const std::string& name, const void* data, size_t bytes, bool replace) const;
 
- private:
   std::string root_;
   std::string path_;
   std::string owner_path_;
   FileLock owner_;
+  // Programs of this process that were staged here.
+  int users_ = 0;
 };
 
 // Removes directories under the temporary directory whose owners are all dead; returns how many.

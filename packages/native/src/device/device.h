@@ -55,6 +55,8 @@ class Program {
   virtual void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputPromise&) {
     Evaluate(inputs, outputs);
   }
+  // What having it took of the limit of compilations: 0 where a compiled one was found.
+  virtual int compilations() const { return 1; }
   // What compiling and the last evaluation took by the device's own account; 0 where the caller's clock is as good.
   virtual uint64_t compile_nanoseconds() const { return 0; }
   virtual uint64_t evaluate_nanoseconds() const { return 0; }

@@ -51,6 +51,7 @@ uint32_t DeviceSession::Compile(const std::string& text, const std::vector<Weigh
   ++stats_.compilations;
   const Clock::time_point start = Clock::now();
   std::unique_ptr<Program> program = device_->Compile(text, files);
+  if (program->compilations() == 0) --stats_.compilations;
   const uint64_t own = program->compile_nanoseconds();
   stats_.compile_nanoseconds += own != 0 ? own : Since(start);
   ++stats_.live_programs;

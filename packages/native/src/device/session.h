@@ -36,7 +36,8 @@ class DeviceSession {
   const SessionStats& stats() const { return stats_; }
   const Program& program(uint32_t id) const;
 
-  // Failed compilations count too: the device's compiler does not forget them. Ids are never used twice.
+  // Failed compilations count too: the device's compiler does not forget them. Programs that a device had compiled already
+  // do not. Ids are never used twice.
   uint32_t Compile(const std::string& text, const std::vector<WeightRange>& weights);
 
   // Input offsets, then output offsets. An output must not overlap another port. Throws ERR_PROGRAM_UNKNOWN,

@@ -1,0 +1,52 @@
+// The connection to the service, and what the framework tells of the machine.
+#import "neural_engine.h"
+
+@interface _ANEDeviceInfo : NSObject
+@end
+
+@implementation _ANEDeviceInfo
++ (NSString *)aneSubType {
+  return [NSString stringWithUTF8String:EngineChip()];
+}
+
++ (BOOL)hasANE {
+  return EngineIsPresent() != 0;
+}
+@end
+
+@interface _ANEClient : NSObject
+@end
+
+@implementation _ANEClient
++ (_ANEClient *)sharedConnection {
+  static _ANEClient *client = nil;
+  if (client == nil) client = [[self alloc] init];
+  return client;
+}
+
+- (BOOL)doEvaluateDirectWithModel:(_ANEModel *)model
+                          options:(NSDictionary *)options
+                          request:(_ANERequest *)request
+                              qos:(unsigned int)qos
+                            error:(NSError **)error {
+  RequireKind(model, [_ANEModel class], @"an _ANEModel");
+  return Evaluate(model->engine_, options, request, error);
+}
+
+- (BOOL)evaluateRealTimeWithModel:(_ANEModel *)model
+                          options:(NSDictionary *)options
+                          request:(_ANERequest *)request
+                            error:(NSError **)error {
+  RequireKind(model, [_ANEModel class], @"an _ANEModel");
+  return Evaluate(model->engine_, options, request, error);
+}
+
+// Both need an entitlement that no developer has.
+- (BOOL)beginRealTimeTask {
+  return NO;
+}
+
+- (BOOL)endRealTimeTask {
+  return NO;
+}
+@end

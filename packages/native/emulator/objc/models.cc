@@ -1,0 +1,99 @@
+// Descriptors and models.
+#include "objc/method.h"
+#include "objc/neural_engine.h"
+
+using namespace mayfly::emulator;
+
+extern "C" Object* NSTemporaryDirectory();
+
+namespace {
+
+std::string TemporaryDirectory() { return As<StringObject>(NSTemporaryDirectory(), "an NSString")->value; }
+
+Object* MakeDescriptor(Object* self, Selector, Object* text, Object* weights, Object* plist) {
+  if (As<DataObject>(text, "an NSData as MIL text") == nullptr || As<DictionaryObject>(weights, "an NSDictionary as weights") == nullptr) {
+    return nullptr;
+  }
+  if (plist != nullptr) Die("expected nil as options property list");
+  return Autorelease(new DescriptorObject(static_cast<Class*>(self), text, weights));
+}
+
+Object* MakeModel(Object* self, Selector, Object* descriptor) {
+  const auto* given = As<DescriptorObject>(descriptor, "a descriptor");
+  const auto& text = *static_cast<DataObject*>(given->text);
+  std::vector<EngineFile> files;
+  for (const auto& [path, entry] : static_cast<DictionaryObject*>(given->weights)->entries) {
+    const auto* file = As<DictionaryObject>(entry, "an NSDictionary as weight file");
+    const auto* data = As<DataObject>(file->Find("data"), "an NSData as data of a weight file");
+    if (As<NumberObject>(file->Find("offset"), "an NSNumber as offset of a weight file") == nullptr || data == nullptr) {
+      Die("expected a weight file with offset and data");
+    }
+    files.push_back({As<StringObject>(path, "an NSString as path")->value.c_str(), data->bytes.data(), data->bytes.size()});
+  }
+  EngineModel* model = EngineModelCreate(text.bytes.data(), text.bytes.size(), files.data(), files.size());
+  return Autorelease(new ModelObject(static_cast<Class*>(self), model));
+}
+
+EngineModel* EngineOf(Object* self) { return As<ModelObject>(self, "an _ANEInMemoryModel")->engine; }
+
+Object* Identifier(Object* self, Selector) {
+  const char* identifier = EngineModelIdentifier(EngineOf(self));
+  return identifier == nullptr ? nullptr : Autorelease(new StringObject(identifier));
+}
+
+bool CompileModel(Object* self, Selector, unsigned, Object* options, Object** error) {
+  RequireOptions(options);
+  EngineError failure = {};
+  return Finish(EngineModelCompile(EngineOf(self), TemporaryDirectory().c_str(), &failure), failure, error);
+}
+
+bool LoadModel(Object* self, Selector, unsigned, Object* options, Object** error) {
+  RequireOptions(options);
+  EngineError failure = {};
+  return Finish(EngineModelLoad(EngineOf(self), TemporaryDirectory().c_str(), &failure), failure, error);
+}
+
+bool UnloadModel(Object* self, Selector, unsigned, Object** error) {
+  EngineError failure = {};
+  return Finish(EngineModelUnload(EngineOf(self), &failure), failure, error);
+}
+
+bool EvaluateModel(Object* self, Selector, unsigned, Object* options, Object* request, Object** error) {
+  return EvaluateEngine(EngineOf(self), options, request, error);
+}
+
+bool CompiledModelExists(Object* self, Selector) {
+  return EngineModelIsCompiled(EngineOf(self), TemporaryDirectory().c_str()) != 0;
+}
+
+void PurgeCompiledModel(Object* self, Selector) { EngineModelPurge(EngineOf(self), TemporaryDirectory().c_str()); }
+
+Class* inner_model_class = nullptr;
+
+Object* InnerModel(Object* self, Selector) {
+  auto* model = As<ModelObject>(self, "an _ANEInMemoryModel");
+  if (model->inner == nullptr) model->inner = new InnerModelObject(inner_model_class, model->engine);
+  return model->inner;
+}
+
+void SetStatisticsMask(Object* self, Selector, unsigned mask) { EngineModelSetStatistics(EngineOf(self), mask); }
+
+const bool classes = [] {
+  Class* descriptor = DefineClass("_ANEInMemoryModelDescriptor");
+  AddClassMethod(descriptor, "modelWithMILText:weights:optionsPlist:", MakeDescriptor);
+  Class* model = DefineClass("_ANEInMemoryModel");
+  AddClassMethod(model, "inMemoryModelWithDescriptor:", MakeModel);
+  AddInstanceMethod(model, "hexStringIdentifier", Identifier);
+  AddInstanceMethod(model, "compileWithQoS:options:error:", CompileModel);
+  AddInstanceMethod(model, "loadWithQoS:options:error:", LoadModel);
+  AddInstanceMethod(model, "unloadWithQoS:error:", UnloadModel);
+  AddInstanceMethod(model, "evaluateWithQoS:options:request:error:", EvaluateModel);
+  AddInstanceMethod(model, "compiledModelExists", CompiledModelExists);
+  AddInstanceMethod(model, "purgeCompiledModel", PurgeCompiledModel);
+  AddInstanceMethod(model, "model", InnerModel);
+  AddInstanceMethod(model, "setPerfStatsMask:", SetStatisticsMask);
+  inner_model_class = DefineClass("_ANEModel");
+  return true;
+}();
+
+}  // namespace

@@ -1,0 +1,68 @@
+// Objects of AppleNeuralEngine.framework's classes over the engine.
+#pragma once
+
+#include <string>
+
+#include "engine.h"
+#include "objc/foundation.h"
+
+namespace mayfly::emulator {
+
+struct DescriptorObject : Object {
+  DescriptorObject(Class* cls, Object* milText, Object* weightFiles) : Object(cls), text(Retain(milText)), weights(Retain(weightFiles)) {}
+  ~DescriptorObject() override {
+    Release(text);
+    Release(weights);
+  }
+  Object* text;
+  Object* weights;
+};
+
+// What -[_ANEInMemoryModel model] returns: a view of its owner.
+struct InnerModelObject : Object {
+  InnerModelObject(Class* cls, EngineModel* model) : Object(cls), engine(model) {}
+  EngineModel* engine;
+};
+
+struct ModelObject : Object {
+  ModelObject(Class* cls, EngineModel* model) : Object(cls), engine(model) {}
+  ~ModelObject() override {
+    // As a class of Apple's might: whoever releases it needs a pool.
+    Autorelease(new StringObject("released"));
+    Release(inner);
+    EngineModelDestroy(engine);
+  }
+  EngineModel* engine;
+  Object* inner = nullptr;
+};
+
+struct SurfaceObject : Object {
+  SurfaceObject(Class* cls, EngineSurface* given) : Object(cls), surface(given) { EngineSurfaceRetain(surface); }
+  ~SurfaceObject() override { EngineSurfaceRelease(surface); }
+  EngineSurface* surface;
+};
+
+struct StatisticsObject : Object {
+  StatisticsObject(Class* cls, unsigned long long time) : Object(cls), nanoseconds(time) {}
+  unsigned long long nanoseconds;
+};
+
+struct RequestObject : Object {
+  RequestObject(Class* cls, Object* in, Object* out) : Object(cls), inputs(Retain(in)), outputs(Retain(out)) {}
+  ~RequestObject() override {
+    Release(inputs);
+    Release(outputs);
+    Release(statistics);
+  }
+  Object* inputs;
+  Object* outputs;
+  // Of the last evaluation; null where it told nothing.
+  Object* statistics = nullptr;
+};
+
+// What a method returns for an outcome: throws for an exception, sets `error` for a failure that has one.
+bool Finish(EngineOutcome outcome, const EngineError& failure, Object** error);
+void RequireOptions(Object* options);
+bool EvaluateEngine(EngineModel* model, Object* options, Object* request, Object** error);
+
+}  // namespace mayfly::emulator
