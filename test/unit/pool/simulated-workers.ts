@@ -100,6 +100,7 @@ export class SimulatedWorker {
         inputs: [{ name: 'x', ...port }],
         outputs: [{ name: 'y', ...port }],
         residentBytes: 1,
+        compilations: 1,
         nanoseconds: 1,
       };
       this.#send({ type: 'compiled', request: request.request, info, stats: this.#stats() });
