@@ -28,7 +28,10 @@ function configuration(headers) {
   // node-gyp writes these variables into the Makefile.
   const { CC, CXX, AR, LINK, CFLAGS, CXXFLAGS, LDFLAGS } = process.env;
   const compiler = { CC, CXX, AR, LINK, CFLAGS, CXXFLAGS, LDFLAGS };
-  const sets = ['base', 'avx2', 'avx512', 'emulator'].map(sources);
+  const sets = [
+    ...['base', 'avx2', 'avx512', 'avx512bf16', 'amx'].map((set) => sources('sources', set)),
+    ...['ane', 'tiles'].map((part) => sources('emulator', part)),
+  ];
   return JSON.stringify({ node: process.version, headers, compiler, gyp, sources: sets });
 }
 

@@ -6,7 +6,7 @@ import type { Addon } from './contract.js';
 import { createNativeError, MayflyError } from './errors.js';
 
 function loadAddon(): Addon {
-  const file = fileURLToPath(new URL('../build/Release/mayfly.node', import.meta.url));
+  const file = process.env.MAYFLY_ADDON ?? fileURLToPath(new URL('../build/Release/mayfly.node', import.meta.url));
   try {
     const loaded = createRequire(import.meta.url)(file) as Addon;
     loaded.setErrorFactory(createNativeError);

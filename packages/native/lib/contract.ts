@@ -172,7 +172,16 @@ export interface MatrixProduct {
   readonly alpha?: number;
   /** Default 0, which never reads C. */
   readonly beta?: number;
+  readonly precision?: Precision;
 }
+
+/**
+ * How exact the products of matrices are. 'exact' (default): at least as exact as a sum of the products of fp16 or fp32
+ * operands in fp32. 'fast': operands rounded to bf16, sums in fp32, where `fastProducts` names what does it; elsewhere exact.
+ */
+export type Precision = 'exact' | 'fast';
+
+export type FastProducts = 'amx-fp16' | 'amx-bf16' | 'avx512-bf16' | 'exact';
 
 /** A matrix product C += A·Bᵀ (both operands with contiguous columns), the form of every weight gradient. */
 export interface OuterProduct {
@@ -187,6 +196,7 @@ export interface OuterProduct {
   readonly m: number;
   readonly n: number;
   readonly k: number;
+  readonly precision?: Precision;
 }
 
 /** Host math on arena memory. Calls run on the calling thread, with the native thread pool where it pays. */
@@ -518,8 +528,12 @@ export interface Addon {
   dieWithParent(parentPid: number): void;
   /** Says how errors are made, so that they have their class and stack. Called once per thread, by the loader. */
   setErrorFactory(factory: (code: string, message: string, line: number, column: number) => Error): void;
-  /** Instruction set in use: 'avx512', 'avx2', 'neon' or 'portable'. */
+  /** Instruction set in use: 'amx' (with the vectors of avx512), 'avx512', 'avx2', 'neon' or 'portable'. */
   isa(): string;
+  /** Why an instruction set that the processor announces is not used, as a sentence; null where all is well. */
+  isaFault(): string | null;
+  /** What precision 'fast' multiplies with; 'exact' where nothing is faster than the exact products. */
+  fastProducts(): FastProducts;
   ane: AneInspection;
   math: HostMath;
 }

@@ -7,6 +7,7 @@
 #include "ipc/connection_binding.h"
 #include "ipc/serve_binding.h"
 #include "ipc/spawn_binding.h"
+#include "math/gemm_choice.h"
 #include "math/isa.h"
 #include "math/math_binding.h"
 #include "mil/inspect.h"
@@ -28,6 +29,15 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("math", ExportMath(env));
   exports.Set("isa", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), NameOf(CurrentIsa())); });
+              }));
+  exports.Set("isaFault", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Guard(info.Env(), [&]() -> Napi::Value {
+                  const char* fault = IsaFault();
+                  return fault == nullptr ? info.Env().Null() : Napi::String::New(info.Env(), fault);
+                });
+              }));
+  exports.Set("fastProducts", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), FastProducts()); });
               }));
   exports.Set("setErrorFactory", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 Guard(info.Env(), [&] { DataOf(info.Env()).error_factory = Napi::Persistent(FunctionOf(info[0], "factory")); });

@@ -7,6 +7,7 @@ namespace mayfly::cpu {
 const BlockLoops& CurrentBlockLoops() {
 #if defined(__x86_64__)
   switch (CurrentIsa()) {
+    case Isa::kAmx:
     case Isa::kAvx512: return avx512::kBlockLoops;
     case Isa::kAvx2: return avx2::kBlockLoops;
     default: break;

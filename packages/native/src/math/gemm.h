@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "dtype.h"
+#include "math/precision.h"
 #include "parallel/thread_pool.h"
 
 namespace mayfly {
@@ -29,6 +30,7 @@ struct GemmArgs {
   MatrixOutput c;  // m × n
   float alpha = 1.0f;
   float beta = 0.0f;  // 0 never reads C
+  Precision precision = Precision::kExact;
 };
 
 // The k loop of one output element always runs in one order, whatever the thread count and the split.

@@ -1,8 +1,9 @@
-// The inner loops of the matrix product, once for every instruction set: packing, register block, store.
-// Each element is one chain of multiply-adds over k from first to last, wherever in a tile it lies.
+// The kernel of the matrix product in fp32 vectors, once for every instruction set: packing, register block, store.
 #pragma once
 
 #include <cstdint>
+
+#include "math/gemm_kernel.h"
 
 #ifdef __clang__
 #define MAYFLY_UNROLL _Pragma("clang loop unroll(full)")
@@ -11,42 +12,6 @@
 #endif
 
 namespace mayfly {
-
-// A strip of an operand: `lanes` rows of A (columns of B), each `depth` long.
-struct GemmStrip {
-  const void* data;
-  bool half;
-  int64_t lane_stride;
-  int64_t depth_stride;
-  int64_t lanes;  // left in the matrix: may exceed what a panel takes
-  int64_t depth;
-};
-
-// What a tile is added to.
-struct GemmTarget {
-  void* c;
-  bool half;
-  int64_t row_stride;
-  int64_t rows;
-  int64_t columns;
-  float alpha;
-  float beta;
-};
-
-struct GemmLoops {
-  int rows;     // of a tile
-  int columns;  // of a tile
-  // panel[p · width + lane] = strip(lane, p), zeros where the matrix has no lane. May write kPanelSlack floats beyond.
-  void (*pack_rows)(const GemmStrip& strip, float* panel);
-  void (*pack_columns)(const GemmStrip& strip, float* panel);
-  // tile (rows × columns, dense) = a·b, or += with `resume`; only `used_rows` × `used_columns` need be right.
-  void (*multiply)(int64_t k, const float* a, const float* b, float* tile, bool resume, int64_t used_rows,
-                   int64_t used_columns);
-  // C = alpha·tile + beta·C
-  void (*store)(const float* tile, const GemmTarget& target);
-};
-
-constexpr int kPanelSlack = 16;
 
 template <class S, int kLanes, class T>
 void PackPanel(const GemmStrip& strip, const T* from, float* panel) {
@@ -94,11 +59,11 @@ void PackPanel(const GemmStrip& strip, const T* from, float* panel) {
 }
 
 template <class S, int kLanes>
-void PackPanel(const GemmStrip& strip, float* panel) {
+void PackPanel(const GemmStrip& strip, void* panel) {
   if (strip.half) {
-    PackPanel<S, kLanes>(strip, static_cast<const uint16_t*>(strip.data), panel);
+    PackPanel<S, kLanes>(strip, static_cast<const uint16_t*>(strip.data), static_cast<float*>(panel));
   } else {
-    PackPanel<S, kLanes>(strip, static_cast<const float*>(strip.data), panel);
+    PackPanel<S, kLanes>(strip, static_cast<const float*>(strip.data), static_cast<float*>(panel));
   }
 }
 
@@ -133,8 +98,9 @@ void MultiplyBlock(int64_t k, const float* a, const float* b, float* tile, bool 
 }
 
 template <class S>
-void MultiplyTile(int64_t k, const float* a, const float* b, float* tile, bool resume, int64_t used_rows,
+void MultiplyTile(int64_t k, const void* a_panel, const void* b_panel, float* tile, bool resume, int64_t used_rows,
                   int64_t used_columns) {
+  const auto *a = static_cast<const float*>(a_panel), *b = static_cast<const float*>(b_panel);
   constexpr int kFew = S::kGemmRows < 4 ? S::kGemmRows : 4;
   if (used_columns > S::kWidth) {
     const auto block = used_rows > kFew ? MultiplyBlock<S, S::kGemmRows, S::kGemmVectors>
@@ -180,13 +146,23 @@ void StoreTile(const float* tile, const GemmTarget& target) {
 }
 
 template <class S>
-constexpr GemmLoops MakeGemmLoops() {
+constexpr GemmKernel MakeGemmKernel() {
+  constexpr int kColumns = S::kGemmVectors * S::kWidth;
+  constexpr int kDepth = 320;  // with 512 columns of B: 640 KiB
+  static_assert(S::kWidth * sizeof(float) <= kPanelSlack);
   return {S::kGemmRows,
-          S::kGemmVectors * S::kWidth,
+          kColumns,
+          sizeof(float),
+          1,
+          kDepth,
+          kDepth,
           PackPanel<S, S::kGemmRows>,
-          PackPanel<S, S::kGemmVectors * S::kWidth>,
+          PackPanel<S, kColumns>,
           MultiplyTile<S>,
-          StoreTile<S>};
+          StoreTile<S>,
+          nullptr,
+          nullptr,
+          nullptr};
 }
 
 }  // namespace mayfly

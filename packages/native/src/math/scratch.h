@@ -14,22 +14,22 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 
-  // At least `count` floats, aligned to a cache line, with arbitrary content; valid until the next call.
-  float* Floats(size_t count) {
-    if (count > capacity_) {
+  // At least `size` bytes, aligned to a cache line, with arbitrary content; valid until the next call.
+  void* Bytes(size_t size) {
+    if (size > capacity_) {
       std::free(data_);
       data_ = nullptr;
       capacity_ = 0;
-      void* memory = nullptr;
-      if (posix_memalign(&memory, 64, count * sizeof(float)) != 0) throw std::bad_alloc();
-      data_ = static_cast<float*>(memory);
-      capacity_ = count;
+      if (posix_memalign(&data_, 64, size) != 0) throw std::bad_alloc();
+      capacity_ = size;
     }
     return data_;
   }
 
+  float* Floats(size_t count) { return static_cast<float*>(Bytes(count * sizeof(float))); }
+
  private:
-  float* data_ = nullptr;
+  void* data_ = nullptr;
   size_t capacity_ = 0;
 };
 

@@ -59,6 +59,10 @@ void CopyStridedRows(const MathOptions& o) {
   HostPool::Use([&](ThreadPool& pool) { CopyRows(from.data, from.stride, to.data, to.stride, rows, row_bytes, pool); });
 }
 
+Precision PrecisionOf(const MathOptions& o) {
+  return o.Has("precision") && o.Second("precision", "exact", "fast") ? Precision::kFast : Precision::kExact;
+}
+
 // `name` as rows × columns, stored so or, with `transposed`, as columns × rows.
 MatrixView Operand(const MathOptions& o, const std::string& name, int64_t rows, int64_t columns) {
   const std::string type = name + "Type", stride = name + "Stride", flag = name + "Transposed";
@@ -79,6 +83,7 @@ void MatrixProduct(const MathOptions& o) {
   args.c = o.Matrix("c", "cType", "cStride", args.m, args.n);
   args.alpha = o.Has("alpha") ? static_cast<float>(o.Number("alpha")) : 1.0f;
   args.beta = o.Has("beta") ? static_cast<float>(o.Number("beta")) : 0.0f;
+  args.precision = PrecisionOf(o);
   HostPool::Use([&](ThreadPool& pool) { Gemm(args, &pool); });
 }
 
@@ -99,6 +104,7 @@ void OuterProducts(const Napi::CallbackInfo& info) {
     std::swap(product.b.row_stride, product.b.column_stride);
     product.c = {o.Array<float>("c", product.m * product.n), DType::kFp32, product.n};
     product.beta = 1.0f;
+    product.precision = PrecisionOf(o);
   }
   for (const GemmArgs& product : products) Gemm(product, nullptr);
 }

@@ -7,6 +7,7 @@ namespace mayfly {
 const VectorLoops& CurrentLoops() {
   switch (CurrentIsa()) {
 #if defined(__x86_64__)
+    case Isa::kAmx:
     case Isa::kAvx512: return avx512::kLoops;
     case Isa::kAvx2: return avx2::kLoops;
 #elif defined(__aarch64__)

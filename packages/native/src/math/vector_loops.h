@@ -15,7 +15,7 @@
 namespace mayfly {
 
 struct VectorLoops {
-  GemmLoops gemm;
+  GemmKernel gemm;
   void (*half_to_float)(const uint16_t* from, float* to, int64_t count);
   void (*float_to_half)(const float* from, uint16_t* to, int64_t count);
   void (*transpose_rows)(const float* const* rows, int64_t count, int64_t length, float* to, int64_t to_stride);
@@ -32,7 +32,7 @@ struct VectorLoops {
 
 template <class S>
 constexpr VectorLoops MakeVectorLoops() {
-  return {MakeGemmLoops<S>(),
+  return {MakeGemmKernel<S>(),
           ConvertArray<S, uint16_t, float>,
           ConvertArray<S, float, uint16_t>,
           TransposeRows<S, float, float>,
