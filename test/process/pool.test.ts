@@ -53,6 +53,17 @@ test('a program is compiled once and evaluated in another process, in place', as
   expect(p.stats()).toMatchObject({ dispatches: 1, compilations: 1, deaths: 0 });
 });
 
+test.skipIf(process.platform !== 'linux')("a worker has the environment, but for Node's own variables", async () => {
+  process.env.NODE_EXTRA_CA_CERTS = '/nowhere.pem';
+  process.env.MAYFLY_TEST_ENVIRONMENT = 'seen';
+  const p = await pool({ standby: 0 });
+  const names = readFileSync(`/proc/${servingPids(p)[0]}/environ`, 'utf8').split('\0');
+  expect(names).toContain('MAYFLY_TEST_ENVIRONMENT=seen');
+  expect(names.filter((name) => name.startsWith('NODE_'))).toEqual([]);
+  delete process.env.NODE_EXTRA_CA_CERTS;
+  delete process.env.MAYFLY_TEST_ENVIRONMENT;
+});
+
 test('programs of several inputs and outputs bind in the order of their declaration', async () => {
   const p = await pool();
   const kernel = await p.compile({ text: sumAndDifferenceProgram(N) });

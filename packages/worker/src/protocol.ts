@@ -5,7 +5,7 @@
  * else is a control message: one of the unions below, packed by msgpack, in order with the dispatches around it.
  */
 import type { DeviceStats, ProgramInfo, WeightRange } from '@mayfly/native';
-import { Packr } from 'msgpackr';
+import { Packr } from 'msgpackr/pack';
 
 /** Raised by one with every change of a message or of the frame; both sides must agree. */
 export const PROTOCOL_VERSION = 2;

@@ -26,15 +26,13 @@ export type StartTransport = (
 
 const workerEntry = createRequire(import.meta.url).resolve('@mayfly/worker/entry');
 
-/** Node's own variables would make a worker open an inspector, or take our socket for Node's IPC channel. */
+/**
+ * Node's own variables would make a worker open an inspector, take our socket for Node's IPC channel, or read certificates that
+ * it never needs (NODE_EXTRA_CA_CERTS: half of a start).
+ */
 function workerEnvironment(): Record<string, string> {
-  const {
-    NODE_OPTIONS: _options,
-    NODE_CHANNEL_FD: _channel,
-    NODE_CHANNEL_SERIALIZATION_MODE: _mode,
-    ...rest
-  } = process.env;
-  return Object.fromEntries(Object.entries(rest).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('NODE_'));
+  return Object.fromEntries(kept.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 /** Starts workers as child processes of this one, over an arena. */
