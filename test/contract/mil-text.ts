@@ -84,7 +84,7 @@ export class ProgramText {
     const record = new Uint8Array(64 + Math.ceil(data.length / 64) * 64);
     const view = new DataView(record.buffer);
     view.setUint32(0, 0xdeadbeef, true);
-    view.setUint32(4, { fp16: 1, fp32: 2, int32: 14, bool: 0 }[tensor.dtype], true);
+    view.setUint32(4, { fp16: 1, fp32: 2, uint8: 3, int8: 4, int32: 14, bool: 0 }[tensor.dtype], true);
     view.setBigUint64(8, BigInt(data.length), true);
     view.setBigUint64(16, BigInt(this.#blobBytes + 64), true);
     record.set(data, 64);

@@ -3,6 +3,7 @@ import { elementwiseCases } from './cases/elementwise.cases.js';
 import { layoutCases } from './cases/layout.cases.js';
 import { productCases } from './cases/product.cases.js';
 import { programCases } from './cases/program.cases.js';
+import { quantizationCases } from './cases/quantization.cases.js';
 import { reductionCases } from './cases/reduction.cases.js';
 import type { OpCase } from './op-case.js';
 
@@ -13,5 +14,6 @@ export const opCases: readonly OpCase[] = [
   ...productCases,
   ...layoutCases,
   ...assemblyCases,
+  ...quantizationCases,
   ...programCases,
 ];

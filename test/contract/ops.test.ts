@@ -4,7 +4,14 @@ import { opCases } from './ops.cases.js';
 import { runProgram } from './run-program.js';
 import type { CaseType, Tensor } from './tensor.js';
 
-const tolerances: Readonly<Record<CaseType, number>> = { fp16: 1.5e-3, fp32: 2e-6, int32: 0, bool: 0 };
+const tolerances: Readonly<Record<CaseType, number>> = {
+  fp16: 1.5e-3,
+  fp32: 2e-6,
+  int32: 0,
+  bool: 0,
+  int8: 0,
+  uint8: 0,
+};
 
 /** The element that is farthest from its expected value, in units of the tolerance. */
 function farthest(

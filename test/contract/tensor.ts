@@ -1,6 +1,6 @@
 import { halfToNumber, numberToHalf, randomNumbers } from '../unit/math-arena.js';
 
-export type CaseType = 'fp16' | 'fp32' | 'int32' | 'bool';
+export type CaseType = 'fp16' | 'fp32' | 'int32' | 'bool' | 'int8' | 'uint8';
 
 /** A tensor of the float64 reference: row-major values, booleans 0 and 1. */
 export interface Tensor<T extends CaseType = CaseType> {
@@ -11,7 +11,14 @@ export interface Tensor<T extends CaseType = CaseType> {
 
 export const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-export const bytesPerElement: Readonly<Record<CaseType, number>> = { fp16: 2, fp32: 4, int32: 4, bool: 1 };
+export const bytesPerElement: Readonly<Record<CaseType, number>> = {
+  fp16: 2,
+  fp32: 4,
+  int32: 4,
+  bool: 1,
+  int8: 1,
+  uint8: 1,
+};
 
 /** The nearest value that the type can hold. */
 export function roundTo(dtype: CaseType, value: number): number {
@@ -34,7 +41,7 @@ export function random<T extends CaseType>(
   const next = randomNumbers(seed + 1);
   const value = (): number => {
     if (dtype === 'bool') return next() > 0 ? 1 : 0;
-    return dtype === 'int32' ? Math.round(next() * scale + center) : next() * scale + center;
+    return dtype.includes('int') ? Math.round(next() * scale + center) : next() * scale + center;
   };
   return tensor(dtype, shape, Array.from({ length: size(shape) }, value));
 }
@@ -47,6 +54,9 @@ export function encode(dtype: CaseType, data: readonly number[]): Uint8Array {
       return new Uint8Array(Float32Array.from(data).buffer);
     case 'int32':
       return new Uint8Array(Int32Array.from(data).buffer);
+    case 'int8':
+      return new Uint8Array(Int8Array.from(data).buffer);
+    case 'uint8':
     case 'bool':
       return Uint8Array.from(data);
   }
@@ -61,6 +71,9 @@ export function decode(dtype: CaseType, bytes: Uint8Array): number[] {
       return Array.from(new Float32Array(copy));
     case 'int32':
       return Array.from(new Int32Array(copy));
+    case 'int8':
+      return Array.from(new Int8Array(copy));
+    case 'uint8':
     case 'bool':
       return Array.from(bytes);
   }

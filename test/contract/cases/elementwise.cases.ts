@@ -32,6 +32,7 @@ const unary: Readonly<Record<string, (x: number) => number>> = {
   relu: (x) => Math.max(0, x),
   abs: Math.abs,
   square: (x) => x * x,
+  round: (x) => Math.round(x),
 };
 
 function binaryCase(name: string, f: Binary, x: Tensor, y: Tensor, result: CaseType = x.dtype): OpCase {

@@ -61,6 +61,8 @@ void RunInstruction(const Instruction& in, void* registers, int64_t count) {
     case Opcode::kTanh: MAYFLY_LOOP(to, Tanh<Tag>(a[i]));
     case Opcode::kRelu: MAYFLY_LOOP(to, a[i] < 0.0f ? 0.0f : a[i]);
     case Opcode::kAbs: MAYFLY_LOOP(to, __builtin_fabsf(a[i]));
+    // Ties to even.
+    case Opcode::kRound: MAYFLY_LOOP(to, __builtin_rintf(a[i]));
     case Opcode::kSquare: MAYFLY_LOOP(to, a[i] * a[i]);
     case Opcode::kClip: MAYFLY_LOOP(to, a[i] < x ? x : a[i] > y ? y : a[i]);
     case Opcode::kReluInt: MAYFLY_LOOP(to_int, ai[i] < 0 ? 0 : ai[i]);

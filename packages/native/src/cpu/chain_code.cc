@@ -51,6 +51,7 @@ Opcode Arithmetic(OpKind kind, bool integer) {
     case OpKind::kTanh: return Opcode::kTanh;
     case OpKind::kRelu: return integer ? Opcode::kReluInt : Opcode::kRelu;
     case OpKind::kAbs: return integer ? Opcode::kAbsInt : Opcode::kAbs;
+    case OpKind::kRound: return Opcode::kRound;
     case OpKind::kClip: return Opcode::kClip;
     default: return Opcode::kPow;
   }

@@ -16,7 +16,7 @@ enum class Opcode : uint8_t {
   // a ? b : c on lanes of any type
   kSelect,
   // kRsqrt and kLog add `x` first; kClip limits to [x, y].
-  kSqrt, kRsqrt, kInverse, kExp, kLog, kSigmoid, kSilu, kTanh, kRelu, kAbs, kSquare, kClip,
+  kSqrt, kRsqrt, kInverse, kExp, kLog, kSigmoid, kSilu, kTanh, kRelu, kAbs, kRound, kSquare, kClip,
   kReluInt, kAbsInt,
   kIntToFloat, kFloatToInt, kFloatToBool, kIntToBool,
   // fp32 lanes to the nearest values of fp16; lanes as they are.

@@ -84,6 +84,8 @@ void Call::ExpectFloat(const char* name, ValueId value) const {
   if (!IsFloat(TypeOf(value).element)) FailArgument(name, "a tensor of fp16 or fp32", ToString(TypeOf(value)));
 }
 
+void Call::ExpectConstant(const char* name) { FindConstant(name, true); }
+
 const Value* Call::FindConstant(const char* name, bool required) {
   const ResolvedArgument* argument = Find(name);
   if (argument == nullptr) {
@@ -166,8 +168,8 @@ int Call::Axis(const char* name, int rank, std::optional<int64_t> fallback) {
 }
 
 void Call::Emit(OpKind kind, std::vector<ValueId> inputs, Type result, Attributes attributes) {
-  if (emitted_ == statement_.results.size()) Fail("to declare more results", std::to_string(emitted_));
-  const Declaration& declared = statement_.results[emitted_];
+  if (emitted_.size() == statement_.results.size()) Fail("to declare more results", std::to_string(emitted_.size()));
+  const Declaration& declared = statement_.results[emitted_.size()];
   int64_t elements = 1;
   for (int64_t dimension : result.shape) {
     if (dimension < 1) Fail("to have a result without empty dimensions", ToString(result));
@@ -180,15 +182,21 @@ void Call::Emit(OpKind kind, std::vector<ValueId> inputs, Type result, Attribute
            "Expected `" + std::string(declared.name.text) + "` of " + label_ + " to be declared " + ToString(result) + ", got " +
                ToString(declared.type));
   }
+  const ValueId id = Compute(kind, std::move(inputs), std::move(result), std::move(attributes));
+  program_->values[static_cast<size_t>(id)].name = std::string(declared.name.text);
+  emitted_.push_back(id);
+}
+
+ValueId Call::Compute(OpKind kind, std::vector<ValueId> inputs, Type result, Attributes attributes) {
   const ValueId id = static_cast<ValueId>(program_->values.size());
-  program_->values.push_back({std::string(declared.name.text), std::move(result), nullptr});
+  program_->values.push_back({"", std::move(result), nullptr});
   program_->operations.push_back({kind, std::move(inputs), id, std::move(attributes), label_, statement_.operation.position});
-  ++emitted_;
+  return id;
 }
 
 void Call::Finish() const {
-  if (emitted_ != statement_.results.size()) {
-    Fail("to declare " + std::to_string(emitted_) + " results", std::to_string(statement_.results.size()));
+  if (emitted_.size() != statement_.results.size()) {
+    Fail("to declare " + std::to_string(emitted_.size()) + " results", std::to_string(statement_.results.size()));
   }
   for (const ResolvedArgument& argument : arguments_) {
     if (argument.used) continue;

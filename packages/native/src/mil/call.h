@@ -52,8 +52,14 @@ class Call {
   [[noreturn]] void FailUnsupported(const std::string& expected, const std::string& got) const;
   void ExpectFloat(const char* name, ValueId value) const;
 
+  // The argument must not depend on inputs.
+  void ExpectConstant(const char* name);
+
+  // Appends an operation on the way to a declared result.
+  ValueId Compute(OpKind kind, std::vector<ValueId> inputs, Type result, Attributes attributes = {});
   // Appends an operation whose result is the next declared one; checks the declared type.
   void Emit(OpKind kind, std::vector<ValueId> inputs, Type result, Attributes attributes = {});
+  const std::vector<ValueId>& emitted() const { return emitted_; }
   size_t result_count() const { return statement_.results.size(); }
   // All results emitted, all arguments used.
   void Finish() const;
@@ -69,7 +75,7 @@ class Call {
   std::vector<ResolvedArgument> arguments_;
   int opset_;
   std::string label_;
-  size_t emitted_ = 0;
+  std::vector<ValueId> emitted_;
 };
 
 // Adds ` (line L, column C)` and throws.

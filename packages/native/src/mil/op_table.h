@@ -24,5 +24,6 @@ extern const OpEntry kProductOps[];
 extern const OpEntry kLayoutOps[];
 extern const OpEntry kSliceOps[];
 extern const OpEntry kAssemblyOps[];
+extern const OpEntry kQuantizationOps[];
 
 }  // namespace mayfly::mil

@@ -74,9 +74,18 @@ class Checker {
              "Expected an operation that this device has, got " + std::string(statement.operation.text) + " `" +
                  std::string(statement.results[0].name.text) + "`");
     }
-    CheckAttributes(statement, false);
+    // What is computed while compiling may have its arguments among the attributes.
+    const bool constexpr_operation = statement.operation.text.rfind("constexpr_", 0) == 0;
+    std::vector<Argument> given = statement.arguments;
+    if (constexpr_operation) {
+      for (const Argument& attribute : statement.attributes) {
+        if (attribute.name.text != "name") given.push_back(attribute);
+      }
+    } else {
+      CheckAttributes(statement, false);
+    }
     std::vector<ResolvedArgument> arguments;
-    for (const Argument& argument : statement.arguments) {
+    for (const Argument& argument : given) {
       for (const ResolvedArgument& earlier : arguments) {
         if (earlier.name.text == argument.name.text) {
           FailAt("ERR_MIL_TYPE", argument.name.position,
@@ -86,11 +95,10 @@ class Checker {
       arguments.push_back({argument.name, argument.tuple, {}});
       for (const auto& value : argument.values) arguments.back().values.push_back(ResolveArgument(value));
     }
-    const size_t first = program_.operations.size();
     Call call(&program_, statement, std::move(arguments), opset_);
     check(call);
     call.Finish();
-    for (size_t i = 0; i < statement.results.size(); ++i) Bind(statement.results[i].name, program_.operations[first + i].result);
+    for (size_t i = 0; i < statement.results.size(); ++i) Bind(statement.results[i].name, call.emitted()[i]);
   }
 
   ValueId ResolveArgument(const std::variant<Name, Literal>& value) {

@@ -34,7 +34,7 @@ enum class OpKind : uint8_t {
   // Elementwise, numpy broadcasting.
   kAdd, kSub, kMul, kRealDiv, kPow, kMaximum, kMinimum,
   kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual,
-  kSelect, kSqrt, kRsqrt, kExp, kLog, kSigmoid, kSilu, kTanh, kRelu, kAbs, kSquare, kClip, kCast,
+  kSelect, kSqrt, kRsqrt, kExp, kLog, kSigmoid, kSilu, kTanh, kRelu, kAbs, kRound, kSquare, kClip, kCast,
   kLastElementwise = kCast,
   // The same elements in other places.
   kIdentity, kReshape, kTranspose, kSlice,

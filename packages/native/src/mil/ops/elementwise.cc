@@ -107,6 +107,7 @@ const OpEntry kElementwiseOps[] = {
     {"tanh", CheckUnary<OpKind::kTanh>},
     {"relu", CheckUnary<OpKind::kRelu>},
     {"abs", CheckUnary<OpKind::kAbs>},
+    {"round", CheckUnary<OpKind::kRound>},
     {"square", CheckUnary<OpKind::kSquare>},
     {"clip", CheckClip},
     {"select", CheckSelect},
