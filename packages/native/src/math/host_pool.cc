@@ -5,19 +5,14 @@
 #include <mutex>
 #include <thread>
 
-#ifdef __linux__
-#include <sched.h>
-#endif
+#include "parallel/affinity.h"
 
 namespace mayfly {
 namespace {
 
 int AvailableThreads() {
-#ifdef __linux__
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-#endif
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const size_t allowed = AllowedProcessors().size();
+  return std::max(1, static_cast<int>(allowed > 0 ? allowed : std::thread::hardware_concurrency()));
 }
 
 struct Shared {

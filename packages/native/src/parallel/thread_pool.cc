@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "parallel/affinity.h"
+
 namespace mayfly {
 namespace {
 
@@ -90,6 +92,20 @@ struct ThreadPool::State {
   bool stopping = false;                // guarded by mutex
   std::vector<std::thread> threads;
   Patience patience;                    // the caller's
+  std::vector<int> processors;          // of a pool that has a thread for each; else empty
+  int callers_processor = -1;
+
+  // Schedulers leave two busy threads on one processor beside an idle one for longer than a loop takes. A pool as wide as
+  // the machine therefore keeps its threads on one processor each, none on the caller's.
+  void Spread() {
+    const int current = CurrentProcessor();
+    if (current == callers_processor) return;
+    callers_processor = current;
+    const auto at = std::find(processors.begin(), processors.end(), current);
+    if (at == processors.end()) return;
+    size_t next = at - processors.begin();
+    for (std::thread& thread : threads) KeepOn(thread.native_handle(), processors[++next % processors.size()]);
+  }
 
   void Serve() {
     NameThisThread();
@@ -125,6 +141,8 @@ struct ThreadPool::State {
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   try {
     for (int i = 1; i < threads; ++i) state_->threads.emplace_back([state = state_.get()] { state->Serve(); });
+    state_->processors = AllowedProcessors();
+    if (static_cast<int>(state_->processors.size()) != threads) state_->processors.clear();
   } catch (...) {
     state_->Stop();
     throw;
@@ -145,6 +163,7 @@ void ThreadPool::ParallelFor(int64_t count, int64_t grain, const std::function<v
   job.count = count;
   job.range = (grains + ranges - 1) / ranges * grain;
   job.body = &body;
+  if (!state_->processors.empty()) state_->Spread();
   {
     std::lock_guard<std::mutex> lock(state_->mutex);
     state_->job = &job;
