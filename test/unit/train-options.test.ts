@@ -9,7 +9,7 @@ test('fills in defaults', () => {
     weights: 'dynamic',
     lr: 2e-3,
     minLr: 2e-4,
-    hostThreads: 4,
+    hostThreads: 8,
   });
 });
 

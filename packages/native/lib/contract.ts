@@ -197,10 +197,18 @@ export interface OuterProduct {
   readonly n: number;
   readonly k: number;
   readonly precision?: Precision;
+  /** c = the product, rather than c + the product. Default false. */
+  readonly overwrite?: boolean;
 }
 
 /** Host math on arena memory. Calls run on the calling thread, with the native thread pool where it pays. */
 export interface HostMath {
+  /**
+   * Keeps the calling thread on processor `index`, modulo their number, of those that the process may run on: schedulers
+   * leave two busy threads on one processor for a while, beside an idle one. Without effect where the system has no such
+   * thing. Never for the main thread, which threads started later take after.
+   */
+  keepOnProcessor(index: number): void;
   /** Threads that host math may use in this process, the caller included. Default: available parallelism. */
   setThreads(count: number): void;
 
@@ -237,7 +245,7 @@ export interface HostMath {
   ): void;
   /**
    * Backward of RMSNorm (Zhang & Sennrich 2019), with g = weight ∘ dOut and r = rsqrt(mean x² + eps):
-   * dx += r·(g − x·r²·mean(g ∘ x)); dWeight += Σ_n dOut ∘ x·r. x fp16 or fp32; dOut fp16 or fp32 with a row stride;
+   * dx += r·(g − x·r²·mean(g ∘ x)); dWeight += Σ_n dOut ∘ x·r, or = with `overwrite`. x fp16 or fp32; dOut fp16 or fp32 with a row stride;
    * dx fp32 [dim, columns], added to; `out` (optional) receives dx as fp16 with a row stride.
    */
   normBackward(
@@ -252,6 +260,7 @@ export interface HostMath {
       dOutStride: number;
       dx: number;
       dWeight: number;
+      overwrite?: boolean;
       out?: number;
       outStride?: number;
       eps: number;
@@ -263,7 +272,7 @@ export interface HostMath {
   /**
    * Classifier and mean cross-entropy (natural log) together: logits[v, n] = Σ_d table[v, d]·x[d, n]. Returns the sum over
    * columns of −log softmax(logits)[targets[n]]. With gradients: dx = gradientScale · dLoss/dx (overwritten) and
-   * dTable += gradientScale · dLoss/dTable where Loss is that sum. x, dx fp32 [dim, columns]; table fp32 [vocab, dim].
+   * dTable += gradientScale · dLoss/dTable (or = with `overwrite`) where Loss is that sum. x, dx fp32 [dim, columns]; table fp32 [vocab, dim].
    */
   crossEntropy(
     arena: NativeArena,
@@ -276,6 +285,7 @@ export interface HostMath {
       columns: number;
       dx?: number;
       dTable?: number;
+      overwrite?: boolean;
       gradientScale?: number;
     },
   ): number;
@@ -303,12 +313,14 @@ export interface HostMath {
   /** C = alpha·A·B + beta·C, with fp32 accumulation in one order whatever the threads. */
   gemm(arena: NativeArena, product: MatrixProduct): void;
 
-  /** Runs products in order. Each element's sum runs over k from first to last whatever the threads. */
+  /** Runs products in order, on the calling thread alone. Each element's sum runs over k from first to last whatever the threads. */
   outerProducts(arena: NativeArena, products: readonly OuterProduct[]): void;
 
   /**
    * Decoupled AdamW (Loshchilov & Hutter 2019) on a flat fp32 range: g = gradient·gradientScale;
    * m, v updated; w −= lr·(m̂/(√v̂ + eps) + weightDecay·w), with m̂ and v̂ corrected for `step` (from 1).
+   * `half` (optional) receives w, seen as rows of `columns` (which `count` must be a multiple of), as fp16 with a row stride;
+   * transposed: half[c, r].
    */
   adamw(
     arena: NativeArena,
@@ -325,6 +337,10 @@ export interface HostMath {
       weightDecay: number;
       step: number;
       gradientScale: number;
+      half?: number;
+      halfStride?: number;
+      columns?: number;
+      transpose?: boolean;
     },
   ): void;
   /** Σ x² in double precision over fp32, independent of threads. Infinity or NaN in x gives a non-finite result. */

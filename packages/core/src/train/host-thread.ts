@@ -1,3 +1,4 @@
+import { threadId, workerData } from 'node:worker_threads';
 import { addon, type NativeArena, type OuterProduct } from '@mayfly/native';
 
 /** What a host thread is asked to compute: products on the arena of the main thread, in order. */
@@ -6,6 +7,14 @@ export interface HostTask {
   readonly arena: number;
   readonly products: readonly OuterProduct[];
 }
+
+/** What a host thread is started with. */
+export interface HostThreadData {
+  /** There is one for each processor: each stays on its own. */
+  readonly spread: boolean;
+}
+
+if ((workerData as HostThreadData).spread) addon.math.keepOnProcessor(threadId);
 
 const arenas = new Map<number, NativeArena>();
 

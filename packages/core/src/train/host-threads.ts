@@ -1,27 +1,35 @@
+import { availableParallelism } from 'node:os';
 import { addon, type NativeArena, type OuterProduct } from '@mayfly/native';
 import { Piscina } from 'piscina';
-import type { HostTask } from './host-thread.js';
+import type { HostTask, HostThreadData } from './host-thread.js';
+import { shareProducts } from './share-products.js';
 import type { ProductRunner } from './weight-gradients.js';
 
 /** Runs matrix products on arena memory beside the main thread, or on it where there are no threads. */
 export class HostThreads implements ProductRunner {
   readonly #arena: NativeArena;
+  readonly #count: number;
   readonly #threads: Piscina<HostTask, void> | null;
 
   /** @param count Threads; 0 computes within the call. Results are the same bit for bit. */
   constructor(arena: NativeArena, count: number) {
     this.#arena = arena;
+    this.#count = count;
     if (count === 0) this.#threads = null;
     else {
       const filename = new URL('./host-thread.js', import.meta.url).href;
-      this.#threads = new Piscina({ filename, minThreads: count, maxThreads: count, concurrentTasksPerWorker: 1 });
+      this.#threads = new Piscina({
+        ...{ filename, minThreads: count, maxThreads: count, concurrentTasksPerWorker: 1 },
+        workerData: { spread: count === availableParallelism() } satisfies HostThreadData,
+      });
     }
   }
 
-  run(products: readonly OuterProduct[]): Promise<void> {
-    if (this.#threads !== null) return this.#threads.run({ arena: this.#arena.id, products });
-    addon.math.outerProducts(this.#arena, products);
-    return Promise.resolve();
+  async run(products: readonly OuterProduct[]): Promise<void> {
+    const threads = this.#threads;
+    if (threads === null) return addon.math.outerProducts(this.#arena, products);
+    const shares = shareProducts(products, this.#count);
+    await Promise.all(shares.map((share) => threads.run({ arena: this.#arena.id, products: share })));
   }
 
   async close(): Promise<void> {

@@ -23,7 +23,7 @@ export interface TrainOptions {
   readonly retireAfter?: number | undefined;
   /** Further limits of a worker. */
   readonly budget?: Partial<Budget> | undefined;
-  /** Threads that compute weight gradients beside the main thread; 0 computes them on it. Default: half the cores, 4 at most. */
+  /** Threads that compute weight gradients beside the main thread; 0 computes them on it. Default: the cores, 8 at most. */
   readonly hostThreads?: number | undefined;
   /** Windows per forward pass. Default 8. */
   readonly batch?: number | undefined;
@@ -127,7 +127,7 @@ export function resolveTrainOptions(
     weights: oneOf('weights', o.weights ?? 'dynamic', ['dynamic', 'static']),
     retireAfter: o.retireAfter === undefined ? undefined : whole('retireAfter', o.retireAfter, 1),
     budget: o.budget,
-    hostThreads: whole('hostThreads', o.hostThreads ?? Math.min(4, Math.max(1, cores >> 1)), 0),
+    hostThreads: whole('hostThreads', o.hostThreads ?? Math.min(8, cores), 0),
     batch: whole('batch', o.batch ?? 8, 1),
     seq: o.seq === undefined ? undefined : whole('seq', o.seq, 1),
     steps: whole('steps', o.steps ?? 1000, 1),
