@@ -63,3 +63,24 @@ test('no result depends on the number of threads, nor an element on its place', 
   expect(three).toEqual(one);
   expect(new Set(weights.values()).size).toBe(1);
 });
+
+test.each([false, true])('writes the updated weights as fp16 in the same pass, transposed: %s', (transpose) => {
+  const [rows, columns] = [37, 301];
+  const { weights, m, v, offsets } = problem(rows * columns);
+  const before = [weights, m, v].map((matrix) => matrix.bits());
+  addon.math.adamw(memory.arena, { ...offsets, ...settings, step: 2, gradientScale: 1 });
+  const expected = [weights.digest(), m.digest(), v.digest()];
+  const half = transpose ? memory.matrix('fp16', columns, rows, 48) : memory.matrix('fp16', rows, columns, 320);
+  const converted = transpose ? memory.matrix('fp16', columns, rows, 48) : memory.matrix('fp16', rows, columns, 320);
+  const from = { from: weights.offset, fromStride: columns, rows, columns, transpose };
+  addon.math.toHalf(memory.arena, { ...from, to: converted.offset, toStride: converted.stride });
+  const results = withThreads(() => {
+    for (const [i, matrix] of [weights, m, v].entries()) matrix.restore(before[i] as Uint8Array);
+    half.fill(() => 1);
+    const place = { half: half.offset, halfStride: half.stride, columns, transpose };
+    addon.math.adamw(memory.arena, { ...offsets, ...settings, step: 2, gradientScale: 1, ...place });
+    return [weights.digest(), m.digest(), v.digest()];
+  });
+  for (const result of results) expect(result).toEqual(expected);
+  expect(half.values()).toEqual(converted.values());
+});

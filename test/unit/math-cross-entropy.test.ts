@@ -149,3 +149,15 @@ test('a target outside the vocabulary is named before anything is written', () =
   expect(run).toThrow(expect.objectContaining({ code: 'ERR_TOKEN_RANGE' }));
   expect([p.dx.bits(), p.dTable.bits()]).toEqual(before);
 });
+
+test('overwriting the gradient of the table reads nothing of what was there', () => {
+  // More columns than one block of logits holds.
+  const p = problem(9000, 4, 1000);
+  p.dTable.fill(() => 0);
+  p.gradients(1);
+  const expected = p.dTable.digest();
+  p.dTable.fill(() => Number.NaN);
+  const { dx, dTable } = p;
+  addon.math.crossEntropy(memory.arena, { ...p.shape, dx: dx.offset, dTable: dTable.offset, overwrite: true });
+  expect(dTable.digest()).toBe(expected);
+});

@@ -92,8 +92,9 @@ function backwardCase(dim: number, columns: number, xType: FloatType, dOutType: 
   const dx = memory.random('fp32', dim, columns, random);
   const dWeight = memory.random('fp32', 1, dim, random);
   const out = memory.matrix('fp16', dim, columns, columns + 2);
-  const run = () =>
+  const run = (overwrite = false) =>
     addon.math.normBackward(memory.arena, {
+      overwrite,
       ...{
         x: x.offset,
         xType,
@@ -182,4 +183,14 @@ test('a sum alone needs no output', () => {
   expect(total.values()).toEqual(
     x.values().map((value, i) => Math.fround(value + addend.at(Math.floor(i / 6), i % 6))),
   );
+});
+
+test('overwriting the gradient of the weight reads nothing of what was there', () => {
+  const { dWeight, run } = backwardCase(70, 130, 'fp16', 'fp16');
+  dWeight.fill(() => 0);
+  run();
+  const expected = dWeight.digest();
+  dWeight.fill(() => Number.NaN);
+  run(true);
+  expect(dWeight.digest()).toBe(expected);
 });

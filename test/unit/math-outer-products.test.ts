@@ -95,3 +95,12 @@ describe('outer products', () => {
     expect(Number.isFinite(c.at(0, 0))).toBe(true);
   });
 });
+
+test('overwriting reads nothing of what was there', () => {
+  const a = memory.random('fp16', 20, 300, random);
+  const b = memory.random('fp16', 30, 300, random);
+  const [added, written] = [memory.matrix('fp32', 20, 30), memory.matrix('fp32', 20, 30)];
+  written.fill(() => Number.NaN);
+  addon.math.outerProducts(memory.arena, [product(a, b, added), { ...product(a, b, written), overwrite: true }]);
+  expect(written.values()).toEqual(added.values());
+});

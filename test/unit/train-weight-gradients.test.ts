@@ -20,7 +20,7 @@ class Manual {
 }
 
 const matrix = (offset: number) => ({ offset, stride: 40, rows: 8, columns: 32 });
-const task = (c: number) => [weightGradient(matrix(0), { ...matrix(1000), rows: 5 }, c)];
+const task = (c: number) => [weightGradient(matrix(0), { ...matrix(1000), rows: 5 }, c, false)];
 
 test('a product is dW += dY·Xᵀ over the tokens', () => {
   expect(task(64)[0]).toMatchObject({ a: 0, aStride: 40, b: 1000, bStride: 40, c: 64, m: 8, n: 5, k: 32 });

@@ -22,18 +22,18 @@ export class BackwardPass {
   }
 
   /**
-   * Must follow the forward pass of the same tokens, with a target for every column. Adds `gradientScale` times the gradient
-   * of the summed cross-entropy to the gradients, and returns that sum, unscaled. Weight gradients may still be under way
-   * afterwards.
+   * Must follow the forward pass of the same tokens, with a target for every column. The gradients become `gradientScale`
+   * times the gradient of the summed cross-entropy, or with `accumulate` that is added to them. Returns that sum, unscaled.
+   * Weight gradients may still be under way afterwards.
    */
-  async run(targets: ArrayLike<number>, gradientScale: number): Promise<number> {
-    const loss = this.#head(targets, gradientScale);
-    await this.#forward.stack.backward(this.#gradient);
-    this.#embedding();
+  async run(targets: ArrayLike<number>, gradientScale: number, accumulate = false): Promise<number> {
+    const loss = this.#head(targets, gradientScale, !accumulate);
+    await this.#forward.stack.backward(this.#gradient, !accumulate);
+    this.#embedding(!accumulate);
     return loss;
   }
 
-  #head(targets: ArrayLike<number>, gradientScale: number): number {
+  #head(targets: ArrayLike<number>, gradientScale: number, overwrite: boolean): number {
     const { stack, normed, targets: ids } = this.#forward;
     const { state, columns, output } = stack;
     const { vocab, dim, eps } = state.config;
@@ -48,6 +48,7 @@ export class BackwardPass {
         columns,
         dx: this.#normedGradient.offset,
         dTable: state.gradient('head'),
+        overwrite,
         gradientScale,
       });
       addon.math.zero(normed.arena, this.#gradient.offset, this.#gradient.bytes);
@@ -61,6 +62,7 @@ export class BackwardPass {
         dOutStride: columns,
         dx: this.#gradient.offset,
         dWeight: state.gradient('finalNorm'),
+        overwrite,
         eps,
         dim,
         columns,
@@ -69,13 +71,15 @@ export class BackwardPass {
     });
   }
 
-  #embedding(): void {
+  #embedding(overwrite: boolean): void {
     const { stack, tokens } = this.#forward;
     const { state, columns } = stack;
-    const { vocab, dim } = state.config;
+    const { vocab, dim, tiedHead } = state.config;
     this.#stopwatch.time('hostMath', () => {
       const tableGradient = state.gradient('embedding');
       const gradient = this.#gradient.offset;
+      // A tied table already has the classifier's part.
+      if (overwrite && !tiedHead) addon.math.zero(tokens.arena, tableGradient, 4 * vocab * dim);
       addon.math.embedBackward(tokens.arena, { gradient, tokens: tokens.offset, tableGradient, vocab, dim, columns });
     });
   }

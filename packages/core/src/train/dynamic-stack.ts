@@ -2,8 +2,10 @@ import { addon } from '@mayfly/native';
 import { dynamicKernels } from '../kernels/dynamic-kernels.js';
 import type { Surface } from '../kernels/kernel-shape.js';
 import type { Tensor } from '../memory/tensor.js';
+import type { LayerParameter } from '../model/parameters.js';
 import { halfWirings, LayerHalf } from './layer-half.js';
 import { BACKWARD_RING, LayerStack, type LayerStackOptions, type NormInput, perLayer } from './layer-stack.js';
+import type { HalfPlace } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
 import { type KernelCompiler, StackKernel } from './stack-kernel.js';
 import { SurfaceTensor } from './surface.js';
@@ -62,7 +64,10 @@ export class DynamicStack extends LayerStack {
   }
 
   async load(compiler: KernelCompiler): Promise<void> {
-    for (let layer = 0; layer < this.state.config.layers; layer++) await this.refreshWeights(layer);
+    for (let layer = 0; layer < this.state.config.layers; layer++) {
+      this.#writeWeights(layer);
+      await this.refreshWeights(layer);
+    }
     const compile = async (name: string, { kernel, weights }: Program) => {
       weights.initialize(kernel.constants);
       const { text } = kernel.program;
@@ -87,17 +92,20 @@ export class DynamicStack extends LayerStack {
     }
   }
 
+  halfPlaces(layer: number): ReadonlyMap<LayerParameter, HalfPlace> {
+    return new Map(
+      this.#programs.flatMap(({ forward }, kind) => {
+        const { forwardInput } = this.halves[2 * layer + kind]!.surfaces;
+        return forward.kernel.weights.map(
+          ({ parameter, transposed, slot }) => [parameter, { ...forwardInput.matrix(slot), transposed }] as const,
+        );
+      }),
+    );
+  }
+
   refreshWeights(layer: number): Promise<void> {
-    for (const kind of [0, 1]) {
-      const { forwardInput } = this.halves[2 * layer + kind]!.surfaces;
-      const { arena } = forwardInput.tensor;
-      for (const { parameter, transposed, slot } of this.#programs[kind]!.forward.kernel.weights) {
-        const [rows, columns] = this.state.layout.entry(parameter, layer).shape;
-        const { offset: to, stride: toStride } = forwardInput.matrix(slot);
-        const from = this.state.parameter(parameter, layer);
-        addon.math.toHalf(arena, { from, fromStride: columns, to, toStride, rows, columns, transpose: transposed });
-      }
-      forwardInput.rewrittenFrom(this.#programs[kind]!.forward.kernel.activationColumns);
+    for (const [kind, { forward }] of this.#programs.entries()) {
+      this.halves[2 * layer + kind]!.surfaces.forwardInput.rewrittenFrom(forward.kernel.activationColumns);
     }
     return Promise.resolve();
   }
@@ -109,6 +117,14 @@ export class DynamicStack extends LayerStack {
 
   protected normInput(index: number): NormInput {
     return { x: this.#residuals[index]!.offset, xType: 'fp32', xStride: this.columns };
+  }
+
+  #writeWeights(layer: number): void {
+    for (const [parameter, { offset: to, stride: toStride, transposed: transpose }] of this.halfPlaces(layer)) {
+      const [rows, columns] = this.state.layout.entry(parameter, layer).shape;
+      const from = this.state.parameter(parameter, layer);
+      addon.math.toHalf(this.input.arena, { from, fromStride: columns, to, toStride, rows, columns, transpose });
+    }
   }
 
   /** Adds the output of the half before `index` to the residual stream and normalizes the sum for half `index`. */

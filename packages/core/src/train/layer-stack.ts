@@ -2,8 +2,10 @@ import { addon } from '@mayfly/native';
 import type { KernelShape } from '../kernels/kernel-shape.js';
 import type { TensorSource } from '../memory/arena-scope.js';
 import type { Tensor } from '../memory/tensor.js';
+import type { LayerParameter } from '../model/parameters.js';
 import type { LayerHalf } from './layer-half.js';
 import type { ModelState } from './model-state.js';
+import type { HalfPlace, UpdatedLayers } from './optimizer.js';
 import type { KernelCompiler, StackKernel } from './stack-kernel.js';
 import type { Stopwatch } from './stopwatch.js';
 import { copyMatrix, type Matrix } from './surface.js';
@@ -46,7 +48,7 @@ export interface HalfKernels {
  * from `input` to `output`; `backward` takes the gradient of `output` to that of `input` and adds the gradients of the
  * layers' parameters. Static and dynamic weights differ in the forward pass and in how weights reach the kernels.
  */
-export abstract class LayerStack {
+export abstract class LayerStack implements UpdatedLayers {
   /** Residual stream before the first layer, fp32 [dim, columns]. */
   abstract readonly input: Tensor<'fp32'>;
   /** Residual stream after the last layer, fp32 [dim, columns]; may be the same block. */
@@ -74,7 +76,9 @@ export abstract class LayerStack {
 
   abstract forward(): Promise<void>;
 
-  /** Gives a layer's kernels the parameters as they are now. */
+  abstract halfPlaces(layer: number): ReadonlyMap<LayerParameter, HalfPlace>;
+
+  /** Gives a layer's kernels the parameters as they are now, and those with a `halfPlace` as they are there. */
   abstract refreshWeights(layer: number): Promise<void>;
 
   abstract dispose(): Promise<void>;
@@ -84,9 +88,9 @@ export abstract class LayerStack {
 
   /**
    * Turns the gradient of `output`, fp32 [dim, columns], into that of `input` in place. Must follow the `forward` it belongs
-   * to. Weight gradients may still be under way afterwards: settle them before they are read.
+   * to. Parameters' gradients are added to those that are there, or with `overwrite` replace them. Weight gradients may still be under way afterwards: settle them before they are read.
    */
-  async backward(gradient: Tensor<'fp32'>): Promise<void> {
+  async backward(gradient: Tensor<'fp32'>, overwrite: boolean): Promise<void> {
     const { arena } = gradient;
     const last = this.halves.length - 1;
     await this.#prepareBackward(last);
@@ -101,8 +105,8 @@ export abstract class LayerStack {
       const wait = await this.kernels[index]!.backward!.start(backwardInput!, backwardOutput!);
       if (index > 0) await this.#prepareBackward(index - 1);
       await wait();
-      this.#submitWeightGradients(half);
-      this.stopwatch.time('hostMath', () => this.#normBackward(index, gradient));
+      this.#submitWeightGradients(half, overwrite);
+      this.stopwatch.time('hostMath', () => this.#normBackward(index, gradient, overwrite));
     }
   }
 
@@ -125,14 +129,14 @@ export abstract class LayerStack {
     });
   }
 
-  #submitWeightGradients(half: LayerHalf): void {
+  #submitWeightGradients(half: LayerHalf, overwrite: boolean): void {
     const products = half.wiring.gradients.map(({ parameter, dy, x }) =>
-      weightGradient(half.matrix(dy), half.matrix(x), this.state.gradient(parameter, half.layer)),
+      weightGradient(half.matrix(dy), half.matrix(x), this.state.gradient(parameter, half.layer), overwrite),
     );
     this.weightGradients!.submit(half.key, products);
   }
 
-  #normBackward(index: number, gradient: Tensor<'fp32'>): void {
+  #normBackward(index: number, gradient: Tensor<'fp32'>, overwrite: boolean): void {
     const half = this.halves[index]!;
     const dOut = half.matrix('dxn');
     const next: Matrix | undefined = this.halves[index - 1]?.matrix('dy');
@@ -144,6 +148,7 @@ export abstract class LayerStack {
       dOutStride: dOut.stride,
       dx: gradient.offset,
       dWeight: this.state.gradient(half.wiring.norm, half.layer),
+      overwrite,
       ...(next === undefined ? {} : { out: next.offset, outStride: next.stride }),
       eps: this.shape.eps,
       dim: this.shape.dim,

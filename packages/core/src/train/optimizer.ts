@@ -1,6 +1,7 @@
 import { addon } from '@mayfly/native';
-import type { ParameterEntry } from '../model/parameters.js';
+import type { LayerParameter, ParameterEntry } from '../model/parameters.js';
 import { type ModelState, offsetIn } from './model-state.js';
+import type { Matrix } from './surface.js';
 
 /** Decoupled AdamW (Loshchilov & Hutter 2019) with clipping by the global norm (Pascanu et al. 2013). */
 export interface AdamWOptions {
@@ -13,34 +14,33 @@ export interface AdamWOptions {
   readonly clip: number;
 }
 
-/** Parameters that one call updates: neighbours of one layer that decay alike. */
-interface Range extends Pick<ParameterEntry, 'offset' | 'count' | 'layer' | 'decay'> {}
+/** Where a device reads a parameter: as an fp16 matrix, or its transpose. */
+export interface HalfPlace extends Matrix {
+  readonly transposed: boolean;
+}
+
+/** What an update of a model's parameters means for its layers. */
+export interface UpdatedLayers {
+  /** Where `layer`'s parameters are to be written as fp16 in the same pass; those that are missing are not. */
+  halfPlaces(layer: number): ReadonlyMap<LayerParameter, HalfPlace>;
+  /** Called when a layer's parameters are final. */
+  refreshWeights(layer: number): Promise<void>;
+}
 
 /** Updates a model's parameters layer by layer, so that a layer's kernels can be refreshed while the next is computed. */
 export class Optimizer {
   readonly #state: ModelState;
   readonly #options: AdamWOptions;
-  readonly #groups: readonly (readonly Range[])[];
 
   constructor(state: ModelState, options: AdamWOptions) {
     this.#state = state;
     this.#options = options;
-    this.#groups = groupByLayer(state.layout.entries);
   }
 
-  zeroGradients(): void {
-    const { arena, offset, bytes } = this.#state.gradients;
-    addon.math.zero(arena, offset, bytes);
-  }
-
-  /** L2 norm over all gradients, summed in double precision tensor by tensor; not finite if any gradient is not. */
+  /** L2 norm over all gradients, summed in double precision; not finite if any gradient is not. */
   gradientNorm(): number {
     const { gradients, layout } = this.#state;
-    let sum = 0;
-    for (const entry of layout.entries) {
-      sum += addon.math.sumOfSquares(gradients.arena, offsetIn(gradients, entry), entry.count);
-    }
-    return Math.sqrt(sum);
+    return Math.sqrt(addon.math.sumOfSquares(gradients.arena, gradients.offset, layout.count));
   }
 
   /** What the gradients are multiplied by so that their norm is at most `clip`. */
@@ -49,50 +49,40 @@ export class Optimizer {
     return clip > 0 && norm > clip ? clip / norm : 1;
   }
 
-  /**
-   * One update. `step` counts optimizer steps from 1; gradients are multiplied by `gradientScale` as they are read.
-   * `onLayer` is awaited after each layer's parameters are final.
-   */
-  async step(
-    lr: number,
-    step: number,
-    gradientScale: number,
-    onLayer: (layer: number) => Promise<void>,
-  ): Promise<void> {
-    const { parameters, gradients, firstMoments, secondMoments } = this.#state;
+  /** One update. `step` counts optimizer steps from 1; gradients are multiplied by `gradientScale` as they are read. */
+  async step(lr: number, step: number, gradientScale: number, layers: UpdatedLayers): Promise<void> {
+    const { parameters, gradients, firstMoments, secondMoments, layout } = this.#state;
     const { betas, eps, weightDecay } = this.#options;
-    for (const group of this.#groups) {
-      for (const range of group) {
+    const shared = { lr, beta1: betas[0], beta2: betas[1], eps, step, gradientScale };
+    for (const group of groupByLayer(layout.entries)) {
+      const { layer } = group[0]!;
+      const places = layer < 0 ? null : layers.halfPlaces(layer);
+      for (const entry of group) {
+        const place = places?.get(entry.name as LayerParameter);
+        const [, columns] = entry.shape;
         addon.math.adamw(parameters.arena, {
-          weights: offsetIn(parameters, range),
-          gradients: offsetIn(gradients, range),
-          m: offsetIn(firstMoments, range),
-          v: offsetIn(secondMoments, range),
-          count: range.count,
-          lr,
-          beta1: betas[0],
-          beta2: betas[1],
-          eps,
-          weightDecay: range.decay ? weightDecay : 0,
-          step,
-          gradientScale,
+          ...shared,
+          weights: offsetIn(parameters, entry),
+          gradients: offsetIn(gradients, entry),
+          m: offsetIn(firstMoments, entry),
+          v: offsetIn(secondMoments, entry),
+          count: entry.count,
+          weightDecay: entry.decay ? weightDecay : 0,
+          ...(place && { half: place.offset, halfStride: place.stride, columns, transpose: place.transposed }),
         });
       }
-      const layer = group[0]?.layer ?? -1;
-      if (layer >= 0) await onLayer(layer);
+      if (layer >= 0) await layers.refreshWeights(layer);
     }
   }
 }
 
-/** The layout's entries by layer, in its order, with neighbours that decay alike joined. */
-function groupByLayer(entries: readonly ParameterEntry[]): Range[][] {
-  const groups: Range[][] = [];
-  for (const { offset, count, layer, decay } of entries) {
+/** Neighbours of one layer. */
+function groupByLayer(entries: readonly ParameterEntry[]): ParameterEntry[][] {
+  const groups: ParameterEntry[][] = [];
+  for (const entry of entries) {
     const group = groups.at(-1);
-    const last = group?.at(-1);
-    if (group === undefined || last?.layer !== layer) groups.push([{ offset, count, layer, decay }]);
-    else if (last.decay === decay) group[group.length - 1] = { ...last, count: last.count + count };
-    else group.push({ offset, count, layer, decay });
+    if (group !== undefined && group[0]!.layer === entry.layer) group.push(entry);
+    else groups.push([entry]);
   }
   return groups;
 }

@@ -3,8 +3,10 @@ import { addon } from '@mayfly/native';
 import type { Surface } from '../kernels/kernel-shape.js';
 import { staticKernels } from '../kernels/static-kernels.js';
 import type { Tensor } from '../memory/tensor.js';
+import type { LayerParameter } from '../model/parameters.js';
 import { halfWirings, LayerHalf } from './layer-half.js';
 import { BACKWARD_RING, LayerStack, type LayerStackOptions, type NormInput, perLayer } from './layer-stack.js';
+import type { HalfPlace } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
 import { type KernelCompiler, StackKernel } from './stack-kernel.js';
 import { SurfaceTensor } from './surface.js';
@@ -101,6 +103,11 @@ export class StaticStack extends LayerStack {
       const { offset: from, stride: fromStride } = top;
       addon.math.toFloat(arena, { from, fromStride, to: this.output.offset, toStride: columns, rows, columns });
     });
+  }
+
+  /** None: a program's constants may only be written once it has been compiled with those before. */
+  halfPlaces(): ReadonlyMap<LayerParameter, HalfPlace> {
+    return new Map();
   }
 
   async refreshWeights(layer: number): Promise<void> {

@@ -91,12 +91,11 @@ export class TrainStep {
   /** Mean loss and, in the arena, `scale` times its gradient, over all micro-batches. */
   async #gradients(scale: number): Promise<number> {
     const { forward, backward, weightGradients, stopwatch } = this.#decoder;
-    stopwatch.time('hostMath', () => this.#optimizer.zeroGradients());
     let sum = 0;
     for (let micro = 0; micro < this.#options.accumulate; micro++) {
       this.#windows.next(this.#inputs, this.#targets);
       await forward.run(this.#inputs);
-      sum += await backward!.run(this.#targets, scale / this.tokens);
+      sum += await backward!.run(this.#targets, scale / this.tokens, micro > 0);
     }
     await stopwatch.wait('hostThreads', weightGradients!.settleAll());
     return sum / this.tokens;
@@ -105,7 +104,6 @@ export class TrainStep {
   async #update(lr: number, gradientScale: number): Promise<void> {
     const { stack, stopwatch } = this.#decoder;
     this.#optimizerStep += 1;
-    const done = this.#optimizer.step(lr, this.#optimizerStep, gradientScale, (layer) => stack.refreshWeights(layer));
-    await stopwatch.wait('hostMath', done);
+    await stopwatch.wait('hostMath', this.#optimizer.step(lr, this.#optimizerStep, gradientScale, stack));
   }
 }

@@ -44,8 +44,8 @@ export class WeightGradients {
   }
 }
 
-/** dW += dY·Xᵀ for y = W·x: `gradient` is the arena offset of dW, fp32 [rows of dY, rows of X]. */
-export function weightGradient(dy: Matrix, x: Matrix, gradient: number): OuterProduct {
+/** dW += dY·Xᵀ, or dW = it, for y = W·x: `gradient` is the arena offset of dW, fp32 [rows of dY, rows of X]. */
+export function weightGradient(dy: Matrix, x: Matrix, gradient: number, overwrite: boolean): OuterProduct {
   return {
     a: dy.offset,
     aType: 'fp16',
@@ -57,5 +57,6 @@ export function weightGradient(dy: Matrix, x: Matrix, gradient: number): OuterPr
     m: dy.rows,
     n: x.rows,
     k: dy.columns,
+    overwrite,
   };
 }

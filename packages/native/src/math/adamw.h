@@ -8,7 +8,8 @@
 namespace mayfly {
 
 // g = gradient · gradient_scale; m and v follow g and g²; with both corrected for `step` (from 1):
-// w −= lr·(m̂ / (√v̂ + eps) + weight_decay·w). All fp32, flat.
+// w −= lr·(m̂ / (√v̂ + eps) + weight_decay·w). All fp32, flat. `half`, unless null, receives w as fp16: as a matrix
+// [count / columns, columns], or with `transpose` its transpose, in rows `half_stride` apart.
 struct AdamwArgs {
   float* weights;
   const float* gradients;
@@ -18,6 +19,9 @@ struct AdamwArgs {
   double lr, beta1, beta2, eps, weight_decay;
   int64_t step;
   double gradient_scale;
+  uint16_t* half;
+  int64_t half_stride, columns;
+  bool transpose;
 };
 void Adamw(const AdamwArgs& args, ThreadPool& pool);
 

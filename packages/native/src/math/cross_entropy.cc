@@ -141,8 +141,9 @@ class ColumnBlock {
     }
     if (args_.d_table != nullptr) {
       const MatrixView x_transposed{args_.x + first_, DType::kFp32, 1, args_.columns};
+      const float beta = args_.overwrite && first_ == 0 ? 0.0f : 1.0f;
       const MatrixOutput d_table{args_.d_table + range * cut_.range_rows * args_.dim, DType::kFp32, args_.dim};
-      Gemm({rows, args_.dim, columns, d_logits, x_transposed, d_table, 1.0f, 1.0f}, nullptr);
+      Gemm({rows, args_.dim, columns, d_logits, x_transposed, d_table, 1.0f, beta}, nullptr);
     }
   }
 

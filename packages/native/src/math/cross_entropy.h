@@ -14,7 +14,8 @@ struct CrossEntropyArgs {
   const float* table;
   int64_t vocab, dim, columns;
   float* dx;       // overwritten with gradient_scale · dLoss/dx; null leaves it out
-  float* d_table;  // added to; null leaves it out
+  float* d_table;  // added to or, with `overwrite`, overwritten; null leaves it out
+  bool overwrite;
   float gradient_scale;
 };
 

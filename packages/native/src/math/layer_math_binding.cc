@@ -55,6 +55,7 @@ void NormGradient(const MathOptions& o) {
   args.d_out = o.View("dOut", "dOutType", "dOutStride", args.dim, args.columns);
   args.dx = o.Array<float>("dx", args.dim * args.columns);
   args.d_weight = o.Array<float>("dWeight", args.dim);
+  args.overwrite = o.Flag("overwrite");
   if (o.Has("out")) {
     const auto out = o.Rows<uint16_t>("out", "outStride", args.dim, args.columns);
     args.out = out.data;
@@ -72,6 +73,7 @@ double Loss(const MathOptions& o) {
   args.table = o.Array<float>("table", args.vocab * args.dim);
   args.dx = o.Optional<float>("dx", args.dim * args.columns);
   args.d_table = o.Optional<float>("dTable", args.vocab * args.dim);
+  args.overwrite = o.Flag("overwrite");
   args.gradient_scale = o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
   const int32_t* ids = o.Array<int32_t>("targets", args.columns);
   const std::vector<int32_t> targets = ReadTokens(ids, args.columns, args.vocab, "targets");

@@ -25,9 +25,9 @@ void NormBackward(const NormBackwardArgs& args, ThreadPool& pool) {
     }
   });
   for (int64_t d = 0; d < args.dim; ++d) {
-    double sum = 0;
+    double sum = args.overwrite ? 0 : args.d_weight[d];
     for (int64_t block = 0; block < blocks; ++block) sum += parts[block * args.dim + d];
-    args.d_weight[d] = static_cast<float>(args.d_weight[d] + sum);
+    args.d_weight[d] = static_cast<float>(sum);
   }
 }
 

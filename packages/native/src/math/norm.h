@@ -22,14 +22,15 @@ struct ResidualNormArgs {
 };
 void ResidualNorm(const ResidualNormArgs& args, ThreadPool& pool);
 
-// With g = weight ∘ d_out and r = rsqrt(mean x² + eps): dx += r·(g − x·r²·mean(g ∘ x)), d_weight += Σ_n d_out ∘ x·r;
-// `out`, unless null, receives dx as fp16. dx is dense.
+// With g = weight ∘ d_out and r = rsqrt(mean x² + eps): dx += r·(g − x·r²·mean(g ∘ x)), d_weight += Σ_n d_out ∘ x·r
+// or, with `overwrite`, = that; `out`, unless null, receives dx as fp16. dx is dense.
 struct NormBackwardArgs {
   MatrixView x;  // contiguous columns, as d_out
   const float* weight;
   MatrixView d_out;
   float* dx;
   float* d_weight;
+  bool overwrite;
   uint16_t* out;
   int64_t out_stride;
   float eps;  // > 0

@@ -27,6 +27,19 @@ void Optimize(const MathOptions& o) {
   args.weight_decay = o.Number("weightDecay");
   args.step = o.Whole("step", 1, kLargestCount);
   args.gradient_scale = o.Number("gradientScale");
+  if (o.Has("half")) {
+    args.columns = o.Dimension("columns");
+    if (args.count == 0 || args.count % args.columns != 0) {
+      throw Error("ERR_INVALID_ARGUMENT", "Expected count to be whole rows of " + std::to_string(args.columns) +
+                                              " columns, got " + std::to_string(args.count));
+    }
+    const int64_t rows = args.count / args.columns;
+    args.transpose = o.Flag("transpose");
+    const auto half = args.transpose ? o.Rows<uint16_t>("half", "halfStride", args.columns, rows)
+                                     : o.Rows<uint16_t>("half", "halfStride", rows, args.columns);
+    args.half = half.data;
+    args.half_stride = half.stride;
+  }
   HostPool::Use([&](ThreadPool& pool) { Adamw(args, pool); });
 }
 
@@ -103,7 +116,7 @@ void OuterProducts(const Napi::CallbackInfo& info) {
     product.b = o.View("b", "bType", "bStride", product.n, product.k);
     std::swap(product.b.row_stride, product.b.column_stride);
     product.c = {o.Array<float>("c", product.m * product.n), DType::kFp32, product.n};
-    product.beta = 1.0f;
+    product.beta = o.Flag("overwrite") ? 0.0f : 1.0f;
     product.precision = PrecisionOf(o);
   }
   for (const GemmArgs& product : products) Gemm(product, nullptr);
