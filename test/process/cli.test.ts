@@ -47,7 +47,15 @@ describe('train --json', () => {
   });
 
   test('starts with device, reason and model', () => {
-    const fields = { device: 'cpu', model: 'tiny', parameters: 115_008, tokens_per_step: 32, first_step: 1 };
+    const fields = {
+      device: 'cpu',
+      precision: 'exact',
+      products: 'exact',
+      model: 'tiny',
+      parameters: 115_008,
+      tokens_per_step: 32,
+      first_step: 1,
+    };
     expect(eventsOf(trained)[0]).toMatchObject({ event: 'start', ...fields });
     expect(eventsOf(trained)[0]?.device_reason).toEqual(expect.any(String));
   });

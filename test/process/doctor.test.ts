@@ -2,11 +2,14 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { addon } from '@mayfly/native';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { probeLimits } from '../../packages/core/src/doctor/probe-limits.js';
 import { defaultBudget } from '../../packages/core/src/pool/budget.js';
 import { limitsFile } from '../../packages/core/src/pool/machine-limits.js';
 import { resolvePoolOptions } from '../../packages/core/src/pool/pool-options.js';
+import { mayfly } from '../fixtures/command.js';
+import { askAddon, modelledSets } from '../fixtures/instruction-sets.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';
 
 const cli = new URL('../../packages/core/bin/mayfly.js', import.meta.url).pathname;
@@ -111,13 +114,25 @@ test('tries every device in a process of its own and checks it against cpu', asy
   expect(report).toMatchObject({
     versions: { node: process.versions.node },
     system: { platform: process.platform, arch: process.arch },
-    addon: { isa: expect.stringMatching(/avx512|avx2|neon|portable/) },
+    addon: { isa: addon.isa(), isa_fault: null, fast_products: addon.fastProducts() },
   });
   const of = (name: string) => report.devices.find(({ device }) => device === name);
   expect(of('cpu')).toMatchObject({ usable: true, round_trip: { ok: true, error: 0 } });
   expect(of('sim:m4')).toMatchObject({ usable: true, round_trip: { ok: true, error: 0 } });
   if (process.platform === 'linux')
     expect(of('ane')).toMatchObject({ usable: false, reason: expect.stringContaining('macOS') });
+});
+
+test('an announced instruction set that computes wrong is named here, and warned of where it would be used', async ({
+  skip,
+}) => {
+  const env = modelledSets['amx that computes wrong, modelled'];
+  if (env === undefined || askAddon(env, 'addon.isaFault()') === 'null') return skip('needs Linux and AVX512_BF16');
+  const { lines } = await mayfly(['doctor'], { env });
+  expect(lines.join('\n')).toMatch(/use avx512\n +AMX is announced, but its first product was wrong/);
+  const { code, stderr } = await mayfly(['stress', '--steps', '1', '--json'], { env });
+  expect(code).toBe(0);
+  expect(stderr.match(/AMX is announced/g)).toHaveLength(1);
 });
 
 test('says that a device gives wrong results, and why one cannot be used', async () => {

@@ -1,4 +1,5 @@
 import { createTrainer } from '@mayfly/core';
+import { addon } from '@mayfly/native';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fingerprint, type Outcome, runTraining, smallRun, smallStream } from '../fixtures/small-run.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';
@@ -47,6 +48,33 @@ describe.each(['dynamic', 'static'] as const)('the same bits with %s weights', (
   test('another seed gives others', async () => {
     const outcome = await runTraining({ ...options, seed: 1 });
     expect(fingerprint(outcome).losses).not.toBe(fingerprint(reference).losses);
+  });
+});
+
+describe('fast products', () => {
+  const options = { ...smallRun, data, precision: 'fast' } as const;
+
+  test.skipIf(addon.fastProducts() === 'exact')(
+    'give the same bits whatever the threads, and others than exact',
+    async () => {
+      const [one, two] = [await runTraining({ ...options, threads: 1 }), await runTraining({ ...options, threads: 2 })];
+      expect(fingerprint(two)).toEqual(fingerprint(one));
+      const exact = await runTraining({ ...smallRun, data });
+      expect(fingerprint(one).losses).not.toBe(fingerprint(exact).losses);
+      for (const [index, { loss }] of one.records.entries()) {
+        expect(Math.abs(loss - exact.records[index]!.loss)).toBeLessThan(5e-3);
+      }
+    },
+  );
+
+  test('are told by the pool, and kept by a checkpoint', async () => {
+    const out = temporaryFolder();
+    await runTraining({ ...options, out });
+    await using resumed = await createTrainer({ resume: out, steps: smallRun.steps + 1 });
+    expect(resumed.options.precision).toBe('fast');
+    expect(resumed.pool.products).toBe(addon.fastProducts());
+    await using exact = await createTrainer({ resume: out, steps: smallRun.steps + 1, precision: 'exact' });
+    expect(exact.pool.products).toBe('exact');
   });
 });
 

@@ -376,6 +376,8 @@ export interface HostMath {
 export interface DeviceOptions {
   /** Default: 1. */
   readonly threads?: number;
+  /** Of the matrix products of device `cpu`; others have their own. Default: 'exact'. */
+  readonly precision?: Precision;
   /** Given by the loader, for `sim:` devices. */
   readonly sim?: SimSettings;
 }

@@ -23,7 +23,8 @@ if (settings.protocol !== PROTOCOL_VERSION) {
 process.title = `mayfly-worker-${settings.worker}`;
 addon.dieWithParent(settings.parentPid);
 const arena = addon.attachArena(ARENA_FD);
-const device = addon.openDevice(settings.device, arena, { threads: settings.threads });
+const { threads, precision } = settings;
+const device = addon.openDevice(settings.device, arena, { threads, precision });
 const socket = addon.serveSocket(CONNECTION_FD, arena, device, LANE_FDS);
 
 socket.send(

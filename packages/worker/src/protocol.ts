@@ -4,11 +4,11 @@
  * Dispatches and completions are fixed 64-byte frames (see `docs/protocol.md`) that only native code reads. Everything
  * else is a control message: one of the unions below, packed by msgpack, in order with the dispatches around it.
  */
-import type { DeviceStats, ProgramInfo, WeightRange } from '@mayfly/native';
+import type { DeviceStats, Precision, ProgramInfo, WeightRange } from '@mayfly/native';
 import { Packr } from 'msgpackr/pack';
 
 /** Raised by one with every change of a message or of the frame; both sides must agree. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** File descriptors a worker inherits beside stdin, stdout and stderr. */
 export const CONNECTION_FD = 3;
@@ -24,6 +24,7 @@ export interface WorkerSettings {
   readonly worker: number;
   readonly device: string;
   readonly threads: number;
+  readonly precision: Precision;
 }
 
 /** An error as it crosses the wire. */

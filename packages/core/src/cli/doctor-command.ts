@@ -81,6 +81,11 @@ function doctorText({ versions, system, limits, addon, framework, devices, auto,
     row('memory', `${gigabytes(system.memoryBytes)}, ${gigabytes(system.freeBytes)} free`),
     ...limits.map(({ name, value }) => row(name, value)),
     row('addon', `loaded; host math and cpu device use ${addon.isa}`),
+    ...(addon.isaFault === null ? [] : [row('', addon.isaFault)]),
+    row(
+      '--precision fast',
+      addon.fastProducts === 'exact' ? 'is exact on this processor' : `uses ${addon.fastProducts}`,
+    ),
     row(
       'framework',
       framework.available

@@ -25,7 +25,7 @@ function withFlag(message: string): string {
 /** Those whose values are checked where they are used. */
 const optionNames: ReadonlySet<string> = new Set(
   (
-    'model data tokenizer device workers standby threads weights retireAfter hostThreads batch seq steps accumulate lr ' +
+    'model data tokenizer device workers standby threads precision weights retireAfter hostThreads batch seq steps accumulate lr ' +
     'warmup schedule minLr betas eps weightDecay clip lossScale order seed out checkpointEvery keep resume window windows ' +
     'prompt temperature topK topP maxTokens'
   ).split(' '),

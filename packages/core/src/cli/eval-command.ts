@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { formatCount } from '../observe/format.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { type EvaluateOptions, evaluate } from '../train/evaluate.js';
-import { deviceWords, option, tokenizerDefault, tokenizerWords } from './option.js';
+import { deviceWords, option, precisionWords, tokenizerDefault, tokenizerWords } from './option.js';
 import { oneOf, range, text, whole } from './parse-options.js';
 
 interface EvalFlags extends Omit<EvaluateOptions, 'data'> {
@@ -37,6 +37,7 @@ export function addEvalCommand(program: Command): void {
     .addOption(option('--batch <n>', 'windows per pass', whole(1), 8))
     .addOption(option('--device <name>', deviceWords, text, 'auto'))
     .addOption(option('--workers <n>', 'processes that evaluate kernels', whole(1), 1))
+    .addOption(option('--precision <kind>', precisionWords, oneOf('exact', 'fast'), 'exact'))
     .addOption(option('--weights <kind>', 'dynamic or static', oneOf('dynamic', 'static'), 'dynamic'))
     .option('--json', 'print one JSON object')
     .addHelpText('after', examples)

@@ -3,7 +3,7 @@ import { toJsonLine } from '../observe/json-lines.js';
 import { printable } from '../observe/printable.js';
 import { type GenerateOptions, generate } from '../train/generate.js';
 import { Interruption } from './interruption.js';
-import { deviceWords, option, tokenizerDefault, tokenizerWords } from './option.js';
+import { deviceWords, option, precisionWords, tokenizerDefault, tokenizerWords } from './option.js';
 import { anyText, decimal, oneOf, text, whole } from './parse-options.js';
 
 interface GenerateFlags extends GenerateOptions {
@@ -37,6 +37,7 @@ export function addGenerateCommand(program: Command): void {
     .addOption(option('--seed <n>', 'the same seed draws the same tokens', whole(0), 0))
     .optionsGroup('Device and output:')
     .addOption(option('--device <name>', deviceWords, text, 'auto'))
+    .addOption(option('--precision <kind>', precisionWords, oneOf('exact', 'fast'), 'exact'))
     .addOption(option('--weights <kind>', 'dynamic or static', oneOf('dynamic', 'static'), 'dynamic'))
     .option('--json', 'print one JSON object: the text that was drawn, and its token ids')
     .addHelpText('after', examples)

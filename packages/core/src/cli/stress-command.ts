@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import type { Precision } from '@mayfly/native';
 import type { Command } from 'commander';
 import { ByteTokenizer } from '../data/byte-tokenizer.js';
 import { openData } from '../data/open-data.js';
@@ -9,7 +10,7 @@ import { createPool } from '../pool/pool.js';
 import { createTrainer } from '../train/create-trainer.js';
 import { arenaBytesFor } from '../train/decoder.js';
 import { Interruption } from './interruption.js';
-import { deviceWords, option } from './option.js';
+import { deviceWords, option, precisionWords } from './option.js';
 import { decimal, oneOf, text, whole } from './parse-options.js';
 
 interface StressFlags {
@@ -23,6 +24,7 @@ interface StressFlags {
   readonly retireAfter?: number;
   readonly deadline?: number;
   readonly device?: string;
+  readonly precision?: Precision;
   readonly json?: boolean;
 }
 
@@ -56,6 +58,7 @@ export function addStressCommand(program: Command): void {
     .addOption(option('--retire-after <n>', 'compilations after which a worker retires', whole(1), 100))
     .addOption(option('--deadline <ms>', 'after which a worker that does not answer is killed', decimal, 2000))
     .addOption(option('--device <name>', deviceWords, text, 'auto'))
+    .addOption(option('--precision <kind>', precisionWords, oneOf('exact', 'fast'), 'exact'))
     .option('--json', 'one JSON object per line on stdout, nothing else')
     .addHelpText('after', notes)
     .action(stress);
@@ -63,7 +66,7 @@ export function addStressCommand(program: Command): void {
 
 async function stress({ json = false, ...flags }: StressFlags): Promise<void> {
   const { steps = 200, chaos = calm, chaosSeed = 1, seed = 0, weights = 'dynamic' } = flags;
-  const { workers = 1, standby = 1, retireAfter = 100, deadline = 2000, device } = flags;
+  const { workers = 1, standby = 1, retireAfter = 100, deadline = 2000, device, precision } = flags;
   using reporter = openReporter(process.stdout, { json });
   using interruption = new Interruption((signal) =>
     reporter.note('interrupt', { signal }, `${signal}: finishing the step`),
@@ -73,6 +76,7 @@ async function stress({ json = false, ...flags }: StressFlags): Promise<void> {
   const shape = { config: presets[model]!, batch: 2, sequence: 32, weights, training: true };
   await using pool = await createPool({
     device,
+    precision,
     workers,
     standby,
     arenaBytes: arenaBytesFor(shape),
@@ -89,7 +93,7 @@ async function stress({ json = false, ...flags }: StressFlags): Promise<void> {
   });
   const stream = openData(ownText, { tokenizer: new ByteTokenizer() });
   await using trainer = await createTrainer(
-    { model, weights, batch: 2, seq: 32, steps, seed, lr: 1e-3 },
+    { model, precision, weights, batch: 2, seq: 32, steps, seed, lr: 1e-3 },
     { pool, stream },
   );
   reporter.start(trainer);

@@ -8,7 +8,7 @@ import { createTrainer } from '../train/create-trainer.js';
 import { resolveTrainOptions, type TrainOptions } from '../train/options.js';
 import { checkpointFolder, prepareFolder } from './checkpoint-folder.js';
 import { Interruption } from './interruption.js';
-import { deviceWords, option, tokenizerDefault, tokenizerWords } from './option.js';
+import { deviceWords, option, precisionWords, tokenizerDefault, tokenizerWords } from './option.js';
 import { decimal, decimalOr, decimalPair, oneOf, text, whole } from './parse-options.js';
 
 interface TrainFlags extends Omit<TrainOptions, 'budget'> {
@@ -69,6 +69,7 @@ export function addTrainCommand(program: Command): void {
     .addOption(
       option('--host-threads <n>', 'threads for weight gradients; 0: the main one', whole(0), defaults.hostThreads),
     )
+    .addOption(option('--precision <kind>', precisionWords, oneOf('exact', 'fast'), defaults.precision))
     .addOption(
       option(
         '--weights <kind>',

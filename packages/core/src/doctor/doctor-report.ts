@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, freemem, homedir, platform, release, totalmem, version } from 'node:os';
-import { addon, isSimName, parseSimName } from '@mayfly/native';
+import { addon, type FastProducts, isSimName, parseSimName } from '@mayfly/native';
 import { limitsFile, type MachineLimits, readMachineLimits } from '../pool/machine-limits.js';
 import { type FrameworkReport, probeFramework } from './framework.js';
 import { type RoundTrip, roundTrip } from './round-trip.js';
@@ -32,7 +32,14 @@ export interface DoctorReport {
     readonly freeBytes: number;
   };
   readonly limits: readonly SystemLimit[];
-  readonly addon: { readonly isa: string; readonly devices: readonly string[] };
+  readonly addon: {
+    readonly isa: string;
+    /** Why an instruction set that the processor announces is not used. */
+    readonly isaFault: string | null;
+    /** What `--precision fast` multiplies with. */
+    readonly fastProducts: FastProducts;
+    readonly devices: readonly string[];
+  };
   readonly framework: FrameworkReport;
   readonly devices: readonly DeviceReport[];
   readonly limitsFile: string;
@@ -63,7 +70,12 @@ export async function examine(more: readonly string[] = []): Promise<DoctorRepor
       freeBytes: freemem(),
     },
     limits: systemLimits(),
-    addon: { isa: addon.isa(), devices: present },
+    addon: {
+      isa: addon.isa(),
+      isaFault: addon.isaFault(),
+      fastProducts: addon.fastProducts(),
+      devices: present,
+    },
     framework,
     devices,
     limitsFile: limitsFile().replace(homedir(), '~'),

@@ -28,7 +28,7 @@ export class ProbeWorker {
       this.#pending.clear();
     };
     this.#transport = processTransport(arena)(
-      { worker: 0, device, threads: 1 },
+      { worker: 0, device, threads: 1, precision: 'exact' },
       {
         onCompletion: () => {},
         onControl: (payload) => {

@@ -23,6 +23,8 @@ export class JsonLines implements Reporter {
       parameters: countParameters(config),
       config,
       data: options.data,
+      precision: options.precision,
+      products: pool.products,
       weights: options.weights,
       steps: options.steps,
       firstStep: step + 1,

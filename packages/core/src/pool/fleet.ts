@@ -1,4 +1,4 @@
-import { MayflyError } from '@mayfly/native';
+import { MayflyError, type Precision } from '@mayfly/native';
 import { type Budget, jittered, type RetirementReason, retirementReason } from './budget.js';
 import { poolClosedError, poolFailedError, type WorkerEnd } from './errors.js';
 import { Governor, type Pacing } from './governor.js';
@@ -16,6 +16,8 @@ export interface FleetOptions {
   readonly standby: number;
   /** Threads of each worker's device. */
   readonly threads: number;
+  /** Of the cpu device. */
+  readonly precision: Precision;
   readonly budget: Budget;
   readonly timeouts: WorkerTimeouts;
   readonly pacing: Pacing;

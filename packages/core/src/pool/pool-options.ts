@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { addon, invalidArgument, isSimName, MayflyError, parseSimName } from '@mayfly/native';
+import { addon, invalidArgument, isSimName, MayflyError, type Precision, parseSimName } from '@mayfly/native';
 import { type Budget, resolveBudget } from './budget.js';
 import type { Chaos } from './chaos-transport.js';
 import { type Pacing, resolvePacing } from './governor.js';
@@ -15,6 +15,11 @@ export interface PoolOptions {
   readonly standby?: number | undefined;
   /** Threads of each worker's device. Default: the machine's cores divided by `workers`. */
   readonly threads?: number | undefined;
+  /**
+   * Of the matrix products of device `cpu`: `exact`, at least as exact as sums of fp16 products in fp32, or `fast`, with operands
+   * rounded to bf16 on processors that are faster so (`addon.fastProducts()`). Default `exact`. Other devices have their own.
+   */
+  readonly precision?: Precision | undefined;
   /** Size of the arena in bytes; only what is used is committed. Default 4 GiB. */
   readonly arenaBytes?: number | undefined;
   /** When a worker retires. Default: what `mayfly doctor --probe-limits` measured here, else as `Budget` says. */
@@ -36,6 +41,7 @@ export interface FilledPoolOptions {
   readonly workers: number;
   readonly standby: number;
   readonly threads: number;
+  readonly precision: Precision;
   readonly arenaBytes: number;
   readonly budget: Budget;
   readonly maxQueue: number;
@@ -58,6 +64,7 @@ export function resolvePoolOptions(given: PoolOptions = {}): FilledPoolOptions {
     workers,
     standby: whole('standby', given.standby ?? 1, 0),
     threads: whole('threads', given.threads ?? Math.max(1, Math.floor(availableParallelism() / workers)), 1),
+    precision: oneOf('precision', given.precision ?? 'exact', ['exact', 'fast']),
     arenaBytes: whole('arenaBytes', given.arenaBytes ?? 4 * 2 ** 30, 1),
     budget: resolveBudget({ ...budgetOf(readMachineLimits(device)), ...given.budget }),
     maxQueue: whole('maxQueue', given.maxQueue ?? 65_536, 1),
@@ -71,6 +78,12 @@ export function resolvePoolOptions(given: PoolOptions = {}): FilledPoolOptions {
 function whole(name: string, value: unknown, least: number): number {
   if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
   throw invalidArgument(name, `a whole number from ${least} up`, value);
+}
+
+function oneOf<Choice extends string>(name: string, value: unknown, choices: readonly Choice[]): Choice {
+  const choice = choices.find((candidate) => candidate === value);
+  if (choice !== undefined) return choice;
+  throw invalidArgument(name, choices.join(' or '), value);
 }
 
 /** Nothing falls back silently: `auto` says what it chose and why, a named device that is missing is an error. */

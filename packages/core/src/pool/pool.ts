@@ -1,4 +1,4 @@
-import { MayflyError } from '@mayfly/native';
+import { type FastProducts, MayflyError } from '@mayfly/native';
 import { EventEmitter } from 'eventemitter3';
 import { Arena } from '../memory/arena.js';
 import type { RetirementReason } from './budget.js';
@@ -10,6 +10,7 @@ import { Placer } from './placer.js';
 import type { PoolEvents, PoolStats } from './pool-events.js';
 import { type FilledPoolOptions, type PoolOptions, resolvePoolOptions } from './pool-options.js';
 import { kernelSummary, workerSummary } from './pool-summaries.js';
+import { productsOf, warnOfIsaFault } from './products.js';
 import type { Run } from './run.js';
 import { processTransport, type StartTransport } from './transport.js';
 import type { CallOptions, Kernel, PoolProgram } from './types.js';
@@ -18,6 +19,7 @@ import type { WorkerProcess } from './worker-process.js';
 
 /** Starts the workers; settles when they are ready. */
 export async function createPool(options?: PoolOptions): Promise<Pool> {
+  warnOfIsaFault();
   const pool = new Pool(resolvePoolOptions(options));
   try {
     await pool.open();
@@ -34,6 +36,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly device: string;
   /** Why that one. */
   readonly deviceReason: string;
+  /** What computes its matrix products, as `fast` or the default `exact` comes to here. */
+  readonly products: FastProducts;
   /** Every tensor that kernels read or write lies here. */
   readonly arena: Arena;
 
@@ -60,6 +64,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#options = options;
     this.device = options.device;
     this.deviceReason = options.deviceReason;
+    this.products = productsOf(options.device, options.precision);
     this.arena = new Arena(options.arenaBytes);
     this.#weightStore = new WeightStore(this.arena);
     this.#fleet = new Fleet(this.#withChaos(transport(this.arena)), options, this.#fleetListener());

@@ -1,4 +1,4 @@
-import { DispatchStatus, MayflyError, type ProgramInfo } from '@mayfly/native';
+import { DispatchStatus, MayflyError, type Precision, type ProgramInfo } from '@mayfly/native';
 import { unpackResponse, type WorkerResponse, type WorkerStats } from '@mayfly/worker';
 import type { Budget, WorkerUsage } from './budget.js';
 import { ControlChannel } from './control-channel.js';
@@ -48,6 +48,7 @@ const UNKNOWN_COMPILE_MS = 120_000;
 export interface WorkerSetup {
   readonly device: string;
   readonly threads: number;
+  readonly precision: Precision;
   readonly timeouts: WorkerTimeouts;
   readonly compileHistory: WorkHistory;
   /** For what its device takes for evaluations; the worker's own while it lives. */
@@ -102,7 +103,7 @@ export class WorkerProcess implements WorkerUsage {
   constructor(
     readonly id: number,
     start: StartTransport,
-    { device, threads, timeouts, compileHistory, history }: WorkerSetup,
+    { device, threads, precision, timeouts, compileHistory, history }: WorkerSetup,
     /** Its own limits. */
     readonly budget: Budget,
     listener: WorkerListener,
@@ -116,7 +117,7 @@ export class WorkerProcess implements WorkerUsage {
       this.#settleEnd = resolve;
     });
     this.#transport = start(
-      { worker: id, device, threads },
+      { worker: id, device, threads, precision },
       {
         onCompletion: (run, status, nanoseconds, message) => this.#onCompletion(run, status, nanoseconds, message),
         onControl: (payload) => this.#onControl(unpackResponse(payload)),

@@ -123,9 +123,9 @@ function openTokens(
 }
 
 function openPool(options: FilledTrainOptions, arenaBytes: number): Promise<Pool> {
-  const { device, workers, standby, threads, retireAfter } = options;
+  const { device, workers, standby, threads, precision, retireAfter } = options;
   const budget = { ...options.budget, ...(retireAfter === undefined ? {} : { compilations: retireAfter }) };
-  return createPool({ device, workers, standby, threads, arenaBytes, budget });
+  return createPool({ device, workers, standby, threads, precision, arenaBytes, budget });
 }
 
 function assertFree({ arena }: Pool, needed: number): void {

@@ -1,3 +1,4 @@
+import type { Precision } from '@mayfly/native';
 import { ArenaScope } from '../memory/arena-scope.js';
 import type { ModelSource } from '../model/load-model.js';
 import { createPool, type Pool } from '../pool/pool.js';
@@ -11,6 +12,8 @@ export interface DeviceOptions {
   readonly workers?: number | undefined;
   /** Default 0. */
   readonly standby?: number | undefined;
+  /** Of the cpu device's matrix products. Default `exact`. */
+  readonly precision?: Precision | undefined;
   /** Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;
 }
@@ -31,11 +34,11 @@ export class InferenceSession implements AsyncDisposable {
     model: ModelSource,
     batch: number,
     sequence: number,
-    { device, workers, standby = 0, weights = 'dynamic' }: DeviceOptions,
+    { device, workers, standby = 0, precision, weights = 'dynamic' }: DeviceOptions,
   ): Promise<InferenceSession> {
     const shape = { config: model.config, batch, sequence, weights };
     const arenaBytes = arenaBytesFor({ ...shape, training: false });
-    const pool = await createPool({ device, workers, standby, arenaBytes });
+    const pool = await createPool({ device, workers, standby, precision, arenaBytes });
     try {
       const decoder = new Decoder(new ArenaScope(pool.arena), shape);
       await model.parameters?.(decoder.state.parameters.array());

@@ -1,4 +1,4 @@
-import { invalidArgument } from '@mayfly/native';
+import { invalidArgument, type Precision } from '@mayfly/native';
 import type { Budget } from '../pool/budget.js';
 
 /** How to train. What is left out takes its default, or on resuming the value of the run that is resumed. */
@@ -17,6 +17,8 @@ export interface TrainOptions {
   readonly standby?: number | undefined;
   /** Threads of each worker's device. Default: the machine's cores divided by `workers`. */
   readonly threads?: number | undefined;
+  /** Of the cpu device's matrix products; `fast` rounds operands to bf16 where that is faster. Default `exact`. */
+  readonly precision?: Precision | undefined;
   /** Whether weights are part of the kernels' input, or constants that every update compiles anew. Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;
   /** Compilations after which a worker retires. Default: the pool's. */
@@ -70,6 +72,7 @@ export const savedOptions = [
   'model',
   'data',
   'tokenizer',
+  'precision',
   'weights',
   'batch',
   'seq',
@@ -124,6 +127,7 @@ export function resolveTrainOptions(
     workers: whole('workers', o.workers ?? 1, 1),
     standby: whole('standby', o.standby ?? 1, 0),
     threads: o.threads === undefined ? undefined : whole('threads', o.threads, 1),
+    precision: oneOf('precision', o.precision ?? 'exact', ['exact', 'fast']),
     weights: oneOf('weights', o.weights ?? 'dynamic', ['dynamic', 'static']),
     retireAfter: o.retireAfter === undefined ? undefined : whole('retireAfter', o.retireAfter, 1),
     budget: o.budget,

@@ -9,10 +9,10 @@ namespace {
 
 class CpuProgram : public Program {
  public:
-  CpuProgram(const mil::TypedProgram& program, std::shared_ptr<ThreadPool> pool) : pool_(std::move(pool)) {
+  CpuProgram(const mil::TypedProgram& program, std::shared_ptr<ThreadPool> pool, Precision precision) : pool_(std::move(pool)) {
     for (mil::ValueId value : program.parameters) inputs_.push_back(PortOf(program.values[static_cast<size_t>(value)]));
     for (mil::ValueId value : program.returns) outputs_.push_back(PortOf(program.values[static_cast<size_t>(value)]));
-    plan_ = cpu::MakePlan(program, pool_.get());
+    plan_ = cpu::MakePlan(program, pool_.get(), precision);
   }
 
   const std::vector<Port>& inputs() const override { return inputs_; }
@@ -35,22 +35,24 @@ class CpuProgram : public Program {
 
 class CpuDevice : public Device {
  public:
-  explicit CpuDevice(const DeviceOptions& options) : pool_(std::make_shared<ThreadPool>(options.threads)) {}
+  explicit CpuDevice(const DeviceOptions& options)
+      : pool_(std::make_shared<ThreadPool>(options.threads)), precision_(options.precision) {}
 
   const char* name() const override { return "cpu"; }
 
   std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) override {
-    return CompileOnCpu(mil::CheckProgram(text, weights), pool_);
+    return CompileOnCpu(mil::CheckProgram(text, weights), pool_, precision_);
   }
 
  private:
   std::shared_ptr<ThreadPool> pool_;
+  Precision precision_;
 };
 
 }  // namespace
 
-std::unique_ptr<Program> CompileOnCpu(const mil::TypedProgram& program, std::shared_ptr<ThreadPool> pool) {
-  return std::make_unique<CpuProgram>(program, std::move(pool));
+std::unique_ptr<Program> CompileOnCpu(const mil::TypedProgram& program, std::shared_ptr<ThreadPool> pool, Precision precision) {
+  return std::make_unique<CpuProgram>(program, std::move(pool), precision);
 }
 
 std::unique_ptr<Device> OpenCpuDevice(const DeviceOptions& options) { return std::make_unique<CpuDevice>(options); }

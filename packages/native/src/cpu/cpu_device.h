@@ -12,6 +12,6 @@ namespace mayfly {
 std::unique_ptr<Device> OpenCpuDevice(const DeviceOptions& options);
 
 // A checked program on this engine, for devices that compute with it.
-std::unique_ptr<Program> CompileOnCpu(const mil::TypedProgram& program, std::shared_ptr<ThreadPool> pool);
+std::unique_ptr<Program> CompileOnCpu(const mil::TypedProgram& program, std::shared_ptr<ThreadPool> pool, Precision precision);
 
 }  // namespace mayfly

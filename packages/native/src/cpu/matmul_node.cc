@@ -32,7 +32,8 @@ bool MatmulNode::CanWrite(const View& c) {
   return c.strides[column] == 1 || c.strides[row] == 1 || c.shape[column] == 1 || c.shape[row] == 1;
 }
 
-MatmulNode::MatmulNode(const View& a, const View& b, const View& c, bool accumulate) : a_(a), b_(b), c_(c) {
+MatmulNode::MatmulNode(const View& a, const View& b, const View& c, bool accumulate, Precision precision)
+    : a_(a), b_(b), c_(c) {
   Reads(a);
   Reads(b);
   Writes(c);
@@ -54,6 +55,7 @@ MatmulNode::MatmulNode(const View& a, const View& b, const View& c, bool accumul
   args_.b = matrix(b_);
   args_.c = {nullptr, c_.dtype, c_.strides[last - 1]};
   args_.beta = accumulate ? 1.0f : 0.0f;
+  args_.precision = precision;
   const Shape batch = BatchOf(c_.shape);
   LoopNest nest = Merged(batch, {BatchStrides(a_, batch), BatchStrides(b_, batch), BatchOf(c_.strides)});
   const auto longest = std::max_element(nest.extents.begin(), nest.extents.end()) - nest.extents.begin();

@@ -19,8 +19,8 @@ using mil::ValueId;
 
 class Planner {
  public:
-  Planner(const mil::TypedProgram& program, ThreadPool* pool)
-      : program_(program), pool_(pool), steps_(CutIntoSteps(program)), placement_(PlaceValues(program, steps_, &plan_.buffers)) {
+  Planner(const mil::TypedProgram& program, ThreadPool* pool, Precision precision)
+      : program_(program), pool_(pool), precision_(precision), steps_(CutIntoSteps(program)), placement_(PlaceValues(program, steps_, &plan_.buffers)) {
     views_.resize(program.values.size());
     for (size_t i = 0; i < program.parameters.size(); ++i) {
       ViewOf(program.parameters[i]) = DenseView(placement_.inputs[i], TypeOf(program.parameters[i]));
@@ -219,7 +219,7 @@ class Planner {
     };
     if (attributes.transpose_x) transpose(&x);
     if (attributes.transpose_y) transpose(&y);
-    Add<MatmulNode>(x, y, Write(operation.result), false);
+    Add<MatmulNode>(x, y, Write(operation.result), false, precision_);
   }
 
   // Per image and group: weights [channels out, channels in · taps] times windows [channels in · taps, positions].
@@ -245,7 +245,7 @@ class Planner {
       bias = BroadcastTo(*Reshaped(bias, Channels(bias.shape[0], result.rank())), result.shape);
       Add<CopyNode>(bias, result);
     }
-    Add<MatmulNode>(kernel, *windows, *ConvResultAsProduct(result, groups), operation.inputs.size() > 2);
+    Add<MatmulNode>(kernel, *windows, *ConvResultAsProduct(result, groups), operation.inputs.size() > 2, precision_);
   }
 
   static int64_t Taps(const View& weight) {
@@ -283,6 +283,7 @@ class Planner {
 
   const mil::TypedProgram& program_;
   ThreadPool* pool_;
+  Precision precision_;
   Plan plan_;
   std::vector<Step> steps_;
   Placement placement_;
@@ -293,6 +294,8 @@ class Planner {
 
 }  // namespace
 
-Plan MakePlan(const mil::TypedProgram& program, ThreadPool* pool) { return Planner(program, pool).Make(); }
+Plan MakePlan(const mil::TypedProgram& program, ThreadPool* pool, Precision precision) {
+  return Planner(program, pool, precision).Make();
+}
 
 }  // namespace mayfly::cpu

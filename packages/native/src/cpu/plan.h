@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cpu/buffer_table.h"
+#include "math/precision.h"
 #include "mil/typed_program.h"
 
 namespace mayfly::cpu {
@@ -15,6 +16,6 @@ struct Plan {
 };
 
 // `pool` runs what depends on constants only. Throws ERR_MIL_UNSUPPORTED.
-Plan MakePlan(const mil::TypedProgram& program, ThreadPool* pool);
+Plan MakePlan(const mil::TypedProgram& program, ThreadPool* pool, Precision precision);
 
 }  // namespace mayfly::cpu

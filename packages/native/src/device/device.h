@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dtype.h"
+#include "math/precision.h"
 
 namespace mayfly {
 
@@ -76,6 +77,8 @@ struct Settings;
 
 struct DeviceOptions {
   int threads = 1;
+  // Of the cpu device's matrix products; other devices have their own.
+  Precision precision = Precision::kExact;
   // Of device sim; null for others.
   std::shared_ptr<const sim::Settings> sim;
 };

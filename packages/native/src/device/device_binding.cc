@@ -46,6 +46,12 @@ InputPromise PromiseOf(const Napi::Value& value) {
 
 namespace {
 
+Precision PrecisionOf(const Napi::Value& value) {
+  const std::string name = value.IsUndefined() ? "exact" : Text(value, "precision");
+  if (name != "exact" && name != "fast") throw Unexpected(value, "precision", "'exact' or 'fast'");
+  return name == "fast" ? Precision::kFast : Precision::kExact;
+}
+
 class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
  public:
   static Napi::Function Define(Napi::Env env) {
@@ -64,6 +70,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
       if (info[2].IsObject()) {
         const Napi::Value threads = info[2].As<Napi::Object>().Get("threads");
         if (!threads.IsUndefined()) options.threads = static_cast<int>(WholeNumber(threads, "threads", kMostThreads));
+        options.precision = PrecisionOf(info[2].As<Napi::Object>().Get("precision"));
         const Napi::Value sim = info[2].As<Napi::Object>().Get("sim");
         if (sim.IsObject()) options.sim = SimSettingsOf(sim.As<Napi::Object>());
         if (options.threads == 0) throw Error("ERR_INVALID_ARGUMENT", "Expected threads to be 1 or more, got `0`");

@@ -140,7 +140,7 @@ class SimDevice : public Device {
                             verdict.error_message);
     }
     if (settings.saturation) SaturateProducts(&typed, *settings.saturation);
-    std::unique_ptr<Program> program = CompileOnCpu(typed, pool_);
+    std::unique_ptr<Program> program = CompileOnCpu(typed, pool_, Precision::kExact);
     uint64_t bytes = 0;
     for (const WeightFile& file : weights) bytes += file.bytes;
     ExpectRoom(bytes, fault == FaultKind::kLoad);
