@@ -1,4 +1,5 @@
 import { atomics } from './atomics.js';
+import { bareLoop } from './bare-loop.js';
 import type { Contender } from './contender.js';
 import { forkAdvanced, forkJson } from './fork.js';
 import { jestWorkerProcess, jestWorkerThread } from './jest-worker.js';
@@ -15,6 +16,7 @@ export const contenders: readonly Contender[] = [
   workerpoolProcess,
   poolifierProcess,
   jestWorkerProcess,
+  bareLoop,
   forkJson,
   forkAdvanced,
   piscina,

@@ -16,6 +16,8 @@ namespace {
 constexpr size_t kReadBytes = 64 * 1024;
 // Waking a sleeping processor takes about as long: a wait that is longer is better slept through.
 constexpr uint64_t kSpinNanoseconds = 50'000;
+// What a worker that sleeps on another processor may need before it reads its first frame.
+constexpr uint64_t kWakeNanoseconds = 100'000;
 // After so long other handles of the event loop get their turn.
 constexpr uint64_t kTurnNanoseconds = 5'000;
 #ifdef MSG_NOSIGNAL
@@ -30,8 +32,8 @@ constexpr int kSendFlags = 0;
 struct Connection::Watches {
   uv_poll_t socket;
   uv_poll_t bell;
-  // While spinning: `spin` looks for answers before each poll of the loop, `awake` keeps the loop from blocking in it.
-  uv_prepare_t spin;
+  // `look` looks for answers before each poll of the loop, `awake` keeps the loop from blocking in it meanwhile.
+  uv_prepare_t look;
   uv_idle_t awake;
   // Null once it is closed.
   Connection* owner;
@@ -72,10 +74,10 @@ Connection::Connection(uv_loop_t* loop, int fd, std::shared_ptr<Lane> lane, Hand
   Watch();
   if (lane_ == nullptr) return;
   uv_poll_init(loop, &watches_->bell, lane_->bell_fd());
-  uv_prepare_init(loop, &watches_->spin);
+  uv_prepare_init(loop, &watches_->look);
   uv_idle_init(loop, &watches_->awake);
   watches_->Add(&watches_->bell);
-  watches_->Add(&watches_->spin);
+  watches_->Add(&watches_->look);
   watches_->Add(&watches_->awake);
   uv_poll_start(&watches_->bell, UV_READABLE, [](uv_poll_t* handle, int, int) {
     Connection* owner = static_cast<Watches*>(handle->data)->owner;
@@ -103,9 +105,9 @@ void Connection::Send(const Frame& frame, const void* payload) {
   }
   // The worker would take this processor at once and answer each dispatch before the next. A long kernel should begin now,
   // whatever else this turn does; a short one loses nothing, for its answer cannot be taken before the end of the turn.
+  if (frame.kind == FrameKind::kDispatch) StartLooking();
   if (watches_->in_turn && last_evaluation_ < kSpinNanoseconds) bell_due_ = true;
-  else lane_->Ring();
-  if (frame.kind == FrameKind::kDispatch) StartSpinning();
+  else Ring();
 }
 
 void Connection::SendThroughSocket(const Frame& frame, const void* payload) {
@@ -140,7 +142,7 @@ void Connection::Close() {
   if (lane_ != nullptr) {
     uv_poll_stop(&watches_->bell);
     watches_->Close(&watches_->bell);
-    watches_->Close(&watches_->spin);
+    watches_->Close(&watches_->look);
     watches_->Close(&watches_->awake);
     lane_->CloseBells();
   }
@@ -195,7 +197,7 @@ void Connection::Turn(const std::function<void()>& body) {
   watches->in_turn = true;
   enter(body);
   watches->in_turn = false;
-  if (watches->owner != nullptr && std::exchange(bell_due_, false)) lane_->Ring();
+  if (watches->owner != nullptr && std::exchange(bell_due_, false)) Ring();
 }
 
 void Connection::Drain() {
@@ -205,7 +207,7 @@ void Connection::Drain() {
     Frame frame;
     const uint8_t* payload;
     // What comes after the last look is rung for, so the last look is after falling asleep.
-    for (bool asleep = lane_ == nullptr || spinning_; open_;) {
+    for (bool asleep = lane_ == nullptr || looking_; open_;) {
       if (inbox_.Next(&frame, &payload)) {
         if (frame.kind == FrameKind::kCompletion) {
           if (in_flight_ > 0) --in_flight_;
@@ -227,32 +229,41 @@ void Connection::Drain() {
   if (!broken.empty()) Lose(broken);
 }
 
-// Only where it costs the worker nothing, and where the answer is likely to come soon.
-void Connection::StartSpinning() {
-  if (spinning_ || last_evaluation_ > kSpinNanoseconds || !lane_->PeerIsElsewhere()) return;
-  spinning_ = true;
+void Connection::Ring() {
+  if (lane_->Ring()) patience_ = uv_hrtime() + kWakeNanoseconds + kSpinNanoseconds;
+}
+
+// A worker that takes this processor when it is rung has often answered by the time the event loop would sleep.
+void Connection::StartLooking() {
+  if (looking_) return;
+  looking_ = true;
   patience_ = uv_hrtime() + kSpinNanoseconds;
   lane_->WakeUp();
   uv_idle_start(&watches_->awake, [](uv_idle_t*) {});
-  uv_prepare_start(&watches_->spin, [](uv_prepare_t* handle) {
+  uv_prepare_start(&watches_->look, [](uv_prepare_t* handle) {
     Connection* owner = static_cast<Watches*>(handle->data)->owner;
-    if (owner != nullptr) owner->Spin();
+    if (owner != nullptr) owner->Look();
   });
 }
 
-void Connection::StopSpinning() {
-  spinning_ = false;
+void Connection::StopLooking() {
+  looking_ = false;
   uv_idle_stop(&watches_->awake);
-  uv_prepare_stop(&watches_->spin);
-  Turn([this] { Drain(); });
+  uv_prepare_stop(&watches_->look);
+  lane_->FallAsleep();
+  // What came before is not rung for.
+  if (!lane_->IsEmpty()) Turn([this] { Drain(); });
 }
 
-void Connection::Spin() {
+// Only where it costs the worker nothing, and where the answer is likely to come soon.
+bool Connection::MaySpin() { return in_flight_ > 0 && last_evaluation_ <= kSpinNanoseconds && lane_->PeerIsElsewhere(); }
+
+void Connection::Look() {
   const Watches* const watches = watches_;
   for (const uint64_t turn_end = uv_hrtime() + kTurnNanoseconds;;) {
     while (lane_->IsEmpty()) {
       const uint64_t now = uv_hrtime();
-      if (in_flight_ == 0 || now > patience_ || !lane_->PeerIsElsewhere()) return StopSpinning();
+      if (now > patience_ || !MaySpin()) return StopLooking();
       if (now > turn_end) return;
       for (int i = 0; i < 16; ++i) Relax();
     }

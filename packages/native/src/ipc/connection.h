@@ -51,9 +51,11 @@ class Connection {
   void Drain();
   void Flush();
   void Watch();
-  void StartSpinning();
-  void StopSpinning();
-  void Spin();
+  void Ring();
+  void StartLooking();
+  void StopLooking();
+  void Look();
+  bool MaySpin();
   void Lose(const std::string& error);
   void FreeBuffers();
 
@@ -75,7 +77,8 @@ class Connection {
   uint64_t last_evaluation_ = 0;
   // Sends of a turn ring once, at its end.
   bool bell_due_ = false;
-  bool spinning_ = false;
+  // The event loop looks for answers before it sleeps: the worker need not ring.
+  bool looking_ = false;
   // When spinning ends, unless something comes before.
   uint64_t patience_ = 0;
 };

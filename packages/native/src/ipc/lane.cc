@@ -150,13 +150,14 @@ void Lane::Take() { in().head.store(++taken_, std::memory_order_release); }
 void Lane::CountStreamed() { out().streamed.fetch_add(1, std::memory_order_seq_cst); }
 uint64_t Lane::streamed_by_peer() const { return in().streamed.load(std::memory_order_seq_cst); }
 
-void Lane::Ring() {
+bool Lane::Ring() {
   Direction& ring = out();
   ring.processor.store(CurrentProcessor() + 1, std::memory_order_relaxed);
-  if (ring.asleep.load(std::memory_order_seq_cst) == 0 || ring.asleep.exchange(0, std::memory_order_seq_cst) == 0) return;
+  if (ring.asleep.load(std::memory_order_seq_cst) == 0 || ring.asleep.exchange(0, std::memory_order_seq_cst) == 0) return false;
   const uint8_t bell = 0;
   // A peer that is gone is noticed by the end of its stream.
   [[maybe_unused]] const ssize_t rung = write(near_.bell_out, &bell, 1);
+  return true;
 }
 
 void Lane::FallAsleep() { in().asleep.store(1, std::memory_order_seq_cst); }

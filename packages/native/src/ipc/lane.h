@@ -51,8 +51,8 @@ class Lane {
   void CountStreamed();
   uint64_t streamed_by_peer() const;
 
-  // Wakes the peer if it sleeps. To be called after everything that it should see.
-  void Ring();
+  // Wakes the peer if it sleeps; whether it did. To be called after everything that it should see.
+  bool Ring();
   // From now on the peer rings. What came before that is not rung for: look once more before sleeping.
   void FallAsleep();
   void WakeUp();
