@@ -35,6 +35,13 @@ export const defaultBudget: Budget = {
 /** Why a worker retires: the limit it reached. */
 export type RetirementReason = keyof Budget | 'requested';
 
+/** The worker may go on evaluating what it holds: it can only compile no more. */
+export const keepsKernels = (reason: RetirementReason): boolean =>
+  reason === 'compilations' || reason === 'livePrograms';
+
+/** It could even compile once more without harm. */
+export const isSoft = (reason: RetirementReason): boolean => !keepsKernels(reason) && reason !== 'failures';
+
 /** What the decision looks at. */
 export interface WorkerUsage {
   /** Started ones count, whether they succeeded, failed or are under way. */
@@ -48,6 +55,8 @@ export interface WorkerUsage {
   readonly slowdown: number;
   readonly startedAt: number;
   readonly stats: WorkerStats | null;
+  /** Somebody wants it replaced whatever it used. */
+  readonly replacementRequested: boolean;
 }
 
 /** Fills in defaults; every limit is a number from 1 up, Infinity included. */
@@ -82,6 +91,7 @@ export function retirementReason(
   next: 'compilation' | 'evaluation',
 ): RetirementReason | null {
   if (usage.failures >= budget.failures) return 'failures';
+  if (usage.replacementRequested) return 'requested';
   if (usage.evaluations >= budget.evaluations) return 'evaluations';
   if (now - usage.startedAt >= budget.ageMs) return 'ageMs';
   if ((usage.stats?.residentBytes ?? 0) >= budget.residentBytes) return 'residentBytes';

@@ -12,6 +12,18 @@ export interface WorkerEnd {
   readonly lastWords: string;
 }
 
+/** The worker went away before it answered; the work may be repeated on another. */
+export class WorkerLostError extends MayflyError {
+  constructor(
+    worker: number,
+    pid: number,
+    reason: string,
+    readonly end: Promise<WorkerEnd>,
+  ) {
+    super('ERR_WORKER_LOST', `worker ${worker} (pid ${pid}) was lost: ${reason}`);
+  }
+}
+
 /** The same work ended several workers; it is not tried again. */
 export class WorkerExitError extends MayflyError implements WorkerEnd {
   readonly kernel: string;
@@ -54,6 +66,14 @@ export function poolFailedError(end: WorkerEnd, deaths: number, cause?: unknown)
   );
 }
 
+/** No process could be started at all. */
+export function noWorkerError(cause: unknown, tries: number): MayflyError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new MayflyError('ERR_POOL_FAILED', `[pool] no worker could be started in ${tries} tries: ${reason}`, {
+    cause,
+  });
+}
+
 /** The device failed, whatever was asked of it and wherever: nothing that a new worker could mend. */
 export function deviceStuckError(device: string, failures: number, cause: Error): MayflyError {
   const advice =
@@ -78,6 +98,13 @@ export const isDeviceFault = (error: unknown): error is MayflyError =>
   error instanceof MayflyError && /^ERR_(EVALUATE|DEVICE_|ANE_)/.test(error.code);
 
 export const poolClosedError = (): MayflyError => new MayflyError('ERR_POOL_CLOSED', '[pool] the pool is closed');
+
+/** Calls were still pending when `close` had waited long enough. */
+export const closeDeadlineError = (pending: number, milliseconds: number): MayflyError =>
+  new MayflyError(
+    'ERR_POOL_CLOSED',
+    `[pool] Expected all calls to settle within ${milliseconds} ms of close(), got ${pending} that had not: they were cut short`,
+  );
 
 export const kernelDisposedError = (kernel: string): MayflyError =>
   new MayflyError('ERR_KERNEL_DISPOSED', `[pool] kernel ${kernel} is disposed`);

@@ -1,46 +1,12 @@
 import type { Port } from '@mayfly/native';
 import { bindTensors } from './bind-tensors.js';
 import { kernelDisposedError } from './errors.js';
+import type { KernelHost, MoveReason, Placement } from './kernel-host.js';
 import { Run } from './run.js';
 import type { CallOptions, Kernel, RunOptions, Tensors, WeightSources } from './types.js';
-import type { StoredWeights, WeightStore } from './weight-store.js';
+import { type Version, WeightVersions } from './weight-versions.js';
 import { WorkHistory } from './work-history.js';
-import type { ProgramSource, WorkerProcess } from './worker-process.js';
-
-/** A kernel's program on one worker. */
-export interface Placement {
-  readonly worker: WorkerProcess;
-  readonly program: number;
-  readonly inputs: readonly Port[];
-  readonly outputs: readonly Port[];
-}
-
-/** Why a kernel gets a placement. */
-export type MoveReason = 'compile' | 'update' | 'retire' | 'recover';
-
-/** What a kernel asks of its pool. */
-export interface KernelHost {
-  readonly weightStore: WeightStore;
-  /** Compiles `source` on a worker of the pool's choice, which from then on counts the kernel as its own. */
-  place(kernel: KernelHandle, source: ProgramSource, reason: MoveReason): Promise<Placement>;
-  /** The kernel no longer uses it; its `worker` is already the next one. */
-  release(kernel: KernelHandle, placement: Placement): void;
-  /** Counts a call in; throws when the pool takes no more. */
-  admit(): void;
-  /** Counts it out. */
-  settled(): void;
-  /** The kernel could not run for `milliseconds` although it had work. */
-  stalled(reason: MoveReason, milliseconds: number): void;
-  forget(kernel: KernelHandle): void;
-}
-
-/** The kernel's weights from one `update` to the next. */
-interface Version {
-  readonly epoch: number;
-  readonly weights: StoredWeights;
-  /** Settles the call that asked for it; null once it has. */
-  settle: ((error: Error | null) => void) | null;
-}
+import type { WorkerProcess } from './worker-process.js';
 
 /**
  * A handle to a program. Runs are kept in the order of their calls: each is sent to a placement of its epoch's weights, and a
@@ -55,16 +21,12 @@ export class KernelHandle implements Kernel {
 
   readonly #host: KernelHost;
   readonly #text: string;
-  /** The weights that runs see now. */
-  #serving: Version;
-  /** Later ones, in the order of their calls. */
-  readonly #updates: Version[] = [];
+  readonly #versions: WeightVersions;
   #placement: Placement | null = null;
   /** Compiled, and waiting until nothing is in flight on `#placement`. */
   #incoming: { readonly placement: Placement; readonly version: Version } | null = null;
   readonly #waiting: Run[] = [];
   #inFlight = 0;
-  #epoch = 0;
   #waitingSince = 0;
   #waitReason: MoveReason = 'compile';
   #reconciling = false;
@@ -82,7 +44,7 @@ export class KernelHandle implements Kernel {
   ) {
     this.#host = host;
     this.#text = text;
-    this.#serving = { epoch: 0, weights: host.weightStore.store(weights), settle };
+    this.#versions = new WeightVersions(host.weightStore.store(weights), settle);
   }
 
   /** Where its runs go now. */
@@ -95,8 +57,8 @@ export class KernelHandle implements Kernel {
       if (this.#failure !== null) throw this.#failure;
       options?.signal?.throwIfAborted();
       const offsets = bindTensors(this, inputs, outputs);
-      this.#host.admit();
-      this.#waiting.push(new Run(this, offsets, this.#epoch, resolve, reject, options));
+      this.#host.calls.admit();
+      this.#waiting.push(new Run(this, offsets, this.#versions.epoch, resolve, reject, options));
       this.#flush();
     });
   }
@@ -106,19 +68,18 @@ export class KernelHandle implements Kernel {
       if (this.#failure !== null) throw this.#failure;
       const signal = options?.signal;
       signal?.throwIfAborted();
-      const latest = this.#updates.at(-1) ?? this.#serving;
-      const stored = weights === undefined ? latest.weights.again() : this.#host.weightStore.store(weights);
-      this.#host.admit();
+      const stored = this.#host.calls.admitWith(() =>
+        weights === undefined ? this.#versions.again() : this.#host.weightStore.store(weights),
+      );
       const onAbort = () => reject(signal?.reason);
       signal?.addEventListener('abort', onAbort, { once: true });
       const settle = (error: Error | null) => {
         signal?.removeEventListener('abort', onAbort);
-        this.#host.settled();
+        this.#host.calls.settled();
         if (error === null) resolve();
         else reject(error);
       };
-      this.#epoch += 1;
-      this.#updates.push({ epoch: this.#epoch, weights: stored, settle });
+      this.#versions.add(stored, settle);
       void this.reconcile();
     });
   }
@@ -181,7 +142,7 @@ export class KernelHandle implements Kernel {
     this.#placement = null;
     this.#incoming = null;
     for (const placement of held) if (placement !== null) this.#host.release(this, placement);
-    for (const version of [this.#serving, ...this.#updates.splice(0)]) this.#retract(version, error);
+    this.#versions.end(error);
   }
 
   /** A worker became ready: it may be where to go. */
@@ -211,8 +172,7 @@ export class KernelHandle implements Kernel {
   /** The placement that is missing, most urgent first. */
   #wanted(): { version: Version; reason: MoveReason } | null {
     if (this.#failure !== null) return null;
-    const serving = this.#serving;
-    const update = this.#updates[0];
+    const { serving, next: update } = this.#versions;
     const incoming = this.#incoming?.version;
     const oldWork = this.#waiting[0]?.epoch === serving.epoch;
     if (this.#placement === null && incoming !== serving && (oldWork || update === undefined)) {
@@ -227,7 +187,7 @@ export class KernelHandle implements Kernel {
   #accept(placement: Placement, version: Version): void {
     if (this.#failure !== null || placement.worker.lost) {
       this.#host.release(this, placement);
-    } else if (version === this.#serving && this.#placement === null && this.#inFlight === 0) {
+    } else if (version === this.#versions.serving && this.#placement === null && this.#inFlight === 0) {
       this.#serve(placement, version);
     } else {
       this.#incoming = { placement, version };
@@ -236,16 +196,14 @@ export class KernelHandle implements Kernel {
   }
 
   #refuse(version: Version, error: Error): void {
-    if (version === this.#serving) {
+    if (version === this.#versions.serving) {
       if (this.#placement === null) this.fail(error);
       else this.#stuckOn = this.#placement.worker;
       return;
     }
     // Runs called after a failed update must not silently see the weights before it.
     for (const run of this.#waiting.filter(({ epoch }) => epoch === version.epoch)) this.failRun(run, error);
-    this.#updates.splice(this.#updates.indexOf(version), 1);
-    if (this.#updates.length === 0) this.#epoch = this.#serving.epoch;
-    this.#retract(version, error);
+    this.#versions.drop(version, error);
   }
 
   /** Switches placements when nothing is in flight, then sends what may go. */
@@ -253,9 +211,9 @@ export class KernelHandle implements Kernel {
     for (;;) {
       while (this.#waiting[0]?.abandoned) this.#end(this.#waiting.shift()!, null);
       const next = this.#waiting[0];
-      const oldWork = next?.epoch === this.#serving.epoch;
+      const oldWork = next?.epoch === this.#versions.serving.epoch;
       const incoming = this.#incoming;
-      if (incoming !== null && this.#inFlight === 0 && (incoming.version === this.#serving || !oldWork)) {
+      if (incoming !== null && this.#inFlight === 0 && (incoming.version === this.#versions.serving || !oldWork)) {
         this.#incoming = null;
         const outgoing = this.#placement;
         this.#serve(incoming.placement, incoming.version);
@@ -263,7 +221,7 @@ export class KernelHandle implements Kernel {
         continue;
       }
       const placement = this.#placement;
-      if (next === undefined || !oldWork || placement === null || incoming?.version === this.#serving) break;
+      if (next === undefined || !oldWork || placement === null || incoming?.version === this.#versions.serving) break;
       this.#waiting.shift();
       this.#inFlight += 1;
       if (this.#waitingSince !== 0) this.#noteStall();
@@ -276,25 +234,13 @@ export class KernelHandle implements Kernel {
     this.#placement = placement;
     this.inputs = placement.inputs;
     this.outputs = placement.outputs;
-    if (version !== this.#serving) {
-      this.#serving.weights.free();
-      this.#serving = version;
-      this.#updates.shift();
-    }
-    version.settle?.(null);
-    version.settle = null;
+    this.#versions.serve(version);
     queueMicrotask(() => void this.reconcile());
-  }
-
-  #retract(version: Version, error: Error): void {
-    version.weights.free();
-    version.settle?.(error);
-    version.settle = null;
   }
 
   #end(run: Run, error: Error | null): void {
     run.settle(error);
-    this.#host.settled();
+    this.#host.calls.settled();
   }
 
   #noteStall(): void {

@@ -1,9 +1,11 @@
 import type { MayflyError } from '@mayfly/native';
-import { deviceStuckError, isDeviceFault, quarantinedError, WorkerExitError } from './errors.js';
+import { deviceStuckError, isDeviceFault, quarantinedError, WorkerExitError, WorkerLostError } from './errors.js';
 import type { Fleet } from './fleet.js';
-import type { KernelHandle, MoveReason, Placement } from './kernel-handle.js';
+import type { KernelHandle } from './kernel-handle.js';
+import type { MoveReason, Placement } from './kernel-host.js';
 import type { PoolEvents } from './pool-events.js';
-import { type ProgramSource, WorkerLostError, type WorkerProcess } from './worker-process.js';
+import type { WorkerProcess } from './worker-process.js';
+import type { ProgramSource } from './worker-setup.js';
 
 export interface PlacerOptions {
   readonly device: string;

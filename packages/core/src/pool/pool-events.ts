@@ -1,6 +1,6 @@
 import type { RetirementReason } from './budget.js';
 import type { Chaos } from './chaos-transport.js';
-import type { MoveReason } from './kernel-handle.js';
+import type { MoveReason } from './kernel-host.js';
 import type { LatencySummary } from './work-history.js';
 
 /** What a pool tells its listeners. Times are milliseconds. */

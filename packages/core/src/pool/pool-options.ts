@@ -4,7 +4,13 @@ import { type Budget, resolveBudget } from './budget.js';
 import type { Chaos } from './chaos-transport.js';
 import { type Pacing, resolvePacing } from './governor.js';
 import { budgetOf, readMachineLimits } from './machine-limits.js';
-import type { WorkerTimeouts } from './worker-process.js';
+import type { WorkerTimeouts } from './worker-setup.js';
+
+/** Deadlines in milliseconds. */
+export interface PoolTimeouts extends WorkerTimeouts {
+  /** From `close()` until calls that have not settled are cut short, as by `destroy()`. Infinity: never. Default 30 s. */
+  readonly closeMs: number;
+}
 
 export interface PoolOptions {
   /** A device by name, or `auto`: `ane` where there is one, else `cpu`. Default `auto`. */
@@ -24,11 +30,11 @@ export interface PoolOptions {
   readonly arenaBytes?: number | undefined;
   /** When a worker retires. Default: what `mayfly doctor --probe-limits` measured here, else as `Budget` says. */
   readonly budget?: Partial<Budget> | undefined;
-  /** Calls (runs and updates) not yet settled, over which the pool refuses more with `ERR_QUEUE_FULL`. Default 65536. */
+  /** Calls (compilations, runs and updates) not yet settled, over which the pool refuses more with `ERR_QUEUE_FULL`. Default 65536. */
   readonly maxQueue?: number | undefined;
   /** Workers that may end, or whose device may fail, during the same work before its kernel is quarantined. Default 3. */
   readonly attempts?: number | undefined;
-  readonly timeouts?: Partial<WorkerTimeouts> | undefined;
+  readonly timeouts?: Partial<PoolTimeouts> | undefined;
   readonly pacing?: Partial<Pacing> | undefined;
   /** Faults to be injected, for tests of what is built on a pool. Default none. */
   readonly chaos?: { readonly faults: Chaos; readonly seed: number } | undefined;
@@ -46,13 +52,20 @@ export interface FilledPoolOptions {
   readonly budget: Budget;
   readonly maxQueue: number;
   readonly attempts: number;
-  readonly timeouts: WorkerTimeouts;
+  readonly timeouts: PoolTimeouts;
   readonly pacing: Pacing;
   readonly chaos: PoolOptions['chaos'];
 }
 
 /** A cold Node process needs 0.1 s; a machine under memory pressure needs many of those. */
-const defaultTimeouts: WorkerTimeouts = { startMs: 30_000, dispatchMs: undefined, compileMs: undefined, exitMs: 5_000 };
+const defaultTimeouts: PoolTimeouts = {
+  startMs: 30_000,
+  dispatchMs: undefined,
+  compileMs: undefined,
+  abandonMs: 1_000,
+  exitMs: 5_000,
+  closeMs: 30_000,
+};
 
 /** Checks the user's options and fills in defaults. */
 export function resolvePoolOptions(given: PoolOptions = {}): FilledPoolOptions {

@@ -2,16 +2,18 @@ import { type FastProducts, MayflyError } from '@mayfly/native';
 import { EventEmitter } from 'eventemitter3';
 import { Arena } from '../memory/arena.js';
 import type { RetirementReason } from './budget.js';
+import { Calls } from './calls.js';
 import { chaosTransport } from './chaos-transport.js';
-import { isDeviceFault, kernelDisposedError, poolClosedError, quarantinedError, WorkerExitError } from './errors.js';
+import { closeDeadlineError, kernelDisposedError, poolClosedError } from './errors.js';
 import { Fleet, type FleetListener } from './fleet.js';
-import { KernelHandle, type KernelHost, type MoveReason, type Placement } from './kernel-handle.js';
+import { KernelHandle } from './kernel-handle.js';
+import type { KernelHost, MoveReason, Placement } from './kernel-host.js';
 import { Placer } from './placer.js';
 import type { PoolEvents, PoolStats } from './pool-events.js';
 import { type FilledPoolOptions, type PoolOptions, resolvePoolOptions } from './pool-options.js';
 import { kernelSummary, workerSummary } from './pool-summaries.js';
 import { productsOf, warnOfIsaFault } from './products.js';
-import type { Run } from './run.js';
+import { Recovery } from './recovery.js';
 import { processTransport, type StartTransport } from './transport.js';
 import type { CallOptions, Kernel, PoolProgram } from './types.js';
 import { WeightStore } from './weight-store.js';
@@ -44,6 +46,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #options: FilledPoolOptions;
   readonly #fleet: Fleet;
   readonly #placer: Placer;
+  readonly #recovery: Recovery;
+  readonly #calls: Calls;
   readonly #weightStore: WeightStore;
   readonly #kernels = new Set<KernelHandle>();
   readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0 };
@@ -51,10 +55,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #workersStarted = 0;
   #retirements = 0;
   #deaths = 0;
-  #pending = 0;
   #names = 0;
-  #refused = false;
-  #whenIdle: (() => void)[] = [];
   #closing: Promise<void> | null = null;
   #destroying: Promise<void> | null = null;
 
@@ -67,6 +68,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.products = productsOf(options.device, options.precision);
     this.arena = new Arena(options.arenaBytes);
     this.#weightStore = new WeightStore(this.arena);
+    this.#calls = new Calls(options.maxQueue, () => this.emit('drain'));
     this.#fleet = new Fleet(this.#withChaos(transport(this.arena)), options, this.#fleetListener());
     this.#placer = new Placer(
       this.#fleet,
@@ -74,6 +76,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       () => this.#kernels.size,
       (name, event) => this.emit(name, event as never),
     );
+    this.#recovery = new Recovery(this.#placer, options.attempts, () => this.#calls.settled());
   }
 
   /** @internal */
@@ -84,16 +87,19 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   /** Compiles a program; the kernel it gives outlives every worker. One compilation. */
   compile(program: PoolProgram, options: CallOptions = {}): Promise<Kernel> {
     return new Promise((resolve, reject) => {
-      if (this.#closing !== null) throw poolClosedError();
       const { signal } = options;
       signal?.throwIfAborted();
       this.#assertBudgetCovers(this.#kernels.size + 1);
       const name = program.name ?? `kernel-${++this.#names}`;
-      const kernel = new KernelHandle(name, program.text, program.weights ?? {}, this.#kernelHost(), (error) => {
+      const settle = (error: Error | null) => {
         signal?.removeEventListener('abort', onAbort);
+        this.#calls.settled();
         if (error === null) resolve(kernel);
         else reject(error);
-      });
+      };
+      const kernel = this.#calls.admitWith(
+        () => new KernelHandle(name, program.text, program.weights ?? {}, this.#kernelHost, settle),
+      );
       const onAbort = () => {
         reject(signal?.reason);
         kernel.fail(kernelDisposedError(name));
@@ -111,7 +117,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       workersStarted: this.#workersStarted,
       retirements: this.#retirements,
       deaths: this.#deaths,
-      pending: this.#pending,
+      pending: this.#calls.pending,
       stalledMs: { ...this.#stalledMs },
       waitedForWorkersMs: this.#fleet.waitedMs,
       workers: this.#fleet.workers.map(workerSummary),
@@ -119,21 +125,24 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     };
   }
 
-  /** Retires every serving worker: their kernels move to fresh ones while they go on serving. */
+  /** Retires every serving worker, one after the other: their kernels move to fresh ones while they go on serving. */
   rotate(): void {
-    for (const worker of this.#fleet.workers) {
-      if (worker.state === 'serving' && !worker.lost) this.#fleet.retire(worker, 'requested');
-    }
+    this.#fleet.rotate();
   }
 
-  /** Takes no more calls, finishes those it has, lets the workers exit; settles when each was reaped. Idempotent. */
+  /**
+   * Takes no more calls, finishes those it has, lets the workers exit; settles when each was reaped. What has not settled
+   * after `timeouts.closeMs` rejects with `ERR_POOL_CLOSED`, as by `destroy`. Idempotent.
+   */
   close(): Promise<void> {
+    this.#calls.close();
     this.#closing ??= this.#drainAndClose();
     return this.#closing;
   }
 
-  /** Ends everything now: pending calls reject with `ERR_POOL_CLOSED`, workers are killed. Idempotent. */
+  /** Ends everything now: pending calls reject with `ERR_POOL_CLOSED`, workers are killed. Settles when each was reaped. Idempotent. */
   destroy(): Promise<void> {
+    this.#calls.close();
     this.#destroying ??= this.#end(poolClosedError(), true);
     this.#closing ??= this.#destroying;
     return this.#destroying;
@@ -144,15 +153,15 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   async #drainAndClose(): Promise<void> {
-    while (this.#pending > 0 && this.#destroying === null)
-      await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    const { closeMs } = this.#options.timeouts;
+    const drained = await this.#calls.idle(closeMs);
+    if (!drained) this.#destroying ??= this.#end(closeDeadlineError(this.#calls.pending, closeMs), true);
     await (this.#destroying ?? this.#end(poolClosedError(), false));
   }
 
   async #end(error: Error, now: boolean): Promise<void> {
     const ended = this.#fleet.close(now);
     for (const kernel of this.#kernels) kernel.fail(error);
-    for (const resolve of this.#whenIdle.splice(0)) resolve();
     await ended;
     this.arena.close();
   }
@@ -176,13 +185,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     }
   }
 
-  #kernelHost(): KernelHost {
+  get #kernelHost(): KernelHost {
     return {
       weightStore: this.#weightStore,
       place: (kernel, source, reason) => this.#placer.place(kernel, source, reason),
       release: (kernel, placement) => this.#release(kernel, placement),
-      admit: () => this.#admit(),
-      settled: () => this.#settled(),
+      calls: this.#calls,
       stalled: (reason, milliseconds) => {
         this.#stalledMs[reason] += milliseconds;
       },
@@ -197,27 +205,6 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#fleet.check(worker);
   }
 
-  #admit(): void {
-    if (this.#closing !== null) throw poolClosedError();
-    if (this.#pending >= this.#options.maxQueue) {
-      this.#refused = true;
-      throw new MayflyError(
-        'ERR_QUEUE_FULL',
-        `Expected at most ${this.#options.maxQueue} calls at once: wait for 'drain'`,
-      );
-    }
-    this.#pending += 1;
-  }
-
-  #settled(): void {
-    this.#pending -= 1;
-    if (this.#refused && this.#pending <= this.#options.maxQueue / 2) {
-      this.#refused = false;
-      this.emit('drain');
-    }
-    if (this.#pending === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
-  }
-
   #fleetListener(): FleetListener {
     return {
       onStart: ({ id, pid }) => {
@@ -228,8 +215,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
         this.emit('worker-ready', { worker: id, pid, ms: performance.now() - startedAt });
       },
       onRetire: (worker, reason) => this.#onRetire(worker, reason),
-      onAnswer: (_worker, run, error) => this.#onAnswer(run, error),
-      onLost: (worker, unanswered) => void this.#onLost(worker, unanswered),
+      onAnswer: (_worker, run, error) => {
+        this.#dispatches += 1;
+        this.#recovery.answered(run, error);
+      },
+      onLost: (worker, unanswered) => void this.#recovery.lost(worker, unanswered),
       onExit: (_worker, end, expected) => {
         if (!expected) this.#deaths += 1;
         this.emit('worker-exit', { ...end, expected });
@@ -240,49 +230,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     };
   }
 
-  #onAnswer(run: Run, error: Error | null): void {
-    this.#dispatches += 1;
-    if (error === null) this.#placer.noteSuccess('evaluate');
-    if (error === null || !isDeviceFault(error)) {
-      run.kernel.answered(run, error);
-      return;
-    }
-    this.#placer.noteFault('evaluate', error);
-    run.attempts += 1;
-    if (run.attempts < this.#options.attempts) {
-      run.kernel.retry(run);
-      return;
-    }
-    const final = this.#placer.quarantine(run.kernel, quarantinedError(run.kernel.name, run.attempts, error));
-    run.kernel.answered(run, final);
-    run.kernel.fail(final);
-  }
-
   #onRetire(worker: WorkerProcess, reason: RetirementReason): void {
     this.#retirements += 1;
     const { id, pid, compilations, evaluations, kernels } = worker;
     const ageMs = performance.now() - worker.startedAt;
     this.emit('worker-retire', { worker: id, pid, reason, compilations, evaluations, ageMs, kernels: kernels.size });
-  }
-
-  /** Sends every unanswered run again, but for the one being evaluated when it has ended too many workers. */
-  async #onLost(worker: WorkerProcess, unanswered: readonly Run[]): Promise<void> {
-    const culprit = unanswered[0];
-    if (culprit !== undefined) culprit.attempts += 1;
-    const runs = new Map<KernelHandle, Run[]>([...worker.kernels].map((kernel) => [kernel, []]));
-    for (const run of unanswered) runs.set(run.kernel, [...(runs.get(run.kernel) ?? []), run]);
-    worker.kernels.clear();
-    const condemned = culprit !== undefined && culprit.attempts >= this.#options.attempts;
-    for (const [kernel, sent] of runs) {
-      kernel.lost(worker, sent.length, condemned ? sent.filter((run) => run !== culprit) : sent);
-    }
-    if (condemned) await this.#condemn(culprit, worker);
-  }
-
-  async #condemn(run: Run, worker: WorkerProcess): Promise<void> {
-    const error = new WorkerExitError(run.kernel.name, 'evaluating', run.attempts, await worker.end);
-    run.settle(error);
-    this.#settled();
-    run.kernel.fail(this.#placer.quarantine(run.kernel, error));
   }
 }

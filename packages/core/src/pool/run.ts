@@ -1,4 +1,5 @@
 import type { InputPromise } from '@mayfly/native';
+import type { InFlight } from './in-flight.js';
 import type { KernelHandle } from './kernel-handle.js';
 import type { RunOptions } from './types.js';
 
@@ -11,6 +12,8 @@ export class Run {
   attempts = 0;
   /** Its caller gave it up: the answer goes nowhere, and it is not sent again. */
   abandoned = false;
+  /** Where it was sent last. */
+  sentTo: InFlight | null = null;
   readonly promise: InputPromise | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort: (() => void) | undefined;
@@ -32,6 +35,7 @@ export class Run {
     this.#onAbort = () => {
       this.abandoned = true;
       reject(signal.reason);
+      this.sentTo?.abandoned(this);
     };
     signal.addEventListener('abort', this.#onAbort, { once: true });
   }

@@ -1,69 +1,18 @@
-import { DispatchStatus, MayflyError, type Precision, type ProgramInfo } from '@mayfly/native';
+import { DispatchStatus, MayflyError, type ProgramInfo } from '@mayfly/native';
 import { unpackResponse, type WorkerResponse, type WorkerStats } from '@mayfly/worker';
-import type { Budget, WorkerUsage } from './budget.js';
+import type { Budget, RetirementReason, WorkerUsage } from './budget.js';
 import { ControlChannel } from './control-channel.js';
-import type { WorkerEnd } from './errors.js';
-import { HangWatch } from './hang-watch.js';
+import { type WorkerEnd, WorkerLostError } from './errors.js';
+import { InFlight } from './in-flight.js';
 import type { KernelHandle } from './kernel-handle.js';
 import type { Run } from './run.js';
 import { ThroughputDrift } from './throughput-drift.js';
 import type { StartTransport, Transport } from './transport.js';
 import type { WorkHistory } from './work-history.js';
+import type { ProgramSource, WorkerListener, WorkerSetup, WorkerTimeouts } from './worker-setup.js';
 import { mayBecome, type WorkerState } from './worker-state.js';
 
-/** A program as a compile request describes it; weight ranges lie in the arena. */
-export interface ProgramSource {
-  readonly text: string;
-  readonly weights: readonly { readonly path: string; readonly offset: number; readonly bytes: number }[];
-}
-
-/** What the owner of a worker is told. */
-export interface WorkerListener {
-  /** It may serve now. */
-  onReady(worker: WorkerProcess): void;
-  /** A run was answered. */
-  onAnswer(worker: WorkerProcess, run: Run, error: Error | null): void;
-  /** It can answer nothing more: `unanswered` runs are in the order in which they were sent. Called once. */
-  onLost(worker: WorkerProcess, unanswered: readonly Run[]): void;
-  /** Its process was reaped, after `onLost`. Called once. */
-  onExit(worker: WorkerProcess, end: WorkerEnd): void;
-}
-
-/** Deadlines; a worker that misses one is killed and its work repeated elsewhere. */
-export interface WorkerTimeouts {
-  /** From spawn to ready. Default 30 s. */
-  readonly startMs: number;
-  /** One evaluation. Default: 50 times the kernel's slowest, 2 s at least; 60 s while there is no history. */
-  readonly dispatchMs: number | undefined;
-  /** One compilation. Default: 50 times the pool's slowest, 2 s at least; 120 s while there is no history. */
-  readonly compileMs: number | undefined;
-  /** From the order to retire to the exit. Default 5 s. */
-  readonly exitMs: number;
-}
-
-const UNKNOWN_DISPATCH_MS = 60_000;
 const UNKNOWN_COMPILE_MS = 120_000;
-
-/** What a worker is given by its fleet. */
-export interface WorkerSetup {
-  readonly device: string;
-  readonly threads: number;
-  readonly precision: Precision;
-  readonly timeouts: WorkerTimeouts;
-  readonly compileHistory: WorkHistory;
-  /** For what its device takes for evaluations; the worker's own while it lives. */
-  readonly history: WorkHistory;
-}
-
-/** The worker went away before it answered; the work may be repeated on another. */
-export class WorkerLostError extends MayflyError {
-  constructor(
-    message: string,
-    readonly end: Promise<WorkerEnd>,
-  ) {
-    super('ERR_WORKER_LOST', message);
-  }
-}
 
 /** One child process, from spawn to reaping: its state, its conversation, its use. Decides nothing. */
 export class WorkerProcess implements WorkerUsage {
@@ -83,19 +32,22 @@ export class WorkerProcess implements WorkerUsage {
   livePrograms = 0;
   /** Its kernels are to move now, not only at their next update. */
   evicting = false;
+  replacementRequested = false;
+  /** Why it retires, once it does. */
+  retirement: RetirementReason | null = null;
+  /** It was ended because a caller gave up what it was evaluating: nobody's fault. */
+  abandoned = false;
   stats: WorkerStats | null = null;
 
   readonly #listener: WorkerListener;
   readonly #timeouts: WorkerTimeouts;
   readonly #transport: Transport;
   readonly #control: ControlChannel;
-  readonly #runs = new Map<number, Run>();
+  readonly #inFlight: InFlight;
   #state: WorkerState = 'starting';
-  #sequence = 0;
   #reason: string | null = null;
   #lost = false;
   #deadline: NodeJS.Timeout | null = null;
-  readonly #watch = new HangWatch((ms) => this.kill(`no answer to a dispatch in ${Math.round(ms)} ms`));
   readonly #drift: ThroughputDrift | null;
   readonly #compileHistory: WorkHistory;
   #settleEnd!: (end: WorkerEnd) => void;
@@ -110,6 +62,7 @@ export class WorkerProcess implements WorkerUsage {
   ) {
     this.#listener = listener;
     this.#timeouts = timeouts;
+    this.#inFlight = new InFlight(timeouts, (oldest, ms) => this.#overdue(oldest, ms));
     this.#compileHistory = compileHistory;
     this.history = history;
     this.#drift = Number.isFinite(budget.slowdown) ? new ThroughputDrift() : null;
@@ -144,7 +97,7 @@ export class WorkerProcess implements WorkerUsage {
 
   /** Runs sent and not answered. */
   get inFlight(): number {
-    return this.#runs.size;
+    return this.#inFlight.size;
   }
 
   get lost(): boolean {
@@ -159,17 +112,14 @@ export class WorkerProcess implements WorkerUsage {
 
   /** The hot path: one frame. */
   send(run: Run, program: number): void {
-    const id = this.#sequence++;
-    this.#runs.set(id, run);
+    const id = this.#inFlight.add(run);
+    run.sentTo = this.#inFlight;
     const { offsets } = run;
     const { connection } = this.#transport;
     if (run.kernel.inputs.length === 1 && offsets.length === 2)
       connection.dispatch(id, program, offsets[0]!, offsets[1]!, run.promise);
     else connection.dispatchPorts(id, program, offsets);
-    if (this.#runs.size === 1) {
-      connection.ref();
-      this.#watch.begin(this.#deadlineOf(run));
-    }
+    if (this.#inFlight.size === 1) connection.ref();
   }
 
   async compile({ text, weights }: ProgramSource): Promise<ProgramInfo> {
@@ -185,8 +135,8 @@ export class WorkerProcess implements WorkerUsage {
     await this.#control.ask({ type: 'unload', program }, this.#compileDeadlineMs);
   }
 
-  /** Asks it to unload everything and exit; it is killed if it has not by `exitMs`. */
-  async retire(): Promise<void> {
+  /** Asks it to unload everything and exit, after what it was sent before; it is killed if it has not by `exitMs`. */
+  async drain(): Promise<void> {
     this.become('exiting');
     try {
       await this.#control.ask({ type: 'retire' }, () => this.#timeouts.exitMs);
@@ -204,15 +154,10 @@ export class WorkerProcess implements WorkerUsage {
   }
 
   #onCompletion(id: number, status: number, nanoseconds: number, message: string): void {
-    const run = this.#runs.get(id);
+    const run = this.#inFlight.take(id);
     if (run === undefined) return;
-    this.#runs.delete(id);
     this.evaluations += 1;
-    const next = this.#runs.values().next();
-    if (next.done) {
-      this.#watch.idle();
-      this.#transport.connection.unref();
-    } else this.#watch.begin(this.#deadlineOf(next.value));
+    if (this.#inFlight.size === 0) this.#transport.connection.unref();
     if (status === DispatchStatus.ok) {
       this.history.record(nanoseconds);
       run.kernel.history.record(nanoseconds);
@@ -225,6 +170,7 @@ export class WorkerProcess implements WorkerUsage {
   }
 
   #onControl(response: WorkerResponse): void {
+    if (this.#lost) return;
     if (response.type === 'ready') {
       this.#disarm();
       this.become('standby');
@@ -241,11 +187,9 @@ export class WorkerProcess implements WorkerUsage {
     this.#lost = true;
     this.#reason = reason;
     this.#disarm();
-    this.#watch.stop();
     this.#transport.connection.close();
     this.#transport.signal('SIGKILL');
-    const unanswered = [...this.#runs.values()];
-    this.#runs.clear();
+    const unanswered = this.#inFlight.end();
     this.#control.fail(this.#lostError());
     this.#listener.onLost(this, unanswered);
   }
@@ -260,16 +204,17 @@ export class WorkerProcess implements WorkerUsage {
     this.#listener.onExit(this, end);
   }
 
-  #deadlineOf(run: Run): number {
-    return run.kernel.history.deadlineMs(this.#timeouts.dispatchMs, UNKNOWN_DISPATCH_MS);
-  }
-
   /** A compilation waits for the dispatches before it. */
   readonly #compileDeadlineMs = (): number => {
-    const { compileMs, dispatchMs } = this.#timeouts;
-    const before = this.#runs.size === 0 ? 0 : (dispatchMs ?? UNKNOWN_DISPATCH_MS);
-    return this.#compileHistory.deadlineMs(compileMs, UNKNOWN_COMPILE_MS) + before;
+    const { compileMs } = this.#timeouts;
+    return this.#compileHistory.deadlineMs(compileMs, UNKNOWN_COMPILE_MS) + this.#inFlight.patienceMs;
   };
+
+  #overdue(oldest: Run, milliseconds: number): void {
+    this.abandoned = oldest.abandoned;
+    const what = oldest.abandoned ? 'an abandoned dispatch' : 'a dispatch';
+    this.kill(`no answer to ${what} in ${Math.round(milliseconds)} ms`);
+  }
 
   #arm(milliseconds: number, complaint: string): void {
     this.#disarm();
@@ -282,8 +227,7 @@ export class WorkerProcess implements WorkerUsage {
   }
 
   #lostError(): WorkerLostError {
-    const died = this.#reason ?? 'its connection closed';
-    return new WorkerLostError(`worker ${this.id} (pid ${this.pid}) was lost: ${died}`, this.end);
+    return new WorkerLostError(this.id, this.pid, this.#reason ?? 'its connection closed', this.end);
   }
 
   #unexpected(response: WorkerResponse): MayflyError {

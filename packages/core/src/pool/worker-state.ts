@@ -1,20 +1,19 @@
 /**
  * The life of a worker. `retiring` workers compile nothing more but go on evaluating the kernels they hold until each has a
- * place elsewhere; `draining` ones hold none and finish what is in flight.
+ * place elsewhere and nothing is in flight.
  *
  * ```
- * starting ──▶ standby ──▶ serving ──▶ retiring ──▶ draining ──▶ exiting ──▶ exited
- *     └───────────┴───────────┴───────────┴────────────┴─────(death)────────────▲
+ * starting ──▶ standby ──▶ serving ──▶ retiring ──▶ exiting ──▶ exited
+ *     └───────────┴───────────┴────────────┴───(death)────────────▲
  * ```
  */
-export type WorkerState = 'starting' | 'standby' | 'serving' | 'retiring' | 'draining' | 'exiting' | 'exited';
+export type WorkerState = 'starting' | 'standby' | 'serving' | 'retiring' | 'exiting' | 'exited';
 
 const next: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
-  starting: ['standby', 'exiting', 'exited'],
-  standby: ['serving', 'draining', 'exited'],
+  starting: ['standby', 'exited'],
+  standby: ['serving', 'exiting', 'exited'],
   serving: ['retiring', 'exited'],
-  retiring: ['draining', 'exited'],
-  draining: ['exiting', 'exited'],
+  retiring: ['exiting', 'exited'],
   exiting: ['exited'],
   exited: [],
 };

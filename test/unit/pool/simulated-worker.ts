@@ -1,0 +1,151 @@
+import type { WorkerRequest, WorkerResponse, WorkerStats } from '@mayfly/worker';
+import { packMessage } from '@mayfly/worker';
+import type { Arena } from '../../../packages/core/src/memory/arena.js';
+import type { TransportHandlers } from '../../../packages/core/src/pool/transport.js';
+import type { Seen } from './simulated-workers.js';
+
+export type Item =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'dispatch'; readonly id: number; readonly program: number; readonly offsets: readonly number[] }
+  | { readonly kind: 'control'; readonly request: WorkerRequest };
+
+/**
+ * A worker that does one thing at a time, when the test says so. Its programs are the numbers in their weights. It is more
+ * hostile than a real one: its answers reach the pool even after the pool has closed the connection.
+ */
+export class SimulatedWorker {
+  readonly inbox: Item[] = [{ kind: 'start' }];
+  readonly programs = new Map<number, number>();
+  alive = true;
+  reaped = false;
+  /** It does nothing more, until it is killed. */
+  hung = false;
+  /** It does what it still has to do after it was given up, before its process ends. */
+  late = false;
+  /** The device fails the next dispatch or compilation. */
+  fault: 'dispatch' | 'compile' | null = null;
+  /** What its device says an evaluation took. */
+  nanoseconds = 0;
+  /** What its device says it holds. */
+  residentBytes = 0;
+  #exit: { code: number | null; signal: string | null } | null = null;
+  #closed = false;
+  #ids = 0;
+  #compilations = 0;
+  #evaluations = 0;
+
+  constructor(
+    readonly id: number,
+    readonly pid: number,
+    readonly arena: Arena,
+    readonly handlers: TransportHandlers,
+    readonly seen: Map<number, Seen[]>,
+  ) {}
+
+  /** The pool still takes its answers. */
+  get connected(): boolean {
+    return !this.#closed;
+  }
+
+  receive(item: Item): void {
+    if (this.alive) this.inbox.push(item);
+  }
+
+  /** Delivers the next thing that is due; says whether there was one. */
+  step(): boolean {
+    if (this.#exit !== null) return this.#end();
+    return !this.hung && this.#work();
+  }
+
+  /** It ends: nothing in its inbox is answered, or only late. */
+  die(code: number | null, signal: string | null): void {
+    if (!this.alive) return;
+    this.alive = false;
+    this.#exit = { code, signal };
+  }
+
+  closeConnection(): void {
+    this.#closed = true;
+  }
+
+  #end(): boolean {
+    if (this.reaped) return false;
+    if (this.late && this.#closed && this.#work()) return true;
+    if (!this.#closed) {
+      this.#closed = true;
+      this.handlers.onClose(null);
+      return true;
+    }
+    this.reaped = true;
+    this.handlers.onExit(this.#exit!.code, this.#exit!.signal);
+    return true;
+  }
+
+  #work(): boolean {
+    const item = this.inbox.shift();
+    if (item === undefined) return false;
+    if (item.kind === 'start') {
+      this.#send({ type: 'ready', protocol: 1, pid: this.pid, device: 'simulated', isa: 'none' });
+    } else if (item.kind === 'dispatch') this.#evaluate(item.id, item.program, item.offsets[1]!);
+    else this.#answer(item.request);
+    return true;
+  }
+
+  #evaluate(id: number, program: number, output: number): void {
+    this.#evaluations += 1;
+    const weight = this.programs.get(program);
+    if (this.fault === 'dispatch') {
+      this.fault = null;
+      this.handlers.onCompletion(id, 3, 0, 'status 0x1d');
+    } else if (weight === undefined) this.handlers.onCompletion(id, 1, 0, `no program ${program}`);
+    else {
+      this.seen.set(output, [...(this.seen.get(output) ?? []), { weight, late: this.#closed }]);
+      this.handlers.onCompletion(id, 0, this.nanoseconds, '');
+    }
+  }
+
+  #answer(request: WorkerRequest): void {
+    if (request.type === 'compile' && this.fault === 'compile') {
+      this.fault = null;
+      const error = { code: 'ERR_DEVICE_COMPILE', message: 'compiler refused' };
+      this.#send({ type: 'error', request: request.request, error, stats: this.#stats() });
+    } else if (request.type === 'compile') {
+      const { offset, bytes } = request.weights[0]!;
+      const program = ++this.#ids;
+      this.#compilations += 1;
+      this.programs.set(program, this.arena.native.view(offset, bytes)[0]!);
+      const port = { dtype: 'fp32', shape: [1], bytes: 4 } as const;
+      const info = {
+        program,
+        inputs: [{ name: 'x', ...port }],
+        outputs: [{ name: 'y', ...port }],
+        residentBytes: 1,
+        compilations: 1,
+        nanoseconds: 1,
+      };
+      this.#send({ type: 'compiled', request: request.request, info, stats: this.#stats() });
+    } else if (request.type === 'unload') {
+      this.programs.delete(request.program);
+      this.#send({ type: 'unloaded', request: request.request, stats: this.#stats() });
+    } else {
+      this.#send({ type: 'retiring', request: request.request, stats: this.#stats() });
+      this.die(0, null);
+    }
+  }
+
+  #stats(): WorkerStats {
+    return {
+      compilations: this.#compilations,
+      livePrograms: this.programs.size,
+      evaluations: this.#evaluations,
+      residentBytes: this.residentBytes,
+      evaluateNanoseconds: 0,
+      compileNanoseconds: 0,
+      processBytes: 0,
+    };
+  }
+
+  #send(response: WorkerResponse): void {
+    this.handlers.onControl(packMessage(response));
+  }
+}
