@@ -72,8 +72,9 @@ export class PoolUnderSchedule {
   }
 
   async carryOut(command: Command): Promise<void> {
-    const { alive } = this.simulated;
-    const worker = 'worker' in command ? alive[command.worker % Math.max(alive.length, 1)] : undefined;
+    // Those that ended are stepped, too: that is how the pool gets to know.
+    const { processes } = this.simulated;
+    const worker = 'worker' in command ? processes[command.worker % Math.max(processes.length, 1)] : undefined;
     const entry = 'kernel' in command ? this.#kernels[command.kernel % this.#kernels.length] : undefined;
     switch (command.type) {
       case 'step':

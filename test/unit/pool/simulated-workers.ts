@@ -21,6 +21,8 @@ export class SimulatedWorkers {
   onDispatch: (worker: SimulatedWorker, program: number) => void = () => {};
   /** Starts that the system refuses from now on. */
   refusals = 0;
+  /** Starts that it has refused. */
+  refused = 0;
   /** Most processes that were there at once. */
   mostProcesses = 0;
   /** Messages and dispatches sent to workers. */
@@ -31,6 +33,7 @@ export class SimulatedWorkers {
     return (settings, handlers): Transport => {
       if (this.refusals > 0) {
         this.refusals -= 1;
+        this.refused += 1;
         throw new MayflyError('ERR_SPAWN', 'Resource temporarily unavailable');
       }
       const worker = new SimulatedWorker(settings.worker, ++this.#pids, arena, handlers, this.seen);
@@ -56,11 +59,6 @@ export class SimulatedWorkers {
       };
     };
   };
-
-  /** Those that run. */
-  get alive(): SimulatedWorker[] {
-    return this.workers.filter((worker) => worker.alive);
-  }
 
   /** Those that run, and those that ended and were not reaped. */
   get processes(): SimulatedWorker[] {

@@ -160,9 +160,12 @@ export class Fleet implements RecruiterListener {
 
   onLost(worker: WorkerProcess, unanswered: readonly Run[]): void {
     if (worker.state === 'exiting' || worker.abandoned || this.#closed) this.#dismissed.add(worker);
-    if (!this.#dismissed.has(worker)) this.#governor.noteDeath();
+    if (!this.#dismissed.has(worker)) {
+      if (worker.state === 'starting' || worker.state === 'standby') this.#governor.noteFailedStart();
+      else this.#governor.noteDeath();
+    }
     this.#listener.onLost(worker, unanswered);
-    this.#recruiter.replenish();
+    if (!this.#governor.exhausted) this.#recruiter.replenish();
     this.#roster.notify();
   }
 
@@ -215,6 +218,7 @@ export class Fleet implements RecruiterListener {
 
   #promote(worker: WorkerProcess): WorkerProcess {
     worker.become('serving');
+    this.#governor.noteStart();
     const { ageMs } = worker.budget;
     if (Number.isFinite(ageMs)) {
       setTimeout(() => this.check(worker), Math.max(worker.startedAt + ageMs - performance.now(), 0) + 1).unref();

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
 
 /** Paces what strains the system's services: starts, compilations, and restarts after deaths. All values per pool. */
@@ -9,7 +8,10 @@ export interface Pacing {
   readonly backoffMs: number;
   /** Longest such pause. Default 5000. */
   readonly maxBackoffMs: number;
-  /** Deaths in a row, without work done in between, after which no worker is waited for any more. Default 5. */
+  /**
+   * Deaths in a row, without work done in between, or starts in a row that came to nothing, after which no worker is waited
+   * for any more. While others serve, starts go on at `maxBackoffMs`. Default 5.
+   */
   readonly maxDeaths: number;
   /** Pause between the exit of a worker that held programs and the next start: teardown is not instant. Default 0; ane 1500. */
   readonly settleMs: number;
@@ -44,6 +46,7 @@ export class Governor {
   readonly #compilations: PQueue | null;
   readonly #stop = new AbortController();
   #deaths = 0;
+  #failedStarts = 0;
   #startAfter = 0;
   #compileAfter = 0;
 
@@ -55,20 +58,20 @@ export class Governor {
       : null;
   }
 
-  /** Deaths since work was last done. */
+  /** Deaths since work was last done, or starts that failed since a worker was last of use. */
   get deaths(): number {
-    return this.#deaths;
+    return Math.max(this.#deaths, this.#failedStarts);
   }
 
   get exhausted(): boolean {
-    return this.#deaths >= this.pacing.maxDeaths;
+    return this.deaths >= this.pacing.maxDeaths;
   }
 
   /** Calls `start` when its turn has come; the turn lasts until the promise it returns settles. */
   async start(start: () => Promise<void>): Promise<void> {
     await this.#starts.add(async () => {
       const { backoffMs, maxBackoffMs } = this.pacing;
-      const backoff = this.#deaths < 2 ? 0 : Math.min(backoffMs * 2 ** (this.#deaths - 2), maxBackoffMs);
+      const backoff = this.deaths < 2 ? 0 : Math.min(backoffMs * 2 ** (this.deaths - 2), maxBackoffMs);
       if (await this.#pause(Math.max(backoff, this.#startAfter - performance.now()))) await start();
     });
   }
@@ -79,9 +82,19 @@ export class Governor {
     await this.#pause(this.#compileAfter - performance.now());
   }
 
-  /** A worker ended unasked. */
+  /** A worker that had kernels, or was getting some, ended unasked. */
   noteDeath(): void {
     this.#deaths += 1;
+  }
+
+  /** A worker could not be started, or ended before it was of use. Work that others do does not make that good. */
+  noteFailedStart(): void {
+    this.#failedStarts += 1;
+  }
+
+  /** A started worker is of use. */
+  noteStart(): void {
+    this.#failedStarts = 0;
   }
 
   /** A compilation or an evaluation was done. */
@@ -107,11 +120,18 @@ export class Governor {
 
   /** False when the governor was stopped meanwhile. */
   async #pause(milliseconds: number): Promise<boolean> {
-    try {
-      if (milliseconds > 0) await sleep(milliseconds, undefined, { signal: this.#stop.signal });
-    } catch {
-      return false;
+    const { signal } = this.#stop;
+    if (milliseconds > 0 && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(over, milliseconds);
+        function over() {
+          clearTimeout(timer);
+          signal.removeEventListener('abort', over);
+          resolve();
+        }
+        signal.addEventListener('abort', over);
+      });
     }
-    return !this.#stop.signal.aborted;
+    return !signal.aborted;
   }
 }

@@ -100,7 +100,7 @@ export class Recruiter {
       const setup = { ...this.#options, compileHistory: this.#compileHistory, history };
       worker = new WorkerProcess(id, this.#start, setup, workers > 1 ? jittered(budget, id) : budget, this.#listener);
     } catch (cause) {
-      this.#governor.noteDeath();
+      this.#governor.noteFailedStart();
       if (this.#governor.exhausted) this.#listener.onGaveUp(noWorkerError(cause, this.#governor.deaths));
       this.replenish();
       return;

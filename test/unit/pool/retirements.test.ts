@@ -1,0 +1,173 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import type { Budget } from '../../../packages/core/src/pool/budget.js';
+import type { PoolOptions } from '../../../packages/core/src/pool/pool-options.js';
+import { outcome, SimulatedPool } from './simulated-pool.js';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A pool and the retirements that it told of: worker and reason. */
+async function open(budget: Partial<Budget>, options: PoolOptions = {}) {
+  const under = await SimulatedPool.open({ budget, ...options });
+  const retired: string[] = [];
+  under.pool.on('worker-retire', ({ worker, reason }) => retired.push(`${worker} ${reason}`));
+  return { under, retired };
+}
+
+test('by evaluations, finished or failed', async () => {
+  const { under, retired } = await open({ evaluations: 4, failures: 5 });
+  const kernel = await under.kernel();
+  await under.ran(kernel);
+  // Fails once, and is repeated.
+  under.worker(1).fault = 'dispatch';
+  await under.ran(kernel);
+  expect(retired).toEqual([]);
+  await under.ran(kernel);
+  expect(retired).toEqual(['1 evaluations']);
+  await under.ran(kernel);
+  expect(under.processes).toEqual([2, 3]);
+  await under.close();
+});
+
+test('by age, idle or not', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const { under, retired } = await open({ ageMs: 1000 });
+  await under.kernel();
+  vi.advanceTimersByTime(999);
+  expect(retired).toEqual([]);
+  vi.advanceTimersByTime(2);
+  expect(retired).toEqual(['1 ageMs']);
+  await under.settle();
+  expect(under.processes).not.toContain(1);
+  await under.close();
+});
+
+test('by the bytes that its device holds', async () => {
+  const { under, retired } = await open({ residentBytes: 1000 });
+  under.worker(1).residentBytes = 999;
+  await under.kernel();
+  expect(retired).toEqual([]);
+  under.worker(1).residentBytes = 1000;
+  await under.kernel();
+  expect(retired).toEqual(['1 residentBytes']);
+  await under.close();
+});
+
+test('when its evaluations have become slower than its own first thousand by the factor set', async () => {
+  const { under, retired } = await open({ slowdown: 1.5 });
+  const kernel = await under.kernel();
+  const worker = under.worker(1);
+  worker.nanoseconds = 1000;
+  const some = async (count: number) => {
+    const runs = Array.from({ length: count }, () => under.run(kernel));
+    await under.settle();
+    await Promise.all(runs);
+  };
+  await some(1500);
+  worker.nanoseconds = 1400;
+  await some(1500);
+  expect(retired).toEqual([]);
+  worker.nanoseconds = 1700;
+  await some(500);
+  expect(retired).toEqual(['1 slowdown']);
+  // Its successor is measured against itself.
+  under.worker(2).nanoseconds = 5000;
+  await some(1500);
+  expect(retired).toHaveLength(1);
+  await under.close();
+});
+
+test('after a failure of its device; the work is repeated elsewhere', async () => {
+  const { under, retired } = await open({});
+  const [kernel, other] = [await under.kernel(), await under.kernel()];
+  under.worker(1).fault = 'dispatch';
+  expect(await under.ran(kernel)).toBe('ok');
+  expect(retired).toEqual(['1 failures']);
+  expect(await under.ran(other)).toBe('ok');
+  expect(under.processes).not.toContain(1);
+  await under.close();
+});
+
+test.each(['compilations', 'livePrograms'] as const)(
+  'out of %s it keeps its kernels until their next update, and no compilation is wasted',
+  async (limit) => {
+    const { under, retired } = await open({ [limit]: 2 });
+    const [a, b] = [await under.kernel(), await under.kernel()];
+    const update = outcome(a.update({ w: new Uint8Array([8]) }));
+    await under.settle();
+    expect(await update).toBe('ok');
+    expect(retired).toEqual([`1 ${limit}`]);
+    expect(under.pool.stats().workers[0]).toMatchObject({ worker: 1, state: 'retiring', kernels: 1 });
+    expect(await under.ran(b)).toBe('ok');
+    const second = outcome(b.update({ w: new Uint8Array([8]) }));
+    await under.settle();
+    expect(await second).toBe('ok');
+    expect(under.processes).not.toContain(1);
+    expect(under.pool.stats().compilations).toBe(4);
+    await under.close();
+  },
+);
+
+test('one at a time: who is due later waits until the process of the first was reaped', async () => {
+  const { under, retired } = await open({}, { workers: 3, standby: 3 });
+  for (let i = 0; i < 3; i++) await under.kernel();
+  under.pool.rotate();
+  expect(retired).toEqual(['1 requested']);
+  await under.settle(1);
+  expect(retired).toEqual(['1 requested']);
+  await under.settle();
+  expect(retired).toEqual(['1 requested', '2 requested', '3 requested']);
+  expect(under.processes).not.toEqual(expect.arrayContaining([1]));
+  await under.close();
+});
+
+test('a worker past a limit that is no danger compiles for the one that leaves, and waits for its turn', async () => {
+  const { under, retired } = await open({ evaluations: 3 }, { standby: 0 });
+  const [a, b] = [await under.kernel(), await under.kernel()];
+  for (let i = 0; i < 2; i++) await under.ran(a);
+  const slow = under.run(b);
+  under.worker(1).step();
+  // Its third evaluation was b's; one more of b's keeps it from leaving.
+  const slower = under.run(b);
+  expect(await slow).toBe('ok');
+  await under.settle(1);
+  expect(retired).toEqual(['1 evaluations']);
+  const runs = [under.run(a), under.run(a), under.run(a)];
+  await under.settle(1);
+  expect(await Promise.all(runs)).toEqual(['ok', 'ok', 'ok']);
+  const update = outcome(a.update());
+  await under.settle(1);
+  expect(await update).toBe('ok');
+  expect([retired, under.processes]).toEqual([['1 evaluations'], [1, 2]]);
+  await under.settle();
+  expect(await slower).toBe('ok');
+  expect(retired).toEqual(['1 evaluations', '2 evaluations']);
+  await under.close();
+});
+
+test('where all processes that may be wait for a successor, the oldest makes room for it', async () => {
+  const { under, retired } = await open({}, { standby: 0, attempts: 10 });
+  const [a, b, c, d] = [await under.kernel(), await under.kernel(), await under.kernel(), await under.kernel()];
+  // Worker 1 has to leave and is kept by a run of d, worker 2 by one of b, worker 3 by c.
+  const slow = [under.run(d)];
+  under.pool.rotate();
+  await under.settle(1);
+  slow.push(under.run(a), under.run(b));
+  under.worker(2).fault = 'dispatch';
+  under.worker(2).step();
+  await under.settle(1, 2);
+  const update = outcome(c.update());
+  await under.settle(1, 2);
+  expect(await update).toBe('ok');
+  slow.push(under.run(a));
+  under.worker(3).fault = 'dispatch';
+  under.worker(3).step();
+  await under.settle(1, 2);
+  expect(retired).toEqual(['1 requested', '2 failures', '3 failures']);
+  expect(under.processes).not.toContain(1);
+  await under.settle();
+  expect(await Promise.all(slow)).toEqual(['ok', 'ok', 'ok', 'ok']);
+  expect(under.simulated.mostProcesses).toBeLessThanOrEqual(3);
+  await under.close();
+});
