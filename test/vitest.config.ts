@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 // Folders say what a test needs: unit nothing, contract a table of cases run over every device, process real child
@@ -6,6 +8,8 @@ export default defineConfig({
   test: {
     include: ['{unit,contract,process,golden}/**/*.test.ts'],
     pool: 'forks',
+    // What pools learn about this machine must not reach its user.
+    env: { XDG_CACHE_HOME: join(tmpdir(), `mayfly-tests-${process.pid}`) },
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,

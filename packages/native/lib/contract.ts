@@ -520,6 +520,11 @@ export interface AneInspection {
 export interface Addon {
   /** Linux: memfd, sealed against shrinking; macOS: unlinked shm. Sparse until populated. */
   createArena(bytes: number): NativeArena;
+  /**
+   * Bytes that may still be committed: the least of what the system has and of the room in every memory cgroup around this
+   * process (version 1 and 2). 2⁶⁴ where the system does not say. `root`: where /proc and /sys are; for tests.
+   */
+  availableMemory(root?: string): number;
   /** Maps an inherited descriptor (a worker's fd 4) and sets close-on-exec on it. */
   attachArena(fd: number): NativeArena;
   /** Another thread's arena of this process. */

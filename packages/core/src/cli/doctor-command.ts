@@ -96,7 +96,12 @@ function doctorText({ versions, system, limits, addon, framework, devices, auto,
       row(`device ${device}`, usable ? trip(roundTrip!) : `not usable: ${reason}`),
       ...(measured === null
         ? []
-        : [row('', `measured: ${measured.compilations} compilations, ${measured.livePrograms} loaded programs`)]),
+        : [
+            row(
+              '',
+              `measured: ${measured.compilations} compilations, ${measured.livePrograms ?? 'unknown'} loaded programs`,
+            ),
+          ]),
     ]),
     row('auto takes', auto),
     row('measured limits', limitsFile),

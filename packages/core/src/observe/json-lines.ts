@@ -34,7 +34,7 @@ export class JsonLines implements Reporter {
     });
     trainer.on('step', (record) => this.#write('step', record));
     trainer.on('checkpoint', (event) => this.#write('checkpoint', event));
-    for (const name of ['worker-start', 'worker-ready', 'worker-retire', 'worker-exit'] as const) {
+    for (const name of ['worker-start', 'worker-ready', 'worker-retire', 'worker-exit', 'budget-lowered'] as const) {
       trainer.on(name, (event: object) => this.#write(name, event));
     }
     trainer.on('kernel-move', (event) => {

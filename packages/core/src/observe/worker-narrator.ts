@@ -20,6 +20,7 @@ export class WorkerNarrator {
     trainer.on('worker-retire', (event) => this.#onRetire(event));
     trainer.on('kernel-move', (event) => this.#onMove(event));
     trainer.on('worker-exit', (event) => this.#onExit(event));
+    trainer.on('budget-lowered', (event) => this.#onLowered(event));
   }
 
   #onRetire({ worker, reason, compilations, evaluations, kernels, ageMs }: PoolEvents['worker-retire'][0]): void {
@@ -27,6 +28,13 @@ export class WorkerNarrator {
     const use = `${plural(compilations, 'compilation')}, ${plural(evaluations, 'evaluation')}`;
     const held = plural(kernels, 'kernel');
     this.#tell(`worker ${worker} retires (${reasons[reason]}): ${use}, ${formatDuration(ageMs)} old, holds ${held}`);
+  }
+
+  #onLowered({ worker, from, to, keptIn }: PoolEvents['budget-lowered'][0]): void {
+    const kept = keptIn === null ? '' : `; kept for the next run in ${keptIn}`;
+    this.#tell(
+      `worker ${worker} was refused after ${plural(to, 'compilation')}: the budget is ${to} instead of ${from}${kept}`,
+    );
   }
 
   #onMove({ from, to, reason, kernel }: PoolEvents['kernel-move'][0]): void {

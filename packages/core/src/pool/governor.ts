@@ -1,3 +1,4 @@
+import { type ChipProfile, isSimName, loadProfile, machineProfile, parseSimName } from '@mayfly/native';
 import PQueue from 'p-queue';
 
 /** Paces what strains the system's services: starts, compilations, and restarts after deaths. All values per pool. */
@@ -13,11 +14,11 @@ export interface Pacing {
    * for any more. While others serve, starts go on at `maxBackoffMs`. Default 5.
    */
   readonly maxDeaths: number;
-  /** Pause between the exit of a worker that held programs and the next start: teardown is not instant. Default 0; ane 1500. */
+  /** Pause between the exit of a worker that held programs and the next start: teardown is not instant. Default 0, on the ane device what its chip's profile says. */
   readonly settleMs: number;
-  /** Pause after a compilation that the device failed. Default 0; ane 15000. */
+  /** Pause after a compilation that the device failed. The same. */
   readonly failureMs: number;
-  /** Compilations per second over all workers. Default Infinity. */
+  /** Compilations per second over all workers. Default Infinity, or what the profile says. */
   readonly compilationsPerSecond: number;
 }
 
@@ -31,14 +32,25 @@ const defaultPacing: Pacing = {
   compilationsPerSecond: Number.POSITIVE_INFINITY,
 };
 
-/** Where a device differs from the default. */
-const devicePacing: Readonly<Record<string, Partial<Pacing>>> = { ane: { settleMs: 1500, failureMs: 15_000 } };
+/** What the options say, else the profile of the device's chip, else the defaults. */
+export function resolvePacing(device: string, given: Partial<Pacing> = {}): Pacing {
+  const { settleMs, failureMs, compilationsPerSecond } = profileOf(device)?.pacing ?? {};
+  return {
+    ...defaultPacing,
+    ...(settleMs === undefined ? {} : { settleMs: settleMs.value }),
+    ...(failureMs === undefined ? {} : { failureMs: failureMs.value }),
+    ...(compilationsPerSecond === undefined ? {} : { compilationsPerSecond: compilationsPerSecond.value }),
+    ...given,
+  };
+}
 
-export const resolvePacing = (device: string, given: Partial<Pacing> = {}): Pacing => ({
-  ...defaultPacing,
-  ...devicePacing[device],
-  ...given,
-});
+/** A chip without a profile is treated as gently as the first one; a simulated one only where that is asked for. */
+function profileOf(device: string): ChipProfile | null {
+  if (device === 'ane') return machineProfile() ?? loadProfile('m1');
+  if (!isSimName(device)) return null;
+  const { profile, pacing } = parseSimName(device);
+  return pacing ? profile : null;
+}
 
 /** Decides when a worker may be started and a program compiled, and when it is time to give up. */
 export class Governor {

@@ -3,14 +3,14 @@ import { cpus, homedir, release } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Budget } from './budget.js';
 
-/** What `mayfly doctor --probe-limits` found of one device on this machine. */
+/** What `mayfly doctor --probe-limits`, or a pool at work, found of one device on this machine. */
 export interface MachineLimits {
   /** Compilations that a process survived, all unloaded again. */
   readonly compilations: number;
   /** Whether the next one was refused; else the probe ended by itself. */
   readonly compilationsRefused: boolean;
-  /** Programs that were loaded at once. */
-  readonly livePrograms: number;
+  /** Programs that were loaded at once; null where that was not measured. */
+  readonly livePrograms: number | null;
   readonly liveProgramsRefused: boolean;
   /** ISO 8601. */
   readonly measured: string;
@@ -44,6 +44,29 @@ export function writeMachineLimits(device: string, limits: MachineLimits): strin
   return file;
 }
 
+/** A refusal after fewer compilations tells of a service in trouble, not of a limit. */
+const CREDIBLE = 16;
+
+/**
+ * Keeps what a pool met at work: a process was refused after so many compilations. Gives the file, or null where it is no
+ * news, not to be believed, or cannot be written.
+ */
+export function noteRefusal(device: string, compilations: number): string | null {
+  const known = readMachineLimits(device);
+  if (compilations < CREDIBLE || (known?.compilationsRefused && known.compilations <= compilations)) return null;
+  const { livePrograms, liveProgramsRefused } = known ?? { livePrograms: null, liveProgramsRefused: false };
+  const measured = new Date().toISOString();
+  try {
+    return writeMachineLimits(device, {
+      ...{ compilations, compilationsRefused: true },
+      ...{ livePrograms, liveProgramsRefused, measured },
+    });
+  } catch {
+    // A cache: what cannot be kept will be met again.
+    return null;
+  }
+}
+
 /** Shares of a limit that a worker may use up: what was measured once may be a little less the next time. */
 const COMPILATION_SHARE = 0.85;
 const LIVE_SHARE = 0.9;
@@ -51,9 +74,10 @@ const LIVE_SHARE = 0.9;
 /** A budget that keeps clear of the limits. Empty where nothing was measured. */
 export function budgetOf(limits: MachineLimits | null): Partial<Budget> {
   if (limits === null) return {};
+  const { compilations, livePrograms } = limits;
   return {
-    compilations: Math.max(1, Math.floor(COMPILATION_SHARE * limits.compilations)),
-    livePrograms: Math.max(1, Math.floor(LIVE_SHARE * limits.livePrograms)),
+    compilations: Math.max(1, Math.floor(COMPILATION_SHARE * compilations)),
+    ...(livePrograms === null ? {} : { livePrograms: Math.max(1, Math.floor(LIVE_SHARE * livePrograms)) }),
   };
 }
 

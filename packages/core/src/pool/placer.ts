@@ -12,6 +12,8 @@ export interface PlacerOptions {
   readonly workers: number;
   /** Workers that may fail during the same work. */
   readonly attempts: number;
+  /** Keeps for the next run that a worker was refused after so many compilations; gives where, or null. */
+  readonly noteRefusal: (compilations: number) => string | null;
 }
 
 type Told = 'kernel-move' | 'kernel-quarantine' | 'budget-lowered';
@@ -102,11 +104,12 @@ export class Placer {
   }
 
   /** From now on the budget is what the device did allow, as long as that can hold the kernels at all. */
-  #lowerBudget(worker: WorkerProcess, error: Error): void {
+  #lowerBudget(worker: WorkerProcess, { message }: Error): void {
+    const { workers, noteRefusal } = this.#options;
     const from = this.#fleet.budget.compilations;
     const to = worker.compilations - 1;
-    if (to >= from || to < Math.ceil(this.#kernelCount() / this.#options.workers)) return;
+    if (to >= from || to < Math.ceil(this.#kernelCount() / workers)) return;
     this.#fleet.limitCompilations(to);
-    this.#tell('budget-lowered', { worker: worker.id, from, to, message: error.message });
+    this.#tell('budget-lowered', { worker: worker.id, from, to, message, keptIn: noteRefusal(to) });
   }
 }

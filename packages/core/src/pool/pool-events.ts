@@ -43,7 +43,14 @@ export interface PoolEvents {
   ];
   /** The device refused a compilation that the budget allowed; the budget of compilations is now `to`. */
   'budget-lowered': [
-    event: { readonly worker: number; readonly from: number; readonly to: number; readonly message: string },
+    event: {
+      readonly worker: number;
+      readonly from: number;
+      readonly to: number;
+      readonly message: string;
+      /** The file in which it is kept as this machine's limit, of which the next run takes 85 %; null where it is not. */
+      readonly keptIn: string | null;
+    },
   ];
   /** A kernel failed on several workers and is run no more. */
   'kernel-quarantine': [event: { readonly kernel: string; readonly error: Error }];

@@ -8,6 +8,7 @@ import { closeDeadlineError, kernelDisposedError, poolClosedError } from './erro
 import { Fleet, type FleetListener } from './fleet.js';
 import { KernelHandle } from './kernel-handle.js';
 import type { KernelHost, MoveReason, Placement } from './kernel-host.js';
+import { noteRefusal } from './machine-limits.js';
 import { Placer } from './placer.js';
 import type { PoolEvents, PoolStats } from './pool-events.js';
 import { type FilledPoolOptions, type PoolOptions, resolvePoolOptions } from './pool-options.js';
@@ -72,7 +73,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#fleet = new Fleet(this.#withChaos(transport(this.arena)), options, this.#fleetListener());
     this.#placer = new Placer(
       this.#fleet,
-      options,
+      // Injected refusals tell nothing about this machine.
+      { ...options, noteRefusal: (count) => (options.chaos === undefined ? noteRefusal(options.device, count) : null) },
       () => this.#kernels.size,
       (name, event) => this.emit(name, event as never),
     );

@@ -22,7 +22,14 @@ export interface TrainerEvents extends PoolEvents {
   checkpoint: [event: { readonly step: number; readonly path: string; readonly ms: number }];
 }
 
-const forwarded = ['worker-start', 'worker-ready', 'worker-retire', 'worker-exit', 'kernel-move'] as const;
+const forwarded = [
+  'worker-start',
+  'worker-ready',
+  'worker-retire',
+  'worker-exit',
+  'kernel-move',
+  'budget-lowered',
+] as const;
 
 /** What `createTrainer` puts together. */
 export interface TrainerParts {

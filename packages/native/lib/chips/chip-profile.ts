@@ -69,6 +69,16 @@ export interface HostClock {
   readonly workerStartMs: Figure;
 }
 
+/** What its system services need between one strain and the next: the defaults of a pool's governor. */
+export interface ChipPacing {
+  /** From the exit of a worker that held programs until the next may be started, in milliseconds. */
+  readonly settleMs: Figure;
+  /** From a compilation that the device failed until the next, in milliseconds. */
+  readonly failureMs: Figure;
+  /** Over all workers. Absent: no limit is known. */
+  readonly compilationsPerSecond?: Figure;
+}
+
 /** How the engine's arithmetic differs from IEEE binary16 with wide accumulation. */
 export interface ChipNumerics {
   /** Products and convolutions from this magnitude on are infinite; NaN becomes +∞. */
@@ -87,6 +97,7 @@ export interface ChipProfile {
   readonly limits: ChipLimits;
   readonly clock: ChipClock;
   readonly host: HostClock;
+  readonly pacing: ChipPacing;
   readonly numerics: ChipNumerics;
   /** Faults that a simulated device shows. Default: none. */
   readonly faults: FaultPlan;
@@ -116,7 +127,8 @@ export const figureNames = {
     'lockUs',
   ],
   host: ['copyGBps', 'gemmGflops', 'elementwiseGBps', 'adamwPerUs', 'workerStartMs'],
+  pacing: ['settleMs', 'failureMs', 'compilationsPerSecond'],
   numerics: ['saturation'],
 } as const satisfies {
-  readonly [Group in 'limits' | 'clock' | 'host' | 'numerics']: readonly (keyof ChipProfile[Group])[];
+  readonly [Group in 'limits' | 'clock' | 'host' | 'pacing' | 'numerics']: readonly (keyof ChipProfile[Group])[];
 };

@@ -1,4 +1,4 @@
-export type { ChipClock, ChipLimits, ChipNumerics, ChipProfile, HostClock } from './chip-profile.js';
+export type { ChipClock, ChipLimits, ChipNumerics, ChipPacing, ChipProfile, HostClock } from './chip-profile.js';
 export { figureNames } from './chip-profile.js';
 export type { OperationTime, ProgramTime } from './clock.js';
 export type { Fault, FaultKind, FaultPlan, FaultTrigger } from './fault-plan.js';
@@ -6,6 +6,7 @@ export type { Figure, Grade } from './figure.js';
 export { lint, timeMil } from './inspect-program.js';
 export { type LintFinding, levelOf } from './lint.js';
 export { chipNames, loadProfile } from './load-profile.js';
+export { machineProfile } from './machine-profile.js';
 export { parseProfile } from './parse-profile.js';
 export type { Rule, Severity, Violation } from './rules/rule.js';
 export { rules } from './rules/rule-table.js';

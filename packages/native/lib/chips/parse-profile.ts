@@ -4,6 +4,9 @@ import type { Figure, Grade } from './figure.js';
 
 type Group = keyof typeof figureNames;
 
+/** What no file needs to have. */
+const optional: ReadonlySet<string> = new Set(['compilationsPerSecond']);
+
 const grades: readonly Grade[] = ['A', 'B', 'C'];
 
 /**
@@ -32,13 +35,14 @@ function figuresOf(given: unknown, group: Group, where: string, base: ChipProfil
   onlyKeys(own, names, `${where}.${group}`);
   const inherited = base?.[group] as Readonly<Record<string, Figure>> | undefined;
   return Object.fromEntries(
-    names.map((name) => {
+    names.flatMap((name) => {
       const place = `${where}.${group}.${name}`;
-      if (own[name] !== undefined) return [name, figure(own[name], place)];
+      if (own[name] !== undefined) return [[name, figure(own[name], place)]];
       const taken = inherited?.[name];
+      if (taken === undefined && optional.has(name)) return [];
       if (taken === undefined || base === null) throw unexpected(place, 'a figure {value, source, grade}', 'nothing');
       const note = taken.note === undefined ? `taken from ${base.name}` : `taken from ${base.name}: ${taken.note}`;
-      return [name, { ...taken, grade: 'C' as const, note }];
+      return [[name, { ...taken, grade: 'C' as const, note }]];
     }),
   );
 }

@@ -9,11 +9,13 @@ export interface SimName {
   readonly numerics: boolean;
   /** Times are the chip's. */
   readonly clock: boolean;
+  /** Pools start and compile no faster than is good for the chip's services. */
+  readonly pacing: boolean;
   /** Programs that the chip would refuse are refused, or give wrong data. */
   readonly rules: boolean;
 }
 
-const options = ['numerics', 'clock', 'no-rules'] as const;
+const options = ['numerics', 'clock', 'pacing', 'no-rules'] as const;
 
 export const isSimName = (device: string): boolean => device.startsWith('sim:');
 
@@ -31,6 +33,7 @@ export function parseSimName(device: string): SimName {
     profile: loadProfile(chip),
     numerics: given.includes('numerics'),
     clock: given.includes('clock'),
+    pacing: given.includes('pacing'),
     rules: !given.includes('no-rules'),
   };
 }

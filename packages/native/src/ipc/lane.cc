@@ -16,6 +16,7 @@
 #endif
 
 #include "error.h"
+#include "ipc/system_limit.h"
 #include "shm/unnamed_memory.h"
 
 namespace mayfly {
@@ -38,7 +39,7 @@ void CloseDescriptor(int* fd) {
 }
 
 [[noreturn]] void Fail(const char* what) {
-  throw Error("ERR_SPAWN", std::string("Expected ") + what + " for a worker, got: " + std::strerror(errno));
+  throw Error("ERR_SPAWN", std::string("Expected ") + what + " for a worker, got: " + Refusal(errno));
 }
 
 }  // namespace

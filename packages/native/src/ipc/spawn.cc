@@ -7,19 +7,19 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
 
 #include "error.h"
+#include "ipc/system_limit.h"
 
 namespace mayfly {
 namespace {
 
 [[noreturn]] void Fail(const std::string& what, int error) {
-  throw Error("ERR_SPAWN", "Expected " + what + ", got: " + std::strerror(error));
+  throw Error("ERR_SPAWN", "Expected " + what + ", got: " + Refusal(error));
 }
 
 // A descriptor that is closed unless released.

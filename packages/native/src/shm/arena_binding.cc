@@ -7,6 +7,7 @@
 #include "addon_data.h"
 #include "napi_arguments.h"
 #include "napi_error.h"
+#include "shm/available_memory.h"
 
 namespace mayfly {
 namespace {
@@ -130,6 +131,12 @@ void ExportArena(Napi::Env env, Napi::Object exports) {
   DataOf(env).arena = Napi::Persistent(ArenaObject::Define(env));
   exports.Set("createArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Create(WholeNumber(info[0], "bytes"))); });
+              }));
+  exports.Set("availableMemory", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Guard(info.Env(), [&] {
+                  const std::string root = info[0].IsUndefined() ? "" : Text(info[0], "root");
+                  return Napi::Number::New(info.Env(), static_cast<double>(AvailableMemory(root)));
+                });
               }));
   exports.Set("attachArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Attach(Descriptor(info[0]))); });

@@ -39,10 +39,10 @@ constexpr CgroupFiles kVersion2 = {"/sys/fs/cgroup", "/memory.max", "/memory.cur
 
 // The least room from the cgroup at `path` up to the root. In a container the path may be the host's, which is not
 // mounted here; its own limits are then those of the mount's root.
-uint64_t CgroupRoom(const CgroupFiles& files, std::string path) {
+uint64_t CgroupRoom(const std::string& root, const CgroupFiles& files, std::string path) {
   uint64_t room = kUnlimited;
   for (;;) {
-    const std::string group = files.mount + path;
+    const std::string group = root + files.mount + path;
     const uint64_t limit = Number(group + files.limit);
     if (limit != kUnlimited) {
       const uint64_t cache = Field(group + "/memory.stat", files.cache, 0);
@@ -57,19 +57,19 @@ uint64_t CgroupRoom(const CgroupFiles& files, std::string path) {
 
 }  // namespace
 
-uint64_t AvailableMemory() {
-  const uint64_t kilobytes = Field("/proc/meminfo", "MemAvailable:", kUnlimited / 1024);
+uint64_t AvailableMemory(const std::string& root) {
+  const uint64_t kilobytes = Field(root + "/proc/meminfo", "MemAvailable:", kUnlimited / 1024);
   uint64_t available = kilobytes == kUnlimited / 1024 ? kUnlimited : kilobytes * 1024;
   // Lines are "hierarchy:controllers:path": version 2 has no controllers, version 1 names them.
-  std::ifstream groups("/proc/self/cgroup");
+  std::ifstream groups(root + "/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
     const size_t first = line.find(':');
     const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
     const std::string path = line.substr(second + 1);
-    if (controllers == ",,") available = std::min(available, CgroupRoom(kVersion2, path));
-    if (controllers.find(",memory,") != std::string::npos) available = std::min(available, CgroupRoom(kVersion1, path));
+    if (controllers == ",,") available = std::min(available, CgroupRoom(root, kVersion2, path));
+    if (controllers.find(",memory,") != std::string::npos) available = std::min(available, CgroupRoom(root, kVersion1, path));
   }
   return available;
 }
