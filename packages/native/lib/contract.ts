@@ -408,8 +408,10 @@ export interface SimSettings {
   readonly clock: boolean;
   /** Magnitude from which products are infinite. Default: that of fp16. */
   readonly saturation?: number;
+  readonly openFaults: readonly object[];
   readonly compileFaults: readonly object[];
   readonly evaluateFaults: readonly object[];
+  readonly unloadFaults: readonly object[];
   readonly teardownMs: number;
   readonly seed?: number;
   readonly judge: (text: string) => SimVerdict;

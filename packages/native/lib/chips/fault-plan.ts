@@ -1,6 +1,6 @@
 import { MayflyError } from '../errors.js';
 
-/** When a fault strikes: evaluations (or compilations) are counted from 1 in each process. One of the four is given. */
+/** When a fault strikes: evaluations (compilations, …) are counted from 1 in each process. One of the four is given. */
 export interface FaultTrigger {
   /** These. */
   readonly at?: readonly number[];
@@ -13,69 +13,83 @@ export interface FaultTrigger {
 }
 
 /**
- * `hang` never answers; `crash` ends the process with SIGSEGV; `zeros` succeeds with zeros as results; `error` is refused with
+ * `hang` never answers; `crash` ends the process with SIGSEGV, `abort` with SIGABRT, `exit` with `code`; `zeros` succeeds with zeros as results; `error` is refused with
  * 0x1d at evaluation, by the compiler at compilation; `load` (at compilation) is refused with 0x20004.
  */
-export type FaultKind = 'hang' | 'crash' | 'zeros' | 'error' | 'load';
+export type FaultKind = 'hang' | 'crash' | 'abort' | 'exit' | 'zeros' | 'error' | 'load';
 
 export interface Fault extends FaultTrigger {
   readonly fault: FaultKind;
+  /** Of `exit`. Default 0. */
+  readonly code?: number;
 }
 
 /** Faults of a simulated device. */
 export interface FaultPlan {
-  readonly evaluate: readonly Fault[];
+  /** When the device is opened: the worker is starting. */
+  readonly open: readonly Fault[];
   readonly compile: readonly Fault[];
+  readonly evaluate: readonly Fault[];
+  /** When a program is unloaded. */
+  readonly unload: readonly Fault[];
   /** How long unloading a program takes, in milliseconds. */
   readonly teardownMs: number;
   /** Of the probabilities; the same seed gives every process the same faults. Absent: each process has its own. */
   readonly seed?: number;
 }
 
-export const noFaults: FaultPlan = { evaluate: [], compile: [], teardownMs: 0 };
+export const noFaults: FaultPlan = { open: [], compile: [], evaluate: [], unload: [], teardownMs: 0 };
 
+const endings = ['hang', 'crash', 'abort', 'exit'] as const;
 const kinds = {
-  evaluate: ['hang', 'crash', 'zeros', 'error'],
-  compile: ['hang', 'crash', 'error', 'load'],
+  open: endings,
+  compile: [...endings, 'error', 'load'],
+  evaluate: [...endings, 'zeros', 'error'],
+  unload: endings,
 } as const satisfies Record<string, readonly FaultKind[]>;
+type Phase = keyof typeof kinds;
 
 /** Checks a plan as a profile or `MAYFLY_SIM_FAULTS` gives it; `where` names it in errors. Errors: `ERR_CHIP_PROFILE`. */
 export function parseFaultPlan(given: unknown, where: string): FaultPlan {
   const plan = object(given, where);
-  onlyKeys(plan, ['evaluate', 'compile', 'teardownMs', 'seed'], where);
+  onlyKeys(plan, [...Object.keys(kinds), 'teardownMs', 'seed'], where);
   return {
-    evaluate: faults(plan.evaluate, 'evaluate', where),
+    open: faults(plan.open, 'open', where),
     compile: faults(plan.compile, 'compile', where),
+    evaluate: faults(plan.evaluate, 'evaluate', where),
+    unload: faults(plan.unload, 'unload', where),
     teardownMs: plan.teardownMs === undefined ? 0 : whole(plan.teardownMs, `${where}.teardownMs`, 0),
     ...(plan.seed === undefined ? {} : { seed: whole(plan.seed, `${where}.seed`, 0) }),
   };
 }
 
-function faults(given: unknown, phase: 'evaluate' | 'compile', where: string): readonly Fault[] {
+function faults(given: unknown, phase: Phase, where: string): readonly Fault[] {
   if (given === undefined) return [];
   if (!Array.isArray(given)) throw unexpected(`${where}.${phase}`, 'a list of faults', given);
   return given.map((each: unknown, index) => fault(each, phase, `${where}.${phase}[${index}]`));
 }
 
-function fault(given: unknown, phase: 'evaluate' | 'compile', where: string): Fault {
+function fault(given: unknown, phase: Phase, where: string): Fault {
   const entry = object(given, where);
-  onlyKeys(entry, ['fault', 'at', 'every', 'from', 'probability'], where);
+  onlyKeys(entry, ['fault', 'code', 'at', 'every', 'from', 'probability'], where);
   const kind = kinds[phase].find((each) => each === entry.fault);
   if (kind === undefined) throw unexpected(`${where}.fault`, kinds[phase].join(', '), entry.fault);
+  const code = entry.code === undefined ? {} : { code: whole(entry.code, `${where}.code`, 0) };
   const triggers = (['at', 'every', 'from', 'probability'] as const).filter((name) => entry[name] !== undefined);
   if (triggers.length !== 1) throw unexpected(where, 'one of at, every, from, probability', triggers.join(', '));
   switch (triggers[0]!) {
     case 'at': {
       const at: unknown[] = Array.isArray(entry.at) ? entry.at : [entry.at];
-      return { fault: kind, at: at.map((each) => whole(each, `${where}.at`, 1)) };
+      return { fault: kind, ...code, at: at.map((each) => whole(each, `${where}.at`, 1)) };
     }
     case 'every':
-      return { fault: kind, every: whole(entry.every, `${where}.every`, 1) };
+      return { fault: kind, ...code, every: whole(entry.every, `${where}.every`, 1) };
     case 'from':
-      return { fault: kind, from: whole(entry.from, `${where}.from`, 1) };
+      return { fault: kind, ...code, from: whole(entry.from, `${where}.from`, 1) };
     case 'probability': {
       const { probability } = entry;
-      if (typeof probability === 'number' && probability >= 0 && probability <= 1) return { fault: kind, probability };
+      if (typeof probability === 'number' && probability >= 0 && probability <= 1)
+        return { fault: kind, ...code, probability };
       throw unexpected(`${where}.probability`, 'a number from 0 to 1', probability);
     }
   }

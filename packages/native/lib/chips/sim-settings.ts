@@ -8,7 +8,7 @@ import { parseSimName } from './sim-name.js';
 export function simSettings(name: string, addon: Pick<Addon, 'inspectMil'>): SimSettings {
   const { profile, numerics, clock, rules } = parseSimName(name);
   const { limits, numerics: arithmetic } = profile;
-  const { compile, evaluate, teardownMs, seed } = faultsOfEnvironment() ?? profile.faults;
+  const { open, compile, evaluate, unload, teardownMs, seed } = faultsOfEnvironment() ?? profile.faults;
   return {
     name,
     compilations: limits.compilations.value,
@@ -16,8 +16,10 @@ export function simSettings(name: string, addon: Pick<Addon, 'inspectMil'>): Sim
     programBytes: limits.programBytes.value,
     clock,
     ...(numerics ? { saturation: arithmetic.saturation.value } : {}),
+    openFaults: open,
     compileFaults: compile,
     evaluateFaults: evaluate,
+    unloadFaults: unload,
     teardownMs,
     ...(seed === undefined ? {} : { seed }),
     judge: (text) => judge(new ProgramView(text, addon.inspectMil(text)), profile, rules),

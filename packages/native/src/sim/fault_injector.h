@@ -14,7 +14,8 @@ class FaultInjector {
  public:
   FaultInjector(const std::vector<Fault>& faults, uint64_t seed);
 
-  // Counts one more and says which fault strikes it, the first listed of several.
+  // Counts one more and says which fault strikes it, the first listed of several. A fault that ends the process, or hangs
+  // it, does so here.
   std::optional<FaultKind> Next();
 
  private:
@@ -22,10 +23,5 @@ class FaultInjector {
   std::mt19937_64 random_;
   uint64_t count_ = 0;
 };
-
-// Never returns.
-[[noreturn]] void Hang();
-// Ends the process by SIGSEGV.
-[[noreturn]] void Crash();
 
 }  // namespace mayfly::sim

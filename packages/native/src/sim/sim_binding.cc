@@ -11,6 +11,8 @@ namespace {
 sim::FaultKind KindOf(const Napi::Value& value) {
   constexpr std::pair<const char*, sim::FaultKind> kKinds[] = {{"hang", sim::FaultKind::kHang},
                                                                {"crash", sim::FaultKind::kCrash},
+                                                               {"abort", sim::FaultKind::kAbort},
+                                                               {"exit", sim::FaultKind::kExit},
                                                                {"zeros", sim::FaultKind::kZeros},
                                                                {"error", sim::FaultKind::kError},
                                                                {"load", sim::FaultKind::kLoad}};
@@ -18,7 +20,7 @@ sim::FaultKind KindOf(const Napi::Value& value) {
   for (const auto& [known, kind] : kKinds) {
     if (name == known) return kind;
   }
-  throw Unexpected(value, "fault", "hang, crash, zeros, error or load");
+  throw Unexpected(value, "fault", "hang, crash, abort, exit, zeros, error or load");
 }
 
 double Probability(const Napi::Value& value) {
@@ -33,6 +35,7 @@ std::vector<sim::Fault> FaultsOf(const Napi::Value& value) {
   for (uint32_t i = 0; i < list.Length(); ++i) {
     const Napi::Object given = ObjectOf(list.Get(i), "fault");
     sim::Fault fault{KindOf(given.Get("fault")), {}};
+    if (given.Has("code")) fault.code = static_cast<int>(WholeNumber(given.Get("code"), "code"));
     if (given.Has("at")) fault.at = OffsetsOf(given.Get("at"));
     if (given.Has("every")) fault.every = WholeNumber(given.Get("every"), "every");
     if (given.Has("from")) fault.from = WholeNumber(given.Get("from"), "from");
@@ -70,6 +73,8 @@ std::shared_ptr<const sim::Settings> SimSettingsOf(const Napi::Object& given) {
   settings->program_bytes = WholeNumber(given.Get("programBytes"), "programBytes");
   settings->clock = IsTrue(given, "clock");
   if (given.Has("saturation")) settings->saturation = static_cast<float>(WholeNumber(given.Get("saturation"), "saturation"));
+  settings->open_faults = FaultsOf(given.Get("openFaults"));
+  settings->unload_faults = FaultsOf(given.Get("unloadFaults"));
   settings->compile_faults = FaultsOf(given.Get("compileFaults"));
   settings->evaluate_faults = FaultsOf(given.Get("evaluateFaults"));
   settings->teardown_milliseconds = WholeNumber(given.Get("teardownMs"), "teardownMs");

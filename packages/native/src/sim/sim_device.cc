@@ -27,7 +27,10 @@ struct State {
       : settings(given),
         seed(given.seed ? *given.seed : std::random_device()()),
         compile_faults(given.compile_faults, seed),
-        evaluate_faults(given.evaluate_faults, seed + 1) {}
+        evaluate_faults(given.evaluate_faults, seed + 1),
+        unload_faults(given.unload_faults, seed + 2) {
+    FaultInjector(given.open_faults, seed + 3).Next();
+  }
 
   // "Expected to load the program on sim:m4, got …".
   Error Refusal(const char* code, const char* phase, const std::string& got) const {
@@ -38,6 +41,7 @@ struct State {
   const uint64_t seed;
   FaultInjector compile_faults;
   FaultInjector evaluate_faults;
+  FaultInjector unload_faults;
   uint64_t compilations = 0;
   uint64_t live_programs = 0;
   uint64_t bytes = 0;
@@ -74,6 +78,7 @@ class SimProgram : public Program {
   }
 
   ~SimProgram() override {
+    state_->unload_faults.Next();
     std::this_thread::sleep_for(std::chrono::milliseconds(state_->settings.teardown_milliseconds));
     --state_->live_programs;
     state_->bytes -= bytes_;
@@ -87,8 +92,6 @@ class SimProgram : public Program {
 
   void Evaluate(const void* const* given_inputs, void* const* given_outputs) override {
     const std::optional<FaultKind> fault = state_->evaluate_faults.Next();
-    if (fault == FaultKind::kHang) Hang();
-    if (fault == FaultKind::kCrash) Crash();
     if (fault == FaultKind::kError) throw state_->Refusal("ERR_ANE_EVALUATE", "evaluate", kEvaluateFailure);
     if (!verdict_.evaluate_error.empty()) throw state_->Refusal("ERR_ANE_EVALUATE", "evaluate", verdict_.evaluate_error);
     if (fault == FaultKind::kZeros || verdict_.zeros) {
@@ -121,8 +124,6 @@ class SimDevice : public Device {
   std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) override {
     const Settings& settings = state_->settings;
     const std::optional<FaultKind> fault = state_->compile_faults.Next();
-    if (fault == FaultKind::kHang) Hang();
-    if (fault == FaultKind::kCrash) Crash();
     if (++state_->compilations > settings.compilations) {
       throw state_->Refusal("ERR_DEVICE_LIMIT", "compile",
                             "a failure without an error (compilation " + std::to_string(state_->compilations) +

@@ -11,7 +11,7 @@
 
 namespace mayfly::sim {
 
-enum class FaultKind { kHang, kCrash, kZeros, kError, kLoad };
+enum class FaultKind { kHang, kCrash, kAbort, kExit, kZeros, kError, kLoad };
 
 // Strikes at the counts listed, at every n-th, from one on, or with a probability.
 struct Fault {
@@ -20,6 +20,8 @@ struct Fault {
   uint64_t every = 0;
   uint64_t from = 0;
   double probability = 0;
+  // Of kExit.
+  int code = 0;
 };
 
 // What a program does on the chip.
@@ -49,8 +51,10 @@ struct Settings {
   bool clock = false;
   // Magnitude from which products are infinite; none: as on the cpu device.
   std::optional<float> saturation;
+  std::vector<Fault> open_faults;
   std::vector<Fault> compile_faults;
   std::vector<Fault> evaluate_faults;
+  std::vector<Fault> unload_faults;
   uint64_t teardown_milliseconds = 0;
   // None: the process's own.
   std::optional<uint64_t> seed;
