@@ -9,12 +9,13 @@ import { SimulatedWorkers } from './simulated-workers.js';
 export class SimulatedPool {
   readonly simulated = new SimulatedWorkers();
   readonly pool: Pool;
-  readonly #tensor: Tensor;
+  /** What every run reads and writes. */
+  readonly tensor: Tensor;
 
   constructor(options: PoolOptions) {
     const filled = resolvePoolOptions({ budget: {}, arenaBytes: 2 ** 20, ...options });
     this.pool = new Pool(filled, this.simulated.transport);
-    this.#tensor = this.pool.arena.tensor('fp32', [1]);
+    this.tensor = this.pool.arena.tensor('fp32', [1]);
   }
 
   /** Started and ready. */
@@ -53,7 +54,7 @@ export class SimulatedPool {
 
   /** A call that is not waited for: gives its outcome, `ok` or the code of its error. */
   run(kernel: Kernel, options?: { signal: AbortSignal }): Promise<string> {
-    return outcome(kernel.run(this.#tensor, this.#tensor, options));
+    return outcome(kernel.run(this.tensor, this.tensor, options));
   }
 
   /** Runs to the end, with everyone at work. */

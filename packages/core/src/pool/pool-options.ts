@@ -82,10 +82,24 @@ export function resolvePoolOptions(given: PoolOptions = {}): FilledPoolOptions {
     budget: resolveBudget({ ...budgetOf(readMachineLimits(device)), ...given.budget }),
     maxQueue: whole('maxQueue', given.maxQueue ?? 65_536, 1),
     attempts: whole('attempts', given.attempts ?? 3, 1),
-    timeouts: { ...defaultTimeouts, ...given.timeouts },
+    timeouts: resolveTimeouts(given.timeouts),
     pacing: resolvePacing(device, given.pacing),
     chaos: given.chaos,
   };
+}
+
+/** The longest that a timer of Node's can wait; two deadlines are added at most. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+function resolveTimeouts(given: Partial<PoolTimeouts> = {}): PoolTimeouts {
+  const timeouts = { ...defaultTimeouts, ...given };
+  for (const [name, value] of Object.entries(timeouts)) {
+    const never = value === Number.POSITIVE_INFINITY && (name === 'closeMs' || name === 'abandonMs');
+    const computed = value === undefined && (name === 'dispatchMs' || name === 'compileMs');
+    if (never || computed || (typeof value === 'number' && value >= 1 && value <= LONGEST_MS / 2)) continue;
+    throw invalidArgument(`timeouts.${name}`, `milliseconds from 1 to ${Math.floor(LONGEST_MS / 2)}`, value);
+  }
+  return timeouts;
 }
 
 function whole(name: string, value: unknown, least: number): number {

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { addon, type Connection, type ConnectionHandlers } from '@mayfly/native';
 import { PROTOCOL_VERSION, type WorkerSettings } from '@mayfly/worker';
@@ -35,31 +36,36 @@ function workerEnvironment(): Record<string, string> {
   return Object.fromEntries(kept.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** Starts workers as child processes of this one, over an arena. */
-export function processTransport(arena: Arena): StartTransport {
+/** Starts workers as child processes of this one, over an arena. `nodeOptions`: how their Node is to be run. */
+export function processTransport(arena: Arena, nodeOptions: readonly string[] = []): StartTransport {
   return (settings, handlers) => {
     const full: WorkerSettings = { ...settings, protocol: PROTOCOL_VERSION, parentPid: process.pid };
+    let { onExit } = handlers;
     let alive = true;
     const child = addon.spawn({
       file: process.execPath,
-      args: [workerEntry, JSON.stringify(full)],
+      args: [...nodeOptions, workerEntry, JSON.stringify(full)],
       env: workerEnvironment(),
       arena: arena.native,
       lane: true,
       onExit: (exitCode, signal) => {
         alive = false;
-        void stderr.ended.then(() => handlers.onExit(exitCode, signal));
+        void stderr.ended.then(() => onExit(exitCode, signal));
       },
     });
     const stderr = new StderrTail(child.stderrFd);
-    const connection = addon.connect(child.connectionFd, arena.native, handlers, child.lane);
-    return {
-      pid: child.pid,
-      connection,
-      lastWords: () => stderr.text,
-      signal: (signal) => {
-        if (alive) process.kill(child.pid, signal);
-      },
+    const signal = (name: NodeJS.Signals) => {
+      if (alive) process.kill(child.pid, name);
     };
+    try {
+      const connection = addon.connect(child.connectionFd, arena.native, handlers, child.lane);
+      return { pid: child.pid, connection, lastWords: () => stderr.text, signal };
+    } catch (error) {
+      // A process that cannot be spoken to must not stay, and its end is nobody's business.
+      onExit = () => {};
+      signal('SIGKILL');
+      closeSync(child.connectionFd);
+      throw error;
+    }
   };
 }

@@ -17,7 +17,11 @@ export interface PoolProgram {
 }
 
 export interface CallOptions {
-  /** Rejects the call at once with the signal's reason; the pool stays whole. */
+  /**
+   * Rejects the call at once with the signal's reason; the pool stays whole. A run that waits is not sent; one that is being
+   * evaluated is given up, and ends its worker where it takes longer than `timeouts.abandonMs` from then. An update is carried
+   * out all the same.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
