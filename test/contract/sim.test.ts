@@ -320,6 +320,6 @@ test('a device is called as it was asked for, and an unknown one is told', () =>
   expect(addon.openDevice('sim:m4', new Bench('cpu').arena.native).name).toBe('sim:m4');
   expect(() => new Bench('sim:m99')).toThrow(code('ERR_CHIP_UNKNOWN', 'Expected a chip among'));
   expect(() => new Bench('sim:m4,fast')).toThrow(
-    code('ERR_DEVICE_UNAVAILABLE', 'numerics, clock, no-rules, got `fast`'),
+    code('ERR_DEVICE_UNAVAILABLE', 'numerics, clock, pacing, no-rules, got `fast`'),
   );
 });

@@ -141,37 +141,42 @@ test('workers that cannot start at all are one clear error with their last words
   }
 });
 
-test('a device that refuses before its budget is reached lowers the budget, and the worker retires', async () => {
-  const p = await pool({ chaos: { faults: { kill: 0, hang: 0, crash: 0, limit: 0.2 }, seed: 3 }, attempts: 20 });
-  const lowered = nextEvent(p, 'budget-lowered');
-  const kernel = await p.compile({ text: scaleProgram(8, 1) });
-  while (p.listenerCount('budget-lowered') > 0) await kernel.update();
-  const { from, to } = await lowered;
-  expect(from).toBe(100);
-  expect(to).toBeLessThan(from);
-});
-
-test('the main process is killed: every worker ends', async () => {
-  const script = `
-    import { createPool } from '@mayfly/core';
-    const pool = await createPool({ workers: 2, standby: 2 });
-    pool.on('worker-ready', () => report());
-    const report = () => console.log(JSON.stringify(pool.stats().workers.map(({ pid }) => pid)));
-    report();
-    setInterval(() => {}, 1000);`;
-  const parent: ChildProcess = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    cwd: new URL('..', import.meta.url),
-    stdio: ['ignore', 'pipe', 'inherit'],
+describe('the main process ends: so does every worker, at work, hung, idle or starting', () => {
+  test.each([
+    ['SIGKILL', ''],
+    ['SIGSEGV', ''],
+    ['SIGTERM', ''],
+    ['an uncaught error', 'throw new Error("bug")'],
+    ['process.exit()', 'process.exit(7)'],
+    ['process.abort()', 'process.abort()'],
+  ])('%s', async (how, ending) => {
+    const script = `
+      import { createPool } from '@mayfly/core';
+      const pool = await createPool({ workers: 2, standby: 2 });
+      const pids = new Set(pool.stats().workers.map(({ pid }) => pid));
+      const slow = await pool.compile({ text: ${JSON.stringify(slowProgram(512, 500))} });
+      const tensor = () => pool.arena.tensor('fp32', [512, 512]);
+      const report = () => { for (const { pid } of pool.stats().workers) pids.add(pid); return JSON.stringify([...pids]); };
+      void slow.run(tensor(), tensor()).catch(() => {});
+      process.kill(pool.stats().workers.find(({ worker }) => worker === 2).pid, 'SIGSTOP');
+      pool.on('worker-start', () => { if (pool.stats().workers.length >= 4) { process.stdout.write(report() + '\\n', () => { ${ending} }); } });
+      pool.rotate();
+      setInterval(() => {}, 1000);`;
+    const parent: ChildProcess = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: new URL('..', import.meta.url),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const exited = once(parent, 'exit');
+    let pids: number[] = [];
+    for await (const line of parent.stdout!) {
+      pids = JSON.parse(String(line).trim().split('\n').at(-1)!);
+      break;
+    }
+    expect(pids.length).toBeGreaterThanOrEqual(4);
+    if (ending === '') parent.kill(how as NodeJS.Signals);
+    await exited;
+    await expect.poll(() => pids.filter(isAlive), { timeout: 30_000, interval: 5 }).toEqual([]);
   });
-  let pids: number[] = [];
-  for await (const line of parent.stdout!) {
-    pids = JSON.parse(String(line).trim().split('\n').at(-1)!);
-    if (pids.length >= 4) break;
-  }
-  expect(pids.length).toBeGreaterThanOrEqual(4);
-  parent.kill('SIGKILL');
-  await once(parent, 'exit');
-  await expect.poll(() => pids.filter(isAlive), { timeout: 30_000, interval: 5 }).toEqual([]);
 });
 
 test('no shared memory object has a name', async () => {
@@ -206,36 +211,6 @@ test('destroy in the middle of everything settles every call and reaps every chi
   await p.destroy();
   expect((await outcomes).every(({ status }) => status === 'rejected')).toBe(true);
   expect(p.stats().workers).toEqual([]);
-});
-
-test('a pool that runs out of descriptors says so, and what runs goes on', async () => {
-  const script = `
-    import { openSync } from 'node:fs';
-    import { createPool } from '@mayfly/core';
-    const pool = await createPool({ standby: 0, pacing: { backoffMs: 1, maxDeaths: 2 } });
-    const kernel = await pool.compile({ text: ${JSON.stringify(scaleProgram(8, 3))} });
-    const [x, y] = [pool.arena.tensor('fp32', [1, 8]), pool.arena.tensor('fp32', [1, 8])];
-    x.array().fill(2);
-    const taken = [];
-    try { for (;;) taken.push(openSync('/dev/null')); } catch {}
-    pool.rotate();
-    await new Promise((resolve) => setImmediate(resolve));
-    await kernel.run(x, y);
-    const second = await pool.compile({ text: ${JSON.stringify(scaleProgram(8, 5))} }).catch((error) => error);
-    await kernel.run(x, y);
-    console.log(JSON.stringify({ y: y.array()[0], code: second.code, message: second.message }));
-    process.kill(process.pid, 'SIGKILL');`;
-  const child = spawn('/bin/sh', ['-c', `ulimit -n 64; exec "${process.execPath}" --input-type=module -e "$SCRIPT"`], {
-    cwd: new URL('..', import.meta.url),
-    env: { ...process.env, SCRIPT: script },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let text = '';
-  for await (const chunk of child.stdout) text += String(chunk);
-  const result = JSON.parse(text);
-  expect(result.y).toBe(6);
-  expect(result.code).toBe('ERR_POOL_FAILED');
-  expect(result.message).toMatch(/Too many open files/);
 });
 
 function isAlive(pid: number): boolean {
