@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readDialect } from '../../packages/core/src/pool/machine-limits.js';
 import { type AneReport, onEachRuntime } from '../fixtures/ane-emulator.js';
 import { fingerprint, runTraining, smallRun, smallStream } from '../fixtures/small-run.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';
@@ -19,6 +20,7 @@ onEachRuntime((tier, runtime) => {
       MAYFLY_ANE_RUNTIME: runtime,
       MAYFLY_EMULATOR_TEMPORARY: staged,
       MAYFLY_EMULATOR_REPORT: join(reports, '%p.json'),
+      XDG_CACHE_HOME: join(folder, `cache-${tier}`),
     });
   });
   afterEach(() => {
@@ -66,5 +68,13 @@ onEachRuntime((tier, runtime) => {
     // canaries' two are the device's own.
     expect(compilations).toBeLessThanOrEqual(3 * 8 + 2);
     expect(summary.retirements).toBe(0);
+  });
+
+  test('on a chip that takes only the older dialect: found by a canary, once', { timeout: 180_000 }, async () => {
+    Object.assign(process.env, { MAYFLY_EMULATOR_DIALECT: 'ios16', XDG_CACHE_HOME: join(folder, `older-${tier}`) });
+    // The process that was asked compiled in both dialects, the worker four kernels.
+    expect(await train({ weights: 'dynamic', steps: 2 })).toMatchObject({ workers: 2, compilations: 2 + 4 });
+    expect(readDialect()).toBe('ios16');
+    expect(await train({ weights: 'dynamic', steps: 2 })).toMatchObject({ workers: 1, compilations: 4 });
   });
 });

@@ -1,13 +1,15 @@
-import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { addon } from '@mayfly/native';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { probeLimits } from '../../packages/core/src/doctor/probe-limits.js';
 import { defaultBudget } from '../../packages/core/src/pool/budget.js';
-import { limitsFile } from '../../packages/core/src/pool/machine-limits.js';
+import { limitsFile, readMachineLimits } from '../../packages/core/src/pool/machine-limits.js';
 import { resolvePoolOptions } from '../../packages/core/src/pool/pool-options.js';
+import { aneEnvironment, onEachRuntime } from '../fixtures/ane-emulator.js';
 import { mayfly } from '../fixtures/command.js';
 import { askAddon, modelledSets } from '../fixtures/instruction-sets.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';
@@ -33,8 +35,11 @@ function chip(name: string, compilations: number, livePrograms: number, faults: 
   return `sim:${file}`;
 }
 
-function doctor(...options: string[]) {
-  return promisify(execFile)(process.execPath, [cli, 'doctor', ...options], { encoding: 'utf8' }).then(
+function doctor(...given: [{ env: NodeJS.ProcessEnv }, ...string[]] | string[]) {
+  const [first, ...rest] = given;
+  const [env, options] = typeof first === 'object' ? [first.env, rest] : [process.env, given];
+  const argv = [cli, 'doctor', ...options.map(String)];
+  return promisify(execFile)(process.execPath, argv, { encoding: 'utf8', env }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: { code: number; stdout: string; stderr: string }) => error,
   );
@@ -144,4 +149,55 @@ test('says that a device gives wrong results, and why one cannot be used', async
     code: 2,
     stderr: expect.stringContaining('Expected a chip'),
   });
+});
+
+onEachRuntime((tier, runtime) => {
+  const staged = join(folder, `staged-${tier}`);
+  mkdirSync(staged, { recursive: true });
+  const ane = (env: Record<string, string> = {}, ...options: string[]) =>
+    doctor({ env: aneEnvironment(runtime, staged, env) }, ...options);
+
+  test('tells of the framework every method, and what the canaries found', async () => {
+    const { code, stdout, stderr } = await ane({ MAYFLY_EMULATOR_MISSING: '_ANEClient' });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^framework +found; chip h16; core, chip, engine, compiled-models, statistics$/m);
+    expect(stdout).toMatch(/^ {2}dialect +ios18$/m);
+    expect(stdout).toMatch(/^ {2}reload of weight files +no effect$/m);
+    expect(stdout).toMatch(/^ {2}not usable +-\[_ANEClient beginRealTimeTask\] is not there$/m);
+    expect(stdout).toMatch(/^device ane +right: /m);
+    expect(stdout).toMatch(/^auto takes +ane$/m);
+  });
+
+  test('a canary that kills its process is told, and the rest of the report comes', async () => {
+    const { code, stdout } = await ane({ MAYFLY_EMULATOR_FAULTS: 'compile@2=crash' });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ {2}canaries +Expected the Neural Engine to run canaries, got: /m);
+  });
+
+  test('measures the limits of the engine and keeps them', async () => {
+    const limits = { MAYFLY_EMULATOR_COMPILE_LIMIT: '12', MAYFLY_EMULATOR_LIVE_LIMIT: '5' };
+    const { code, stdout } = await ane(limits, '--probe-limits', '--json');
+    expect({ code, ...JSON.parse(stdout) }).toMatchObject({
+      code: 0,
+      compilations: { count: 12, end: 'refused' },
+      live_programs: { count: 5, end: 'refused' },
+      live_limit: 'slots',
+    });
+    expect(readdirSync(staged).filter((name) => !name.startsWith('.'))).toEqual([]);
+  });
+});
+
+test('an interrupted probe keeps nothing and says so with its exit code', async () => {
+  const device = chip('hanging', 119, 128, { teardownMs: 50 });
+  const child = spawn(process.execPath, [cli, 'doctor', '--probe-limits', '--device', device]);
+  let told = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    // It says how far it is once it has taken two seconds.
+    if (told === '') child.kill('SIGINT');
+    told += text;
+  });
+  const [code] = await once(child, 'close');
+  expect(code).toBe(130);
+  expect(told).toMatch(/compilations \d+ of 400\n(.*\n)*mayfly: interrupted\n$/);
+  expect(readMachineLimits(device)).toBeNull();
 });

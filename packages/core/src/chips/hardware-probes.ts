@@ -1,8 +1,9 @@
 import { MayflyError } from '@mayfly/native';
-import type { MilProgram } from '../mil/program.js';
-import { fillWeightFile } from '../mil/weight-file.js';
-import type { Pool } from '../pool/pool.js';
-import { type ConvolutionChain, convolution, convolutionChain, int8Chain, int8Weights } from './probe-programs.js';
+import { ArenaScope } from '../memory/arena-scope.js';
+import { createPool, type Pool } from '../pool/pool.js';
+import { type ProbeCase, probeCases } from './probe-cases.js';
+
+export type HardwareProbe = keyof typeof probeCases;
 
 /** One line of a probe's table. */
 export interface ProbeLine {
@@ -18,113 +19,64 @@ export interface ProbeLine {
   readonly reason: string;
 }
 
-interface ProbeCase {
-  readonly what: string;
-  readonly text: string;
-  /** Weight files with their bytes, ready to compile. */
-  readonly weights: () => Readonly<Record<string, Uint8Array>>;
-  readonly input: readonly number[];
-  readonly output: readonly number[];
-  readonly weightBytes: number;
-  readonly flops: number;
+export interface ProbeRunOptions {
+  readonly device: string;
+  /** Evaluations of each program, after a first one. */
+  readonly repeat: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Told before each program. */
+  readonly onProgress?: (what: string, index: number, count: number) => void;
 }
 
-/** The published probes, each a table: what MAD's benchmarks of peak, weight sizes, dispatches and int8 measure. */
-export const hardwareProbes = {
-  /** Deep chains of convolutions: peak throughput. */
-  'ane-peak': () => [
-    ...[32, 48, 64, 96, 128].map((depth) => chainCase({ depth, channels: 512, columns: 64 })),
-    ...[64, 128, 256].map((depth) => chainCase({ depth, channels: 256, columns: 64 })),
-    ...[64, 128].map((depth) => chainCase({ depth, channels: 384, columns: 64 })),
-  ],
-  /** Single convolutions of growing weights: where reading them slows down. */
-  'ane-sram': () =>
-    [256, 512, 1024, 1536, 2048, 2560, 3072, 3584, 4096, 4608].map((channels) => singleCase(channels, channels, 64)),
-  /** Single convolutions of growing width: the floor of a dispatch, and what columns cost. */
-  'ane-dispatch': () => [64, 128, 256, 512, 1024, 2048].map((columns) => singleCase(64, 64, columns)),
-  /** The deepest chain in fp16, and with int8 weights and activations. */
-  'ane-int8': () => [
-    chainCase({ depth: 64, channels: 512, columns: 64 }),
-    int8Case({ depth: 64, channels: 512, columns: 64 }),
-  ],
-} as const satisfies Record<string, () => readonly ProbeCase[]>;
-
-export type HardwareProbe = keyof typeof hardwareProbes;
-
-/** Runs a probe's programs one after the other on a pool, `repeat` times each after a first one. */
-export async function runProbe(probe: HardwareProbe, pool: Pool, repeat: number): Promise<readonly ProbeLine[]> {
+/** Runs a probe's programs one after the other. Errors: those of `createPool`. */
+export async function runProbe(
+  probe: HardwareProbe,
+  { device, repeat, signal, onProgress }: ProbeRunOptions,
+): Promise<readonly ProbeLine[]> {
+  const cases: readonly ProbeCase[] = probeCases[probe]();
   const lines: ProbeLine[] = [];
-  for (const each of hardwareProbes[probe]()) lines.push(await runCase(each, pool, repeat));
-  return lines;
+  const saved = { ...process.env };
+  let pool: Pool | null = null;
+  try {
+    for (const [index, each] of cases.entries()) {
+      onProgress?.(each.what, index, cases.length);
+      // Workers inherit the environment that they are started in.
+      if (each.environment !== undefined) await pool?.close();
+      if (pool === null || each.environment !== undefined) {
+        Object.assign(process.env, each.environment);
+        pool = await createPool({ device, standby: 0 });
+      }
+      lines.push(await runCase(each, pool, repeat, signal));
+    }
+    return lines;
+  } finally {
+    for (const name of Object.keys(process.env)) if (!(name in saved)) delete process.env[name];
+    Object.assign(process.env, saved);
+    await pool?.destroy();
+  }
 }
 
-async function runCase(given: ProbeCase, pool: Pool, repeat: number): Promise<ProbeLine> {
-  const { what, text, weightBytes, flops } = given;
-  const input = pool.arena.tensor('fp16', given.input);
-  const output = pool.arena.tensor('fp16', given.output);
+async function runCase(
+  { what, text, weights, input: from, output: to, weightBytes, flops }: ProbeCase,
+  pool: Pool,
+  repeat: number,
+  signal: AbortSignal | undefined,
+): Promise<ProbeLine> {
+  const scope = new ArenaScope(pool.arena);
+  const input = scope.tensor('fp16', from);
+  const output = scope.tensor('fp16', to);
   const started = performance.now();
   try {
-    const kernel = await pool.compile({ name: what, text, weights: given.weights() });
+    const kernel = await pool.compile({ name: what, text, weights: weights() }, { signal });
     const compileMs = performance.now() - started;
-    for (let run = 0; run <= repeat; run++) await kernel.run(input, output);
+    for (let run = 0; run <= repeat; run++) await kernel.run(input, output, { signal });
     const evaluateUs = pool.stats().kernels.find(({ kernel: name }) => name === what)?.device.p50Us ?? 0;
     await kernel.dispose();
     return { what, weightBytes, flops, compileMs, evaluateUs, teraflops: flops / evaluateUs / 1e6, reason: '' };
   } catch (error) {
     if (!(error instanceof MayflyError)) throw error;
     return { what, weightBytes, flops, compileMs: null, evaluateUs: null, teraflops: null, reason: error.message };
+  } finally {
+    scope.free();
   }
-}
-
-function chainCase(chain: ConvolutionChain): ProbeCase {
-  const { depth, channels, columns } = chain;
-  const shape = [1, channels, 1, columns];
-  return caseOf(
-    `${depth} × ${channels} channels, columns ${columns}`,
-    convolutionChain(chain),
-    shape,
-    shape,
-    depth * channels ** 2,
-    columns,
-  );
-}
-
-function singleCase(inputs: number, outputs: number, columns: number): ProbeCase {
-  const program = convolution(inputs, outputs, columns);
-  const [input, output] = [inputs, outputs].map((channels) => [1, channels, 1, columns]);
-  return caseOf(`${inputs} → ${outputs}, columns ${columns}`, program, input!, output!, inputs * outputs, columns);
-}
-
-function caseOf(
-  what: string,
-  { text, weightFiles }: MilProgram,
-  input: readonly number[],
-  output: readonly number[],
-  weights: number,
-  columns: number,
-): ProbeCase {
-  const files = () =>
-    Object.fromEntries(
-      weightFiles.map((layout) => {
-        const bytes = new Uint8Array(layout.bytes);
-        fillWeightFile(layout, new Map(), bytes);
-        return [layout.path, bytes];
-      }),
-    );
-  return { what, text, weights: files, input, output, weightBytes: 2 * weights, flops: 2 * weights * columns };
-}
-
-function int8Case(chain: ConvolutionChain): ProbeCase {
-  const { depth, channels, columns } = chain;
-  const shape = [1, channels, 1, columns];
-  const weights = depth * channels ** 2;
-  return {
-    what: `${depth} × ${channels} channels, columns ${columns}, int8`,
-    text: int8Chain(chain),
-    weights: () => ({ '@model_path/weights/weight.bin': int8Weights(chain) }),
-    input: shape,
-    output: shape,
-    weightBytes: weights,
-    flops: 2 * weights * columns,
-  };
 }

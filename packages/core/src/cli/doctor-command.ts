@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import { type DoctorReport, examine } from '../doctor/doctor-report.js';
 import { type ProbeResult, probeLimits, type StageResult } from '../doctor/probe-limits.js';
 import { toJsonLine } from '../observe/json-lines.js';
+import { StatusLine } from '../observe/status-line.js';
 import { ExitCode } from './exit-code.js';
+import { Interruption, untilInterrupted } from './interruption.js';
 import { option } from './option.js';
 import { text, whole } from './parse-options.js';
 
@@ -40,19 +42,31 @@ export function addDoctorCommand(program: Command): void {
     .action(doctorCommand);
 }
 
-async function doctorCommand({
-  device,
-  probeLimits: probe = false,
-  ceiling,
-  json = false,
-}: DoctorFlags): Promise<void> {
-  if (probe) {
-    const result = await probeLimits({ device: device ?? 'ane', ...(ceiling === undefined ? {} : { ceiling }) });
-    process.stdout.write(json ? `${toJsonLine(result)}\n` : probeReport(result));
-    if (result.file === null) process.exitCode = ExitCode.failure;
-    return;
-  }
-  const report = await examine(device === undefined ? [] : [device]);
+async function doctorCommand({ probeLimits: probe = false, ...flags }: DoctorFlags): Promise<void> {
+  using status = new StatusLine();
+  using interruption = new Interruption();
+  const run = probe ? probeCommand : reportCommand;
+  await untilInterrupted(interruption, () => run(flags, status, interruption.signal));
+}
+
+async function probeCommand(
+  { device = 'ane', ceiling = 400, json = false }: DoctorFlags,
+  status: StatusLine,
+  signal: AbortSignal,
+): Promise<void> {
+  const onProgress = (stage: string, count: number) => status.show(`${device}: ${stage} ${count} of ${ceiling}`);
+  const result = await probeLimits({ device, ceiling, onProgress, signal });
+  process.stdout.write(json ? `${toJsonLine(result)}\n` : probeReport(result));
+  if (result.file === null) process.exitCode = ExitCode.failure;
+}
+
+async function reportCommand(
+  { device, json = false }: DoctorFlags,
+  status: StatusLine,
+  signal: AbortSignal,
+): Promise<void> {
+  const onProgress = (what: string) => status.show(`trying ${what}`);
+  const report = await examine(device === undefined ? [] : [device], { signal, onProgress });
   process.stdout.write(json ? `${toJsonLine(report)}\n` : doctorText(report));
   if (report.devices.some(({ roundTrip }) => roundTrip?.ok === false)) process.exitCode = ExitCode.failure;
 }
@@ -72,7 +86,7 @@ function probeReport({ device, compilations, livePrograms, liveLimit, file }: Pr
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 function doctorText({ versions, system, limits, addon, framework, devices, auto, limitsFile }: DoctorReport): string {
-  const row = (label: string, value: string) => `${label.padEnd(22)}${value}`;
+  const row = (label: string, value: string) => `${label.padEnd(30)}${value}`;
   return [
     row('mayfly', versions.mayfly ?? ''),
     row('node', `${versions.node} (v8 ${versions.v8}, napi ${versions.napi}, modules ${versions.modules})`),
@@ -92,6 +106,8 @@ function doctorText({ versions, system, limits, addon, framework, devices, auto,
         ? `found; chip ${framework.chip || 'not told'}; ${framework.capabilities.join(', ')}`
         : framework.reason,
     ),
+    ...framework.canaries.map(({ name, outcome }) => row(`  ${name}`, outcome)),
+    ...missingMethods(framework).map((told) => row('  not usable', told)),
     ...devices.flatMap(({ device, usable, reason, roundTrip, limits: measured }) => [
       row(`device ${device}`, usable ? trip(roundTrip!) : `not usable: ${reason}`),
       ...(measured === null
@@ -108,6 +124,14 @@ function doctorText({ versions, system, limits, addon, framework, devices, auto,
     '',
   ].join('\n');
 }
+
+/** Of a framework that is there: what it lacks, or has otherwise than expected. */
+const missingMethods = ({ methods }: DoctorReport['framework']): readonly string[] =>
+  methods
+    .filter(({ usable }) => !usable)
+    .map(({ method, present, kinds, expectedKinds }) =>
+      present ? `${method} takes ${kinds}, expected ${expectedKinds}` : `${method} is not there`,
+    );
 
 const trip = ({
   ok,

@@ -3,6 +3,17 @@ import { constants } from 'node:os';
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 type Signal = (typeof signals)[number];
 
+/** Runs something that ends by throwing when it is interrupted; the process then ends with the signal's exit code. */
+export async function untilInterrupted(interruption: Interruption, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (interruption.exitCode === null) throw error;
+    process.stderr.write('mayfly: interrupted\n');
+    process.exitCode = interruption.exitCode;
+  }
+}
+
 /**
  * Turns the first signal to end into an abort, so that a run can finish its step and save; the second one ends the process at
  * once. Workers notice their parent's end by themselves. A reader of stdout that went away counts as a signal.

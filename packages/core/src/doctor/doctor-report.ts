@@ -49,13 +49,26 @@ export interface DoctorReport {
 
 const { version: mayfly = '' } = createRequire(import.meta.url)('../package.json') as Record<string, string>;
 
+export interface ExamineOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told what is being tried. */
+  readonly onProgress?: (what: string) => void;
+}
+
 /** Looks at this machine, and tries `more` devices beside its own. Every device is tried in a process of its own. */
-export async function examine(more: readonly string[] = []): Promise<DoctorReport> {
+export async function examine(
+  more: readonly string[] = [],
+  { signal, onProgress }: ExamineOptions = {},
+): Promise<DoctorReport> {
   const present = addon.deviceNames();
-  const framework = probeFramework();
+  onProgress?.('AppleNeuralEngine.framework');
+  const framework = await probeFramework(signal);
   const names = [...new Set(['ane', 'cpu', ...present, ...more])];
   const devices: DeviceReport[] = [];
-  for (const name of names) devices.push(await examineDevice(name, present, framework));
+  for (const name of names) {
+    onProgress?.(`device ${name}`);
+    devices.push(await examineDevice(name, present, framework, signal));
+  }
   const { node, v8, uv, napi = '', modules = '' } = process.versions;
   return {
     versions: { mayfly, node, v8, uv, napi, modules },
@@ -87,6 +100,7 @@ async function examineDevice(
   device: string,
   present: readonly string[],
   framework: FrameworkReport,
+  signal: AbortSignal | undefined,
 ): Promise<DeviceReport> {
   const limits = readMachineLimits(device);
   const unusable = (reason: string): DeviceReport => ({ device, usable: false, reason, roundTrip: null, limits });
@@ -94,8 +108,9 @@ async function examineDevice(
   else if (!present.includes(device))
     return unusable(device === 'ane' ? framework.reason : 'no such device in this build');
   try {
-    return { device, usable: true, reason: '', roundTrip: await roundTrip(device), limits };
+    return { device, usable: true, reason: '', roundTrip: await roundTrip(device, signal), limits };
   } catch (error) {
+    signal?.throwIfAborted();
     return unusable(error instanceof Error ? error.message : String(error));
   }
 }

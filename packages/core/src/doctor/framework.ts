@@ -1,25 +1,21 @@
-import { addon } from '@mayfly/native';
+import { type AneCanary, type AneProbe, addon } from '@mayfly/native';
+import { askAne } from '../pool/ask-ane.js';
 
-/** What of AppleNeuralEngine.framework this machine has. */
-export interface FrameworkReport {
-  readonly available: boolean;
-  /** Why not; empty if it is. */
-  readonly reason: string;
-  /** As the framework calls it: `h16` is an M4; empty if not told. */
-  readonly chip: string;
-  /** Those of which every method is there. */
-  readonly capabilities: readonly string[];
-  /** Every class and selector that the ane device knows of, present or absent, with argument counts. */
-  readonly methods: readonly object[];
+/** What of AppleNeuralEngine.framework this machine has, and what tiny programs found out about it. */
+export interface FrameworkReport extends AneProbe {
+  /** Empty where there is no engine. */
+  readonly canaries: readonly AneCanary[];
 }
 
-/** Asks the addon, where its build has the ane device. */
-export function probeFramework(): FrameworkReport {
-  const { ane } = addon as typeof addon & { readonly ane?: { probe(): FrameworkReport } };
-  if (ane !== undefined) return ane.probe();
-  const reason =
-    process.platform === 'darwin'
-      ? 'this build has no device ane'
-      : `AppleNeuralEngine.framework is part of macOS, not of ${process.platform}`;
-  return { available: false, reason, chip: '', capabilities: [], methods: [] };
+/** Lists every class and selector that the ane device knows of, present or absent; runs the canaries in a process of their own. */
+export async function probeFramework(signal?: AbortSignal): Promise<FrameworkReport> {
+  const probe = addon.ane.probe();
+  if (!probe.available) return { ...probe, canaries: [] };
+  try {
+    return { ...probe, canaries: await askAne('canaries', signal) };
+  } catch (error) {
+    signal?.throwIfAborted();
+    const outcome = error instanceof Error ? error.message : String(error);
+    return { ...probe, canaries: [{ name: 'canaries', outcome, ok: false }] };
+  }
 }

@@ -13,6 +13,8 @@ export interface ProbeOptions {
   /** Pause between processes. Default: 0; ane 2000. */
   readonly settleMs?: number;
   readonly onProgress?: (stage: ProbeStage, count: number) => void;
+  /** Ends the probe after the compilation under way: nothing is kept. */
+  readonly signal?: AbortSignal;
 }
 
 export type ProbeStage = 'compilations' | 'live programs';
@@ -54,7 +56,7 @@ export async function probeLimits(options: ProbeOptions): Promise<ProbeResult> {
     const compilations = await new Probe(arena, options).compilations();
     if (compilations.end === 'trouble')
       return { device, compilations, livePrograms: null, liveLimit: 'unknown', file: null };
-    await sleep(settleMs);
+    await sleep(settleMs, undefined, { signal: options.signal });
     const { result: livePrograms, limit: liveLimit } = await new Probe(arena, options).livePrograms();
     if (livePrograms.end === 'trouble') return { device, compilations, livePrograms, liveLimit, file: null };
     const limits: MachineLimits = {
@@ -138,16 +140,18 @@ class Probe {
     once: () => Promise<void>,
     whenRefused?: () => Promise<void>,
   ): Promise<StageResult> {
-    const { ceiling = 400, onProgress } = this.#options;
+    const { ceiling = 400, onProgress, signal } = this.#options;
     let count = 0;
     try {
       await this.#worker.ready();
       for (; count < ceiling; count++) {
+        signal?.throwIfAborted();
         await once();
         onProgress?.(stage, count + 1);
       }
       return { count, end: 'ceiling', message: `${ceiling} were enough` };
     } catch (error) {
+      signal?.throwIfAborted();
       const { code = '', message } = error as Partial<MayflyError> & Error;
       const refused = count > 0 && /^ERR_(DEVICE_LIMIT|ANE_COMPILE|ANE_LOAD)$/.test(code);
       if (!refused) return { count, end: 'trouble', message };

@@ -20,7 +20,7 @@ const COLUMNS = 256;
 const TOLERANCE = 0.01;
 
 /** Compiles, loads and evaluates a program of a convolution, a product and a softmax in a worker process of the device. */
-export async function roundTrip(device: string): Promise<RoundTrip> {
+export async function roundTrip(device: string, signal?: AbortSignal): Promise<RoundTrip> {
   const program = roundTripProgram();
   const [layout] = program.weightFiles;
   const weights = new Uint8Array(layout!.bytes);
@@ -34,9 +34,10 @@ export async function roundTrip(device: string): Promise<RoundTrip> {
   const y = pool.arena.tensor('fp16', [1, CHANNELS, 1, COLUMNS]);
   for (const [index] of x.array().entries()) x.array()[index] = toHalf(Math.cos(index));
   const started = performance.now();
-  const kernel = await pool.compile({ name: 'round trip', text: program.text, weights: { [layout!.path]: weights } });
+  const source = { name: 'round trip', text: program.text, weights: { [layout!.path]: weights } };
+  const kernel = await pool.compile(source, { signal });
   const compileMs = performance.now() - started;
-  await kernel.run(x, y);
+  await kernel.run(x, y, { signal });
   const evaluateUs = pool.stats().kernels[0]?.device.meanUs ?? 0;
   const found = Float64Array.from(y.array(), fromHalf);
   const expected = onCpu(program, weights, x.array());

@@ -20,7 +20,11 @@ export interface MachineLimits {
 interface Stored {
   readonly machine: string;
   readonly devices: Readonly<Record<string, MachineLimits>>;
+  /** In which MIL must be written for the Neural Engine, as a canary found it. */
+  readonly dialect?: Dialect;
 }
+
+type Dialect = 'ios18' | 'ios16';
 
 /** `mayfly/limits.json` in `XDG_CACHE_HOME`, `~/Library/Caches` or `~/.cache`. */
 export function limitsFile(): string {
@@ -34,9 +38,20 @@ export function readMachineLimits(device: string): MachineLimits | null {
   return read()?.devices[device] ?? null;
 }
 
+/** Null where no canary was compiled yet, or on another machine or release. */
+export const readDialect = (): Dialect | null => read()?.dialect ?? null;
+
+export function writeDialect(dialect: Dialect): void {
+  write({ dialect });
+}
+
 export function writeMachineLimits(device: string, limits: MachineLimits): string {
+  return write({ devices: { ...read()?.devices, [device]: limits } });
+}
+
+function write(news: Partial<Stored>): string {
   const file = limitsFile();
-  const stored: Stored = { machine: machine(), devices: { ...read()?.devices, [device]: limits } };
+  const stored: Stored = { devices: {}, ...read(), ...news, machine: machine() };
   mkdirSync(dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}`;
   writeFileSync(temporary, `${JSON.stringify(stored, null, 2)}\n`);
@@ -91,4 +106,8 @@ function read(): Stored | null {
   }
 }
 
-const machine = (): string => `${process.platform} ${release()} ${process.arch} ${cpus()[0]?.model ?? ''}`.trim();
+/** With what stands in for Apple's frameworks, if anything does. */
+const machine = (): string =>
+  [process.platform, release(), process.arch, cpus()[0]?.model, process.env.MAYFLY_ANE_RUNTIME]
+    .filter((part) => part !== undefined && part !== '')
+    .join(' ');

@@ -114,7 +114,7 @@ function oneOf<Choice extends string>(name: string, value: unknown, choices: rea
 }
 
 /** Nothing falls back silently: `auto` says what it chose and why, a named device that is missing is an error. */
-function resolveDevice(wanted: string): { device: string; deviceReason: string } {
+export function resolveDevice(wanted: string): { device: string; deviceReason: string } {
   const present = addon.deviceNames();
   if (wanted === 'auto') {
     if (present.includes('ane')) return { device: 'ane', deviceReason: 'an Apple Neural Engine is present' };

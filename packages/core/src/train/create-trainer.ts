@@ -12,6 +12,7 @@ import { initializeParameters } from '../model/initialize.js';
 import { loadModel, type ModelSource } from '../model/load-model.js';
 import { validateConfig } from '../model/validate-config.js';
 import { createPool, type Pool } from '../pool/pool.js';
+import { resolveDevice } from '../pool/pool-options.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
 import { HostThreads } from './host-threads.js';
 import type { ModelState } from './model-state.js';
@@ -21,6 +22,7 @@ import {
   resolveTrainOptions,
   type TrainOptions,
 } from './options.js';
+import { programForm } from './program-form.js';
 import { Trainer } from './trainer.js';
 import { readTrainingOptions, restoreTraining, type TrainingProgress } from './training-checkpoint.js';
 
@@ -52,10 +54,11 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
     extras.config,
   );
   const sequence = options.seq;
+  const form = await programForm(extras.pool?.device ?? resolveDevice(options.device).device);
   const { stream, tokenizer } = openTokens(options, config, extras.stream);
   const fresh = new Windows(stream, sequence, options.order, options.seed);
 
-  const shape = { config, batch: options.batch, sequence, weights: options.weights };
+  const shape = { config, batch: options.batch, sequence, weights: options.weights, form };
   const arenaBytes = arenaBytesFor({ ...shape, training: true });
   const pool = extras.pool ?? (await openPool(options, arenaBytes));
   const hostThreads = new HostThreads(pool.arena.native, options.hostThreads);

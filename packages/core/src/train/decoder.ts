@@ -1,6 +1,7 @@
 import type { KernelShape } from '../kernels/kernel-shape.js';
 import { ArenaMeter } from '../memory/arena-meter.js';
 import type { TensorSource } from '../memory/arena-scope.js';
+import type { MilOptions } from '../mil/mil-graph.js';
 import type { ModelConfig } from '../model/config.js';
 import { BackwardPass } from './backward-pass.js';
 import { DynamicStack } from './dynamic-stack.js';
@@ -20,6 +21,8 @@ export interface DecoderOptions {
   /** Tokens per window. */
   readonly sequence: number;
   readonly weights: 'dynamic' | 'static';
+  /** How its programs are written. Default: as most chips take them. */
+  readonly form?: MilOptions;
   /** Computes weight gradients; absent where the model is not trained. */
   readonly products?: ProductRunner | undefined;
 }
@@ -35,13 +38,20 @@ export class Decoder {
   readonly stopwatch = new Stopwatch();
 
   /** Takes all the memory it will ever need. Parameters are for the caller to fill in before `load`. */
-  constructor(source: TensorSource, { config, batch, sequence, weights, products }: DecoderOptions) {
+  constructor(source: TensorSource, { config, batch, sequence, weights, form = {}, products }: DecoderOptions) {
     const { stopwatch } = this;
     this.weightGradients = products === undefined ? null : new WeightGradients(products);
     this.state = new ModelState(source, config, products !== undefined);
     const Stack = weights === 'static' ? StaticStack : DynamicStack;
     const shape: KernelShape = { ...config, batch, sequence };
-    this.stack = new Stack({ source, state: this.state, shape, weightGradients: this.weightGradients, stopwatch });
+    this.stack = new Stack({
+      source,
+      state: this.state,
+      shape,
+      form,
+      weightGradients: this.weightGradients,
+      stopwatch,
+    });
     this.forward = new ForwardPass(source, this.stack, stopwatch);
     this.backward = products === undefined ? null : new BackwardPass(source, this.forward, stopwatch);
   }

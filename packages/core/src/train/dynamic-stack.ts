@@ -22,10 +22,10 @@ export class DynamicStack extends LayerStack {
 
   constructor(options: LayerStackOptions) {
     super(options);
-    const { source, state, shape } = options;
+    const { source, state, shape, form } = options;
     const { training, config } = state;
     const { layers } = config;
-    const kernels = dynamicKernels(shape);
+    const kernels = dynamicKernels(shape, form);
     const program = (kernel: DynamicKernel): Program => ({
       kernel,
       weights: new ProgramWeights(source, kernel.program),

@@ -2,7 +2,9 @@ import type { Precision } from '@mayfly/native';
 import { ArenaScope } from '../memory/arena-scope.js';
 import type { ModelSource } from '../model/load-model.js';
 import { createPool, type Pool } from '../pool/pool.js';
+import { resolveDevice } from '../pool/pool-options.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
+import { programForm } from './program-form.js';
 
 /** Where and how a model is run. */
 export interface DeviceOptions {
@@ -36,7 +38,8 @@ export class InferenceSession implements AsyncDisposable {
     sequence: number,
     { device, workers, standby = 0, precision, weights = 'dynamic' }: DeviceOptions,
   ): Promise<InferenceSession> {
-    const shape = { config: model.config, batch, sequence, weights };
+    const form = await programForm(resolveDevice(device ?? 'auto').device);
+    const shape = { config: model.config, batch, sequence, weights, form };
     const arenaBytes = arenaBytesFor({ ...shape, training: false });
     const pool = await createPool({ device, workers, standby, precision, arenaBytes });
     try {

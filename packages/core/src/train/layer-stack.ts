@@ -2,6 +2,7 @@ import { addon } from '@mayfly/native';
 import type { KernelShape } from '../kernels/kernel-shape.js';
 import type { TensorSource } from '../memory/arena-scope.js';
 import type { Tensor } from '../memory/tensor.js';
+import type { MilOptions } from '../mil/mil-graph.js';
 import type { LayerParameter } from '../model/parameters.js';
 import type { LayerHalf } from './layer-half.js';
 import type { ModelState } from './model-state.js';
@@ -19,6 +20,7 @@ export interface LayerStackOptions {
   readonly source: TensorSource;
   readonly state: ModelState;
   readonly shape: KernelShape;
+  readonly form: MilOptions;
   /** Null where the model is not trained. */
   readonly weightGradients: WeightGradients | null;
   readonly stopwatch: Stopwatch;

@@ -24,10 +24,10 @@ export class StaticStack extends LayerStack {
 
   constructor(options: LayerStackOptions) {
     super(options);
-    const { source, state, shape } = options;
+    const { source, state, shape, form } = options;
     const { training, config } = state;
     const { layers } = config;
-    const kernels = staticKernels(shape);
+    const kernels = staticKernels(shape, form);
     const kinds = [
       { forward: kernels.attentionForward, backward: kernels.attentionBackward },
       { forward: kernels.feedForwardForward, backward: kernels.feedForwardBackward },

@@ -47,8 +47,9 @@ const engine = join(release, 'obj.target', 'ane_emulator', 'emulator');
 const engineObjects = readdirSync(engine)
   .filter((name) => name.endsWith('.o'))
   .map((name) => join(engine, name));
-const archives = ['mayfly_base.a', 'mayfly_avx2.a', 'mayfly_avx512.a']
-  .filter((name) => readdirSync(release).includes(name))
+// One library for each instruction set, in any order: they call each other.
+const archives = readdirSync(release)
+  .filter((name) => /^mayfly_.*\.a$/.test(name))
   .map((name) => join(release, name));
 const output = join(release, 'libane_gnustep.so');
 run('g++', [

@@ -1,0 +1,34 @@
+import { createLogUpdate } from 'log-update';
+
+/** What is over sooner needs no words. */
+const PATIENCE_MS = 2000;
+
+/**
+ * Says on stderr what a command is busy with, where that takes longer than two seconds: on a terminal one line that is drawn
+ * again and again, elsewhere a line every two seconds.
+ */
+export class StatusLine implements Disposable {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #update: ReturnType<typeof createLogUpdate> | null;
+  readonly #started = performance.now();
+  #shownAt = Number.NEGATIVE_INFINITY;
+
+  constructor(stream: NodeJS.WriteStream = process.stderr) {
+    this.#stream = stream;
+    this.#update = stream.isTTY ? createLogUpdate(stream) : null;
+  }
+
+  show(text: string): void {
+    const now = performance.now();
+    if (now - this.#started < PATIENCE_MS) return;
+    if (this.#update !== null) this.#update(text);
+    else if (now - this.#shownAt >= PATIENCE_MS) this.#stream.write(`${text}\n`);
+    else return;
+    this.#shownAt = now;
+  }
+
+  [Symbol.dispose](): void {
+    this.#update?.clear();
+    this.#update?.done();
+  }
+}

@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { type AneCanary, MayflyError } from '@mayfly/native';
+
+/** What `addon.ane` answers by compiling tiny programs. */
+export interface AneAnswers {
+  readonly canaries: readonly AneCanary[];
+  readonly dialect: 'ios18' | 'ios16';
+}
+
+/** Many times what a dozen tiny compilations take: a service that does not answer is stuck. */
+const DEADLINE_MS = 120_000;
+
+/**
+ * Asks the Neural Engine in a process of its own: compilations count towards a process's limit, and may end it.
+ * Errors: `ERR_ANE_PROBE`, with what the process said.
+ */
+export async function askAne<Question extends keyof AneAnswers>(
+  question: Question,
+  signal?: AbortSignal,
+): Promise<AneAnswers[Question]> {
+  const addon = pathToFileURL(createRequire(import.meta.url).resolve('@mayfly/native')).href;
+  const script = `import { addon } from '${addon}'; process.stdout.write(JSON.stringify(addon.ane.${question}()));`;
+  const options = { timeout: DEADLINE_MS, killSignal: 'SIGKILL', ...(signal === undefined ? {} : { signal }) } as const;
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], options);
+    return JSON.parse(stdout) as AneAnswers[Question];
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const { stderr = '', message } = cause as Error & { stderr?: string };
+    const told = /^(?:MayflyError|Error): (.*)$/m.exec(stderr)?.[1] ?? message.split('\n')[0];
+    throw new MayflyError('ERR_ANE_PROBE', `Expected the Neural Engine to run canaries, got: ${told}`, { cause });
+  }
+}
