@@ -9,7 +9,7 @@ import { Arena } from '../../packages/core/src/memory/arena.js';
 import { fromHalf, toHalf } from '../../packages/core/src/mil/half.js';
 import { MilBuilder } from '../../packages/core/src/mil/mil-builder.js';
 import { InProcessDevice } from '../fixtures/in-process-kernel.js';
-import { mil } from '../fixtures/lint-examples.js';
+import { mil } from '../fixtures/lint-text.js';
 import { RandomMatrices } from '../fixtures/random-layer.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';
 

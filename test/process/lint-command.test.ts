@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { clean, lintExamples } from '../fixtures/lint-examples.js';
+import { lintExamples } from '../fixtures/lint-examples.js';
+import { clean } from '../fixtures/lint-text.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';
 
 const cli = new URL('../../packages/core/bin/mayfly.js', import.meta.url).pathname;

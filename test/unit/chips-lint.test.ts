@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { dynamicKernels } from '../../packages/core/src/kernels/dynamic-kernels.js';
 import { staticKernels } from '../../packages/core/src/kernels/static-kernels.js';
 import { presets } from '../../packages/core/src/model/presets.js';
-import { clean, lintExamples } from '../fixtures/lint-examples.js';
+import { lintExamples } from '../fixtures/lint-examples.js';
+import { clean } from '../fixtures/lint-text.js';
 
 test('every rule has an example, and every example a rule', () => {
   expect(Object.keys(lintExamples).sort()).toEqual(rules.map(({ id }) => id).sort());

@@ -77,6 +77,14 @@ export class OperationView implements MilPosition {
     return (this.elements(name) ?? []).filter((element) => typeof element === 'number');
   }
 
+  /** The literal of an argument, in the parentheses or, as constexpr operations have them, in the brackets. */
+  attribute(name: string): MilLiteral | null {
+    const { attributes, arguments: given } = this.#statement;
+    const value = [...attributes, ...given].find((candidate) => candidate.name === name)?.values[0];
+    if (value === undefined) return null;
+    return isReference(value) ? (this.#values.get(value.name)?.constant ?? null) : value;
+  }
+
   #resolve(value: MilReference | MilLiteral): readonly MilValueView[] {
     const found = isReference(value) ? this.#values.get(value.name) : undefined;
     return found === undefined ? [] : [found];

@@ -31,6 +31,26 @@ export const elementwiseRules: readonly Rule[] = [
     },
   },
   {
+    id: 'elementwise-depth',
+    severity: 'resource',
+    summary:
+      'Elementwise operations that follow each other are fewer than 128: compile time grows with the power 3.5 of their number.',
+    known: 'M6 (512 take 179 s)',
+    sources: ['M6'],
+    grade: 'B',
+    *check(program) {
+      const depths = new Map<string, number>();
+      for (const operation of program.operations) {
+        if (!elementwise.has(operation.operation)) continue;
+        const depth = 1 + Math.max(0, ...operation.tensors.map(({ name }) => depths.get(name) ?? 0));
+        depths.set(operation.result.name, depth);
+        if (depth !== 128) continue;
+        yield { message: `${operation.result.name} is the 128th in a row: put a convolution between`, at: operation };
+        return;
+      }
+    },
+  },
+  {
     id: 'root-after-reduction',
     severity: 'compile',
     summary: 'sqrt and rsqrt do not follow a reduction.',
@@ -76,13 +96,13 @@ export const elementwiseRules: readonly Rule[] = [
   {
     id: 'transcendental',
     severity: 'compile',
-    summary: 'log, exp and sqrt are rejected.',
+    summary: 'log, exp, sqrt and sin are rejected.',
     known: 'M-series through e5rt; log on A17 Pro',
     sources: ['EB', 'IOS'],
     grade: 'C',
-    contradicted: 'IOS: exp and sqrt work; GUIDE: all three are native',
+    contradicted: 'IOS: exp and sqrt work; GUIDE: all are native, sin from M3 on',
     *check(program) {
-      yield* each(program, ['log', 'exp', 'sqrt'], 'check it on the chip, or use softmax or pow');
+      yield* each(program, ['log', 'exp', 'sqrt', 'sin'], 'check it on the chip, or use softmax or pow');
     },
   },
   {

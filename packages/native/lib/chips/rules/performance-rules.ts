@@ -1,7 +1,7 @@
-import { bytesOf } from '../program-view.js';
+import { bytesOf, type MilValueView } from '../program-view.js';
 import type { Rule } from './rule.js';
 
-/** Rules whose breach costs time or space, and the depths at which the compiler gives up. */
+/** Rules whose breach costs time or space. */
 export const performanceRules: readonly Rule[] = [
   {
     id: 'matmul-by-constant',
@@ -20,50 +20,24 @@ export const performanceRules: readonly Rule[] = [
     },
   },
   {
-    id: 'convolution-stride',
+    id: 'norm-with-products',
     severity: 'performance',
-    summary: 'Dense convolutions with strides are slow.',
-    known: 'M-series',
-    sources: ['EB'],
-    grade: 'C',
+    summary: 'A normalization that three products of inputs follow in one program falls back to the CPU.',
+    known: 'M4 (BNNS)',
+    sources: ['MAD'],
+    grade: 'B',
     *check(program) {
-      for (const conv of program.named('conv')) {
-        const strides = conv.numbers('strides');
-        const dense = (conv.numbers('groups')[0] ?? 1) === 1;
-        if (!dense || strides.every((stride) => stride === 1)) continue;
-        yield { message: `${conv.result.name} has strides ${strides.join(', ')}: reshape before, or pool`, at: conv };
-      }
-    },
-  },
-  {
-    id: 'channels-4096',
-    severity: 'performance',
-    summary: 'Weights of 4096 × 4096 and 8192 × 8192 are read at a third of the speed.',
-    known: 'M4, M4 Max, A17 Pro: 4608, 5120 and 6144 are faster than 4096',
-    sources: ['MAD #3', 'MAD PR 25', 'IOS'],
-    grade: 'A',
-    *check(program) {
-      for (const conv of program.named('conv')) {
-        const [outputs = 0, inputs = 0] = conv.value('weight')?.shape ?? [];
-        if (inputs === 0 || inputs % 4096 !== 0 || outputs % 4096 !== 0) continue;
-        yield {
-          message: `${conv.result.name} is ${inputs} → ${outputs}: pad one side, e.g. to ${inputs + 512}`,
-          at: conv,
-        };
-      }
-    },
-  },
-  {
-    id: 'convolution-depth',
-    severity: 'compile',
-    summary: 'A program has at most 386 convolutions.',
-    known: 'M6; 512 layers crash the compiler service on M3 Pro and M4',
-    sources: ['M6', 'SLA'],
-    grade: 'A',
-    *check(program) {
-      const convolutions = [...program.named('conv')];
-      if (convolutions.length <= 386) return;
-      yield { message: `${convolutions.length} convolutions: split the program`, at: convolutions[386]! };
+      const [reduction] = program.named('reduce_sum', 'reduce_mean');
+      if (reduction === undefined) return;
+      const products = [...program.named('matmul')].filter((product) => {
+        const operands = ['x', 'y'].flatMap((name) => product.values(name));
+        return operands.every(({ constant }) => constant === null) && operands.some((operand) => isView(operand));
+      });
+      if (products.length < 3) return;
+      yield {
+        message: `${reduction.result.name} normalizes before ${products.length} products: do so on the host`,
+        at: reduction,
+      };
     },
   },
   {
@@ -95,3 +69,12 @@ export const performanceRules: readonly Rule[] = [
     },
   },
 ];
+
+const views: ReadonlySet<string> = new Set(['slice_by_size', 'slice_by_index', 'reshape', 'transpose', 'split']);
+
+/** Whether a value is a part of an input, as packed weights are. */
+function isView(value: MilValueView): boolean {
+  if (value.producer === null) return value.constant === null;
+  if (!views.has(value.producer.operation)) return false;
+  return value.producer.tensors.some((operand) => isView(operand));
+}

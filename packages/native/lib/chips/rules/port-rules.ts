@@ -50,6 +50,20 @@ export const portRules: readonly Rule[] = [
     },
   },
   {
+    id: 'input-rank-3',
+    severity: 'silent data',
+    summary: 'Several inputs are of rank 3, [1, m, n].',
+    known: 'M1, M1 Pro (zeros)',
+    sources: ['IMP'],
+    grade: 'C',
+    contradicted: 'FSP (M4) and ORI (M4 Max) bind several inputs of rank 4',
+    *check({ inputs }) {
+      const other = inputs.length > 1 ? inputs.find(({ shape }) => shape.length !== 3) : undefined;
+      if (other !== undefined)
+        yield { message: `${other.name} has ${other.shape.length} axes: make all inputs [1, m, n]`, at: other };
+    },
+  },
+  {
     id: 'input-order-by-name',
     severity: 'silent data',
     summary: 'Input surfaces are bound in alphabetical order of the parameter names.',

@@ -1,7 +1,10 @@
+import { convolutionRules } from './convolution-rules.js';
 import { elementwiseRules } from './elementwise-rules.js';
 import { operationRules } from './operation-rules.js';
 import { performanceRules } from './performance-rules.js';
 import { portRules } from './port-rules.js';
+import { productRules } from './product-rules.js';
+import { quantizationRules } from './quantization-rules.js';
 import type { Rule } from './rule.js';
 import { shapeRules } from './shape-rules.js';
 import { textRules } from './text-rules.js';
@@ -13,7 +16,10 @@ export const rules: readonly Rule[] = [
   ...portRules,
   ...shapeRules,
   ...operationRules,
+  ...convolutionRules,
+  ...productRules,
   ...elementwiseRules,
   ...weightRules,
+  ...quantizationRules,
   ...performanceRules,
 ];
