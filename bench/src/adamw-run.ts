@@ -11,7 +11,8 @@ export interface AdamwTask {
 const { count, threads, samples } = JSON.parse(process.argv[2]!) as AdamwTask;
 const bytes = 4 * count;
 const arena = addon.createArena(6 * bytes);
-const half = { from: 0, fromStride: count, to: 4 * bytes, toStride: count, rows: 1, columns: count };
+const COLUMNS = 768;
+const half = { half: 4 * bytes, halfStride: COLUMNS, columns: COLUMNS, count: count - (count % COLUMNS) };
 const update = { weights: 0, gradients: bytes, m: 2 * bytes, v: 3 * bytes, count, step: 1, gradientScale: 1 };
 const options = { lr: 1e-3, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.1 };
 new Float32Array(arena.view(0, 2 * bytes).buffer, 0, 2 * count).fill(0.01);
@@ -26,7 +27,7 @@ const time = (body: () => void): number => {
 };
 const sample = {
   update: time(() => addon.math.adamw(arena, { ...update, ...options })),
-  half: time(() => addon.math.toHalf(arena, half)),
+  copying: time(() => addon.math.adamw(arena, { ...update, ...options, ...half })),
 };
 arena.close();
 console.log(JSON.stringify(sample));

@@ -1,7 +1,8 @@
-/** `npm run bench -- NAME... [--json] [--markdown] [--quick] [--repetitions N]`: see `bench/README.md`. */
+/** `npm run bench -- NAME... [--json] [--markdown] [--quick] [--repetitions N] [--plots FOLDER]`: see `bench/README.md`. */
 import { parseArgs } from 'node:util';
 import { benchmarks } from './benchmarks/index.js';
 import { format } from './harness/format.js';
+import { writePlot } from './harness/plot.js';
 import { type Report, report } from './harness/report.js';
 
 const { values, positionals } = parseArgs({
@@ -11,6 +12,7 @@ const { values, positionals } = parseArgs({
     markdown: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     repetitions: { type: 'string' },
+    plots: { type: 'string' },
   },
 });
 const names = positionals.includes('all') ? benchmarks.map(({ name }) => name) : positionals;
@@ -28,6 +30,7 @@ for (const [index, benchmark] of chosen.entries()) {
   const done = await report(benchmark!, { quick: values.quick, repetitions });
   process.stderr.write(`${done.seconds.toFixed(0)} s\n`);
   reports.push(done);
+  if (values.plots !== undefined && done.plot !== undefined) await writePlot(values.plots, done);
   if (!values.json) console.log(`${format(done, values.markdown)}\n`);
 }
 if (values.json) console.log(JSON.stringify(reports));

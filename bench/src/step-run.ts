@@ -1,10 +1,10 @@
 /** Steps of training. Takes its task as JSON in argv[2], prints a sample as JSON. */
 import { addon, createTrainer, TokenArray } from '@mayfly/core';
 import { median } from './harness/statistics.js';
-import { stepModels } from './harness/step-models.js';
+import type { StepModel } from './harness/step-models.js';
 
 export interface StepTask {
-  readonly model: string;
+  readonly model: StepModel;
   readonly warmup: number;
   readonly steps: number;
 }
@@ -12,8 +12,8 @@ export interface StepTask {
 /** Milliseconds of a step, and the parts it is made of: fields other than `p50`. Host math is listed by function. */
 export type StepSample = { readonly p50: number } & Record<string, number>;
 
-const { model: name, warmup, steps } = JSON.parse(process.argv[2]!) as StepTask;
-const { config, sequence } = stepModels.find((model) => model.name === name)!;
+const { model, warmup, steps } = JSON.parse(process.argv[2]!) as StepTask;
+const { name, config, sequence, batch } = model;
 
 const hostMath: Record<string, number> = {};
 const math = addon.math as unknown as Record<string, (...given: unknown[]) => unknown>;
@@ -29,16 +29,17 @@ for (const [key, call] of Object.entries(math)) {
 }
 
 const ids = Uint16Array.from({ length: 65_536 }, (_, index) => (Math.imul(index, 2_654_435_761) >>> 16) % config.vocab);
-const options = { model: name, batch: 1, seq: sequence, steps: warmup + steps, lr: 1e-4 };
+const options = { model: name, batch, seq: sequence, steps: warmup + steps, lr: 1e-4 };
 const trainer = await createTrainer(options, { config, stream: new TokenArray(ids, 'generated') });
 
 /** Time spent so far: waiting, and in host math. What an update waits for is counted as host math by the functions it calls. */
 function spent(): Record<string, number> {
-  const { kernels, hostThreads, compile } = trainer.activityMs;
+  const { kernels, hostThreads, compile, dispatch } = trainer.activityMs;
   const waits = {
     'waiting for kernels': kernels,
     'waiting for host threads': hostThreads,
     'waiting for updates': compile,
+    'handing over work': dispatch,
   };
   return { ...waits, ...hostMath };
 }

@@ -44,6 +44,7 @@ export const gemm: Benchmark = {
       threadCounts.map((threads) => ({ isa, coreType, threads })),
     );
     const measured = await alternate<Seconds>(
+      'gemm',
       cases.flatMap(({ isa, coreType, threads }) => [
         {
           name: label('mayfly', isa, threads),

@@ -7,6 +7,7 @@ import { idle } from './idle.js';
 import { isolationTax } from './isolation-tax.js';
 import { pipeline } from './pipeline.js';
 import { retire } from './retire.js';
+import { scaling } from './scaling.js';
 import { spawn } from './spawn.js';
 import { staticRotation } from './static-rotation.js';
 import { step } from './step.js';
@@ -24,4 +25,5 @@ export const benchmarks: readonly Benchmark[] = [
   gemm,
   adamw,
   step,
+  scaling,
 ];

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { alternate } from '../harness/alternate.js';
+import { compileC } from '../harness/compile-c.js';
 import { measureMachine } from '../harness/machine.js';
 import type { Benchmark, Figure, Target } from '../harness/report.js';
 import { target } from '../harness/report.js';
@@ -11,6 +12,8 @@ import type { StepSample, StepTask } from '../step-run.js';
 
 /** Ours / the peer's milliseconds at most, from issue 5, for a machine without AMX; bf16 is told but not aimed at there. */
 const MOST_OF_PYTORCH_FP32 = 1;
+/** The scalar peer's milliseconds / ours at least. */
+const LEAST_OF_SCALAR = 12;
 const TIMEOUT_MS = 600_000;
 /** Debian's own, which sees Debian's packages where another comes first in PATH. */
 const SYSTEM_PYTHON = '/usr/bin/python3';
@@ -18,7 +21,8 @@ const OPENMP_BLAS = '/usr/lib/x86_64-linux-gnu/openblas-openmp';
 
 export const step: Benchmark = {
   name: 'step',
-  measures: 'A training step, one window: forward, backward, clipping, AdamW. PyTorch: tuned as bench/README.md says.',
+  measures:
+    'A training step, one window: forward, backward, clipping, AdamW. PyTorch: tuned as bench/README.md says. AVX2 and scalar C: one repetition.',
   async measure({ quick, repetitions }) {
     const threads = availableParallelism();
     const peak = await measureMachine(threads).then(
@@ -29,10 +33,14 @@ export const step: Benchmark = {
     const targets: Target[] = [];
     const skipped: { case: string; reason: string }[] = [];
     for (const model of quick ? stepModels.slice(1, 2) : stepModels) {
-      const task = { warmup: quick ? 1 : 3, steps: quick ? 1 : 9 };
+      const steps = stepGflop(model) > 100 ? 5 : 9;
+      const task = { warmup: quick ? 1 : 2, steps: quick ? 1 : steps };
       const measured = await alternate<Record<string, number>>(
+        `step, ${model.name}`,
         [
-          ...['avx512', 'avx2'].map((isa) => ({ name: `mayfly ${isa}`, run: () => mayfly(model, isa, task) })),
+          { name: 'mayfly', run: () => mayfly(model, {}, task) },
+          { name: 'mayfly avx2', repetitions: 1, run: () => mayfly(model, { MAYFLY_ISA: 'avx2' }, task) },
+          { name: 'scalar C', repetitions: 1, run: () => scalar(model, threads) },
           { name: 'pytorch fp32', run: () => pytorch(model, false, threads, task) },
           { name: 'pytorch bf16', run: () => pytorch(model, true, threads, task) },
         ],
@@ -41,10 +49,12 @@ export const step: Benchmark = {
       skipped.push(...measured.skipped.map((skip) => ({ ...skip, case: `${model.name}: ${skip.case}` })));
       for (const [name, sample] of measured.samples)
         figures.push(...rows(`${model.name}: ${name}`, sample, model, peak));
-      const own = measured.samples.get('mayfly avx512') ?? measured.samples.get('mayfly avx2');
+      const own = measured.samples.get('mayfly');
       if (own === undefined) continue;
       const peer = measured.samples.get('pytorch fp32')?.p50;
       targets.push(...ratio(`${model.name}: mayfly / pytorch fp32`, own.p50, peer, '<=', MOST_OF_PYTORCH_FP32));
+      const scalarPeer = measured.samples.get('scalar C')?.p50;
+      targets.push(...ratio(`${model.name}: scalar C / mayfly`, scalarPeer, own.p50, '>=', LEAST_OF_SCALAR));
       targets.push(target(`${model.name}: sum of the parts / step`, sumOfParts(own) / own.mean!, '>=', 0.97));
     }
     return { repetitions, figures, targets, skipped };
@@ -53,11 +63,19 @@ export const step: Benchmark = {
 
 type Task = Omit<StepTask, 'model'>;
 
-const mayfly = ({ name }: StepModel, isa: string, task: Task): Promise<StepSample> =>
-  runScript<StepSample>('step-run', { model: name, ...task } satisfies StepTask, TIMEOUT_MS, { MAYFLY_ISA: isa });
+const mayfly = (model: StepModel, env: Readonly<Record<string, string>>, task: Task): Promise<StepSample> =>
+  runScript<StepSample>('step-run', { model, ...task } satisfies StepTask, TIMEOUT_MS, env);
+
+/** A step takes seconds: one to warm up, and one. */
+function scalar({ config, sequence }: StepModel, threads: number): Promise<Record<string, number>> {
+  const { dim, hidden, layers, heads, kvHeads, headDim, vocab } = config;
+  const program = compileC('peers/scalar_step', ['-Ofast', '-march=native', '-fopenmp', '-lm']);
+  const args = [dim, hidden, layers, heads, kvHeads, headDim, vocab, sequence, 1, 1].map(String);
+  return runForJson<Record<string, number>>(program, args, TIMEOUT_MS, { OMP_NUM_THREADS: String(threads) });
+}
 
 /** Memory is kept between steps, and OpenMP and BLAS share one set of threads where Debian's packages allow it. */
-async function pytorch({ config, sequence }: StepModel, bf16: boolean, threads: number, task: Task) {
+async function pytorch({ config, sequence, batch }: StepModel, bf16: boolean, threads: number, task: Task) {
   const script = new URL('../peers/llama_step.py', import.meta.url).pathname;
   const env = {
     MALLOC_MMAP_THRESHOLD_: String(4 * 2 ** 30),
@@ -66,12 +84,12 @@ async function pytorch({ config, sequence }: StepModel, bf16: boolean, threads: 
     ...(existsSync(OPENMP_BLAS) ? { LD_LIBRARY_PATH: OPENMP_BLAS } : {}),
   };
   const python = existsSync(SYSTEM_PYTHON) ? SYSTEM_PYTHON : 'python3';
-  const args = [script, JSON.stringify({ config, sequence, batch: 1, bf16, threads, ...task })];
+  const args = [script, JSON.stringify({ config, sequence, batch, bf16, threads, ...task })];
   const { p50, forward, backward, update } = await runForJson<Record<string, number>>(python, args, TIMEOUT_MS, env);
   return { p50: p50!, forward: forward!, backward: backward!, update: update! };
 }
 
-const isPart = (key: string): boolean => key !== 'p50' && key !== 'mean';
+const isPart = (key: string): boolean => key !== 'p50' && key !== 'mean' && key !== 'loss';
 
 const sumOfParts = (sample: Record<string, number>): number =>
   Object.entries(sample).reduce((sum, [key, value]) => (isPart(key) ? sum + value : sum), 0);

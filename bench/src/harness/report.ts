@@ -1,4 +1,5 @@
 import { loadavg } from 'node:os';
+import type { TopLevelSpec } from 'vega-lite';
 import type { Placement } from './placement.js';
 
 /** One measured row: a time, or where `unit` is a rate, that. What a row does not have is absent. */
@@ -29,6 +30,8 @@ export interface Report {
   readonly repetitions: number;
   readonly figures: readonly Figure[];
   readonly targets: readonly Target[];
+  /** A picture of the figures, for `--plots`. */
+  readonly plot?: TopLevelSpec;
   /** What could not be measured, and why. */
   readonly skipped: readonly { readonly case: string; readonly reason: string }[];
   /** Load average of the machine (1 minute) before and after: figures of a busy machine are worth less. */

@@ -107,7 +107,7 @@ export abstract class LayerStack implements UpdatedLayers {
       const wait = await this.kernels[index]!.backward!.start(backwardInput!, backwardOutput!);
       if (index > 0) await this.#prepareBackward(index - 1);
       await wait();
-      this.#submitWeightGradients(half, overwrite);
+      this.stopwatch.time('dispatch', () => this.#submitWeightGradients(half, overwrite));
       this.stopwatch.time('hostMath', () => this.#normBackward(index, gradient, overwrite));
     }
   }

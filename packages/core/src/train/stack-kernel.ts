@@ -38,7 +38,9 @@ export class StackKernel {
   /** Sends one evaluation and hands back the wait for it, so that the caller can work meanwhile. */
   async start(input: SurfaceTensor, output: SurfaceTensor): Promise<() => Promise<void>> {
     await this.updated();
-    const run = this.#kernel.run(input.tensor, output.tensor, { promise: input.promise });
+    const run = this.#stopwatch.time('dispatch', () =>
+      this.#kernel.run(input.tensor, output.tensor, { promise: input.promise }),
+    );
     run.catch(() => {});
     return () => this.#stopwatch.wait('kernels', run);
   }

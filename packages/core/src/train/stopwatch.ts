@@ -1,13 +1,19 @@
 /**
  * What the main process spends its time on: waiting for kernels, computing host math itself, waiting for host threads,
- * waiting for compilations and weight updates.
+ * waiting for compilations and weight updates, handing work to workers and host threads.
  */
-export const activities = ['kernels', 'hostMath', 'hostThreads', 'compile'] as const;
+export const activities = ['kernels', 'hostMath', 'hostThreads', 'compile', 'dispatch'] as const;
 export type Activity = (typeof activities)[number];
 
 /** Milliseconds per activity. Activities of the main process never overlap, so they add up to at most the wall time. */
 export class Stopwatch {
-  readonly #milliseconds: Record<Activity, number> = { kernels: 0, hostMath: 0, hostThreads: 0, compile: 0 };
+  readonly #milliseconds: Record<Activity, number> = {
+    kernels: 0,
+    hostMath: 0,
+    hostThreads: 0,
+    compile: 0,
+    dispatch: 0,
+  };
 
   get milliseconds(): Readonly<Record<Activity, number>> {
     return { ...this.#milliseconds };
