@@ -36,6 +36,7 @@ const shapes: Record<string, KernelShape> = {
   'three windows': { ...plain, batch: 3, sequence: 16 },
   'three windows, grouped, half pairing': { ...plain, kvHeads: 2, batch: 3, sequence: 16, ropePairing: 'half' },
   'odd sizes': { ...plain, dim: 72, hidden: 172, heads: 9, kvHeads: 3, headDim: 8, batch: 3, sequence: 7 },
+  'windows of several blocks of queries': { ...plain, kvHeads: 2, batch: 2, sequence: 150 },
   'hidden narrower than the model': { ...plain, hidden: 40 },
 };
 

@@ -111,7 +111,12 @@ function plotOf(rows: readonly Row[]): TopLevelSpec {
         title: index === 0 ? 'microseconds per token' : null,
         scale: { type: 'log' as const },
       },
-      color: { field: 'which', type: 'nominal' as const, title: null, legend: { orient: 'bottom' as const, labelLimit: 0 } },
+      color: {
+        field: 'which',
+        type: 'nominal' as const,
+        title: null,
+        legend: { orient: 'bottom' as const, labelLimit: 0 },
+      },
       strokeDash: { field: 'which', type: 'nominal' as const, title: null },
     },
   });

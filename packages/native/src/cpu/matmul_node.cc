@@ -32,8 +32,8 @@ bool MatmulNode::CanWrite(const View& c) {
   return c.strides[column] == 1 || c.strides[row] == 1 || c.shape[column] == 1 || c.shape[row] == 1;
 }
 
-MatmulNode::MatmulNode(const View& a, const View& b, const View& c, bool accumulate, Precision precision)
-    : a_(a), b_(b), c_(c) {
+MatmulNode::MatmulNode(const View& a, const View& b, const View& c, bool accumulate, Precision precision, Skip skip)
+    : a_(a), b_(b), c_(c), skip_(skip) {
   Reads(a);
   Reads(b);
   Writes(c);
@@ -44,6 +44,7 @@ MatmulNode::MatmulNode(const View& a, const View& b, const View& c, bool accumul
     a_ = TransposedMatrix(a_);
     b_ = TransposedMatrix(b_);
     c_ = TransposedMatrix(c_);
+    skip_ = Transposed(skip_);
   }
   auto matrix = [](const View& view) {
     return MatrixView{nullptr, view.dtype, view.strides[view.rank() - 2], view.strides[view.rank() - 1]};
@@ -89,7 +90,11 @@ void MatmulNode::Run(Buffers buffers, ThreadPool* pool) const {
     args.a.data = buffers[a_.buffer] + a * bytes;
     args.b.data = buffers[b_.buffer] + b * bytes;
     args.c.data = buffers[c_.buffer] + c * bytes;
-    BatchedGemm(args, count_, a_stride_, b_stride_, c_stride_, pool);
+    if (skip_ == Skip::kNothing) {
+      BatchedGemm(args, count_, a_stride_, b_stride_, c_stride_, pool);
+    } else {
+      TriangleProduct(args, skip_, count_, a_stride_, b_stride_, c_stride_, pool);
+    }
   }
 }
 

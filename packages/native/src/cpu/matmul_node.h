@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/node.h"
+#include "cpu/triangle_product.h"
 #include "math/gemm.h"
 
 namespace mayfly::cpu {
@@ -9,7 +10,7 @@ namespace mayfly::cpu {
 class MatmulNode : public Node {
  public:
   // [batch…, m, k] × [batch…, k, n] → [batch…, m, n]; batches of a and b broadcast. `accumulate` adds to c.
-  MatmulNode(const View& a, const View& b, const View& c, bool accumulate, Precision precision);
+  MatmulNode(const View& a, const View& b, const View& c, bool accumulate, Precision precision, Skip skip = Skip::kNothing);
   void Run(Buffers buffers, ThreadPool* pool) const override;
 
   // Whether a product can be written there: the rows or the columns of c must be contiguous.
@@ -17,6 +18,7 @@ class MatmulNode : public Node {
 
  private:
   View a_, b_, c_;
+  Skip skip_;
   GemmArgs args_;
   // Batch loops outside the one that BatchedGemm runs.
   Shape outer_;

@@ -10,6 +10,7 @@
 #include "cpu/placement.h"
 #include "cpu/reduce_node.h"
 #include "cpu/softmax_node.h"
+#include "cpu/triangle.h"
 
 namespace mayfly::cpu {
 namespace {
@@ -38,6 +39,7 @@ class Planner {
 
  private:
   const mil::Type& TypeOf(ValueId value) const { return program_.values[static_cast<size_t>(value)].type; }
+  Triangle TriangleOf(ValueId value) const { return triangles_[static_cast<size_t>(value)]; }
   std::optional<View>& ViewOf(ValueId value) { return views_[static_cast<size_t>(value)]; }
 
   const View& Read(ValueId value) {
@@ -169,7 +171,8 @@ class Planner {
     const Chain chain = MakeChain(operations, {operation.inputs[0]});
     const View& result = Write(operation.result);
     if (operation.kind == OpKind::kSoftmax) {
-      Add<SoftmaxNode>(chain, std::get<mil::SoftmaxAttributes>(operation.attributes).axis, result);
+      Add<SoftmaxNode>(chain, std::get<mil::SoftmaxAttributes>(operation.attributes).axis, result,
+                       TriangleOf(operation.result) == Triangle::kZero);
     } else {
       Add<ReduceNode>(chain, TypeOf(operation.inputs[0]).shape, operation.kind, std::get<mil::ReduceAttributes>(operation.attributes).reduced, result);
     }
@@ -219,7 +222,14 @@ class Planner {
     };
     if (attributes.transpose_x) transpose(&x);
     if (attributes.transpose_y) transpose(&y);
-    Add<MatmulNode>(x, y, Write(operation.result), false, precision_);
+    Add<MatmulNode>(x, y, Write(operation.result), false, precision_, SkipOf(operation));
+  }
+
+  // What causal attention spares a product; of its operands, only second ones are triangular.
+  Skip SkipOf(const mil::Operation& matmul) const {
+    const bool transposed = std::get<mil::MatmulAttributes>(matmul.attributes).transpose_y;
+    if (TriangleOf(matmul.inputs[1]) == Triangle::kZero) return transposed ? Skip::kBelowB : Skip::kAboveB;
+    return TriangleOf(matmul.result) == Triangle::kUnread ? Skip::kAboveC : Skip::kNothing;
   }
 
   // Per image and group: weights [channels out, channels in · taps] times windows [channels in · taps, positions].
@@ -286,6 +296,7 @@ class Planner {
   Precision precision_;
   Plan plan_;
   std::vector<Step> steps_;
+  std::vector<Triangle> triangles_ = FindTriangles(program_);
   Placement placement_;
   std::vector<std::optional<View>> views_;
   // The step being planned depends on constants only.
