@@ -102,14 +102,15 @@ export abstract class LayerStack implements UpdatedLayers {
       addon.math.toHalf(arena, { from: gradient.offset, fromStride: columns, to, toStride, rows, columns });
     });
     for (let index = last; index >= 0; index--) {
-      const half = this.halves[index]!;
-      const { backwardInput, backwardOutput } = half.surfaces;
+      const { backwardInput, backwardOutput } = this.halves[index]!.surfaces;
       const wait = await this.kernels[index]!.backward!.start(backwardInput!, backwardOutput!);
+      // The kernel that everything waits for comes first.
+      if (index < last) this.#submitWeightGradients(this.halves[index + 1]!, overwrite);
       if (index > 0) await this.#prepareBackward(index - 1);
       await wait();
-      this.stopwatch.time('dispatch', () => this.#submitWeightGradients(half, overwrite));
       this.stopwatch.time('hostMath', () => this.#normBackward(index, gradient, overwrite));
     }
+    this.#submitWeightGradients(this.halves[0]!, overwrite);
   }
 
   /** Waits until half `index` may write what its weight gradients read. */
@@ -132,10 +133,12 @@ export abstract class LayerStack implements UpdatedLayers {
   }
 
   #submitWeightGradients(half: LayerHalf, overwrite: boolean): void {
-    const products = half.wiring.gradients.map(({ parameter, dy, x }) =>
-      weightGradient(half.matrix(dy), half.matrix(x), this.state.gradient(parameter, half.layer), overwrite),
-    );
-    this.weightGradients!.submit(half.key, products);
+    this.stopwatch.time('dispatch', () => {
+      const products = half.wiring.gradients.map(({ parameter, dy, x }) =>
+        weightGradient(half.matrix(dy), half.matrix(x), this.state.gradient(parameter, half.layer), overwrite),
+      );
+      this.weightGradients!.submit(half.key, products);
+    });
   }
 
   #normBackward(index: number, gradient: Tensor<'fp32'>, overwrite: boolean): void {
