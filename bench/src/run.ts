@@ -26,9 +26,9 @@ if (chosen.length === 0 || chosen.includes(undefined)) {
 const repetitions = Number(values.repetitions ?? (values.quick ? 1 : 3));
 const reports: Report[] = [];
 for (const [index, benchmark] of chosen.entries()) {
-  process.stderr.write(`${benchmark!.name} (${index + 1} of ${chosen.length}) ... `);
+  console.error(`${benchmark!.name} (${index + 1} of ${chosen.length})`);
   const done = await report(benchmark!, { quick: values.quick, repetitions });
-  process.stderr.write(`${done.seconds.toFixed(0)} s\n`);
+  console.error(`${benchmark!.name}: ${done.seconds.toFixed(0)} s`);
   reports.push(done);
   if (values.plots !== undefined && done.plot !== undefined) await writePlot(values.plots, done);
   if (!values.json) console.log(`${format(done, values.markdown)}\n`);
