@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
+import { addon } from '@mayfly/native';
 import type { GemmTask } from '../gemm-run.js';
+import { type GemmShape, gemmShapes, nameOf, rateOf } from '../gemm-shapes.js';
 import { alternate } from '../harness/alternate.js';
 import { compileC } from '../harness/compile-c.js';
 import { type Machine, measureMachine } from '../harness/machine.js';
@@ -7,99 +9,155 @@ import type { Benchmark, Figure, Target } from '../harness/report.js';
 import { runForJson, runScript } from '../harness/run-script.js';
 import { ratio } from '../harness/targets.js';
 
-type Seconds = Record<string, number>;
+/** Seconds and errors by shape, as `gemm-run` prints them. */
+type Sample = Record<string, number>;
 
-/** m × n × k of the projections of models of width 288 and 768, and of a classifier. */
-const shapes: GemmTask['shapes'] = [
-  [768, 256, 768],
-  [768, 512, 768],
-  [2048, 256, 768],
-  [768, 256, 2048],
-  [2048, 512, 768],
-  [768, 512, 2048],
-  [288, 256, 288],
-  [768, 256, 288],
-  [288, 256, 768],
-  [32_000, 256, 288],
+interface InstructionSet {
+  readonly isa: 'amx' | 'avx512' | 'avx2';
+  /** What the libraries call it, or the best that they have in fp32. */
+  readonly openblas: string;
+  readonly onednn: string;
+  /** Least speed of ours over theirs: in the geometric mean over the shapes, and at each. */
+  readonly mean: Readonly<Record<string, number>>;
+  readonly worst: number;
+}
+
+const instructionSets: readonly InstructionSet[] = [
+  { isa: 'amx', openblas: 'SkylakeX', onednn: 'AVX512_CORE', mean: { openblas: 3, onednn: 2.5 }, worst: 2 },
+  { isa: 'avx512', openblas: 'SkylakeX', onednn: 'AVX512_CORE', mean: { openblas: 0.95 }, worst: 0.95 },
+  { isa: 'avx2', openblas: 'Haswell', onednn: 'AVX2', mean: { openblas: 0.95 }, worst: 0.95 },
 ];
 
-const instructionSets = [
-  { isa: 'avx512', coreType: 'SkylakeX' },
-  { isa: 'avx2', coreType: 'Haswell' },
-] as const;
+const MOST_RELATIVE_ERROR = 5e-6;
 
-const openblas = (coreType: string, threads: number, samples: number): Promise<Seconds> => {
-  const args = [samples, ...shapes.map((shape) => shape.join(','))].map(String);
-  const env = { OPENBLAS_NUM_THREADS: String(threads), OPENBLAS_CORETYPE: coreType };
-  return runForJson<Seconds>(compileC('peers/openblas', ['-lopenblas']), args, 300_000, env);
-};
+/** Those of this processor: the best, and all below it. */
+const best = instructionSets.findIndex(({ isa }) => isa === addon.isa());
+const present = best < 0 ? [] : instructionSets.slice(best);
+
+interface Method {
+  readonly name: string;
+  readonly set: InstructionSet;
+  readonly threads: number;
+  readonly run: () => Promise<Sample>;
+}
 
 export const gemm: Benchmark = {
   name: 'gemm',
-  measures: 'C = A·B: fp16 in and out, fp32 accumulation; OpenBLAS: fp32. Packing included.',
+  measures: 'C = A·B: fp16 in and out, fp32 accumulation; OpenBLAS, oneDNN: fp32. Packing included.',
   async measure({ quick, repetitions }) {
-    const samples = quick ? 1 : 15;
     const threadCounts = [...new Set([1, availableParallelism()])];
-    const cases = instructionSets.flatMap(({ isa, coreType }) =>
-      threadCounts.map((threads) => ({ isa, coreType, threads })),
+    const methods = present.flatMap((set) =>
+      threadCounts.flatMap((threads) => methodsOf(set, threads, quick ? 1 : 15)),
     );
-    const measured = await alternate<Seconds>(
+    const measured = await alternate<Sample>(
       'gemm',
-      cases.flatMap(({ isa, coreType, threads }) => [
-        {
-          name: label('mayfly', isa, threads),
-          run: () =>
-            runScript<Seconds>('gemm-run', { shapes, type: 'fp16', threads, samples }, 300_000, { MAYFLY_ISA: isa }),
-        },
-        { name: label('openblas', isa, threads), run: () => openblas(coreType, threads, samples) },
-      ]),
+      methods.map((method) => ({ name: label(method), run: method.run })),
       repetitions,
     );
-    const peaks = new Map<number, Machine>();
-    for (const threads of threadCounts)
-      await measureMachine(threads).then(
-        (machine) => peaks.set(threads, machine),
-        () => {},
-      );
-    const figures: Figure[] = cases.flatMap(({ isa, threads }) =>
-      ['mayfly', 'openblas'].flatMap((who) => {
-        const seconds = measured.samples.get(label(who, isa, threads)) ?? {};
-        return Object.entries(seconds).map(([shape, value]) =>
-          figure(`${label(who, isa, threads)} ${shape}`, rate(shape, value)),
-        );
-      }),
+    const figures = methods.flatMap((method) => figuresOf(method, measured.samples.get(label(method))));
+    const targets = present.flatMap((set) =>
+      threadCounts.flatMap((threads) =>
+        targetsOf(set, threads, (name) => measured.samples.get(label({ name, set, threads }))),
+      ),
     );
-    const targets: Target[] = cases.flatMap(({ isa, threads }) => {
-      const own = measured.samples.get(label('mayfly', isa, threads));
-      const peer = measured.samples.get(label('openblas', isa, threads));
-      if (own === undefined || peer === undefined) return [];
-      const ratios = Object.keys(own).map((shape) => ({ shape, value: peer[shape]! / own[shape]! }));
-      const worst = ratios.reduce((a, b) => (b.value < a.value ? b : a));
-      const mean = Math.exp(ratios.reduce((sum, { value }) => sum + Math.log(value), 0) / ratios.length);
-      const on = `${isa}, ${threads} threads`;
-      return [
-        ...ratio(`speed of mayfly / OpenBLAS, ${on}, worst shape (${worst.shape})`, worst.value, 1, '>=', 0.95),
-        ...ratio(`speed of mayfly / OpenBLAS, ${on}, geometric mean`, mean, 1, '>=', 0.95),
-      ];
-    });
-    const peakFigures = [...peaks].flatMap(([threads, machine]) =>
-      instructionSets.map(({ isa }) => figure(label('peak', isa, threads), machine[isa])),
-    );
-    return { repetitions, figures: [...figures, ...peakFigures], targets, skipped: measured.skipped };
+    const absent = instructionSets
+      .filter((set) => !present.includes(set))
+      .map(({ isa }) => ({ case: `mayfly ${isa}`, reason: 'not on this processor' }));
+    return {
+      repetitions,
+      figures: [...figures, ...(await peaks(threadCounts))],
+      targets,
+      skipped: [...measured.skipped, ...absent],
+    };
   },
 };
 
-const label = (who: string, isa: string, threads: number): string => `${who} ${isa} ${threads}t`;
+function methodsOf(set: InstructionSet, threads: number, samples: number): Method[] {
+  const own = (precision: GemmTask['precision']) => () => {
+    const task: GemmTask = { shapes: gemmShapes, precision, threads, samples };
+    return runScript<Sample>('gemm-run', task, 300_000, { MAYFLY_ISA: set.isa });
+  };
+  const peer = (name: string, flags: readonly string[], env: Readonly<Record<string, string>>) => () =>
+    runForJson<Sample>(
+      compileC(`peers/${name}`, [...flags, '-lm']),
+      [samples, ...gemmShapes.map(nameOf)].map(String),
+      300_000,
+      env,
+    );
+  const count = String(threads);
+  return [
+    { name: 'mayfly', set, threads, run: own('exact') },
+    // Only the best instruction set has fast products that are not its exact ones.
+    ...(set.isa === addon.isa() && addon.fastProducts() !== 'exact'
+      ? [{ name: `mayfly fast (${addon.fastProducts()})`, set, threads, run: own('fast') }]
+      : []),
+    {
+      ...{ name: 'openblas', set, threads },
+      run: peer('openblas', ['-lopenblas'], { OPENBLAS_NUM_THREADS: count, OPENBLAS_CORETYPE: set.openblas }),
+    },
+    {
+      ...{ name: 'onednn', set, threads },
+      run: peer('onednn', ['-ldnnl'], { OMP_NUM_THREADS: count, ONEDNN_MAX_CPU_ISA: set.onednn }),
+    },
+  ];
+}
 
-const figure = (name: string, p50: number): Figure => ({
+const label = ({ name, set, threads }: Pick<Method, 'name' | 'set' | 'threads'>): string =>
+  `${name} ${set.isa} ${threads}t`;
+
+const figure = (name: string, p50: number, unit: Figure['unit'] = 'GFLOP/s'): Figure => ({
   case: name,
   isolation: 'none',
   placement: 'scheduler',
-  unit: 'GFLOP/s',
+  unit,
   p50,
 });
 
-function rate(shape: string, seconds: number): number {
-  const [m, n, k] = shape.split('x').map(Number);
-  return (2 * m! * n! * k!) / seconds / 1e9;
+function figuresOf(method: Method, sample: Sample | undefined): Figure[] {
+  if (sample === undefined) return [];
+  const rates = gemmShapes.map((shape) =>
+    figure(`${label(method)} ${nameOf(shape)}`, rateOf(shape, sample[nameOf(shape)]!)),
+  );
+  // Errors are the same for any number of threads.
+  return method.threads === 1
+    ? [...rates, figure(`${label(method)} relative error, worst shape`, worstError(sample), 'rms')]
+    : rates;
+}
+
+const worstError = (sample: Sample): number =>
+  Math.max(...gemmShapes.map((shape) => sample[`${nameOf(shape)} error`]!));
+
+function targetsOf(set: InstructionSet, threads: number, sampleOf: (name: string) => Sample | undefined): Target[] {
+  const own = sampleOf('mayfly');
+  if (own === undefined) return [];
+  const on = `${set.isa}, ${threads} threads`;
+  const speeds = Object.entries(set.mean).flatMap(([name, least]) => {
+    const peer = sampleOf(name);
+    if (peer === undefined) return [];
+    const ratioOf = (shape: GemmShape) => peer[nameOf(shape)]! / own[nameOf(shape)]!;
+    const worst = gemmShapes.reduce((a, b) => (ratioOf(b) < ratioOf(a) ? b : a));
+    const mean = Math.exp(gemmShapes.reduce((sum, shape) => sum + Math.log(ratioOf(shape)), 0) / gemmShapes.length);
+    return [
+      ...ratio(`speed of mayfly / ${name}, ${on}, worst shape (${nameOf(worst)})`, ratioOf(worst), 1, '>=', set.worst),
+      ...ratio(`speed of mayfly / ${name}, ${on}, geometric mean`, mean, 1, '>=', least),
+    ];
+  });
+  const errors =
+    threads === 1
+      ? ratio(`relative error of mayfly, ${set.isa}, worst shape`, worstError(own), 1, '<=', MOST_RELATIVE_ERROR)
+      : [];
+  return [...speeds, ...errors];
+}
+
+/** What the processor's fp32 vectors can do at most; nothing where it could not be measured. */
+async function peaks(threadCounts: readonly number[]): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const threads of threadCounts) {
+    const machine = await measureMachine(threads).catch((): Partial<Machine> => ({}));
+    for (const isa of ['avx512', 'avx2'] as const) {
+      const value = machine[isa];
+      if (value !== undefined) figures.push(figure(`peak ${isa} ${threads}t`, value));
+    }
+  }
+  return figures;
 }
