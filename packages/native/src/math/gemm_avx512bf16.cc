@@ -21,8 +21,10 @@ constexpr int kColumns = Simd::kGemmVectors * Simd::kWidth;
 
 // panel[p / 2][lane] = bf16 of (strip(lane, p), strip(lane, p + 1))
 template <int kLanes>
-void PackPairs(const GemmStrip& strip, void* panel) {
+void PackPairs(const GemmStrip& whole, void* panel) {
   auto* to = static_cast<uint32_t*>(panel);
+  GemmStrip strip = whole;
+  if (strip.lanes > kLanes) strip.lanes = kLanes;
   for (int64_t p = 0; p < strip.depth; p += kBlock) {
     const int64_t pairs = (BlockPart(strip.depth - p) + 1) / kPair;
     for (int lane = 0; lane < kLanes; lane += kBlock) {

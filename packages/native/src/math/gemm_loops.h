@@ -37,7 +37,12 @@ void PackPanel(const GemmStrip& strip, const T* from, float* panel) {
       const int64_t depth = strip.depth - p < kWidth ? strip.depth - p : kWidth;
       for (int lane = 0; lane < kLanes; lane += kWidth) {
         typename S::F block[kWidth];
+        MAYFLY_UNROLL
         for (int i = 0; i < kWidth; ++i) {
+          if (lane + i >= kLanes) {
+            block[i] = S::Zero();
+            continue;
+          }
           const T* row = from + (lane + i) * strip.lane_stride + p;
           // The panel after this one, packed once this one is multiplied.
           if (kLanes < 2 * kWidth) __builtin_prefetch(row + kLanes * strip.lane_stride);
