@@ -1,5 +1,6 @@
 import { loadProfile } from '@mayfly/native';
-import { type PublishedFigure, publishedFigures } from './published-figures.js';
+import type { PublishedFigure } from './published-figure.js';
+import { publishedFigures } from './published-figures.js';
 
 /** A published figure beside the model's. */
 export interface Comparison extends Omit<PublishedFigure, 'predict'> {

@@ -51,6 +51,19 @@ export function kernelRoundMs(weights: 'static' | 'dynamic', count: number, prof
   return (count * kernels.reduce((sum, { compileMs }) => sum + compileMs, 0)) / kernels.length;
 }
 
+/** Compiling one of a Stories110M layer's static kernels. */
+export function kernelCompileMs(name: 'attentionForward' | 'feedForwardForward', profile: ChipProfile): number {
+  const kernel = staticKernels({ ...presets.stories110m, ...window })[name];
+  return timeMil(kernel.program.text, profile).compileMs;
+}
+
+/** Compiling the forward pass of all layers as one program: the fixed part once. */
+export function fusedCompileMs(config: ModelConfig, profile: ChipProfile): number {
+  const fixed = profile.clock.compileMs.value;
+  const layer = forwardKernels(config, profile).reduce((sum, { compileMs }) => sum + compileMs - fixed, 0);
+  return fixed + config.layers * layer;
+}
+
 /** A step as other trainers time it: without the update and without compilations. */
 export function stepMs(config: ModelConfig, weights: 'static' | 'dynamic', profile: ChipProfile): number {
   const once = planTraining({ config, profile, weights, ...window });

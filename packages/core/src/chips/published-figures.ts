@@ -1,80 +1,19 @@
-import type { ChipProfile } from '@mayfly/native';
+import { timeMil } from '@mayfly/native';
 import { presets } from '../model/presets.js';
 import {
   evaluateUs,
+  fusedCompileMs,
   fusedForwardUs,
+  kernelCompileMs,
   kernelRoundMs,
   separateForwardUs,
   staticForwardMs,
   stepMs,
 } from './predictions.js';
-import { type ConvolutionChain, convolution, convolutionChain, int8Chain } from './probe-programs.js';
+import { convolution, int8Chain } from './probe-programs.js';
+import { chains, type Entry, one, type PublishedFigure, singles } from './published-figure.js';
 
-/** A figure that somebody measured and published, and what the model says of the same. */
-export interface PublishedFigure {
-  readonly chip: string;
-  readonly what: string;
-  readonly source: string;
-  readonly unit: 'µs' | 'ms';
-  /** A range where the source gives one: its middle counts. */
-  readonly published: number | readonly [number, number];
-  /** The profile was fitted to it. */
-  readonly calibrated: boolean;
-  /**
-   * `kernels`: programs timed on their own; `cold`: the same, where the source's own figure lies far above what the chip's
-   * dispatches and slopes allow, as after idling; `compile`; `step`: whole steps of another program.
-   */
-  readonly group: 'kernels' | 'cold' | 'compile' | 'step';
-  readonly predict: (profile: ChipProfile) => number;
-}
-
-type Entry = readonly [published: PublishedFigure['published'], calibrated?: 'calibrated'];
-
-/** Convolution chains: key `depth×channels[@columns]`, in microseconds. */
-const chains = (chip: string, source: string, group: 'kernels' | 'cold', entries: Readonly<Record<string, Entry>>) =>
-  Object.entries(entries).map(([key, [published, calibrated]]): PublishedFigure => {
-    const chain = chainOf(key);
-    const predict = (profile: ChipProfile) => evaluateUs(convolutionChain(chain).text, profile);
-    const what = `${key.replace('@', ' channels, columns ')}${key.includes('@') ? '' : ' channels, columns 64'}`;
-    return {
-      chip,
-      what: `convolutions ${what}`,
-      source,
-      unit: 'µs',
-      published,
-      calibrated: calibrated !== undefined,
-      group,
-      predict,
-    };
-  });
-
-/** Single convolutions: key `inputs→outputs[@columns]`, in microseconds. */
-const singles = (chip: string, source: string, group: 'kernels' | 'cold', entries: Readonly<Record<string, Entry>>) =>
-  Object.entries(entries).map(([key, [published, calibrated]]): PublishedFigure => {
-    const [shape = '', columns = '64'] = key.split('@');
-    const [inputs = 0, outputs = inputs] = shape.split('→').map(Number);
-    const predict = (profile: ChipProfile) => evaluateUs(convolution(inputs, outputs, Number(columns)).text, profile);
-    const what = `convolution ${inputs} → ${outputs}, columns ${columns}`;
-    return { chip, what, source, unit: 'µs', published, calibrated: calibrated !== undefined, group, predict };
-  });
-
-const one = (
-  chip: string,
-  what: string,
-  source: string,
-  unit: 'µs' | 'ms',
-  group: PublishedFigure['group'],
-  [published, calibrated]: Entry,
-  predict: (profile: ChipProfile) => number,
-): PublishedFigure => ({ chip, what, source, unit, published, calibrated: calibrated !== undefined, group, predict });
-
-function chainOf(key: string): ConvolutionChain {
-  const [shape = '', columns = '64'] = key.split('@');
-  const [depth = 0, channels = 0] = shape.split('×').map(Number);
-  const [rows, width] = columns.includes('×') ? columns.split('×').map(Number) : [1, Number(columns)];
-  return { depth, channels, rows: rows!, columns: width! };
-}
-
+const fit = 'calibrated';
 const { stories110m, stories15m } = presets;
 const qwen3 = presets['qwen3-0.6b'];
 /** The vocabulary that TinyStories uses of Llama's, as MAD, SLA and FSP train on. */
@@ -85,8 +24,6 @@ const step = (chip: string, source: string, weights: 'static' | 'dynamic', entry
   one(chip, `Stories110M, ${weights} weights, step without update`, source, 'ms', 'step', entry, (profile) =>
     stepMs({ ...stories110m, ...vocab }, weights, profile),
   );
-
-const fit = 'calibrated';
 
 /** Every figure of the reference that the model has something to say of. */
 export const publishedFigures: readonly PublishedFigure[] = [
@@ -213,6 +150,24 @@ export const publishedFigures: readonly PublishedFigure[] = [
   ...singles('m5', 'MAD', 'kernels', { '256': [[60, 110]] }),
   ...singles('m1', 'GUIDE', 'kernels', { '256': [[190, 230], fit] }),
   ...singles('a17-pro', 'IOS', 'kernels', { '2048': [380, fit], '3584': [796, fit], '4096': [[2300, 2900], fit] }),
+  ...(
+    [
+      [2048, 253],
+      [4096, 447],
+      [8192, 1350],
+    ] as const
+  ).map(([channels, published]) =>
+    one(
+      'm2',
+      `convolution ${channels} → ${channels}, columns 1, int8 weights`,
+      'FORGE',
+      'µs',
+      'kernels',
+      [published],
+      (profile) => evaluateUs(int8Chain({ depth: 1, channels, columns: 1 }), profile),
+    ),
+  ),
+  ...singles('m4', 'MAD PR 23', 'cold', { '128': [189] }),
   ...singles('m2', 'FORGE', 'kernels', { '2048@1': [290], '4096@1': [740, fit], '8192@1': [2610, fit] }),
   one('m1-pro', 'Stories110M forward, one program', 'MAD #24', 'µs', 'kernels', [5081, fit], (profile) =>
     fusedForwardUs(stories110m, profile),
@@ -255,6 +210,36 @@ export const publishedFigures: readonly PublishedFigure[] = [
       kernelRoundMs('static', 60, profile),
     ),
   ),
+  ...(
+    [
+      ['m5', 'MAD', [11, fit]],
+      ['m3-pro', 'SLA', [25, fit]],
+      ['a17-pro', 'IOS', [[20, 21], fit]],
+      ['m4-max', 'ORI', [17.1]],
+    ] as readonly (readonly [string, string, Entry])[]
+  ).map(([chip, source, entry]) =>
+    one(
+      chip,
+      'one small convolution compiled',
+      source,
+      'ms',
+      'compile',
+      entry,
+      (profile) => timeMil(convolution(256, 256, 64).text, profile).compileMs,
+    ),
+  ),
+  one('a17-pro', 'attention of a layer compiled', 'IOS', 'ms', 'compile', [87, fit], (profile) =>
+    kernelCompileMs('attentionForward', profile),
+  ),
+  one('a17-pro', 'feed-forward of a layer compiled', 'IOS', 'ms', 'compile', [179, fit], (profile) =>
+    kernelCompileMs('feedForwardForward', profile),
+  ),
+  one('m1-pro', 'Stories110M forward, one program, compiled', 'MAD #24', 'ms', 'compile', [4200], (profile) =>
+    fusedCompileMs(stories110m, profile),
+  ),
+  one('m1-pro', 'Stories15M forward, one program, compiled', 'MAD #24', 'ms', 'compile', [1000], (profile) =>
+    fusedCompileMs(stories15m, profile),
+  ),
   one('m4', '86 static kernels compiled', 'NF', 'ms', 'compile', [5500], (profile) =>
     kernelRoundMs('static', 86, profile),
   ),
@@ -283,6 +268,11 @@ export const publishedFigures: readonly PublishedFigure[] = [
   one('m4', 'Qwen3-0.6B, dynamic weights, step without update', 'MAD', 'ms', 'step', [412], (profile) =>
     stepMs({ ...qwen3, ...compact }, 'dynamic', profile),
   ),
+  step('m5-max', 'MAD #50', 'dynamic', [73.5]),
+  one('m5-max', 'Qwen3-0.6B, dynamic weights, step without update', 'MAD #50', 'ms', 'step', [320], (profile) =>
+    stepMs({ ...qwen3, ...compact }, 'dynamic', profile),
+  ),
+  step('m4', 'NF', 'static', [71], {}),
   step('m1-pro', 'MAD #3', 'static', [[148, 163], fit], {}),
   step('m1-max', 'MAD #3', 'static', [[143, 167]], {}),
   step('m3-ultra', 'MAD PR 28', 'static', [81.2, fit], {}),

@@ -1,0 +1,80 @@
+import type { ChipProfile } from '@mayfly/native';
+import { evaluateUs } from './predictions.js';
+import { type ConvolutionChain, convolution, convolutionChain } from './probe-programs.js';
+
+/** A figure that somebody measured and published, and what the model says of the same. */
+export interface PublishedFigure {
+  readonly chip: string;
+  readonly what: string;
+  readonly source: string;
+  readonly unit: 'µs' | 'ms';
+  /** A range where the source gives one: its middle counts. */
+  readonly published: number | readonly [number, number];
+  /** The profile was fitted to it. */
+  readonly calibrated: boolean;
+  /**
+   * `kernels`: programs timed on their own; `cold`: the same, where the source's own figure lies far above what the chip's
+   * dispatches and slopes allow, as after idling; `compile`; `step`: whole steps of another program.
+   */
+  readonly group: 'kernels' | 'cold' | 'compile' | 'step';
+  readonly predict: (profile: ChipProfile) => number;
+}
+
+/** What was published, and whether the profile was fitted to it. */
+export type Entry = readonly [published: PublishedFigure['published'], calibrated?: 'calibrated'];
+
+/** Convolution chains: key `depth×channels[@columns]`, in microseconds. */
+export const chains = (
+  chip: string,
+  source: string,
+  group: 'kernels' | 'cold',
+  entries: Readonly<Record<string, Entry>>,
+) =>
+  Object.entries(entries).map(([key, [published, calibrated]]): PublishedFigure => {
+    const chain = chainOf(key);
+    const predict = (profile: ChipProfile) => evaluateUs(convolutionChain(chain).text, profile);
+    const what = `${key.replace('@', ' channels, columns ')}${key.includes('@') ? '' : ' channels, columns 64'}`;
+    return {
+      chip,
+      what: `convolutions ${what}`,
+      source,
+      unit: 'µs',
+      published,
+      calibrated: calibrated !== undefined,
+      group,
+      predict,
+    };
+  });
+
+/** Single convolutions: key `inputs→outputs[@columns]`, in microseconds. */
+export const singles = (
+  chip: string,
+  source: string,
+  group: 'kernels' | 'cold',
+  entries: Readonly<Record<string, Entry>>,
+) =>
+  Object.entries(entries).map(([key, [published, calibrated]]): PublishedFigure => {
+    const [shape = '', columns = '64'] = key.split('@');
+    const [inputs = 0, outputs = inputs] = shape.split('→').map(Number);
+    const predict = (profile: ChipProfile) => evaluateUs(convolution(inputs, outputs, Number(columns)).text, profile);
+    const what = `convolution ${inputs} → ${outputs}, columns ${columns}`;
+    return { chip, what, source, unit: 'µs', published, calibrated: calibrated !== undefined, group, predict };
+  });
+
+/** Any other figure. */
+export const one = (
+  chip: string,
+  what: string,
+  source: string,
+  unit: 'µs' | 'ms',
+  group: PublishedFigure['group'],
+  [published, calibrated]: Entry,
+  predict: (profile: ChipProfile) => number,
+): PublishedFigure => ({ chip, what, source, unit, published, calibrated: calibrated !== undefined, group, predict });
+
+function chainOf(key: string): ConvolutionChain {
+  const [shape = '', columns = '64'] = key.split('@');
+  const [depth = 0, channels = 0] = shape.split('×').map(Number);
+  const [rows, width] = columns.includes('×') ? columns.split('×').map(Number) : [1, Number(columns)];
+  return { depth, channels, rows: rows!, columns: width! };
+}
