@@ -1,10 +1,13 @@
 /** Steps of training. Takes its task as JSON in argv[2], prints a sample as JSON. */
 import { addon, createTrainer, TokenArray } from '@mayfly/core';
+import type { Precision } from '@mayfly/native';
 import { median } from './harness/statistics.js';
 import type { StepModel } from './harness/step-models.js';
 
 export interface StepTask {
   readonly model: StepModel;
+  /** Of the device's products. Default: exact. */
+  readonly precision?: Precision;
   readonly warmup: number;
   readonly steps: number;
 }
@@ -12,7 +15,7 @@ export interface StepTask {
 /** Milliseconds of a step, and the parts it is made of: fields other than `p50`. Host math is listed by function. */
 export type StepSample = { readonly p50: number } & Record<string, number>;
 
-const { model, warmup, steps } = JSON.parse(process.argv[2]!) as StepTask;
+const { model, precision, warmup, steps } = JSON.parse(process.argv[2]!) as StepTask;
 const { name, config, sequence, batch } = model;
 
 const hostMath: Record<string, number> = {};
@@ -29,7 +32,7 @@ for (const [key, call] of Object.entries(math)) {
 }
 
 const ids = Uint16Array.from({ length: 65_536 }, (_, index) => (Math.imul(index, 2_654_435_761) >>> 16) % config.vocab);
-const options = { model: name, batch, seq: sequence, steps: warmup + steps, lr: 1e-4 };
+const options = { model: name, batch, seq: sequence, steps: warmup + steps, lr: 1e-4, precision };
 const trainer = await createTrainer(options, { config, stream: new TokenArray(ids, 'generated') });
 
 /** Time spent so far: waiting, and in host math. What an update waits for is counted as host math by the functions it calls. */

@@ -22,7 +22,7 @@ const OPENMP_BLAS = '/usr/lib/x86_64-linux-gnu/openblas-openmp';
 export const step: Benchmark = {
   name: 'step',
   measures:
-    'A training step, one window: forward, backward, clipping, AdamW. PyTorch: tuned as bench/README.md says. AVX2 and scalar C: one repetition.',
+    'A training step, one window: forward, backward, clipping, AdamW. PyTorch: tuned as bench/README.md says. Fast, AVX2 and scalar C: one repetition.',
   async measure({ quick, repetitions }) {
     const threads = availableParallelism();
     const peak = await measureMachine(threads).then(
@@ -39,6 +39,7 @@ export const step: Benchmark = {
         `step, ${model.name}`,
         [
           { name: 'mayfly', run: () => mayfly(model, {}, task) },
+          { name: 'mayfly fast', repetitions: 1, run: () => mayfly(model, {}, { ...task, precision: 'fast' }) },
           { name: 'mayfly avx2', repetitions: 1, run: () => mayfly(model, { MAYFLY_ISA: 'avx2' }, task) },
           { name: 'scalar C', repetitions: 1, run: () => scalar(model, threads) },
           { name: 'pytorch fp32', run: () => pytorch(model, false, threads, task) },
