@@ -29,6 +29,11 @@ async function train(device: string, ...options: readonly string[]) {
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Line;
 }
 
+test.each(['m1', 'm2', 'm3-ultra', 'm5'])('training on %s, with its rules, gives the bits of cpu', async (name) => {
+  const { params_sha256: expected } = await train('cpu');
+  expect(await train(`sim:${name}`)).toMatchObject({ params_sha256: expected, worker_deaths: 0 });
+});
+
 test('training on a chip that compiles 20 programs, hangs, crashes and tears down slowly gives the bits of cpu', async () => {
   const calm = await train('cpu');
   const device = chip('weak', {

@@ -60,6 +60,7 @@ export { type GeneratedToken, type GenerateOptions, generate } from './train/gen
 export { HostThreads } from './train/host-threads.js';
 export { type DeviceOptions, InferenceSession } from './train/inference-session.js';
 export type { FilledTrainOptions, TrainOptions } from './train/options.js';
+export { programForm } from './train/program-form.js';
 export { Sampler, type SamplingOptions } from './train/sampler.js';
 export type { StepRecord } from './train/train-step.js';
 export type { EndReason, TrainSummary } from './train/train-summary.js';

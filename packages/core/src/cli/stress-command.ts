@@ -7,8 +7,10 @@ import { presets } from '../model/presets.js';
 import { openReporter } from '../observe/open-reporter.js';
 import { type Chaos, parseChaos } from '../pool/chaos-transport.js';
 import { createPool } from '../pool/pool.js';
+import { resolveDevice } from '../pool/pool-options.js';
 import { createTrainer } from '../train/create-trainer.js';
 import { arenaBytesFor } from '../train/decoder.js';
+import { programForm } from '../train/program-form.js';
 import { Interruption } from './interruption.js';
 import { deviceWords, option, precisionWords } from './option.js';
 import { decimal, oneOf, text, whole } from './parse-options.js';
@@ -73,7 +75,8 @@ async function stress({ json = false, ...flags }: StressFlags): Promise<void> {
   );
 
   const model = 'tiny';
-  const shape = { config: presets[model]!, batch: 2, sequence: 32, weights, training: true };
+  const form = await programForm(resolveDevice(device ?? 'auto').device);
+  const shape = { config: presets[model]!, batch: 2, sequence: 32, weights, form, training: true };
   await using pool = await createPool({
     device,
     precision,
