@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kOwnerPrefix = ".mayfly-owner-";
 constexpr const char* kLockName = ".mayfly-ane.lock";
-// There once a file of the directory was rewritten: it is then not taken for what its name says.
+// There once a file of the directory was rewritten: it is then not taken for what its name says. Locked while that goes on.
 constexpr const char* kRewrittenName = ".mayfly-rewritten";
 constexpr const char* kModelPath = "@model_path/";
 
@@ -88,22 +88,29 @@ std::shared_ptr<StagedDirectory> StagedDirectory::Stage(const std::string& ident
     }
     ++directory->users_;
   }
-  const bool rewritten = fs::exists(Join(directory->path_, kRewrittenName));
+  const std::string marker = Join(directory->path_, kRewrittenName);
+  std::error_code absent;
+  const bool rewritten = fs::exists(marker, absent);
+  const FileLock turn = rewritten ? FileLock::Wait(marker) : FileLock();
   directory->Put("model.mil", text.data(), text.size(), false);
   for (const WeightFile& file : weights) directory->Put(StagedName(file.path), file.data, file.bytes, rewritten);
   return directory;
 }
 
 bool StagedDirectory::Rewrite(const std::vector<WeightFile>& weights, const std::function<void()>& load) const {
-  // Whoever stages here becomes an owner, or a user, first.
-  const std::lock_guard<std::mutex> directories(directories_mutex);
-  const FileLock root = LockRoot(root_);
-  if (users_ > 1) return false;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
-    const std::string name = entry.path().filename().string();
-    if (name.rfind(kOwnerPrefix, 0) == 0 && entry.path().string() != owner_path_) return false;
+  FileLock rewriting;
+  {
+    // Whoever stages here becomes a user, or an owner, first: then it is seen here, or sees the marker. The root is not held
+    // while the framework loads, which may hang.
+    const std::lock_guard<std::mutex> directories(directories_mutex);
+    const FileLock root = LockRoot(root_);
+    if (users_ > 1) return false;
+    for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
+      const std::string name = entry.path().filename().string();
+      if (name.rfind(kOwnerPrefix, 0) == 0 && entry.path().string() != owner_path_) return false;
+    }
+    rewriting = FileLock::Wait(Join(path_, kRewrittenName));
   }
-  Put(kRewrittenName, "", 0, true);
   for (const WeightFile& file : weights) Put(StagedName(file.path), file.data, file.bytes, true);
   load();
   return true;
