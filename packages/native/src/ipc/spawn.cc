@@ -127,9 +127,11 @@ Spawned SpawnWorker(const SpawnRequest& request) {
     lane_high.push_back(std::make_unique<Descriptor>(AboveChildDescriptors(end)));
     posix_spawn_file_actions_adddup2(&actions.value, lane_high.back()->get(), next++);
   }
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 34)
   // Node opens everything close-on-exec; other addons may not.
   posix_spawn_file_actions_addclosefrom_np(&actions.value, next);
+#endif
 #endif
   const Attributes attributes;
 
