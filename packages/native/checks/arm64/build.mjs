@@ -1,0 +1,39 @@
+// Builds the arm64 vector loops and the cpu device for Linux with Debian's cross compiler, to be run by QEMU: build/arm64/loops;
+// and the same program for this processor: build/loops/loops. Needs the addon built.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { gccFlags, root, sources } from '../binding.mjs';
+import { make } from '../make.mjs';
+
+export const PACKAGES = 'g++-aarch64-linux-gnu qemu-user';
+export const LOOPS = 'checks/arm64/loops_main.cc';
+const link = (compiler) => (objects) => [compiler, '-static', ...objects, '-pthread'];
+
+/** Whether a command is there. */
+export const has = (command) => spawnSync(command, ['--version']).status === 0;
+
+export function buildForArm64() {
+  const compiler = 'aarch64-linux-gnu-g++';
+  return make({
+    folder: join(root, 'build', 'arm64'),
+    name: 'loops',
+    sources: [LOOPS, ...sources.plain(false)],
+    compile: (file) => [compiler, ...gccFlags(file)],
+    link: link(compiler),
+  });
+}
+
+export function buildForThisProcessor() {
+  const release = join(root, 'build', 'Release');
+  const archives = ['mayfly_base.a', 'mayfly_avx2.a', 'mayfly_avx512.a'].map((name) => join(release, name));
+  const parts = archives.filter(existsSync);
+  return make({
+    folder: join(root, 'build', 'loops'),
+    name: 'loops',
+    sources: [LOOPS],
+    compile: (file) => ['g++', ...gccFlags(file)],
+    link: (objects) => [...link('g++')(objects), '-Wl,--start-group', ...parts, '-Wl,--end-group'],
+    parts,
+  });
+}

@@ -1,0 +1,214 @@
+// Runs host math or MIL programs on the cpu device and writes the results, so that a build for another processor can be
+// compared with this one's: `loops math`, or `loops programs FILE` with cases as test/fixtures/arm64-loops.ts writes them.
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "cpu/cpu_device.h"
+#include "error.h"
+#include "math/adamw.h"
+#include "math/convert.h"
+#include "math/cross_entropy.h"
+#include "math/gemm.h"
+#include "math/isa.h"
+#include "math/norm.h"
+#include "math/reduce.h"
+#include "math/rope.h"
+
+namespace mayfly {
+namespace {
+
+// The same numbers everywhere: whole multiples of 2⁻²⁰ from a linear congruential generator.
+class Numbers {
+ public:
+  explicit Numbers(uint32_t seed) : state_(seed) {}
+  std::vector<float> Floats(size_t count, float scale = 1) {
+    std::vector<float> result(count);
+    for (float& x : result) x = scale * (static_cast<float>(Next() >> 12) / (1 << 19) - 1);
+    return result;
+  }
+  uint32_t Next() { return state_ = state_ * 1664525u + 1013904223u; }
+
+ private:
+  uint32_t state_;
+};
+
+void Print(const char* name, const float* values, size_t count) {
+  std::printf("%s", name);
+  for (size_t i = 0; i < count; ++i) std::printf(" %.9g", static_cast<double>(values[i]));
+  std::printf("\n");
+}
+void Print(const char* name, const std::vector<float>& values) { Print(name, values.data(), values.size()); }
+
+std::vector<uint16_t> Halves(const std::vector<float>& values, ThreadPool& pool) {
+  std::vector<uint16_t> halves(values.size());
+  const int64_t count = static_cast<int64_t>(values.size());
+  ToHalf({values.data(), count, halves.data(), count, 1, count, false}, pool);
+  return halves;
+}
+
+void PrintHalves(const char* name, const std::vector<uint16_t>& halves, ThreadPool& pool) {
+  std::vector<float> values(halves.size());
+  const int64_t count = static_cast<int64_t>(halves.size());
+  ToFloat(halves.data(), count, values.data(), count, 1, count, pool);
+  Print(name, values);
+}
+
+void Conversions(ThreadPool& pool) {
+  std::vector<uint16_t> all(1 << 16);
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint16_t>(i);
+  PrintHalves("half-to-float", all, pool);
+  std::vector<float> edges = {0.0f, -0.0f, 65504, 65519.996f, 65520, -65520, 5.9604645e-8f, 2.9802322e-8f, 2.9802326e-8f,
+                              6.1035156e-5f, 6.1005e-5f, 1.00048828f, 1.00146484f, 2049, 2051};
+  for (float x : Numbers(1).Floats(4099, 70000)) edges.push_back(x);
+  for (float x : Numbers(2).Floats(4099, 1e-4f)) edges.push_back(x);
+  PrintHalves("float-to-half", Halves(edges, pool), pool);
+  const std::vector<float> matrix = Numbers(3).Floats(37 * 53);
+  std::vector<uint16_t> turned(matrix.size());
+  ToHalf({matrix.data(), 53, turned.data(), 37, 37, 53, true}, pool);
+  PrintHalves("transposed", turned, pool);
+}
+
+void Products(ThreadPool& pool) {
+  struct Case {
+    int64_t m, n, k;
+    bool a_transposed, b_transposed, half;
+  };
+  for (const Case& c : {Case{1, 1, 1, false, false, false}, Case{17, 29, 65, false, false, false},
+                        Case{40, 100, 33, true, false, false}, Case{24, 48, 200, false, true, true},
+                        Case{7, 13, 600, true, true, true}, Case{96, 96, 96, false, false, true}}) {
+    Numbers numbers(static_cast<uint32_t>(c.m * c.n + c.k));
+    const std::vector<float> a = numbers.Floats(static_cast<size_t>(c.m * c.k)), b = numbers.Floats(static_cast<size_t>(c.k * c.n));
+    const std::vector<uint16_t> a16 = Halves(a, pool), b16 = Halves(b, pool);
+    std::vector<float> out = numbers.Floats(static_cast<size_t>(c.m * c.n));
+    const DType type = c.half ? DType::kFp16 : DType::kFp32;
+    GemmArgs args{c.m, c.n, c.k, {}, {}, {out.data(), DType::kFp32, c.n}, 0.75f, 0.5f};
+    args.a = {c.half ? static_cast<const void*>(a16.data()) : a.data(), type, c.a_transposed ? 1 : c.k, c.a_transposed ? c.m : 1};
+    args.b = {c.half ? static_cast<const void*>(b16.data()) : b.data(), type, c.b_transposed ? 1 : c.n, c.b_transposed ? c.k : 1};
+    Gemm(args, &pool);
+    Print("gemm", out);
+    std::vector<uint16_t> narrow(out.size());
+    args.c = {narrow.data(), DType::kFp16, c.n};
+    args.beta = 0;
+    Gemm(args, &pool);
+    PrintHalves("gemm-to-half", narrow, pool);
+  }
+}
+
+void Optimizer(ThreadPool& pool) {
+  Numbers numbers(5);
+  constexpr size_t kCount = 1003;
+  std::vector<float> weights = numbers.Floats(kCount), m = numbers.Floats(kCount, 0.1f), v = numbers.Floats(kCount, 0.05f);
+  for (float& x : v) x = x * x;
+  const std::vector<float> gradients = numbers.Floats(kCount);
+  Adamw({weights.data(), gradients.data(), m.data(), v.data(), kCount, 1e-3, 0.9, 0.999, 1e-8, 0.1, 7, 0.5}, pool);
+  Print("adamw-weights", weights);
+  Print("adamw-m", m);
+  Print("adamw-v", v);
+}
+
+void Norms(ThreadPool& pool) {
+  constexpr int64_t kDim = 48, kColumns = 133;
+  constexpr size_t kSize = kDim * kColumns;
+  Numbers numbers(6);
+  const std::vector<float> x = numbers.Floats(kSize, 2), weight = numbers.Floats(kDim), d_out = numbers.Floats(kSize);
+  const std::vector<uint16_t> addend = Halves(numbers.Floats(kSize), pool);
+  std::vector<float> sum(kSize), dx = numbers.Floats(kSize), d_weight(kDim);
+  std::vector<uint16_t> out(kSize), dx16(kSize);
+  ResidualNorm({x.data(), addend.data(), kColumns, sum.data(), weight.data(), {out.data(), DType::kFp16, kColumns}, 1e-5f,
+                kDim, kColumns},
+               pool);
+  Print("residual-sum", sum);
+  PrintHalves("norm", out, pool);
+  NormBackward({{sum.data(), DType::kFp32, kColumns, 1}, weight.data(), {d_out.data(), DType::kFp32, kColumns, 1}, dx.data(),
+                d_weight.data(), dx16.data(), kColumns, 1e-5f, kDim, kColumns},
+               pool);
+  Print("norm-dx", dx);
+  Print("~norm-d-weight", d_weight);
+  PrintHalves("norm-dx-half", dx16, pool);
+}
+
+void Others(ThreadPool& pool) {
+  Numbers numbers(7);
+  std::vector<float> heads = numbers.Floats(2 * 16 * 45);
+  for (const bool halves : {false, true}) {
+    Rope({heads.data(), 2, 16, 45, 15, 10000, halves, false}, pool);
+    Print("rope", heads);
+  }
+  const double squares = SumOfSquares(heads.data(), static_cast<int64_t>(heads.size()), pool);
+  const float single = static_cast<float>(squares);
+  Print("sum-of-squares", &single, 1);
+  constexpr int64_t kVocab = 301, kDim = 24, kColumns = 37;
+  const std::vector<float> x = numbers.Floats(kDim * kColumns, 2), table = numbers.Floats(kVocab * kDim, 2);
+  std::vector<float> dx(kDim * kColumns), d_table(kVocab * kDim), logits(kVocab);
+  std::vector<int32_t> targets;
+  for (int n = 0; n < kColumns; ++n) targets.push_back(static_cast<int32_t>(numbers.Next() % kVocab));
+  const float loss = static_cast<float>(
+      CrossEntropy({x.data(), table.data(), kVocab, kDim, kColumns, dx.data(), d_table.data(), 0.25f}, targets, pool));
+  Print("loss", &loss, 1);
+  Print("loss-dx", dx);
+  Print("loss-d-table", d_table);
+  Logits(table.data(), x.data(), kColumns, logits.data(), kVocab, kDim, pool);
+  Print("~logits", logits);
+}
+
+uint64_t Read(std::ifstream& file) {
+  uint64_t value = 0;
+  file.read(reinterpret_cast<char*>(&value), sizeof value);
+  return value;
+}
+
+std::string ReadBytes(std::ifstream& file) {
+  std::string bytes(Read(file), '\0');
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  return bytes;
+}
+
+// Cases: text, path of the weight file, its bytes, number of inputs, each input's bytes; all with 64-bit lengths. The
+// outputs' bytes, dense, go to standard output.
+void Programs(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::unique_ptr<Device> device = OpenCpuDevice({});
+  for (uint64_t left = Read(file); left > 0; --left) {
+    const std::string text = ReadBytes(file), weight_path = ReadBytes(file), weights = ReadBytes(file);
+    std::vector<std::string> inputs(Read(file));
+    for (std::string& input : inputs) input = ReadBytes(file);
+    std::vector<WeightFile> files;
+    if (!weights.empty()) files.push_back({weight_path, reinterpret_cast<const uint8_t*>(weights.data()), weights.size()});
+    const std::unique_ptr<Program> program = device->Compile(text, files);
+    std::vector<const void*> in;
+    for (const std::string& input : inputs) in.push_back(input.data());
+    std::vector<std::vector<uint8_t>> results;
+    for (const Port& port : program->outputs()) results.emplace_back(port.bytes());
+    std::vector<void*> out;
+    for (std::vector<uint8_t>& result : results) out.push_back(result.data());
+    program->Evaluate(in.data(), out.data());
+    for (const std::vector<uint8_t>& result : results) std::fwrite(result.data(), 1, result.size(), stdout);
+  }
+}
+
+}  // namespace
+}  // namespace mayfly
+
+int main(int count, char** arguments) {
+  using namespace mayfly;
+  try {
+    if (count == 3 && std::strcmp(arguments[1], "programs") == 0) {
+      Programs(arguments[2]);
+      return 0;
+    }
+    ThreadPool pool(2);
+    std::printf("isa %s\n", NameOf(CurrentIsa()));
+    Conversions(pool);
+    Products(pool);
+    Optimizer(pool);
+    Norms(pool);
+    Others(pool);
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,67 @@
+// The sources of the addon and the flags that it is built with, from binding.gyp and sources.cjs, for builds that check it.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const require = createRequire(import.meta.url);
+/** packages/native, which all paths of sources start from. */
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+// A Python literal; with the comments gone also one of JavaScript.
+const text = readFileSync(join(root, 'binding.gyp'), 'utf8').replace(/^\s*#.*$/gm, '');
+const binding = new Function(`return ${text}`)();
+const defaults = binding.target_defaults;
+const xcode = defaults.xcode_settings;
+
+const listed = (set) => require('../sources.cjs')(set).split('\n');
+export const sources = {
+  /** The whole addon for a processor of the family x86-64, or for another. */
+  addon: (x64) => ['src/addon.cc', ...['base', ...(x64 ? ['avx2', 'avx512'] : [])].flatMap(listed)],
+  emulator: () => listed('emulator'),
+  /** What knows nothing of Node: the MIL front end, the cpu device, host math, shared memory and frames. */
+  plain: (x64) =>
+    sources.addon(x64).filter((file) => {
+      if (!/^src\/(?:(?:cpu|math|mil|parallel|shm|ipc)\/|device\/session)/.test(file)) return false;
+      return !/\b(?:napi|uv)\.h|_binding\.h|napi_\w+\.h|math_(?:function|options)\.h|connection\.h|reaper\.h|inspect\.h/.test(
+        readFileSync(join(root, file), 'utf8'),
+      );
+    }),
+};
+
+/** Of files that are compiled with an instruction set of their own. */
+function vectorTarget(file) {
+  const set = file.match(/_(avx2|avx512)\.cc$/)?.[1];
+  const targets = binding.conditions.flatMap((condition) => condition[1].targets);
+  return targets.find(({ target_name: name }) => name === `mayfly_${set}`);
+}
+
+const common = ['-Isrc', ...defaults.defines.map((define) => `-D${define}`)];
+
+export function gccFlags(file) {
+  return [...defaults.cflags_cc, ...common, ...(vectorTarget(file)?.cflags_cc ?? [])];
+}
+
+export const deploymentTarget = xcode.MACOSX_DEPLOYMENT_TARGET;
+
+/** What Xcode's tools get from binding.gyp and from Node's own settings for macOS. */
+export function xcodeFlags(file) {
+  return [
+    `-std=${xcode.CLANG_CXX_LANGUAGE_STANDARD}`,
+    `-O${xcode.GCC_OPTIMIZATION_LEVEL}`,
+    ...(xcode.GCC_ENABLE_CPP_EXCEPTIONS === 'YES' ? [] : ['-fno-exceptions']),
+    ...(xcode.GCC_ENABLE_CPP_RTTI === 'YES' ? [] : ['-fno-rtti']),
+    ...(xcode.GCC_TREAT_WARNINGS_AS_ERRORS === 'YES' ? ['-Werror'] : []),
+    ...['-Wall', '-Wextra', '-Wno-unused-parameter'],
+    ...xcode.OTHER_CPLUSPLUSFLAGS,
+    ...common,
+    ...(vectorTarget(file)?.xcode_settings.OTHER_CPLUSPLUSFLAGS ?? []),
+  ];
+}
+
+/** Where napi.h is, and the headers of Node that node-gyp found for this system's addon. */
+export function nodeIncludes() {
+  const config = readFileSync(join(root, 'build', 'config.gypi'), 'utf8').replace(/^#.*$/m, '');
+  const node = join(JSON.parse(config).variables.nodedir, 'include', 'node');
+  return ['-isystem', node, '-isystem', dirname(require.resolve('node-addon-api/napi.h'))];
+}

@@ -1,0 +1,42 @@
+// The messages that the addon sends and the kinds of their results and arguments, as Apple's headers declare them for Foundation and
+// as public reverse engineering (docs/ane.md) found them for the private framework. On arm64 a kind decides the register.
+const object = 'pointer';
+const pointer = 'pointer';
+
+/** Selector → [result, ...arguments]. */
+export const MESSAGES = {
+  alloc: [object],
+  init: [object],
+  retain: [object],
+  release: ['void'],
+  drain: ['void'],
+  'stringWithUTF8String:': [object, pointer],
+  UTF8String: [pointer],
+  'dataWithBytes:length:': [object, pointer, 'long'],
+  'numberWithUnsignedLongLong:': [object, 'long'],
+  'arrayWithObjects:count:': [object, pointer, 'long'],
+  'dictionaryWithObjects:forKeys:count:': [object, pointer, pointer, 'long'],
+  'objectForKey:': [object, object],
+  domain: [object],
+  code: ['long'],
+  localizedDescription: [object],
+  userInfo: [object],
+  aneSubType: [object],
+  'objectWithIOSurface:': [object, pointer],
+  'inMemoryModelWithDescriptor:': [object, object],
+  hexStringIdentifier: [object],
+  'modelWithMILText:weights:optionsPlist:': [object, object, object, object],
+  'compileWithQoS:options:error:': ['byte', 'int', object, pointer],
+  'loadWithQoS:options:error:': ['byte', 'int', object, pointer],
+  'evaluateWithQoS:options:request:error:': ['byte', 'int', object, object, pointer],
+  'unloadWithQoS:error:': ['byte', 'int', pointer],
+  compiledModelExists: ['byte'],
+  model: [object],
+  sharedConnection: [object],
+  'doEvaluateDirectWithModel:options:request:qos:error:': ['byte', object, object, object, 'int', pointer],
+  'evaluateRealTimeWithModel:options:request:error:': ['byte', object, object, object, pointer],
+  'requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:': [
+    object,
+    ...Array(7).fill(object),
+  ],
+};

@@ -1,0 +1,28 @@
+import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { addon } from '@mayfly/native';
+import { expect, test } from 'vitest';
+import { runOnArm64 } from '../fixtures/arm64-loops.js';
+import { temporaryFolder } from '../fixtures/temporary-folder.js';
+import { opCases } from './ops.cases.js';
+import { runProgram } from './run-program.js';
+import { encode } from './tensor.js';
+
+const native = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'packages', 'native');
+const file = join(temporaryFolder(), 'cases');
+const MISSING_TOOLS = 69;
+
+// The loops of Apple's processors, as far as one can go without one: compiled for arm64 and run by QEMU.
+test('host math and operations on arm64 give the bits of this processor', { timeout: 300_000 }, (context) => {
+  const check = spawnSync(process.execPath, [join(native, 'checks', 'arm64', 'check.mjs')], { encoding: 'utf8' });
+  if (check.status === MISSING_TOOLS) context.skip(check.stdout.trim());
+  expect({ status: check.status, stderr: check.stderr }).toEqual({ status: 0, stderr: '' });
+  if (addon.isa() === 'portable') context.skip('this processor has no fused multiply-add to compare operations with');
+
+  const results = runOnArm64(join(native, 'build', 'arm64', 'loops'), opCases, file);
+  opCases.forEach((c, i) => {
+    const ours = Buffer.concat(runProgram('cpu', c).map(({ dtype, data }) => encode(dtype, data)));
+    expect(results[i]?.equals(ours), c.name).toBe(true);
+  });
+});
