@@ -1,17 +1,29 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { contractDevices } from './contract/devices.js';
 
 // Folders say what a test needs: unit nothing, contract a table of cases run over every device, process real child
 // processes, golden the numbers of published checkpoints. All run against the built packages.
+const table = 'contract/{device,ops,kernels,kernels-*}.test.ts';
+
 export default defineConfig({
   test: {
-    include: ['{unit,contract,process,golden}/**/*.test.ts'],
     pool: 'forks',
     // What pools learn about this machine must not reach its user.
     env: { XDG_CACHE_HOME: join(tmpdir(), `mayfly-tests-${process.pid}`) },
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'mayfly', include: ['{unit,contract,process,golden}/**/*.test.ts'], exclude: [table] },
+      },
+      ...contractDevices.map(({ name, env }) => ({
+        extends: true as const,
+        test: { name, include: [table], env: { MAYFLY_CONTRACT_DEVICE: name, ...env } },
+      })),
+    ],
   },
 });

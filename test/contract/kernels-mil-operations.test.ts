@@ -5,6 +5,7 @@ import { MilBuilder } from '../../packages/core/src/mil/mil-builder.js';
 import type { MilValue } from '../../packages/core/src/mil/mil-graph.js';
 import type { Dialect } from '../../packages/core/src/mil/mil-type.js';
 import { fillWeightFile } from '../../packages/core/src/mil/weight-file.js';
+import { onDevice } from './on-device.js';
 
 /** Every operation of the builder, on an input [2, 6, 5, 8]. */
 const operations: Record<string, (b: MilBuilder, x: MilValue) => MilValue> = {
@@ -61,7 +62,7 @@ const operations: Record<string, (b: MilBuilder, x: MilValue) => MilValue> = {
   squeeze: (b, x) => b.squeeze(b.reduceSum(x, [1, 2]), [1, -2]),
 };
 
-describe.each(['cpu'])('%s takes what the builder writes', (deviceName) => {
+onDevice((deviceName) => {
   const arena = new Arena(1 << 24);
   const device = addon.openDevice(deviceName, arena.native);
   const block = arena.allocate(1 << 20);
@@ -71,7 +72,7 @@ describe.each(['cpu'])('%s takes what the builder writes', (deviceName) => {
     arena.close();
   });
 
-  describe.each<Dialect>(['ios18', 'ios16'])('in %s', (dialect) => {
+  describe.each<Dialect>(['ios18', 'ios16'])('what the builder writes in %s compiles', (dialect) => {
     test.each(Object.entries(operations))('%s, with the inferred type', (_, operation) => {
       const b = new MilBuilder({ dialect });
       b.output('result', operation(b, b.input('input', 'fp16', [2, 6, 5, 8])));

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { KernelProgram } from '../../packages/core/src/kernels/kernel-program.js';
 import type { KernelShape } from '../../packages/core/src/kernels/kernel-shape.js';
 import { normalize } from '../../packages/core/src/kernels/normalize.js';
@@ -7,6 +7,7 @@ import { DecoderLayer, type LayerWeights } from '../fixtures/decoder-layer.js';
 import { InProcessDevice } from '../fixtures/in-process-kernel.js';
 import { Matrix } from '../fixtures/matrix.js';
 import { RandomMatrices, roundedToHalf } from '../fixtures/random-layer.js';
+import { onDevice } from './on-device.js';
 
 const DIM = 4096;
 const EPS = 1e-5;
@@ -22,7 +23,7 @@ const columns: Record<string, (random: RandomMatrices) => Matrix> = {
   zeros: () => new Matrix(DIM, 1),
 };
 
-describe.each(['cpu'])('on %s', (deviceName) => {
+onDevice((deviceName) => {
   const device = new InProcessDevice(deviceName);
   afterAll(() => device.close());
 

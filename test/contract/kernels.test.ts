@@ -9,6 +9,7 @@ import { DecoderLayer, type LayerWeights } from '../fixtures/decoder-layer.js';
 import { InProcessDevice } from '../fixtures/in-process-kernel.js';
 import type { Matrix } from '../fixtures/matrix.js';
 import { RandomMatrices, roundedToHalf } from '../fixtures/random-layer.js';
+import { onDevice } from './on-device.js';
 
 /** Of the largest magnitude: a few roundings to fp16 (2^-11 each) along the way. */
 const TOLERANCE = 3e-3;
@@ -78,7 +79,7 @@ function expectClose(actual: Record<string, Matrix>, expected: Record<string, Ma
 const only = (inputs: Record<string, Matrix>, names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, inputs[name]!]));
 
-describe.each(['cpu'])('on %s', (deviceName) => {
+onDevice((deviceName) => {
   const device = new InProcessDevice(deviceName);
   afterAll(() => device.close());
 

@@ -11,7 +11,7 @@ test.skipIf(process.env.MAYFLY_ISA !== undefined).for(['portable', 'avx2', 'avx5
     const environment = instructionSets[isa] ?? modelledSets[isa];
     if (environment === undefined || askAddon(environment, 'addon.isa()') === undefined)
       return skip(`this processor has no ${isa}`);
-    const tests = runTests(environment, ['contract/ops.test.ts']);
+    const tests = runTests(environment, ['--project=cpu', 'contract/ops.test.ts']);
     expect(tests.status, tests.stdout + tests.stderr).toBe(0);
   },
 );

@@ -1,5 +1,5 @@
-import { addon } from '@mayfly/native';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { onDevice } from './on-device.js';
 import { opCases } from './ops.cases.js';
 import { runProgram } from './run-program.js';
 import type { CaseType, Tensor } from './tensor.js';
@@ -31,7 +31,7 @@ function farthest(
   return worst;
 }
 
-describe.each(addon.deviceNames())('%s', (device) => {
+onDevice((device) => {
   test.each(opCases)('$name', (c) => {
     const outputs = runProgram(device, c);
     expect(outputs.map((output) => [output.dtype, output.shape])).toEqual(c.expected.map((t) => [t.dtype, t.shape]));

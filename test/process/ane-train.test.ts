@@ -36,6 +36,8 @@ onEachRuntime((tier, runtime) => {
     const ane = await runTraining({ ...options, device: 'ane' });
     expect(fingerprint(ane)).toEqual(fingerprint(reference));
     expect(ane.summary.workerDeaths).toBe(0);
+    expect(ane.words).toEqual([]);
+
     // Every worker came to its end, within the limit, having released what it held; no directory is left.
     const written = readdirSync(reports)
       .filter((name) => !before.has(name))

@@ -1,5 +1,6 @@
 // The sources of the addon and the flags that it is built with, from binding.gyp and sources.cjs, for builds that check it.
-import { readFileSync } from 'node:fs';
+import { execSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,11 +15,14 @@ const binding = new Function(`return ${text}`)();
 const defaults = binding.target_defaults;
 const xcode = defaults.xcode_settings;
 
-const listed = (set) => require('../sources.cjs')(set).split('\n');
+const list = require('../sources.cjs');
+const setsOfX64 = ['avx2', 'avx512', 'avx512bf16', 'amx'];
 export const sources = {
   /** The whole addon for a processor of the family x86-64, or for another. */
-  addon: (x64) => ['src/addon.cc', ...['base', ...(x64 ? ['avx2', 'avx512'] : [])].flatMap(listed)],
-  emulator: () => listed('emulator'),
+  addon: (x64) => [
+    'src/addon.cc',
+    ...['base', ...(x64 ? setsOfX64 : [])].flatMap((set) => list('sources', set).split('\n')),
+  ],
   /** What knows nothing of Node: the MIL front end, the cpu device, host math, shared memory and frames. */
   plain: (x64) =>
     sources.addon(x64).filter((file) => {
@@ -29,9 +33,28 @@ export const sources = {
     }),
 };
 
+/** The archives of the addon that node-gyp built for this system, without those that model another. */
+export function archives() {
+  const release = join(root, 'build', 'Release');
+  return readdirSync(release)
+    .filter((name) => /^mayfly_.*\.a$/.test(name) && !/_model\.a$/.test(name))
+    .map((name) => join(release, name));
+}
+
+/** Flags with gyp's variables and commands in them expanded. */
+function expand(flags = []) {
+  return flags.flatMap((flag) => {
+    const variable = flag.match(/^<@\((\w+)\)$/)?.[1];
+    if (variable !== undefined) return expand(binding.variables[variable]);
+    const command = flag.match(/^<!@\((.*)\)$/s)?.[1];
+    if (command === undefined) return [flag];
+    return execSync(command, { cwd: root, encoding: 'utf8' }).split(/\s+/).filter(Boolean);
+  });
+}
+
 /** Of files that are compiled with an instruction set of their own. */
 function vectorTarget(file) {
-  const set = file.match(/_(avx2|avx512)\.cc$/)?.[1];
+  const set = file.match(/_(avx2|avx512|avx512bf16|amx)\.cc$/)?.[1];
   const targets = binding.conditions.flatMap((condition) => condition[1].targets);
   return targets.find(({ target_name: name }) => name === `mayfly_${set}`);
 }
@@ -39,7 +62,7 @@ function vectorTarget(file) {
 const common = ['-Isrc', ...defaults.defines.map((define) => `-D${define}`)];
 
 export function gccFlags(file) {
-  return [...defaults.cflags_cc, ...common, ...(vectorTarget(file)?.cflags_cc ?? [])];
+  return [...defaults.cflags_cc, ...common, ...expand(vectorTarget(file)?.cflags_cc)];
 }
 
 export const deploymentTarget = xcode.MACOSX_DEPLOYMENT_TARGET;
@@ -55,7 +78,7 @@ export function xcodeFlags(file) {
     ...['-Wall', '-Wextra', '-Wno-unused-parameter'],
     ...xcode.OTHER_CPLUSPLUSFLAGS,
     ...common,
-    ...(vectorTarget(file)?.xcode_settings.OTHER_CPLUSPLUSFLAGS ?? []),
+    ...expand(vectorTarget(file)?.xcode_settings?.OTHER_CPLUSPLUSFLAGS),
   ];
 }
 

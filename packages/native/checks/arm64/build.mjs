@@ -1,9 +1,8 @@
 // Builds the arm64 vector loops and the cpu device for Linux with Debian's cross compiler, to be run by QEMU: build/arm64/loops;
 // and the same program for this processor: build/loops/loops. Needs the addon built.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { gccFlags, root, sources } from '../binding.mjs';
+import { archives, gccFlags, root, sources } from '../binding.mjs';
 import { make } from '../make.mjs';
 
 export const PACKAGES = 'g++-aarch64-linux-gnu qemu-user';
@@ -25,9 +24,7 @@ export function buildForArm64() {
 }
 
 export function buildForThisProcessor() {
-  const release = join(root, 'build', 'Release');
-  const archives = ['mayfly_base.a', 'mayfly_avx2.a', 'mayfly_avx512.a'].map((name) => join(release, name));
-  const parts = archives.filter(existsSync);
+  const parts = archives();
   return make({
     folder: join(root, 'build', 'loops'),
     name: 'loops',

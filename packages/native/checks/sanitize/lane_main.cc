@@ -65,8 +65,8 @@ bool Sums() {
       right = std::accumulate(values.begin(), values.end(), int64_t{0}) == 499'500 && right;
     }
     try {
-      pool.ParallelFor(100, 1, [](int64_t begin, int64_t) {
-        if (begin == 50) throw Error("ERR_TEST", "thrown on a thread");
+      pool.ParallelFor(100, 1, [](int64_t begin, int64_t end) {
+        if (begin <= 50 && 50 < end) throw Error("ERR_TEST", "thrown on a thread");
       });
       right = false;
     } catch (const Error&) {

@@ -1,0 +1,48 @@
+// Builds the fuzz targets: with clang's libFuzzer and sanitizers into build/fuzz, or over the addon's own archives, to run the
+// corpus with the compiler that built them.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gccFlags, root, sources } from '../binding.mjs';
+import { make } from '../make.mjs';
+
+export const PACKAGES = 'clang libclang-rt-14-dev';
+export const here = dirname(fileURLToPath(import.meta.url));
+export const TARGETS = readdirSync(here).flatMap((name) => name.match(/^(\w+)_target\.cc$/)?.[1] ?? []);
+const sourceOf = (target) => `checks/fuzz/${target}_target.cc`;
+
+/** Whether clang can link libFuzzer here. */
+export function hasFuzzer() {
+  const library = spawnSync('clang++', ['-print-file-name=libclang_rt.fuzzer-x86_64.a'], { encoding: 'utf8' });
+  const found = spawnSync('clang++', ['-print-runtime-dir'], { encoding: 'utf8' }).stdout?.trim();
+  return library.status === 0 && [library.stdout.trim(), join(found, 'libclang_rt.fuzzer-x86_64.a')].some(existsSync);
+}
+
+export function buildFuzzer(target) {
+  const sanitize = ['-fno-sanitize-recover=all', '-g1', '-fno-omit-frame-pointer'];
+  return make({
+    folder: join(root, 'build', 'fuzz'),
+    name: target,
+    sources: [sourceOf(target), ...sources.plain(process.arch === 'x64')],
+    compile: (file) => {
+      const flags = gccFlags(file).map((flag) => (flag === '-O3' ? '-O1' : flag));
+      return ['clang++', ...flags, '-Wno-error', '-w', ...sanitize, '-fsanitize=fuzzer-no-link,address,undefined'];
+    },
+    link: (objects) => ['clang++', '-fsanitize=fuzzer,address,undefined', ...objects, '-pthread'],
+  });
+}
+
+export function buildReplay(target) {
+  const release = join(root, 'build', 'Release');
+  const archives = ['mayfly_base.a', 'mayfly_avx2.a', 'mayfly_avx512.a'].map((name) => join(release, name));
+  const parts = archives.filter(existsSync);
+  return make({
+    folder: join(root, 'build', 'replay', target),
+    name: target,
+    sources: [sourceOf(target), 'checks/fuzz/replay_main.cc'],
+    compile: (file) => ['g++', ...gccFlags(file)],
+    link: (objects) => ['g++', ...objects, '-Wl,--start-group', ...parts, '-Wl,--end-group', '-pthread'],
+    parts,
+  });
+}

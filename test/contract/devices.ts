@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs';
+import { emulators } from '../fixtures/ane-emulator.js';
+
+/** A device that the contract is run over, in processes with its environment. */
+export interface ContractDevice {
+  readonly name: string;
+  /** As `openDevice` takes it. */
+  readonly device: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** What has to be installed for it; undefined where it is there. */
+  readonly needs?: string | undefined;
+}
+
+/** Every device, the cpu first: with the cases of the contract, the table that they all have to fulfil. */
+export const contractDevices: readonly ContractDevice[] = [
+  { name: 'cpu', device: 'cpu' },
+  // Its rules refuse much of what the cases ask for: contract/sim.test.ts is about those.
+  { name: 'sim', device: 'sim:m4,no-rules' },
+  ...emulators.map(({ tier, path, needs }) => ({
+    name: `ane-${tier}`,
+    device: 'ane',
+    // More programs than one process may compile; process/ane-device.test.ts is about the limit.
+    env: { MAYFLY_ANE_RUNTIME: path, MAYFLY_EMULATOR_COMPILE_LIMIT: '0' },
+    needs: existsSync(path) ? undefined : needs,
+  })),
+];
