@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { emulators } from '../fixtures/ane-emulator.js';
 
 /** A device that the contract is run over, in processes with its environment. */
@@ -11,11 +12,13 @@ export interface ContractDevice {
   readonly needs?: string | undefined;
 }
 
-/** Every device, the cpu first: with the cases of the contract, the table that they all have to fulfil. */
+const unlimited = fileURLToPath(new URL('../fixtures/unlimited-chip.json', import.meta.url));
+
+/** The devices that every case of the contract is run over: a vitest project each. */
 export const contractDevices: readonly ContractDevice[] = [
   { name: 'cpu', device: 'cpu' },
-  // Its rules refuse much of what the cases ask for: contract/sim.test.ts is about those.
-  { name: 'sim', device: 'sim:m4,no-rules' },
+  // Its rules refuse much of what the cases ask for; contract/sim.test.ts is about those, and about limits.
+  { name: 'sim', device: `sim:${unlimited},no-rules` },
   ...emulators.map(({ tier, path, needs }) => ({
     name: `ane-${tier}`,
     device: 'ane',
