@@ -100,11 +100,31 @@ void Products(ThreadPool& pool) {
 
 void Optimizer(ThreadPool& pool) {
   Numbers numbers(5);
-  constexpr size_t kCount = 1003;
+  constexpr int64_t kRows = 17, kColumns = 59;
+  constexpr size_t kCount = kRows * kColumns;
   std::vector<float> weights = numbers.Floats(kCount), m = numbers.Floats(kCount, 0.1f), v = numbers.Floats(kCount, 0.05f);
   for (float& x : v) x = x * x;
   const std::vector<float> gradients = numbers.Floats(kCount);
-  Adamw({weights.data(), gradients.data(), m.data(), v.data(), kCount, 1e-3, 0.9, 0.999, 1e-8, 0.1, 7, 0.5}, pool);
+  std::vector<uint16_t> half(kCount);
+  AdamwArgs args{};
+  args.weights = weights.data();
+  args.gradients = gradients.data();
+  args.m = m.data();
+  args.v = v.data();
+  args.count = kCount;
+  args.lr = 1e-3;
+  args.beta1 = 0.9;
+  args.beta2 = 0.999;
+  args.eps = 1e-8;
+  args.weight_decay = 0.1;
+  args.step = 7;
+  args.gradient_scale = 0.5;
+  args.half = half.data();
+  args.half_stride = kRows;
+  args.columns = kColumns;
+  args.transpose = true;
+  Adamw(args, pool);
+  PrintHalves("adamw-half", half, pool);
   Print("adamw-weights", weights);
   Print("adamw-m", m);
   Print("adamw-v", v);
@@ -123,9 +143,18 @@ void Norms(ThreadPool& pool) {
                pool);
   Print("residual-sum", sum);
   PrintHalves("norm", out, pool);
-  NormBackward({{sum.data(), DType::kFp32, kColumns, 1}, weight.data(), {d_out.data(), DType::kFp32, kColumns, 1}, dx.data(),
-                d_weight.data(), dx16.data(), kColumns, 1e-5f, kDim, kColumns},
-               pool);
+  NormBackwardArgs args{};
+  args.x = {sum.data(), DType::kFp32, kColumns, 1};
+  args.weight = weight.data();
+  args.d_out = {d_out.data(), DType::kFp32, kColumns, 1};
+  args.dx = dx.data();
+  args.d_weight = d_weight.data();
+  args.out = dx16.data();
+  args.out_stride = kColumns;
+  args.eps = 1e-5f;
+  args.dim = kDim;
+  args.columns = kColumns;
+  NormBackward(args, pool);
   Print("norm-dx", dx);
   Print("~norm-d-weight", d_weight);
   PrintHalves("norm-dx-half", dx16, pool);
@@ -146,8 +175,16 @@ void Others(ThreadPool& pool) {
   std::vector<float> dx(kDim * kColumns), d_table(kVocab * kDim), logits(kVocab);
   std::vector<int32_t> targets;
   for (int n = 0; n < kColumns; ++n) targets.push_back(static_cast<int32_t>(numbers.Next() % kVocab));
-  const float loss = static_cast<float>(
-      CrossEntropy({x.data(), table.data(), kVocab, kDim, kColumns, dx.data(), d_table.data(), 0.25f}, targets, pool));
+  CrossEntropyArgs args{};
+  args.x = x.data();
+  args.table = table.data();
+  args.vocab = kVocab;
+  args.dim = kDim;
+  args.columns = kColumns;
+  args.dx = dx.data();
+  args.d_table = d_table.data();
+  args.gradient_scale = 0.25f;
+  const float loss = static_cast<float>(CrossEntropy(args, targets, pool));
   Print("loss", &loss, 1);
   Print("loss-dx", dx);
   Print("loss-d-table", d_table);

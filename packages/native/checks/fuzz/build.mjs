@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gccFlags, root, sources } from '../binding.mjs';
+import { archives, gccFlags, root, sources } from '../binding.mjs';
 import { make } from '../make.mjs';
 
 export const PACKAGES = 'clang libclang-rt-14-dev';
@@ -34,9 +34,7 @@ export function buildFuzzer(target) {
 }
 
 export function buildReplay(target) {
-  const release = join(root, 'build', 'Release');
-  const archives = ['mayfly_base.a', 'mayfly_avx2.a', 'mayfly_avx512.a'].map((name) => join(release, name));
-  const parts = archives.filter(existsSync);
+  const parts = archives();
   return make({
     folder: join(root, 'build', 'replay', target),
     name: target,

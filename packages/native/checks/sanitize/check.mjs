@@ -44,7 +44,7 @@ expectSilence(
   [],
 );
 expectSilence('ThreadSanitizer, host math', buildProgram('tsan', LOOPS, 'loops'), ['math']);
-buildAddon();
+const addon = buildAddon();
 const vitest = join(createRequire(import.meta.url).resolve('vitest/package.json'), '..', 'vitest.mjs');
 const tests = [
   'run',
@@ -59,5 +59,5 @@ expectSilence('AddressSanitizer, UndefinedBehaviorSanitizer, LeakSanitizer', pro
   LD_PRELOAD: asan,
   ASAN_OPTIONS: 'detect_leaks=1:handle_segv=1',
   LSAN_OPTIONS: `suppressions=${join(root, 'checks', 'sanitize', 'lsan.supp')}:print_suppressions=0`,
-  NODE_OPTIONS: `--require ${join(root, 'checks', 'sanitize', 'preload.cjs')}`,
+  MAYFLY_ADDON: addon,
 });

@@ -1,5 +1,7 @@
 #include "math/tile_check.h"
 
+#if defined(__x86_64__)
+
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -71,3 +73,5 @@ bool TilesComputeRight() {
 }
 
 }  // namespace mayfly::amx
+
+#endif
