@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const TypedProgram checked =
         mayfly::mil::CheckProgram(text, {{"@model_path/weights/w.bin", weights.data(), weights.size()}});
     if (!IsSmall(checked)) return 0;
-    const auto program = mayfly::CompileOnCpu(checked, pool);
+    const auto program = mayfly::CompileOnCpu(checked, pool, mayfly::Precision::kExact);
     std::vector<std::vector<uint8_t>> memory;
     for (const auto& port : program->inputs()) memory.emplace_back(port.bytes(), 1);
     for (const auto& port : program->outputs()) memory.emplace_back(port.bytes());
