@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { chipNames, loadProfile } from '@mayfly/native';
 import { describe, expect, test } from 'vitest';
 import { calibrationReport, compareFigures, summarizeErrors } from '../../packages/core/src/chips/calibration.js';
-import { planTraining } from '../../packages/core/src/chips/training-plan.js';
+import { planTraining, type WeightStrategy } from '../../packages/core/src/chips/training-plan.js';
 import { presets } from '../../packages/core/src/model/presets.js';
 
-const plan = (chip: string, weights: 'static' | 'dynamic', more: object = {}) =>
+const plan = (chip: string, weights: WeightStrategy, more: object = {}) =>
   planTraining({ config: presets.stories110m, profile: loadProfile(chip), weights, batch: 1, sequence: 256, ...more });
 
 describe('calibration', () => {
@@ -31,13 +31,13 @@ describe('calibration', () => {
 });
 
 describe.each(chipNames())('a plan for %s', (chip) => {
-  test.each(['static', 'dynamic'] as const)('with %s weights adds up', (weights) => {
+  test.each(['static', 'dynamic', 'reloaded'] as const)('with %s weights adds up', (weights) => {
     const { step, day, compilationRound, kernels, programs, tokensPerStep } = plan(chip, weights);
     const { total, ...parts } = step;
     expect(Object.values(parts).reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(total + 1e-9);
     expect(day.steps * total).toBeCloseTo(86_400_000);
     expect(day.tokens).toBeCloseTo(day.steps * tokensPerStep);
-    expect(programs).toBe(weights === 'static' ? 48 : 4);
+    expect(programs).toBe(weights === 'dynamic' ? 4 : 48);
     expect(compilationRound.compilations).toBe(programs);
     expect(kernels.map(({ name }) => name)).toEqual([
       'attentionForward',
@@ -58,6 +58,17 @@ test('static weights compile everything at every step and wear workers out, dyna
   expect(free.retirement.everySteps).toBe(Number.POSITIVE_INFINITY);
   expect(free.day.retirements).toBe(0);
   expect(free.step.total).toBeLessThan(fixed.step.total);
+});
+
+test('weights that are reloaded cost loads, compile each kernel twice and wear nothing out', () => {
+  const { step, day, retirement } = plan('m4', 'reloaded');
+  expect(step.compilations).toBeCloseTo(48 * loadProfile('m4').clock.reloadMs.value);
+  expect(step.kernels).toBe(plan('m4', 'static').step.kernels);
+  expect([day.compilations, day.retirements, retirement.everySteps]).toEqual([96, 0, Number.POSITIVE_INFINITY]);
+  // Their kernels are faster than dynamic ones: with enough passes per update that pays.
+  const passes = { accumulate: 50 };
+  expect(plan('m4', 'reloaded').step.total).toBeGreaterThan(plan('m4', 'dynamic').step.total);
+  expect(plan('m4', 'reloaded', passes).step.total).toBeLessThan(plan('m4', 'dynamic', passes).step.total);
 });
 
 test('accumulation shares a compilation round among passes', () => {

@@ -14,7 +14,13 @@ export {
   timeMil,
 } from '@mayfly/native';
 export { type Comparison, compareFigures, summarizeErrors } from './chips/calibration.js';
-export { type KernelPlan, type PlanOptions, planTraining, type TrainingPlan } from './chips/training-plan.js';
+export {
+  type KernelPlan,
+  type PlanOptions,
+  planTraining,
+  type TrainingPlan,
+  type WeightStrategy,
+} from './chips/training-plan.js';
 export { openData } from './data/open-data.js';
 export { openTokenizer } from './data/open-tokenizer.js';
 export { splitTokens, type TokenParts } from './data/split-tokens.js';

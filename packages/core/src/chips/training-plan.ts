@@ -5,10 +5,13 @@ import { staticKernels } from '../kernels/static-kernels.js';
 import type { ModelConfig } from '../model/config.js';
 import { countParameters } from '../model/count-parameters.js';
 
+/** `reloaded` are static weights that are replaced without compiling (`docs/ane.md`), where the chip lets them. */
+export type WeightStrategy = 'dynamic' | 'static' | 'reloaded';
+
 export interface PlanOptions {
   readonly config: ModelConfig;
   readonly profile: ChipProfile;
-  readonly weights: 'static' | 'dynamic';
+  readonly weights: WeightStrategy;
   /** Windows per pass. */
   readonly batch: number;
   /** Tokens per window. */
@@ -33,7 +36,7 @@ export interface KernelPlan extends Pick<ProgramTime, 'evaluateUs' | 'compileMs'
 /** What training would cost, in milliseconds where nothing else is said. */
 export interface TrainingPlan {
   readonly chip: string;
-  readonly weights: 'static' | 'dynamic';
+  readonly weights: WeightStrategy;
   readonly parameters: number;
   readonly tokensPerStep: number;
   /** Programs that are loaded at once. */
@@ -49,6 +52,7 @@ export interface TrainingPlan {
     readonly hostMath: number;
     /** Weight gradients on host threads, as far as kernels do not hide them. */
     readonly weightGradients: number;
+    /** With their loading; of reloaded weights, the loading alone. */
     readonly compilations: number;
     readonly total: number;
   };
@@ -100,14 +104,14 @@ export function planTraining(options: PlanOptions): TrainingPlan {
   const saved = moveMs(
     4 * layers * columns * (config.heads * config.headDim + 2 * config.kvHeads * config.headDim + 2 * config.hidden),
   );
-  const pass = norms + (weights === 'static' ? saved : 0) + moveMs(activation * 40) + gemmMs(6 * vocab * activation);
+  const pass = norms + (weights === 'dynamic' ? 0 : saved) + moveMs(activation * 40) + gemmMs(6 * vocab * activation);
   const gradientsMs = layers * gemmMs(2 * layerParameters * columns);
   const update =
     parameters / host.adamwPerUs.value / 1000 + moveMs(8 * parameters) + moveMs(6 * layerParameters * layers);
 
-  const programs = weights === 'static' ? kernels.length * layers : kernels.length;
+  const programs = weights === 'dynamic' ? kernels.length : kernels.length * layers;
   const round =
-    (weights === 'static' ? layers : 1) *
+    (weights === 'dynamic' ? 1 : layers) *
     perLayer(({ compileMs, loadMs }) => compileMs + loadMs + clock.unloadMs.value);
   const staged = weights === 'dynamic' ? copyMs(2 * layerParameters * layers, profile) : 0;
   const step = {
@@ -115,10 +119,10 @@ export function planTraining(options: PlanOptions): TrainingPlan {
     copies: accumulate * copiesMs + staged,
     hostMath: accumulate * pass + update,
     weightGradients: accumulate * Math.max(EXPOSED * gradientsMs, gradientsMs - backwardMs),
-    compilations: weights === 'static' ? round : 0,
+    compilations: weights === 'static' ? round : weights === 'reloaded' ? programs * clock.reloadMs.value : 0,
   };
   const working = Object.values(step).reduce((a, b) => a + b, 0);
-  const workers = Math.ceil(programs / retireAfter);
+  const workers = Math.ceil(((weights === 'reloaded' ? 2 : 1) * programs) / retireAfter);
   const rounds = Math.floor((retireAfter * workers) / programs);
   const everySteps = weights === 'static' ? rounds : Number.POSITIVE_INFINITY;
   // The next generation is compiled on the standby in any case: only its start, after the last exit, can be waited for.
@@ -140,7 +144,8 @@ export function planTraining(options: PlanOptions): TrainingPlan {
     day: {
       steps,
       tokens: steps * columns * accumulate,
-      compilations: weights === 'static' ? steps * programs : programs,
+      // Of reloaded weights, two programs of each kernel take turns.
+      compilations: weights === 'static' ? steps * programs : weights === 'reloaded' ? 2 * programs : programs,
       retirements: steps / everySteps,
     },
   };
@@ -152,7 +157,8 @@ function planKernels(
   { profile, weights }: PlanOptions,
 ): (KernelPlan & { readonly parameters: number })[] {
   const weightFiles = profile.generation === 'm1' ? 'per-tensor' : 'single';
-  const made = weights === 'static' ? staticKernels(shape, { weightFiles }) : dynamicKernels(shape, { weightFiles });
+  const make = weights === 'dynamic' ? dynamicKernels : staticKernels;
+  const made = make(shape, { weightFiles });
   const { queries, keys } = { queries: shape.heads * shape.headDim, keys: shape.kvHeads * shape.headDim };
   const attention = shape.dim * (2 * queries + 2 * keys);
   const feedForward = 3 * shape.dim * shape.hidden;
@@ -165,7 +171,7 @@ function planKernels(
   }).map(([name, { program, input, output }]) => {
     const { evaluateUs, compileMs, loadMs, flops, weightBytes } = timeMil(program.text, profile);
     // Of packed surfaces only the activations are new at every dispatch.
-    const fresh = weights === 'static' ? input.channels * input.width : freshElements(input);
+    const fresh = weights === 'dynamic' ? freshElements(input) : input.channels * input.width;
     const copyUs =
       1000 * copyMs(2 * (fresh + output.channels * output.width), profile) + 2 * profile.clock.lockUs.value;
     const errors = lint(program.text, profile).filter(({ level }) => level === 'error');

@@ -1,17 +1,19 @@
 import { loadProfile, MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { calibrationReport } from '../chips/calibration.js';
-import { planTraining, type TrainingPlan } from '../chips/training-plan.js';
+import { planTraining, type TrainingPlan, type WeightStrategy } from '../chips/training-plan.js';
 import { loadModel } from '../model/load-model.js';
 import { presets } from '../model/presets.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { option } from './option.js';
 import { oneOf, text, whole } from './parse-options.js';
 
+const strategies: readonly WeightStrategy[] = ['dynamic', 'static', 'reloaded'];
+
 interface PlanFlags {
   readonly model?: string;
   readonly chip?: string;
-  readonly weights?: 'static' | 'dynamic';
+  readonly weights?: WeightStrategy;
   readonly batch?: number;
   readonly seq?: number;
   readonly accumulate?: number;
@@ -37,7 +39,7 @@ export function addPlanCommand(program: Command): void {
       option('--model <model>', `preset (${Object.keys(presets).join(', ')}), FILE.bin or DIR`, text, 'stories110m'),
     )
     .addOption(option('--chip <name>', 'chip by name, or a profile FILE.json', text, 'm4'))
-    .addOption(option('--weights <kind>', 'dynamic or static', oneOf('dynamic', 'static'), 'both, compared'))
+    .addOption(option('--weights <kind>', 'dynamic, static or reloaded', oneOf(...strategies), 'all, compared'))
     .addOption(option('--batch <n>', 'windows per pass', whole(1), 1))
     .addOption(option('--seq <n>', 'tokens per window', whole(1), "256, or the model's context if shorter"))
     .addOption(option('--accumulate <n>', 'passes per step', whole(1), 1))
@@ -71,7 +73,7 @@ async function planCommand(flags: PlanFlags): Promise<void> {
       `Expected --seq to be at most the model's context of ${config.sequence}, got \`${sequence}\``,
     );
   }
-  const chosen = weights === undefined ? (['dynamic', 'static'] as const) : [weights];
+  const chosen = weights === undefined ? strategies : [weights];
   const plans = chosen.map((each) =>
     planTraining({ config, profile, weights: each, batch, sequence, accumulate, retireAfter }),
   );
@@ -88,7 +90,7 @@ function report(model: string, title: string, plans: readonly TrainingPlan[], be
     ['  copies', ({ step }) => ms(step.copies)],
     ['  host math', ({ step }) => ms(step.hostMath)],
     ['  weight gradients', ({ step }) => ms(step.weightGradients)],
-    ['  compilations', ({ step }) => ms(step.compilations)],
+    ['  compilations, loads', ({ step }) => ms(step.compilations)],
     ['programs', ({ programs, workers }) => `${programs} on ${workers} worker${workers === 1 ? '' : 's'}`],
     ['a compilation round', ({ compilationRound }) => ms(compilationRound.milliseconds)],
     ['a retirement', ({ retirement }) => `${ms(retirement.milliseconds)}, a step waits ${ms(retirement.stalledMs)}`],
@@ -109,7 +111,7 @@ function report(model: string, title: string, plans: readonly TrainingPlan[], be
         `${plan.weights} weights: the chip would not run this right (mayfly lint: ${[...broken(plan)].join(', ')})`,
     );
   const line = (label: string, cells: readonly string[]) =>
-    `${label.padEnd(22)}${cells.map((cell) => cell.padStart(34)).join('')}`.trimEnd();
+    `${label.padEnd(22)}${cells.map((cell) => cell.padStart(33)).join('')}`.trimEnd();
   return [
     `${model} on ${title}, ${plans[0]!.tokensPerStep} tokens a step: an estimate`,
     line(

@@ -51,6 +51,8 @@ export interface ChipClock {
   readonly compileMsPerMegabyte: Figure;
   readonly loadMs: Figure;
   readonly unloadMs: Figure;
+  /** Loading an unloaded program again with other weight files, where that has an effect. */
+  readonly reloadMs: Figure;
   /** Locking and unlocking one surface, in microseconds. */
   readonly lockUs: Figure;
 }
@@ -124,6 +126,7 @@ export const figureNames = {
     'compileMsPerMegabyte',
     'loadMs',
     'unloadMs',
+    'reloadMs',
     'lockUs',
   ],
   host: ['copyGBps', 'gemmGflops', 'elementwiseGBps', 'adamwPerUs', 'workerStartMs'],
