@@ -1,5 +1,5 @@
-// Found before the compiler's own header when the tile kernels are built over the model of tiles: the same intrinsics, but
-// for those of AMX.
+// Found before the compiler's own header when the tile kernels are built over the model of tiles: the same intrinsics,
+// but for those of AMX.
 #pragma once
 
 #include_next <immintrin.h>

@@ -114,12 +114,13 @@ void MultiplyBlock(const GemmKernel& kernel, const GemmArgs& args, const Rectang
           const Rectangle at{block.row + i, rows, block.column + j, columns};
           float* tile = deep || sliced ? row_of_tiles + j / kernel.columns * tile_size : row_of_tiles;
           if (last) Prefetch(args.c, at);
-          kernel.multiply(slice, a + q * kernel.rows * kernel.element_bytes,
-                          b + j * lane_bytes + q * kernel.columns * kernel.element_bytes, tile, p + q > 0, rows, columns);
+          const uint8_t* a_slice = a + q * kernel.rows * kernel.element_bytes;
+          const uint8_t* b_slice = b + j * lane_bytes + q * kernel.columns * kernel.element_bytes;
+          kernel.multiply(slice, a_slice, b_slice, tile, p + q > 0, rows, columns);
           if (!last) continue;
           if (kernel.all_finite != nullptr && !kernel.all_finite(tile)) RepairTile(kernel, args, at, tile);
-          kernel.store(tile, {ElementAt(args.c, at.row, at.column), args.c.dtype == DType::kFp16, args.c.row_stride, rows,
-                              columns, args.alpha, args.beta});
+          kernel.store(tile, {ElementAt(args.c, at.row, at.column), args.c.dtype == DType::kFp16, args.c.row_stride,
+                              rows, columns, args.alpha, args.beta});
         }
         q += slice;
       } while (q < depth);

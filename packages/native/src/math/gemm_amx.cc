@@ -1,5 +1,5 @@
-// Products of tiles of 16 rows of 64 bytes. Layouts and order of instructions after Intel's "Optimization Reference Manual",
-// chapter on AMX: two tiles of A by two tiles of B, four accumulators.
+// Products of tiles of 16 rows of 64 bytes. Layouts and order of instructions after Intel's "Optimization Reference
+// Manual", chapter on AMX: two tiles of A by two tiles of B, four accumulators.
 #include "math/gemm_amx.h"
 
 #if defined(__AMX_BF16__)
@@ -15,10 +15,11 @@ using avx512::LoadBlock;
 using avx512::Simd;
 
 constexpr int kTileRows = 16, kTileBytes = 1024, kRowBytes = 64;
-constexpr int kTiles = 2;             // of A and of B in a panel's step
+constexpr int kTiles = 2;                  // of A and of B in a panel's step
 constexpr int kSide = kTiles * kTileRows;  // rows and columns of a tile of C
-constexpr int kStep = 32;             // depth of a tile of A or B
-constexpr int kNotFinite = 0x99;      // classes of floats: both infinities, quiet and signalling NaN
+constexpr int kStep = 32;                  // depth of a tile of A or B
+constexpr int kNotFinite = 0x99;           // classes of floats: both infinities, quiet and signalling NaN
+constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT;
 
 struct alignas(64) TileConfig {
   uint8_t palette = 1;
@@ -58,12 +59,12 @@ struct Bf16Format {
 struct Fp16Format {
   static constexpr int kCount = 1;
   static __m512i Take(Simd::F* x, Simd::F* y) {
-    const __m256i low = _mm512_cvtps_ph(*x, _MM_FROUND_TO_NEAREST_INT), high = _mm512_cvtps_ph(*y, _MM_FROUND_TO_NEAREST_INT);
+    const __m256i low = _mm512_cvtps_ph(*x, kNearest), high = _mm512_cvtps_ph(*y, kNearest);
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
   }
 };
 
-// Where a row of one part of one of a step's tiles goes. A step has the tiles of its first part, then of its second, …
+// Where a row of one part of one of a step's tiles goes. A step has the tiles of its first part, then of its second …
 template <class Format>
 uint8_t* PanelRow(void* panel, int64_t p, int part, int tile, int64_t row) {
   const int64_t index = (p / kStep * Format::kCount + part) * kTiles + tile;
@@ -198,11 +199,13 @@ void MultiplyTiles(int64_t depth, const void* a_panel, const void* b_panel, floa
 }
 
 template <class Format, class Products>
-void Multiply(int64_t depth, const void* a, const void* b, float* tile, bool resume, int64_t used_rows, int64_t used_columns) {
-  const auto multiply = used_rows > kTileRows
-                            ? used_columns > kTileRows ? MultiplyTiles<Format, Products, Tiles<2, 2>> : MultiplyTiles<Format, Products, Tiles<2, 1>>
-                        : used_columns > kTileRows ? MultiplyTiles<Format, Products, Tiles<1, 2>>
-                                                   : MultiplyTiles<Format, Products, Tiles<1, 1>>;
+void Multiply(int64_t depth, const void* a, const void* b, float* tile, bool resume, int64_t used_rows,
+              int64_t used_columns) {
+  const bool two_rows = used_rows > kTileRows, two_columns = used_columns > kTileRows;
+  const auto multiply = two_rows && two_columns ? MultiplyTiles<Format, Products, Tiles<2, 2>>
+                        : two_rows              ? MultiplyTiles<Format, Products, Tiles<2, 1>>
+                        : two_columns           ? MultiplyTiles<Format, Products, Tiles<1, 2>>
+                                                : MultiplyTiles<Format, Products, Tiles<1, 1>>;
   multiply(depth, a, b, tile, resume);
 }
 
@@ -214,8 +217,8 @@ bool AllFinite(const float* tile) {
   return found == 0;
 }
 
-// Steps of a panel of A and one of B, in parts, fill two thirds of a first-level cache of 48 KiB and are not a multiple of
-// more than eight of its twelve ways; blocks of B fill half of a second-level cache of 2 MiB.
+// Slices of a panel of A and of one of B fill up to two thirds of a first-level cache of 48 KiB, eight of its twelve ways;
+// blocks of B fill half of a second-level cache of 2 MiB.
 template <class Format, class Products>
 constexpr GemmKernel MakeKernel(int slice, int block, bool repair) {
   return {kSide,

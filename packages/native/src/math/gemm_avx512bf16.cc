@@ -39,7 +39,8 @@ void PackPairs(const GemmStrip& whole, void* panel) {
   }
 }
 
-void Multiply(int64_t depth, const void* a, const void* b, float* tile, bool resume, int64_t used_rows, int64_t used_columns) {
+void Multiply(int64_t depth, const void* a, const void* b, float* tile, bool resume, int64_t used_rows,
+              int64_t used_columns) {
   MultiplyTile<PairSimd>((depth + 1) / kPair, a, b, tile, resume, used_rows, used_columns);
 }
 

@@ -1,5 +1,5 @@
-// One way to compute the tiles of a matrix product: how operands are packed, multiplied and stored. Whatever the tile, the
-// block and the slice that it lies in, an element is one chain of operations over k from first to last.
+// One way to compute the tiles of a matrix product: how operands are packed, multiplied and stored. Whatever the tile,
+// block and slice that it lies in, an element is one chain of operations over k from first to last.
 #pragma once
 
 #include <cstdint>

@@ -12,9 +12,9 @@ const char* NameOf(Isa isa);
 // Why an instruction set that the processor announces is not used, as a sentence; null where all is well.
 const char* IsaFault();
 
-// Whether CurrentIsa() has products of bf16 vectors that are faster than those of fp32: known by the processor's maker and
-// family, not measured, so that one kind of processor computes one result. AMD's are twice as fast (Zen 4 and later),
-// Intel's take as long.
+// Whether CurrentIsa() has products of bf16 vectors that are faster than those of fp32: known by the processor's maker
+// and family, not measured, so that one kind of processor computes one result. AMD's are twice as fast (Zen 4 and later),
+// Intel's no faster.
 bool HasFastBf16Vectors();
 
 }  // namespace mayfly

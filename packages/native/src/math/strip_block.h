@@ -1,4 +1,4 @@
-// Reading 16 × 16 elements of an operand in whatever order it is stored. Include in files of AVX-512 instruction sets only.
+// Reading 16 × 16 elements of an operand in whatever order it is stored. Include in files compiled with AVX-512 only.
 #pragma once
 
 #include "math/gemm_kernel.h"
@@ -17,7 +17,8 @@ void LoadBlock(const GemmStrip& strip, const T* data, int64_t lane, int64_t p, S
   const int64_t lanes = BlockPart(strip.lanes - lane), depth = BlockPart(strip.depth - p);
   const auto load_rows = [&](int64_t rows, int64_t stride, int64_t length) {
     for (int64_t i = 0; i < kBlock; ++i) {
-      block[i] = i >= rows ? Simd::Zero() : length == kBlock ? Simd::Load(from + i * stride) : Simd::Load(from + i * stride, length);
+      const T* row = from + i * stride;
+      block[i] = i >= rows ? Simd::Zero() : length == kBlock ? Simd::Load(row) : Simd::Load(row, length);
     }
   };
   if (strip.depth_stride == 1) {
@@ -30,7 +31,8 @@ void LoadBlock(const GemmStrip& strip, const T* data, int64_t lane, int64_t p, S
     float values[kBlock][kBlock] = {};
     for (int64_t i = 0; i < lanes; ++i) {
       for (int64_t j = 0; j < depth; ++j) {
-        Simd::Store(kByLane ? &values[i][j] : &values[j][i], Simd::Load(from + i * strip.lane_stride + j * strip.depth_stride, 1), 1);
+        const Simd::F value = Simd::Load(from + i * strip.lane_stride + j * strip.depth_stride, 1);
+        Simd::Store(kByLane ? &values[i][j] : &values[j][i], value, 1);
       }
     }
     for (int64_t i = 0; i < kBlock; ++i) block[i] = Simd::Load(values[i]);

@@ -28,8 +28,11 @@ struct Numbers {
   }
 
   GemmStrip Strip(bool half, int64_t lane_stride, int64_t depth_stride, int64_t lanes) const {
-    return {half ? static_cast<const void*>(halves.data()) : floats.data(), half, lane_stride, depth_stride, lanes, kDepth};
+    const void* data = half ? static_cast<const void*>(halves.data()) : floats.data();
+    return {data, half, lane_stride, depth_stride, lanes, kDepth};
   }
+
+  float At(int64_t index) const { return floats[static_cast<size_t>(index)]; }
 
   std::vector<float> floats;
   std::vector<uint16_t> halves;
@@ -38,7 +41,8 @@ struct Numbers {
 // The largest error of any element may be `bound` times the sum of its terms' magnitudes.
 bool ComputesRight(const GemmKernel& kernel, bool half, double bound) {
   const Numbers a(kRows * kDepth, 1), b(kDepth * kColumns, 2);
-  const size_t lane_bytes = static_cast<size_t>((kDepth + kernel.depth_step - 1) / kernel.depth_step * kernel.depth_step * kernel.element_bytes);
+  const int64_t steps = (kDepth + kernel.depth_step - 1) / kernel.depth_step;
+  const auto lane_bytes = static_cast<size_t>(steps * kernel.depth_step * kernel.element_bytes);
   Scratch a_panel, b_panel, tiles;
   void* rows = a_panel.Bytes(static_cast<size_t>(kernel.rows) * lane_bytes + kPanelSlack);
   void* columns = b_panel.Bytes(static_cast<size_t>(kernel.columns) * lane_bytes + kPanelSlack);
@@ -52,7 +56,7 @@ bool ComputesRight(const GemmKernel& kernel, bool half, double bound) {
     for (int64_t j = 0; j < kColumns; ++j) {
       double sum = 0, size = 0;
       for (int64_t p = 0; p < kDepth; ++p) {
-        const double term = static_cast<double>(a.floats[static_cast<size_t>(i * kDepth + p)]) * b.floats[static_cast<size_t>(p * kColumns + j)];
+        const double term = static_cast<double>(a.At(i * kDepth + p)) * b.At(p * kColumns + j);
         sum += term;
         size += std::fabs(term);
       }
