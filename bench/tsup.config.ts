@@ -22,6 +22,7 @@ export default defineConfig([
       'adamw-run': 'src/adamw-run.ts',
       'step-run': 'src/step-run.ts',
       'spawn-stall': 'src/spawn-stall.ts',
+      'recovery-run': 'src/recovery-run.ts',
       ...workers('echo-atomics', 'echo-fork', 'echo-function', 'echo-workerpool'),
     },
   },

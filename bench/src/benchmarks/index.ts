@@ -6,6 +6,7 @@ import { gemm } from './gemm.js';
 import { idle } from './idle.js';
 import { isolationTax } from './isolation-tax.js';
 import { pipeline } from './pipeline.js';
+import { recovery } from './recovery.js';
 import { retire } from './retire.js';
 import { scaling } from './scaling.js';
 import { spawn } from './spawn.js';
@@ -20,6 +21,7 @@ export const benchmarks: readonly Benchmark[] = [
   idle,
   spawn,
   retire,
+  recovery,
   staticRotation,
   isolationTax,
   gemm,

@@ -173,8 +173,9 @@ export class Fleet implements RecruiterListener {
     this.#roster.delete(worker);
     this.#recruiter.reclaim(worker);
     if (worker.livePrograms > 0) this.#governor.noteHotExit();
-    this.#listener.onExit(worker, end, this.#dismissed.has(worker));
-    if (this.#governor.exhausted) this.onGaveUp(poolFailedError(end, this.#governor.deaths));
+    const expected = this.#dismissed.has(worker);
+    this.#listener.onExit(worker, end, expected);
+    if (!expected && this.#governor.exhausted) this.onGaveUp(poolFailedError(end, this.#governor.deaths));
     this.#retirements.exited(worker);
     this.#recruiter.replenish();
     this.#roster.notify();
