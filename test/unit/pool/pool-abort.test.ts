@@ -10,7 +10,7 @@ afterEach(() => {
 
 /** A pool, a kernel on worker 1, and who ended why. */
 async function open(abandonMs: number) {
-  const under = await SimulatedPool.open({ timeouts: { abandonMs, dispatchMs: 60_000 } });
+  const under = await SimulatedPool.open({ attempts: 1, timeouts: { abandonMs, dispatchMs: 60_000 } });
   const ends: object[] = [];
   under.pool.on('worker-exit', ({ worker, reason, expected }) => ends.push({ worker, reason, expected }));
   return { under, kernel: await under.kernel(), ends };

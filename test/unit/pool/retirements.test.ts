@@ -153,10 +153,14 @@ test('where all processes that may be wait for a successor, the oldest makes roo
   const slow = [under.run(d)];
   under.pool.rotate();
   await under.settle(1);
+  const moved: string[] = [];
+  under.pool.on('kernel-move', ({ from, reason }) => moved.push(`${reason} from ${from}`));
   slow.push(under.run(a), under.run(b));
   under.worker(2).fault = 'dispatch';
   under.worker(2).step();
   await under.settle(1, 2);
+  // Worker 2 has to leave, too, but not before worker 1 has.
+  expect(moved).toEqual(['recover from null']);
   const update = outcome(c.update());
   await under.settle(1, 2);
   expect(await update).toBe('ok');
