@@ -27,12 +27,15 @@ export type StartTransport = (
 
 const workerEntry = createRequire(import.meta.url).resolve('@mayfly/worker/entry');
 
+/** For glibc: a worker that compiles one generation of programs after the other gets the same memory, not new pages of it. */
+const keepFreedMemory = { MALLOC_MMAP_THRESHOLD_: String(2 ** 25), MALLOC_TRIM_THRESHOLD_: String(2 ** 30) };
+
 /**
  * Node's own variables would make a worker open an inspector, take our socket for Node's IPC channel, or read certificates that
  * it never needs (NODE_EXTRA_CA_CERTS: half of a start).
  */
 function workerEnvironment(): Record<string, string> {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('NODE_'));
+  const kept = Object.entries({ ...keepFreedMemory, ...process.env }).filter(([name]) => !name.startsWith('NODE_'));
   return Object.fromEntries(kept.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 

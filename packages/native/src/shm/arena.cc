@@ -17,6 +17,7 @@
 #include "shm/unnamed_memory.h"
 
 #if defined(__linux__) && !defined(MADV_POPULATE_WRITE)
+#define MADV_POPULATE_READ 22
 #define MADV_POPULATE_WRITE 23
 #endif
 
@@ -94,7 +95,20 @@ std::shared_ptr<Arena> Arena::Attach(int fd) {
   }
   fcntl(fd, F_SETFD, FD_CLOEXEC);
   Arena* arena = new Arena(fd, static_cast<uint64_t>(status.st_size));
+  arena->MapCommitted();
   return Register(arena, &arena->id_);
+}
+
+void Arena::MapCommitted() const {
+#ifdef __linux__
+  for (off_t hole = 0;;) {
+    const off_t data = lseek(fd_, hole, SEEK_DATA);
+    if (data < 0) return;
+    hole = lseek(fd_, data, SEEK_HOLE);
+    // A fault for reading maps its neighbours, too. Kernels that do not know the advice map pages as they are used.
+    if (hole <= data || madvise(base_ + data, static_cast<size_t>(hole - data), MADV_POPULATE_READ) != 0) return;
+  }
+#endif
 }
 
 std::shared_ptr<Arena> Arena::Find(uint32_t id) {

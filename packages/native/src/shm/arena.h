@@ -36,6 +36,8 @@ class Arena {
  private:
   Arena(int fd, uint64_t bytes);
 
+  // Maps what has pages already: at its start a worker has the time for it, in its first evaluations it has not.
+  void MapCommitted() const;
   // Bytes of [begin, end) that no page backs.
   uint64_t UncommittedBytes(uint64_t begin, uint64_t end) const;
 
