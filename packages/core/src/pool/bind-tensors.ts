@@ -11,12 +11,13 @@ export function bindTensors(kernel: Kernel, inputs: Tensors, outputs: Tensors): 
 }
 
 function bind(kernel: Kernel, kind: string, given: Tensors, ports: readonly Port[], offsets: number[]): void {
-  const tensors = Array.isArray(given) ? (given as readonly Tensor[]) : [given as Tensor];
-  if (tensors.length !== ports.length) {
-    throw invalidArgument(`${kind}s of ${kernel.name}`, `${ports.length} tensors`, tensors.length);
-  }
-  for (const [index, port] of ports.entries()) {
-    const tensor = tensors[index]!;
+  // The hot path of a run: no array around one tensor, no iterator.
+  const list = Array.isArray(given) ? (given as readonly Tensor[]) : null;
+  const count = list?.length ?? 1;
+  if (count !== ports.length) throw invalidArgument(`${kind}s of ${kernel.name}`, `${ports.length} tensors`, count);
+  for (let index = 0; index < count; index++) {
+    const port = ports[index]!;
+    const tensor = list === null ? (given as Tensor) : list[index]!;
     if (tensor.dtype !== port.dtype || tensor.bytes !== port.bytes) {
       const expected = `${port.dtype}[${port.shape.join(', ')}]`;
       const actual = `${tensor.dtype}[${tensor.shape.join(', ')}]`;
