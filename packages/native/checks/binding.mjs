@@ -17,6 +17,10 @@ const xcode = defaults.xcode_settings;
 
 const list = require('../sources.cjs');
 const setsOfX64 = ['avx2', 'avx512', 'avx512bf16', 'amx'];
+const knowsNode = (file) =>
+  /\b(?:napi|uv)\.h|_binding\.h|napi_\w+\.h|math_(?:function|options)\.h|connection\.h|reaper\.h|inspect\.h/.test(
+    readFileSync(join(root, file), 'utf8'),
+  );
 export const sources = {
   /** The whole addon for a processor of the family x86-64, or for another. */
   addon: (x64) => [
@@ -25,12 +29,12 @@ export const sources = {
   ],
   /** What knows nothing of Node: the MIL front end, the cpu device, host math, shared memory and frames. */
   plain: (x64) =>
-    sources.addon(x64).filter((file) => {
-      if (!/^src\/(?:(?:cpu|math|mil|parallel|shm|ipc)\/|device\/session)/.test(file)) return false;
-      return !/\b(?:napi|uv)\.h|_binding\.h|napi_\w+\.h|math_(?:function|options)\.h|connection\.h|reaper\.h|inspect\.h/.test(
-        readFileSync(join(root, file), 'utf8'),
-      );
-    }),
+    sources
+      .addon(x64)
+      .filter((file) => /^src\/(?:(?:cpu|math|mil|parallel|shm|ipc)\/|device\/session)/.test(file) && !knowsNode(file)),
+  /** Device ane and the MIL front end that it asks first. */
+  ane: (x64) =>
+    sources.addon(x64).filter((file) => /^src\/(?:(?:ane|mil)\/|math\/half\.cc$)/.test(file) && !knowsNode(file)),
 };
 
 /** The archives of the addon that node-gyp built for this system, without those that model another. */

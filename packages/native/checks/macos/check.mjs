@@ -1,7 +1,9 @@
-// Cross-compiles the addon for macOS and reads the result as its loader would: `node check.mjs [arm64] [x86_64]`, both by default.
+// Cross-compiles the addon for macOS and reads the result as its loader would, and executes what can be: `node check.mjs
+// [arm64] [x86_64] [execution]`, all by default.
 // Exits with 1 and the reasons if anything is not as intended, with 69 where the tools are missing.
 import { deploymentTarget, root } from '../binding.mjs';
 import { crossBuild } from './cross-build.mjs';
+import { execute, hindrance } from './execution/execute.mjs';
 import { inspectBundle } from './inspect-bundle.mjs';
 import { messageCalls } from './message-calls.mjs';
 import { MESSAGES } from './messages.mjs';
@@ -43,15 +45,27 @@ function checkMessages(toolchain) {
   return `arm64: ${sent.length} sends of ${selectors.size} messages with the kinds of arguments that their methods have`;
 }
 
+function checkExecution(toolchain) {
+  const reason = hindrance();
+  if (reason !== undefined) return `x86_64, not executed: ${reason}`;
+  const executed = execute(toolchain);
+  faults.push(...executed.faults);
+  return executed.report;
+}
+
+const CHECKS = {
+  arm64: (toolchain) => `${checkBundle(toolchain, 'arm64')}\n${checkMessages(toolchain)}`,
+  x86_64: (toolchain) => checkBundle(toolchain, 'x86_64'),
+  execution: checkExecution,
+};
+
 const toolchain = findToolchain();
 if (toolchain === undefined) {
   console.log(`skipping tier T3, the build for macOS: needs apt-get install ${PACKAGES}`);
   process.exit(69);
 }
 const asked = process.argv.slice(2);
-const report = (asked.length > 0 ? asked : ['arm64', 'x86_64']).map((arch) => checkBundle(toolchain, arch));
-report.push(checkMessages(toolchain));
-console.log(report.join('\n'));
+for (const name of asked.length > 0 ? asked : Object.keys(CHECKS)) console.log(CHECKS[name](toolchain));
 if (faults.length > 0) {
   console.error(faults.join('\n'));
   process.exit(1);

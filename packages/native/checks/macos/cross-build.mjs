@@ -39,15 +39,15 @@ exports:
   return stub;
 }
 
-/** Builds `build/macos/ARCH/mayfly.node` for `arm64` or `x86_64` and gives its path. What is up to date stays. */
-export function crossBuild(toolchain, arch) {
+/** Builds the bundle `build/macos/ARCH/NAME` for `arm64` or `x86_64` and gives its path. What is up to date stays. */
+export function buildBundle(toolchain, arch, name, files) {
   const folder = join(root, 'build', 'macos', arch);
   const stubs = [join(here, 'libSystem.tbd'), writeLibcxxStub(toolchain, folder)];
   const platform = ['-platform_version', 'macos', deploymentTarget, deploymentTarget];
   return make({
     folder,
-    name: 'mayfly.node',
-    sources: sources.addon(arch === 'x86_64'),
+    name,
+    sources: files,
     compile: (file) => [toolchain.clang, ...compilerFlags(toolchain, arch, file)],
     link: (objects) => [
       ...[toolchain.link, '-arch', arch, ...platform, '-bundle', '-undefined', 'dynamic_lookup', '-dead_strip'],
@@ -56,3 +56,7 @@ export function crossBuild(toolchain, arch) {
     parts: stubs,
   });
 }
+
+/** The whole addon. */
+export const crossBuild = (toolchain, arch) =>
+  buildBundle(toolchain, arch, 'mayfly.node', sources.addon(arch === 'x86_64'));

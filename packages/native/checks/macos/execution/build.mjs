@@ -1,0 +1,36 @@
+// What executing code for macOS takes: a bundle of device ane, a loader for it, and the same functions for Linux.
+import { join } from 'node:path';
+import { archives, gccFlags, root, sources } from '../../binding.mjs';
+import { make } from '../../make.mjs';
+import { buildBundle } from '../cross-build.mjs';
+
+const file = (name) => `checks/macos/execution/${name}.cc`;
+const LOADER = ['fixups', 'compact_unwind', 'register_unwinding', 'mach_image', 'darwin_c', 'load_main'];
+const folder = (name) => join(root, 'build', 'macos', name);
+
+/** A Mach-O bundle for x86-64 with the flags of the addon; its objects are shared with the addon's. */
+export const buildRoundTrip = (toolchain) =>
+  buildBundle(toolchain, 'x86_64', 'round-trip.bundle', [file('round_trip'), ...sources.ane(true)]);
+
+/** A program of this system, over the libc++ whose symbols the bundle imports. */
+export const buildLoader = ({ clang }) =>
+  make({
+    folder: folder('loader'),
+    name: 'load',
+    sources: LOADER.map(file),
+    compile: () => [clang, '-std=c++17', '-stdlib=libc++', '-O1', '-Wall', '-Wextra', '-Werror'],
+    link: (objects) => [clang, '-stdlib=libc++', ...objects],
+  });
+
+/** Links what node-gyp built for this system. */
+export function buildNative() {
+  const parts = archives();
+  return make({
+    folder: folder('native'),
+    name: 'round-trip',
+    sources: ['round_trip', 'native_main'].map(file),
+    compile: (source) => ['g++', ...gccFlags(source)],
+    link: (objects) => ['g++', ...objects, '-Wl,--start-group', ...parts, '-Wl,--end-group', '-pthread'],
+    parts,
+  });
+}

@@ -1,0 +1,147 @@
+#include "darwin_c.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <strings.h>
+#include <sys/utsname.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+namespace macho {
+namespace {
+
+std::string frameworks;
+FILE* standard_error = stderr;
+const uintptr_t stack_guard = 0x5bd1e995a7c3f100;
+
+// Linux's number of an error, macOS's. All others up to 34 are the same, and none above them.
+constexpr std::pair<int, int> kErrors[] = {
+    {EAGAIN, 35}, {EDEADLK, 11}, {ENAMETOOLONG, 63}, {ENOLCK, 77},      {ENOSYS, 78},
+    {ENOTEMPTY, 66}, {ELOOP, 62}, {EOVERFLOW, 84},   {EOPNOTSUPP, 102},
+};
+
+int* Errno() {
+  thread_local int darwin;
+  darwin = errno;
+  for (const auto& [here, there] : kErrors) {
+    if (here == errno) darwin = there;
+  }
+  return &darwin;
+}
+
+char* Strerror(int darwin) {
+  for (const auto& [here, there] : kErrors) {
+    if (there == darwin) return std::strerror(here);
+  }
+  return std::strerror(darwin);
+}
+
+// The mode travels where a variadic function has it, too.
+int Open(const char* path, int darwin, int mode) {
+  constexpr std::pair<int, int> kFlags[] = {{0x4, O_NONBLOCK}, {0x8, O_APPEND}, {0x200, O_CREAT},
+                                            {0x400, O_TRUNC},  {0x800, O_EXCL}, {0x1000000, O_CLOEXEC}};
+  int flags = darwin & O_ACCMODE;
+  for (const auto& [there, here] : kFlags) {
+    if ((darwin & there) != 0) flags |= here;
+  }
+  return open(path, flags, mode);
+}
+
+void* Dlopen(const char* path, int darwin) {
+  constexpr int kNow = 0x2, kGlobal = 0x8;
+  const int when = (darwin & kNow) != 0 ? RTLD_NOW : RTLD_LAZY;
+  const std::string name = path;
+  const bool apple = name.rfind("/System/Library/", 0) == 0 || name == "/usr/lib/libobjc.A.dylib";
+  return dlopen(apple ? frameworks.c_str() : path, when | ((darwin & kGlobal) != 0 ? RTLD_GLOBAL : RTLD_LOCAL));
+}
+
+struct DarwinUtsname {
+  char fields[5][256];
+};
+
+int Uname(DarwinUtsname* result) {
+  utsname here;
+  if (uname(&here) != 0) return -1;
+  const char* fields[] = {here.sysname, here.nodename, here.release, here.version, here.machine};
+  for (size_t i = 0; i < 5; ++i) std::snprintf(result->fields[i], sizeof result->fields[i], "%s", fields[i]);
+  return 0;
+}
+
+void MemsetPattern16(uint8_t* to, const uint8_t* pattern, size_t bytes) {
+  for (size_t i = 0; i < bytes; ++i) to[i] = pattern[i % 16];
+}
+
+// macOS's begins with a signature; the zeros behind it are a free mutex of glibc's, and there is room for one.
+struct DarwinMutex {
+  long signature;
+  pthread_mutex_t mutex;
+};
+static_assert(sizeof(DarwinMutex) <= 64);
+
+void Lock(DarwinMutex* mutex) {
+  if (mutex->signature != 0x32AAABA7 || pthread_mutex_lock(&mutex->mutex) != 0) std::abort();
+}
+void Unlock(DarwinMutex* mutex) {
+  if (pthread_mutex_unlock(&mutex->mutex) != 0) std::abort();
+}
+void Destroy(DarwinMutex* mutex) { pthread_mutex_destroy(&mutex->mutex); }
+
+// Every import is bound before the first call.
+void NeverCalled() { std::abort(); }
+
+template <typename Function>
+void* Pointer(Function* function) {
+  return reinterpret_cast<void*>(function);
+}
+
+const std::unordered_map<std::string, void*> kOwn = {
+    {"___error", Pointer(Errno)},
+    {"_strerror", Pointer(Strerror)},
+    {"_open", Pointer(Open)},
+    {"_dlopen", Pointer(Dlopen)},
+    {"_uname", Pointer(Uname)},
+    {"___bzero", Pointer(bzero)},
+    {"_memset_pattern16", Pointer(MemsetPattern16)},
+    {"___stderrp", &standard_error},
+    {"___stack_chk_guard", const_cast<uintptr_t*>(&stack_guard)},
+    {"dyld_stub_binder", Pointer(NeverCalled)},
+    {"__ZNSt3__15mutex4lockEv", Pointer(Lock)},
+    {"__ZNSt3__15mutex6unlockEv", Pointer(Unlock)},
+    {"__ZNSt3__15mutexD1Ev", Pointer(Destroy)},
+};
+
+const std::unordered_set<std::string> kSame = {
+    "__Unwind_Resume", "___cxa_atexit", "___stack_chk_fail", "_close",  "_dlerror", "_dlsym",    "_fclose",
+    "_fflush",         "_flock",        "_fopen",            "_fprintf", "_fread",  "_free",     "_fseek",
+    "_fseeko",         "_ftello",       "_fwrite",           "_getenv", "_getpid",  "_isxdigit", "_memchr",
+    "_memcmp",         "_memcpy",       "_memmove",          "_memset", "_snprintf", "_strlen",  "_strtod",
+};
+
+// Of libc++ whose objects hold what the C library lays out in its own way; mutexes are above.
+bool DiffersInLayout(const std::string& symbol) {
+  for (const char* part : {"mutex", "condition_variable", "6thread", "__thread"}) {
+    if (symbol.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void SetFrameworks(const std::string& stand_in) { frameworks = stand_in; }
+
+void* DarwinSymbol(const std::string& symbol) {
+  const auto own = kOwn.find(symbol);
+  if (own != kOwn.end()) return own->second;
+  const bool cpp = symbol.rfind("__Z", 0) == 0 || symbol.rfind("___cxa_", 0) == 0 || symbol == "___gxx_personality_v0";
+  const bool same = cpp ? !DiffersInLayout(symbol) : kSame.count(symbol) != 0;
+  return same ? dlsym(RTLD_DEFAULT, symbol.c_str() + 1) : nullptr;
+}
+
+}  // namespace macho
