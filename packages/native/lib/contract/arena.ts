@@ -1,0 +1,18 @@
+export type DType = 'fp16' | 'fp32' | 'int32' | 'bool' | 'int8' | 'uint8' | 'int16' | 'uint16';
+
+/** A process-wide mapping of shared memory with no name in the file system. */
+export interface NativeArena {
+  /** Identifies the mapping within this process, so that other threads can `findArena` it. */
+  readonly id: number;
+  readonly bytes: number;
+  /** Commits pages, so that running out of memory is an error here (`ERR_ARENA_FULL`) and no SIGBUS later. */
+  populate(offset: number, bytes: number): void;
+  /** Gives pages back to the system; they read as zero afterwards. */
+  discard(offset: number, bytes: number): void;
+  /** A view on live shared memory. Views of one 4 GiB window share one ArrayBuffer; a view must not cross windows. */
+  view(offset: number, bytes: number): Uint8Array;
+  /** Bytes of committed pages. */
+  residentBytes(): number;
+  /** Drops this process's mapping once no dispatch or math call uses it. Views must no longer be touched. */
+  close(): void;
+}

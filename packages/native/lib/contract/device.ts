@@ -1,0 +1,97 @@
+import type { DType } from './arena.js';
+import type { InputPromise } from './process.js';
+
+/** One input or output of a program. */
+export interface Port {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+}
+
+export interface ProgramInfo {
+  readonly program: number;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly residentBytes: number;
+  /** What it took of the limit of compilations: 0 where the device had it compiled already, else 1. */
+  readonly compilations: number;
+  readonly nanoseconds: number;
+}
+
+export interface DeviceStats {
+  readonly compilations: number;
+  readonly livePrograms: number;
+  readonly evaluations: number;
+  readonly residentBytes: number;
+  readonly evaluateNanoseconds: number;
+  readonly compileNanoseconds: number;
+}
+
+/** A weight file of a program: a range of the arena, read only while compiling. */
+export interface WeightRange {
+  readonly path: string;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** One open device and the programs loaded on it, in this process. */
+export interface NativeDevice {
+  readonly name: string;
+  compile(text: string, weights: readonly WeightRange[]): ProgramInfo;
+  /** Synchronous evaluation, for tests and in-process use; offsets as in `Connection.dispatchPorts`. */
+  evaluate(program: number, offsets: readonly number[], promise?: InputPromise): void;
+  unload(program: number): void;
+  stats(): DeviceStats;
+  close(): void;
+}
+
+/**
+ * How exact the products of matrices are. 'exact' (default): at least as exact as a sum of the products of fp16 or fp32
+ * operands in fp32. 'fast': operands rounded to bf16, sums in fp32, where `fastProducts` names what does it; elsewhere exact.
+ */
+export type Precision = 'exact' | 'fast';
+
+export interface DeviceOptions {
+  /** Default: 1. */
+  readonly threads?: number;
+  /** Of the matrix products of device `cpu`; others have their own. Default: 'exact'. */
+  readonly precision?: Precision;
+  /** Given by the loader, for `sim:` devices. */
+  readonly sim?: SimSettings;
+}
+
+/** What a simulated device makes of a program. */
+export interface SimVerdict {
+  /** The error of compiling or loading it. */
+  readonly refused?: { readonly code: string; readonly message: string };
+  /** The framework's words at every evaluation. */
+  readonly evaluateError?: string;
+  /** Evaluations succeed with zeros. */
+  readonly zeros?: boolean;
+  /** Tensors are bound to ports in alphabetical order of the names. */
+  readonly inputsByName?: boolean;
+  readonly outputsByName?: boolean;
+  readonly compileNanoseconds: number;
+  readonly evaluateNanoseconds: number;
+}
+
+/** A simulated device as the addon takes it. */
+export interface SimSettings {
+  readonly name: string;
+  readonly compilations: number;
+  readonly livePrograms: number;
+  /** Bytes of weight files over all loaded programs. */
+  readonly programBytes: number;
+  /** Report the chip's nanoseconds instead of the cpu device's. */
+  readonly clock: boolean;
+  /** Magnitude from which products are infinite. Default: that of fp16. */
+  readonly saturation?: number;
+  readonly openFaults: readonly object[];
+  readonly compileFaults: readonly object[];
+  readonly evaluateFaults: readonly object[];
+  readonly unloadFaults: readonly object[];
+  readonly teardownMs: number;
+  readonly seed?: number;
+  readonly judge: (text: string) => SimVerdict;
+}

@@ -1,0 +1,219 @@
+import type { NativeArena } from './arena.js';
+import type { Precision } from './device.js';
+
+/** A matrix product C = alpha·A·B + beta·C: A is `m` × `k`, B `k` × `n`, C `m` × `n`. Strides are elements from row to row. */
+export interface MatrixProduct {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly a: number;
+  readonly aType: 'fp16' | 'fp32';
+  readonly aStride: number;
+  /** A is stored as its transpose, `k` rows of `m`. Default false. */
+  readonly aTransposed?: boolean;
+  readonly b: number;
+  readonly bType: 'fp16' | 'fp32';
+  readonly bStride: number;
+  /** B is stored as its transpose, `n` rows of `k`. Default false. */
+  readonly bTransposed?: boolean;
+  readonly c: number;
+  readonly cType: 'fp16' | 'fp32';
+  readonly cStride: number;
+  /** Default 1. */
+  readonly alpha?: number;
+  /** Default 0, which never reads C. */
+  readonly beta?: number;
+  readonly precision?: Precision;
+}
+
+export type FastProducts = 'amx-fp16' | 'amx-bf16' | 'avx512-bf16' | 'exact';
+
+/** A matrix product C += A·Bᵀ (both operands with contiguous columns), the form of every weight gradient. */
+export interface OuterProduct {
+  readonly a: number;
+  readonly aType: 'fp16' | 'fp32';
+  readonly aStride: number;
+  readonly b: number;
+  readonly bType: 'fp16' | 'fp32';
+  readonly bStride: number;
+  /** fp32, rows contiguous: `m` × `n`. */
+  readonly c: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly precision?: Precision;
+  /** c = the product, rather than c + the product. Default false. */
+  readonly overwrite?: boolean;
+}
+
+/** Host math on arena memory. Calls run on the calling thread, with the native thread pool where it pays. */
+export interface HostMath {
+  /**
+   * Keeps the calling thread on processor `index`, modulo their number, of those that the process may run on: schedulers
+   * leave two busy threads on one processor for a while, beside an idle one. Without effect where the system has no such
+   * thing. Never for the main thread, which threads started later take after.
+   */
+  keepOnProcessor(index: number): void;
+  /** Threads that host math may use in this process, the caller included. Default: available parallelism. */
+  setThreads(count: number): void;
+
+  /** out[d, n] = table[tokens[n], d]. table fp32 [vocab, dim]; tokens int32 [columns]; out fp32 [dim, columns]. */
+  embed(
+    arena: NativeArena,
+    o: { table: number; tokens: number; out: number; vocab: number; dim: number; columns: number },
+  ): void;
+  /** tableGradient[tokens[n], d] += gradient[d, n], in order of n. */
+  embedBackward(
+    arena: NativeArena,
+    o: { gradient: number; tokens: number; tableGradient: number; vocab: number; dim: number; columns: number },
+  ): void;
+
+  /**
+   * Residual add and RMSNorm in one pass: sum = x + addend (addend optional, fp16); out = sum · rsqrt(mean_d sum² + eps) · weight.
+   * x and sum are fp32 [dim, columns] (may be the same block); out is fp16 or fp32 with a row stride, or absent.
+   */
+  residualNorm(
+    arena: NativeArena,
+    o: {
+      x: number;
+      addend?: number;
+      addendStride?: number;
+      sum?: number;
+      weight: number;
+      out?: number;
+      outType?: 'fp16' | 'fp32';
+      outStride?: number;
+      eps: number;
+      dim: number;
+      columns: number;
+    },
+  ): void;
+  /**
+   * Backward of RMSNorm (Zhang & Sennrich 2019), with g = weight ∘ dOut and r = rsqrt(mean x² + eps):
+   * dx += r·(g − x·r²·mean(g ∘ x)); dWeight += Σ_n dOut ∘ x·r, or = with `overwrite`. x fp16 or fp32; dOut fp16 or fp32 with a row stride;
+   * dx fp32 [dim, columns], added to; `out` (optional) receives dx as fp16 with a row stride.
+   */
+  normBackward(
+    arena: NativeArena,
+    o: {
+      x: number;
+      xType: 'fp16' | 'fp32';
+      xStride: number;
+      weight: number;
+      dOut: number;
+      dOutType: 'fp16' | 'fp32';
+      dOutStride: number;
+      dx: number;
+      dWeight: number;
+      overwrite?: boolean;
+      out?: number;
+      outStride?: number;
+      eps: number;
+      dim: number;
+      columns: number;
+    },
+  ): void;
+
+  /**
+   * Classifier and mean cross-entropy (natural log) together: logits[v, n] = Σ_d table[v, d]·x[d, n]. Returns the sum over
+   * columns of −log softmax(logits)[targets[n]]. With gradients: dx = gradientScale · dLoss/dx (overwritten) and
+   * dTable += gradientScale · dLoss/dTable (or = with `overwrite`) where Loss is that sum. x, dx fp32 [dim, columns]; table fp32 [vocab, dim].
+   */
+  crossEntropy(
+    arena: NativeArena,
+    o: {
+      x: number;
+      table: number;
+      targets: number;
+      vocab: number;
+      dim: number;
+      columns: number;
+      dx?: number;
+      dTable?: number;
+      overwrite?: boolean;
+      gradientScale?: number;
+    },
+  ): number;
+  /** logits[v] = Σ_d table[v, d]·x[d, column], fp32 [vocab]. */
+  logits(
+    arena: NativeArena,
+    o: { x: number; column: number; columns: number; table: number; out: number; vocab: number; dim: number },
+  ): void;
+
+  /** Rotates interleaved pairs (2i, 2i+1) or halves (i, i + d/2) of each head in place (Su et al. 2021). x fp32 [heads·headDim, columns]; position of column n is n mod sequence. */
+  rope(
+    arena: NativeArena,
+    o: {
+      x: number;
+      heads: number;
+      headDim: number;
+      columns: number;
+      sequence: number;
+      base: number;
+      pairing: 'interleaved' | 'half';
+      inverse: boolean;
+    },
+  ): void;
+
+  /** C = alpha·A·B + beta·C, with fp32 accumulation in one order whatever the threads. */
+  gemm(arena: NativeArena, product: MatrixProduct): void;
+
+  /** Runs products in order, on the calling thread alone. Each element's sum runs over k from first to last whatever the threads. */
+  outerProducts(arena: NativeArena, products: readonly OuterProduct[]): void;
+
+  /**
+   * Decoupled AdamW (Loshchilov & Hutter 2019) on a flat fp32 range: g = gradient·gradientScale;
+   * m, v updated; w −= lr·(m̂/(√v̂ + eps) + weightDecay·w), with m̂ and v̂ corrected for `step` (from 1).
+   * `half` (optional) receives w, seen as rows of `columns` (which `count` must be a multiple of), as fp16 with a row stride;
+   * transposed: half[c, r].
+   */
+  adamw(
+    arena: NativeArena,
+    o: {
+      weights: number;
+      gradients: number;
+      m: number;
+      v: number;
+      count: number;
+      lr: number;
+      beta1: number;
+      beta2: number;
+      eps: number;
+      weightDecay: number;
+      step: number;
+      gradientScale: number;
+      half?: number;
+      halfStride?: number;
+      columns?: number;
+      transpose?: boolean;
+    },
+  ): void;
+  /** Σ x² in double precision over fp32, independent of threads. Infinity or NaN in x gives a non-finite result. */
+  sumOfSquares(arena: NativeArena, offset: number, count: number): number;
+  /** Sets bytes to zero. */
+  zero(arena: NativeArena, offset: number, bytes: number): void;
+
+  /** fp32 [rows, columns] → fp16, rows at `toStride`; transposed: to[c, r]. Values beyond fp16's range become infinities. */
+  toHalf(
+    arena: NativeArena,
+    o: {
+      from: number;
+      fromStride: number;
+      to: number;
+      toStride: number;
+      rows: number;
+      columns: number;
+      transpose?: boolean;
+    },
+  ): void;
+  /** fp16 → fp32, same form. */
+  toFloat(
+    arena: NativeArena,
+    o: { from: number; fromStride: number; to: number; toStride: number; rows: number; columns: number },
+  ): void;
+  /** Copies `rows` rows of `rowBytes` bytes between strides in bytes. */
+  copyRows(
+    arena: NativeArena,
+    o: { from: number; fromStride: number; to: number; toStride: number; rows: number; rowBytes: number },
+  ): void;
+}

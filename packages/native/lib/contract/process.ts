@@ -1,0 +1,80 @@
+import type { NativeArena } from './arena.js';
+
+export interface SpawnOptions {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Inherited as file descriptor 4; the connection is 3, stdin is /dev/null, stdout and stderr are the stderr pipe. */
+  readonly arena: NativeArena;
+  /** Joins the two by a lane too, whose ends the child inherits as file descriptors 5 to 7. Default false. */
+  readonly lane?: boolean;
+  /** Called once, after the child was reaped. */
+  readonly onExit: (exitCode: number | null, signal: string | null) => void;
+}
+
+export interface SpawnedProcess {
+  readonly pid: number;
+  /** The parent's end of the frame socket: hand it to `connect`. */
+  readonly connectionFd: number;
+  /** The read end of the child's stderr (and stdout): the caller closes it. */
+  readonly stderrFd: number;
+  /** Where one was asked for: hand it to `connect`. */
+  readonly lane?: NativeLane;
+}
+
+/** The quick way beside a frame socket: rings of frames in shared memory, see `docs/protocol.md`. */
+export interface NativeLane {
+  readonly [lane: symbol]: never;
+}
+
+export interface ConnectionHandlers {
+  /** A dispatch was answered: `status` 0 is success, else see `DispatchStatus`; `nanoseconds` is the device's time. */
+  readonly onCompletion: (id: number, status: number, nanoseconds: number, message: string) => void;
+  /** A control message came. The buffer is the receiver's own. */
+  readonly onControl: (payload: Uint8Array) => void;
+  /** The peer closed the socket, died, or broke the protocol (`error`). Called once; nothing follows. */
+  readonly onClose: (error: Error | null) => void;
+}
+
+/** Outcome of a dispatch on the wire. */
+export const DispatchStatus = { ok: 0, unknownProgram: 1, outOfBounds: 2, failed: 3 } as const;
+
+/**
+ * What a caller promises of the first input of a dispatch, so that a device that copies its inputs (ane) copies less:
+ * with dynamic weights, the weight columns of an input change once per update, its activations with every dispatch.
+ */
+export interface InputPromise {
+  /** The first columns (along the last axis) of each row: they may differ from the last dispatch with this offset. */
+  readonly freshColumns: number;
+  /**
+   * All other columns hold what they held at any earlier dispatch of this program with this offset and this
+   * generation. From 1.
+   */
+  readonly generation: number;
+}
+
+/** The main process's end of a frame socket. Never blocks: what the socket will not take is queued. */
+export interface Connection {
+  /** One program with one input and one output. `id` is any integer below 2^53 and comes back in the completion. */
+  dispatch(id: number, program: number, inputOffset: number, outputOffset: number, promise?: InputPromise): void;
+  /** Any number of ports: input offsets, then output offsets. */
+  dispatchPorts(id: number, program: number, offsets: readonly number[]): void;
+  control(payload: Uint8Array): void;
+  /** Bytes accepted but not yet taken by the socket. */
+  readonly queuedBytes: number;
+  /** While referenced, an open connection keeps the event loop alive (initially it does not). */
+  ref(): void;
+  unref(): void;
+  /** Closes the socket; `onClose` is not called. Idempotent. */
+  close(): void;
+}
+
+/** The worker's end of a frame socket. */
+export interface WorkerSocket {
+  /**
+   * Answers dispatches natively until a control message comes, and returns that; null at end of file (the parent died
+   * or closed). Blocks the thread.
+   */
+  serve(): Uint8Array | null;
+  send(payload: Uint8Array): void;
+}
