@@ -1,9 +1,9 @@
-import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { fileError } from '../data/file-error.js';
 import { readFully } from '../data/read-fully.js';
 import { isRecord } from '../data/read-json.js';
+import { withFile } from '../data/with-file.js';
 import { type CheckpointHeader, readCheckpoint, readCheckpointHeader } from '../train/checkpoint.js';
 import type { ModelConfig } from './config.js';
 import { importHuggingFace, isHuggingFace, readHuggingFaceConfig } from './hugging-face.js';
@@ -86,16 +86,10 @@ function tokenizerOf({ options }: CheckpointHeader): Pick<ModelSource, 'tokenize
 
 /** Llama2.c's files have no magic number: a file is one unless it says that it is ours. */
 function isLlama2c(path: string): boolean {
-  let fd: number | undefined;
-  try {
-    fd = openSync(path, 'r');
+  return withFile(path, `a preset (${Object.keys(presets).join(', ')}) or a checkpoint`, (fd) => {
     if (fstatSync(fd).isDirectory() || path.endsWith('.mayfly')) return false;
     const start = Buffer.alloc(8);
     readFully(fd, start, 0);
     return start.toString('latin1') !== 'MAYFLYCK';
-  } catch (error) {
-    throw fileError(`a preset (${Object.keys(presets).join(', ')}) or a checkpoint at ${path}`, error);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
+  });
 }
