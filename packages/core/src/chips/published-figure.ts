@@ -23,45 +23,7 @@ export interface PublishedFigure {
 /** What was published, and whether the profile was fitted to it. */
 export type Entry = readonly [published: PublishedFigure['published'], calibrated?: 'calibrated'];
 
-/** Convolution chains: key `depth×channels[@columns]`, in microseconds. */
-export const chains = (
-  chip: string,
-  source: string,
-  group: 'kernels' | 'cold',
-  entries: Readonly<Record<string, Entry>>,
-) =>
-  Object.entries(entries).map(([key, [published, calibrated]]): PublishedFigure => {
-    const chain = chainOf(key);
-    const predict = (profile: ChipProfile) => evaluateUs(convolutionChain(chain).text, profile);
-    const what = `${key.replace('@', ' channels, columns ')}${key.includes('@') ? '' : ' channels, columns 64'}`;
-    return {
-      chip,
-      what: `convolutions ${what}`,
-      source,
-      unit: 'µs',
-      published,
-      calibrated: calibrated !== undefined,
-      group,
-      predict,
-    };
-  });
-
-/** Single convolutions: key `inputs→outputs[@columns]`, in microseconds. */
-export const singles = (
-  chip: string,
-  source: string,
-  group: 'kernels' | 'cold',
-  entries: Readonly<Record<string, Entry>>,
-) =>
-  Object.entries(entries).map(([key, [published, calibrated]]): PublishedFigure => {
-    const [shape = '', columns = '64'] = key.split('@');
-    const [inputs = 0, outputs = inputs] = shape.split('→').map(Number);
-    const predict = (profile: ChipProfile) => evaluateUs(convolution(inputs, outputs, Number(columns)).text, profile);
-    const what = `convolution ${inputs} → ${outputs}, columns ${columns}`;
-    return { chip, what, source, unit: 'µs', published, calibrated: calibrated !== undefined, group, predict };
-  });
-
-/** Any other figure. */
+/** A figure; `chains` and `singles` make those that come in rows. */
 export const one = (
   chip: string,
   what: string,
@@ -71,6 +33,35 @@ export const one = (
   [published, calibrated]: Entry,
   predict: (profile: ChipProfile) => number,
 ): PublishedFigure => ({ chip, what, source, unit, published, calibrated: calibrated !== undefined, group, predict });
+
+/** Convolution chains: key `depth×channels[@columns]`, in microseconds. */
+export const chains = (
+  chip: string,
+  source: string,
+  group: 'kernels' | 'cold',
+  entries: Readonly<Record<string, Entry>>,
+) =>
+  Object.entries(entries).map(([key, entry]) => {
+    const chain = chainOf(key);
+    const predict = (profile: ChipProfile) => evaluateUs(convolutionChain(chain).text, profile);
+    const what = `${key.replace('@', ' channels, columns ')}${key.includes('@') ? '' : ' channels, columns 64'}`;
+    return one(chip, `convolutions ${what}`, source, 'µs', group, entry, predict);
+  });
+
+/** Single convolutions: key `inputs→outputs[@columns]`, in microseconds. */
+export const singles = (
+  chip: string,
+  source: string,
+  group: 'kernels' | 'cold',
+  entries: Readonly<Record<string, Entry>>,
+) =>
+  Object.entries(entries).map(([key, entry]) => {
+    const [shape = '', columns = '64'] = key.split('@');
+    const [inputs = 0, outputs = inputs] = shape.split('→').map(Number);
+    const predict = (profile: ChipProfile) => evaluateUs(convolution(inputs, outputs, Number(columns)).text, profile);
+    const what = `convolution ${inputs} → ${outputs}, columns ${columns}`;
+    return one(chip, what, source, 'µs', group, entry, predict);
+  });
 
 function chainOf(key: string): ConvolutionChain {
   const [shape = '', columns = '64'] = key.split('@');
