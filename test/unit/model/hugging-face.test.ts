@@ -78,6 +78,12 @@ test.each(['F32', 'F16', 'BF16'])('a folder with %s', async (dtype) => {
   expect(await read(folder)).toEqual(parameters());
 });
 
+test('RoPE as transformers 5 writes it', async () => {
+  const rope = { rope_theta: 2e4, rope_type: 'default' };
+  const folder = save(tensors('F32'), { rope_theta: undefined, rope_scaling: undefined, rope_parameters: rope });
+  expect(await loadModel(folder)).toMatchObject({ config: { ...config, ropeBase: 2e4 } });
+});
+
 test('tensors in several files', async () => {
   const all = Object.entries(tensors('F32'));
   const folder = save(Object.fromEntries(all.slice(0, 4)));
@@ -91,6 +97,7 @@ test.each([
   [{ model_type: 'qwen3' }, 'ERR_CONFIG', /got model_type "qwen3"/],
   [{ attention_bias: true }, 'ERR_CONFIG', /got attention_bias true/],
   [{ rope_scaling: { type: 'linear', factor: 2 } }, 'ERR_CONFIG', /got rope_scaling \{"type":"linear","factor":2\}/],
+  [{ rope_parameters: { rope_type: 'llama3' } }, 'ERR_CONFIG', /got rope_parameters \{"rope_type":"llama3"\}/],
   [{ hidden_size: 'wide' }, 'ERR_CONFIG', /Expected dim to be a whole number from 1 up, got wide/],
   [{ intermediate_size: 13 }, 'ERR_CHECKPOINT', /mlp.gate_proj.weight of shape \[13, 8\] .*, got F32 \[12, 8\]/],
   [{ num_hidden_layers: 2 }, 'ERR_CHECKPOINT', /model.layers.1.input_layernorm.weight .*, got none/],

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument, MayflyError } from '@mayfly/native';
-import { readJson } from '../data/read-json.js';
+import { isRecord, readJson } from '../data/read-json.js';
 import type { ModelConfig } from './config.js';
 import { type ParameterEntry, ParameterLayout, type ParameterName } from './parameters.js';
 import { isReadable, openSafetensors, readableTypes, readTensor, type StoredTensor } from './safetensors.js';
@@ -30,6 +30,7 @@ const unsupported: Readonly<Record<string, (value: unknown) => boolean>> = {
   attention_bias: (bias) => bias === true,
   mlp_bias: (bias) => bias === true,
   rope_scaling: (scaling) => scaling !== null && scaling !== undefined,
+  rope_parameters: (rope) => rope !== undefined && !(isRecord(rope) && rope.rope_type === 'default'),
 };
 
 /** Whether the folder holds a model as Hugging Face's transformers save it. */
@@ -48,6 +49,8 @@ export function readHuggingFaceConfig(folder: string): ModelConfig {
     const expected = 'a Llama model with silu, without biases and without scaled RoPE';
     throw new MayflyError('ERR_CONFIG', `${path}: Expected ${expected}, got ${name} ${JSON.stringify(json[name])}`);
   }
+  // Transformers 5 writes `rope_parameters` where earlier releases wrote `rope_theta` and `rope_scaling`.
+  const rope = isRecord(json.rope_parameters) ? json.rope_parameters : json;
   const { hidden_size: dim, num_attention_heads: heads, num_key_value_heads: kvHeads = heads } = json;
   const config = {
     dim,
@@ -59,7 +62,7 @@ export function readHuggingFaceConfig(folder: string): ModelConfig {
     vocab: json.vocab_size,
     sequence: json.max_position_embeddings,
     eps: json.rms_norm_eps,
-    ropeBase: json.rope_theta ?? 10_000,
+    ropeBase: rope.rope_theta ?? 10_000,
     ropePairing: 'half',
     tiedHead: json.tie_word_embeddings ?? false,
   };
