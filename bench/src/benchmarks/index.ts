@@ -1,5 +1,6 @@
 import type { Benchmark } from '../harness/report.js';
 import { adamw } from './adamw.js';
+import { cores } from './cores.js';
 import { dispatch } from './dispatch.js';
 import { dispatchBulk } from './dispatch-bulk.js';
 import { gemm } from './gemm.js';
@@ -27,5 +28,6 @@ export const benchmarks: readonly Benchmark[] = [
   gemm,
   adamw,
   step,
+  cores,
   scaling,
 ];
