@@ -2,15 +2,20 @@ import { invalidArgument, type Port } from '@mayfly/native';
 import type { Tensor } from '../memory/tensor.js';
 import type { Kernel, Tensors } from './types.js';
 
-/** Checks tensors against a kernel's ports; gives input offsets, then output offsets, as a dispatch carries them. */
-export function bindTensors(kernel: Kernel, inputs: Tensors, outputs: Tensors): number[] {
-  const offsets: number[] = [];
-  bind(kernel, 'input', inputs, kernel.inputs, offsets);
-  bind(kernel, 'output', outputs, kernel.outputs, offsets);
-  return offsets;
+/** Checks tensors against a kernel's ports; writes input offsets, then output offsets, as a dispatch carries them. */
+export function bindTensors(kernel: Kernel, inputs: Tensors, outputs: Tensors, offsets: number[]): void {
+  bind(kernel, 'input', inputs, kernel.inputs, offsets, 0);
+  bind(kernel, 'output', outputs, kernel.outputs, offsets, kernel.inputs.length);
 }
 
-function bind(kernel: Kernel, kind: string, given: Tensors, ports: readonly Port[], offsets: number[]): void {
+function bind(
+  kernel: Kernel,
+  kind: string,
+  given: Tensors,
+  ports: readonly Port[],
+  offsets: number[],
+  first: number,
+): void {
   // The hot path of a run: no array around one tensor, no iterator.
   const list = Array.isArray(given) ? (given as readonly Tensor[]) : null;
   const count = list?.length ?? 1;
@@ -23,6 +28,6 @@ function bind(kernel: Kernel, kind: string, given: Tensors, ports: readonly Port
       const actual = `${tensor.dtype}[${tensor.shape.join(', ')}]`;
       throw invalidArgument(`${kind} ${port.name} of ${kernel.name}`, expected, actual);
     }
-    offsets.push(tensor.offset);
+    offsets[first + index] = tensor.offset;
   }
 }

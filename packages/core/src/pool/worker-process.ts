@@ -113,7 +113,6 @@ export class WorkerProcess implements WorkerUsage {
   /** The hot path: one frame. */
   send(run: Run, program: number): void {
     const id = this.#inFlight.add(run);
-    run.sentTo = this.#inFlight;
     const { offsets } = run;
     const { connection } = this.#transport;
     if (run.kernel.inputs.length === 1 && offsets.length === 2)
@@ -155,7 +154,7 @@ export class WorkerProcess implements WorkerUsage {
 
   #onCompletion(id: number, status: number, nanoseconds: number, message: string): void {
     const run = this.#inFlight.take(id);
-    if (run === undefined) return;
+    if (run === null) return;
     this.evaluations += 1;
     if (this.#inFlight.size === 0) this.#transport.connection.unref();
     if (status === DispatchStatus.ok) {

@@ -1,0 +1,82 @@
+import { bindTensors } from './bind-tensors.js';
+import type { Calls } from './calls.js';
+import type { KernelHandle } from './kernel-handle.js';
+import type { Placement } from './kernel-host.js';
+import { Run } from './run.js';
+import { RunQueue } from './run-queue.js';
+import type { RunOptions, Tensors } from './types.js';
+
+/** Settled runs kept for the next calls: as many as are outstanding where a worker is kept busy. */
+const MOST_SPARE = 64;
+
+/** The runs of one kernel: those that wait, in the order of their calls, how many are in flight, and settled ones to use again. */
+export class KernelRuns {
+  readonly #kernel: KernelHandle;
+  readonly #calls: Calls;
+  readonly #waiting = new RunQueue();
+  readonly #spare = new RunQueue();
+  #inFlight = 0;
+
+  constructor(kernel: KernelHandle, calls: Calls) {
+    this.#kernel = kernel;
+    this.#calls = calls;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Sent, and not answered. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** The epoch of the next to be sent; null where none waits. */
+  get nextEpoch(): number | null {
+    return this.#waiting.first?.epoch ?? null;
+  }
+
+  /** Takes a call in. Errors: `ERR_INVALID_ARGUMENT`, `ERR_QUEUE_FULL`, `ERR_POOL_CLOSED`. */
+  add(inputs: Tensors, outputs: Tensors, epoch: number, options: RunOptions | undefined): Promise<void> {
+    const run = this.#spare.shift() ?? new Run(this.#kernel);
+    bindTensors(this.#kernel, inputs, outputs, run.offsets);
+    this.#calls.admit();
+    this.#waiting.push(run);
+    return run.begin(epoch, options);
+  }
+
+  /** Ends those at the front that nobody waits for any more. */
+  skipAbandoned(): void {
+    while (this.#waiting.first?.abandoned) this.end(this.#waiting.shift()!, null);
+  }
+
+  /** Sends the first of those that wait. */
+  send({ worker, program }: Placement): void {
+    const run = this.#waiting.shift()!;
+    this.#inFlight += 1;
+    worker.send(run, program);
+  }
+
+  answered(run: Run, error: Error | null): void {
+    this.#inFlight -= 1;
+    this.end(run, error);
+  }
+
+  /** `sent` runs will not be answered where they are; `again` of them are to be sent again, before all that wait. */
+  again(sent: number, again: readonly Run[]): void {
+    this.#inFlight -= sent;
+    this.#waiting.unshift(...again);
+  }
+
+  /** Ends those that wait, or of these only those of one epoch. */
+  fail(error: Error, epoch?: number): void {
+    for (const run of this.#waiting.take((each) => epoch === undefined || each.epoch === epoch)) this.end(run, error);
+  }
+
+  /** Settles a run that is in no queue. */
+  end(run: Run, error: Error | null): void {
+    run.settle(error);
+    if (this.#spare.size < MOST_SPARE) this.#spare.push(run);
+    this.#calls.settled();
+  }
+}
