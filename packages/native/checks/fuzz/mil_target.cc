@@ -33,13 +33,13 @@ std::vector<uint8_t> WeightFile() {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::vector<uint8_t> weights = WeightFile();
-  static const auto pool = std::make_shared<mayfly::ThreadPool>(1);
+  static const auto engine = std::make_shared<mayfly::cpu::Engine>(1, mayfly::Precision::kExact);
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   try {
     const TypedProgram checked =
         mayfly::mil::CheckProgram(text, {{"@model_path/weights/w.bin", weights.data(), weights.size()}});
     if (!IsSmall(checked)) return 0;
-    const auto program = mayfly::CompileOnCpu(checked, pool, mayfly::Precision::kExact);
+    const auto program = mayfly::CompileOnCpu(checked, engine);
     std::vector<std::vector<uint8_t>> memory;
     for (const auto& port : program->inputs()) memory.emplace_back(port.bytes(), 1);
     for (const auto& port : program->outputs()) memory.emplace_back(port.bytes());

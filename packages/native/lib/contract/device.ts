@@ -13,6 +13,7 @@ export interface ProgramInfo {
   readonly program: number;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+  /** Memory that it takes when it is the only one; on the cpu device programs share what they need only while they run. */
   readonly residentBytes: number;
   /** What it took of the limit of compilations: 0 where the device had it compiled already, else 1. */
   readonly compilations: number;
@@ -23,6 +24,7 @@ export interface DeviceStats {
   readonly compilations: number;
   readonly livePrograms: number;
   readonly evaluations: number;
+  /** Memory that the device holds for all programs. */
   readonly residentBytes: number;
   readonly evaluateNanoseconds: number;
   readonly compileNanoseconds: number;

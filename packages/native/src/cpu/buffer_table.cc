@@ -1,7 +1,6 @@
 #include "cpu/buffer_table.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <map>
@@ -11,10 +10,10 @@
 namespace mayfly::cpu {
 namespace {
 
-constexpr size_t kAlignment = 64;
+constexpr int64_t kAlignment = AlignedBlock::kAlignment;
 constexpr int64_t kMaxScratchBytes = int64_t{16} << 30;
 
-int64_t Aligned(int64_t bytes) { return (bytes + static_cast<int64_t>(kAlignment) - 1) / static_cast<int64_t>(kAlignment) * static_cast<int64_t>(kAlignment); }
+int64_t Aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // Free ranges of a block that grows at its end.
 class FreeList {
@@ -66,16 +65,6 @@ class FreeList {
 
 }  // namespace
 
-AlignedBlock::AlignedBlock(size_t bytes) {
-  void* memory = nullptr;
-  if (posix_memalign(&memory, kAlignment, std::max(bytes, kAlignment)) != 0) {
-    throw Error("ERR_MIL_UNSUPPORTED", "Expected memory for a program that needs " + std::to_string(bytes) + " bytes, got none");
-  }
-  data_.reset(static_cast<uint8_t*>(memory));
-}
-
-void AlignedBlock::Free::operator()(uint8_t* data) const { std::free(data); }
-
 int BufferTable::Add(Entry entry) {
   entries_.push_back(std::move(entry));
   addresses_.push_back(entries_.back().block.data());
@@ -89,34 +78,32 @@ int BufferTable::AddConstant(const uint8_t* data, int64_t bytes) {
   return Add(std::move(entry));
 }
 
-std::vector<int64_t> BufferTable::LayOutScratch(int64_t* total) const {
+int64_t BufferTable::LayOutScratch() {
   std::vector<int> starts, ends;
   for (size_t i = 0; i < entries_.size(); ++i) {
     if (entries_[i].kind == BufferKind::kScratch && entries_[i].first >= 0) starts.push_back(static_cast<int>(i));
   }
   ends = starts;
-  auto entry = [&](int i) -> const Entry& { return entries_[static_cast<size_t>(i)]; };
+  auto entry = [&](int i) -> Entry& { return entries_[static_cast<size_t>(i)]; };
   std::sort(starts.begin(), starts.end(), [&](int a, int b) { return std::pair(entry(a).first, a) < std::pair(entry(b).first, b); });
   std::sort(ends.begin(), ends.end(), [&](int a, int b) { return std::pair(entry(a).last, a) < std::pair(entry(b).last, b); });
-  std::vector<int64_t> offsets(entries_.size(), 0);
   FreeList free;
   size_t ended = 0;
   for (int i : starts) {
     while (entry(ends[ended]).last < entry(i).first) {
-      const int gone = ends[ended++];
-      free.Give(offsets[static_cast<size_t>(gone)], Aligned(entry(gone).bytes));
+      const Entry& gone = entry(ends[ended++]);
+      free.Give(gone.offset, Aligned(gone.bytes));
     }
-    offsets[static_cast<size_t>(i)] = free.Take(Aligned(entry(i).bytes));
+    entry(i).offset = free.Take(Aligned(entry(i).bytes));
     if (free.end() > kMaxScratchBytes) {
       throw Error("ERR_MIL_UNSUPPORTED", "Expected a program that needs at most " + std::to_string(kMaxScratchBytes) +
                                              " bytes of scratch memory, got one that needs more");
     }
   }
-  *total = free.end();
-  return offsets;
+  return free.end();
 }
 
-void BufferTable::Finish(const std::vector<std::unique_ptr<Node>>& nodes) {
+void BufferTable::Finish(const std::vector<std::unique_ptr<Node>>& nodes, SharedScratch* scratch) {
   for (size_t i = 0; i < nodes.size(); ++i) {
     for (const std::vector<int>* touched : {&nodes[i]->reads(), &nodes[i]->writes()}) {
       for (int buffer : *touched) {
@@ -126,11 +113,9 @@ void BufferTable::Finish(const std::vector<std::unique_ptr<Node>>& nodes) {
       }
     }
   }
-  const std::vector<int64_t> offsets = LayOutScratch(&scratch_bytes_);
-  scratch_ = AlignedBlock(static_cast<size_t>(scratch_bytes_));
+  scratch_ = SharedScratch::Share(scratch, static_cast<size_t>(LayOutScratch()));
   for (size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
-    if (entry.kind == BufferKind::kScratch) addresses_[i] = scratch_.data() + offsets[i];
     if (entry.kind == BufferKind::kConstant && entry.first < 0) {
       entry.block = {};
       entry.bytes = 0;
@@ -141,15 +126,20 @@ void BufferTable::Finish(const std::vector<std::unique_ptr<Node>>& nodes) {
 
 Buffers BufferTable::Bind(const void* const* inputs, void* const* outputs) {
   for (size_t i = 0; i < entries_.size(); ++i) {
-    // Nodes never write to inputs.
-    if (entries_[i].kind == BufferKind::kInput) addresses_[i] = static_cast<uint8_t*>(const_cast<void*>(inputs[entries_[i].port]));
-    if (entries_[i].kind == BufferKind::kOutput) addresses_[i] = static_cast<uint8_t*>(outputs[entries_[i].port]);
+    const Entry& entry = entries_[i];
+    switch (entry.kind) {
+      // Nodes never write to inputs.
+      case BufferKind::kInput: addresses_[i] = static_cast<uint8_t*>(const_cast<void*>(inputs[entry.port])); break;
+      case BufferKind::kOutput: addresses_[i] = static_cast<uint8_t*>(outputs[entry.port]); break;
+      case BufferKind::kScratch: addresses_[i] = scratch_.data() + entry.offset; break;
+      case BufferKind::kConstant: break;
+    }
   }
   return addresses_.data();
 }
 
-size_t BufferTable::bytes() const {
-  int64_t total = scratch_bytes_;
+size_t BufferTable::constant_bytes() const {
+  int64_t total = 0;
   for (const Entry& entry : entries_) total += entry.kind == BufferKind::kConstant ? entry.bytes : 0;
   return static_cast<size_t>(total);
 }

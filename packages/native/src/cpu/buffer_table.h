@@ -1,31 +1,18 @@
-// The memory of a plan: a program's inputs and outputs, constants, and pieces of one scratch block that are shared by what
-// is not alive at the same time.
+// The memory of a plan: a program's inputs and outputs, constants, and pieces of scratch memory that are shared by what is
+// not alive at the same time.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "cpu/aligned_block.h"
 #include "cpu/node.h"
+#include "cpu/shared_scratch.h"
 
 namespace mayfly::cpu {
 
 enum class BufferKind : uint8_t { kInput, kOutput, kConstant, kScratch };
-
-// Cache-line aligned memory.
-class AlignedBlock {
- public:
-  AlignedBlock() = default;
-  // Throws ERR_MIL_UNSUPPORTED where the system has not so much.
-  explicit AlignedBlock(size_t bytes);
-  uint8_t* data() const { return data_.get(); }
-
- private:
-  struct Free {
-    void operator()(uint8_t* data) const;
-  };
-  std::unique_ptr<uint8_t, Free> data_;
-};
 
 class BufferTable {
  public:
@@ -38,12 +25,12 @@ class BufferTable {
 
   // Addresses for nodes that touch constants only.
   Buffers Constants() { return addresses_.data(); }
-  // Lays out and allocates scratch for nodes run in this order, and frees constants that none of them reads.
-  void Finish(const std::vector<std::unique_ptr<Node>>& nodes);
+  // Lays out scratch for nodes run in this order and takes a share of it, and frees constants that none of them reads.
+  void Finish(const std::vector<std::unique_ptr<Node>>& nodes, SharedScratch* scratch);
   // Addresses for one evaluation.
   Buffers Bind(const void* const* inputs, void* const* outputs);
-  // Of constants and scratch.
-  size_t bytes() const;
+  size_t constant_bytes() const;
+  size_t scratch_bytes() const { return scratch_.bytes(); }
 
  private:
   struct Entry {
@@ -51,15 +38,16 @@ class BufferTable {
     int port;
     int64_t bytes;
     int first = -1, last = -1;
+    int64_t offset = 0;  // within scratch
     AlignedBlock block = {};
   };
   int Add(Entry entry);
-  std::vector<int64_t> LayOutScratch(int64_t* total) const;
+  // Sets the offsets of scratch entries and returns where the last ends.
+  int64_t LayOutScratch();
 
   std::vector<Entry> entries_;
   std::vector<uint8_t*> addresses_;
-  AlignedBlock scratch_;
-  int64_t scratch_bytes_ = 0;
+  SharedScratch::Share scratch_;
 };
 
 }  // namespace mayfly::cpu

@@ -3,15 +3,15 @@
 
 #include <memory>
 
+#include "cpu/engine.h"
 #include "device/device.h"
 #include "mil/typed_program.h"
-#include "parallel/thread_pool.h"
 
 namespace mayfly {
 
 std::unique_ptr<Device> OpenCpuDevice(const DeviceOptions& options);
 
 // A checked program on this engine, for devices that compute with it.
-std::unique_ptr<Program> CompileOnCpu(const mil::TypedProgram& program, std::shared_ptr<ThreadPool> pool, Precision precision);
+std::unique_ptr<Program> CompileOnCpu(const mil::TypedProgram& program, std::shared_ptr<cpu::Engine> engine);
 
 }  // namespace mayfly

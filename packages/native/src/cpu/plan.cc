@@ -20,8 +20,8 @@ using mil::ValueId;
 
 class Planner {
  public:
-  Planner(const mil::TypedProgram& program, ThreadPool* pool, Precision precision)
-      : program_(program), pool_(pool), precision_(precision), steps_(CutIntoSteps(program)), placement_(PlaceValues(program, steps_, &plan_.buffers)) {
+  Planner(const mil::TypedProgram& program, Engine* engine)
+      : program_(program), engine_(engine), steps_(CutIntoSteps(program)), placement_(PlaceValues(program, steps_, &plan_.buffers)) {
     views_.resize(program.values.size());
     for (size_t i = 0; i < program.parameters.size(); ++i) {
       ViewOf(program.parameters[i]) = DenseView(placement_.inputs[i], TypeOf(program.parameters[i]));
@@ -33,7 +33,7 @@ class Planner {
     for (size_t i = 0; i < program_.returns.size(); ++i) {
       Move(Read(program_.returns[i]), DenseView(placement_.outputs[i], TypeOf(program_.returns[i])));
     }
-    plan_.buffers.Finish(plan_.nodes);
+    plan_.buffers.Finish(plan_.nodes, &engine_->scratch);
     return std::move(plan_);
   }
 
@@ -67,7 +67,7 @@ class Planner {
   void Add(Arguments&&... arguments) {
     auto node = std::make_unique<N>(std::forward<Arguments>(arguments)...);
     if (constant_) {
-      node->Run(plan_.buffers.Constants(), pool_);
+      node->Run(plan_.buffers.Constants(), &engine_->pool);
     } else {
       plan_.nodes.push_back(std::move(node));
     }
@@ -222,7 +222,7 @@ class Planner {
     };
     if (attributes.transpose_x) transpose(&x);
     if (attributes.transpose_y) transpose(&y);
-    Add<MatmulNode>(x, y, Write(operation.result), false, precision_, SkipOf(operation));
+    Add<MatmulNode>(x, y, Write(operation.result), false, engine_->precision, SkipOf(operation));
   }
 
   // What causal attention spares a product; of its operands, only second ones are triangular.
@@ -255,7 +255,7 @@ class Planner {
       bias = BroadcastTo(*Reshaped(bias, Channels(bias.shape[0], result.rank())), result.shape);
       Add<CopyNode>(bias, result);
     }
-    Add<MatmulNode>(kernel, *windows, *ConvResultAsProduct(result, groups), operation.inputs.size() > 2, precision_);
+    Add<MatmulNode>(kernel, *windows, *ConvResultAsProduct(result, groups), operation.inputs.size() > 2, engine_->precision);
   }
 
   static int64_t Taps(const View& weight) {
@@ -292,8 +292,7 @@ class Planner {
   }
 
   const mil::TypedProgram& program_;
-  ThreadPool* pool_;
-  Precision precision_;
+  Engine* engine_;
   Plan plan_;
   std::vector<Step> steps_;
   std::vector<Triangle> triangles_ = FindTriangles(program_);
@@ -305,8 +304,8 @@ class Planner {
 
 }  // namespace
 
-Plan MakePlan(const mil::TypedProgram& program, ThreadPool* pool, Precision precision) {
-  return Planner(program, pool, precision).Make();
+Plan MakePlan(const mil::TypedProgram& program, Engine* engine) {
+  return Planner(program, engine).Make();
 }
 
 }  // namespace mayfly::cpu

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cpu/buffer_table.h"
-#include "math/precision.h"
+#include "cpu/engine.h"
 #include "mil/typed_program.h"
 
 namespace mayfly::cpu {
@@ -15,7 +15,7 @@ struct Plan {
   BufferTable buffers;
 };
 
-// `pool` runs what depends on constants only. Throws ERR_MIL_UNSUPPORTED.
-Plan MakePlan(const mil::TypedProgram& program, ThreadPool* pool, Precision precision);
+// What depends on constants only is computed at once. `engine` must outlive the plan. Throws ERR_MIL_UNSUPPORTED.
+Plan MakePlan(const mil::TypedProgram& program, Engine* engine);
 
 }  // namespace mayfly::cpu

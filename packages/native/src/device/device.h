@@ -48,8 +48,10 @@ class Program {
   // In the order of the function's parameters and of its returned tuple. Tensors are dense and row-major.
   virtual const std::vector<Port>& inputs() const = 0;
   virtual const std::vector<Port>& outputs() const = 0;
-  // Memory this program holds for itself: weights, plan, scratch.
+  // Memory this program holds for itself.
   virtual size_t resident_bytes() const = 0;
+  // What it needs beside that of memory that all programs of its device share.
+  virtual size_t shared_bytes() const { return 0; }
   // Reads inputs and writes outputs in place; inputs and outputs must not overlap. Throws mayfly::Error.
   virtual void Evaluate(const void* const* inputs, void* const* outputs) = 0;
   // The same, with a promise that the device may use or not.
@@ -67,6 +69,8 @@ class Device {
  public:
   virtual ~Device() = default;
   virtual const char* name() const = 0;
+  // Memory that its programs share.
+  virtual size_t shared_bytes() const { return 0; }
   // Throws mayfly::Error (ERR_MIL_SYNTAX, ERR_MIL_TYPE, ERR_MIL_UNSUPPORTED, ERR_WEIGHT_BLOB, …).
   virtual std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) = 0;
 };

@@ -106,7 +106,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
       result.Set("program", id);
       result.Set("inputs", Ports(info.Env(), program.inputs()));
       result.Set("outputs", Ports(info.Env(), program.outputs()));
-      result.Set("residentBytes", Number(info.Env(), program.resident_bytes()));
+      result.Set("residentBytes", Number(info.Env(), program.resident_bytes() + program.shared_bytes()));
       result.Set("compilations", program.compilations());
       result.Set("nanoseconds", Number(info.Env(), device->stats().compile_nanoseconds - before));
       return result;

@@ -32,6 +32,12 @@ void CheckDisjoint(const std::vector<Port>& inputs, const std::vector<Port>& out
 DeviceSession::DeviceSession(std::unique_ptr<Device> device, std::shared_ptr<Arena> arena)
     : device_(std::move(device)), arena_(std::move(arena)) {}
 
+SessionStats DeviceSession::stats() const {
+  SessionStats stats = stats_;
+  if (device_ != nullptr) stats.resident_bytes += device_->shared_bytes();
+  return stats;
+}
+
 DeviceSession::Loaded& DeviceSession::Find(uint32_t id) {
   const auto found = loaded_.find(id);
   if (found != loaded_.end()) return found->second;

@@ -33,7 +33,7 @@ class DeviceSession {
   DeviceSession(std::unique_ptr<Device> device, std::shared_ptr<Arena> arena);
 
   const char* name() const { return device_->name(); }
-  const SessionStats& stats() const { return stats_; }
+  SessionStats stats() const;
   const Program& program(uint32_t id) const;
 
   // Failed compilations count too: the device's compiler does not forget them. Programs that a device had compiled already

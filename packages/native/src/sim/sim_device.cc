@@ -9,7 +9,6 @@
 
 #include "cpu/cpu_device.h"
 #include "error.h"
-#include "parallel/thread_pool.h"
 #include "sim/fault_injector.h"
 #include "sim/saturate.h"
 #include "sim/sim_settings.h"
@@ -87,6 +86,7 @@ class SimProgram : public Program {
   const std::vector<Port>& inputs() const override { return program_->inputs(); }
   const std::vector<Port>& outputs() const override { return program_->outputs(); }
   size_t resident_bytes() const override { return program_->resident_bytes(); }
+  size_t shared_bytes() const override { return program_->shared_bytes(); }
   uint64_t compile_nanoseconds() const override { return state_->settings.clock ? verdict_.compile_nanoseconds : 0; }
   uint64_t evaluate_nanoseconds() const override { return state_->settings.clock ? verdict_.evaluate_nanoseconds : 0; }
 
@@ -117,9 +117,10 @@ class SimProgram : public Program {
 class SimDevice : public Device {
  public:
   SimDevice(const Settings& settings, int threads)
-      : state_(std::make_shared<State>(settings)), pool_(std::make_shared<ThreadPool>(threads)) {}
+      : state_(std::make_shared<State>(settings)), engine_(std::make_shared<cpu::Engine>(threads, Precision::kExact)) {}
 
   const char* name() const override { return state_->settings.name.c_str(); }
+  size_t shared_bytes() const override { return engine_->scratch.bytes(); }
 
   std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) override {
     const Settings& settings = state_->settings;
@@ -141,7 +142,7 @@ class SimDevice : public Device {
                             verdict.error_message);
     }
     if (settings.saturation) SaturateProducts(&typed, *settings.saturation);
-    std::unique_ptr<Program> program = CompileOnCpu(typed, pool_, Precision::kExact);
+    std::unique_ptr<Program> program = CompileOnCpu(typed, engine_);
     uint64_t bytes = 0;
     for (const WeightFile& file : weights) bytes += file.bytes;
     ExpectRoom(bytes, fault == FaultKind::kLoad);
@@ -163,7 +164,7 @@ class SimDevice : public Device {
   }
 
   std::shared_ptr<State> state_;
-  std::shared_ptr<ThreadPool> pool_;
+  std::shared_ptr<cpu::Engine> engine_;
 };
 
 }  // namespace

@@ -1,0 +1,18 @@
+// What the programs of one device share.
+#pragma once
+
+#include "cpu/shared_scratch.h"
+#include "math/precision.h"
+#include "parallel/thread_pool.h"
+
+namespace mayfly::cpu {
+
+struct Engine {
+  Engine(int threads, Precision of_products) : pool(threads), precision(of_products) {}
+
+  ThreadPool pool;
+  SharedScratch scratch;
+  const Precision precision;
+};
+
+}  // namespace mayfly::cpu
