@@ -49,7 +49,13 @@ describe('what a child begins with', () => {
     });
     await exit;
     const handlers = { onCompletion() {}, onControl() {}, onClose() {} };
-    addon.connect(connectionFd, arena, handlers, lane).close();
+    const lanes = () => readFileSync('/proc/self/maps', 'utf8').match(/\/memfd:mayfly-lane/g)?.length ?? 0;
+    const before = lanes();
+    const connection = addon.connect(connectionFd, arena, handlers, lane);
+    expect(() => addon.connect(connectionFd, arena, handlers, lane)).toThrow(/a lane that no connection has/);
+    connection.close();
+    // No garbage was collected since: its memory goes with the connection.
+    expect(lanes()).toBe(before - 1);
     expect(readFileSync(stderrFd, 'utf8').trim().split('\n')).toEqual([
       '/memfd:mayfly-lane (deleted)',
       expect.stringMatching(/^pipe:/),

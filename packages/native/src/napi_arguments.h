@@ -14,8 +14,9 @@
 namespace mayfly {
 
 inline Error Unexpected(const Napi::Value& value, const char* name, const std::string& expected) {
-  // A symbol or an object without a prototype has no string; its type says enough.
-  const std::string got = value.IsSymbol() || value.IsObject() ? "an object" : "`" + value.ToString().Utf8Value() + "`";
+  // A symbol, an external or an object without a prototype has no string; its type says enough.
+  const bool has_string = !value.IsSymbol() && !value.IsObject() && !value.IsExternal();
+  const std::string got = has_string ? "`" + value.ToString().Utf8Value() + "`" : "an object";
   return Error("ERR_INVALID_ARGUMENT", std::string("Expected ") + name + " to be " + expected + ", got " + got);
 }
 

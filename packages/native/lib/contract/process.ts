@@ -18,7 +18,7 @@ export interface SpawnedProcess {
   readonly connectionFd: number;
   /** The read end of the child's stderr (and stdout): the caller closes it. */
   readonly stderrFd: number;
-  /** Where one was asked for: hand it to `connect`. */
+  /** Where one was asked for: hand it to `connect`, which takes it over. */
   readonly lane?: NativeLane;
 }
 

@@ -38,7 +38,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
       on_close_ = Napi::Persistent(FunctionOf(handlers.Get("onClose"), "onClose"));
       uv_loop_t* loop = nullptr;
       napi_get_uv_event_loop(info.Env(), &loop);
-      connection_.emplace(loop, fd, UnwrapLane(info[2]),
+      connection_.emplace(loop, fd, TakeLane(info[2]),
                           Connection::Handlers{[this](const std::function<void()>& body) { Enter(body); },
                                                [this](const Frame& frame, const uint8_t* payload) { OnFrame(frame, payload); },
                                                [this](const std::string& error) { OnClose(error); }});

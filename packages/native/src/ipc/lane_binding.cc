@@ -1,5 +1,7 @@
 #include "ipc/lane_binding.h"
 
+#include <utility>
+
 #include "napi_arguments.h"
 
 namespace mayfly {
@@ -18,12 +20,13 @@ Napi::Value WrapLane(Napi::Env env, std::shared_ptr<Lane> lane) {
   return held;
 }
 
-std::shared_ptr<Lane> UnwrapLane(const Napi::Value& value) {
+std::shared_ptr<Lane> TakeLane(const Napi::Value& value) {
   if (value.IsUndefined()) return nullptr;
   bool is_lane = false;
   if (value.IsExternal()) napi_check_object_type_tag(value.Env(), value, &kLaneTag, &is_lane);
-  if (!is_lane) throw Unexpected(value, "lane", "a lane");
-  return *value.As<Held>().Data();
+  std::shared_ptr<Lane> lane = is_lane ? std::move(*value.As<Held>().Data()) : nullptr;
+  if (lane == nullptr) throw Unexpected(value, "lane", "a lane that no connection has");
+  return lane;
 }
 
 }  // namespace mayfly
