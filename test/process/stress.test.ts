@@ -42,8 +42,9 @@ describe.each(['dynamic', 'static'])('training under fire, %s weights', (weights
 });
 
 test('a short soak leaves nothing behind', async () => {
-  const { stdout } = await run(process.execPath, [soak.pathname, '--retirements', '40', '--crashes', '8', '--json']);
+  // Within 5 %: 200 workers with 20 KB left of each would be more.
+  const { stdout } = await run(process.execPath, [soak.pathname, '--retirements', '180', '--crashes', '20', '--json']);
   const last = JSON.parse(stdout.trim().split('\n').at(-1)!);
-  expect(last).toMatchObject({ retired: 40, crashed: 8 });
+  expect(last).toMatchObject({ retired: 180, crashed: 20, leaks: [] });
   expect(last.after).toEqual({ ...last.before, processes: 0 });
 });

@@ -1,7 +1,8 @@
 // Static weights and a small compile budget: workers retire all the time. Fails where that costs memory, files or processes.
 import { createTrainer, type ModelConfig, TokenArray } from '@mayfly/core';
 import { exampleOptions } from '../example-options.js';
-import { openDescriptors, ResourceLog } from './resource-log.js';
+import { childProcesses } from './child-processes.js';
+import { openDescriptors, ResourceLog, resources } from './resource-log.js';
 
 const { steps, workers, standby, json, ...rest } = exampleOptions('Trains with workers that retire all the time.', {
   steps: 2000,
@@ -10,7 +11,7 @@ const { steps, workers, standby, json, ...rest } = exampleOptions('Trains with w
   standby: 1,
   json: false,
 });
-/** V8 has grown its heap to its working size by then. */
+/** All code that the run will need is compiled by then. */
 const WARM_UP = Math.ceil(0.4 * steps);
 /** Resources are compared over windows of so many steps, since a retirement in progress holds two workers' worth. */
 const WINDOW = Math.ceil(steps / 10);
@@ -23,7 +24,6 @@ const text = Buffer.from(Array.from({ length: 5000 }, (_, n) => `${n} squared is
 const say = (line: string) => (json ? undefined : process.stdout.write(`${line}\n`));
 
 const descriptorsBefore = openDescriptors();
-const pids = new Set<number>();
 const log = new ResourceLog();
 const trainer = await createTrainer(
   {
@@ -33,25 +33,25 @@ const trainer = await createTrainer(
   },
   { config, stream: new TokenArray(text, 'generated text') },
 );
-for (const { pid } of trainer.pool.stats().workers) pids.add(pid);
-trainer.on('worker-start', ({ pid }) => pids.add(pid));
 trainer.on('worker-retire', ({ worker, compilations }) =>
   say(`worker ${worker} retires after ${compilations} compilations`),
 );
 
 for await (const { step, loss } of trainer.steps()) {
   if ((step > WARM_UP && step <= WARM_UP + WINDOW) || step > steps - WINDOW)
-    log.sample(step <= WARM_UP + WINDOW ? 'start' : 'end');
+    await log.sample(step <= WARM_UP + WINDOW ? 'start' : 'end');
   if (step % Math.ceil(steps / 20) === 0) {
     const { retirements } = trainer.pool.stats();
-    say(`step ${step}/${steps}  loss ${loss.toFixed(4)}  ${retirements} retired  ${log.now()}`);
+    const { residentBytes, descriptors } = await resources();
+    const used = `${(residentBytes / 1e6).toFixed(1)} MB, ${descriptors} descriptors`;
+    say(`step ${step}/${steps}  loss ${loss.toFixed(4)}  ${retirements} retired  ${used}`);
   }
 }
 const summary = trainer.summary();
 const { stalledMs, waitedForWorkersMs } = trainer.pool.stats();
 await trainer.close();
 
-const left = [...pids].filter(isAlive);
+const left = childProcesses();
 const descriptorsAfter = openDescriptors();
 const [start, end] = [log.typical('start'), log.typical('end')];
 const leaks = [
@@ -95,12 +95,3 @@ else {
   say(leaks.length === 0 ? 'nothing leaked' : `LEAK: ${leaks.join('; ')}`);
 }
 process.exitCode = leaks.length === 0 ? 0 : 1;
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -1,13 +1,20 @@
 import { readdirSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { Session } from 'node:inspector/promises';
 import { median } from '../median.js';
 
-// Garbage that nobody has collected yet is no leak.
-setFlagsFromString('--expose-gc');
-export const collectGarbage = runInNewContext('gc') as () => void;
+const session = new Session();
+session.connect();
+
+/**
+ * Collects all garbage, and gives back what V8 keeps of it for what may come: `gc()` leaves the young generation at the size
+ * it has grown to, 1 to 32 MB after how much garbage there was just then.
+ */
+export async function collectGarbage(): Promise<void> {
+  await session.post('HeapProfiler.collectGarbage');
+}
 
 interface Resources {
+  /** After a collection: garbage that nobody has collected yet is no leak. */
   readonly residentBytes: number;
   readonly descriptors: number;
 }
@@ -19,9 +26,8 @@ export const openDescriptors = (): number => readdirSync('/dev/fd').length;
 export class ResourceLog {
   readonly #samples = { start: [] as Resources[], end: [] as Resources[] };
 
-  sample(phase: 'start' | 'end'): void {
-    collectGarbage();
-    this.#samples[phase].push({ residentBytes: process.memoryUsage.rss(), descriptors: openDescriptors() });
+  async sample(phase: 'start' | 'end'): Promise<void> {
+    this.#samples[phase].push(await resources());
   }
 
   typical(phase: 'start' | 'end'): Resources {
@@ -32,8 +38,9 @@ export class ResourceLog {
       descriptors: Math.min(...samples.map(({ descriptors }) => descriptors)),
     };
   }
+}
 
-  now(): string {
-    return `${(process.memoryUsage.rss() / 1e6).toFixed(1)} MB, ${openDescriptors()} descriptors`;
-  }
+export async function resources(): Promise<Resources> {
+  await collectGarbage();
+  return { residentBytes: process.memoryUsage.rss(), descriptors: openDescriptors() };
 }
