@@ -43,6 +43,34 @@ test('by age, idle or not', async () => {
   await under.close();
 });
 
+test('by an age beyond what a timer of Node can wait', async () => {
+  const day = 86_400_000;
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const { under, retired } = await open({ ageMs: 60 * day });
+  await under.kernel();
+  vi.advanceTimersByTime(60 * day - 1);
+  expect(retired).toEqual([]);
+  vi.advanceTimersByTime(2);
+  expect(retired).toEqual(['1 ageMs']);
+  await under.settle();
+  await under.close();
+});
+
+test('a worker that is gone leaves no timer for its age', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const { under } = await open({ ageMs: 1000 });
+  await under.kernel();
+  const timers = vi.getTimerCount();
+  for (let count = 0; count < 3; count++) {
+    under.pool.rotate();
+    await under.settle();
+  }
+  expect(under.processes).toEqual([4, 5]);
+  expect(vi.getTimerCount()).toBe(timers);
+  await under.close();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test('by the bytes that its device holds', async () => {
   const { under, retired } = await open({ residentBytes: 1000 });
   under.worker(1).residentBytes = 999;

@@ -1,3 +1,4 @@
+import { AgeWatch } from './age-watch.js';
 import { type Budget, isSoft, keepsKernels, type RetirementReason, retirementReason } from './budget.js';
 import { poolClosedError, poolFailedError, type WorkerEnd } from './errors.js';
 import { Governor, type Pacing } from './governor.js';
@@ -35,6 +36,7 @@ export class Fleet implements RecruiterListener {
   readonly #governor: Governor;
   readonly #recruiter: Recruiter;
   readonly #retirements: Retirements;
+  readonly #ages = new AgeWatch((worker) => this.check(worker));
   readonly #options: FleetOptions;
   readonly #listener: FleetListener;
   /** The budget as given, but for what the device was found to allow. */
@@ -171,6 +173,7 @@ export class Fleet implements RecruiterListener {
 
   onExit(worker: WorkerProcess, end: WorkerEnd): void {
     this.#roster.delete(worker);
+    this.#ages.end(worker);
     this.#recruiter.reclaim(worker);
     if (worker.livePrograms > 0) this.#governor.noteHotExit();
     const expected = this.#dismissed.has(worker);
@@ -220,10 +223,7 @@ export class Fleet implements RecruiterListener {
   #promote(worker: WorkerProcess): WorkerProcess {
     worker.become('serving');
     this.#governor.noteStart();
-    const { ageMs } = worker.budget;
-    if (Number.isFinite(ageMs)) {
-      setTimeout(() => this.check(worker), Math.max(worker.startedAt + ageMs - performance.now(), 0) + 1).unref();
-    }
+    this.#ages.begin(worker);
     this.#recruiter.replenish();
     return worker;
   }

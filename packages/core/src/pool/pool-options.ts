@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { addon, invalidArgument, isSimName, MayflyError, type Precision, parseSimName } from '@mayfly/native';
+import { LONGEST_MS } from './age-watch.js';
 import { type Budget, resolveBudget } from './budget.js';
 import type { Chaos } from './chaos-transport.js';
 import { type Pacing, resolvePacing } from './governor.js';
@@ -88,16 +89,16 @@ export function resolvePoolOptions(given: PoolOptions = {}): FilledPoolOptions {
   };
 }
 
-/** The longest that a timer of Node's can wait; two deadlines are added at most. */
-const LONGEST_MS = 2 ** 31 - 1;
+/** Two of them are added at most, and a timer must be able to wait for the sum. */
+const LONGEST_TIMEOUT_MS = Math.floor(LONGEST_MS / 2);
 
 function resolveTimeouts(given: Partial<PoolTimeouts> = {}): PoolTimeouts {
   const timeouts = { ...defaultTimeouts, ...given };
   for (const [name, value] of Object.entries(timeouts)) {
     const never = value === Number.POSITIVE_INFINITY && (name === 'closeMs' || name === 'abandonMs');
     const computed = value === undefined && (name === 'dispatchMs' || name === 'compileMs');
-    if (never || computed || (typeof value === 'number' && value >= 1 && value <= LONGEST_MS / 2)) continue;
-    throw invalidArgument(`timeouts.${name}`, `milliseconds from 1 to ${Math.floor(LONGEST_MS / 2)}`, value);
+    if (never || computed || (typeof value === 'number' && value >= 1 && value <= LONGEST_TIMEOUT_MS)) continue;
+    throw invalidArgument(`timeouts.${name}`, `milliseconds from 1 to ${LONGEST_TIMEOUT_MS}`, value);
   }
   return timeouts;
 }
