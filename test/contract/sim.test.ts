@@ -72,8 +72,8 @@ function double(): string {
   return b.build().text;
 }
 
-const code = (expected: string, message: string | RegExp) =>
-  expect.objectContaining({ code: expected, message: expect.stringMatching(message) });
+const code = (expected: string, message: string | RegExp, more: object = {}) =>
+  expect.objectContaining({ code: expected, message: expect.stringMatching(message), ...more });
 
 describe('limits', () => {
   test('the compiler refuses from one compilation on, whatever is unloaded', () => {
@@ -81,7 +81,9 @@ describe('limits', () => {
     const text = double();
     for (let count = 0; count < 3; count++) device.unload(device.compile(text, []).program);
     expect(() => device.compile(text, [])).toThrow(
-      code('ERR_DEVICE_LIMIT', /got a failure without an error \(compilation 4 of this process/),
+      code('ERR_DEVICE_LIMIT', /got a failure without an error \(compilation 4 of this process/, {
+        limit: 'compilations',
+      }),
     );
   });
 
@@ -99,7 +101,7 @@ describe('limits', () => {
     const first = device.compile(text, []).program;
     device.compile(text, []);
     expect(() => device.compile(text, [])).toThrow(
-      code('ERR_DEVICE_LIMIT', /Program load failure \(0x50004\).*2 programs/),
+      code('ERR_DEVICE_LIMIT', /Program load failure \(0x50004\).*2 programs/, { limit: 'livePrograms' }),
     );
     device.unload(first);
     device.compile(text, []);

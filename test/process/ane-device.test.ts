@@ -94,7 +94,9 @@ onEachRuntime((tier, runtime) => {
   test('the compiler gives out after 119 compilations', async () => {
     const texts = Array.from({ length: 121 }, (_, i) => scaleProgram(N, i + 1));
     const result = await ane([['compileMany', { texts }], ['close']]);
-    expect(result.results[1]).toEqual({ compileMany: coded('ERR_DEVICE_LIMIT', 'compilation 120 of this process') });
+    const refused = result.results[1]?.compileMany;
+    expect(refused).toEqual(coded('ERR_DEVICE_LIMIT', 'compilation 120 of this process'));
+    expect(refused).toMatchObject({ limit: 'compilations' });
     expect(result.report).toMatchObject({ compilations: 120, loads: 119, unloads: 119 });
     expectClean(result);
   });
@@ -102,7 +104,9 @@ onEachRuntime((tier, runtime) => {
   test('no program slot is left', async () => {
     const texts = Array.from({ length: 4 }, (_, i) => scaleProgram(N, i + 1));
     const result = await ane([['compileMany', { texts, keep: true }], ['close']], { MAYFLY_EMULATOR_LIVE_LIMIT: '3' });
-    expect(result.results[1]).toEqual({ compileMany: coded('ERR_DEVICE_LIMIT', '0x50004') });
+    const refused = result.results[1]?.compileMany;
+    expect(refused).toEqual(coded('ERR_DEVICE_LIMIT', '0x50004'));
+    expect(refused).toMatchObject({ limit: 'livePrograms' });
     expectClean(result);
   });
 

@@ -52,13 +52,14 @@ onEachRuntime((_, runtime) => {
   });
 
   test.each([
-    ['0x20004', 'ERR_ANE_LOAD', 'too large for one bank'],
-    ['0x50004', 'ERR_DEVICE_LIMIT', 'no program slot'],
-    ['0xe00002be', 'ERR_DEVICE_LIMIT', 'kIOReturnNoResources'],
-    ['0x77', 'ERR_ANE_LOAD', ''],
-  ])('load fails twice with %s', async (status, code, reading) => {
+    ['0x20004', 'ERR_ANE_LOAD', 'too large for one bank', undefined],
+    ['0x50004', 'ERR_DEVICE_LIMIT', 'no program slot', 'livePrograms'],
+    ['0xe00002be', 'ERR_DEVICE_LIMIT', 'kIOReturnNoResources', null],
+    ['0x77', 'ERR_ANE_LOAD', '', undefined],
+  ])('load fails twice with %s', async (status, code, reading, limit) => {
     const result = await faulty(`load@*=error:${status}`);
     expect(result.compiled).toEqual(coded(code, status, reading));
+    expect((result.compiled as { limit?: string | null }).limit).toBe(limit);
     expect(result.report?.loads).toBe(2);
     expectNothingLeft(result);
   });

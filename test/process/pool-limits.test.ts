@@ -12,13 +12,16 @@ const device = `sim:${join(folder, 'weak.json')},no-rules`;
 const open: Pool[] = [];
 const before = process.env.XDG_CACHE_HOME;
 
+/** Writes the chip's profile: the limits that it has. */
+function weak(...limits: ('compilations' | 'livePrograms')[]): void {
+  const figures = limits.map((limit) => [limit, { value: ALLOWED, source: 'test', grade: 'C' }]);
+  const profile = { extends: 'm4', name: 'weak', title: 'Weak', limits: Object.fromEntries(figures) };
+  writeFileSync(join(folder, 'weak.json'), JSON.stringify(profile));
+}
+
 beforeEach(() => {
   process.env.XDG_CACHE_HOME = join(folder, 'cache');
-  const compilations = { value: ALLOWED, source: 'test', grade: 'C' };
-  writeFileSync(
-    join(folder, 'weak.json'),
-    JSON.stringify({ extends: 'm4', name: 'weak', title: 'Weak', limits: { compilations } }),
-  );
+  weak('compilations');
 });
 afterEach(async () => {
   for (const each of open.splice(0)) await each.destroy();
@@ -42,7 +45,10 @@ test('a device that refuses within the budget lowers it, and the next run starts
   const first = await updates(3 * ALLOWED);
   const keptIn = join(folder, 'cache', 'mayfly', 'limits.json');
   expect(first.lowered).toEqual([
-    { worker: 1, from: 100, to: ALLOWED, message: expect.stringContaining('compilation 21 of this process'), keptIn },
+    {
+      ...{ worker: 1, limit: 'compilations', from: 100, to: ALLOWED, keptIn },
+      message: expect.stringContaining('compilation 21 of this process'),
+    },
   ]);
   // The first found out by a failure; the others keep clear of it.
   expect(first.retired).toEqual([
@@ -56,6 +62,31 @@ test('a device that refuses within the budget lowers it, and the next run starts
   const second = await updates(3 * ALLOWED);
   expect(second.lowered).toEqual([]);
   expect(second.retired).toEqual(Array(3).fill('compilations after 17'));
+});
+
+test('a device whose slots for programs are full lowers that budget, and no other', async () => {
+  weak('livePrograms');
+  // Where the limits of the chip before are not known.
+  process.env.XDG_CACHE_HOME = join(folder, 'other-cache');
+  const pool = await createPool({ device });
+  open.push(pool);
+  const lowered: PoolEvents['budget-lowered'][0][] = [];
+  pool.on('budget-lowered', (event) => lowered.push(event));
+  const kernels = await Promise.all(
+    Array.from({ length: 15 }, (_, factor) => pool.compile({ text: scaleProgram(8, factor + 1) })),
+  );
+  // All at once, each beside the program before it.
+  for (let i = 0; i < 3; i++) await Promise.all(kernels.map((kernel) => kernel.update()));
+  expect(lowered).toEqual([
+    {
+      ...{ worker: 1, limit: 'livePrograms', from: 110, to: ALLOWED, keptIn: null },
+      message: expect.stringContaining('no program slot is free: 20 programs are loaded'),
+    },
+  ]);
+  const [x, y] = [pool.arena.tensor('fp32', [1, 8]), pool.arena.tensor('fp32', [1, 8])];
+  x.array().fill(2);
+  await kernels[14]!.run(x, y);
+  expect(y.array()[7]).toBe(30);
 });
 
 test('refusals that were injected tell nothing about the machine', async () => {

@@ -2,6 +2,8 @@ export {
   addon,
   type ChipProfile,
   chipNames,
+  type DeviceLimit,
+  DeviceLimitError,
   type DType,
   type LintFinding,
   lint,

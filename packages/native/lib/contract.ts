@@ -11,6 +11,7 @@ import type {
   SpawnOptions,
   WorkerSocket,
 } from './contract/process.js';
+import type { DeviceLimit } from './errors.js';
 
 export * from './contract/ane-inspection.js';
 export * from './contract/arena.js';
@@ -60,7 +61,9 @@ export interface Addon {
   /** Asks the kernel to kill this process when its parent dies (Linux), and exits at once if it already did. */
   dieWithParent(parentPid: number): void;
   /** Says how errors are made, so that they have their class and stack. Called once per thread, by the loader. */
-  setErrorFactory(factory: (code: string, message: string, line: number, column: number) => Error): void;
+  setErrorFactory(
+    factory: (code: string, message: string, line: number, column: number, limit: DeviceLimit | '') => Error,
+  ): void;
   /** Instruction set in use: 'amx' (with the vectors of avx512), 'avx512', 'avx2', 'neon' or 'portable'. */
   isa(): string;
   /** Why an instruction set that the processor announces is not used, as a sentence; null where all is well. */

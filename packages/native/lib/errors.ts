@@ -34,17 +34,49 @@ export class MilError extends MayflyError {
   }
 }
 
+/** A budget that a device can exhaust; `docs/lifecycle.md` has what a pool does then. */
+export type DeviceLimit = 'compilations' | 'livePrograms';
+
+/** `ERR_DEVICE_LIMIT`: the device takes no more of this process. */
+export class DeviceLimitError extends MayflyError {
+  /** What is used up: its compilations, or its slots for loaded programs. Null where the device does not tell. */
+  readonly limit: DeviceLimit | null;
+
+  constructor(message: string, limit: DeviceLimit | null, options?: ErrorOptions) {
+    super('ERR_DEVICE_LIMIT', message, options);
+    this.limit = limit;
+  }
+}
+
 /** An option or argument has the wrong type or range. */
 export function invalidArgument(name: string, expected: string, actual: unknown): MayflyError {
   const shown = typeof actual === 'string' ? `\`${actual}\`` : String(actual);
   return new MayflyError('ERR_INVALID_ARGUMENT', `Expected ${name} to be ${expected}, got ${shown} (${typeof actual})`);
 }
 
-/** Makes what native code throws. The stack begins at the caller of the addon; line 0 means no place in a text. */
-export function createNativeError(code: string, message: string, line: number, column: number): MayflyError {
-  const error = code.startsWith('ERR_MIL_')
-    ? new MilError(code, message, line, column)
-    : new MayflyError(code, message);
+/** What an error of the addon has beside its code and message. */
+export interface ErrorDetails {
+  /** Line 0 means no place in a text. */
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
+  readonly limit?: DeviceLimit | null | undefined;
+}
+
+/** An error of the class that its code says. */
+export function errorOf(code: string, message: string, { line = 0, column = 0, limit }: ErrorDetails): MayflyError {
+  if (code.startsWith('ERR_MIL_')) return new MilError(code, message, line, column);
+  return code === 'ERR_DEVICE_LIMIT' ? new DeviceLimitError(message, limit ?? null) : new MayflyError(code, message);
+}
+
+/** Makes what native code throws. The stack begins at the caller of the addon; an empty limit means none that is known. */
+export function createNativeError(
+  code: string,
+  message: string,
+  line: number,
+  column: number,
+  limit: DeviceLimit | '',
+): MayflyError {
+  const error = errorOf(code, message, { line, column, limit: limit === '' ? null : limit });
   Error.captureStackTrace(error, createNativeError);
   return error;
 }

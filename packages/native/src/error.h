@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace mayfly {
 
@@ -16,11 +17,21 @@ class Error : public std::runtime_error {
   // Position in MIL text, counted from 1; 0 where there is none.
   int line() const { return line_; }
   int column() const { return column_; }
+  // Of ERR_DEVICE_LIMIT: what is used up, "compilations" or "livePrograms"; empty where the device does not tell.
+  const std::string& limit() const { return limit_; }
+
+  // An ERR_DEVICE_LIMIT.
+  static Error DeviceLimit(std::string limit, const std::string& message) {
+    Error error("ERR_DEVICE_LIMIT", message);
+    error.limit_ = std::move(limit);
+    return error;
+  }
 
  private:
   std::string code_;
   int line_;
   int column_;
+  std::string limit_;
 };
 
 }  // namespace mayfly

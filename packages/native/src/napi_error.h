@@ -18,7 +18,8 @@ inline Napi::Error ToJs(Napi::Env env, const Error& error) {
     return js;
   }
   return Napi::Error(env, factory.Call({Napi::String::New(env, error.code()), Napi::String::New(env, error.what()),
-                                        Napi::Number::New(env, error.line()), Napi::Number::New(env, error.column())}));
+                                        Napi::Number::New(env, error.line()), Napi::Number::New(env, error.column()),
+                                        Napi::String::New(env, error.limit())}));
 }
 
 // Runs `body` and turns every C++ exception into a JavaScript one. Wrap each exported function in it.

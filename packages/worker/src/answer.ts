@@ -1,4 +1,4 @@
-import type { NativeDevice } from '@mayfly/native';
+import type { ErrorDetails, NativeDevice } from '@mayfly/native';
 import type { WireError, WorkerRequest, WorkerResponse, WorkerStats } from './protocol.js';
 
 /** Carries out one control message. What the device throws becomes an answer of type `error`. */
@@ -25,7 +25,6 @@ const statsOf = (device: NativeDevice): WorkerStats => ({ ...device.stats(), pro
 
 function toWire(error: unknown): WireError {
   if (!(error instanceof Error)) return { code: 'ERR_NATIVE', message: String(error) };
-  const { code, line, column } = error as Error & { code?: string; line?: number; column?: number };
-  const place = line === undefined || column === undefined ? {} : { line, column };
-  return { code: code ?? 'ERR_NATIVE', message: error.message, ...place };
+  const { code = 'ERR_NATIVE', message, line, column, limit } = error as Error & { code?: string } & ErrorDetails;
+  return { code, message, line, column, limit };
 }

@@ -4,11 +4,11 @@
  * Dispatches and completions are fixed 64-byte frames (see `docs/protocol.md`) that only native code reads. Everything
  * else is a control message: one of the unions below, packed by msgpack, in order with the dispatches around it.
  */
-import type { DeviceStats, Precision, ProgramInfo, WeightRange } from '@mayfly/native';
+import type { DeviceStats, ErrorDetails, Precision, ProgramInfo, WeightRange } from '@mayfly/native';
 import { Packr } from 'msgpackr/pack';
 
 /** Raised by one with every change of a message or of the frame; both sides must agree. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** File descriptors a worker inherits beside stdin, stdout and stderr. */
 export const CONNECTION_FD = 3;
@@ -28,11 +28,9 @@ export interface WorkerSettings {
 }
 
 /** An error as it crosses the wire. */
-export interface WireError {
+export interface WireError extends ErrorDetails {
   readonly code: string;
   readonly message: string;
-  readonly line?: number;
-  readonly column?: number;
 }
 
 /** Main process → worker. `request` comes back in the answer. */

@@ -1,4 +1,4 @@
-import { MayflyError, type ProgramInfo } from '@mayfly/native';
+import { errorOf, MayflyError, type ProgramInfo } from '@mayfly/native';
 import { packMessage, unpackResponse, type WorkerRequest, type WorkerResponse } from '@mayfly/worker';
 import type { Arena } from '../memory/arena.js';
 import { processTransport, type Transport } from '../pool/transport.js';
@@ -77,7 +77,7 @@ export class ProbeWorker {
     const overdue = setTimeout(() => this.#transport.signal('SIGKILL'), deadlineMs);
     try {
       const answer = await answered;
-      if (answer.type === 'error') throw new MayflyError(answer.error.code, answer.error.message);
+      if (answer.type === 'error') throw errorOf(answer.error.code, answer.error.message, answer.error);
       return answer;
     } finally {
       clearTimeout(overdue);

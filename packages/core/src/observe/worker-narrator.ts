@@ -30,11 +30,10 @@ export class WorkerNarrator {
     this.#tell(`worker ${worker} retires (${reasons[reason]}): ${use}, ${formatDuration(ageMs)} old, holds ${held}`);
   }
 
-  #onLowered({ worker, from, to, keptIn }: PoolEvents['budget-lowered'][0]): void {
+  #onLowered({ worker, limit, from, to, keptIn }: PoolEvents['budget-lowered'][0]): void {
+    const beyond = limit === 'compilations' ? `after ${plural(to, 'compilation')}` : `beside ${plural(to, 'program')}`;
     const kept = keptIn === null ? '' : `; kept for the next run in ${keptIn}`;
-    this.#tell(
-      `worker ${worker} was refused after ${plural(to, 'compilation')}: the budget is ${to} instead of ${from}${kept}`,
-    );
+    this.#tell(`worker ${worker} was refused ${beyond}: the budget is ${to} instead of ${from}${kept}`);
   }
 
   #onMove({ from, to, reason, kernel }: PoolEvents['kernel-move'][0]): void {

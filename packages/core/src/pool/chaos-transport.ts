@@ -73,7 +73,8 @@ export function chaosTransport(
             return;
           }
           onFault('limit');
-          const error = { code: 'ERR_DEVICE_LIMIT', message: 'the compiler refused (injected)' };
+          const limit = 'compilations';
+          const error = { code: 'ERR_DEVICE_LIMIT', message: 'the compiler refused (injected)', limit } as const;
           queueMicrotask(() => handlers.onControl(packMessage({ type: 'error', request, error, stats: noStats })));
         },
         ref: () => connection.ref(),

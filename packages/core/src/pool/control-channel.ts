@@ -1,4 +1,4 @@
-import { MayflyError, MilError } from '@mayfly/native';
+import { errorOf } from '@mayfly/native';
 import { packMessage, type WorkerRequest, type WorkerResponse } from '@mayfly/worker';
 import PQueue from 'p-queue';
 
@@ -51,7 +51,8 @@ export class ControlChannel {
   settle(response: Exclude<WorkerResponse, { type: 'ready' }>): void {
     const pending = this.#pending.get(response.request);
     this.#pending.delete(response.request);
-    if (response.type === 'error') pending?.reject(fromWire(response));
+    if (response.type === 'error')
+      pending?.reject(errorOf(response.error.code, response.error.message, response.error));
     else pending?.resolve(response);
   }
 
@@ -61,9 +62,4 @@ export class ControlChannel {
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }
-}
-
-function fromWire({ error }: Extract<WorkerResponse, { type: 'error' }>): MayflyError {
-  const { code, message, line = 0, column = 0 } = error;
-  return code.startsWith('ERR_MIL_') ? new MilError(code, message, line, column) : new MayflyError(code, message);
 }

@@ -1,3 +1,4 @@
+import type { DeviceLimit } from '@mayfly/native';
 import { AgeWatch } from './age-watch.js';
 import { type Budget, isSoft, keepsKernels, type RetirementReason, retirementReason } from './budget.js';
 import { poolClosedError, poolFailedError, type WorkerEnd } from './errors.js';
@@ -108,8 +109,8 @@ export class Fleet implements RecruiterListener {
   }
 
   /** Lowers the budget of every worker to what the device was found to allow. */
-  limitCompilations(compilations: number): void {
-    this.#budget = { ...this.#budget, compilations };
+  lowerBudget(limit: DeviceLimit, to: number): void {
+    this.#budget = { ...this.#budget, [limit]: to };
   }
 
   /** Retires every serving worker, one after the other. */
@@ -216,8 +217,9 @@ export class Fleet implements RecruiterListener {
 
   /** What forbids one more compilation there. */
   #limit(worker: WorkerProcess): RetirementReason | null {
-    const compilations = Math.min(worker.budget.compilations, this.#budget.compilations);
-    return retirementReason(worker, { ...worker.budget, compilations }, performance.now(), 'compilation');
+    // Lowered since the worker was started, perhaps.
+    const { compilations, livePrograms } = this.#budget;
+    return retirementReason(worker, { ...worker.budget, compilations, livePrograms }, performance.now(), 'compilation');
   }
 
   #promote(worker: WorkerProcess): WorkerProcess {

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus, homedir, release } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { DeviceLimit } from '@mayfly/native';
 import type { Budget } from './budget.js';
 
 /** What `mayfly doctor --probe-limits`, or a pool at work, found of one device on this machine. */
@@ -64,9 +65,10 @@ const CREDIBLE = 16;
 
 /**
  * Keeps what a pool met at work: a process was refused after so many compilations. Gives the file, or null where it is no
- * news, not to be believed, or cannot be written.
+ * news, not to be believed, or cannot be written. Slots for programs are not kept: others may have had some of them.
  */
-export function noteRefusal(device: string, compilations: number): string | null {
+export function noteRefusal(device: string, limit: DeviceLimit, compilations: number): string | null {
+  if (limit === 'livePrograms') return null;
   const known = readMachineLimits(device);
   if (compilations < CREDIBLE || (known?.compilationsRefused && known.compilations <= compilations)) return null;
   const { livePrograms, liveProgramsRefused } = known ?? { livePrograms: null, liveProgramsRefused: false };

@@ -1,4 +1,4 @@
-import type { MayflyError } from '@mayfly/native';
+import { type DeviceLimit, DeviceLimitError, type MayflyError } from '@mayfly/native';
 import { deviceStuckError, isDeviceFault, quarantinedError, WorkerExitError, WorkerLostError } from './errors.js';
 import type { Fleet } from './fleet.js';
 import type { KernelHandle } from './kernel-handle.js';
@@ -12,8 +12,8 @@ export interface PlacerOptions {
   readonly workers: number;
   /** Workers that may fail during the same work. */
   readonly attempts: number;
-  /** Keeps for the next run that a worker was refused after so many compilations; gives where, or null. */
-  readonly noteRefusal: (compilations: number) => string | null;
+  /** Keeps for the next run that a worker was refused beyond so many; gives where, or null. */
+  readonly noteRefusal: (limit: DeviceLimit, allowed: number) => string | null;
 }
 
 type Told = 'kernel-move' | 'kernel-quarantine' | 'budget-lowered';
@@ -97,19 +97,22 @@ export class Placer {
       this.#fleet.done(worker, 'rejected');
       throw error;
     }
-    if (error.code === 'ERR_DEVICE_LIMIT') this.#lowerBudget(worker, error);
+    if (error instanceof DeviceLimitError) this.#lowerBudget(worker, error);
     else this.noteFault('compile', error);
     this.#fleet.done(worker, 'failed');
     if (attempt >= attempts) throw this.quarantine(kernel, quarantinedError(kernel.name, attempt, error));
   }
 
   /** From now on the budget is what the device did allow, as long as that can hold the kernels at all. */
-  #lowerBudget(worker: WorkerProcess, { message }: Error): void {
+  #lowerBudget(worker: WorkerProcess, error: DeviceLimitError): void {
     const { workers, noteRefusal } = this.#options;
-    const from = this.#fleet.budget.compilations;
-    const to = worker.compilations - 1;
+    // Fewer compilations help against either.
+    const limit = error.limit ?? 'compilations';
+    const from = this.#fleet.budget[limit];
+    const to = limit === 'compilations' ? worker.compilations - 1 : worker.stats!.livePrograms;
     if (to >= from || to < Math.ceil(this.#kernelCount() / workers)) return;
-    this.#fleet.limitCompilations(to);
-    this.#tell('budget-lowered', { worker: worker.id, from, to, message, keptIn: noteRefusal(to) });
+    this.#fleet.lowerBudget(limit, to);
+    const { message } = error;
+    this.#tell('budget-lowered', { worker: worker.id, limit, from, to, message, keptIn: noteRefusal(limit, to) });
   }
 }

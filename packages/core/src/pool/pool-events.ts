@@ -1,3 +1,4 @@
+import type { DeviceLimit } from '@mayfly/native';
 import type { RetirementReason } from './budget.js';
 import type { Chaos } from './chaos-transport.js';
 import type { MoveReason } from './kernel-host.js';
@@ -45,6 +46,8 @@ export interface PoolEvents {
   'budget-lowered': [
     event: {
       readonly worker: number;
+      /** What the device refused more of. */
+      readonly limit: DeviceLimit;
       readonly from: number;
       readonly to: number;
       readonly message: string;

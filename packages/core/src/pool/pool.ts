@@ -74,7 +74,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#placer = new Placer(
       this.#fleet,
       // Injected refusals tell nothing about this machine.
-      { ...options, noteRefusal: (count) => (options.chaos === undefined ? noteRefusal(options.device, count) : null) },
+      {
+        ...options,
+        noteRefusal: (limit, allowed) =>
+          options.chaos === undefined ? noteRefusal(options.device, limit, allowed) : null,
+      },
       () => this.#kernels.size,
       (name, event) => this.emit(name, event as never),
     );

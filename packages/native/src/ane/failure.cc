@@ -10,7 +10,8 @@ struct Reading {
   // Found in the text of an error, case as the framework writes it, or equal to its code in hexadecimal.
   const char* sign;
   const char* meaning;
-  bool limit;
+  // Of a limit: what is used up, as in Error::limit(). Null for other failures.
+  const char* limit = nullptr;
   // A status of this phase only: NSErrors of others have small codes of their own (the compiler's 22 is 0x16, too).
   std::optional<Phase> phase = {};
 };
@@ -18,21 +19,19 @@ struct Reading {
 // Most telling first. Sources: docs/ane.md, "Failures".
 constexpr Reading kReadings[] = {
     {"InvalidMILProgram",
-     "the compiler rejected the MIL text, or a weight file is missing or its BLOBFILE offset is not that of a record",
-     false},
-    {"CompilationFailure", "the compiler rejected the program: an operation, shape or type this chip has no lowering for",
-     false},
-    {"must re-compile", "too many programs are loaded in this process", true},
-    {"0xe00002be", "kIOReturnNoResources: queue slots or program slots are exhausted", true},
-    {"0xe00002e2", "not entitled to this path", false},
-    {"0xe00002c2", "kIOReturnBadArgument: a surface or an index of the request is not what the program expects", false},
-    {"0x50004", "no program slot is free: too many programs are loaded on this machine or in this process", true},
-    {"0x20004", "the program could not be created: weights too large for one bank, or the service is not ready", false},
+     "the compiler rejected the MIL text, or a weight file is missing or its BLOBFILE offset is not that of a record"},
+    {"CompilationFailure", "the compiler rejected the program: an operation, shape or type this chip has no lowering for"},
+    {"must re-compile", "too many programs are loaded in this process", "livePrograms"},
+    {"0xe00002be", "kIOReturnNoResources: queue slots or program slots are exhausted", ""},
+    {"0xe00002e2", "not entitled to this path"},
+    {"0xe00002c2", "kIOReturnBadArgument: a surface or an index of the request is not what the program expects"},
+    {"0x50004", "no program slot is free: too many programs are loaded on this machine or in this process", "livePrograms"},
+    {"0x20004", "the program could not be created: weights too large for one bank, or the service is not ready"},
     {"0x1d", "the request was refused: surface count, sizes or order, or an earlier program that poisoned this process",
-     false, Phase::kEvaluate},
-    {"0x16", "inference failed on the engine", false, Phase::kEvaluate},
-    {"0x12", "the request's surfaces could not be mapped", false, Phase::kEvaluate},
-    {"ProgramChainingPrepare", "chaining is not available to programs compiled from memory", false},
+     nullptr, Phase::kEvaluate},
+    {"0x16", "inference failed on the engine", nullptr, Phase::kEvaluate},
+    {"0x12", "the request's surfaces could not be mapped", nullptr, Phase::kEvaluate},
+    {"ProgramChainingPrepare", "chaining is not available to programs compiled from memory"},
 };
 
 const char* CodeOf(Phase phase) {
@@ -91,18 +90,17 @@ const Reading* ReadingOf(Phase phase, const ErrorReport& report) {
 
 Error FailureOf(Phase phase, const std::optional<ErrorReport>& report, int compilations) {
   const Reading* reading = report ? ReadingOf(phase, *report) : nullptr;
-  std::string code = CodeOf(phase);
   std::string message = std::string("Expected to ") + NameOf(phase) + " the program on the Neural Engine, got " +
                         (report ? ToString(*report) : "a failure without an error");
   if (reading != nullptr) {
-    if (reading->limit) code = "ERR_DEVICE_LIMIT";
     message += std::string(" (") + reading->meaning + ")";
+    if (reading->limit != nullptr) return Error::DeviceLimit(reading->limit, message);
   } else if (phase == Phase::kCompile && compilations >= kSuspectCompilations) {
-    code = "ERR_DEVICE_LIMIT";
     message += " (compilation " + std::to_string(compilations) +
                " of this process: the compiler's limit of about 119 is the likely reason)";
+    return Error::DeviceLimit("compilations", message);
   }
-  return Error(code, message);
+  return Error(CodeOf(phase), message);
 }
 
 }  // namespace mayfly::ane

@@ -31,9 +31,15 @@ struct State {
     FaultInjector(given.open_faults, seed + 3).Next();
   }
 
+  Error Refusal(const char* code, const char* phase, const std::string& got) const { return Error(code, Message(phase, got)); }
+
+  Error LimitReached(const char* limit, const char* phase, const std::string& got) const {
+    return Error::DeviceLimit(limit, Message(phase, got));
+  }
+
   // "Expected to load the program on sim:m4, got …".
-  Error Refusal(const char* code, const char* phase, const std::string& got) const {
-    return Error(code, std::string("Expected to ") + phase + " the program on " + settings.name + ", got " + got);
+  std::string Message(const char* phase, const std::string& got) const {
+    return std::string("Expected to ") + phase + " the program on " + settings.name + ", got " + got;
   }
 
   const Settings settings;
@@ -126,9 +132,9 @@ class SimDevice : public Device {
     const Settings& settings = state_->settings;
     const std::optional<FaultKind> fault = state_->compile_faults.Next();
     if (++state_->compilations > settings.compilations) {
-      throw state_->Refusal("ERR_DEVICE_LIMIT", "compile",
-                            "a failure without an error (compilation " + std::to_string(state_->compilations) +
-                                " of this process: the compiler's limit of about 119 is the likely reason)");
+      throw state_->LimitReached("compilations", "compile",
+                                 "a failure without an error (compilation " + std::to_string(state_->compilations) +
+                                     " of this process: the compiler's limit of about 119 is the likely reason)");
     }
     if (fault == FaultKind::kError) {
       throw state_->Refusal("ERR_ANE_COMPILE", "compile",
@@ -153,9 +159,9 @@ class SimDevice : public Device {
   void ExpectRoom(uint64_t bytes, bool refuse) const {
     const Settings& settings = state_->settings;
     if (state_->live_programs >= settings.live_programs) {
-      throw state_->Refusal("ERR_DEVICE_LIMIT", "load",
-                            "Program load failure (0x50004) (no program slot is free: " +
-                                std::to_string(state_->live_programs) + " programs are loaded)");
+      throw state_->LimitReached("livePrograms", "load",
+                                 "Program load failure (0x50004) (no program slot is free: " +
+                                     std::to_string(state_->live_programs) + " programs are loaded)");
     }
     if (refuse || state_->bytes + bytes > settings.program_bytes) {
       throw state_->Refusal("ERR_ANE_LOAD", "load",
