@@ -31,11 +31,16 @@ struct GemmArgs {
   float alpha = 1.0f;
   float beta = 0.0f;  // 0 never reads C
   Precision precision = Precision::kExact;
+  const void* packed_b = nullptr;  // B as PackB left it
 };
 
 // The k loop of one output element always runs in one order, whatever the thread count and the split.
 // `pool` may be null: then single-threaded. Small products run on the caller alone.
 void Gemm(const GemmArgs& args, ThreadPool* pool);
+
+// Packs B for any number of products with the same B, types and precision, whatever their A; `packed` has PackedBytes.
+int64_t PackedBytes(const GemmArgs& args);
+void PackB(const GemmArgs& args, void* packed, ThreadPool* pool);
 
 // `count` products of equal shape; `*_stride` in elements from one to the next (0 broadcasts).
 void BatchedGemm(const GemmArgs& first, int64_t count, int64_t a_stride, int64_t b_stride, int64_t c_stride, ThreadPool* pool);

@@ -27,6 +27,17 @@ struct GemmTarget {
   float beta;
 };
 
+// A form of A's panels, and what multiplies it.
+struct RowForm {
+  // Zeros where the matrix has no lane. May write kPanelSlack bytes beyond.
+  void (*pack)(const GemmStrip& strip, void* panel);
+  // tile (rows × columns, dense) = a·b, or += with `resume`; only `used_rows` × `used_columns` need be right.
+  void (*multiply)(int64_t depth, const void* a, const void* b, float* tile, bool resume, int64_t used_rows,
+                   int64_t used_columns);
+  // As multiply for the last part of a whole tile, whose sums it stores at once; null where `multiply` and `store` are to.
+  void (*finish)(int64_t depth, const void* a, const void* b, const float* tile, bool resume, const GemmTarget& target);
+};
+
 struct GemmKernel {
   int rows;     // of a tile
   int columns;  // of a tile
@@ -35,13 +46,10 @@ struct GemmKernel {
   int depth_step;
   int depth_block;  // packed at a time, and kept in the second-level cache
   int depth_slice;  // multiplied at a time: a slice of a panel of A stays in the first-level cache
-  // A panel has the depth outermost, in steps of depth_step. Zeros where the matrix has no lane. May write kPanelSlack
-  // bytes beyond.
-  void (*pack_rows)(const GemmStrip& strip, void* panel);
+  // B's panels have the depth outermost, in steps of depth_step. Zeros where the matrix has no lane.
   void (*pack_columns)(const GemmStrip& strip, void* panel);
-  // tile (rows × columns, dense) = a·b, or += with `resume`; only `used_rows` × `used_columns` need be right.
-  void (*multiply)(int64_t depth, const void* a, const void* b, float* tile, bool resume, int64_t used_rows,
-                   int64_t used_columns);
+  RowForm by_depth;  // the depth outermost, in steps of depth_step
+  RowForm by_lane;   // lanes outermost, each depth_block long: for strips with depth_stride 1; null where there is none
   // C = alpha·tile + beta·C
   void (*store)(const float* tile, const GemmTarget& target);
   // Before and after a thread's use of the other functions; null where there is nothing to do.

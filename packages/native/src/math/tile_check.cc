@@ -48,9 +48,9 @@ bool ComputesRight(const GemmKernel& kernel, bool half, double bound) {
   void* columns = b_panel.Bytes(static_cast<size_t>(kernel.columns) * lane_bytes + kPanelSlack);
   float* tile = tiles.Floats(static_cast<size_t>(kernel.rows * kernel.columns));
   kernel.enter();
-  kernel.pack_rows(a.Strip(half, kDepth, 1, kRows), rows);
+  kernel.by_depth.pack(a.Strip(half, kDepth, 1, kRows), rows);
   kernel.pack_columns(b.Strip(half, 1, kColumns, kColumns), columns);
-  kernel.multiply(kDepth, rows, columns, tile, false, kRows, kColumns);
+  kernel.by_depth.multiply(kDepth, rows, columns, tile, false, kRows, kColumns);
   kernel.leave();
   for (int64_t i = 0; i < kRows; ++i) {
     for (int64_t j = 0; j < kColumns; ++j) {
