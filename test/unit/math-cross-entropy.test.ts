@@ -47,6 +47,12 @@ function reference({ x, table, ids }: ReturnType<typeof problem>, scale: number)
   return { loss, dx, dTable };
 }
 
+/** Root of the mean of squared errors over that of what is expected. */
+function relativeError(actual: Float64Array, expected: Float64Array): number {
+  const squares = expected.reduce((sum, value) => sum + value ** 2, 0);
+  return Math.sqrt(expected.reduce((sum, value, i) => sum + (actual[i]! - value) ** 2, 0) / squares);
+}
+
 describe.each([
   [2, 1, 1],
   [7, 5, 3],
@@ -115,6 +121,28 @@ test('no result depends on the number of threads', () => {
   });
   expect(two).toEqual(one);
   expect(three).toEqual(one);
+});
+
+test('fast products round operands to bf16, or are exact; the same bits for any number of threads', () => {
+  // More depth than is packed at a time, on every instruction set.
+  const p = problem(600, 1100, 40);
+  const expected = reference(p, 1);
+  const run = () => {
+    const { dx, dTable } = p;
+    const options = { ...p.shape, dx: dx.offset, dTable: dTable.offset, overwrite: true, precision: 'fast' } as const;
+    return [addon.math.crossEntropy(memory.arena, options), dx.digest(), dTable.digest()];
+  };
+  const [one, two, three] = withThreads(run);
+  expect(two).toEqual(one);
+  expect(three).toEqual(one);
+  const rounded = addon.fastProducts() !== 'exact';
+  const errors = [
+    Math.abs((one![0] as number) - expected.loss) / 40 / 20,
+    relativeError(p.dx.values(), expected.dx),
+    relativeError(p.dTable.values(), expected.dTable),
+  ];
+  for (const error of errors) expect(error).toBeLessThan(rounded ? 2e-2 : 2e-5);
+  if (rounded) for (const error of errors.slice(1)) expect(error).toBeGreaterThan(5e-4);
 });
 
 test('large logits neither overflow nor lose the loss; infinite ones show', () => {

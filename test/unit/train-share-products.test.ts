@@ -7,8 +7,7 @@ const product = (m: number, n: number, c: number) =>
   weightGradient(
     { offset: 0, stride: 40, rows: m, columns: 40 },
     { offset: 9, stride: 40, rows: n, columns: 40 },
-    c,
-    true,
+    { gradient: c, overwrite: true, precision: 'exact' },
   );
 
 /** Every row of every result, as the place where it is written and the row of dY that it comes from. */

@@ -20,10 +20,13 @@ class Manual {
 }
 
 const matrix = (offset: number) => ({ offset, stride: 40, rows: 8, columns: 32 });
-const task = (c: number) => [weightGradient(matrix(0), { ...matrix(1000), rows: 5 }, c, false)];
+const task = (gradient: number) => [
+  weightGradient(matrix(0), { ...matrix(1000), rows: 5 }, { gradient, overwrite: false, precision: 'fast' }),
+];
 
 test('a product is dW += dY·Xᵀ over the tokens', () => {
   expect(task(64)[0]).toMatchObject({ a: 0, aStride: 40, b: 1000, bStride: 40, c: 64, m: 8, n: 5, k: 32 });
+  expect(task(64)[0]).toMatchObject({ overwrite: false, precision: 'fast' });
 });
 
 test('tasks of one key run one after another, those of different keys side by side', async () => {

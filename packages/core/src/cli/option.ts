@@ -13,6 +13,6 @@ export function option<Value>(flags: string, description: string, parse: Parse<V
 
 /** Standard words for what several commands take. */
 export const deviceWords = 'auto, cpu or another device of this build';
-export const precisionWords = "of the cpu device's products: exact, or fast (bf16 operands, where that is faster)";
+export const precisionWords = 'of matrix products on the cpu: exact, or fast (bf16 operands, where that is faster)';
 export const tokenizerWords = '`bytes`, a llama2.c tokenizer file or a tokenizer.json';
 export const tokenizerDefault = "the model's own, else bytes";

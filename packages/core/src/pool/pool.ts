@@ -1,4 +1,4 @@
-import { type FastProducts, MayflyError } from '@mayfly/native';
+import { type FastProducts, MayflyError, type Precision } from '@mayfly/native';
 import { EventEmitter } from 'eventemitter3';
 import { Arena } from '../memory/arena.js';
 import type { RetirementReason } from './budget.js';
@@ -41,6 +41,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly deviceReason: string;
   /** What computes its matrix products, as `fast` or the default `exact` comes to here. */
   readonly products: FastProducts;
+  /** `fast` where that is another thing than `exact`. Host math beside the pool goes by it, too. */
+  readonly precision: Precision;
   /** Every tensor that kernels read or write lies here. */
   readonly arena: Arena;
 
@@ -67,6 +69,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.device = options.device;
     this.deviceReason = options.deviceReason;
     this.products = productsOf(options.device, options.precision);
+    this.precision = this.products === 'exact' ? 'exact' : 'fast';
     this.arena = new Arena(options.arenaBytes);
     this.#weightStore = new WeightStore(this.arena);
     this.#calls = new Calls(options.maxQueue, () => this.emit('drain'));

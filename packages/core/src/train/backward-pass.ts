@@ -35,7 +35,7 @@ export class BackwardPass {
 
   #head(targets: ArrayLike<number>, gradientScale: number, overwrite: boolean): number {
     const { stack, normed, targets: ids } = this.#forward;
-    const { state, columns, output } = stack;
+    const { state, columns, output, precision } = stack;
     const { vocab, dim, eps } = state.config;
     writeIds(ids, targets, vocab);
     return this.#stopwatch.time('hostMath', () => {
@@ -50,6 +50,7 @@ export class BackwardPass {
         dTable: state.gradient('head'),
         overwrite,
         gradientScale,
+        precision,
       });
       addon.math.zero(normed.arena, this.#gradient.offset, this.#gradient.bytes);
       addon.math.normBackward(normed.arena, {

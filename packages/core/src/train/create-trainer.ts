@@ -71,7 +71,7 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   };
   try {
     assertFree(pool, arenaBytes);
-    const decoder = new Decoder(scope, { ...shape, products: hostThreads });
+    const decoder = new Decoder(scope, { ...shape, precision: pool.precision, products: hostThreads });
     const progress = await fill(decoder.state);
     const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
     await decoder.load(pool);

@@ -1,3 +1,4 @@
+import type { Precision } from '@mayfly/native';
 import type { KernelShape } from '../kernels/kernel-shape.js';
 import { ArenaMeter } from '../memory/arena-meter.js';
 import type { TensorSource } from '../memory/arena-scope.js';
@@ -23,6 +24,8 @@ export interface DecoderOptions {
   readonly weights: 'dynamic' | 'static';
   /** How its programs are written. Default: as most chips take them. */
   readonly form?: MilOptions;
+  /** Of host math's matrix products. Default `exact`. */
+  readonly precision?: Precision | undefined;
   /** Computes weight gradients; absent where the model is not trained. */
   readonly products?: ProductRunner | undefined;
 }
@@ -38,7 +41,8 @@ export class Decoder {
   readonly stopwatch = new Stopwatch();
 
   /** Takes all the memory it will ever need. Parameters are for the caller to fill in before `load`. */
-  constructor(source: TensorSource, { config, batch, sequence, weights, form = {}, products }: DecoderOptions) {
+  constructor(source: TensorSource, options: DecoderOptions) {
+    const { config, batch, sequence, weights, form = {}, precision = 'exact', products } = options;
     const { stopwatch } = this;
     this.weightGradients = products === undefined ? null : new WeightGradients(products);
     this.state = new ModelState(source, config, products !== undefined);
@@ -49,6 +53,7 @@ export class Decoder {
       state: this.state,
       shape,
       form,
+      precision,
       weightGradients: this.weightGradients,
       stopwatch,
     });

@@ -57,11 +57,12 @@ export class ForwardPass {
 
   /** Sum of −log p(target) over the first `targets.length` columns of the last run. */
   crossEntropy(targets: ArrayLike<number>): number {
-    const { vocab, dim } = this.stack.state.config;
+    const { state, precision } = this.stack;
+    const { vocab, dim } = state.config;
     const columns = targets.length;
     writeIds(this.targets, targets, vocab);
     return this.#stopwatch.time('hostMath', () => {
-      const table = this.stack.state.parameter('head');
+      const table = state.parameter('head');
       const x = this.#firstColumns(columns).offset;
       return addon.math.crossEntropy(this.normed.arena, {
         x,
@@ -70,6 +71,7 @@ export class ForwardPass {
         vocab,
         dim,
         columns,
+        precision,
       });
     });
   }

@@ -14,7 +14,7 @@ export interface DeviceOptions {
   readonly workers?: number | undefined;
   /** Default 0. */
   readonly standby?: number | undefined;
-  /** Of the cpu device's matrix products. Default `exact`. */
+  /** Of matrix products, the cpu device's and host math's. Default `exact`. */
   readonly precision?: Precision | undefined;
   /** Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;
@@ -43,7 +43,7 @@ export class InferenceSession implements AsyncDisposable {
     const arenaBytes = arenaBytesFor({ ...shape, training: false });
     const pool = await createPool({ device, workers, standby, precision, arenaBytes });
     try {
-      const decoder = new Decoder(new ArenaScope(pool.arena), shape);
+      const decoder = new Decoder(new ArenaScope(pool.arena), { ...shape, precision: pool.precision });
       await model.parameters?.(decoder.state.parameters.array());
       await decoder.load(pool);
       return new InferenceSession(model, decoder, pool);

@@ -1,4 +1,4 @@
-import { addon } from '@mayfly/native';
+import { addon, type Precision } from '@mayfly/native';
 import type { KernelShape } from '../kernels/kernel-shape.js';
 import type { TensorSource } from '../memory/arena-scope.js';
 import type { Tensor } from '../memory/tensor.js';
@@ -21,6 +21,8 @@ export interface LayerStackOptions {
   readonly state: ModelState;
   readonly shape: KernelShape;
   readonly form: MilOptions;
+  /** Of host math's matrix products. */
+  readonly precision: Precision;
   /** Null where the model is not trained. */
   readonly weightGradients: WeightGradients | null;
   readonly stopwatch: Stopwatch;
@@ -60,15 +62,18 @@ export abstract class LayerStack implements UpdatedLayers {
   readonly shape: KernelShape;
   /** Tokens per forward pass: batch · sequence. */
   readonly columns: number;
+  /** Of host math's matrix products. */
+  readonly precision: Precision;
   protected readonly stopwatch: Stopwatch;
   protected readonly weightGradients: WeightGradients | null;
   protected kernels: readonly HalfKernels[] = [];
   protected abstract readonly halves: readonly LayerHalf[];
 
-  constructor({ state, shape, weightGradients, stopwatch }: LayerStackOptions) {
+  constructor({ state, shape, precision, weightGradients, stopwatch }: LayerStackOptions) {
     this.state = state;
     this.shape = shape;
     this.columns = shape.batch * shape.sequence;
+    this.precision = precision;
     this.weightGradients = weightGradients;
     this.stopwatch = stopwatch;
   }
@@ -134,8 +139,13 @@ export abstract class LayerStack implements UpdatedLayers {
 
   #submitWeightGradients(half: LayerHalf, overwrite: boolean): void {
     this.stopwatch.time('dispatch', () => {
+      const { precision } = this;
       const products = half.wiring.gradients.map(({ parameter, dy, x }) =>
-        weightGradient(half.matrix(dy), half.matrix(x), this.state.gradient(parameter, half.layer), overwrite),
+        weightGradient(half.matrix(dy), half.matrix(x), {
+          gradient: this.state.gradient(parameter, half.layer),
+          overwrite,
+          precision,
+        }),
       );
       this.weightGradients!.submit(half.key, products);
     });

@@ -17,7 +17,7 @@ export interface TrainOptions {
   readonly standby?: number | undefined;
   /** Threads of each worker's device. Default: the machine's cores divided by `workers`. */
   readonly threads?: number | undefined;
-  /** Of the cpu device's matrix products; `fast` rounds operands to bf16 where that is faster. Default `exact`. */
+  /** Of matrix products, the cpu device's and host math's; `fast` rounds operands to bf16 where that is faster. Default `exact`. */
   readonly precision?: Precision | undefined;
   /** Whether weights are part of the kernels' input, or constants that every update compiles anew. Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;

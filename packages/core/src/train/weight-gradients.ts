@@ -1,4 +1,4 @@
-import type { OuterProduct } from '@mayfly/native';
+import type { OuterProduct, Precision } from '@mayfly/native';
 import type { Matrix } from './surface.js';
 
 /** Computes products in order; settles when they are in memory. */
@@ -44,8 +44,16 @@ export class WeightGradients {
   }
 }
 
-/** dW += dY·Xᵀ, or dW = it, for y = W·x: `gradient` is the arena offset of dW, fp32 [rows of dY, rows of X]. */
-export function weightGradient(dy: Matrix, x: Matrix, gradient: number, overwrite: boolean): OuterProduct {
+export interface WeightGradientOptions {
+  /** Arena offset of dW, fp32 [rows of dY, rows of X]. */
+  readonly gradient: number;
+  /** dW becomes the product, instead of the product being added to it. */
+  readonly overwrite: boolean;
+  readonly precision: Precision;
+}
+
+/** dW += dY·Xᵀ, or dW = it, for y = W·x. */
+export function weightGradient(dy: Matrix, x: Matrix, { gradient, ...options }: WeightGradientOptions): OuterProduct {
   return {
     a: dy.offset,
     aType: 'fp16',
@@ -57,6 +65,6 @@ export function weightGradient(dy: Matrix, x: Matrix, gradient: number, overwrit
     m: dy.rows,
     n: x.rows,
     k: dy.columns,
-    overwrite,
+    ...options,
   };
 }

@@ -14,6 +14,7 @@
 #include "math/cross_entropy.h"
 #include "math/gemm.h"
 #include "math/isa.h"
+#include "math/logits.h"
 #include "math/norm.h"
 #include "math/reduce.h"
 #include "math/rope.h"

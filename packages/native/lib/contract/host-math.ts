@@ -132,6 +132,8 @@ export interface HostMath {
       dTable?: number;
       overwrite?: boolean;
       gradientScale?: number;
+      /** Of all three products. Default exact. */
+      precision?: Precision;
     },
   ): number;
   /** logits[v] = Σ_d table[v, d]·x[d, column], fp32 [vocab]. */

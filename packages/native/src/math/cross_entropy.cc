@@ -33,13 +33,18 @@ struct Cut {
   int64_t columns, range_rows, ranges, group_ranges, groups;
 };
 
+// The columns of x as the products of logits and of the table's gradient read them.
+struct PackedColumns {
+  Scratch x, x_transposed;
+};
+
 // Some columns of the problem: their logits, which become exponentials, which become the loss's gradient. Exponentials are
 // relative to the largest logit of their range (Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018),
 // so that a range is read again only for the gradients.
 class ColumnBlock {
  public:
   ColumnBlock(const CrossEntropyArgs& args, const int32_t* targets, int64_t first, const Cut& cut, float* scratch,
-              ThreadPool& pool)
+              PackedColumns* packed, ThreadPool& pool)
       : args_(args),
         targets_(targets),
         first_(first),
@@ -49,6 +54,7 @@ class ColumnBlock {
         target_logits_(sums_ + cut.ranges * cut.columns),
         dx_parts_(target_logits_ + cut.columns),
         logits_(dx_parts_ + cut.groups * args.dim * cut.columns),
+        packed_(*packed),
         pool_(pool) {}
 
   static int64_t ScratchFloats(const CrossEntropyArgs& args, const Cut& cut) {
@@ -56,6 +62,7 @@ class ColumnBlock {
   }
 
   double Loss() {
+    Pack(LogitsProduct(0), &packed_.x);
     pool_.ParallelFor(cut_.ranges, 1, [this](int64_t begin, int64_t end) {
       for (int64_t range = begin; range < end; ++range) Exponentiate(range);
     });
@@ -79,6 +86,7 @@ class ColumnBlock {
 
   // After Loss.
   void AddGradients() {
+    if (args_.d_table != nullptr) Pack(TableProduct(0), &packed_.x_transposed);
     pool_.ParallelFor(cut_.groups, 1, [this](int64_t begin, int64_t end) {
       for (int64_t group = begin; group < end; ++group) {
         const int64_t first = group * cut_.group_ranges;
@@ -107,6 +115,38 @@ class ColumnBlock {
     return {args_.table + range * cut_.range_rows * args_.dim, DType::kFp32, row_stride, column_stride};
   }
 
+  GemmArgs LogitsProduct(int64_t range) const {
+    const MatrixView x{args_.x + first_, DType::kFp32, args_.columns, 1};
+    const MatrixOutput logits{LogitsOf(range), DType::kFp32, cut_.columns};
+    return {RowsOf(range), cut_.columns, args_.dim, TableOf(range, args_.dim, 1), x, logits, 1.0f, 0.0f, args_.precision};
+  }
+
+  // Of exponentials that have become gradients.
+  GemmArgs InputProduct(int64_t range, int64_t group, bool first_of_group) const {
+    const MatrixView d_logits{LogitsOf(range), DType::kFp32, cut_.columns, 1};
+    const MatrixOutput dx{dx_parts_ + group * args_.dim * cut_.columns, DType::kFp32, cut_.columns};
+    const float beta = first_of_group ? 0.0f : 1.0f;
+    return {args_.dim, cut_.columns, RowsOf(range), TableOf(range, 1, args_.dim), d_logits, dx, 1.0f, beta, args_.precision};
+  }
+
+  GemmArgs TableProduct(int64_t range) const {
+    const MatrixView d_logits{LogitsOf(range), DType::kFp32, cut_.columns, 1};
+    const MatrixView x_transposed{args_.x + first_, DType::kFp32, 1, args_.columns};
+    const MatrixOutput d_table{args_.d_table + range * cut_.range_rows * args_.dim, DType::kFp32, args_.dim};
+    const float beta = args_.overwrite && first_ == 0 ? 0.0f : 1.0f;
+    return {RowsOf(range), args_.dim, cut_.columns, d_logits, x_transposed, d_table, 1.0f, beta, args_.precision};
+  }
+
+  // What every range multiplies with is packed once.
+  void Pack(const GemmArgs& product, Scratch* packed) {
+    PackB(product, packed->Bytes(static_cast<size_t>(PackedBytes(product))), &pool_);
+  }
+
+  static void Multiply(GemmArgs product, Scratch* packed) {
+    product.packed_b = packed->Bytes(0);
+    Gemm(product, nullptr);
+  }
+
   // Calls body(column, element) for the targets that lie in a range.
   template <class Body>
   void ForTargets(int64_t range, const Body& body) const {
@@ -121,8 +161,7 @@ class ColumnBlock {
   void Exponentiate(int64_t range) {
     const int64_t rows = RowsOf(range), columns = cut_.columns;
     float *logits = LogitsOf(range), *maxima = maxima_ + range * columns;
-    const MatrixView x{args_.x + first_, DType::kFp32, args_.columns, 1};
-    Gemm({rows, columns, args_.dim, TableOf(range, args_.dim, 1), x, {logits, DType::kFp32, columns}}, nullptr);
+    Multiply(LogitsProduct(range), &packed_.x);
     ForTargets(range, [this](int64_t n, float logit) { target_logits_[n] = logit; });
     const SoftmaxLoops& loops = CurrentLoops().softmax;
     loops.maximum(logits, rows, columns, maxima);
@@ -133,18 +172,8 @@ class ColumnBlock {
     const int64_t rows = RowsOf(range), columns = cut_.columns;
     CurrentLoops().softmax.scale(LogitsOf(range), rows, columns, maxima_ + range * columns);
     ForTargets(range, [this](int64_t, float& gradient) { gradient -= args_.gradient_scale; });
-    const MatrixView d_logits{LogitsOf(range), DType::kFp32, columns, 1};
-    if (args_.dx != nullptr) {
-      const MatrixOutput dx{dx_parts_ + group * args_.dim * columns, DType::kFp32, columns};
-      const float beta = first_of_group ? 0.0f : 1.0f;
-      Gemm({args_.dim, columns, rows, TableOf(range, 1, args_.dim), d_logits, dx, 1.0f, beta}, nullptr);
-    }
-    if (args_.d_table != nullptr) {
-      const MatrixView x_transposed{args_.x + first_, DType::kFp32, 1, args_.columns};
-      const float beta = args_.overwrite && first_ == 0 ? 0.0f : 1.0f;
-      const MatrixOutput d_table{args_.d_table + range * cut_.range_rows * args_.dim, DType::kFp32, args_.dim};
-      Gemm({rows, args_.dim, columns, d_logits, x_transposed, d_table, 1.0f, beta}, nullptr);
-    }
+    if (args_.dx != nullptr) Gemm(InputProduct(range, group, first_of_group), nullptr);
+    if (args_.d_table != nullptr) Multiply(TableProduct(range), &packed_.x_transposed);
   }
 
   const CrossEntropyArgs& args_;
@@ -156,6 +185,7 @@ class ColumnBlock {
   float* target_logits_;  // per column
   float* dx_parts_;       // [groups, dim, columns]
   float* logits_;
+  PackedColumns& packed_;
   ThreadPool& pool_;
 };
 
@@ -163,27 +193,18 @@ class ColumnBlock {
 
 double CrossEntropy(const CrossEntropyArgs& args, const std::vector<int32_t>& targets, ThreadPool& pool) {
   thread_local Scratch scratch;
+  thread_local PackedColumns packed;
   const int64_t fitting = std::clamp<int64_t>(kBlockLogits / args.vocab / 32 * 32, 32, 1024);
   const int64_t block_columns = std::min(args.columns, fitting);
   double loss = 0;
   for (int64_t first = 0; first < args.columns; first += block_columns) {
     const Cut cut(args, std::min(block_columns, args.columns - first));
     float* memory = scratch.Floats(ColumnBlock::ScratchFloats(args, cut));
-    ColumnBlock block(args, targets.data() + first, first, cut, memory, pool);
+    ColumnBlock block(args, targets.data() + first, first, cut, memory, &packed, pool);
     loss += block.Loss();
     if (args.dx != nullptr || args.d_table != nullptr) block.AddGradients();
   }
   return loss;
-}
-
-void Logits(const float* table, const float* x, int64_t x_stride, float* out, int64_t vocab, int64_t dim,
-            ThreadPool& pool) {
-  const VectorLoops& loops = CurrentLoops();
-  std::vector<float> column(dim);
-  for (int64_t d = 0; d < dim; ++d) column[d] = x[d * x_stride];
-  pool.ParallelFor(vocab, std::max<int64_t>(1, 65536 / dim), [&](int64_t begin, int64_t end) {
-    for (int64_t v = begin; v < end; ++v) out[v] = loops.dot(table + v * dim, column.data(), dim);
-  });
 }
 
 }  // namespace mayfly

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "math/precision.h"
 #include "parallel/thread_pool.h"
 
 namespace mayfly {
@@ -17,13 +18,10 @@ struct CrossEntropyArgs {
   float* d_table;  // added to or, with `overwrite`, overwritten; null leaves it out
   bool overwrite;
   float gradient_scale;
+  Precision precision;  // of all three products
 };
 
 // Loss = Σ_n −log softmax_v(Σ_d table[v, d]·x[d, n])[targets[n]]. Not finite where a logit is not.
 double CrossEntropy(const CrossEntropyArgs& args, const std::vector<int32_t>& targets, ThreadPool& pool);
-
-// out[v] = Σ_d table[v, d]·x[d · x_stride]
-void Logits(const float* table, const float* x, int64_t x_stride, float* out, int64_t vocab, int64_t dim,
-            ThreadPool& pool);
 
 }  // namespace mayfly

@@ -4,6 +4,7 @@
 #include "math/cross_entropy.h"
 #include "math/embedding.h"
 #include "math/host_pool.h"
+#include "math/logits.h"
 #include "math/math_function.h"
 #include "math/norm.h"
 #include "math/rope.h"
@@ -75,6 +76,7 @@ double Loss(const MathOptions& o) {
   args.d_table = o.Optional<float>("dTable", args.vocab * args.dim);
   args.overwrite = o.Flag("overwrite");
   args.gradient_scale = o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
+  args.precision = o.PrecisionOrExact();
   const int32_t* ids = o.Array<int32_t>("targets", args.columns);
   const std::vector<int32_t> targets = ReadTokens(ids, args.columns, args.vocab, "targets");
   double loss = 0;

@@ -90,6 +90,10 @@ bool MathOptions::Second(const char* name, const char* first, const char* second
   return word == second;
 }
 
+Precision MathOptions::PrecisionOrExact() const {
+  return Has("precision") && Second("precision", "exact", "fast") ? Precision::kFast : Precision::kExact;
+}
+
 MatrixOutput MathOptions::Matrix(const char* name, const char* type_name, const char* stride_name, int64_t rows,
                                  int64_t columns) const {
   const DType dtype = Second(type_name, "fp16", "fp32") ? DType::kFp32 : DType::kFp16;

@@ -47,6 +47,8 @@ class MathOptions {
   bool Flag(const char* name) const;  // absent is false
   // One of the two words; true for the second.
   bool Second(const char* name, const char* first, const char* second) const;
+  // The option `precision`; absent is exact.
+  Precision PrecisionOrExact() const;
 
   template <class T>
   T* Array(const char* name, int64_t count) const {

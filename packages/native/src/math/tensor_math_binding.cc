@@ -72,10 +72,6 @@ void CopyStridedRows(const MathOptions& o) {
   HostPool::Use([&](ThreadPool& pool) { CopyRows(from.data, from.stride, to.data, to.stride, rows, row_bytes, pool); });
 }
 
-Precision PrecisionOf(const MathOptions& o) {
-  return o.Has("precision") && o.Second("precision", "exact", "fast") ? Precision::kFast : Precision::kExact;
-}
-
 // `name` as rows × columns, stored so or, with `transposed`, as columns × rows.
 MatrixView Operand(const MathOptions& o, const std::string& name, int64_t rows, int64_t columns) {
   const std::string type = name + "Type", stride = name + "Stride", flag = name + "Transposed";
@@ -96,7 +92,7 @@ void MatrixProduct(const MathOptions& o) {
   args.c = o.Matrix("c", "cType", "cStride", args.m, args.n);
   args.alpha = o.Has("alpha") ? static_cast<float>(o.Number("alpha")) : 1.0f;
   args.beta = o.Has("beta") ? static_cast<float>(o.Number("beta")) : 0.0f;
-  args.precision = PrecisionOf(o);
+  args.precision = o.PrecisionOrExact();
   HostPool::Use([&](ThreadPool& pool) { Gemm(args, &pool); });
 }
 
@@ -117,7 +113,7 @@ void OuterProducts(const Napi::CallbackInfo& info) {
     std::swap(product.b.row_stride, product.b.column_stride);
     product.c = {o.Array<float>("c", product.m * product.n), DType::kFp32, product.n};
     product.beta = o.Flag("overwrite") ? 0.0f : 1.0f;
-    product.precision = PrecisionOf(o);
+    product.precision = o.PrecisionOrExact();
   }
   for (const GemmArgs& product : products) Gemm(product, nullptr);
 }
