@@ -26,10 +26,3 @@ test('a deadline that was given wins', () => {
   expect(historyOf(1000, 100).deadlineMs(50, UNKNOWN)).toBe(50);
   expect(new WorkHistory().deadlineMs(50, UNKNOWN)).toBe(50);
 });
-
-test('the history of a worker that is gone is nobody’s', () => {
-  const history = historyOf(1000, 100);
-  history.reset();
-  expect(history.deadlineMs(undefined, UNKNOWN)).toBe(UNKNOWN);
-  expect(history.histogram.count).toBe(0);
-});

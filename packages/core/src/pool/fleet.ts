@@ -175,7 +175,6 @@ export class Fleet implements RecruiterListener {
   onExit(worker: WorkerProcess, end: WorkerEnd): void {
     this.#roster.delete(worker);
     this.#ages.end(worker);
-    this.#recruiter.reclaim(worker);
     if (worker.livePrograms > 0) this.#governor.noteHotExit();
     const expected = this.#dismissed.has(worker);
     this.#listener.onExit(worker, end, expected);

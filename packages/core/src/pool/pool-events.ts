@@ -2,7 +2,7 @@ import type { DeviceLimit } from '@mayfly/native';
 import type { RetirementReason } from './budget.js';
 import type { Chaos } from './chaos-transport.js';
 import type { MoveReason } from './kernel-host.js';
-import type { LatencySummary } from './work-history.js';
+import type { LatencySummary } from './latency-histogram.js';
 
 /** What a pool tells its listeners. Times are milliseconds. */
 export interface PoolEvents {

@@ -1,6 +1,5 @@
 import type { KernelHandle } from './kernel-handle.js';
 import type { KernelSummary, WorkerSummary } from './pool-events.js';
-import { summarize } from './work-history.js';
 import type { WorkerProcess } from './worker-process.js';
 
 /** A worker as `pool.stats()` shows it. */
@@ -14,12 +13,12 @@ export const workerSummary = (worker: WorkerProcess): WorkerSummary => ({
   ageMs: performance.now() - worker.startedAt,
   residentBytes: worker.stats?.residentBytes ?? 0,
   failures: worker.failures,
-  device: summarize(worker.history.histogram),
+  device: worker.latency.summary(),
 });
 
 /** A kernel as `pool.stats()` shows it. */
 export const kernelSummary = (kernel: KernelHandle): KernelSummary => ({
   kernel: kernel.name,
   worker: kernel.worker?.id ?? null,
-  device: summarize(kernel.history.histogram),
+  device: kernel.history.histogram.summary(),
 });

@@ -42,8 +42,6 @@ export class Recruiter {
   readonly #governor: Governor;
   readonly #listener: RecruiterListener;
   readonly #compileHistory = new WorkHistory();
-  /** Those of workers that are gone. */
-  readonly #histories: WorkHistory[] = [];
   #scheduled = 0;
   #ids = 0;
   #stopped = false;
@@ -79,12 +77,6 @@ export class Recruiter {
     }
   }
 
-  /** A worker's process was reaped: what it was given is used again. */
-  reclaim({ history }: WorkerProcess): void {
-    history.reset();
-    this.#histories.push(history);
-  }
-
   stop(): void {
     this.#stopped = true;
   }
@@ -96,8 +88,7 @@ export class Recruiter {
     const id = ++this.#ids;
     let worker: WorkerProcess;
     try {
-      const history = this.#histories.pop() ?? new WorkHistory();
-      const setup = { ...this.#options, compileHistory: this.#compileHistory, history };
+      const setup = { ...this.#options, compileHistory: this.#compileHistory };
       worker = new WorkerProcess(id, this.#start, setup, workers > 1 ? jittered(budget, id) : budget, this.#listener);
     } catch (cause) {
       this.#governor.noteFailedStart();

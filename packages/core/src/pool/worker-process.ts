@@ -5,6 +5,7 @@ import { ControlChannel } from './control-channel.js';
 import { type WorkerEnd, WorkerLostError } from './errors.js';
 import { InFlight } from './in-flight.js';
 import type { KernelHandle } from './kernel-handle.js';
+import { LatencyHistogram } from './latency-histogram.js';
 import type { Run } from './run.js';
 import { ThroughputDrift } from './throughput-drift.js';
 import type { StartTransport, Transport } from './transport.js';
@@ -22,7 +23,7 @@ export class WorkerProcess implements WorkerUsage {
   /** Settles when the process was reaped. */
   readonly end: Promise<WorkerEnd>;
   /** What its device took for evaluations. */
-  readonly history: WorkHistory;
+  readonly latency = new LatencyHistogram();
   compilations = 0;
   reserved = 0;
   evaluations = 0;
@@ -55,7 +56,7 @@ export class WorkerProcess implements WorkerUsage {
   constructor(
     readonly id: number,
     start: StartTransport,
-    { device, threads, precision, timeouts, compileHistory, history }: WorkerSetup,
+    { device, threads, precision, timeouts, compileHistory }: WorkerSetup,
     /** Its own limits. */
     readonly budget: Budget,
     listener: WorkerListener,
@@ -64,7 +65,6 @@ export class WorkerProcess implements WorkerUsage {
     this.#timeouts = timeouts;
     this.#inFlight = new InFlight(timeouts, (oldest, ms) => this.#overdue(oldest, ms));
     this.#compileHistory = compileHistory;
-    this.history = history;
     this.#drift = Number.isFinite(budget.slowdown) ? new ThroughputDrift() : null;
     this.end = new Promise((resolve) => {
       this.#settleEnd = resolve;
@@ -158,7 +158,7 @@ export class WorkerProcess implements WorkerUsage {
     this.evaluations += 1;
     if (this.#inFlight.size === 0) this.#transport.connection.unref();
     if (status === DispatchStatus.ok) {
-      this.history.record(nanoseconds);
+      this.latency.record(nanoseconds);
       run.kernel.history.record(nanoseconds);
       if (this.#drift !== null) this.slowdown = this.#drift.record(run.kernel, nanoseconds);
       this.#listener.onAnswer(this, run, null);

@@ -25,8 +25,6 @@ export interface WorkerSetup {
   readonly precision: Precision;
   readonly timeouts: WorkerTimeouts;
   readonly compileHistory: WorkHistory;
-  /** For what its device takes for evaluations; the worker's own while it lives. */
-  readonly history: WorkHistory;
 }
 
 /** What the owner of a worker is told. */
