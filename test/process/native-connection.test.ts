@@ -9,7 +9,7 @@ import {
 } from '@mayfly/native';
 import { afterAll, describe, expect, test } from 'vitest';
 import { encodeFrame, FRAME_BYTES, FrameKind } from '../fixtures/frames.js';
-import { scaleProgram } from '../fixtures/programs.js';
+import { scaleProgram, slowProgram } from '../fixtures/programs.js';
 import { spawnServing } from '../fixtures/spawn-native.js';
 
 const arena = addon.createArena(1 << 20);
@@ -108,6 +108,19 @@ describe.each([
     const { child, connection, next, info } = await serving();
     for (let id = 0; id < 5000; id++) {
       connection.dispatch(id, info.program, 0, 256);
+      expect((await next()).slice(0, 3)).toEqual(['completion', id, DispatchStatus.ok]);
+    }
+    connection.close();
+    await child.exit;
+  });
+
+  test('answers to longer evaluations come, whether they are waited for asleep or awake', async () => {
+    const child = spawnServing(arena, slowProgram(64, 20), lane);
+    const { connection, next } = events(child.connectionFd, child.lane);
+    const [, ready] = (await next()) as [string, Buffer];
+    const { program } = JSON.parse(ready.toString()) as ProgramInfo;
+    for (let id = 0; id < 1000; id++) {
+      connection.dispatch(id, program, 0, 1 << 19);
       expect((await next()).slice(0, 3)).toEqual(['completion', id, DispatchStatus.ok]);
     }
     connection.close();

@@ -28,6 +28,11 @@ test('an open connection lets a process end unless it is referenced', () => {
   expect(run(unreferenced)).toBe('');
   const close = "setTimeout(() => { console.log('timer'); connection.close(); }, 20).unref();";
   expect(run(`const connection = addon.connect(near, arena, handlers); connection.ref(); ${close}`)).toBe('timer\n');
+  const dispatch = 'const connection = addon.connect(near, arena, handlers); connection.dispatch(0, 1, 0, 64);';
+  expect(run(`${dispatch} ${close}`)).toBe('timer\n');
+  const answer = "setTimeout(() => { console.log('answer'); writeSync(far, frame); }, 20).unref();";
+  const later = "setTimeout(() => console.log('later'), 60_000).unref();";
+  expect(run(`${dispatch} ${answer} ${later}`)).toBe('answer\n');
 });
 
 test('a handler that throws is an uncaught exception, and those after it are called', () => {

@@ -12,7 +12,9 @@ export interface Session {
   ping(): Promise<unknown>;
   /** 1.5 MiB of fp32 there and as much back. */
   bulk?(): Promise<unknown>;
-  /** What `bulk` costs where it is called without any pool, in microseconds per call: nothing for an echo. */
+  /** What the work of the last call took where it was done, in microseconds: nothing for an echo. */
+  lastWorkMicroseconds?(): number;
+  /** What the work of `bulk` costs where it is called without any pool, in microseconds per call. */
   bulkWorkMicroseconds?(): number;
   close(): Promise<unknown> | unknown;
 }

@@ -118,7 +118,6 @@ export class WorkerProcess implements WorkerUsage {
     if (run.kernel.inputs.length === 1 && offsets.length === 2)
       connection.dispatch(id, program, offsets[0]!, offsets[1]!, run.promise);
     else connection.dispatchPorts(id, program, offsets);
-    if (this.#inFlight.size === 1) connection.ref();
   }
 
   async compile({ text, weights }: ProgramSource): Promise<ProgramInfo> {
@@ -156,7 +155,6 @@ export class WorkerProcess implements WorkerUsage {
     const run = this.#inFlight.take(id);
     if (run === null) return;
     this.evaluations += 1;
-    if (this.#inFlight.size === 0) this.#transport.connection.unref();
     if (status === DispatchStatus.ok) {
       this.latency.record(nanoseconds);
       run.kernel.history.record(nanoseconds);

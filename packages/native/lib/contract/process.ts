@@ -62,7 +62,7 @@ export interface Connection {
   control(payload: Uint8Array): void;
   /** Bytes accepted but not yet taken by the socket. */
   readonly queuedBytes: number;
-  /** While referenced, an open connection keeps the event loop alive (initially it does not). */
+  /** While referenced, or with a dispatch unanswered, an open connection keeps the event loop alive (initially it does not). */
   ref(): void;
   unref(): void;
   /** Closes the socket; `onClose` is not called. Idempotent. */

@@ -7,13 +7,17 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "ipc/alarm.h"
+#include "ipc/forecast.h"
 #include "ipc/frame.h"
 #include "ipc/inbox.h"
 #include "ipc/lane.h"
+#include "ipc/outbox.h"
 
 namespace mayfly {
+
+struct Watches;
 
 class Connection {
  public:
@@ -34,14 +38,14 @@ class Connection {
 
   void Send(const Frame& frame, const void* payload);
   bool is_open() const { return open_; }
-  size_t queued_bytes() const { return queue_.size() - queue_begin_; }
+  size_t queued_bytes() const { return outbox_.queued_bytes(); }
+  // While referenced, or with a dispatch unanswered, it keeps the event loop alive.
   void SetReferenced(bool referenced);
   // Idempotent, also from inside a handler.
   void Close();
 
  private:
-  struct Watches;
-  void SendThroughSocket(const Frame& frame, const void* payload);
+  void Stream(const Frame& frame, const void* payload);
   void OnSocket(int status, int events);
   // Whether anything came.
   bool Read();
@@ -49,13 +53,19 @@ class Connection {
   void Turn(const std::function<void()>& body);
   // Handles all frames that are there.
   void Drain();
-  void Flush();
   void Watch();
+  void NoteAnswer(uint64_t nanoseconds);
+  void KeepLoopAlive();
+  // In connection_look.cc.
+  void WatchLane(uv_loop_t* loop);
+  void RingAfterSend();
   void Ring();
   void StartLooking();
   void StopLooking();
   void Look();
   bool MaySpin();
+  void SetAlarm();
+  bool OpenAlarm();
   void Lose(const std::string& error);
   void FreeBuffers();
 
@@ -64,9 +74,9 @@ class Connection {
   Handlers handlers_;
   Watches* watches_;
   Inbox inbox_;
-  std::vector<uint8_t> queue_;
-  size_t queue_begin_ = 0;
+  Outbox outbox_;
   bool open_ = true;
+  bool referenced_ = false;
   // A frame that is being handled lies in inbox_.
   bool reading_ = false;
   // Frames sent through the socket.
@@ -81,6 +91,12 @@ class Connection {
   bool looking_ = false;
   // When spinning ends, unless something comes before.
   uint64_t patience_ = 0;
+  // When the only dispatch without an answer was sent.
+  uint64_t sent_at_ = 0;
+  Forecast forecast_;
+  Alarm alarm_;
+  // The alarm went off, and the answer to a long evaluation is looked for.
+  bool expecting_ = false;
 };
 
 }  // namespace mayfly

@@ -1,0 +1,119 @@
+// When the main process looks for answers in the lane, and when it sleeps until it is rung. docs/protocol.md, "The lane".
+#include <uv.h>
+
+#include "ipc/connection.h"
+#include "ipc/watches.h"
+
+namespace mayfly {
+namespace {
+
+// Waking a sleeping processor takes about as long: a wait that is longer is better slept through.
+constexpr uint64_t kSpinNanoseconds = 50'000;
+// What a worker that sleeps on another processor may need before it reads its first frame.
+constexpr uint64_t kWakeNanoseconds = 100'000;
+// After so long other handles of the event loop get their turn.
+constexpr uint64_t kTurnNanoseconds = 5'000;
+
+}  // namespace
+
+void Connection::WatchLane(uv_loop_t* loop) {
+  uv_poll_init(loop, &watches_->bell, lane_->bell_fd());
+  uv_prepare_init(loop, &watches_->look);
+  uv_idle_init(loop, &watches_->awake);
+  watches_->Add(&watches_->bell);
+  watches_->Add(&watches_->look);
+  watches_->Add(&watches_->awake);
+  uv_poll_start(&watches_->bell, UV_READABLE, [](uv_poll_t* handle, int, int) {
+    Connection* owner = Watches::OwnerOf(handle);
+    if (owner == nullptr) return;
+    // The end of the socket tells of the end of the worker.
+    if (!owner->lane_->AnswerBell()) uv_poll_stop(handle);
+    owner->Turn([owner] { owner->Drain(); });
+  });
+  lane_->FallAsleep();
+}
+
+void Connection::RingAfterSend() {
+  // The worker would take this processor at once and answer each dispatch before the next. A long kernel should begin now,
+  // whatever else this turn does; a short one loses nothing, for its answer cannot be taken before the end of the turn.
+  if (watches_->in_turn && last_evaluation_ < kSpinNanoseconds) bell_due_ = true;
+  else Ring();
+}
+
+void Connection::Ring() {
+  if (lane_->Ring()) patience_ = uv_hrtime() + kWakeNanoseconds + kSpinNanoseconds;
+}
+
+// A worker that takes this processor when it is rung has often answered by the time the event loop would sleep.
+void Connection::StartLooking() {
+  if (looking_) return;
+  looking_ = true;
+  patience_ = uv_hrtime() + kSpinNanoseconds;
+  lane_->WakeUp();
+  uv_idle_start(&watches_->awake, [](uv_idle_t*) {});
+  uv_prepare_start(&watches_->look, [](uv_prepare_t* handle) {
+    Connection* owner = Watches::OwnerOf(handle);
+    if (owner != nullptr) owner->Look();
+  });
+}
+
+void Connection::StopLooking() {
+  looking_ = false;
+  uv_idle_stop(&watches_->awake);
+  uv_prepare_stop(&watches_->look);
+  lane_->FallAsleep();
+  // What came before is not rung for.
+  if (!lane_->IsEmpty()) return Turn([this] { Drain(); });
+  if (expecting_) forecast_.Judge(false);
+  else SetAlarm();
+  expecting_ = false;
+}
+
+// Only where it costs the worker nothing, and where the answer is likely to come soon.
+bool Connection::MaySpin() {
+  return in_flight_ > 0 && (expecting_ || last_evaluation_ <= kSpinNanoseconds) && lane_->PeerIsElsewhere();
+}
+
+void Connection::Look() {
+  const Watches* const watches = watches_;
+  for (const uint64_t turn_end = uv_hrtime() + kTurnNanoseconds;;) {
+    while (lane_->IsEmpty()) {
+      const uint64_t now = uv_hrtime();
+      if (now > patience_ || !MaySpin()) return StopLooking();
+      if (now > turn_end) return;
+      for (int i = 0; i < 16; ++i) Relax();
+    }
+    Turn([this] { Drain(); });
+    if (watches->owner == nullptr) return;
+    const uint64_t now = uv_hrtime();
+    patience_ = now + kSpinNanoseconds;
+    if (now > turn_end) return;
+  }
+}
+
+// With several in flight the worker does not wait for this process, and nothing is gained.
+void Connection::SetAlarm() {
+  const uint64_t after = forecast_.wake_after();
+  if (after == 0 || in_flight_ != 1 || !lane_->PeerIsElsewhere()) return;
+  const uint64_t due = sent_at_ + after, now = uv_hrtime();
+  if (due <= now || !OpenAlarm()) return;
+  alarm_.Set(due - now);
+}
+
+bool Connection::OpenAlarm() {
+  if (alarm_.fd() >= 0) return true;
+  if (!alarm_.Open()) return false;
+  uv_poll_init(watches_->socket.loop, &watches_->alarm, alarm_.fd());
+  watches_->Add(&watches_->alarm);
+  uv_poll_start(&watches_->alarm, UV_READABLE, [](uv_poll_t* handle, int, int) {
+    Connection* owner = Watches::OwnerOf(handle);
+    if (owner == nullptr) return;
+    owner->alarm_.Answer();
+    if (owner->in_flight_ != 1 || owner->looking_) return;
+    owner->expecting_ = true;
+    owner->StartLooking();
+  });
+  return true;
+}
+
+}  // namespace mayfly
