@@ -18,6 +18,7 @@ export default defineConfig([
       'retire-run': 'src/retire-run.ts',
       'train-once': 'src/train-once.ts',
       'isolation-run': 'src/isolation-run.ts',
+      'rotation-run': 'src/rotation-run.ts',
       'gemm-run': 'src/gemm-run.ts',
       'adamw-run': 'src/adamw-run.ts',
       'step-run': 'src/step-run.ts',

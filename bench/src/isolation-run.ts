@@ -1,39 +1,43 @@
 /**
- * Steps of training through one worker, or with its kernels called in this process. Takes its task as JSON in argv[2],
- * prints a sample as JSON.
+ * Steps of training with their kernels called in this process, and through one worker, in turns. Takes its task as JSON in
+ * argv[2], prints a sample as JSON.
  */
-import { arenaBytesFor, createTrainer, Pool, presets } from '@mayfly/core';
+import { arenaBytesFor, createTrainer, Pool, presets, type Trainer } from '@mayfly/core';
 import { resolvePoolOptions } from '../../packages/core/src/pool/pool-options.js';
+import { alternateSteps, type StepPairs, type Turns } from './harness/alternate-steps.js';
 import { directTransport } from './harness/direct-transport.js';
-import { quantile } from './harness/statistics.js';
+import { type Placement, startWorkersApart, stayOn } from './harness/placement.js';
 import { trainShape, trainTokens } from './harness/train-shape.js';
 
-export interface IsolationTask {
-  readonly direct: boolean;
+export interface IsolationTask extends Turns {
   readonly weights: 'dynamic' | 'static';
-  readonly warmup: number;
-  readonly steps: number;
+  readonly placement: Placement;
 }
 
-export interface IsolationSample extends Record<string, number> {
-  /** Of a step, milliseconds. */
-  readonly p50: number;
-  readonly p99: number;
-}
+/** First: called here. Second: through a worker. */
+export type IsolationSample = StepPairs;
 
-const { direct, weights, warmup, steps } = JSON.parse(process.argv[2]!) as IsolationTask;
+const { weights, placement, ...turns } = JSON.parse(process.argv[2]!) as IsolationTask;
 const { model, batch, seq, device, threads } = trainShape;
 const arenaBytes = arenaBytesFor({ config: presets[model], batch, sequence: seq, weights, training: true });
 const unlimited = Number.MAX_SAFE_INTEGER;
 const budget = { compilations: unlimited, livePrograms: unlimited };
 const options = resolvePoolOptions({ device, workers: 1, standby: 0, threads, arenaBytes, budget });
-const pool = direct ? new Pool(options, directTransport) : new Pool(options);
-await pool.open();
-const trainer = await createTrainer({ ...trainShape, weights, steps: warmup + steps }, { stream: trainTokens(), pool });
-const took: number[] = [];
-for await (const { step, ms } of trainer.steps()) if (step > warmup) took.push(ms);
-const sorted = Float64Array.from(took).sort();
-const sample: IsolationSample = { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) };
-await trainer.close();
-await pool.close();
+const steps = turns.warmup + turns.turns * (turns.skipped + turns.counted);
+
+// The host threads of a training run where the thread was that started them: on the processor that the kernels leave.
+if (placement === 'pinned') stayOn(1);
+const direct = await train(new Pool(options, directTransport));
+if (placement === 'pinned') startWorkersApart();
+const pooled = await train(new Pool(options));
+const sample: IsolationSample = await alternateSteps(direct, pooled, turns);
+for (const trainer of [direct, pooled]) {
+  await trainer.close();
+  await trainer.pool.close();
+}
 console.log(JSON.stringify(sample));
+
+async function train(pool: Pool): Promise<Trainer> {
+  await pool.open();
+  return createTrainer({ ...trainShape, weights, steps }, { stream: trainTokens(), pool });
+}

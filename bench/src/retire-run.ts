@@ -4,6 +4,7 @@
  */
 import { createPool, type Pool } from '@mayfly/core';
 import { addon } from '@mayfly/native';
+import { type Placement, startWorkersApart } from './harness/placement.js';
 import { chainProgram } from './harness/programs.js';
 import { quantile } from './harness/statistics.js';
 
@@ -13,6 +14,7 @@ export interface RetireTask {
   readonly count: number;
   /** Products that make up 200 us, as found before; null: find out. */
   readonly products: number | null;
+  readonly placement: Placement;
 }
 
 export interface RetireSample extends Record<string, number> {
@@ -27,8 +29,9 @@ export interface RetireSample extends Record<string, number> {
 const N = 64;
 const KERNEL_MICROSECONDS = 200;
 
-const { every, count, products: known } = JSON.parse(process.argv[2]!) as RetireTask;
+const { every, count, products: known, placement } = JSON.parse(process.argv[2]!) as RetireTask;
 const budget = { evaluations: every ?? Number.POSITIVE_INFINITY };
+if (placement === 'pinned') startWorkersApart();
 const pool = await createPool({ device: 'cpu', workers: 1, standby: 1, threads: 1, budget });
 const products = known ?? calibrate(pool);
 const kernel = await pool.compile({ text: chainProgram(N, products) });

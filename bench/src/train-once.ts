@@ -19,12 +19,8 @@ export interface TrainTask {
 }
 
 export interface TrainSample extends Record<string, number> {
-  /** Steps alone, without start and end. */
-  readonly stepsMs: number;
   readonly compilations: number;
   readonly retirements: number;
-  /** Median of a compilation, waiting for its worker included. */
-  readonly compilationMs: number;
 }
 
 const { until, steps, retireAfter, out, resumed } = JSON.parse(process.argv[2]!) as TrainTask;
@@ -40,17 +36,8 @@ const trainer = await createTrainer(
   },
   { stream: trainTokens() },
 );
-const compilations: number[] = [];
-trainer.on('kernel-move', ({ ms }) => compilations.push(ms));
-const started = performance.now();
 for await (const { step } of trainer.steps()) if (step >= until) break;
-const stepsMs = performance.now() - started;
-const summary = trainer.summary();
+const { compilations, retirements } = trainer.summary();
 await trainer.close();
-const sample: TrainSample = {
-  stepsMs,
-  compilations: summary.compilations,
-  retirements: summary.retirements,
-  compilationMs: compilations.sort((a, b) => a - b)[compilations.length >> 1] ?? 0,
-};
+const sample: TrainSample = { compilations, retirements };
 console.log(JSON.stringify(sample));

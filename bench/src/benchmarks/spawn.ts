@@ -1,8 +1,9 @@
 import { freemem } from 'node:os';
-import { type FloorSample, spawnFloor } from '../harness/floor.js';
+import { spawnFloor } from '../harness/floor.js';
+import { placements } from '../harness/placement.js';
 import { type Benchmark, type Figure, type Target, target } from '../harness/report.js';
 import { runScript } from '../harness/run-script.js';
-import type { SpawnSample, SpawnTask } from '../spawn-stall.js';
+import type { SpawnSamples, SpawnTask } from '../spawn-stall.js';
 
 const GIB = 1024;
 
@@ -22,18 +23,21 @@ export const spawn: Benchmark = {
         continue;
       }
       const task: SpawnTask = { residentMiB, count };
-      const { ours, theirs } = await runScript<{ ours: SpawnSample; theirs: SpawnSample }>('spawn-stall', task);
-      const floor: FloorSample = await spawnFloor(residentMiB, count);
-      const row = (name: string, { p50, p99 }: { p50: number; p99: number }): Figure => ({
-        case: `${name}, ${size}`,
-        isolation: 'process',
-        placement: 'scheduler',
-        unit: 'us',
-        p50,
-        p99,
-      });
-      figures.push(row('C posix_spawn', floor), row('mayfly', ours), row('child_process.spawn', theirs));
-      targets.push(target(`stall at ${size}, us`, ours.p50, '<=', 1000));
+      const samples = await runScript<SpawnSamples>('spawn-stall', task);
+      for (const placement of placements) {
+        const { ours, theirs } = samples[placement];
+        const row = (name: string, { p50, p99 }: { p50: number; p99: number }): Figure => ({
+          case: `${name}, ${size}`,
+          isolation: 'process',
+          placement,
+          unit: 'us',
+          p50,
+          p99,
+        });
+        figures.push(row('C posix_spawn', await spawnFloor(residentMiB, count, placement)));
+        figures.push(row('mayfly', ours), row('child_process.spawn', theirs));
+        targets.push(target(`stall at ${size}, us, ${placement}`, ours.p50, '<=', 1000));
+      }
     }
     return { repetitions: count, figures, targets, skipped };
   },

@@ -20,6 +20,9 @@ export function pingFloor(
   return runForJson<FloorSample>(compileC('floor/ping'), placement === 'pinned' ? [...args, '--pin'] : args);
 }
 
-/** posix_spawn of a program that ends at once, from a process with so much private memory. */
-export const spawnFloor = (residentMiB: number, count: number): Promise<FloorSample> =>
-  runForJson<FloorSample>(compileC('floor/spawn'), [String(residentMiB), String(count)]);
+/** posix_spawn of a program that ends at once, from a process with so much private memory; pinned, both on CPU 0. */
+export function spawnFloor(residentMiB: number, count: number, placement: Placement): Promise<FloorSample> {
+  const command = [compileC('floor/spawn'), String(residentMiB), String(count)];
+  const [file, ...args] = placement === 'pinned' ? ['taskset', '-c', '0', ...command] : command;
+  return runForJson<FloorSample>(file!, args);
+}

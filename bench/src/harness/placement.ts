@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { addon } from '@mayfly/native';
 
 /** Where main process and worker run: where the scheduler puts them, or on CPU 0 and CPU 1. */
 export type Placement = 'scheduler' | 'pinned';
@@ -29,6 +30,17 @@ export function pinApart(before: ReadonlySet<number>): void {
     for (const task of tasks) pin(task, 1);
   }
   pin(process.pid, 0);
+}
+
+/** Puts this thread, and those that it starts from now on, on one CPU. */
+export const stayOn = (cpu: number): void => pin(process.pid, cpu);
+
+/** Puts this thread on CPU 0, and the workers of all pools on CPU 1 from their start: retirements bring new ones. */
+export function startWorkersApart(): void {
+  const { spawn } = addon;
+  addon.spawn = ({ file, args, ...rest }) =>
+    spawn({ ...rest, file: '/usr/bin/env', args: ['taskset', '-c', '1', file, ...args] });
+  stayOn(0);
 }
 
 function pin(task: number, cpu: number): void {
