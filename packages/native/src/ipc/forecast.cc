@@ -10,7 +10,7 @@ constexpr uint64_t kShortest = 80'000;
 // Of longer ones a wake-up is too small a part, and their end is too uncertain.
 constexpr uint64_t kLongest = 1'000'000;
 // In a virtual machine an alarm goes off up to 40 us late; and half of all evaluations are shorter than is typical.
-constexpr uint64_t kEarly = 60'000;
+constexpr uint64_t kEarly = 45'000;
 constexpr uint32_t kMostPenalty = 64;
 
 }  // namespace
