@@ -39,7 +39,8 @@ const [x, y] = [pool.arena.tensor('fp32', [1, 64]), pool.arena.tensor('fp32', [1
 x.array().fill(2);
 
 const log = new ResourceLog();
-const warmUp = Math.max(1, Math.floor(cycles / 10));
+/** V8 has compiled what it will, and its threads hold what their largest compilation took. */
+const warmUp = Math.max(1, Math.floor(cycles / 5));
 /** Cycles of which the middle value counts: a retirement in progress holds more for a moment. */
 const window = Math.min(50, warmUp);
 let [retired, crashed] = [0, 0];
