@@ -215,7 +215,7 @@ export class PoolUnderSchedule {
     const busy = this.simulated.workers.some(
       (other) =>
         other !== worker &&
-        other.connected &&
+        other.running &&
         other.inbox.some((item) => item.kind === 'dispatch' && other.programs.get(item.program) === weight),
     );
     if (busy) this.violations.push('one generation of a kernel was in flight on two workers');

@@ -64,6 +64,11 @@ export class SimulatedWorker {
     this.#exit = { code, signal };
   }
 
+  /** It may still evaluate what it was sent. */
+  get running(): boolean {
+    return this.late ? !this.reaped : this.connected;
+  }
+
   closeConnection(): void {
     this.#closed = true;
   }
@@ -73,6 +78,8 @@ export class SimulatedWorker {
     if (this.late && this.#closed && this.#work()) return true;
     if (!this.#closed) {
       this.#closed = true;
+      // A socket ends after the threads that served it.
+      this.late = false;
       this.handlers.onClose(null);
       return true;
     }

@@ -64,6 +64,11 @@ export class Fleet implements RecruiterListener {
     return this.#budget;
   }
 
+  /** Its workers are being ended, or have been. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   get workers(): readonly WorkerProcess[] {
     return this.#roster.all;
   }

@@ -85,7 +85,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       () => this.#kernels.size,
       (name, event) => this.emit(name, event as never),
     );
-    this.#recovery = new Recovery(this.#placer, options.attempts, () => this.#calls.settled());
+    this.#recovery = new Recovery(
+      this.#placer,
+      options.attempts,
+      () => this.#calls.settled(),
+      () => this.#fleet.closed,
+    );
   }
 
   /** @internal */

@@ -9,15 +9,18 @@ export class Recovery {
   readonly #placer: Placer;
   readonly #attempts: number;
   readonly #settled: () => void;
+  readonly #ending: () => boolean;
 
   /**
    * @param attempts Workers that may fail during the same run.
    * @param settled Told of each run that is given up here.
+   * @param ending Nothing is repeated any more: the pool ends.
    */
-  constructor(placer: Placer, attempts: number, settled: () => void) {
+  constructor(placer: Placer, attempts: number, settled: () => void, ending: () => boolean) {
     this.#placer = placer;
     this.#attempts = attempts;
     this.#settled = settled;
+    this.#ending = ending;
   }
 
   /** A run was answered, well or not. */
@@ -46,6 +49,11 @@ export class Recovery {
     for (const run of unanswered) runs.set(run.kernel, [...(runs.get(run.kernel) ?? []), run]);
     worker.kernels.clear();
     const condemned = culprit !== undefined && culprit.attempts >= this.#attempts;
+    if (worker.running && !this.#ending()) {
+      // Kernels move at once, but what a thread may still write must not be written elsewhere: until then it counts as sent.
+      for (const kernel of runs.keys()) kernel.lost(worker, 0, []);
+      await worker.stopped();
+    }
     for (const [kernel, sent] of runs) {
       kernel.lost(worker, sent.length, condemned ? sent.filter((run) => run !== culprit) : sent);
     }

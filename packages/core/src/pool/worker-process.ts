@@ -14,6 +14,11 @@ import type { ProgramSource, WorkerListener, WorkerSetup, WorkerTimeouts } from 
 import { mayBecome, type WorkerState } from './worker-state.js';
 
 const UNKNOWN_COMPILE_MS = 120_000;
+/**
+ * A thread that was sent SIGKILL leaves user mode with its processor's next interrupt, some milliseconds later at most. A
+ * process that is still there after so long hangs in the kernel, from where it never comes back.
+ */
+const KILLED_MS = 1_000;
 
 /** One child process, from spawn to reaping: its state, its conversation, its use. Decides nothing. */
 export class WorkerProcess implements WorkerUsage {
@@ -39,6 +44,8 @@ export class WorkerProcess implements WorkerUsage {
   /** It was ended because a caller gave up what it was evaluating: nobody's fault. */
   abandoned = false;
   stats: WorkerStats | null = null;
+  /** A thread of it may still write into the arena. False from the end of its socket, or of its process, on. */
+  running = true;
 
   readonly #listener: WorkerListener;
   readonly #timeouts: WorkerTimeouts;
@@ -74,7 +81,11 @@ export class WorkerProcess implements WorkerUsage {
       {
         onCompletion: (run, status, nanoseconds, message) => this.#onCompletion(run, status, nanoseconds, message),
         onControl: (payload) => this.#onControl(unpackResponse(payload)),
-        onClose: (error) => this.#lose(error?.message ?? null),
+        onClose: (error) => {
+          // The system closes a process's sockets after its last thread has left user mode.
+          if (error === null) this.running = false;
+          this.#lose(error?.message ?? null);
+        },
         onExit: (exitCode, signal) => this.#onExit(exitCode, signal),
       },
     );
@@ -151,6 +162,16 @@ export class WorkerProcess implements WorkerUsage {
     this.#lose(reason);
   }
 
+  /** Settles when no thread of it runs any more. */
+  async stopped(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, KILLED_MS);
+    });
+    await Promise.race([this.end, late]);
+    clearTimeout(timer);
+  }
+
   #onCompletion(id: number, status: number, nanoseconds: number, message: string): void {
     const run = this.#inFlight.take(id);
     if (run === null) return;
@@ -192,6 +213,7 @@ export class WorkerProcess implements WorkerUsage {
   }
 
   #onExit(exitCode: number | null, signal: string | null): void {
+    this.running = false;
     this.#lose(null);
     this.#disarm();
     this.become('exited');
