@@ -55,6 +55,20 @@ void TransposePairs(const GemmStrip& strip, const T* data, uint32_t* panel) {
   }
 }
 
+// The same where lanes are contiguous.
+template <int kLanes, class T>
+void InterleavePairs(const GemmStrip& strip, const T* data, uint32_t* panel) {
+  const auto load = [&](int64_t p, int lane) {
+    const bool used = p < strip.depth && lane < strip.lanes;
+    return used ? LoadUpTo<Simd>(data + p * strip.depth_stride + lane, strip.lanes - lane) : Simd::Zero();
+  };
+  for (int64_t p = 0; p < strip.depth; p += kPair) {
+    for (int lane = 0; lane < kLanes; lane += kBlock) {
+      _mm512_storeu_si512(panel + p / kPair * kLanes + lane, Interleave(load(p, lane), load(p + 1, lane)));
+    }
+  }
+}
+
 template <int kLanes>
 void PackPairs(const GemmStrip& whole, void* panel) {
   auto* to = static_cast<uint32_t*>(panel);
@@ -63,6 +77,10 @@ void PackPairs(const GemmStrip& whole, void* panel) {
   if (strip.depth_stride == 1) {
     if (strip.half) return TransposePairs<kLanes>(strip, static_cast<const uint16_t*>(strip.data), to);
     return TransposePairs<kLanes>(strip, static_cast<const float*>(strip.data), to);
+  }
+  if (strip.lane_stride == 1) {
+    if (strip.half) return InterleavePairs<kLanes>(strip, static_cast<const uint16_t*>(strip.data), to);
+    return InterleavePairs<kLanes>(strip, static_cast<const float*>(strip.data), to);
   }
   for (int64_t p = 0; p < strip.depth; p += kBlock) {
     const int64_t pairs = (BlockPart(strip.depth - p) + 1) / kPair;
