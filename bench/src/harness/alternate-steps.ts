@@ -62,15 +62,19 @@ export async function alternateSteps(first: Trainer, second: Trainer, turns: Tur
   const at = lanes[0]!.losses.findIndex((loss, step) => loss !== lanes[1]!.losses[step]);
   if (at >= 0)
     throw new Error(`Expected the same losses, got ${lanes.map(({ losses }) => losses[at])} in step ${at + 1}`);
-  const [one, two] = lanes.map(({ took }) => Float64Array.from(took).sort());
-  const sorted = Float64Array.from(ratios).sort();
+  return stepPairs(lanes[0]!.took, lanes[1]!.took, ratios);
+}
+
+/** Milliseconds of the steps of both, in any order, and the quotients of their turns. */
+export function stepPairs(first: readonly number[], second: readonly number[], ratios: readonly number[]): StepPairs {
+  const [one, two, sorted] = [first, second, ratios].map((values) => Float64Array.from(values).sort());
   return {
     firstP50: quantile(one!, 0.5),
     firstP99: quantile(one!, 0.99),
     secondP50: quantile(two!, 0.5),
     secondP99: quantile(two!, 0.99),
-    ratio: quantile(sorted, 0.5),
-    ratioLow: quantile(sorted, 0.25),
-    ratioHigh: quantile(sorted, 0.75),
+    ratio: quantile(sorted!, 0.5),
+    ratioLow: quantile(sorted!, 0.25),
+    ratioHigh: quantile(sorted!, 0.75),
   };
 }
