@@ -1,6 +1,7 @@
 import type { DeviceLimit } from '@mayfly/native';
 import { AgeWatch } from './age-watch.js';
-import { type Budget, isSoft, keepsKernels, type RetirementReason, retirementReason } from './budget.js';
+import type { Budget, RetirementReason } from './budget.js';
+import { Choice } from './choice.js';
 import { poolClosedError, poolFailedError, type WorkerEnd } from './errors.js';
 import { Governor, type Pacing } from './governor.js';
 import type { KernelHandle } from './kernel-handle.js';
@@ -40,8 +41,7 @@ export class Fleet implements RecruiterListener {
   readonly #ages = new AgeWatch((worker) => this.check(worker));
   readonly #options: FleetOptions;
   readonly #listener: FleetListener;
-  /** The budget as given, but for what the device was found to allow. */
-  #budget: Budget;
+  readonly #choice: Choice;
   /** Why no worker could be had lately; null after one became ready. */
   #startError: Error | null = null;
   /** Workers that ended because they were told to. */
@@ -53,15 +53,17 @@ export class Fleet implements RecruiterListener {
     this.#options = options;
     this.#listener = listener;
     this.#governor = new Governor(options.pacing);
-    this.#budget = options.budget;
     this.#recruiter = new Recruiter(start, options, this.#roster, this.#governor, this);
     this.#retirements = new Retirements(options.workers, this.#roster, this.#recruiter, (worker, reason) =>
       listener.onRetire(worker, reason),
     );
+    this.#choice = new Choice(options.budget, options.workers, this.#roster, this.#retirements, (standby) =>
+      this.#promote(standby),
+    );
   }
 
   get budget(): Budget {
-    return this.#budget;
+    return this.#choice.budget;
   }
 
   /** Its workers are being ended, or have been. */
@@ -87,7 +89,7 @@ export class Fleet implements RecruiterListener {
   async reserve(kernel: KernelHandle): Promise<WorkerProcess> {
     for (;;) {
       this.#assertOpen();
-      const worker = this.#choose(kernel);
+      const worker = this.#choice.for(kernel);
       if (worker !== null) {
         worker.compilations += 1;
         worker.reserved += 1;
@@ -115,7 +117,7 @@ export class Fleet implements RecruiterListener {
 
   /** Lowers the budget of every worker to what the device was found to allow. */
   lowerBudget(limit: DeviceLimit, to: number): void {
-    this.#budget = { ...this.#budget, [limit]: to };
+    this.#choice.budget = { ...this.#choice.budget, [limit]: to };
   }
 
   /** Retires every serving worker, one after the other. */
@@ -195,43 +197,11 @@ export class Fleet implements RecruiterListener {
     if (this.#roster.in('serving', 'retiring').length === 0) this.fail(error);
   }
 
-  /** The kernel's own worker while it may compile, else the serving one with the fewest kernels, else a standby. */
-  #choose(kernel: KernelHandle): WorkerProcess | null {
-    const { workers } = this.#options;
-    const own = kernel.worker;
-    if (own?.state === 'serving' && !own.lost) {
-      const limit = this.#limit(own);
-      if (limit === null) return own;
-      if (keepsKernels(limit) || !this.#retirements.underWay) this.#retirements.retire(own, limit);
-    }
-    const serving = this.#roster.in('serving');
-    const standby = this.#roster.in('standby')[0];
-    if (serving.length < workers && standby !== undefined) return this.#promote(standby);
-    const open = serving.filter((worker) => this.#limit(worker) === null);
-    if (open.length > 0) return leastLoaded(open);
-    if (serving.length < workers) return null;
-    // Limits that are no danger wait until the worker that leaves has gone; it may need this compilation in order to go.
-    const patient = !this.#retirements.underWay ? [] : serving.filter((worker) => isSoft(this.#limit(worker)!));
-    if (patient.length > 0) return leastLoaded(patient);
-    const fullest = serving.reduce((most, worker) => (worker.compilations > most.compilations ? worker : most));
-    this.#retirements.retire(fullest, this.#limit(fullest)!);
-    // Kernels that had to leave have asked for workers themselves by now.
-    return this.#choose(kernel);
-  }
-
-  /** What forbids one more compilation there. */
-  #limit(worker: WorkerProcess): RetirementReason | null {
-    // Lowered since the worker was started, perhaps.
-    const { compilations, livePrograms } = this.#budget;
-    return retirementReason(worker, { ...worker.budget, compilations, livePrograms }, performance.now(), 'compilation');
-  }
-
-  #promote(worker: WorkerProcess): WorkerProcess {
+  #promote(worker: WorkerProcess): void {
     worker.become('serving');
     this.#governor.noteStart();
     this.#ages.begin(worker);
     this.#recruiter.replenish();
-    return worker;
   }
 
   /** Without this, workers that cannot leave before a successor is there would keep it from being started. */
@@ -266,8 +236,3 @@ export class Fleet implements RecruiterListener {
     if (this.#closed) throw poolClosedError();
   }
 }
-
-const leastLoaded = (workers: readonly WorkerProcess[]): WorkerProcess =>
-  workers.reduce((least, worker) => (load(worker) < load(least) ? worker : least));
-
-const load = (worker: WorkerProcess): number => worker.kernels.size + worker.reserved;

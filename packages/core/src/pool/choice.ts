@@ -1,0 +1,71 @@
+import { type Budget, isSoft, keepsKernels, type RetirementReason, retirementReason } from './budget.js';
+import type { KernelHandle } from './kernel-handle.js';
+import type { Retirements } from './retirements.js';
+import type { Roster } from './roster.js';
+import type { WorkerProcess } from './worker-process.js';
+
+/** Who of a fleet compiles next; who may not any more is retired on the way. */
+export class Choice {
+  /** The budget as given, but for what the device was found to allow. */
+  budget: Budget;
+  readonly #workers: number;
+  readonly #roster: Roster;
+  readonly #retirements: Retirements;
+  readonly #promote: (standby: WorkerProcess) => void;
+
+  /**
+   * @param workers Those that serve.
+   * @param promote Makes a standby one of them.
+   */
+  constructor(
+    budget: Budget,
+    workers: number,
+    roster: Roster,
+    retirements: Retirements,
+    promote: (standby: WorkerProcess) => void,
+  ) {
+    this.budget = budget;
+    this.#workers = workers;
+    this.#roster = roster;
+    this.#retirements = retirements;
+    this.#promote = promote;
+  }
+
+  /** The kernel's own worker while it may compile, else a standby where one is to serve, else the serving one with the fewest kernels. */
+  for(kernel: KernelHandle): WorkerProcess | null {
+    const own = kernel.worker;
+    if (own?.state === 'serving' && !own.lost) {
+      const limit = this.#limit(own);
+      if (limit === null) return own;
+      if (keepsKernels(limit) || !this.#retirements.underWay) this.#retirements.retire(own, limit);
+    }
+    const serving = this.#roster.in('serving');
+    const standby = this.#roster.in('standby')[0];
+    if (serving.length < this.#workers && standby !== undefined) {
+      this.#promote(standby);
+      return standby;
+    }
+    const open = serving.filter((worker) => this.#limit(worker) === null);
+    if (open.length > 0) return leastLoaded(open);
+    if (serving.length < this.#workers) return null;
+    // Limits that are no danger wait until the worker that leaves has gone; it may need this compilation in order to go.
+    const patient = !this.#retirements.underWay ? [] : serving.filter((worker) => isSoft(this.#limit(worker)!));
+    if (patient.length > 0) return leastLoaded(patient);
+    const fullest = serving.reduce((most, worker) => (worker.compilations > most.compilations ? worker : most));
+    this.#retirements.retire(fullest, this.#limit(fullest)!);
+    // Kernels that had to leave have asked for workers themselves by now.
+    return this.for(kernel);
+  }
+
+  /** What forbids one more compilation there. */
+  #limit(worker: WorkerProcess): RetirementReason | null {
+    // Lowered since the worker was started, perhaps.
+    const { compilations, livePrograms } = this.budget;
+    return retirementReason(worker, { ...worker.budget, compilations, livePrograms }, performance.now(), 'compilation');
+  }
+}
+
+const leastLoaded = (workers: readonly WorkerProcess[]): WorkerProcess =>
+  workers.reduce((least, worker) => (load(worker) < load(least) ? worker : least));
+
+const load = (worker: WorkerProcess): number => worker.kernels.size + worker.reserved;
