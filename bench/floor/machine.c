@@ -1,6 +1,6 @@
-// What the machine can do: `machine THREADS` prints {"avx512": GFLOP/s or 0, "avx2": …, "stream": GB/s}. The first two are
-// fused multiply-adds on registers, the best of several; the third, their median, is a = a·c + b over 256 MiB arrays, three of them read and two written,
-// as an optimizer's step reads and writes.
+// What the machine can do: `machine THREADS` prints {"avx512": GFLOP/s or 0, "avx2": …, "stream": GB/s}. The first two
+// are fused multiply-adds on registers, the best of several; the third, their median, is a = a·c + b over 256 MiB
+// arrays, three of them read and two written, as an optimizer's step reads and writes.
 #include <immintrin.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 enum { kMostThreads = 256, kRepetitions = 7, kChains = 12 };
 static const long kSteps = 4000000, kFloats = 64l << 20;
 
-static float *arrays[3];
+static float* arrays[3];
 static int threads;
 static volatile float sink;
 
@@ -22,7 +22,7 @@ static double Now(void) {
   return now.tv_sec + 1e-9 * now.tv_nsec;
 }
 
-__attribute__((target("avx512f"))) static void *Avx512(void *unused) {
+__attribute__((target("avx512f"))) static void* Avx512(void* unused) {
   __m512 sums[kChains], factor = _mm512_set1_ps(0.5f);
   for (int i = 0; i < kChains; ++i) sums[i] = _mm512_set1_ps(i);
   for (long step = 0; step < kSteps; ++step) {
@@ -33,7 +33,7 @@ __attribute__((target("avx512f"))) static void *Avx512(void *unused) {
   return unused;
 }
 
-__attribute__((target("avx2,fma"))) static void *Avx2(void *unused) {
+__attribute__((target("avx2,fma"))) static void* Avx2(void* unused) {
   __m256 sums[kChains], factor = _mm256_set1_ps(0.5f);
   for (int i = 0; i < kChains; ++i) sums[i] = _mm256_set1_ps(i);
   for (long step = 0; step < kSteps; ++step) {
@@ -44,10 +44,10 @@ __attribute__((target("avx2,fma"))) static void *Avx2(void *unused) {
   return unused;
 }
 
-__attribute__((optimize("O3"), target("avx2,fma"))) static void *Stream(void *index) {
+__attribute__((optimize("O3"), target("avx2,fma"))) static void* Stream(void* index) {
   const long first = kFloats / threads * (long)index;
-  float *restrict a = arrays[0] + first, *restrict b = arrays[1] + first;
-  const float *restrict c = arrays[2] + first;
+  float* restrict a = arrays[0] + first, * restrict b = arrays[1] + first;
+  const float* restrict c = arrays[2] + first;
   for (long i = 0; i < kFloats / threads; ++i) {
     a[i] = a[i] * 0.5f + c[i];
     b[i] = b[i] * 0.5f + c[i];
@@ -55,18 +55,18 @@ __attribute__((optimize("O3"), target("avx2,fma"))) static void *Stream(void *in
   return NULL;
 }
 
-static int Compare(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
+static int Compare(const void* a, const void* b) {
+  const double x = *(const double*)a, y = *(const double*)b;
   return (x > y) - (x < y);
 }
 
 // The quickest repetition, or the one in the middle.
-static double Seconds(void *(*body)(void *), int quickest) {
+static double Seconds(void* (*body)(void*), int quickest) {
   double took[kRepetitions];
   pthread_t started[kMostThreads];
   for (int repetition = 0; repetition < kRepetitions; ++repetition) {
     const double start = Now();
-    for (long i = 1; i < threads; ++i) pthread_create(&started[i], NULL, body, (void *)i);
+    for (long i = 1; i < threads; ++i) pthread_create(&started[i], NULL, body, (void*)i);
     body(NULL);
     for (int i = 1; i < threads; ++i) pthread_join(started[i], NULL);
     took[repetition] = Now() - start;
@@ -75,7 +75,7 @@ static double Seconds(void *(*body)(void *), int quickest) {
   return took[quickest ? 0 : kRepetitions / 2];
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   threads = argc > 1 ? atoi(argv[1]) : 0;
   if (threads < 1 || threads > kMostThreads) return 2;
   for (int i = 0; i < 3; ++i) {

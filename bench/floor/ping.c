@@ -137,10 +137,14 @@ int main(int argc, char** argv) {
   const char* mode = argc > 1 ? argv[1] : "";
   int count = 10000, warmup = 1000, gap = 0, pin = 0;
   for (int i = 2; i < argc; ++i) {
-    if (strcmp(argv[i], "--pin") == 0) pin = 1;
-    else if (i + 1 < argc && strcmp(argv[i], "--count") == 0) count = atoi(argv[++i]);
-    else if (i + 1 < argc && strcmp(argv[i], "--warmup") == 0) warmup = atoi(argv[++i]);
-    else if (i + 1 < argc && strcmp(argv[i], "--gap") == 0) gap = atoi(argv[++i]);
+    if (strcmp(argv[i], "--pin") == 0)
+      pin = 1;
+    else if (i + 1 < argc && strcmp(argv[i], "--count") == 0)
+      count = atoi(argv[++i]);
+    else if (i + 1 < argc && strcmp(argv[i], "--warmup") == 0)
+      warmup = atoi(argv[++i]);
+    else if (i + 1 < argc && strcmp(argv[i], "--gap") == 0)
+      gap = atoi(argv[++i]);
   }
   Open(mode);
   const int event = strcmp(mode, "event") == 0, spin = strcmp(mode, "spin") == 0;

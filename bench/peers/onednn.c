@@ -3,8 +3,9 @@
 
 #include "sgemm.h"
 
-static void Multiply(int transposed_a, int transposed_b, int m, int n, int k, const float *a, const float *b, float *c) {
-  const dnnl_status_t status = dnnl_sgemm(transposed_a ? 'T' : 'N', transposed_b ? 'T' : 'N', m, n, k, 1, a, transposed_a ? m : k, b,
-                                          transposed_b ? k : n, 0, c, n);
+static void Multiply(int transposed_a, int transposed_b, int m, int n, int k, const float* a, const float* b,
+                     float* c) {
+  const dnnl_status_t status = dnnl_sgemm(transposed_a ? 'T' : 'N', transposed_b ? 'T' : 'N', m, n, k, 1, a,
+                                          transposed_a ? m : k, b, transposed_b ? k : n, 0, c, n);
   if (status != dnnl_success) exit(1);
 }

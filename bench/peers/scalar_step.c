@@ -1,7 +1,8 @@
 /* Training steps of a plain llama in scalar C, in the manner of llm.c: loops over arrays, parallel over rows by OpenMP,
  * vectorized by nobody but the compiler. Shapes, loss, clipping and AdamW as ours.
  *
- * scalar_step DIM HIDDEN LAYERS HEADS KV_HEADS HEAD_DIM VOCAB SEQUENCE WARMUP STEPS prints {"p50": ms, "loss": nats}. */
+ * scalar_step DIM HIDDEN LAYERS HEADS KV_HEADS HEAD_DIM VOCAB SEQUENCE WARMUP STEPS prints {"p50": ms, "loss": nats}.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,30 +12,38 @@
 static int dim, hidden, layers, heads, kv_heads, head_dim, vocab, T;
 static int queries, keys; /* rows of q; of k and v */
 
-typedef struct { float *norm1, *wq, *wk, *wv, *wo, *norm2, *w1, *w3, *w2; } Layer;
-typedef struct { float *embedding, *final_norm; Layer *layers; } Model;
+typedef struct {
+  float *norm1, *wq, *wk, *wv, *wo, *norm2, *w1, *w3, *w2;
+} Layer;
+typedef struct {
+  float *embedding, *final_norm;
+  Layer* layers;
+} Model;
 /* Activations [T, channels]; rrms is one over the root mean square of a row. */
-typedef struct { float *x, *rrms1, *n1, *q, *k, *v, *weights, *attended, *middle, *rrms2, *n2, *h1, *h3, *gate; } Saved;
+typedef struct {
+  float *x, *rrms1, *n1, *q, *k, *v, *weights, *attended, *middle, *rrms2, *n2, *h1, *h3, *gate;
+} Saved;
 
-static float *floats(size_t count) {
-  float *block = calloc(count, sizeof(float));
+static float* floats(size_t count) {
+  float* block = calloc(count, sizeof(float));
   if (block == NULL) abort();
   return block;
 }
 
-static float *take(float **from, size_t count) {
-  float *block = *from;
+static float* take(float** from, size_t count) {
+  float* block = *from;
   *from += count;
   return block;
 }
 
-static size_t lay_out(Model *model, float *block) {
-  float *at = block;
+static size_t lay_out(Model* model, float* block) {
+  float* at = block;
   model->layers = calloc(layers, sizeof(Layer));
   model->embedding = take(&at, (size_t)vocab * dim);
   for (int l = 0; l < layers; l++) {
-    Layer *y = &model->layers[l];
-    y->wq = take(&at, (size_t)queries * dim), y->wk = take(&at, (size_t)keys * dim), y->wv = take(&at, (size_t)keys * dim);
+    Layer* y = &model->layers[l];
+    y->wq = take(&at, (size_t)queries * dim), y->wk = take(&at, (size_t)keys * dim),
+    y->wv = take(&at, (size_t)keys * dim);
     y->wo = take(&at, (size_t)dim * queries), y->w1 = take(&at, (size_t)hidden * dim);
     y->w3 = take(&at, (size_t)hidden * dim), y->w2 = take(&at, (size_t)dim * hidden);
   }
@@ -45,7 +54,7 @@ static size_t lay_out(Model *model, float *block) {
 }
 
 /* out[t, o] = sum over i of w[o, i] x[t, i] */
-static void product(float *out, const float *x, const float *w, int inputs, int outputs) {
+static void product(float* out, const float* x, const float* w, int inputs, int outputs) {
 #pragma omp parallel for
   for (int t = 0; t < T; t++)
     for (int o = 0; o < outputs; o++) {
@@ -55,7 +64,8 @@ static void product(float *out, const float *x, const float *w, int inputs, int 
     }
 }
 
-static void product_backward(float *dx, float *dw, const float *dout, const float *x, const float *w, int inputs, int outputs) {
+static void product_backward(float* dx, float* dw, const float* dout, const float* x, const float* w, int inputs,
+                             int outputs) {
 #pragma omp parallel for
   for (int t = 0; t < T; t++)
     for (int o = 0; o < outputs; o++) {
@@ -70,7 +80,7 @@ static void product_backward(float *dx, float *dw, const float *dout, const floa
     }
 }
 
-static void norm(float *out, float *rrms, const float *x, const float *weight) {
+static void norm(float* out, float* rrms, const float* x, const float* weight) {
   for (int t = 0; t < T; t++) {
     float squares = 0;
     for (int i = 0; i < dim; i++) squares += x[t * dim + i] * x[t * dim + i];
@@ -79,7 +89,8 @@ static void norm(float *out, float *rrms, const float *x, const float *weight) {
   }
 }
 
-static void norm_backward(float *dx, float *dweight, const float *dout, const float *x, const float *rrms, const float *weight) {
+static void norm_backward(float* dx, float* dweight, const float* dout, const float* x, const float* rrms,
+                          const float* weight) {
   for (int t = 0; t < T; t++) {
     float pull = 0;
     for (int i = 0; i < dim; i++) pull += dout[t * dim + i] * weight[i] * x[t * dim + i];
@@ -92,24 +103,24 @@ static void norm_backward(float *dx, float *dweight, const float *dout, const fl
 }
 
 /* Rotates pairs (2i, 2i + 1) by position; `direction` -1 takes a gradient back. */
-static void rotate(float *x, int count, float direction) {
+static void rotate(float* x, int count, float direction) {
   for (int t = 0; t < T; t++)
     for (int h = 0; h < count; h++)
       for (int i = 0; i < head_dim; i += 2) {
         const float angle = t * powf(10000.0f, -(float)i / head_dim), c = cosf(angle), s = direction * sinf(angle);
-        float *pair = x + (size_t)t * count * head_dim + h * head_dim + i;
+        float* pair = x + (size_t)t * count * head_dim + h * head_dim + i;
         const float a = pair[0], b = pair[1];
         pair[0] = a * c - b * s, pair[1] = a * s + b * c;
       }
 }
 
-static void attention(Saved *s) {
+static void attention(Saved* s) {
   const float scale = 1.0f / sqrtf(head_dim);
 #pragma omp parallel for collapse(2)
   for (int t = 0; t < T; t++)
     for (int h = 0; h < heads; h++) {
       const int kv = h / (heads / kv_heads) * head_dim;
-      const float *q = s->q + (size_t)t * queries + h * head_dim;
+      const float* q = s->q + (size_t)t * queries + h * head_dim;
       float *weights = s->weights + ((size_t)h * T + t) * T, *out = s->attended + (size_t)t * queries + h * head_dim;
       float most = -INFINITY, sum = 0;
       for (int u = 0; u <= t; u++) {
@@ -128,17 +139,17 @@ static void attention(Saved *s) {
 }
 
 /* Parallel over key heads: the query heads of one add to the same gradients. */
-static void attention_backward(float *dq, float *dk, float *dv, const float *dout, const Saved *s) {
+static void attention_backward(float* dq, float* dk, float* dv, const float* dout, const Saved* s) {
   const float scale = 1.0f / sqrtf(head_dim);
   const int group = heads / kv_heads;
 #pragma omp parallel for
   for (int kv_head = 0; kv_head < kv_heads; kv_head++) {
-    float *dweights = floats(T);
+    float* dweights = floats(T);
     const int kv = kv_head * head_dim;
     for (int h = kv_head * group; h < (kv_head + 1) * group; h++)
       for (int t = 0; t < T; t++) {
         const size_t at = (size_t)t * queries + h * head_dim;
-        const float *weights = s->weights + ((size_t)h * T + t) * T;
+        const float* weights = s->weights + ((size_t)h * T + t) * T;
         float mean = 0;
         for (int u = 0; u <= t; u++) {
           dweights[u] = 0;
@@ -160,13 +171,13 @@ static void attention_backward(float *dq, float *dk, float *dv, const float *dou
   }
 }
 
-static void add(float *to, const float *from, size_t count) {
+static void add(float* to, const float* from, size_t count) {
   for (size_t i = 0; i < count; i++) to[i] += from[i];
 }
 
-static float *cleared(float *block, size_t count) { return memset(block, 0, count * sizeof(float)); }
+static float* cleared(float* block, size_t count) { return memset(block, 0, count * sizeof(float)); }
 
-static void forward_layer(const Layer *w, Saved *s, float *out, float *scratch) {
+static void forward_layer(const Layer* w, Saved* s, float* out, float* scratch) {
   norm(s->n1, s->rrms1, s->x, w->norm1);
   product(s->q, s->n1, w->wq, dim, queries);
   product(s->k, s->n1, w->wk, dim, keys);
@@ -185,7 +196,7 @@ static void forward_layer(const Layer *w, Saved *s, float *out, float *scratch) 
 }
 
 /* Turns the gradient of the layer's output into that of its input. */
-static void backward_layer(float *dx, const Layer *w, Layer *g, const Saved *s, float **scratch) {
+static void backward_layer(float* dx, const Layer* w, Layer* g, const Saved* s, float** scratch) {
   const size_t wide = (size_t)T * hidden, narrow = (size_t)T * dim;
   float *dgate = cleared(scratch[0], wide), *dh3 = scratch[1], *dn = cleared(scratch[2], narrow);
   product_backward(dgate, g->w2, dx, s->gate, w->w2, hidden, dim);
@@ -211,7 +222,7 @@ static void backward_layer(float *dx, const Layer *w, Layer *g, const Saved *s, 
 }
 
 /* Mean cross-entropy; logits become its gradient. */
-static double cross_entropy(float *logits, const int *targets) {
+static double cross_entropy(float* logits, const int* targets) {
   double loss = 0;
 #pragma omp parallel for reduction(+ : loss)
   for (int t = 0; t < T; t++) {
@@ -225,7 +236,7 @@ static double cross_entropy(float *logits, const int *targets) {
   return loss;
 }
 
-static void update(float *w, const float *g, float *m, float *v, size_t count, size_t decayed, int step) {
+static void update(float* w, const float* g, float* m, float* v, size_t count, size_t decayed, int step) {
   double squares = 0;
   for (size_t i = 0; i < count; i++) squares += (double)g[i] * g[i];
   const float scale = squares > 1 ? 1 / sqrt(squares) : 1, lr = 1e-4f;
@@ -239,39 +250,52 @@ static void update(float *w, const float *g, float *m, float *v, size_t count, s
   }
 }
 
-static int by_size(const void *a, const void *b) { return (*(double *)a > *(double *)b) - (*(double *)a < *(double *)b); }
+static int by_size(const void* a, const void* b) { return (*(double*)a > *(double*)b) - (*(double*)a < *(double*)b); }
 
-int main(int count, char **given) {
-  int *sizes[] = {&dim, &hidden, &layers, &heads, &kv_heads, &head_dim, &vocab, &T};
+int main(int count, char** given) {
+  int* sizes[] = {&dim, &hidden, &layers, &heads, &kv_heads, &head_dim, &vocab, &T};
   if (count != 11) return fputs("Expected ten numbers: see the top of the source\n", stderr), 2;
   for (int i = 0; i < 8; i++) *sizes[i] = atoi(given[i + 1]);
   const int warmup = atoi(given[9]), steps = atoi(given[10]);
   queries = heads * head_dim, keys = kv_heads * head_dim;
   Model w, g;
   const size_t parameters = lay_out(&w, NULL), decayed = parameters - (size_t)dim * (2 * layers + 1);
-  float *weights = floats(parameters), *gradients = floats(parameters), *m = floats(parameters), *v = floats(parameters);
+  float *weights = floats(parameters), *gradients = floats(parameters), *m = floats(parameters),
+        *v = floats(parameters);
   lay_out(&w, weights);
   lay_out(&g, gradients);
   for (size_t i = 0; i < parameters; i++) weights[i] = i < decayed ? 0.04f * (rand() / (float)RAND_MAX - 0.5f) : 1;
   const size_t narrow = (size_t)T * dim, wide = (size_t)T * (hidden > queries ? hidden : queries);
-  Saved *s = calloc(layers + 1, sizeof(Saved));
+  Saved* s = calloc(layers + 1, sizeof(Saved));
   for (int l = 0; l <= layers; l++) {
-    s[l] = (Saved){floats(narrow), floats(T), floats(narrow), floats((size_t)T * queries), floats((size_t)T * keys),
-                   floats((size_t)T * keys), floats((size_t)heads * T * T), floats((size_t)T * queries), floats(narrow),
-                   floats(T), floats(narrow), floats((size_t)T * hidden), floats((size_t)T * hidden), floats((size_t)T * hidden)};
+    s[l] = (Saved){floats(narrow),
+                   floats(T),
+                   floats(narrow),
+                   floats((size_t)T * queries),
+                   floats((size_t)T * keys),
+                   floats((size_t)T * keys),
+                   floats((size_t)heads * T * T),
+                   floats((size_t)T * queries),
+                   floats(narrow),
+                   floats(T),
+                   floats(narrow),
+                   floats((size_t)T * hidden),
+                   floats((size_t)T * hidden),
+                   floats((size_t)T * hidden)};
   }
-  float *scratch[] = {floats(wide), floats(wide), floats(narrow), floats((size_t)T * keys), floats((size_t)T * keys)};
+  float* scratch[] = {floats(wide), floats(wide), floats(narrow), floats((size_t)T * keys), floats((size_t)T * keys)};
   float *dx = floats(narrow), *logits = floats((size_t)T * vocab);
-  int *tokens = malloc((T + 1) * sizeof(int));
+  int* tokens = malloc((T + 1) * sizeof(int));
   double *times = malloc(steps * sizeof(double)), loss = 0;
   for (int step = 1; step <= warmup + steps; step++) {
     for (int t = 0; t <= T; t++) tokens[t] = rand() % vocab;
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
     cleared(gradients, parameters);
-    for (int t = 0; t < T; t++) memcpy(s[0].x + (size_t)t * dim, w.embedding + (size_t)tokens[t] * dim, dim * sizeof(float));
+    for (int t = 0; t < T; t++)
+      memcpy(s[0].x + (size_t)t * dim, w.embedding + (size_t)tokens[t] * dim, dim * sizeof(float));
     for (int l = 0; l < layers; l++) forward_layer(&w.layers[l], &s[l], s[l + 1].x, scratch[0]);
-    Saved *top = &s[layers];
+    Saved* top = &s[layers];
     norm(top->n1, top->rrms1, top->x, w.final_norm);
     product(logits, top->n1, w.embedding, dim, vocab);
     loss = cross_entropy(logits, tokens + 1);
@@ -282,7 +306,8 @@ int main(int count, char **given) {
     for (int t = 0; t < T; t++) add(g.embedding + (size_t)tokens[t] * dim, dx + (size_t)t * dim, dim);
     update(weights, gradients, m, v, parameters, decayed, step);
     clock_gettime(CLOCK_MONOTONIC, &end);
-    if (step > warmup) times[step - warmup - 1] = 1e3 * (end.tv_sec - start.tv_sec) + 1e-6 * (end.tv_nsec - start.tv_nsec);
+    if (step > warmup)
+      times[step - warmup - 1] = 1e3 * (end.tv_sec - start.tv_sec) + 1e-6 * (end.tv_nsec - start.tv_nsec);
   }
   qsort(times, steps, sizeof(double), by_size);
   printf("{\"p50\": %.3f, \"loss\": %.6f}\n", times[steps / 2], loss);

@@ -103,7 +103,8 @@ std::vector<size_t> Binding(const std::vector<mayfly::Port>& ports) {
 
 // What is wrong with the surfaces of one side; empty if nothing is.
 std::string SurfaceFault(const std::vector<mayfly::Port>& ports, EngineSurface* const* surfaces, size_t count) {
-  if (count != ports.size()) return "expected " + std::to_string(ports.size()) + " surfaces, got " + std::to_string(count);
+  if (count != ports.size())
+    return "expected " + std::to_string(ports.size()) + " surfaces, got " + std::to_string(count);
   if (count > 1 && EngineOptions::Get().ports == Ports::kSingle) return "more than one surface";
   const std::vector<size_t> order = Binding(ports);
   for (size_t i = 0; i < count; ++i) {
@@ -155,10 +156,12 @@ void EngineModelSetStatistics(EngineModel* model, unsigned mask) { model->statis
 EngineOutcome EngineModelCompile(EngineModel* model, const char* temporary, EngineError* error) {
   const Fault fault = NextFault("compile");
   const long limit = EngineOptions::Get().compile_limit;
-  if (++compilations > limit && limit > 0) return Fail(error, kCompilerDomain, 1, "_ANECompiler : ANECCompile() FAILED");
+  if (++compilations > limit && limit > 0)
+    return Fail(error, kCompilerDomain, 1, "_ANECompiler : ANECCompile() FAILED");
   if (fault.kind == FaultKind::kNilError) return ENGINE_FAILED;
   if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;
-  if (fault.kind == FaultKind::kError) return Fail(error, kCompilerDomain, fault.code, "_ANECompiler : ANECCompile() FAILED");
+  if (fault.kind == FaultKind::kError)
+    return Fail(error, kCompilerDomain, fault.code, "_ANECompiler : ANECCompile() FAILED");
   const std::lock_guard<std::mutex> lock(model->mutex);
   const std::string directory = DirectoryOf(model, temporary);
   const std::string staging = StagingFault(*model, directory);

@@ -24,14 +24,13 @@ __attribute__((destructor)) void Write() {
   if (at != std::string::npos) path.replace(at, 2, std::to_string(getpid()));
   std::ofstream file(path);
   file << "{\"compilations\":" << CountOf("compile") << ",\"loads\":" << CountOf("load")
-       << ",\"evaluations\":" << CountOf("evaluate") << ",\"unloads\":" << CountOf("unload") << ",\"locks\":" << CountOf("lock")
-       << ",\"live\":{\"models\":" << LiveModels() << ",\"loaded\":" << LoadedModels() << ",\"surfaces\":" << LiveSurfaces();
+       << ",\"evaluations\":" << CountOf("evaluate") << ",\"unloads\":" << CountOf("unload")
+       << ",\"locks\":" << CountOf("lock") << ",\"live\":{\"models\":" << LiveModels()
+       << ",\"loaded\":" << LoadedModels() << ",\"surfaces\":" << LiveSurfaces();
   if (objects != nullptr) {
-    objects(
-        [](const char* name, long count, void* context) {
-          *static_cast<std::ofstream*>(context) << ",\"" << name << "\":" << count;
-        },
-        &file);
+    objects([](const char* name, long count,
+               void* context) { *static_cast<std::ofstream*>(context) << ",\"" << name << "\":" << count; },
+            &file);
   }
   file << "}}\n";
 }

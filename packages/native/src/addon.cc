@@ -40,7 +40,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
                 return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), FastProducts()); });
               }));
   exports.Set("setErrorFactory", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                Guard(info.Env(), [&] { DataOf(info.Env()).error_factory = Napi::Persistent(FunctionOf(info[0], "factory")); });
+                Guard(info.Env(),
+                      [&] { DataOf(info.Env()).error_factory = Napi::Persistent(FunctionOf(info[0], "factory")); });
               }));
   return exports;
 }

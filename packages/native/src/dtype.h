@@ -6,19 +6,25 @@
 
 namespace mayfly {
 
-enum class DType : uint8_t { kFp16 = 1, kFp32 = 2, kInt32 = 3, kBool = 4, kInt8 = 5, kUint8 = 6, kInt16 = 7, kUint16 = 8 };
+enum class DType : uint8_t {
+  kFp16 = 1,
+  kFp32 = 2,
+  kInt32 = 3,
+  kBool = 4,
+  kInt8 = 5,
+  kUint8 = 6,
+  kInt16 = 7,
+  kUint16 = 8
+};
 
 constexpr size_t SizeOf(DType type) {
   switch (type) {
     case DType::kFp32:
-    case DType::kInt32:
-      return 4;
+    case DType::kInt32: return 4;
     case DType::kFp16:
     case DType::kInt16:
-    case DType::kUint16:
-      return 2;
-    default:
-      return 1;
+    case DType::kUint16: return 2;
+    default: return 1;
   }
 }
 

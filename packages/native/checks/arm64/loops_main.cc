@@ -1,5 +1,6 @@
 // Runs host math or MIL programs on the cpu device and writes the results, so that a build for another processor can be
-// compared with this one's: `loops math`, or `loops programs FILE` with cases as test/fixtures/arm64-loops.ts writes them.
+// compared with this one's: `loops math`, or `loops programs FILE` with cases as test/fixtures/arm64-loops.ts writes
+// them.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -62,8 +63,9 @@ void Conversions(ThreadPool& pool) {
   std::vector<uint16_t> all(1 << 16);
   for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint16_t>(i);
   PrintHalves("half-to-float", all, pool);
-  std::vector<float> edges = {0.0f, -0.0f, 65504, 65519.996f, 65520, -65520, 5.9604645e-8f, 2.9802322e-8f, 2.9802326e-8f,
-                              6.1035156e-5f, 6.1005e-5f, 1.00048828f, 1.00146484f, 2049, 2051};
+  std::vector<float> edges = {0.0f,       -0.0f,         65504,         65519.996f,    65520,
+                              -65520,     5.9604645e-8f, 2.9802322e-8f, 2.9802326e-8f, 6.1035156e-5f,
+                              6.1005e-5f, 1.00048828f,   1.00146484f,   2049,          2051};
   for (float x : Numbers(1).Floats(4099, 70000)) edges.push_back(x);
   for (float x : Numbers(2).Floats(4099, 1e-4f)) edges.push_back(x);
   PrintHalves("float-to-half", Halves(edges, pool), pool);
@@ -82,13 +84,16 @@ void Products(ThreadPool& pool) {
                         Case{40, 100, 33, true, false, false}, Case{24, 48, 200, false, true, true},
                         Case{7, 13, 600, true, true, true}, Case{96, 96, 96, false, false, true}}) {
     Numbers numbers(static_cast<uint32_t>(c.m * c.n + c.k));
-    const std::vector<float> a = numbers.Floats(static_cast<size_t>(c.m * c.k)), b = numbers.Floats(static_cast<size_t>(c.k * c.n));
+    const std::vector<float> a = numbers.Floats(static_cast<size_t>(c.m * c.k)),
+                             b = numbers.Floats(static_cast<size_t>(c.k * c.n));
     const std::vector<uint16_t> a16 = Halves(a, pool), b16 = Halves(b, pool);
     std::vector<float> out = numbers.Floats(static_cast<size_t>(c.m * c.n));
     const DType type = c.half ? DType::kFp16 : DType::kFp32;
     GemmArgs args{c.m, c.n, c.k, {}, {}, {out.data(), DType::kFp32, c.n}, 0.75f, 0.5f};
-    args.a = {c.half ? static_cast<const void*>(a16.data()) : a.data(), type, c.a_transposed ? 1 : c.k, c.a_transposed ? c.m : 1};
-    args.b = {c.half ? static_cast<const void*>(b16.data()) : b.data(), type, c.b_transposed ? 1 : c.n, c.b_transposed ? c.k : 1};
+    args.a = {c.half ? static_cast<const void*>(a16.data()) : a.data(), type, c.a_transposed ? 1 : c.k,
+              c.a_transposed ? c.m : 1};
+    args.b = {c.half ? static_cast<const void*>(b16.data()) : b.data(), type, c.b_transposed ? 1 : c.n,
+              c.b_transposed ? c.k : 1};
     Gemm(args, &pool);
     Print("gemm", out);
     std::vector<uint16_t> narrow(out.size());
@@ -103,7 +108,8 @@ void Optimizer(ThreadPool& pool) {
   Numbers numbers(5);
   constexpr int64_t kRows = 17, kColumns = 59;
   constexpr size_t kCount = kRows * kColumns;
-  std::vector<float> weights = numbers.Floats(kCount), m = numbers.Floats(kCount, 0.1f), v = numbers.Floats(kCount, 0.05f);
+  std::vector<float> weights = numbers.Floats(kCount), m = numbers.Floats(kCount, 0.1f),
+                     v = numbers.Floats(kCount, 0.05f);
   for (float& x : v) x = x * x;
   const std::vector<float> gradients = numbers.Floats(kCount);
   std::vector<uint16_t> half(kCount);
@@ -139,8 +145,15 @@ void Norms(ThreadPool& pool) {
   const std::vector<uint16_t> addend = Halves(numbers.Floats(kSize), pool);
   std::vector<float> sum(kSize), dx = numbers.Floats(kSize), d_weight(kDim);
   std::vector<uint16_t> out(kSize), dx16(kSize);
-  ResidualNorm({x.data(), addend.data(), kColumns, sum.data(), weight.data(), {out.data(), DType::kFp16, kColumns}, 1e-5f,
-                kDim, kColumns},
+  ResidualNorm({x.data(),
+                addend.data(),
+                kColumns,
+                sum.data(),
+                weight.data(),
+                {out.data(), DType::kFp16, kColumns},
+                1e-5f,
+                kDim,
+                kColumns},
                pool);
   Print("residual-sum", sum);
   PrintHalves("norm", out, pool);
@@ -215,7 +228,8 @@ void Programs(const char* path) {
     std::vector<std::string> inputs(Read(file));
     for (std::string& input : inputs) input = ReadBytes(file);
     std::vector<WeightFile> files;
-    if (!weights.empty()) files.push_back({weight_path, reinterpret_cast<const uint8_t*>(weights.data()), weights.size()});
+    if (!weights.empty())
+      files.push_back({weight_path, reinterpret_cast<const uint8_t*>(weights.data()), weights.size()});
     const std::unique_ptr<Program> program = device->Compile(text, files);
     std::vector<const void*> in;
     for (const std::string& input : inputs) in.push_back(input.data());

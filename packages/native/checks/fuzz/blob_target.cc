@@ -1,4 +1,5 @@
-// Weight files: two bytes choose the element type and the record, the rest is the file. What is found must lie within it.
+// Weight files: two bytes choose the element type and the record, the rest is the file. What is found must lie within
+// it.
 #include <vector>
 
 #include "error.h"

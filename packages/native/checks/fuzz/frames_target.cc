@@ -1,5 +1,5 @@
-// A byte stream that comes in pieces: the first byte chooses their size, the rest is the stream. Frames that are read must be
-// what a reader that gets all at once reads.
+// A byte stream that comes in pieces: the first byte chooses their size, the rest is the stream. Frames that are read
+// must be what a reader that gets all at once reads.
 #include <algorithm>
 #include <cstring>
 #include <vector>

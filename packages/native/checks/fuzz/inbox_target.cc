@@ -1,5 +1,5 @@
-// What a peer may write into the memory of a lane and into the socket beside it: two bytes say how long the stream is, the rest
-// fills the ring that is read. No content may crash the reader or keep it reading.
+// What a peer may write into the memory of a lane and into the socket beside it: two bytes say how long the stream is,
+// the rest fills the ring that is read. No content may crash the reader or keep it reading.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,8 +19,8 @@ using mayfly::Lane;
 class Peer {
  public:
   Peer() : lane_(Lane::Create()), bytes_(static_cast<size_t>(lseek(lane_->far_ends().memory, 0, SEEK_END))) {
-    memory_ = static_cast<uint8_t*>(
-        mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, lane_->far_ends().memory, 0));
+    memory_ =
+        static_cast<uint8_t*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, lane_->far_ends().memory, 0));
     FUZZ_EXPECT(memory_ != MAP_FAILED);
   }
 

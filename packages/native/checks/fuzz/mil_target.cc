@@ -1,4 +1,5 @@
-// MIL text through the parser, the checks and, where it is small, the cpu device: refused with an error of ours, or run.
+// MIL text through the parser, the checks and, where it is small, the cpu device: refused with an error of ours, or
+// run.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,8 +47,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::vector<const void*> inputs;
     std::vector<void*> outputs;
     for (std::vector<uint8_t>& port : memory) {
-      if (inputs.size() < program->inputs().size()) inputs.push_back(port.data());
-      else outputs.push_back(port.data());
+      if (inputs.size() < program->inputs().size())
+        inputs.push_back(port.data());
+      else
+        outputs.push_back(port.data());
     }
     program->Evaluate(inputs.data(), outputs.data());
   } catch (const mayfly::Error&) {

@@ -1,4 +1,5 @@
-// Two threads at the ends of a lane, as a main process and a worker are, and the thread pool under them: for ThreadSanitizer.
+// Two threads at the ends of a lane, as a main process and a worker are, and the thread pool under them: for
+// ThreadSanitizer.
 #include <unistd.h>
 
 #include <cstdio>

@@ -5,7 +5,7 @@
 @end
 
 @implementation _ANEDeviceInfo
-+ (NSString *)aneSubType {
++ (NSString*)aneSubType {
   return [NSString stringWithUTF8String:EngineChip()];
 }
 
@@ -18,25 +18,25 @@
 @end
 
 @implementation _ANEClient
-+ (_ANEClient *)sharedConnection {
-  static _ANEClient *client = nil;
++ (_ANEClient*)sharedConnection {
+  static _ANEClient* client = nil;
   if (client == nil) client = [[self alloc] init];
   return client;
 }
 
-- (BOOL)doEvaluateDirectWithModel:(_ANEModel *)model
-                          options:(NSDictionary *)options
-                          request:(_ANERequest *)request
+- (BOOL)doEvaluateDirectWithModel:(_ANEModel*)model
+                          options:(NSDictionary*)options
+                          request:(_ANERequest*)request
                               qos:(unsigned int)qos
-                            error:(NSError **)error {
+                            error:(NSError**)error {
   RequireKind(model, [_ANEModel class], @"an _ANEModel");
   return Evaluate(model->engine_, options, request, error);
 }
 
-- (BOOL)evaluateRealTimeWithModel:(_ANEModel *)model
-                          options:(NSDictionary *)options
-                          request:(_ANERequest *)request
-                            error:(NSError **)error {
+- (BOOL)evaluateRealTimeWithModel:(_ANEModel*)model
+                          options:(NSDictionary*)options
+                          request:(_ANERequest*)request
+                            error:(NSError**)error {
   RequireKind(model, [_ANEModel class], @"an _ANEModel");
   return Evaluate(model->engine_, options, request, error);
 }

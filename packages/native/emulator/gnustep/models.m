@@ -1,21 +1,21 @@
 // Descriptors and models.
 #import "neural_engine.h"
 
-static const char *EngineDirectory(void) { return [NSTemporaryDirectory() UTF8String]; }
+static const char* EngineDirectory(void) { return [NSTemporaryDirectory() UTF8String]; }
 
 @interface _ANEInMemoryModelDescriptor : NSObject {
  @public
-  NSData *text_;
-  NSDictionary *weights_;
+  NSData* text_;
+  NSDictionary* weights_;
 }
 @end
 
 @implementation _ANEInMemoryModelDescriptor
-+ (id)modelWithMILText:(NSData *)text weights:(NSDictionary *)weights optionsPlist:(id)plist {
++ (id)modelWithMILText:(NSData*)text weights:(NSDictionary*)weights optionsPlist:(id)plist {
   RequireKind(text, [NSData class], @"an NSData as MIL text");
   RequireKind(weights, [NSDictionary class], @"an NSDictionary as weights");
   Require(plist == nil, @"nil as options property list");
-  _ANEInMemoryModelDescriptor *descriptor = [[self alloc] init];
+  _ANEInMemoryModelDescriptor* descriptor = [[self alloc] init];
   Count(COUNT_DESCRIPTOR, 1);
   descriptor->text_ = [text retain];
   descriptor->weights_ = [weights retain];
@@ -39,28 +39,28 @@ static const char *EngineDirectory(void) { return [NSTemporaryDirectory() UTF8St
 
 @interface _ANEInMemoryModel : NSObject {
  @public
-  EngineModel *engine_;
-  _ANEModel *inner_;
+  EngineModel* engine_;
+  _ANEModel* inner_;
 }
 @end
 
 @implementation _ANEInMemoryModel
-+ (id)inMemoryModelWithDescriptor:(_ANEInMemoryModelDescriptor *)descriptor {
++ (id)inMemoryModelWithDescriptor:(_ANEInMemoryModelDescriptor*)descriptor {
   RequireKind(descriptor, [_ANEInMemoryModelDescriptor class], @"a descriptor");
-  NSArray *paths = [descriptor->weights_ allKeys];
+  NSArray* paths = [descriptor->weights_ allKeys];
   const NSUInteger count = [paths count];
   EngineFile files[count + 1];
   for (NSUInteger i = 0; i < count; ++i) {
-    NSString *path = [paths objectAtIndex:i];
-    NSDictionary *file = [descriptor->weights_ objectForKey:path];
+    NSString* path = [paths objectAtIndex:i];
+    NSDictionary* file = [descriptor->weights_ objectForKey:path];
     RequireKind(path, [NSString class], @"NSStrings as paths");
     RequireKind(file, [NSDictionary class], @"an NSDictionary as weight file");
     RequireKind([file objectForKey:@"offset"], [NSNumber class], @"an NSNumber as offset");
-    NSData *data = [file objectForKey:@"data"];
+    NSData* data = [file objectForKey:@"data"];
     RequireKind(data, [NSData class], @"an NSData as data");
     files[i] = (EngineFile){[path UTF8String], [data bytes], [data length]};
   }
-  _ANEInMemoryModel *model = [[self alloc] init];
+  _ANEInMemoryModel* model = [[self alloc] init];
   Count(COUNT_MODEL, 1);
   model->engine_ = EngineModelCreate([descriptor->text_ bytes], [descriptor->text_ length], files, count);
   return [model autorelease];
@@ -75,28 +75,31 @@ static const char *EngineDirectory(void) { return [NSTemporaryDirectory() UTF8St
   [super dealloc];
 }
 
-- (NSString *)hexStringIdentifier {
-  const char *identifier = EngineModelIdentifier(engine_);
+- (NSString*)hexStringIdentifier {
+  const char* identifier = EngineModelIdentifier(engine_);
   return identifier == NULL ? nil : [NSString stringWithUTF8String:identifier];
 }
 
-- (BOOL)compileWithQoS:(unsigned int)qos options:(NSDictionary *)options error:(NSError **)error {
+- (BOOL)compileWithQoS:(unsigned int)qos options:(NSDictionary*)options error:(NSError**)error {
   RequireKind(options, [NSDictionary class], @"an NSDictionary as options");
   EngineError failure = {0};
   return Finish(EngineModelCompile(engine_, EngineDirectory(), &failure), &failure, error);
 }
 
-- (BOOL)loadWithQoS:(unsigned int)qos options:(NSDictionary *)options error:(NSError **)error {
+- (BOOL)loadWithQoS:(unsigned int)qos options:(NSDictionary*)options error:(NSError**)error {
   RequireKind(options, [NSDictionary class], @"an NSDictionary as options");
   EngineError failure = {0};
   return Finish(EngineModelLoad(engine_, EngineDirectory(), &failure), &failure, error);
 }
 
-- (BOOL)evaluateWithQoS:(unsigned int)qos options:(NSDictionary *)options request:(_ANERequest *)request error:(NSError **)error {
+- (BOOL)evaluateWithQoS:(unsigned int)qos
+                options:(NSDictionary*)options
+                request:(_ANERequest*)request
+                  error:(NSError**)error {
   return Evaluate(engine_, options, request, error);
 }
 
-- (BOOL)unloadWithQoS:(unsigned int)qos error:(NSError **)error {
+- (BOOL)unloadWithQoS:(unsigned int)qos error:(NSError**)error {
   EngineError failure = {0};
   return Finish(EngineModelUnload(engine_, &failure), &failure, error);
 }
@@ -113,7 +116,7 @@ static const char *EngineDirectory(void) { return [NSTemporaryDirectory() UTF8St
   EngineModelSetStatistics(engine_, mask);
 }
 
-- (_ANEModel *)model {
+- (_ANEModel*)model {
   if (inner_ == nil) {
     inner_ = [[_ANEModel alloc] init];
     Count(COUNT_INNER, 1);

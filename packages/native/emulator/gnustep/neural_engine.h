@@ -3,19 +3,27 @@
 
 #include "engine.h"
 
-typedef enum { COUNT_DESCRIPTOR, COUNT_MODEL, COUNT_INNER, COUNT_REQUEST, COUNT_SURFACE, COUNT_STATISTICS, COUNTS } Counted;
+typedef enum {
+  COUNT_DESCRIPTOR,
+  COUNT_MODEL,
+  COUNT_INNER,
+  COUNT_REQUEST,
+  COUNT_SURFACE,
+  COUNT_STATISTICS,
+  COUNTS
+} Counted;
 
 // Live objects, for the report.
 void Count(Counted what, long change);
 
-void Require(BOOL condition, NSString *what);
-void RequireKind(id object, Class cls, NSString *what);
+void Require(BOOL condition, NSString* what);
+void RequireKind(id object, Class cls, NSString* what);
 // What a method returns for an outcome: raises for an exception, sets `error` for a failure that has one.
-BOOL Finish(EngineOutcome outcome, const EngineError *failure, NSError **error);
+BOOL Finish(EngineOutcome outcome, const EngineError* failure, NSError** error);
 
 @interface _ANEIOSurfaceObject : NSObject {
  @public
-  EngineSurface *surface_;
+  EngineSurface* surface_;
 }
 @end
 
@@ -27,18 +35,18 @@ BOOL Finish(EngineOutcome outcome, const EngineError *failure, NSError **error);
 
 @interface _ANERequest : NSObject {
  @public
-  NSArray *inputs_;
-  NSArray *outputs_;
+  NSArray* inputs_;
+  NSArray* outputs_;
   // Of the last evaluation; nil where it told nothing.
-  _ANEPerformanceStats *statistics_;
+  _ANEPerformanceStats* statistics_;
 }
 @end
 
-BOOL Evaluate(EngineModel *model, NSDictionary *options, _ANERequest *request, NSError **error);
+BOOL Evaluate(EngineModel* model, NSDictionary* options, _ANERequest* request, NSError** error);
 
 // What -[_ANEInMemoryModel model] returns: a view of its owner.
 @interface _ANEModel : NSObject {
  @public
-  EngineModel *engine_;
+  EngineModel* engine_;
 }
 @end

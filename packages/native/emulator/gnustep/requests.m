@@ -2,9 +2,9 @@
 #import "neural_engine.h"
 
 @implementation _ANEIOSurfaceObject
-+ (id)objectWithIOSurface:(void *)surface {
++ (id)objectWithIOSurface:(void*)surface {
   if (surface == NULL) return nil;
-  _ANEIOSurfaceObject *wrapper = [[self alloc] init];
+  _ANEIOSurfaceObject* wrapper = [[self alloc] init];
   Count(COUNT_SURFACE, 1);
   wrapper->surface_ = surface;
   EngineSurfaceRetain(surface);
@@ -33,7 +33,7 @@
 }
 @end
 
-static void RequireIndices(NSArray *surfaces, NSArray *indices) {
+static void RequireIndices(NSArray* surfaces, NSArray* indices) {
   RequireKind(surfaces, [NSArray class], @"an NSArray of surfaces");
   RequireKind(indices, [NSArray class], @"an NSArray of indices");
   Require([surfaces count] == [indices count], @"as many indices as surfaces");
@@ -45,25 +45,25 @@ static void RequireIndices(NSArray *surfaces, NSArray *indices) {
 }
 
 @implementation _ANERequest
-+ (id)requestWithInputs:(NSArray *)inputs
-           inputIndices:(NSArray *)inputIndices
-                outputs:(NSArray *)outputs
-          outputIndices:(NSArray *)outputIndices
++ (id)requestWithInputs:(NSArray*)inputs
+           inputIndices:(NSArray*)inputIndices
+                outputs:(NSArray*)outputs
+          outputIndices:(NSArray*)outputIndices
           weightsBuffer:(id)weightsBuffer
               perfStats:(id)perfStats
-         procedureIndex:(NSNumber *)procedureIndex {
+         procedureIndex:(NSNumber*)procedureIndex {
   RequireIndices(inputs, inputIndices);
   RequireIndices(outputs, outputIndices);
   Require(weightsBuffer == nil && perfStats == nil, @"nil as weights buffer and statistics");
   RequireKind(procedureIndex, [NSNumber class], @"an NSNumber as procedure index");
-  _ANERequest *request = [[self alloc] init];
+  _ANERequest* request = [[self alloc] init];
   Count(COUNT_REQUEST, 1);
   request->inputs_ = [inputs retain];
   request->outputs_ = [outputs retain];
   return [request autorelease];
 }
 
-- (_ANEPerformanceStats *)perfStats {
+- (_ANEPerformanceStats*)perfStats {
   return statistics_;
 }
 
@@ -76,15 +76,16 @@ static void RequireIndices(NSArray *surfaces, NSArray *indices) {
 }
 @end
 
-BOOL Evaluate(EngineModel *model, NSDictionary *options, _ANERequest *request, NSError **error) {
+BOOL Evaluate(EngineModel* model, NSDictionary* options, _ANERequest* request, NSError** error) {
   RequireKind(options, [NSDictionary class], @"an NSDictionary as options");
   RequireKind(request, [_ANERequest class], @"an _ANERequest");
   const NSUInteger inputs = [request->inputs_ count];
   const NSUInteger outputs = [request->outputs_ count];
-  EngineSurface *surfaces[inputs + outputs + 1];
-  for (NSUInteger i = 0; i < inputs; ++i) surfaces[i] = ((_ANEIOSurfaceObject *)[request->inputs_ objectAtIndex:i])->surface_;
+  EngineSurface* surfaces[inputs + outputs + 1];
+  for (NSUInteger i = 0; i < inputs; ++i)
+    surfaces[i] = ((_ANEIOSurfaceObject*)[request->inputs_ objectAtIndex:i])->surface_;
   for (NSUInteger i = 0; i < outputs; ++i) {
-    surfaces[inputs + i] = ((_ANEIOSurfaceObject *)[request->outputs_ objectAtIndex:i])->surface_;
+    surfaces[inputs + i] = ((_ANEIOSurfaceObject*)[request->outputs_ objectAtIndex:i])->surface_;
   }
   EngineError failure = {0};
   unsigned long long nanoseconds = 0;

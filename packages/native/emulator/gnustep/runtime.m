@@ -1,5 +1,5 @@
-// What GCC's runtime and GNUstep lack, and the places where methods and directories can be made to be missing or elsewhere.
-// The bridge finds these before the ones they stand before, since this library comes first in its search.
+// What GCC's runtime and GNUstep lack, and the places where methods and directories can be made to be missing or
+// elsewhere. The bridge finds these before the ones they stand before, since this library comes first in its search.
 #import <Foundation/Foundation.h>
 
 #include <dlfcn.h>
@@ -13,17 +13,18 @@
 __attribute__((visibility("default"))) Class object_getClassExported(id object) __asm__("object_getClass");
 Class object_getClassExported(id object) { return object == nil ? Nil : object->class_pointer; }
 
-static void *Next(const char *name) { return dlsym(RTLD_NEXT, name); }
+static void* Next(const char* name) { return dlsym(RTLD_NEXT, name); }
 
 static BOOL Lacks(Class cls, SEL selector) {
   if (cls == Nil || getenv("MAYFLY_EMULATOR_MISSING") == NULL) return NO;
   char label[512];
-  snprintf(label, sizeof label, "%c[%s %s]", class_isMetaClass(cls) ? '+' : '-', class_getName(cls), sel_getName(selector));
+  snprintf(label, sizeof label, "%c[%s %s]", class_isMetaClass(cls) ? '+' : '-', class_getName(cls),
+           sel_getName(selector));
   return EngineLacks(label) != 0;
 }
 
-Class objc_getClass(const char *name) {
-  static Class (*next)(const char *) = NULL;
+Class objc_getClass(const char* name) {
+  static Class (*next)(const char*) = NULL;
   if (next == NULL) next = Next("objc_getClass");
   return EngineLacks(name) != 0 ? Nil : next(name);
 }
@@ -40,22 +41,22 @@ Method class_getInstanceMethod(Class cls, SEL selector) {
   return Lacks(cls, selector) ? NULL : next(cls, selector);
 }
 
-const char *method_getTypeEncoding(Method method) {
-  static const char *(*next)(Method) = NULL;
+const char* method_getTypeEncoding(Method method) {
+  static const char* (*next)(Method) = NULL;
   if (next == NULL) next = Next("method_getTypeEncoding");
-  const char *encoding = next(method);
+  const char* encoding = next(method);
   if (encoding == NULL || EngineWidens(sel_getName(method_getName(method))) == 0) return encoding;
   static char widened[256];
   snprintf(widened, sizeof widened, "%s", encoding);
-  for (char *at = widened; *at != 0; ++at) {
+  for (char* at = widened; *at != 0; ++at) {
     if (*at == 'I') *at = 'Q';
   }
   return widened;
 }
 
-NSString *NSTemporaryDirectory(void) {
-  static NSString *(*next)(void) = NULL;
+NSString* NSTemporaryDirectory(void) {
+  static NSString* (*next)(void) = NULL;
   if (next == NULL) next = Next("NSTemporaryDirectory");
-  const char *named = EngineTemporaryDirectory();
+  const char* named = EngineTemporaryDirectory();
   return named == NULL ? next() : [NSString stringWithUTF8String:named];
 }

@@ -11,7 +11,9 @@ namespace {
 Object* MakeString(Object*, Selector, const char* utf8) { return Autorelease(new StringObject(utf8)); }
 const char* StringText(Object* self, Selector) { return As<StringObject>(self, "an NSString")->value.c_str(); }
 
-Object* MakeData(Object*, Selector, const void* bytes, unsigned long count) { return Autorelease(new DataObject(bytes, count)); }
+Object* MakeData(Object*, Selector, const void* bytes, unsigned long count) {
+  return Autorelease(new DataObject(bytes, count));
+}
 unsigned long DataLength(Object* self, Selector) { return As<DataObject>(self, "an NSData")->bytes.size(); }
 
 Object* MakeNumber(Object*, Selector, unsigned long long value) { return Autorelease(new NumberObject(value)); }
@@ -28,9 +30,13 @@ Object* DictionaryAt(Object* self, Selector, Object* key) {
   return As<DictionaryObject>(self, "an NSDictionary")->Find(As<StringObject>(key, "an NSString as key")->value);
 }
 
-Object* ErrorDomain(Object* self, Selector) { return Autorelease(new StringObject(As<ErrorObject>(self, "an NSError")->domain)); }
+Object* ErrorDomain(Object* self, Selector) {
+  return Autorelease(new StringObject(As<ErrorObject>(self, "an NSError")->domain));
+}
 long ErrorCode(Object* self, Selector) { return As<ErrorObject>(self, "an NSError")->code; }
-Object* ErrorText(Object* self, Selector) { return Autorelease(new StringObject(As<ErrorObject>(self, "an NSError")->text)); }
+Object* ErrorText(Object* self, Selector) {
+  return Autorelease(new StringObject(As<ErrorObject>(self, "an NSError")->text));
+}
 Object* ErrorInformation(Object* self, Selector) { return As<ErrorObject>(self, "an NSError")->information; }
 
 Class* Named(const char* name) {
@@ -83,7 +89,8 @@ ArrayObject::~ArrayObject() {
   for (Object* element : elements) Release(element);
 }
 
-DictionaryObject::DictionaryObject(Object* const* objects, Object* const* keys, size_t count) : Object(Named("NSDictionary")) {
+DictionaryObject::DictionaryObject(Object* const* objects, Object* const* keys, size_t count)
+    : Object(Named("NSDictionary")) {
   for (size_t i = 0; i < count; ++i) {
     entries.emplace_back(Retain(CheckAlive(keys[i], "a key of an NSDictionary")),
                          Retain(CheckAlive(objects[i], "a value of an NSDictionary")));

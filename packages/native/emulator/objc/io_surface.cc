@@ -1,7 +1,6 @@
 // IOSurface.framework: surfaces are reference counted by CFRelease and are no Objective-C objects here.
-#include "objc/foundation.h"
-
 #include "engine.h"
+#include "objc/foundation.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -31,12 +30,14 @@ EXPORT EngineSurface* IOSurfaceCreate(Object* properties) {
   const auto& given = *As<DictionaryObject>(properties, "an NSDictionary of properties");
   const uint64_t bytes = Property(given, kIOSurfaceAllocSize);
   const bool dense = Property(given, kIOSurfaceWidth) == bytes && Property(given, kIOSurfaceHeight) == 1 &&
-                     Property(given, kIOSurfaceBytesPerElement) == 1 && Property(given, kIOSurfaceBytesPerRow) == bytes &&
-                     Property(given, kIOSurfacePixelFormat) == 0;
+                     Property(given, kIOSurfaceBytesPerElement) == 1 &&
+                     Property(given, kIOSurfaceBytesPerRow) == bytes && Property(given, kIOSurfacePixelFormat) == 0;
   return dense ? EngineSurfaceCreate(bytes) : nullptr;
 }
 
-EXPORT int IOSurfaceLock(EngineSurface* surface, uint32_t options, uint32_t*) { return EngineSurfaceLock(surface, options); }
+EXPORT int IOSurfaceLock(EngineSurface* surface, uint32_t options, uint32_t*) {
+  return EngineSurfaceLock(surface, options);
+}
 
 EXPORT int IOSurfaceUnlock(EngineSurface* surface, uint32_t options, uint32_t*) {
   return EngineSurfaceUnlock(surface, options);

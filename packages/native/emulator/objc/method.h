@@ -12,17 +12,28 @@ namespace mayfly::emulator {
 
 template <typename T>
 std::string EncodingOf() {
-  if constexpr (std::is_void_v<T>) return "v";
-  else if constexpr (std::is_same_v<T, Object*>) return "@";
-  else if constexpr (std::is_same_v<T, Selector>) return ":";
-  else if constexpr (std::is_same_v<T, bool>) return "B";
-  else if constexpr (std::is_same_v<T, int>) return "i";
-  else if constexpr (std::is_same_v<T, unsigned>) return "I";
-  else if constexpr (std::is_same_v<T, long>) return "q";
-  else if constexpr (std::is_same_v<T, unsigned long> || std::is_same_v<T, unsigned long long>) return "Q";
-  else if constexpr (std::is_same_v<T, const char*>) return "r*";
-  else if constexpr (std::is_pointer_v<T>) return "^" + EncodingOf<std::remove_cv_t<std::remove_pointer_t<T>>>();
-  else return "?";
+  if constexpr (std::is_void_v<T>)
+    return "v";
+  else if constexpr (std::is_same_v<T, Object*>)
+    return "@";
+  else if constexpr (std::is_same_v<T, Selector>)
+    return ":";
+  else if constexpr (std::is_same_v<T, bool>)
+    return "B";
+  else if constexpr (std::is_same_v<T, int>)
+    return "i";
+  else if constexpr (std::is_same_v<T, unsigned>)
+    return "I";
+  else if constexpr (std::is_same_v<T, long>)
+    return "q";
+  else if constexpr (std::is_same_v<T, unsigned long> || std::is_same_v<T, unsigned long long>)
+    return "Q";
+  else if constexpr (std::is_same_v<T, const char*>)
+    return "r*";
+  else if constexpr (std::is_pointer_v<T>)
+    return "^" + EncodingOf<std::remove_cv_t<std::remove_pointer_t<T>>>();
+  else
+    return "?";
 }
 
 template <typename Result, typename... Arguments>

@@ -11,7 +11,8 @@ namespace {
 std::string TemporaryDirectory() { return As<StringObject>(NSTemporaryDirectory(), "an NSString")->value; }
 
 Object* MakeDescriptor(Object* self, Selector, Object* text, Object* weights, Object* plist) {
-  if (As<DataObject>(text, "an NSData as MIL text") == nullptr || As<DictionaryObject>(weights, "an NSDictionary as weights") == nullptr) {
+  if (As<DataObject>(text, "an NSData as MIL text") == nullptr ||
+      As<DictionaryObject>(weights, "an NSDictionary as weights") == nullptr) {
     return nullptr;
   }
   if (plist != nullptr) Die("expected nil as options property list");
@@ -25,10 +26,12 @@ Object* MakeModel(Object* self, Selector, Object* descriptor) {
   for (const auto& [path, entry] : static_cast<DictionaryObject*>(given->weights)->entries) {
     const auto* file = As<DictionaryObject>(entry, "an NSDictionary as weight file");
     const auto* data = As<DataObject>(file->Find("data"), "an NSData as data of a weight file");
-    if (As<NumberObject>(file->Find("offset"), "an NSNumber as offset of a weight file") == nullptr || data == nullptr) {
+    if (As<NumberObject>(file->Find("offset"), "an NSNumber as offset of a weight file") == nullptr ||
+        data == nullptr) {
       Die("expected a weight file with offset and data");
     }
-    files.push_back({As<StringObject>(path, "an NSString as path")->value.c_str(), data->bytes.data(), data->bytes.size()});
+    files.push_back(
+        {As<StringObject>(path, "an NSString as path")->value.c_str(), data->bytes.data(), data->bytes.size()});
   }
   EngineModel* model = EngineModelCreate(text.bytes.data(), text.bytes.size(), files.data(), files.size());
   return Autorelease(new ModelObject(static_cast<Class*>(self), model));

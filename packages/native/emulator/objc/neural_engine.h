@@ -9,7 +9,8 @@
 namespace mayfly::emulator {
 
 struct DescriptorObject : Object {
-  DescriptorObject(Class* cls, Object* milText, Object* weightFiles) : Object(cls), text(Retain(milText)), weights(Retain(weightFiles)) {}
+  DescriptorObject(Class* cls, Object* milText, Object* weightFiles)
+      : Object(cls), text(Retain(milText)), weights(Retain(weightFiles)) {}
   ~DescriptorObject() override {
     Release(text);
     Release(weights);

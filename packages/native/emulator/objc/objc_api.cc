@@ -23,7 +23,8 @@ EXPORT unsigned char class_respondsToSelector(Class* cls, Selector selector) {
 
 EXPORT void* class_getMethodImplementation(Class* cls, Selector selector) {
   const MethodEntry* method = FindMethod(cls, selector);
-  if (method == nullptr) Die("class_getMethodImplementation of " + cls->name + " for " + selector->text + ", which it lacks");
+  if (method == nullptr)
+    Die("class_getMethodImplementation of " + cls->name + " for " + selector->text + ", which it lacks");
   return method->implementation;
 }
 

@@ -56,7 +56,8 @@ Object* InitializePool(Object* self, Selector) {
 }
 
 void DrainPool(Object* self, Selector) {
-  if (pools.empty() || pools.back() != self) Die("an autorelease pool was drained that is not the innermost of its thread");
+  if (pools.empty() || pools.back() != self)
+    Die("an autorelease pool was drained that is not the innermost of its thread");
   // Popped afterwards: what is autoreleased while it drains goes into it.
   Pool* pool = pools.back();
   while (!pool->objects.empty()) {

@@ -58,14 +58,15 @@ Object* WrapSurface(Object* self, Selector, void* surface) {
 void RequireIndices(Object* wrappers, Object* indices) {
   const auto& surfaces = *As<ArrayObject>(wrappers, "an NSArray of surfaces");
   const auto& numbers = *As<ArrayObject>(indices, "an NSArray of indices");
-  if (surfaces.elements.size() != numbers.elements.size()) Die("a request with as many indices as surfaces was expected");
+  if (surfaces.elements.size() != numbers.elements.size())
+    Die("a request with as many indices as surfaces was expected");
   for (size_t i = 0; i < numbers.elements.size(); ++i) {
     if (As<NumberObject>(numbers.elements[i], "an NSNumber as index")->value != i) Die("expected indices 0 … n − 1");
   }
 }
 
-Object* MakeRequest(Object* self, Selector, Object* inputs, Object* input_indices, Object* outputs, Object* output_indices,
-                    Object* weights, Object* statistics, Object* procedure) {
+Object* MakeRequest(Object* self, Selector, Object* inputs, Object* input_indices, Object* outputs,
+                    Object* output_indices, Object* weights, Object* statistics, Object* procedure) {
   RequireIndices(inputs, input_indices);
   RequireIndices(outputs, output_indices);
   if (weights != nullptr || statistics != nullptr) Die("expected nil as weights buffer and statistics");
@@ -75,14 +76,18 @@ Object* MakeRequest(Object* self, Selector, Object* inputs, Object* input_indice
 
 Object* Statistics(Object* self, Selector) { return As<RequestObject>(self, "an _ANERequest")->statistics; }
 
-unsigned long long HardwareTime(Object* self, Selector) { return As<StatisticsObject>(self, "an _ANEPerformanceStats")->nanoseconds; }
+unsigned long long HardwareTime(Object* self, Selector) {
+  return As<StatisticsObject>(self, "an _ANEPerformanceStats")->nanoseconds;
+}
 
 unsigned DriverMask(Object*, Selector, unsigned mask) { return EngineStatisticsMask(mask); }
 
 const bool classes = [] {
   AddClassMethod(DefineClass("_ANEIOSurfaceObject"), "objectWithIOSurface:", WrapSurface);
   Class* request = DefineClass("_ANERequest");
-  AddClassMethod(request, "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:", MakeRequest);
+  AddClassMethod(
+      request,
+      "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:", MakeRequest);
   AddInstanceMethod(request, "perfStats", Statistics);
   statistics_class = DefineClass("_ANEPerformanceStats");
   AddClassMethod(statistics_class, "driverMaskForANEFMask:", DriverMask);

@@ -108,8 +108,8 @@ inline float FromBf16(uint16_t bits) { return Flushed(FloatFromBits(static_cast<
 // fp16's denormals are not flushed: all are normal in fp32.
 inline float FromFp16(uint16_t bits) { return HalfBitsToFloat(bits); }
 
-// TDPBF16PS and TDPFP16PS: even and odd products of a row and a column are two chains of their own, from zero; their sum
-// is added to the destination.
+// TDPBF16PS and TDPFP16PS: even and odd products of a row and a column are two chains of their own, from zero; their
+// sum is added to the destination.
 template <float (*kConvert)(uint16_t)>
 void DotProduct(const char* instruction, int c_index, int a_index, int b_index) {
   Tile& c = Configured(c_index, instruction);

@@ -81,8 +81,7 @@ Napi::Value Dialect(const Info& info) {
   return Guard(info.Env(), [&]() -> Napi::Value {
     RequireDevice();
     const ane::Settings settings = ane::Settings::FromEnvironment();
-    const ane::Dialect dialect =
-        settings.dialect ? *settings.dialect : ane::ProbeDialect(OptionsOfMachine());
+    const ane::Dialect dialect = settings.dialect ? *settings.dialect : ane::ProbeDialect(OptionsOfMachine());
     return Napi::String::New(info.Env(), ane::NameOf(dialect));
   });
 }

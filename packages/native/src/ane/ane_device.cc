@@ -27,8 +27,8 @@ class AneDevice : public Device {
     if (cache_.enabled()) {
       const FrameworkProbe probe = ProbeFramework();
       if (!probe.Has(Capability::kCompiledModels)) {
-        throw Error("ERR_ANE_CACHE", "Expected MAYFLY_ANE_CACHE to find " + probe.FirstMissing(Capability::kCompiledModels) +
-                                         ", got none");
+        throw Error("ERR_ANE_CACHE", "Expected MAYFLY_ANE_CACHE to find " +
+                                         probe.FirstMissing(Capability::kCompiledModels) + ", got none");
       }
       options_.cache = &cache_;
     }
@@ -89,9 +89,12 @@ Availability AneAvailability() {
   const ane::FrameworkProbe probe = ane::ProbeFramework();
   if (!probe.unavailable.empty()) return {false, probe.unavailable};
   const std::string missing = probe.FirstMissing(ane::Capability::kCore);
-  if (!missing.empty()) return {false, "Expected " + missing + " in AppleNeuralEngine.framework for device ane, got none"};
+  if (!missing.empty())
+    return {false, "Expected " + missing + " in AppleNeuralEngine.framework for device ane, got none"};
   if (ane::HasEngine()) return {true, ""};
-  return {false, "Expected a Neural Engine in this machine for device ane, got none (an Intel processor, or a virtual machine)"};
+  return {
+      false,
+      "Expected a Neural Engine in this machine for device ane, got none (an Intel processor, or a virtual machine)"};
 }
 
 }  // namespace mayfly

@@ -151,8 +151,8 @@ void AneProgram::EvaluateFresh(const void* const* inputs, void* const* outputs, 
   const Port& first = ports_.inputs[0];
   const auto columns = static_cast<size_t>(first.shape.empty() ? 1 : first.shape.back());
   if (promise.fresh_columns > columns) {
-    throw Error("ERR_ARENA_BOUNDS", "Expected at most " + std::to_string(columns) + " fresh columns of input " + first.name +
-                                        ", got " + std::to_string(promise.fresh_columns));
+    throw Error("ERR_ARENA_BOUNDS", "Expected at most " + std::to_string(columns) + " fresh columns of input " +
+                                        first.name + ", got " + std::to_string(promise.fresh_columns));
   }
   Binding& binding = BindingOf(inputs[0]);
   if (binding.generation == promise.generation) {

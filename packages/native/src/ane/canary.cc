@@ -100,9 +100,10 @@ PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options) {
     Load(TwoPortCanary(dialect), CanaryWeights(1), declared)->Evaluate(inputs, outputs);
   } catch (const Error& error) {
     if (error.code() == "ERR_DEVICE_LIMIT") throw;
-    throw Error("ERR_ANE_PORTS", std::string("Expected a program with one input and one output, since this system refuses "
-                                             "more; the canary's error: ") +
-                                     error.what());
+    throw Error("ERR_ANE_PORTS",
+                std::string("Expected a program with one input and one output, since this system refuses "
+                            "more; the canary's error: ") +
+                    error.what());
   }
   constexpr PortOrder kOrders[] = {PortOrder::kDeclared, PortOrder::kAlphabetical};
   for (PortOrder in : kOrders) {
@@ -114,8 +115,9 @@ PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options) {
       if (Holds(z, first) && Holds(y, second)) return {in, out};
     }
   }
-  throw Error("ERR_ANE_PORTS", "Expected z = 2 and y = 4 of the canary with two inputs and outputs, in either order, got " +
-                                   Show(HalfToFloat(z[0])) + " and " + Show(HalfToFloat(y[0])));
+  throw Error("ERR_ANE_PORTS",
+              "Expected z = 2 and y = 4 of the canary with two inputs and outputs, in either order, got " +
+                  Show(HalfToFloat(z[0])) + " and " + Show(HalfToFloat(y[0])));
 }
 
 bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options) {
@@ -140,16 +142,19 @@ uint64_t ProveStatistics(Dialect dialect, const ProgramOptions& options) {
   const auto program = Load(OnePortCanary(dialect), CanaryWeights(6), asking);
   const auto start = std::chrono::steady_clock::now();
   const float got = Run(program.get());
-  const auto elapsed = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
+  const auto elapsed =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
   const uint64_t told = program->evaluate_nanoseconds();
   if (got == 18 && told > 0 && told <= static_cast<uint64_t>(elapsed)) return told;
   throw Error("ERR_ANE_STATISTICS", "Expected 18 of the canary, and 1 to " + std::to_string(elapsed) +
-                                        " nanoseconds of hardware time, got " + Show(got) + " and " + std::to_string(told));
+                                        " nanoseconds of hardware time, got " + Show(got) + " and " +
+                                        std::to_string(told));
 }
 
 void ProvePath(Dialect dialect, const ProgramOptions& options, EvaluationPath path) {
   const FrameworkProbe probe = ProbeFramework();
-  for (Capability needed : {Capability::kClient, path == EvaluationPath::kDirect ? Capability::kDirect : Capability::kRealTime}) {
+  for (Capability needed :
+       {Capability::kClient, path == EvaluationPath::kDirect ? Capability::kDirect : Capability::kRealTime}) {
     if (probe.Has(needed)) continue;
     throw Error("ERR_ANE_PATH", std::string("Expected evaluation path ") + NameOf(path) + " to have " +
                                     probe.FirstMissing(needed) + ", got none");
@@ -158,7 +163,8 @@ void ProvePath(Dialect dialect, const ProgramOptions& options, EvaluationPath pa
   program->set_path(path);
   const float got = Run(program.get());
   if (got != 6) {
-    throw Error("ERR_ANE_PATH", std::string("Expected 6 of the canary on evaluation path ") + NameOf(path) + ", got " + Show(got));
+    throw Error("ERR_ANE_PATH",
+                std::string("Expected 6 of the canary on evaluation path ") + NameOf(path) + ", got " + Show(got));
   }
 }
 
@@ -187,10 +193,10 @@ std::vector<CanaryReport> RunCanaries(const ProgramOptions& options) {
     }));
   }
   reports.push_back(Report("reuse of compiled programs", [&] { return ReuseCompiled(dialect, options); }));
-  reports.push_back(Report("reload of weight files", [&] {
-    return std::string(ReloadIsInEffect(dialect, options) ? "works" : "no effect");
-  }));
-  reports.push_back(Report("hardware execution time", [&] { return std::to_string(ProveStatistics(dialect, options)) + " ns"; }));
+  reports.push_back(Report("reload of weight files",
+                           [&] { return std::string(ReloadIsInEffect(dialect, options) ? "works" : "no effect"); }));
+  reports.push_back(
+      Report("hardware execution time", [&] { return std::to_string(ProveStatistics(dialect, options)) + " ns"; }));
   return reports;
 }
 

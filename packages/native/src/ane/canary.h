@@ -26,10 +26,12 @@ PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options);
 // Evaluates a canary on `path`. Throws ERR_ANE_PATH if it does not give the right result.
 void ProvePath(Dialect dialect, const ProgramOptions& options, EvaluationPath path);
 
-// Whether weight files that are replaced between unload and load are in effect afterwards. Throws what compiling throws.
+// Whether weight files that are replaced between unload and load are in effect afterwards. Throws what compiling
+// throws.
 bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options);
 
-// The nanoseconds that the hardware says a canary took. Throws ERR_ANE_STATISTICS if it says nothing, or more than the clock.
+// The nanoseconds that the hardware says a canary took. Throws ERR_ANE_STATISTICS if it says nothing, or more than the
+// clock.
 uint64_t ProveStatistics(Dialect dialect, const ProgramOptions& options);
 
 struct CanaryReport {

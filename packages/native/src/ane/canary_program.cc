@@ -26,7 +26,8 @@ std::string List(Dialect dialect, const std::string& name, const std::string& le
   return type + " " + name + " = const()[name = " + Text(dialect, name) + ", val = " + type + "([" + values + "])];\n";
 }
 
-std::string Program(Dialect dialect, const std::string& parameters, const std::string& body, const std::string& returns) {
+std::string Program(Dialect dialect, const std::string& parameters, const std::string& body,
+                    const std::string& returns) {
   const bool recent = dialect == Dialect::kIos18;
   const std::string header =
       recent ? "program(1.3)\n[buildInfo = dict<string, string>({{\"coremlc-component-MIL\", \"3510.2.1\"}, "
@@ -34,7 +35,8 @@ std::string Program(Dialect dialect, const std::string& parameters, const std::s
                "{\"coremltools-version\", \"9.0\"}})]\n"
              : "program(1.0)\n[buildInfo = dict<tensor<string, []>, tensor<string, []>>({{\"coremlc-version\", "
                "\"3505.4.1\"}})]\n";
-  return header + "{\nfunc main<" + NameOf(dialect) + ">(" + parameters + ") {\n" + body + "} -> (" + returns + ");\n}\n";
+  return header + "{\nfunc main<" + NameOf(dialect) + ">(" + parameters + ") {\n" + body + "} -> (" + returns +
+         ");\n}\n";
 }
 
 std::string Convolution(Dialect dialect, const std::string& input, const std::string& result) {
@@ -42,9 +44,10 @@ std::string Convolution(Dialect dialect, const std::string& input, const std::st
   const std::string weight = "tensor<fp16, [64, 64, 1, 1]>";
   return Parameter(dialect, "string", "padding", "\"valid\"") + Parameter(dialect, "int32", "groups", "1") +
          List(dialect, "ones", "2", "1, 1") + List(dialect, "zeros", "4", "0, 0, 0, 0") + weight +
-         " weight = const()[name = " + Text(dialect, "weight") + ", val = " + weight + "(BLOBFILE(path = " +
-         Text(dialect, kWeightPath) + ", offset = " + offset + "))];\n" + kTensor + " " + result +
-         " = conv(dilations = ones, groups = groups, pad = zeros, pad_type = padding, strides = ones, weight = weight, x = " +
+         " weight = const()[name = " + Text(dialect, "weight") + ", val = " + weight +
+         "(BLOBFILE(path = " + Text(dialect, kWeightPath) + ", offset = " + offset + "))];\n" + kTensor + " " + result +
+         " = conv(dilations = ones, groups = groups, pad = zeros, pad_type = padding, strides = ones, weight = weight, "
+         "x = " +
          input + ")[name = " + Text(dialect, result) + "];\n";
 }
 

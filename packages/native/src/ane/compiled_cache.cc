@@ -44,10 +44,12 @@ void CompiledCache::Keep(const std::string& identifier, const StagedDirectory& d
   for (const char* name : kArtifacts) {
     const fs::path source = fs::path(directory.path()) / name;
     std::error_code absent;
-    if (!error && fs::exists(source, absent)) fs::copy_file(source, part / name, fs::copy_options::overwrite_existing, error);
+    if (!error && fs::exists(source, absent))
+      fs::copy_file(source, part / name, fs::copy_options::overwrite_existing, error);
   }
   if (error) {
-    std::fprintf(stderr, "mayfly: Expected to keep a compiled program in %s, got: %s\n", folder_.c_str(), error.message().c_str());
+    std::fprintf(stderr, "mayfly: Expected to keep a compiled program in %s, got: %s\n", folder_.c_str(),
+                 error.message().c_str());
     fs::remove_all(part, error);
     return;
   }

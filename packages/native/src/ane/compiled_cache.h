@@ -10,7 +10,8 @@ namespace mayfly::ane {
 
 class CompiledCache {
  public:
-  // An empty folder name: nothing is kept and nothing found. Programs of another chip or release of the system are others.
+  // An empty folder name: nothing is kept and nothing found. Programs of another chip or release of the system are
+  // others.
   CompiledCache(const std::string& folder, const std::string& chip);
 
   bool enabled() const { return !folder_.empty(); }

@@ -35,7 +35,8 @@ Id Number(uint64_t value) {
 }
 
 Id Array(const std::vector<Id>& elements) {
-  return Send(ClassOf("NSArray"), "arrayWithObjects:count:", elements.data(), static_cast<unsigned long>(elements.size()));
+  return Send(ClassOf("NSArray"), "arrayWithObjects:count:", elements.data(),
+              static_cast<unsigned long>(elements.size()));
 }
 
 Id Dictionary(const std::vector<std::pair<Id, Id>>& entries) {

@@ -17,8 +17,8 @@ const std::vector<FrameworkMethod> kFrameworkMethods = {
     {"_ANEInMemoryModel", "evaluateWithQoS:options:request:error:", false, "bi@@p", Capability::kCore},
     {"_ANEInMemoryModel", "unloadWithQoS:error:", false, "bip", Capability::kCore},
     {"_ANEIOSurfaceObject", "objectWithIOSurface:", true, "@p", Capability::kCore},
-    {"_ANERequest", "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:", true,
-     "@@@@@@@@", Capability::kCore},
+    {"_ANERequest", "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:",
+     true, "@@@@@@@@", Capability::kCore},
     {"_ANEDeviceInfo", "aneSubType", true, "@", Capability::kChip},
     {"_ANEDeviceInfo", "hasANE", true, "b", Capability::kEngine},
     {"_ANEInMemoryModel", "compiledModelExists", false, "b", Capability::kCompiledModels},
@@ -67,8 +67,9 @@ const char* NameOf(Capability capability) {
 
 const std::vector<Capability>& AllCapabilities() {
   static const std::vector<Capability> all = {
-      Capability::kCore,     Capability::kChip,       Capability::kEngine,       Capability::kCompiledModels, Capability::kClient, Capability::kDirect,
-      Capability::kRealTime, Capability::kStatistics, Capability::kRealTimeTask, Capability::kChaining};
+      Capability::kCore,         Capability::kChip,    Capability::kEngine,   Capability::kCompiledModels,
+      Capability::kClient,       Capability::kDirect,  Capability::kRealTime, Capability::kStatistics,
+      Capability::kRealTimeTask, Capability::kChaining};
   return all;
 }
 

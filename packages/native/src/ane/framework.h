@@ -1,5 +1,5 @@
-// The classes and methods of AppleNeuralEngine.framework that this device uses, in one table, and a probe that says which
-// of them this system has. Selectors and argument kinds: the public reverse engineering named in docs/ane.md.
+// The classes and methods of AppleNeuralEngine.framework that this device uses, in one table, and a probe that says
+// which of them this system has. Selectors and argument kinds: the public reverse engineering named in docs/ane.md.
 #pragma once
 
 #include <string>
@@ -7,8 +7,20 @@
 
 namespace mayfly::ane {
 
-// What a method is needed for. All but the core are optional; from kRealTimeTask on they are only reported, never called.
-enum class Capability { kCore, kChip, kEngine, kCompiledModels, kClient, kDirect, kRealTime, kStatistics, kRealTimeTask, kChaining };
+// What a method is needed for. All but the core are optional; from kRealTimeTask on they are only reported, never
+// called.
+enum class Capability {
+  kCore,
+  kChip,
+  kEngine,
+  kCompiledModels,
+  kClient,
+  kDirect,
+  kRealTime,
+  kStatistics,
+  kRealTimeTask,
+  kChaining
+};
 
 struct FrameworkMethod {
   const char* cls;

@@ -52,8 +52,8 @@ void Check(int code, const char* function, size_t bytes) {
   if (code == 0) return;
   char text[16];
   std::snprintf(text, sizeof text, "0x%08x", static_cast<unsigned>(code));
-  throw Error("ERR_ANE_SURFACE", std::string("Expected ") + function + " of " + std::to_string(bytes) +
-                                     " bytes to return 0, got " + text);
+  throw Error("ERR_ANE_SURFACE",
+              std::string("Expected ") + function + " of " + std::to_string(bytes) + " bytes to return 0, got " + text);
 }
 
 }  // namespace
@@ -92,9 +92,10 @@ IoSurface::IoSurface(size_t bytes) : bytes_(bytes) {
     throw Error("ERR_ANE_SURFACE", "Expected an IOSurface of " + std::to_string(bytes) + " bytes, got none");
   }
   try {
-    wrapper_ = Owned::Retain(
-        Send(ObjcRuntime::Get().ClassNamed("_ANEIOSurfaceObject"), "objectWithIOSurface:", surface_));
-    if (wrapper_.get() == nullptr) throw Error("ERR_ANE_SURFACE", "Expected objectWithIOSurface: to return one, got nil");
+    wrapper_ =
+        Owned::Retain(Send(ObjcRuntime::Get().ClassNamed("_ANEIOSurfaceObject"), "objectWithIOSurface:", surface_));
+    if (wrapper_.get() == nullptr)
+      throw Error("ERR_ANE_SURFACE", "Expected objectWithIOSurface: to return one, got nil");
   } catch (...) {
     functions.release(surface_);
     throw;
@@ -132,7 +133,8 @@ void* IoSurface::Lock(unsigned options) const {
   Check(functions.lock(surface_, options, nullptr), "IOSurfaceLock", bytes_);
   if (void* address = functions.base_address(surface_)) return address;
   functions.unlock(surface_, options, nullptr);
-  throw Error("ERR_ANE_SURFACE", "Expected a locked IOSurface of " + std::to_string(bytes_) + " bytes to have an address, got none");
+  throw Error("ERR_ANE_SURFACE",
+              "Expected a locked IOSurface of " + std::to_string(bytes_) + " bytes to have an address, got none");
 }
 
 void IoSurface::Unlock(unsigned options) const {

@@ -24,11 +24,11 @@ void Require(Bool ok, Phase phase, Id error) {
 Id DescriptorOf(std::string_view text, const std::vector<WeightFile>& weights) {
   std::vector<std::pair<Id, Id>> files;
   for (const WeightFile& file : weights) {
-    files.emplace_back(String(file.path), Dictionary({{String("offset"), Number(0)},
-                                                      {String("data"), Data(file.data, file.bytes)}}));
+    files.emplace_back(String(file.path),
+                       Dictionary({{String("offset"), Number(0)}, {String("data"), Data(file.data, file.bytes)}}));
   }
-  return Send(ObjcRuntime::Get().ClassNamed("_ANEInMemoryModelDescriptor"), "modelWithMILText:weights:optionsPlist:",
-              Data(text.data(), text.size()), Dictionary(files), Id{nullptr});
+  return Send(ObjcRuntime::Get().ClassNamed("_ANEInMemoryModelDescriptor"),
+              "modelWithMILText:weights:optionsPlist:", Data(text.data(), text.size()), Dictionary(files), Id{nullptr});
 }
 
 // It names a directory that is written to and removed.
@@ -42,7 +42,8 @@ void RequireName(const std::string& identifier) {
 
 int CompilationsOfProcess() { return compilations; }
 
-Model::Model(std::string_view text, const std::vector<WeightFile>& weights, const ModelSettings& settings) : settings_(settings) {
+Model::Model(std::string_view text, const std::vector<WeightFile>& weights, const ModelSettings& settings)
+    : settings_(settings) {
   const AutoreleasePool pool;
   const Id descriptor = DescriptorOf(text, weights);
   if (descriptor == nullptr) throw FailureOf(Phase::kDescribe, std::nullopt, compilations);
@@ -53,7 +54,8 @@ Model::Model(std::string_view text, const std::vector<WeightFile>& weights, cons
   identifier_ = Utf8(Send(model, "hexStringIdentifier"));
   RequireName(identifier_);
   if (settings_.statistics) {
-    const auto mask = Send<unsigned>(ObjcRuntime::Get().ClassNamed("_ANEPerformanceStats"), "driverMaskForANEFMask:", kAllStatistics);
+    const auto mask =
+        Send<unsigned>(ObjcRuntime::Get().ClassNamed("_ANEPerformanceStats"), "driverMaskForANEFMask:", kAllStatistics);
     Send<void>(model, "setPerfStatsMask:", mask);
   }
 }
@@ -85,7 +87,8 @@ void Model::Load() {
   for (bool last : {false, true}) {
     const AutoreleasePool pool;
     Id error = nullptr;
-    const Bool ok = Send<Bool>(model_.get(), "loadWithQoS:options:error:", settings_.quality_of_service, options_.get(), &error);
+    const Bool ok =
+        Send<Bool>(model_.get(), "loadWithQoS:options:error:", settings_.quality_of_service, options_.get(), &error);
     loaded_ = ok != 0;
     if (loaded_) return;
     if (last) Require(ok, Phase::kLoad, error);
@@ -98,14 +101,14 @@ uint64_t Model::Evaluate(Id request, EvaluationPath path) {
   Id error = nullptr;
   Bool ok = 0;
   if (path == EvaluationPath::kStandard) {
-    ok = Send<Bool>(model_.get(), "evaluateWithQoS:options:request:error:", settings_.quality_of_service, options_.get(), request,
-                    &error);
+    ok = Send<Bool>(model_.get(), "evaluateWithQoS:options:request:error:", settings_.quality_of_service,
+                    options_.get(), request, &error);
   } else {
     const Id client = Send(ObjcRuntime::Get().ClassNamed("_ANEClient"), "sharedConnection");
     const Id inner = Send(model_.get(), "model");
     ok = path == EvaluationPath::kDirect
-             ? Send<Bool>(client, "doEvaluateDirectWithModel:options:request:qos:error:", inner, options_.get(), request,
-                          settings_.quality_of_service, &error)
+             ? Send<Bool>(client, "doEvaluateDirectWithModel:options:request:qos:error:", inner, options_.get(),
+                          request, settings_.quality_of_service, &error)
              : Send<Bool>(client, "evaluateRealTimeWithModel:options:request:error:", inner, options_.get(), request,
                           &error);
   }

@@ -44,8 +44,8 @@ class Model {
   // Tries again once after 100 ms: slots of programs that were just unloaded come free late. Throws ERR_ANE_LOAD or
   // ERR_DEVICE_LIMIT.
   void Load();
-  // Blocks until the engine has finished; gives the hardware's nanoseconds, 0 where they were not asked for or not told.
-  // Throws ERR_ANE_EVALUATE or ERR_DEVICE_LIMIT.
+  // Blocks until the engine has finished; gives the hardware's nanoseconds, 0 where they were not asked for or not
+  // told. Throws ERR_ANE_EVALUATE or ERR_DEVICE_LIMIT.
   uint64_t Evaluate(Id request, EvaluationPath path);
   // Throws ERR_ANE_UNLOAD.
   void Unload();

@@ -34,11 +34,10 @@ std::vector<size_t> BindingOrder(const std::vector<std::string>& names, PortOrde
 
 Owned MakeRequest(const std::vector<const IoSurface*>& inputs, const std::vector<const IoSurface*>& outputs) {
   const AutoreleasePool pool;
-  const Id request =
-      Send(ObjcRuntime::Get().ClassNamed("_ANERequest"),
-           "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:",
-           Wrappers(inputs), Indices(inputs.size()), Wrappers(outputs), Indices(outputs.size()), Id{nullptr},
-           Id{nullptr}, Number(0));
+  const Id request = Send(
+      ObjcRuntime::Get().ClassNamed("_ANERequest"),
+      "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:", Wrappers(inputs),
+      Indices(inputs.size()), Wrappers(outputs), Indices(outputs.size()), Id{nullptr}, Id{nullptr}, Number(0));
   if (request == nullptr) throw Error("ERR_ANE_EVALUATE", "Expected a request over the surfaces, got nil");
   return Owned::Retain(request);
 }

@@ -16,7 +16,8 @@ struct Settings {
   std::optional<Dialect> dialect;
   // MAYFLY_ANE_CACHE = a folder for compiled programs. Default empty: none.
   std::string cache;
-  // MAYFLY_ANE_RELOAD = on | off: load programs that were unloaded again with other weights instead of compiling. Default off.
+  // MAYFLY_ANE_RELOAD = on | off: load programs that were unloaded again with other weights instead of compiling.
+  // Default off.
   bool reload = false;
   // MAYFLY_ANE_QOS = 0 … 63, default 21; MAYFLY_ANE_STATISTICS = on | off, default off.
   ModelSettings model;

@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kOwnerPrefix = ".mayfly-owner-";
 constexpr const char* kLockName = ".mayfly-ane.lock";
-// There once a file of the directory was rewritten: it is then not taken for what its name says. Locked while that goes on.
+// There once a file of the directory was rewritten: it is then not taken for what its name says. Locked while that goes
+// on.
 constexpr const char* kRewrittenName = ".mayfly-rewritten";
 constexpr const char* kModelPath = "@model_path/";
 
@@ -37,7 +38,9 @@ std::string Root() {
   return TemporaryDirectory();
 }
 
-std::string Join(const std::string& directory, const std::string& name) { return (fs::path(directory) / name).string(); }
+std::string Join(const std::string& directory, const std::string& name) {
+  return (fs::path(directory) / name).string();
+}
 
 // Held while owners come, go or are counted; never while files are written or programs compiled.
 FileLock LockRoot(const std::string& root) { return FileLock::Wait(Join(root, kLockName)); }
@@ -100,8 +103,8 @@ std::shared_ptr<StagedDirectory> StagedDirectory::Stage(const std::string& ident
 bool StagedDirectory::Rewrite(const std::vector<WeightFile>& weights, const std::function<void()>& load) const {
   FileLock rewriting;
   {
-    // Whoever stages here becomes a user, or an owner, first: then it is seen here, or sees the marker. The root is not held
-    // while the framework loads, which may hang.
+    // Whoever stages here becomes a user, or an owner, first: then it is seen here, or sees the marker. The root is not
+    // held while the framework loads, which may hang.
     const std::lock_guard<std::mutex> directories(directories_mutex);
     const FileLock root = LockRoot(root_);
     if (users_ > 1) return false;

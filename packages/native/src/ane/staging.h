@@ -2,9 +2,9 @@
 // writes beside them.
 //
 // The identifier is derived from the content, so programs with the same text and weights share a directory, within this
-// process and across processes. Each process that uses one keeps an owner file in it, locked for as long as it lives; the
-// last owner removes the directory. A lock is gone with its process, so that the next comer recognises what a crashed
-// owner left and removes it.
+// process and across processes. Each process that uses one keeps an owner file in it, locked for as long as it lives;
+// the last owner removes the directory. A lock is gone with its process, so that the next comer recognises what a
+// crashed owner left and removes it.
 #pragma once
 
 #include <functional>
@@ -29,8 +29,8 @@ class StagedDirectory {
   ~StagedDirectory();
 
   const std::string& path() const { return path_; }
-  // Replaces weight files and calls `load` while nobody else can come to this directory, whose name then no longer tells what
-  // is in it. False, and nothing done, where another program uses it, in this process or another.
+  // Replaces weight files and calls `load` while nobody else can come to this directory, whose name then no longer
+  // tells what is in it. False, and nothing done, where another program uses it, in this process or another.
   bool Rewrite(const std::vector<WeightFile>& weights, const std::function<void()>& load) const;
 
  private:

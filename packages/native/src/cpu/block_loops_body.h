@@ -26,7 +26,7 @@ void RunInstruction(const Instruction& in, void* registers, int64_t count) {
   const float *a = floats(in.a), *b = floats(in.b);
   const int32_t *ai = integers(in.a), *bi = integers(in.b), *ci = integers(in.c);
   const float x = in.x, y = in.y;
-#define MAYFLY_LOOP(target, expression) \
+#define MAYFLY_LOOP(target, expression)                         \
   for (int64_t i = 0; i < count; ++i) target[i] = (expression); \
   return
   switch (in.opcode) {
@@ -41,9 +41,12 @@ void RunInstruction(const Instruction& in, void* registers, int64_t count) {
     case Opcode::kNotEqual: MAYFLY_LOOP(to_int, a[i] != b[i] ? 1 : 0);
     case Opcode::kLess: MAYFLY_LOOP(to_int, a[i] < b[i] ? 1 : 0);
     case Opcode::kLessEqual: MAYFLY_LOOP(to_int, a[i] <= b[i] ? 1 : 0);
-    case Opcode::kAddInt: MAYFLY_LOOP(to_int, static_cast<int32_t>(static_cast<uint32_t>(ai[i]) + static_cast<uint32_t>(bi[i])));
-    case Opcode::kSubInt: MAYFLY_LOOP(to_int, static_cast<int32_t>(static_cast<uint32_t>(ai[i]) - static_cast<uint32_t>(bi[i])));
-    case Opcode::kMulInt: MAYFLY_LOOP(to_int, static_cast<int32_t>(static_cast<uint32_t>(ai[i]) * static_cast<uint32_t>(bi[i])));
+    case Opcode::kAddInt:
+      MAYFLY_LOOP(to_int, static_cast<int32_t>(static_cast<uint32_t>(ai[i]) + static_cast<uint32_t>(bi[i])));
+    case Opcode::kSubInt:
+      MAYFLY_LOOP(to_int, static_cast<int32_t>(static_cast<uint32_t>(ai[i]) - static_cast<uint32_t>(bi[i])));
+    case Opcode::kMulInt:
+      MAYFLY_LOOP(to_int, static_cast<int32_t>(static_cast<uint32_t>(ai[i]) * static_cast<uint32_t>(bi[i])));
     case Opcode::kMaxInt: MAYFLY_LOOP(to_int, ai[i] > bi[i] ? ai[i] : bi[i]);
     case Opcode::kMinInt: MAYFLY_LOOP(to_int, ai[i] < bi[i] ? ai[i] : bi[i]);
     case Opcode::kEqualInt: MAYFLY_LOOP(to_int, ai[i] == bi[i] ? 1 : 0);
@@ -66,11 +69,15 @@ void RunInstruction(const Instruction& in, void* registers, int64_t count) {
     case Opcode::kSquare: MAYFLY_LOOP(to, a[i] * a[i]);
     case Opcode::kClip: MAYFLY_LOOP(to, a[i] < x ? x : a[i] > y ? y : a[i]);
     case Opcode::kReluInt: MAYFLY_LOOP(to_int, ai[i] < 0 ? 0 : ai[i]);
-    case Opcode::kAbsInt: MAYFLY_LOOP(to_int, ai[i] < 0 ? static_cast<int32_t>(0u - static_cast<uint32_t>(ai[i])) : ai[i]);
+    case Opcode::kAbsInt:
+      MAYFLY_LOOP(to_int, ai[i] < 0 ? static_cast<int32_t>(0u - static_cast<uint32_t>(ai[i])) : ai[i]);
     case Opcode::kIntToFloat: MAYFLY_LOOP(to, static_cast<float>(ai[i]));
     // Out of range, C leaves the result undefined: the nearest representable integer, and 0 for NaN.
     case Opcode::kFloatToInt:
-      MAYFLY_LOOP(to_int, a[i] >= 2147483648.0f ? INT32_MAX : a[i] > -2147483648.0f ? static_cast<int32_t>(a[i]) : a[i] != a[i] ? 0 : INT32_MIN);
+      MAYFLY_LOOP(to_int, a[i] >= 2147483648.0f   ? INT32_MAX
+                          : a[i] > -2147483648.0f ? static_cast<int32_t>(a[i])
+                          : a[i] != a[i]          ? 0
+                                                  : INT32_MIN);
     case Opcode::kFloatToBool: MAYFLY_LOOP(to_int, a[i] != 0.0f ? 1 : 0);
     case Opcode::kRoundToHalf: MAYFLY_LOOP(to, RoundToHalf<Tag>(a[i]));
     case Opcode::kCopy: MAYFLY_LOOP(to_int, ai[i]);

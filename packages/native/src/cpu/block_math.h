@@ -1,5 +1,5 @@
-// exp, tanh and what follows from them, branch-free so that loops over them become vector code. Each is a template on the
-// instruction set it is compiled for, so that the linker never mixes them.
+// exp, tanh and what follows from them, branch-free so that loops over them become vector code. Each is a template on
+// the instruction set it is compiled for, so that the linker never mixes them.
 #pragma once
 
 #include <cstdint>

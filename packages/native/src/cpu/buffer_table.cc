@@ -85,8 +85,10 @@ int64_t BufferTable::LayOutScratch() {
   }
   ends = starts;
   auto entry = [&](int i) -> Entry& { return entries_[static_cast<size_t>(i)]; };
-  std::sort(starts.begin(), starts.end(), [&](int a, int b) { return std::pair(entry(a).first, a) < std::pair(entry(b).first, b); });
-  std::sort(ends.begin(), ends.end(), [&](int a, int b) { return std::pair(entry(a).last, a) < std::pair(entry(b).last, b); });
+  std::sort(starts.begin(), starts.end(),
+            [&](int a, int b) { return std::pair(entry(a).first, a) < std::pair(entry(b).first, b); });
+  std::sort(ends.begin(), ends.end(),
+            [&](int a, int b) { return std::pair(entry(a).last, a) < std::pair(entry(b).last, b); });
   FreeList free;
   size_t ended = 0;
   for (int i : starts) {

@@ -1,5 +1,5 @@
-// The memory of a plan: a program's inputs and outputs, constants, and pieces of scratch memory that are shared by what is
-// not alive at the same time.
+// The memory of a plan: a program's inputs and outputs, constants, and pieces of scratch memory that are shared by what
+// is not alive at the same time.
 #pragma once
 
 #include <cstdint>

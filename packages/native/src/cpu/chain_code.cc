@@ -98,12 +98,15 @@ class Compiler {
     return reg;
   }
 
-  bool IsInteger(mil::ValueId value) const { return !mil::IsFloat(program_.values[static_cast<size_t>(value)].type.element); }
+  bool IsInteger(mil::ValueId value) const {
+    return !mil::IsFloat(program_.values[static_cast<size_t>(value)].type.element);
+  }
 
   void Compile(const mil::Operation& operation) {
     Instruction in{};
     uint8_t operands[3] = {0, 0, 0};
-    for (size_t i = 0; i < operation.inputs.size(); ++i) operands[i] = static_cast<uint8_t>(registers_.at(operation.inputs[i]));
+    for (size_t i = 0; i < operation.inputs.size(); ++i)
+      operands[i] = static_cast<uint8_t>(registers_.at(operation.inputs[i]));
     in.a = operands[0];
     in.b = operation.inputs.size() > 1 ? operands[1] : operands[0];
     in.c = operands[2];
@@ -136,7 +139,8 @@ class Compiler {
     const Element from = program_.values[static_cast<size_t>(operation.inputs[0])].type.element;
     const Element to = program_.values[static_cast<size_t>(operation.result)].type.element;
     if (to == Element::kBool) return mil::IsFloat(from) ? Opcode::kFloatToBool : Opcode::kIntToBool;
-    if (mil::IsFloat(to)) return mil::IsFloat(from) ? (to == Element::kFp16 ? Opcode::kRoundToHalf : Opcode::kCopy) : Opcode::kIntToFloat;
+    if (mil::IsFloat(to))
+      return mil::IsFloat(from) ? (to == Element::kFp16 ? Opcode::kRoundToHalf : Opcode::kCopy) : Opcode::kIntToFloat;
     return mil::IsFloat(from) ? Opcode::kFloatToInt : Opcode::kCopy;
   }
 

@@ -13,7 +13,8 @@ constexpr int64_t kColumns = 1 << 14;
 constexpr int64_t kElementsPerTask = 1 << 14;
 
 template <class T>
-void CopyTile(const T* from, T* to, int64_t rows, int64_t columns, const int64_t (&from_strides)[2], const int64_t (&to_strides)[2]) {
+void CopyTile(const T* from, T* to, int64_t rows, int64_t columns, const int64_t (&from_strides)[2],
+              const int64_t (&to_strides)[2]) {
   for (int64_t i = 0; i < rows; ++i) {
     const T* source = from + i * from_strides[0];
     T* target = to + i * to_strides[0];

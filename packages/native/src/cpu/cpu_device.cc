@@ -26,7 +26,9 @@ class CpuProgram : public Program {
   }
 
  private:
-  static Port PortOf(const mil::Value& value) { return {value.name, mil::AsDType(value.type.element), value.type.shape}; }
+  static Port PortOf(const mil::Value& value) {
+    return {value.name, mil::AsDType(value.type.element), value.type.shape};
+  }
 
   std::shared_ptr<cpu::Engine> engine_;
   std::vector<Port> inputs_;

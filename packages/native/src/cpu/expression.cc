@@ -13,7 +13,8 @@ Shape Permuted(const Shape& list, const std::vector<int>& order) {
 
 }  // namespace
 
-Expression::Expression(const Chain& chain, const Shape& shape, const std::vector<int>& order, const std::vector<View>& outputs) {
+Expression::Expression(const Chain& chain, const Shape& shape, const std::vector<int>& order,
+                       const std::vector<View>& outputs) {
   std::vector<View> views;
   for (const auto& input : chain.inputs) views.push_back(BroadcastTo(input.second, shape));
   views.insert(views.end(), outputs.begin(), outputs.end());

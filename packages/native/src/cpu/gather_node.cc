@@ -16,7 +16,8 @@ Shape Joined(const Shape& list, size_t from, size_t to) {
 
 }  // namespace
 
-GatherNode::GatherNode(const View& x, const View& indices, int axis, bool negative_wraps, std::string label, const View& to)
+GatherNode::GatherNode(const View& x, const View& indices, int axis, bool negative_wraps, std::string label,
+                       const View& to)
     : x_(x), indices_(indices), to_(to), negative_wraps_(negative_wraps), label_(std::move(label)) {
   Reads(x);
   Reads(indices);
@@ -24,15 +25,18 @@ GatherNode::GatherNode(const View& x, const View& indices, int axis, bool negati
   const auto at = static_cast<size_t>(axis);
   axis_size_ = x.shape[at];
   axis_stride_ = x.strides[at];
-  slice_ = Merged(Joined(x.shape, at, at + 1), {Joined(x.strides, at, at + 1), Joined(to.strides, at, at + indices.rank())});
-  index_strides_ = Shape(to.strides.begin() + axis, to.strides.begin() + axis + static_cast<std::ptrdiff_t>(indices.rank()));
+  slice_ =
+      Merged(Joined(x.shape, at, at + 1), {Joined(x.strides, at, at + 1), Joined(to.strides, at, at + indices.rank())});
+  index_strides_ =
+      Shape(to.strides.begin() + axis, to.strides.begin() + axis + static_cast<std::ptrdiff_t>(indices.rank()));
   index_count_ = LoopNest{indices.shape, {}}.iterations();
 }
 
 template <class T>
 void GatherNode::CopySlice(const T* from, T* to) const {
   const size_t inner = slice_.extents.size() - 1;
-  const int64_t count = slice_.extents[inner], source_step = slice_.strides[0][inner], target_step = slice_.strides[1][inner];
+  const int64_t count = slice_.extents[inner], source_step = slice_.strides[0][inner],
+                target_step = slice_.strides[1][inner];
   const int64_t runs = slice_.iterations() / count;
   for (int64_t run = 0; run < runs; ++run) {
     const LoopIndex index = IndexOf(slice_.extents, run * count);
@@ -64,7 +68,8 @@ void GatherNode::Run(Buffers buffers, ThreadPool*) const {
     const int64_t index = indices[place];
     const int64_t chosen = index < 0 && negative_wraps_ ? index + axis_size_ : index;
     if (chosen < 0 || chosen >= axis_size_) {
-      throw Error("ERR_EVALUATION", "Expected an index of " + label_ + " below " + std::to_string(axis_size_) + ", got " + std::to_string(index));
+      throw Error("ERR_EVALUATION", "Expected an index of " + label_ + " below " + std::to_string(axis_size_) +
+                                        ", got " + std::to_string(index));
     }
     const auto size = static_cast<int64_t>(SizeOf(x_.dtype));
     const uint8_t* source = x + chosen * axis_stride_ * size;

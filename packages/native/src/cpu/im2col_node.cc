@@ -6,7 +6,8 @@
 
 namespace mayfly::cpu {
 
-Im2colNode::Im2colNode(const View& from, const View& to, const mil::ConvAttributes& conv) : from_(from), to_(to), conv_(conv) {
+Im2colNode::Im2colNode(const View& from, const View& to, const mil::ConvAttributes& conv)
+    : from_(from), to_(to), conv_(conv) {
   Reads(from);
   Writes(to);
   const auto spatial = static_cast<std::ptrdiff_t>(from.rank()) - 2;
@@ -30,7 +31,9 @@ void Im2colNode::RunRows(Buffers buffers, int64_t begin, int64_t end) const {
       const LoopIndex window = IndexOf(windows_, line);
       const T* source = channel;
       bool inside = true;
-      auto position = [&](size_t d, int64_t w) { return w * conv_.strides[d] + tap.at[2 + d] * conv_.dilations[d] - conv_.pads[2 * d]; };
+      auto position = [&](size_t d, int64_t w) {
+        return w * conv_.strides[d] + tap.at[2 + d] * conv_.dilations[d] - conv_.pads[2 * d];
+      };
       for (size_t d = 0; d < inner; ++d) {
         const int64_t at = position(d, window.at[d]);
         inside = inside && at >= 0 && at < from_.shape[2 + d];

@@ -10,7 +10,8 @@ namespace mayfly::cpu {
 class MatmulNode : public Node {
  public:
   // [batch…, m, k] × [batch…, k, n] → [batch…, m, n]; batches of a and b broadcast. `accumulate` adds to c.
-  MatmulNode(const View& a, const View& b, const View& c, bool accumulate, Precision precision, Skip skip = Skip::kNothing);
+  MatmulNode(const View& a, const View& b, const View& c, bool accumulate, Precision precision,
+             Skip skip = Skip::kNothing);
   void Run(Buffers buffers, ThreadPool* pool) const override;
 
   // Whether a product can be written there: the rows or the columns of c must be contiguous.

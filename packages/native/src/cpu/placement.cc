@@ -19,7 +19,8 @@ class Placer {
   }
 
   Placement Place() {
-    for (size_t i = 0; i < program_.parameters.size(); ++i) placement_.inputs.push_back(buffers_->AddInput(static_cast<int>(i)));
+    for (size_t i = 0; i < program_.parameters.size(); ++i)
+      placement_.inputs.push_back(buffers_->AddInput(static_cast<int>(i)));
     for (size_t i = 0; i < program_.returns.size(); ++i) {
       const ValueId value = program_.returns[i];
       placement_.outputs.push_back(buffers_->AddOutput(static_cast<int>(i)));
@@ -35,11 +36,14 @@ class Placer {
   }
 
  private:
-  const mil::Operation& OperationOf(const Step& step) const { return program_.operations[static_cast<size_t>(step.operations.back())]; }
+  const mil::Operation& OperationOf(const Step& step) const {
+    return program_.operations[static_cast<size_t>(step.operations.back())];
+  }
   const mil::Type& TypeOf(ValueId value) const { return program_.values[static_cast<size_t>(value)].type; }
   std::optional<View>& PlaceOf(ValueId value) { return placement_.places[static_cast<size_t>(value)]; }
 
-  // Gives the step that computes `value`, behind any reshapes and transposes, the place that makes `value` lie at `view`.
+  // Gives the step that computes `value`, behind any reshapes and transposes, the place that makes `value` lie at
+  // `view`.
   bool TryPlace(ValueId value, View view) {
     for (;;) {
       const int index = step_of_[static_cast<size_t>(value)];
@@ -62,7 +66,8 @@ class Placer {
           PlaceOf(value) = view;
           return true;
         case OpKind::kConv: {
-          const std::optional<View> product = ConvResultAsProduct(view, std::get<mil::ConvAttributes>(operation.attributes).groups);
+          const std::optional<View> product =
+              ConvResultAsProduct(view, std::get<mil::ConvAttributes>(operation.attributes).groups);
           if (!product || !MatmulNode::CanWrite(*product)) return false;
           PlaceOf(value) = view;
           return true;
@@ -117,9 +122,12 @@ View DenseView(int buffer, const mil::Type& type) {
   return {buffer, 0, mil::AsDType(type.element), type.shape, DenseStrides(type.shape)};
 }
 
-int64_t BytesOf(const mil::Type& type) { return type.elements() * static_cast<int64_t>(SizeOf(mil::AsDType(type.element))); }
+int64_t BytesOf(const mil::Type& type) {
+  return type.elements() * static_cast<int64_t>(SizeOf(mil::AsDType(type.element)));
+}
 
-View ConcatSlot(const View& whole, const mil::ConcatAttributes& concat, size_t values, size_t index, int64_t begin, const Shape& part) {
+View ConcatSlot(const View& whole, const mil::ConcatAttributes& concat, size_t values, size_t index, int64_t begin,
+                const Shape& part) {
   const auto axis = static_cast<size_t>(concat.axis);
   return concat.interleave ? Part(whole, axis, static_cast<int64_t>(index), part[axis], static_cast<int64_t>(values))
                            : Part(whole, axis, begin, part[axis], 1);

@@ -22,12 +22,13 @@ Placement PlaceValues(const mil::TypedProgram& program, const std::vector<Step>&
 // A dense tensor at the start of a buffer.
 View DenseView(int buffer, const mil::Type& type);
 int64_t BytesOf(const mil::Type& type);
-// The part of a concat's result that one of its values, of `part`'s shape, makes up. `begin` is what the values before it
-// fill of the axis, `index` its number.
-View ConcatSlot(const View& whole, const mil::ConcatAttributes& concat, size_t values, size_t index, int64_t begin, const Shape& part);
+// The part of a concat's result that one of its values, of `part`'s shape, makes up. `begin` is what the values before
+// it fill of the axis, `index` its number.
+View ConcatSlot(const View& whole, const mil::ConcatAttributes& concat, size_t values, size_t index, int64_t begin,
+                const Shape& part);
 
-// A convolution's result as the matrix product that computes it: [batch, groups, channels per group, positions]. None where
-// strides cannot say it.
+// A convolution's result as the matrix product that computes it: [batch, groups, channels per group, positions]. None
+// where strides cannot say it.
 std::optional<View> ConvResultAsProduct(const View& result, int64_t groups);
 
 }  // namespace mayfly::cpu

@@ -21,7 +21,10 @@ using mil::ValueId;
 class Planner {
  public:
   Planner(const mil::TypedProgram& program, Engine* engine)
-      : program_(program), engine_(engine), steps_(CutIntoSteps(program)), placement_(PlaceValues(program, steps_, &plan_.buffers)) {
+      : program_(program),
+        engine_(engine),
+        steps_(CutIntoSteps(program)),
+        placement_(PlaceValues(program, steps_, &plan_.buffers)) {
     views_.resize(program.values.size());
     for (size_t i = 0; i < program.parameters.size(); ++i) {
       ViewOf(program.parameters[i]) = DenseView(placement_.inputs[i], TypeOf(program.parameters[i]));
@@ -53,7 +56,8 @@ class Planner {
   }
 
   View Fresh(const mil::Type& type) {
-    return DenseView(constant_ ? plan_.buffers.AddConstant(nullptr, BytesOf(type)) : plan_.buffers.AddScratch(BytesOf(type)), type);
+    return DenseView(
+        constant_ ? plan_.buffers.AddConstant(nullptr, BytesOf(type)) : plan_.buffers.AddScratch(BytesOf(type)), type);
   }
 
   // Where a step writes its result: the place chosen for it, or a dense one of its own.
@@ -84,11 +88,13 @@ class Planner {
       case OpKind::kIdentity: ViewOf(operation.result) = Read(operation.inputs[0]); break;
       case OpKind::kReshape: PlanReshape(operation); break;
       case OpKind::kTranspose:
-        ViewOf(operation.result) = Transposed(Read(operation.inputs[0]), std::get<mil::TransposeAttributes>(operation.attributes).permutation);
+        ViewOf(operation.result) =
+            Transposed(Read(operation.inputs[0]), std::get<mil::TransposeAttributes>(operation.attributes).permutation);
         break;
       case OpKind::kSlice:
         ViewOf(operation.result) =
-            Sliced(Read(operation.inputs[0]), std::get<mil::SliceAttributes>(operation.attributes), TypeOf(operation.result).shape);
+            Sliced(Read(operation.inputs[0]), std::get<mil::SliceAttributes>(operation.attributes),
+                   TypeOf(operation.result).shape);
         break;
       case OpKind::kConcat: PlanConcat(operation); break;
       case OpKind::kTile: PlanTile(operation); break;
@@ -145,8 +151,8 @@ class Planner {
     Add<ElementwiseNode>(chain, outputs);
   }
 
-  // Results that may lie anywhere take the order of dimensions of another result, or of the first input of their shape, so
-  // that memory is walked as it lies.
+  // Results that may lie anywhere take the order of dimensions of another result, or of the first input of their shape,
+  // so that memory is walked as it lies.
   void AdoptOrder(const Chain& chain, const Step& step, std::vector<View>* outputs) {
     const Shape& shape = outputs->front().shape;
     Shape like;
@@ -154,7 +160,8 @@ class Planner {
       if (placement_.places[static_cast<size_t>(step.results[i])]) like = (*outputs)[i].strides;
     }
     for (const auto& input : chain.inputs) {
-      if (like.empty() && input.second.shape == shape && plan_.buffers.KindOf(input.second.buffer) != BufferKind::kConstant) {
+      if (like.empty() && input.second.shape == shape &&
+          plan_.buffers.KindOf(input.second.buffer) != BufferKind::kConstant) {
         like = input.second.strides;
       }
     }
@@ -174,7 +181,8 @@ class Planner {
       Add<SoftmaxNode>(chain, std::get<mil::SoftmaxAttributes>(operation.attributes).axis, result,
                        TriangleOf(operation.result) == Triangle::kZero);
     } else {
-      Add<ReduceNode>(chain, TypeOf(operation.inputs[0]).shape, operation.kind, std::get<mil::ReduceAttributes>(operation.attributes).reduced, result);
+      Add<ReduceNode>(chain, TypeOf(operation.inputs[0]).shape, operation.kind,
+                      std::get<mil::ReduceAttributes>(operation.attributes).reduced, result);
     }
   }
 
@@ -255,7 +263,8 @@ class Planner {
       bias = BroadcastTo(*Reshaped(bias, Channels(bias.shape[0], result.rank())), result.shape);
       Add<CopyNode>(bias, result);
     }
-    Add<MatmulNode>(kernel, *windows, *ConvResultAsProduct(result, groups), operation.inputs.size() > 2, engine_->precision);
+    Add<MatmulNode>(kernel, *windows, *ConvResultAsProduct(result, groups), operation.inputs.size() > 2,
+                    engine_->precision);
   }
 
   static int64_t Taps(const View& weight) {
@@ -274,7 +283,8 @@ class Planner {
   View Collapsible(const View& weight) {
     if (Reshaped(weight, {weight.shape[0], weight.shape[1] * Taps(weight)})) return weight;
     View dense = weight;
-    dense.buffer = plan_.buffers.AddScratch(LoopNest{weight.shape, {}}.iterations() * static_cast<int64_t>(SizeOf(weight.dtype)));
+    dense.buffer =
+        plan_.buffers.AddScratch(LoopNest{weight.shape, {}}.iterations() * static_cast<int64_t>(SizeOf(weight.dtype)));
     dense.offset = 0;
     dense.strides = DenseStrides(weight.shape);
     Add<CopyNode>(weight, dense);
@@ -282,8 +292,8 @@ class Planner {
   }
 
   // The input itself as [batch, groups, channels, positions], where windows are single elements within it.
-  static std::optional<View> Pointwise(const View& x, const View& weight, const mil::ConvAttributes& conv, const View& result,
-                                       int64_t groups, int64_t positions) {
+  static std::optional<View> Pointwise(const View& x, const View& weight, const mil::ConvAttributes& conv,
+                                       const View& result, int64_t groups, int64_t positions) {
     const bool padded = std::any_of(conv.pads.begin(), conv.pads.end(), [](int64_t pad) { return pad != 0; });
     if (Taps(weight) != 1 || padded) return std::nullopt;
     View picked = x;
@@ -304,8 +314,6 @@ class Planner {
 
 }  // namespace
 
-Plan MakePlan(const mil::TypedProgram& program, Engine* engine) {
-  return Planner(program, engine).Make();
-}
+Plan MakePlan(const mil::TypedProgram& program, Engine* engine) { return Planner(program, engine).Make(); }
 
 }  // namespace mayfly::cpu

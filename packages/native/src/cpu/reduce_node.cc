@@ -79,10 +79,13 @@ View KeptView(const View& output, const Shape& shape, const std::vector<bool>& r
 
 }  // namespace
 
-ReduceNode::ReduceNode(const Chain& chain, const Shape& shape, mil::OpKind kind, const std::vector<bool>& reduced, const View& output)
-    : ReduceNode(chain, shape, kind, OrderOf(chain, shape, reduced), KeptView(output, shape, reduced, OrderOf(chain, shape, reduced))) {}
+ReduceNode::ReduceNode(const Chain& chain, const Shape& shape, mil::OpKind kind, const std::vector<bool>& reduced,
+                       const View& output)
+    : ReduceNode(chain, shape, kind, OrderOf(chain, shape, reduced),
+                 KeptView(output, shape, reduced, OrderOf(chain, shape, reduced))) {}
 
-ReduceNode::ReduceNode(const Chain& chain, const Shape& shape, mil::OpKind kind, const ReductionOrder& order, const View& kept)
+ReduceNode::ReduceNode(const Chain& chain, const Shape& shape, mil::OpKind kind, const ReductionOrder& order,
+                       const View& kept)
     : fold_(FoldOf(kind)),
       integer_(kept.dtype == DType::kInt32),
       columns_(order.columns),
@@ -103,12 +106,16 @@ void ReduceNode::Fill(void* lanes, int64_t count) const {
     const int32_t start = fold_ == Fold::kSum ? 0 : fold_ == Fold::kMax ? INT32_MIN : INT32_MAX;
     std::fill_n(static_cast<int32_t*>(lanes), count, start);
   } else {
-    std::fill_n(static_cast<float*>(lanes), count, fold_ == Fold::kSum ? 0.0f : fold_ == Fold::kMax ? -kInfinity : kInfinity);
+    std::fill_n(static_cast<float*>(lanes), count,
+                fold_ == Fold::kSum   ? 0.0f
+                : fold_ == Fold::kMax ? -kInfinity
+                                      : kInfinity);
   }
 }
 
 void ReduceNode::FoldInto(void* to, const void* x, int64_t count) const {
-  if (!integer_) return CurrentBlockLoops().fold_into(fold_, static_cast<float*>(to), static_cast<const float*>(x), count);
+  if (!integer_)
+    return CurrentBlockLoops().fold_into(fold_, static_cast<float*>(to), static_cast<const float*>(x), count);
   int32_t* sums = static_cast<int32_t*>(to);
   for (int64_t i = 0; i < count; ++i) sums[i] = FoldIntegers(fold_, sums[i], static_cast<const int32_t*>(x)[i]);
 }
@@ -167,9 +174,11 @@ void ReduceNode::Run(Buffers buffers, ThreadPool* pool) const {
   } context{*this, buffers};
   if (columns_) {
     const int64_t tasks = outer_ * ((inner_ + kColumns - 1) / kColumns);
-    pool->ParallelFor(tasks, 1, [&context](int64_t begin, int64_t end) { context.node.RunColumns(context.buffers, begin, end); });
+    pool->ParallelFor(tasks, 1,
+                      [&context](int64_t begin, int64_t end) { context.node.RunColumns(context.buffers, begin, end); });
   } else {
-    pool->ParallelFor(outer_, kRowsPerTask, [&context](int64_t begin, int64_t end) { context.node.RunRows(context.buffers, begin, end); });
+    pool->ParallelFor(outer_, kRowsPerTask,
+                      [&context](int64_t begin, int64_t end) { context.node.RunRows(context.buffers, begin, end); });
   }
 }
 

@@ -1,13 +1,13 @@
-// A sum, mean or extreme over axes of a tensor or of an elementwise chain, accumulated in fp32 (int32 for integers) in an
-// order that depends on shapes and strides only.
+// A sum, mean or extreme over axes of a tensor or of an elementwise chain, accumulated in fp32 (int32 for integers) in
+// an order that depends on shapes and strides only.
 #pragma once
 
 #include "cpu/expression.h"
 
 namespace mayfly::cpu {
 
-// The loop nest [outer kept, reduced, inner kept] of a reduction. With an inner dimension, columns are folded side by side
-// in the lanes; without one, row by row.
+// The loop nest [outer kept, reduced, inner kept] of a reduction. With an inner dimension, columns are folded side by
+// side in the lanes; without one, row by row.
 struct ReductionOrder {
   std::vector<int> kept;  // axes, the inner one last
   std::vector<int> nest;  // all axes
@@ -18,7 +18,8 @@ struct ReductionOrder {
 class ReduceNode : public Node {
  public:
   // `shape` is the chain's; `output` has it without the reduced dimensions, or with ones in their place.
-  ReduceNode(const Chain& chain, const Shape& shape, mil::OpKind kind, const std::vector<bool>& reduced, const View& output);
+  ReduceNode(const Chain& chain, const Shape& shape, mil::OpKind kind, const std::vector<bool>& reduced,
+             const View& output);
   void Run(Buffers buffers, ThreadPool* pool) const override;
 
  private:

@@ -1,5 +1,6 @@
-// Memory for what lives only during an evaluation, shared by the programs of a device, of which one is evaluated at a time.
-// A block for each would be memory that every new process gets from the system page by page, for each of its programs.
+// Memory for what lives only during an evaluation, shared by the programs of a device, of which one is evaluated at a
+// time. A block for each would be memory that every new process gets from the system page by page, for each of its
+// programs.
 #pragma once
 
 #include <cstddef>

@@ -65,7 +65,8 @@ void SoftmaxNode::Run(Buffers buffers, ThreadPool* pool) const {
     Buffers buffers;
   } context{*this, buffers};
   const int64_t grain = std::max<int64_t>(1, kElementsPerTask / length_);
-  pool->ParallelFor(rows_, grain, [&context](int64_t begin, int64_t end) { context.node.RunRows(context.buffers, begin, end); });
+  pool->ParallelFor(rows_, grain,
+                    [&context](int64_t begin, int64_t end) { context.node.RunRows(context.buffers, begin, end); });
 }
 
 }  // namespace mayfly::cpu

@@ -37,8 +37,8 @@ class Cutter {
       std::vector<int> group{i};
       if (mil::IsElementwise(kind)) {
         for (ValueId input : Operation(i).inputs) Join(&group, input, i);
-      } else if (kind == OpKind::kSoftmax || kind == OpKind::kReduceSum || kind == OpKind::kReduceMean || kind == OpKind::kReduceMax ||
-                 kind == OpKind::kReduceMin) {
+      } else if (kind == OpKind::kSoftmax || kind == OpKind::kReduceSum || kind == OpKind::kReduceMean ||
+                 kind == OpKind::kReduceMax || kind == OpKind::kReduceMin) {
         Consume(&group, i);
       }
       for (int member : group) group_of_[static_cast<size_t>(member)] = static_cast<int>(groups_.size());
@@ -65,7 +65,8 @@ class Cutter {
     for (size_t i = 0; i < live_.size(); ++i) {
       if (!live_[i]) continue;
       producer_[static_cast<size_t>(Operation(static_cast<int>(i)).result)] = static_cast<int>(i);
-      for (ValueId input : Operation(static_cast<int>(i)).inputs) users_[static_cast<size_t>(input)].push_back(static_cast<int>(i));
+      for (ValueId input : Operation(static_cast<int>(i)).inputs)
+        users_[static_cast<size_t>(input)].push_back(static_cast<int>(i));
     }
     for (ValueId value : program_.returns) users_[static_cast<size_t>(value)].push_back(kReturned);
   }
@@ -77,7 +78,8 @@ class Cutter {
       const mil::Operation& operation = program_.operations[i];
       if (!live_[i] || operation.kind == OpKind::kMatmul || operation.kind == OpKind::kConv) continue;
       // Views of constants cost nothing; a gather may fail, which is for Evaluate to say.
-      int64_t elements = operation.kind == OpKind::kGather ? kFoldedElements + 1 : Value(operation.result).type.elements();
+      int64_t elements =
+          operation.kind == OpKind::kGather ? kFoldedElements + 1 : Value(operation.result).type.elements();
       bool constant = true;
       for (ValueId input : operation.inputs) {
         constant = constant && constant_[static_cast<size_t>(input)];
@@ -91,7 +93,8 @@ class Cutter {
 
   bool IsConstant(int operation) const { return constant_[static_cast<size_t>(Operation(operation).result)]; }
 
-  // Whether the operations can all run where the last of them, `at`, stands: nobody outside needs their results earlier.
+  // Whether the operations can all run where the last of them, `at`, stands: nobody outside needs their results
+  // earlier.
   bool CanRunTogether(const std::vector<int>& group, int at) const {
     for (int member : group) {
       for (int user : Users(Operation(member).result)) {
@@ -117,7 +120,8 @@ class Cutter {
   void Join(std::vector<int>* group, ValueId input, int at) {
     const int producer = producer_[static_cast<size_t>(input)];
     if (producer < 0 || !mil::IsElementwise(Operation(producer).kind)) return;
-    if (Value(input).type.shape != Value(Operation(at).result).type.shape || IsConstant(producer) != IsConstant(at)) return;
+    if (Value(input).type.shape != Value(Operation(at).result).type.shape || IsConstant(producer) != IsConstant(at))
+      return;
     std::vector<int>& other = groups_[static_cast<size_t>(group_of_[static_cast<size_t>(producer)])];
     // Empty once it has been joined: the same group gave an operand before.
     if (other.empty()) return;

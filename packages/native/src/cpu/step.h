@@ -1,5 +1,5 @@
-// A program cut into steps: single operations, or elementwise operations fused into a chain, that a reduction or softmax
-// may consume.
+// A program cut into steps: single operations, or elementwise operations fused into a chain, that a reduction or
+// softmax may consume.
 #pragma once
 
 #include <vector>
@@ -17,7 +17,8 @@ struct Step {
   bool constant = false;
 };
 
-// In an order in which each step's inputs are computed before it. Operations without effect on the results are left out.
+// In an order in which each step's inputs are computed before it. Operations without effect on the results are left
+// out.
 std::vector<Step> CutIntoSteps(const mil::TypedProgram& program);
 
 }  // namespace mayfly::cpu

@@ -40,7 +40,8 @@ void StoreHalves(const float* from, int64_t stride, int64_t count, uint16_t* to)
 
 void LoadRun(DType dtype, const uint8_t* from, int64_t stride, int64_t count, void* to) {
   switch (dtype) {
-    case DType::kFp16: return LoadHalves(reinterpret_cast<const uint16_t*>(from), stride, count, static_cast<float*>(to));
+    case DType::kFp16:
+      return LoadHalves(reinterpret_cast<const uint16_t*>(from), stride, count, static_cast<float*>(to));
     case DType::kFp32: return LoadIntegers<float>(from, stride, count, static_cast<float*>(to));
     case DType::kInt32: return LoadIntegers<int32_t>(from, stride, count, static_cast<int32_t*>(to));
     case DType::kInt16: return LoadIntegers<int16_t>(from, stride, count, static_cast<int32_t*>(to));
@@ -57,7 +58,8 @@ void LoadRun(DType dtype, const uint8_t* from, int64_t stride, int64_t count, vo
 
 void StoreRun(DType dtype, const void* from, int64_t stride, int64_t count, uint8_t* to) {
   switch (dtype) {
-    case DType::kFp16: return StoreHalves(static_cast<const float*>(from), stride, count, reinterpret_cast<uint16_t*>(to));
+    case DType::kFp16:
+      return StoreHalves(static_cast<const float*>(from), stride, count, reinterpret_cast<uint16_t*>(to));
     case DType::kFp32: return StoreIntegers<float>(static_cast<const float*>(from), stride, count, to);
     case DType::kInt32: return StoreIntegers<int32_t>(static_cast<const int32_t*>(from), stride, count, to);
     case DType::kInt16: return StoreIntegers<int16_t>(static_cast<const int32_t*>(from), stride, count, to);

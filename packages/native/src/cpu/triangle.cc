@@ -7,8 +7,8 @@
 namespace mayfly::cpu {
 namespace {
 
-using mil::OpKind;
 using mil::Operation;
+using mil::OpKind;
 using mil::ValueId;
 
 constexpr float kMasked = -10000;
@@ -30,7 +30,8 @@ class Finder {
       if (operation.kind == OpKind::kMul && IsProductWithZero(operation)) Mark(operation.result, Triangle::kZero);
     }
     for (const Operation& operation : program_.operations) {
-      if (operation.kind == OpKind::kMatmul && OnlyMeetsZeros(operation.result, operation.result)) Mark(operation.result, Triangle::kUnread);
+      if (operation.kind == OpKind::kMatmul && OnlyMeetsZeros(operation.result, operation.result))
+        Mark(operation.result, Triangle::kUnread);
     }
     return std::move(triangles_);
   }
@@ -60,7 +61,8 @@ class Finder {
       if (!IsCausalMask(mask, TypeOf(masked).shape.back())) continue;
       Mark(softmax.result, Triangle::kZero);
       const Operation* product = producer_[static_cast<size_t>(scores)];
-      const bool only_here = users_[static_cast<size_t>(scores)].size() == 1 && users_[static_cast<size_t>(masked)].size() == 1;
+      const bool only_here =
+          users_[static_cast<size_t>(scores)].size() == 1 && users_[static_cast<size_t>(masked)].size() == 1;
       if (!only_here || IsReturned(scores) || IsReturned(masked)) return;
       if (product != nullptr && product->kind == OpKind::kMatmul && IsSquare(scores)) Mark(scores, Triangle::kUnread);
       return;
@@ -75,8 +77,9 @@ class Finder {
     for (int64_t row = 0; row < size; ++row) {
       for (int64_t column = row + 1; column < size; ++column) {
         const int64_t at = row * size + column;
-        const float element = dtype == DType::kFp16 ? HalfToFloat(reinterpret_cast<const uint16_t*>(mask.constant->data)[at])
-                                                    : reinterpret_cast<const float*>(mask.constant->data)[at];
+        const float element = dtype == DType::kFp16
+                                  ? HalfToFloat(reinterpret_cast<const uint16_t*>(mask.constant->data)[at])
+                                  : reinterpret_cast<const float*>(mask.constant->data)[at];
         if (!(element <= kMasked)) return false;
       }
     }
@@ -92,7 +95,8 @@ class Finder {
   // Whether every use of `value`, which comes from `source` by subtractions, multiplies it by zeros above the diagonal.
   bool OnlyMeetsZeros(ValueId value, ValueId source) const {
     const std::vector<const Operation*>& users = users_[static_cast<size_t>(value)];
-    if (users.empty() || IsReturned(value) || !IsSquare(value) || TypeOf(value).shape != TypeOf(source).shape) return false;
+    if (users.empty() || IsReturned(value) || !IsSquare(value) || TypeOf(value).shape != TypeOf(source).shape)
+      return false;
     return std::all_of(users.begin(), users.end(), [&](const Operation* user) {
       if (user->kind == OpKind::kMul) return IsProductWithZero(*user);
       return user->kind == OpKind::kSub && OnlyMeetsZeros(user->result, source);

@@ -84,8 +84,8 @@ Skip Transposed(Skip skip) {
   }
 }
 
-void TriangleProduct(const GemmArgs& first, Skip skip, int64_t count, int64_t a_stride, int64_t b_stride, int64_t c_stride,
-                     ThreadPool* pool) {
+void TriangleProduct(const GemmArgs& first, Skip skip, int64_t count, int64_t a_stride, int64_t b_stride,
+                     int64_t c_stride, ThreadPool* pool) {
   const int64_t size = CutsRows(skip) ? first.m : first.n;
   const int64_t blocks = (size + kBlock - 1) / kBlock;
   struct {

@@ -13,7 +13,7 @@ Skip Transposed(Skip skip);
 
 // As BatchedGemm; what is skipped of c becomes zero. Elements are the same bit for bit, unless an operand is not finite
 // where the other is zero.
-void TriangleProduct(const GemmArgs& first, Skip skip, int64_t count, int64_t a_stride, int64_t b_stride, int64_t c_stride,
-                     ThreadPool* pool);
+void TriangleProduct(const GemmArgs& first, Skip skip, int64_t count, int64_t a_stride, int64_t b_stride,
+                     int64_t c_stride, ThreadPool* pool);
 
 }  // namespace mayfly::cpu

@@ -38,7 +38,8 @@ struct WeightFile {
 struct InputPromise {
   // The first columns (along the last axis) of each row, which may differ from the last evaluation with this pointer.
   size_t fresh_columns = 0;
-  // All other columns hold what they held at any earlier evaluation with this pointer and this generation. 0: no promise.
+  // All other columns hold what they held at any earlier evaluation with this pointer and this generation. 0: no
+  // promise.
   uint64_t generation = 0;
 };
 

@@ -14,7 +14,9 @@ constexpr napi_type_tag kDeviceTag = {0x6d6179666c796465, 0x766963656f626a31};
 
 constexpr double kMostThreads = 1024;
 
-uint32_t ProgramId(const Napi::Value& value) { return static_cast<uint32_t>(WholeNumber(value, "program", 4294967295.0)); }
+uint32_t ProgramId(const Napi::Value& value) {
+  return static_cast<uint32_t>(WholeNumber(value, "program", 4294967295.0));
+}
 
 Napi::Number Number(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
 
@@ -22,7 +24,8 @@ Napi::Array Ports(Napi::Env env, const std::vector<Port>& ports) {
   Napi::Array array = Napi::Array::New(env, ports.size());
   for (uint32_t i = 0; i < ports.size(); ++i) {
     Napi::Array shape = Napi::Array::New(env, ports[i].shape.size());
-    for (uint32_t d = 0; d < ports[i].shape.size(); ++d) shape.Set(d, Napi::Number::New(env, static_cast<double>(ports[i].shape[d])));
+    for (uint32_t d = 0; d < ports[i].shape.size(); ++d)
+      shape.Set(d, Napi::Number::New(env, static_cast<double>(ports[i].shape[d])));
     Napi::Object port = Napi::Object::New(env);
     port.Set("name", ports[i].name);
     port.Set("dtype", NameOf(ports[i].dtype));
@@ -55,10 +58,11 @@ Precision PrecisionOf(const Napi::Value& value) {
 class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
  public:
   static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "NativeDevice",
-                       {InstanceAccessor<&DeviceObject::Name>("name"), InstanceMethod<&DeviceObject::Compile>("compile"),
-                        InstanceMethod<&DeviceObject::Evaluate>("evaluate"), InstanceMethod<&DeviceObject::Unload>("unload"),
-                        InstanceMethod<&DeviceObject::Stats>("stats"), InstanceMethod<&DeviceObject::Close>("close")});
+    return DefineClass(
+        env, "NativeDevice",
+        {InstanceAccessor<&DeviceObject::Name>("name"), InstanceMethod<&DeviceObject::Compile>("compile"),
+         InstanceMethod<&DeviceObject::Evaluate>("evaluate"), InstanceMethod<&DeviceObject::Unload>("unload"),
+         InstanceMethod<&DeviceObject::Stats>("stats"), InstanceMethod<&DeviceObject::Close>("close")});
   }
 
   // Arguments: name, arena, options.
@@ -168,7 +172,8 @@ std::shared_ptr<DeviceSession> UnwrapDevice(const Napi::Value& value) {
   if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kDeviceTag)) {
     throw ToJs(value.Env(), Unexpected(value, "device", "a device of this addon"));
   }
-  return Guard(value.Env(), [&] { return Napi::ObjectWrap<DeviceObject>::Unwrap(value.As<Napi::Object>())->session(); });
+  return Guard(value.Env(),
+               [&] { return Napi::ObjectWrap<DeviceObject>::Unwrap(value.As<Napi::Object>())->session(); });
 }
 
 }  // namespace mayfly

@@ -53,7 +53,8 @@ void DeviceSession::CountResident(Loaded* loaded, uint64_t bytes) {
 
 uint32_t DeviceSession::Compile(const std::string& text, const std::vector<WeightRange>& weights) {
   std::vector<WeightFile> files;
-  for (const WeightRange& range : weights) files.push_back({range.path, arena_->At(range.offset, range.bytes), range.bytes});
+  for (const WeightRange& range : weights)
+    files.push_back({range.path, arena_->At(range.offset, range.bytes), range.bytes});
   ++stats_.compilations;
   const Clock::time_point start = Clock::now();
   std::unique_ptr<Program> program = device_->Compile(text, files);
@@ -72,8 +73,9 @@ uint32_t DeviceSession::Compile(const std::string& text, const std::vector<Weigh
 
 uint8_t* DeviceSession::At(const Port& port, uint64_t offset) const {
   if (offset % SizeOf(port.dtype) != 0) {
-    throw Error("ERR_ARENA_BOUNDS", "Expected " + port.name + " at a multiple of " + std::to_string(SizeOf(port.dtype)) +
-                                        " bytes, got offset " + std::to_string(offset));
+    throw Error("ERR_ARENA_BOUNDS", "Expected " + port.name + " at a multiple of " +
+                                        std::to_string(SizeOf(port.dtype)) + " bytes, got offset " +
+                                        std::to_string(offset));
   }
   return arena_->At(offset, port.bytes());
 }

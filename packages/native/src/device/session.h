@@ -36,8 +36,8 @@ class DeviceSession {
   SessionStats stats() const;
   const Program& program(uint32_t id) const;
 
-  // Failed compilations count too: the device's compiler does not forget them. Programs that a device had compiled already
-  // do not. Ids are never used twice.
+  // Failed compilations count too: the device's compiler does not forget them. Programs that a device had compiled
+  // already do not. Ids are never used twice.
   uint32_t Compile(const std::string& text, const std::vector<WeightRange>& weights);
 
   // Input offsets, then output offsets. An output must not overlap another port. Throws ERR_PROGRAM_UNKNOWN,
@@ -46,7 +46,8 @@ class DeviceSession {
 
   void Unload(uint32_t id);
 
-  // Unloads everything and lets the device go, though others may still hold the session; nothing is loaded from then on.
+  // Unloads everything and lets the device go, though others may still hold the session; nothing is loaded from then
+  // on.
   void Close();
 
  private:

@@ -70,8 +70,10 @@ void Connection::SetReferenced(bool referenced) {
 
 void Connection::KeepLoopAlive() {
   auto* handle = reinterpret_cast<uv_handle_t*>(&watches_->socket);
-  if (referenced_ || in_flight_ > 0) uv_ref(handle);
-  else uv_unref(handle);
+  if (referenced_ || in_flight_ > 0)
+    uv_ref(handle);
+  else
+    uv_unref(handle);
 }
 
 void Connection::Close() {
@@ -96,8 +98,8 @@ void Connection::Close() {
   if (!reading_) FreeBuffers();
 }
 
-// JavaScript's garbage collector sees a small object here and is in no hurry: thousands of closed connections must not keep
-// their buffers until it comes.
+// JavaScript's garbage collector sees a small object here and is in no hurry: thousands of closed connections must not
+// keep their buffers until it comes.
 void Connection::FreeBuffers() {
   inbox_ = Inbox(nullptr);
   lane_ = nullptr;

@@ -1,5 +1,5 @@
-// The main process's end of a frame socket and of the lane beside it: libuv polls both, nothing blocks. Knows nothing of
-// JavaScript.
+// The main process's end of a frame socket and of the lane beside it: libuv polls both, nothing blocks. Knows nothing
+// of JavaScript.
 #pragma once
 
 #include <uv.h>

@@ -18,13 +18,14 @@ namespace {
 class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
  public:
   static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "Connection",
-                       {InstanceMethod<&ConnectionObject::Dispatch>("dispatch"),
-                        InstanceMethod<&ConnectionObject::DispatchPorts>("dispatchPorts"),
-                        InstanceMethod<&ConnectionObject::Control>("control"),
-                        InstanceAccessor<&ConnectionObject::QueuedBytes>("queuedBytes"),
-                        InstanceMethod<&ConnectionObject::KeepAlive>("ref"), InstanceMethod<&ConnectionObject::LetGo>("unref"),
-                        InstanceMethod<&ConnectionObject::Close>("close")});
+    return DefineClass(
+        env, "Connection",
+        {InstanceMethod<&ConnectionObject::Dispatch>("dispatch"),
+         InstanceMethod<&ConnectionObject::DispatchPorts>("dispatchPorts"),
+         InstanceMethod<&ConnectionObject::Control>("control"),
+         InstanceAccessor<&ConnectionObject::QueuedBytes>("queuedBytes"),
+         InstanceMethod<&ConnectionObject::KeepAlive>("ref"), InstanceMethod<&ConnectionObject::LetGo>("unref"),
+         InstanceMethod<&ConnectionObject::Close>("close")});
   }
 
   // Arguments: descriptor, handlers, lane.
@@ -38,10 +39,11 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
       on_close_ = Napi::Persistent(FunctionOf(handlers.Get("onClose"), "onClose"));
       uv_loop_t* loop = nullptr;
       napi_get_uv_event_loop(info.Env(), &loop);
-      connection_.emplace(loop, fd, TakeLane(info[2]),
-                          Connection::Handlers{[this](const std::function<void()>& body) { Enter(body); },
-                                               [this](const Frame& frame, const uint8_t* payload) { OnFrame(frame, payload); },
-                                               [this](const std::string& error) { OnClose(error); }});
+      connection_.emplace(
+          loop, fd, TakeLane(info[2]),
+          Connection::Handlers{[this](const std::function<void()>& body) { Enter(body); },
+                               [this](const Frame& frame, const uint8_t* payload) { OnFrame(frame, payload); },
+                               [this](const std::string& error) { OnClose(error); }});
     });
     // An open connection is in use whether or not JavaScript still holds it.
     Ref();
@@ -75,15 +77,16 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
     } else if (frame.kind == FrameKind::kCompletion) {
       Call(on_completion_,
            {Napi::Number::New(Env(), static_cast<double>(frame.id)), Napi::Number::New(Env(), frame.word),
-           Napi::Number::New(Env(), static_cast<double>(frame.first)),
-           Napi::String::New(Env(), reinterpret_cast<const char*>(payload), frame.payload_bytes)});
+            Napi::Number::New(Env(), static_cast<double>(frame.first)),
+            Napi::String::New(Env(), reinterpret_cast<const char*>(payload), frame.payload_bytes)});
     } else {
       throw Error("ERR_FRAME", "Expected a completion or a control frame, got a dispatch");
     }
   }
 
   void OnClose(const std::string& error) {
-    const Napi::Value value = error.empty() ? Env().Null() : Napi::Value(ToJs(Env(), Error("ERR_FRAME", error)).Value());
+    const Napi::Value value =
+        error.empty() ? Env().Null() : Napi::Value(ToJs(Env(), Error("ERR_FRAME", error)).Value());
     const Napi::FunctionReference on_close = std::move(on_close_);
     LetHandlersGo();
     Call(on_close, {value});

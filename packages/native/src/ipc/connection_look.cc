@@ -1,4 +1,5 @@
-// When the main process looks for answers in the lane, and when it sleeps until it is rung. docs/protocol.md, "The lane".
+// When the main process looks for answers in the lane, and when it sleeps until it is rung. docs/protocol.md, "The
+// lane".
 #include <uv.h>
 
 #include "ipc/connection.h"
@@ -34,10 +35,13 @@ void Connection::WatchLane(uv_loop_t* loop) {
 }
 
 void Connection::RingAfterSend() {
-  // The worker would take this processor at once and answer each dispatch before the next. A long kernel should begin now,
-  // whatever else this turn does; a short one loses nothing, for its answer cannot be taken before the end of the turn.
-  if (watches_->in_turn && last_evaluation_ < kSpinNanoseconds) bell_due_ = true;
-  else Ring();
+  // The worker would take this processor at once and answer each dispatch before the next. A long kernel should begin
+  // now, whatever else this turn does; a short one loses nothing, for its answer cannot be taken before the end of the
+  // turn.
+  if (watches_->in_turn && last_evaluation_ < kSpinNanoseconds)
+    bell_due_ = true;
+  else
+    Ring();
 }
 
 void Connection::Ring() {
@@ -64,8 +68,10 @@ void Connection::StopLooking() {
   lane_->FallAsleep();
   // What came before is not rung for.
   if (!lane_->IsEmpty()) return Turn([this] { Drain(); });
-  if (expecting_) forecast_.Judge(false);
-  else SetAlarm();
+  if (expecting_)
+    forecast_.Judge(false);
+  else
+    SetAlarm();
   expecting_ = false;
 }
 

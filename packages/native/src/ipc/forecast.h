@@ -1,4 +1,5 @@
-// When the answer to a dispatch will come, from how long those before it took, so that the main process can be awake by then.
+// When the answer to a dispatch will come, from how long those before it took, so that the main process can be awake by
+// then.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,8 @@ class Forecast {
  public:
   // An evaluation took so many nanoseconds.
   void Record(uint64_t nanoseconds);
-  // Nanoseconds after a dispatch at which to begin to look for its answer; 0 where that is not worth it: evaluations that are
-  // short or long, or whose answers were missed lately.
+  // Nanoseconds after a dispatch at which to begin to look for its answer; 0 where that is not worth it: evaluations
+  // that are short or long, or whose answers were missed lately.
   uint64_t wake_after() const;
   // Whether the answer came while it was looked for.
   void Judge(bool hit);

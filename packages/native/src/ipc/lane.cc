@@ -83,15 +83,16 @@ std::shared_ptr<Lane> Lane::Create() {
     throw;
   }
   lane->far_.memory = memory;
-  for (const auto& [reader, writer] : {std::pair{&lane->far_.bell_in, &lane->near_.bell_out},
-                                      std::pair{&lane->near_.bell_in, &lane->far_.bell_out}}) {
+  for (const auto& [reader, writer] :
+       {std::pair{&lane->far_.bell_in, &lane->near_.bell_out}, std::pair{&lane->near_.bell_in, &lane->far_.bell_out}}) {
     int ends[2];
     if (pipe(ends) != 0) Fail("a pipe");
     for (const int end : ends) fcntl(end, F_SETFD, FD_CLOEXEC);
     *reader = ends[0];
     *writer = ends[1];
   }
-  for (const int end : {lane->near_.bell_in, lane->near_.bell_out}) fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK);
+  for (const int end : {lane->near_.bell_in, lane->near_.bell_out})
+    fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK);
   // Committed now: running out of memory later would be a SIGBUS.
   std::memset(static_cast<void*>(lane->shared_), 0, sizeof(Memory));
   return lane;
@@ -127,7 +128,8 @@ bool Lane::Push(const Frame& frame) {
   Direction& ring = out();
   if (pushed_ - ring.head.load(std::memory_order_acquire) >= kSlots) return false;
   EncodeFrame(frame, ring.slots[pushed_ % kSlots]);
-  // Before the look at `asleep` in Ring, as FallAsleep comes before the last look at `tail`: one of the two sees the other.
+  // Before the look at `asleep` in Ring, as FallAsleep comes before the last look at `tail`: one of the two sees the
+  // other.
   ring.tail.store(++pushed_, std::memory_order_seq_cst);
   return true;
 }
@@ -139,7 +141,8 @@ bool Lane::Peek(Frame* frame) const {
   const uint64_t waiting = ring.tail.load(std::memory_order_seq_cst) - taken_;
   if (waiting == 0) return false;
   if (waiting > kSlots) {
-    throw Error("ERR_FRAME", "Expected at most " + std::to_string(kSlots) + " frames in a ring, got " + std::to_string(waiting));
+    throw Error("ERR_FRAME",
+                "Expected at most " + std::to_string(kSlots) + " frames in a ring, got " + std::to_string(waiting));
   }
   DecodeFrame(ring.slots[taken_ % kSlots], frame);
   if (frame->payload_bytes != 0) throw Error("ERR_FRAME", "Expected no payload with a frame in a ring");
@@ -154,7 +157,8 @@ uint64_t Lane::streamed_by_peer() const { return in().streamed.load(std::memory_
 bool Lane::Ring() {
   Direction& ring = out();
   ring.processor.store(CurrentProcessor() + 1, std::memory_order_relaxed);
-  if (ring.asleep.load(std::memory_order_seq_cst) == 0 || ring.asleep.exchange(0, std::memory_order_seq_cst) == 0) return false;
+  if (ring.asleep.load(std::memory_order_seq_cst) == 0 || ring.asleep.exchange(0, std::memory_order_seq_cst) == 0)
+    return false;
   const uint8_t bell = 0;
   // A peer that is gone is noticed by the end of its stream.
   [[maybe_unused]] const ssize_t rung = write(near_.bell_out, &bell, 1);

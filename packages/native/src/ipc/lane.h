@@ -1,5 +1,5 @@
-// The quick way beside a frame socket: frames without payload go through rings in shared memory, and a byte through a pipe
-// wakes a side that sleeps. docs/protocol.md is the specification.
+// The quick way beside a frame socket: frames without payload go through rings in shared memory, and a byte through a
+// pipe wakes a side that sleeps. docs/protocol.md is the specification.
 #pragma once
 
 #include <cstdint>

@@ -89,9 +89,7 @@ bool ServeLoop::Spin(Clock::time_point begin) {
   return true;
 }
 
-void ServeLoop::Send(const uint8_t* payload, size_t bytes) {
-  Write(ControlFrame(bytes), payload);
-}
+void ServeLoop::Send(const uint8_t* payload, size_t bytes) { Write(ControlFrame(bytes), payload); }
 
 void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
   Frame answer;
@@ -103,7 +101,8 @@ void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
       offsets_ = {dispatch.first, dispatch.second};
     } else {
       if (dispatch.payload_bytes % sizeof(uint64_t) != 0) {
-        throw Error("ERR_ARENA_BOUNDS", "Expected offsets of 8 bytes each, got " + std::to_string(dispatch.payload_bytes) + " bytes");
+        throw Error("ERR_ARENA_BOUNDS",
+                    "Expected offsets of 8 bytes each, got " + std::to_string(dispatch.payload_bytes) + " bytes");
       }
       offsets_.resize(dispatch.payload_bytes / sizeof(uint64_t));
       std::memcpy(offsets_.data(), payload, offsets_.size() * sizeof(uint64_t));

@@ -1,5 +1,5 @@
-// The worker's end of a frame socket and of the lane beside it: answers dispatches until a control message comes. Blocks its
-// thread.
+// The worker's end of a frame socket and of the lane beside it: answers dispatches until a control message comes.
+// Blocks its thread.
 #pragma once
 
 #include <chrono>

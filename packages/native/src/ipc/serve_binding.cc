@@ -16,8 +16,9 @@ namespace {
 class WorkerSocketObject : public Napi::ObjectWrap<WorkerSocketObject> {
  public:
   static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "WorkerSocket", {InstanceMethod<&WorkerSocketObject::Serve>("serve"),
-                                             InstanceMethod<&WorkerSocketObject::Send>("send")});
+    return DefineClass(
+        env, "WorkerSocket",
+        {InstanceMethod<&WorkerSocketObject::Serve>("serve"), InstanceMethod<&WorkerSocketObject::Send>("send")});
   }
 
   // Arguments: descriptor, device, descriptors of a lane.

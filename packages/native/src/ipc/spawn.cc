@@ -138,8 +138,8 @@ Spawned SpawnWorker(const SpawnRequest& request) {
   std::vector<std::string> args = request.args;
   args.insert(args.begin(), request.file);
   pid_t pid = 0;
-  const int error =
-      posix_spawn(&pid, request.file.c_str(), &actions.value, &attributes.value, Pointers(args).data(), Pointers(request.env).data());
+  const int error = posix_spawn(&pid, request.file.c_str(), &actions.value, &attributes.value, Pointers(args).data(),
+                                Pointers(request.env).data());
   if (error != 0) Fail("to start " + request.file, error);
   if (lane) lane->CloseFarEnds();
   return {pid, connection.Release(), words.Release(), lane};

@@ -29,7 +29,8 @@ struct Spawned {
 };
 
 // The child has /dev/null as stdin, the stderr pipe as stdout and stderr, the socket as 3, the arena as 4, the
-// ends of the lane, if any, as 5 to 7, no other descriptor, default signals, and a process group of its own. Throws ERR_SPAWN; nothing is left open then.
+// ends of the lane, if any, as 5 to 7, no other descriptor, default signals, and a process group of its own. Throws
+// ERR_SPAWN; nothing is left open then.
 Spawned SpawnWorker(const SpawnRequest& request);
 
 // Two joined stream sockets, closed on exec.

@@ -83,10 +83,12 @@ Napi::Value Spawn(const Napi::CallbackInfo& info) {
   return Guard(env, [&] {
     const Napi::Object options = ObjectOf(info[0], "options");
     const std::shared_ptr<Arena> arena = UnwrapArena(options.Get("arena"));
-    auto on_exit = std::make_shared<Napi::FunctionReference>(Napi::Persistent(FunctionOf(options.Get("onExit"), "onExit")));
+    auto on_exit =
+        std::make_shared<Napi::FunctionReference>(Napi::Persistent(FunctionOf(options.Get("onExit"), "onExit")));
     auto context = std::make_shared<Napi::AsyncContext>(env, "mayfly.worker");
     const Spawned spawned = SpawnWorker(RequestFrom(options, arena->fd()));
-    ReaperOf(env).Watch(spawned.pid, [env, on_exit, context](std::optional<int> status) { Report(env, *on_exit, *context, status); });
+    ReaperOf(env).Watch(
+        spawned.pid, [env, on_exit, context](std::optional<int> status) { Report(env, *on_exit, *context, status); });
     Napi::Object result = Napi::Object::New(env);
     result.Set("pid", spawned.pid);
     result.Set("connectionFd", spawned.connection_fd);
@@ -110,7 +112,8 @@ void ExportSpawn(Napi::Env env, Napi::Object exports) {
                 });
               }));
   exports.Set("dieWithParent", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                Guard(info.Env(), [&] { DieWithParent(static_cast<pid_t>(WholeNumber(info[0], "parentPid", 2147483647.0))); });
+                Guard(info.Env(),
+                      [&] { DieWithParent(static_cast<pid_t>(WholeNumber(info[0], "parentPid", 2147483647.0))); });
               }));
 }
 

@@ -12,7 +12,8 @@ namespace {
 
 std::string Limit(int resource, const char* name, const char* what) {
   rlimit limit;
-  if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::string("no limit of ") + what + " by " + name;
+  if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return std::string("no limit of ") + what + " by " + name;
   return std::string("at most ") + std::to_string(limit.rlim_cur) + " " + what + " by " + name;
 }
 
@@ -21,15 +22,12 @@ std::string Limit(int resource, const char* name, const char* what) {
 std::string Refusal(int error) {
   const std::string said = std::strerror(error);
   switch (error) {
-    case EMFILE:
-      return said + " (" + Limit(RLIMIT_NOFILE, "RLIMIT_NOFILE", "in this process") + ")";
+    case EMFILE: return said + " (" + Limit(RLIMIT_NOFILE, "RLIMIT_NOFILE", "in this process") + ")";
     case EAGAIN:
       return said + " (" + Limit(RLIMIT_NPROC, "RLIMIT_NPROC", "processes and threads of this user") +
              "; a container or cgroup may allow less)";
-    case ENOMEM:
-      return said + " (" + std::to_string(AvailableMemory()) + " bytes available to this process)";
-    default:
-      return said;
+    case ENOMEM: return said + " (" + std::to_string(AvailableMemory()) + " bytes available to this process)";
+    default: return said;
   }
 }
 

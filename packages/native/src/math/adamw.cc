@@ -10,7 +10,8 @@ namespace {
 
 // Elements that are worth a thread's while.
 constexpr int64_t kGrain = 1 << 14;
-// A block that is transposed: its weights stay in the first-level cache, and its rows fill cache lines of their transpose.
+// A block that is transposed: its weights stay in the first-level cache, and its rows fill cache lines of their
+// transpose.
 constexpr int64_t kBlockRows = 2 * kTransposeRows, kBlockColumns = 128;
 
 // At most kBlockRows rows of a matrix, converted while they are in cache.

@@ -10,8 +10,8 @@
 namespace mayfly {
 namespace {
 
-// Logits held at a time (32 MiB), and those of one range of the vocabulary, which a thread keeps in its second-level cache
-// from product to product. Ranges and groups of ranges fix the order of sums, whatever the threads.
+// Logits held at a time (32 MiB), and those of one range of the vocabulary, which a thread keeps in its second-level
+// cache from product to product. Ranges and groups of ranges fix the order of sums, whatever the threads.
 constexpr int64_t kBlockLogits = 8 << 20;
 constexpr int64_t kRangeLogits = 64 << 10;
 constexpr int64_t kMostGroups = 16;
@@ -38,9 +38,9 @@ struct PackedColumns {
   Scratch x, x_transposed;
 };
 
-// Some columns of the problem: their logits, which become exponentials, which become the loss's gradient. Exponentials are
-// relative to the largest logit of their range (Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018),
-// so that a range is read again only for the gradients.
+// Some columns of the problem: their logits, which become exponentials, which become the loss's gradient. Exponentials
+// are relative to the largest logit of their range (Milakov & Gimelshein, "Online normalizer calculation for softmax",
+// 2018), so that a range is read again only for the gradients.
 class ColumnBlock {
  public:
   ColumnBlock(const CrossEntropyArgs& args, const int32_t* targets, int64_t first, const Cut& cut, float* scratch,
@@ -118,7 +118,8 @@ class ColumnBlock {
   GemmArgs LogitsProduct(int64_t range) const {
     const MatrixView x{args_.x + first_, DType::kFp32, args_.columns, 1};
     const MatrixOutput logits{LogitsOf(range), DType::kFp32, cut_.columns};
-    return {RowsOf(range), cut_.columns, args_.dim, TableOf(range, args_.dim, 1), x, logits, 1.0f, 0.0f, args_.precision};
+    return {RowsOf(range), cut_.columns, args_.dim,      TableOf(range, args_.dim, 1), x, logits,
+            1.0f,          0.0f,         args_.precision};
   }
 
   // Of exponentials that have become gradients.
@@ -126,7 +127,8 @@ class ColumnBlock {
     const MatrixView d_logits{LogitsOf(range), DType::kFp32, cut_.columns, 1};
     const MatrixOutput dx{dx_parts_ + group * args_.dim * cut_.columns, DType::kFp32, cut_.columns};
     const float beta = first_of_group ? 0.0f : 1.0f;
-    return {args_.dim, cut_.columns, RowsOf(range), TableOf(range, 1, args_.dim), d_logits, dx, 1.0f, beta, args_.precision};
+    return {args_.dim, cut_.columns, RowsOf(range),  TableOf(range, 1, args_.dim), d_logits, dx,
+            1.0f,      beta,         args_.precision};
   }
 
   GemmArgs TableProduct(int64_t range) const {

@@ -19,14 +19,14 @@ struct MatrixView {
 
 struct MatrixOutput {
   void* data;
-  DType dtype;  // kFp16 or kFp32
+  DType dtype;         // kFp16 or kFp32
   int64_t row_stride;  // columns are contiguous
 };
 
 struct GemmArgs {
   int64_t m, n, k;
-  MatrixView a;  // m × k
-  MatrixView b;  // k × n
+  MatrixView a;    // m × k
+  MatrixView b;    // k × n
   MatrixOutput c;  // m × n
   float alpha = 1.0f;
   float beta = 0.0f;  // 0 never reads C
@@ -43,6 +43,7 @@ int64_t PackedBytes(const GemmArgs& args);
 void PackB(const GemmArgs& args, void* packed, ThreadPool* pool);
 
 // `count` products of equal shape; `*_stride` in elements from one to the next (0 broadcasts).
-void BatchedGemm(const GemmArgs& first, int64_t count, int64_t a_stride, int64_t b_stride, int64_t c_stride, ThreadPool* pool);
+void BatchedGemm(const GemmArgs& first, int64_t count, int64_t a_stride, int64_t b_stride, int64_t c_stride,
+                 ThreadPool* pool);
 
 }  // namespace mayfly

@@ -217,8 +217,8 @@ bool AllFinite(const float* tile) {
   return found == 0;
 }
 
-// Slices of a panel of A and of one of B fill up to two thirds of a first-level cache of 48 KiB, eight of its twelve ways;
-// blocks of B fill half of a second-level cache of 2 MiB.
+// Slices of a panel of A and of one of B fill up to two thirds of a first-level cache of 48 KiB, eight of its twelve
+// ways; blocks of B fill half of a second-level cache of 2 MiB.
 template <class Format, class Products>
 constexpr GemmKernel MakeKernel(int slice, int block, bool repair) {
   return {kSide,

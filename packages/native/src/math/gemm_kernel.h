@@ -34,7 +34,8 @@ struct RowForm {
   // tile (rows × columns, dense) = a·b, or += with `resume`; only `used_rows` × `used_columns` need be right.
   void (*multiply)(int64_t depth, const void* a, const void* b, float* tile, bool resume, int64_t used_rows,
                    int64_t used_columns);
-  // As multiply for the last part of a whole tile, whose sums it stores at once; null where `multiply` and `store` are to.
+  // As multiply for the last part of a whole tile, whose sums it stores at once; null where `multiply` and `store` are
+  // to.
   void (*finish)(int64_t depth, const void* a, const void* b, const float* tile, bool resume, const GemmTarget& target);
 };
 

@@ -15,7 +15,8 @@ struct FloatOrder {
   static typename S::F MultiplyAdd(typename S::F a, typename S::F b, typename S::F sum) { return S::Fma(a, b, sum); }
 };
 
-// The first kRows rows and kVectors vectors of a tile, in registers; calls sink(row, column, sums) for each vector of it.
+// The first kRows rows and kVectors vectors of a tile, in registers; calls sink(row, column, sums) for each vector of
+// it.
 template <class S, class Order, int kRows, int kVectors, class Sink>
 void MultiplyBlock(int64_t k, const float* a, const float* b, const float* tile, bool resume, const Sink& sink) {
   constexpr int kColumns = S::kGemmVectors * S::kWidth;
@@ -81,8 +82,10 @@ void FinishTile(int64_t k, const float* a, const float* b, const float* tile, bo
 template <class S, class Order>
 void FinishTile(int64_t k, const void* a_panel, const void* b_panel, const float* tile, bool resume,
                 const GemmTarget& target) {
-  const auto finish = target.half ? target.beta != 0 ? FinishTile<S, Order, uint16_t, true> : FinishTile<S, Order, uint16_t, false>
-                                  : target.beta != 0 ? FinishTile<S, Order, float, true> : FinishTile<S, Order, float, false>;
+  const auto finish =
+      target.half ? target.beta != 0 ? FinishTile<S, Order, uint16_t, true> : FinishTile<S, Order, uint16_t, false>
+      : target.beta != 0 ? FinishTile<S, Order, float, true>
+                         : FinishTile<S, Order, float, false>;
   finish(k, static_cast<const float*>(a_panel), static_cast<const float*>(b_panel), tile, resume, target);
 }
 

@@ -38,7 +38,8 @@ GemmStrip ColumnStrip(const MatrixView& b, int64_t p, int64_t depth, int64_t col
   return {ElementAt(b, p, column), b.dtype == DType::kFp16, b.column_stride, b.row_stride, columns, depth};
 }
 
-// Where the panel of B that starts at (p, column) lies in a packed one: all panels of one depth, then those of the next.
+// Where the panel of B that starts at (p, column) lies in a packed one: all panels of one depth, then those of the
+// next.
 int64_t PackedOffset(const GemmKernel& kernel, const GemmArgs& args, int64_t p, int64_t depth, int64_t column) {
   const int64_t columns = RoundUp(args.n, kernel.columns);
   return (p * columns + column * RoundUp(depth, kernel.depth_step)) * kernel.element_bytes;
@@ -92,7 +93,8 @@ void MultiplyBlock(const GemmKernel& kernel, const GemmArgs& args, const Rectang
     } else {
       uint8_t* packed = panel(&workspace->b, column_panels * kernel.columns, block_depth);
       for (int64_t j = 0; j < block.columns; j += kernel.columns) {
-        kernel.pack_columns(ColumnStrip(args.b, p, depth, block.column + j, block.columns - j), packed + j * lane_bytes);
+        kernel.pack_columns(ColumnStrip(args.b, p, depth, block.column + j, block.columns - j),
+                            packed + j * lane_bytes);
       }
       b = packed;
     }
@@ -113,8 +115,13 @@ void MultiplyBlock(const GemmKernel& kernel, const GemmArgs& args, const Rectang
           if (last) Prefetch(args.c, at);
           const uint8_t* a_slice = a + q * kernel.rows * kernel.element_bytes;
           const uint8_t* b_slice = b + j * lane_bytes + q * kernel.columns * kernel.element_bytes;
-          const GemmTarget target{ElementAt(args.c, at.row, at.column), args.c.dtype == DType::kFp16, args.c.row_stride,
-                                  rows, columns, args.alpha, args.beta};
+          const GemmTarget target{ElementAt(args.c, at.row, at.column),
+                                  args.c.dtype == DType::kFp16,
+                                  args.c.row_stride,
+                                  rows,
+                                  columns,
+                                  args.alpha,
+                                  args.beta};
           if (last && row_form.finish != nullptr && rows == kernel.rows && columns == kernel.columns) {
             row_form.finish(slice, a_slice, b_slice, tile, p + q > 0, target);
             continue;

@@ -1,4 +1,5 @@
-// fp16 ↔ fp32 for whole arrays (SIMD where there is any) and single values; round to nearest even, NaN and infinity kept.
+// fp16 ↔ fp32 for whole arrays (SIMD where there is any) and single values; round to nearest even, NaN and infinity
+// kept.
 #pragma once
 
 #include <cstdint>

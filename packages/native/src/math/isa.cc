@@ -40,12 +40,10 @@ bool TilesAreRight() {
   return false;
 }
 
-bool AnnouncesTiles() {
-  return AnnouncesAvx512Bf16() && amx::AllKernels().halves != nullptr && amx::TilesPermitted();
-}
+bool AnnouncesTiles() { return AnnouncesAvx512Bf16() && amx::AllKernels().halves != nullptr && amx::TilesPermitted(); }
 
 Isa BestIsa() {
-  constexpr uint32_t kFma = 1u << 12, kXsave = 1u << 27, kAvx = 1u << 28, kF16c = 1u << 29;          // leaf 1, ECX
+  constexpr uint32_t kFma = 1u << 12, kXsave = 1u << 27, kAvx = 1u << 28, kF16c = 1u << 29;           // leaf 1, ECX
   constexpr uint32_t kAvx2 = 1u << 5, kF = 1u << 16, kDq = 1u << 17, kBw = 1u << 30, kVl = 1u << 31;  // leaf 7, EBX
   constexpr uint32_t kYmmSaved = 0x6, kZmmSaved = 0xe6;
   uint32_t eax, ebx, ecx, edx;

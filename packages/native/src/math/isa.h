@@ -13,8 +13,8 @@ const char* NameOf(Isa isa);
 const char* IsaFault();
 
 // Whether CurrentIsa() has products of bf16 vectors that are faster than those of fp32: known by the processor's maker
-// and family, not measured, so that one kind of processor computes one result. AMD's are twice as fast (Zen 4 and later),
-// Intel's no faster.
+// and family, not measured, so that one kind of processor computes one result. AMD's are twice as fast (Zen 4 and
+// later), Intel's no faster.
 bool HasFastBf16Vectors();
 
 }  // namespace mayfly

@@ -34,9 +34,8 @@ void DefineMath(Napi::Object object, const char* name, Body body) {
 // A function of (arena, options).
 template <class Result>
 void DefineMath(Napi::Object object, const char* name, Result (*body)(const MathOptions&)) {
-  DefineMath(object, name, [body](const Napi::CallbackInfo& info) {
-    return body(MathOptions(info[1], UnwrapArena(info[0])));
-  });
+  DefineMath(object, name,
+             [body](const Napi::CallbackInfo& info) { return body(MathOptions(info[1], UnwrapArena(info[0]))); });
 }
 
 void ExportLayerMath(Napi::Object math);

@@ -44,7 +44,7 @@ class MathOptions {
   double Number(const char* name) const;
   double Positive(const char* name) const;
   double Fraction(const char* name) const;  // in [0, 1)
-  bool Flag(const char* name) const;  // absent is false
+  bool Flag(const char* name) const;        // absent is false
   // One of the two words; true for the second.
   bool Second(const char* name, const char* first, const char* second) const;
   // The option `precision`; absent is exact.

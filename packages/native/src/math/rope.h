@@ -8,7 +8,8 @@
 namespace mayfly {
 
 // x fp32 [heads · head_dim, columns], rotated in place; column n stands at position n mod sequence, and pair i of a
-// head turns by position · base^(−2i / head_dim). A pair is channels (i, i + head_dim / 2) with `halves`, else (2i, 2i + 1).
+// head turns by position · base^(−2i / head_dim). A pair is channels (i, i + head_dim / 2) with `halves`, else (2i, 2i
+// + 1).
 struct RopeArgs {
   float* x;
   int64_t heads, head_dim, columns, sequence;

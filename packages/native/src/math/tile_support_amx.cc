@@ -17,8 +17,8 @@ constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
 constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
 
 bool AskPermission() {
-  constexpr uint32_t kTilesSaved = 3u << 17;                        // XCR0
-  constexpr uint32_t kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;      // leaf 7, EDX
+  constexpr uint32_t kTilesSaved = 3u << 17;                    // XCR0
+  constexpr uint32_t kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;  // leaf 7, EDX
   uint32_t eax, ebx, ecx, edx, saved, high;
   if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return false;
   if ((edx & (kAmxBf16 | kAmxTile)) != (kAmxBf16 | kAmxTile)) return false;

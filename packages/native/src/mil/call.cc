@@ -122,7 +122,8 @@ Shape Call::Ints(const char* name, std::optional<Shape> fallback) {
   const Value* value = FindConstant(name, !fallback.has_value());
   if (value == nullptr) return *fallback;
   if (value->type.rank() != 1) FailArgument(name, "a list", ToString(value->type));
-  if (value->type.elements() > kMaxListElements) FailArgument(name, "a list of at most 4096 elements", ToString(value->type));
+  if (value->type.elements() > kMaxListElements)
+    FailArgument(name, "a list of at most 4096 elements", ToString(value->type));
   Shape list;
   for (int64_t i = 0; i < value->type.elements(); ++i) list.push_back(ElementAsInt(name, *value, i));
   return list;
@@ -154,7 +155,8 @@ std::string Call::Text(const char* name, std::optional<std::string> fallback) {
 double Call::Number(const char* name, std::optional<double> fallback) {
   const Value* value = FindConstant(name, !fallback.has_value());
   if (value == nullptr) return *fallback;
-  if (value->type.rank() == 0 && value->type.element == Element::kFp16) return HalfToFloat(Read<uint16_t>(value->constant->data, 0));
+  if (value->type.rank() == 0 && value->type.element == Element::kFp16)
+    return HalfToFloat(Read<uint16_t>(value->constant->data, 0));
   if (value->type.rank() == 0 && value->type.element == Element::kFp32) return Read<float>(value->constant->data, 0);
   FailArgument(name, "a scalar of fp16 or fp32", ToString(value->type));
 }
@@ -173,14 +175,16 @@ void Call::Emit(OpKind kind, std::vector<ValueId> inputs, Type result, Attribute
   int64_t elements = 1;
   for (int64_t dimension : result.shape) {
     if (dimension < 1) Fail("to have a result without empty dimensions", ToString(result));
-    if (dimension > kMaxElements / elements) Fail("to have a result of at most " + std::to_string(kMaxElements) + " elements", ToString(result));
+    if (dimension > kMaxElements / elements)
+      Fail("to have a result of at most " + std::to_string(kMaxElements) + " elements", ToString(result));
     elements *= dimension;
   }
-  if (result.rank() > kMaxRank) Fail("to have a result of at most " + std::to_string(kMaxRank) + " dimensions", ToString(result));
+  if (result.rank() > kMaxRank)
+    Fail("to have a result of at most " + std::to_string(kMaxRank) + " dimensions", ToString(result));
   if (declared.type != result) {
     FailAt("ERR_MIL_TYPE", declared.name.position,
-           "Expected `" + std::string(declared.name.text) + "` of " + label_ + " to be declared " + ToString(result) + ", got " +
-               ToString(declared.type));
+           "Expected `" + std::string(declared.name.text) + "` of " + label_ + " to be declared " + ToString(result) +
+               ", got " + ToString(declared.type));
   }
   const ValueId id = Compute(kind, std::move(inputs), std::move(result), std::move(attributes));
   program_->values[static_cast<size_t>(id)].name = std::string(declared.name.text);
@@ -190,7 +194,8 @@ void Call::Emit(OpKind kind, std::vector<ValueId> inputs, Type result, Attribute
 ValueId Call::Compute(OpKind kind, std::vector<ValueId> inputs, Type result, Attributes attributes) {
   const ValueId id = static_cast<ValueId>(program_->values.size());
   program_->values.push_back({"", std::move(result), nullptr});
-  program_->operations.push_back({kind, std::move(inputs), id, std::move(attributes), label_, statement_.operation.position});
+  program_->operations.push_back(
+      {kind, std::move(inputs), id, std::move(attributes), label_, statement_.operation.position});
   return id;
 }
 

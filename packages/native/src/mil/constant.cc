@@ -72,7 +72,8 @@ Type BareType(const Literal& literal) {
     } else if (token.text == "true" || token.text == "false") {
       type.element = Element::kBool;
     } else if (token.text.find_first_of(".pPnN") != std::string_view::npos ||
-               (token.text.find_first_of("eE") != std::string_view::npos && token.text.find('x') == std::string_view::npos)) {
+               (token.text.find_first_of("eE") != std::string_view::npos &&
+                token.text.find('x') == std::string_view::npos)) {
       type.element = Element::kFp32;
     }
   }
@@ -84,8 +85,8 @@ Type BareType(const Literal& literal) {
 Value EvaluateLiteral(const Literal& literal, const Type* declared, const std::vector<WeightFile>& files) {
   auto fail = [&](const std::string& expected, const std::string& got) {
     throw Error("ERR_MIL_TYPE",
-                "Expected " + expected + ", got " + got + " (line " + std::to_string(literal.position.line) + ", column " +
-                    std::to_string(literal.position.column) + ")",
+                "Expected " + expected + ", got " + got + " (line " + std::to_string(literal.position.line) +
+                    ", column " + std::to_string(literal.position.column) + ")",
                 literal.position.line, literal.position.column);
   };
   const Type own = literal.type ? *literal.type : declared != nullptr ? *declared : BareType(literal);

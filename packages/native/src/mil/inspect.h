@@ -1,4 +1,5 @@
-// MIL text as plain JavaScript data (MilFunction in lib/contract.ts): for tools that read programs without running them.
+// MIL text as plain JavaScript data (MilFunction in lib/contract.ts): for tools that read programs without running
+// them.
 #pragma once
 
 #include <napi.h>

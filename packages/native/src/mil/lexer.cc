@@ -63,7 +63,8 @@ Token Lexer::TakeString() {
   const Position start = position_;
   size_t end = at_ + 1;
   while (end < source_.size() && source_[end] != '"' && source_[end] != '\n') end += source_[end] == '\\' ? 2 : 1;
-  if (end >= source_.size() || source_[end] != '"') FailSyntax(start, "a string to end on its line", "no closing quote");
+  if (end >= source_.size() || source_[end] != '"')
+    FailSyntax(start, "a string to end on its line", "no closing quote");
   Token token{TokenKind::kString, source_.substr(at_ + 1, end - at_ - 1), start};
   Advance(end + 1 - at_);
   return token;
@@ -98,7 +99,8 @@ Token Lexer::Next() {
   if (c == '"') return TakeString();
   if (IsLetter(c)) {
     size_t length = 1;
-    while (at_ + length < source_.size() && (IsLetter(source_[at_ + length]) || IsDigit(source_[at_ + length]))) ++length;
+    while (at_ + length < source_.size() && (IsLetter(source_[at_ + length]) || IsDigit(source_[at_ + length])))
+      ++length;
     return Take(TokenKind::kIdentifier, length);
   }
   if (const size_t length = NumberLength()) return Take(TokenKind::kNumber, length);

@@ -36,7 +36,9 @@ class Parser {
     token_ = lexer_.Next();
     return token;
   }
-  bool Is(std::string_view text) const { return token_.kind != TokenKind::kString && token_.text == text && !text.empty(); }
+  bool Is(std::string_view text) const {
+    return token_.kind != TokenKind::kString && token_.text == text && !text.empty();
+  }
   bool Accept(std::string_view text) {
     if (!Is(text)) return false;
     Next();
@@ -95,7 +97,8 @@ class Parser {
     Expect(")");
     Expect("{");
     while (!Is("}")) {
-      if (function.statements.size() == kMaxStatements) Fail("at most " + std::to_string(kMaxStatements) + " statements");
+      if (function.statements.size() == kMaxStatements)
+        Fail("at most " + std::to_string(kMaxStatements) + " statements");
       function.statements.push_back(ParseStatement());
     }
     Expect("}");
@@ -234,7 +237,8 @@ class Parser {
     if (word.text != "tensor") FailSyntax(word.position, "a type" + where_, Describe(word));
     Expect("<");
     const Token element = Take(TokenKind::kIdentifier, "an element type");
-    if (!ElementNamed(element.text, &type.element)) FailSyntax(element.position, "an element type" + where_, Describe(element));
+    if (!ElementNamed(element.text, &type.element))
+      FailSyntax(element.position, "an element type" + where_, Describe(element));
     Expect(",");
     Expect("[");
     int64_t elements = 1;
@@ -242,7 +246,8 @@ class Parser {
       const Token token = Take(TokenKind::kNumber, "a dimension");
       const uint64_t dimension = UnsignedNumber(token, "a dimension");
       if (dimension == 0) FailSyntax(token.position, "a dimension from 1 up", "`0`");
-      if (type.shape.size() == kMaxRank) FailSyntax(token.position, "at most " + std::to_string(kMaxRank) + " dimensions", "more");
+      if (type.shape.size() == kMaxRank)
+        FailSyntax(token.position, "at most " + std::to_string(kMaxRank) + " dimensions", "more");
       if (dimension > static_cast<uint64_t>(kMaxElements / elements)) {
         FailSyntax(token.position, "a tensor of at most " + std::to_string(kMaxElements) + " elements", "more");
       }
@@ -258,7 +263,8 @@ class Parser {
   uint64_t UnsignedNumber(const Token& token, const std::string& what) const {
     uint64_t value = 0;
     for (char c : token.text) {
-      if (c < '0' || c > '9' || value > (UINT64_MAX - 9) / 10) FailSyntax(token.position, what + " as a whole number", Describe(token));
+      if (c < '0' || c > '9' || value > (UINT64_MAX - 9) / 10)
+        FailSyntax(token.position, what + " as a whole number", Describe(token));
       value = value * 10 + static_cast<uint64_t>(c - '0');
     }
     return value;

@@ -20,16 +20,19 @@ class Checker {
     for (const Declaration& parameter : function.parameters) {
       if (!IsTensorElement(parameter.type.element)) {
         FailAt("ERR_MIL_TYPE", parameter.name.position,
-               "Expected parameter `" + std::string(parameter.name.text) + "` to be a tensor, got " + ToString(parameter.type));
+               "Expected parameter `" + std::string(parameter.name.text) + "` to be a tensor, got " +
+                   ToString(parameter.type));
       }
-      program_.parameters.push_back(Define(parameter.name, {std::string(parameter.name.text), parameter.type, nullptr}));
+      program_.parameters.push_back(
+          Define(parameter.name, {std::string(parameter.name.text), parameter.type, nullptr}));
     }
     for (const Statement& statement : function.statements) CheckStatement(statement);
     for (const Name& name : function.returns) {
       const ValueId value = Resolve(name);
       if (!IsTensorElement(program_.values[value].type.element)) {
         FailAt("ERR_MIL_TYPE", name.position,
-               "Expected result `" + std::string(name.text) + "` to be a tensor, got " + ToString(program_.values[value].type));
+               "Expected result `" + std::string(name.text) + "` to be a tensor, got " +
+                   ToString(program_.values[value].type));
       }
       program_.returns.push_back(value);
     }
@@ -47,7 +50,8 @@ class Checker {
 
   void Bind(const Name& name, ValueId value) {
     if (!names_.emplace(name.text, value).second) {
-      FailAt("ERR_MIL_TYPE", name.position, "Expected a new name, got `" + std::string(name.text) + "`, which is defined above");
+      FailAt("ERR_MIL_TYPE", name.position,
+             "Expected a new name, got `" + std::string(name.text) + "`, which is defined above");
     }
   }
 
@@ -61,7 +65,8 @@ class Checker {
   ValueId Resolve(const Name& name) const {
     const auto found = names_.find(name.text);
     if (found == names_.end()) {
-      FailAt("ERR_MIL_TYPE", name.position, "Expected a name that is defined above, got `" + std::string(name.text) + "`");
+      FailAt("ERR_MIL_TYPE", name.position,
+             "Expected a name that is defined above, got `" + std::string(name.text) + "`");
     }
     return found->second;
   }
@@ -128,7 +133,8 @@ class Checker {
     const Literal* val = CheckAttributes(statement, true);
     if (statement.results.size() != 1 || !statement.arguments.empty() || val == nullptr) {
       FailAt("ERR_MIL_TYPE", statement.operation.position,
-             "Expected const `" + std::string(result.name.text) + "` to have one result, no arguments and an attribute `val`, got otherwise");
+             "Expected const `" + std::string(result.name.text) +
+                 "` to have one result, no arguments and an attribute `val`, got otherwise");
     }
     Value value = EvaluateLiteral(*val, &result.type, files_);
     value.name = std::string(result.name.text);

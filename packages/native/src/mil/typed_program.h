@@ -32,33 +32,93 @@ struct Value {
 
 enum class OpKind : uint8_t {
   // Elementwise, numpy broadcasting.
-  kAdd, kSub, kMul, kRealDiv, kPow, kMaximum, kMinimum,
-  kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual,
-  kSelect, kSqrt, kRsqrt, kExp, kLog, kSigmoid, kSilu, kTanh, kRelu, kAbs, kRound, kSquare, kClip, kCast,
+  kAdd,
+  kSub,
+  kMul,
+  kRealDiv,
+  kPow,
+  kMaximum,
+  kMinimum,
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kSelect,
+  kSqrt,
+  kRsqrt,
+  kExp,
+  kLog,
+  kSigmoid,
+  kSilu,
+  kTanh,
+  kRelu,
+  kAbs,
+  kRound,
+  kSquare,
+  kClip,
+  kCast,
   kLastElementwise = kCast,
   // The same elements in other places.
-  kIdentity, kReshape, kTranspose, kSlice,
-  kConcat, kTile, kGather,
+  kIdentity,
+  kReshape,
+  kTranspose,
+  kSlice,
+  kConcat,
+  kTile,
+  kGather,
   // Arithmetic over many elements.
-  kMatmul, kConv, kSoftmax, kReduceSum, kReduceMean, kReduceMax, kReduceMin,
+  kMatmul,
+  kConv,
+  kSoftmax,
+  kReduceSum,
+  kReduceMean,
+  kReduceMax,
+  kReduceMin,
 };
 
 constexpr bool IsElementwise(OpKind kind) { return kind <= OpKind::kLastElementwise; }
 
 // Axes count from the front, none negative.
-struct EpsilonAttributes { float epsilon; };
-struct ClipAttributes { float low, high; };
-struct TransposeAttributes { std::vector<int> permutation; };
+struct EpsilonAttributes {
+  float epsilon;
+};
+struct ClipAttributes {
+  float low, high;
+};
+struct TransposeAttributes {
+  std::vector<int> permutation;
+};
 // begin and stride per input dimension, `sizes` elements taken; the result drops the squeezed dimensions.
-struct SliceAttributes { Shape begin, stride, sizes; };
-struct ConcatAttributes { int axis; bool interleave; };
-struct TileAttributes { Shape repetitions; };
-struct GatherAttributes { int axis; bool negative_wraps; };
-struct MatmulAttributes { bool transpose_x, transpose_y; };
+struct SliceAttributes {
+  Shape begin, stride, sizes;
+};
+struct ConcatAttributes {
+  int axis;
+  bool interleave;
+};
+struct TileAttributes {
+  Shape repetitions;
+};
+struct GatherAttributes {
+  int axis;
+  bool negative_wraps;
+};
+struct MatmulAttributes {
+  bool transpose_x, transpose_y;
+};
 // One entry per spatial dimension; pads hold before and after of each.
-struct ConvAttributes { Shape strides, dilations, pads; int64_t groups; };
-struct SoftmaxAttributes { int axis; };
-struct ReduceAttributes { std::vector<bool> reduced; };
+struct ConvAttributes {
+  Shape strides, dilations, pads;
+  int64_t groups;
+};
+struct SoftmaxAttributes {
+  int axis;
+};
+struct ReduceAttributes {
+  std::vector<bool> reduced;
+};
 
 using Attributes = std::variant<std::monostate, EpsilonAttributes, ClipAttributes, TransposeAttributes, SliceAttributes,
                                 ConcatAttributes, TileAttributes, GatherAttributes, MatmulAttributes, ConvAttributes,

@@ -39,9 +39,9 @@ const uint8_t* FindBlob(const std::vector<WeightFile>& files, const BlobReferenc
                         Position position) {
   auto fail = [&](const std::string& expected, const std::string& got) {
     throw Error("ERR_WEIGHT_BLOB",
-                "Expected " + expected + " in weight file `" + blob.path + "` at offset " + std::to_string(blob.offset) +
-                    ", got " + got + " (line " + std::to_string(position.line) + ", column " +
-                    std::to_string(position.column) + ")",
+                "Expected " + expected + " in weight file `" + blob.path + "` at offset " +
+                    std::to_string(blob.offset) + ", got " + got + " (line " + std::to_string(position.line) +
+                    ", column " + std::to_string(position.column) + ")",
                 position.line, position.column);
   };
   const WeightFile* file = nullptr;

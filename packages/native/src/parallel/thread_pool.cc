@@ -91,12 +91,12 @@ struct ThreadPool::State {
   std::atomic<int> working{0};          // written under mutex
   bool stopping = false;                // guarded by mutex
   std::vector<std::thread> threads;
-  Patience patience;                    // the caller's
-  std::vector<int> processors;          // of a pool that has a thread for each; else empty
+  Patience patience;            // the caller's
+  std::vector<int> processors;  // of a pool that has a thread for each; else empty
   int callers_processor = -1;
 
-  // Schedulers leave two busy threads on one processor beside an idle one for longer than a loop takes. A pool as wide as
-  // the machine therefore keeps its threads on one processor each, none on the caller's.
+  // Schedulers leave two busy threads on one processor beside an idle one for longer than a loop takes. A pool as wide
+  // as the machine therefore keeps its threads on one processor each, none on the caller's.
   void Spread() {
     const int current = CurrentProcessor();
     if (current == callers_processor) return;

@@ -91,7 +91,8 @@ std::shared_ptr<Arena> Arena::Attach(int fd) {
   struct stat status;
   if (fstat(fd, &status) != 0) Fail("descriptor " + std::to_string(fd), 0);
   if (status.st_size <= 0) {
-    throw Error("ERR_ARENA_CREATE", "Expected descriptor " + std::to_string(fd) + " to be an arena, got one without a size");
+    throw Error("ERR_ARENA_CREATE",
+                "Expected descriptor " + std::to_string(fd) + " to be an arena, got one without a size");
   }
   fcntl(fd, F_SETFD, FD_CLOEXEC);
   Arena* arena = new Arena(fd, static_cast<uint64_t>(status.st_size));

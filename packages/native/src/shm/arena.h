@@ -1,4 +1,5 @@
-// The shared mapping that every process of a pool sees: memfd on Linux, unlinked shm elsewhere. No name is left anywhere.
+// The shared mapping that every process of a pool sees: memfd on Linux, unlinked shm elsewhere. No name is left
+// anywhere.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,8 @@ class Arena {
   // The memory at [offset, offset + bytes). Throws ERR_ARENA_BOUNDS.
   uint8_t* At(uint64_t offset, uint64_t bytes) const;
 
-  // The mapping outlives its descriptor: views may stay for as long as the garbage collector likes, a descriptor may not.
+  // The mapping outlives its descriptor: views may stay for as long as the garbage collector likes, a descriptor may
+  // not.
   void CloseDescriptor();
 
   // Commits pages. Throws ERR_ARENA_FULL with the amount asked for.

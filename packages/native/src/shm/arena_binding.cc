@@ -25,11 +25,12 @@ struct Keep {
 class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
  public:
   static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "NativeArena",
-                       {InstanceAccessor<&ArenaObject::Id>("id"), InstanceAccessor<&ArenaObject::Bytes>("bytes"),
-                        InstanceMethod<&ArenaObject::Populate>("populate"), InstanceMethod<&ArenaObject::Discard>("discard"),
-                        InstanceMethod<&ArenaObject::View>("view"), InstanceMethod<&ArenaObject::ResidentBytes>("residentBytes"),
-                        InstanceMethod<&ArenaObject::Close>("close")});
+    return DefineClass(
+        env, "NativeArena",
+        {InstanceAccessor<&ArenaObject::Id>("id"), InstanceAccessor<&ArenaObject::Bytes>("bytes"),
+         InstanceMethod<&ArenaObject::Populate>("populate"), InstanceMethod<&ArenaObject::Discard>("discard"),
+         InstanceMethod<&ArenaObject::View>("view"), InstanceMethod<&ArenaObject::ResidentBytes>("residentBytes"),
+         InstanceMethod<&ArenaObject::Close>("close")});
   }
 
   explicit ArenaObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ArenaObject>(info) {
@@ -74,8 +75,8 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
     });
   }
 
-  // The finalizer keeps the mapping until no view of it is left. V8 is told to forget the size again: shared pages are not
-  // its to reclaim, and counting them would only make it collect garbage more often.
+  // The finalizer keeps the mapping until no view of it is left. V8 is told to forget the size again: shared pages are
+  // not its to reclaim, and counting them would only make it collect garbage more often.
   Napi::ArrayBuffer Window(Napi::Env env, uint64_t window) {
     auto found = windows_.find(window);
     if (found != windows_.end() && !found->second.IsEmpty()) return found->second.Value();
@@ -95,7 +96,8 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
         keep, &buffer);
     if (status != napi_ok) {
       delete keep;
-      throw Error("ERR_ARENA_VIEW", "Expected this runtime to allow external buffers, got status " + std::to_string(status) +
+      throw Error("ERR_ARENA_VIEW", "Expected this runtime to allow external buffers, got status " +
+                                        std::to_string(status) +
                                         ": Mayfly cannot run where they are forbidden (Electron's memory cage)");
     }
     int64_t adjusted = 0;
@@ -106,7 +108,8 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
   }
 
   Napi::Value ResidentBytes(const Napi::CallbackInfo& info) {
-    return Guard(info.Env(), [&] { return Napi::Number::New(info.Env(), static_cast<double>(arena()->ResidentBytes())); });
+    return Guard(info.Env(),
+                 [&] { return Napi::Number::New(info.Env(), static_cast<double>(arena()->ResidentBytes())); });
   }
 
   void Close(const Napi::CallbackInfo&) {
@@ -130,7 +133,8 @@ Napi::Value Wrap(Napi::Env env, std::shared_ptr<Arena> arena) {
 void ExportArena(Napi::Env env, Napi::Object exports) {
   DataOf(env).arena = Napi::Persistent(ArenaObject::Define(env));
   exports.Set("createArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Create(WholeNumber(info[0], "bytes"))); });
+                return Guard(info.Env(),
+                             [&] { return Wrap(info.Env(), Arena::Create(WholeNumber(info[0], "bytes"))); });
               }));
   exports.Set("availableMemory", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&] {
@@ -142,7 +146,9 @@ void ExportArena(Napi::Env env, Napi::Object exports) {
                 return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Attach(Descriptor(info[0]))); });
               }));
   exports.Set("findArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Find(static_cast<uint32_t>(WholeNumber(info[0], "id", 4294967295.0)))); });
+                return Guard(info.Env(), [&] {
+                  return Wrap(info.Env(), Arena::Find(static_cast<uint32_t>(WholeNumber(info[0], "id", 4294967295.0))));
+                });
               }));
 }
 

@@ -34,7 +34,8 @@ struct CgroupFiles {
   const char* usage;
   const char* cache;
 };
-constexpr CgroupFiles kVersion1 = {"/sys/fs/cgroup/memory", "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file"};
+constexpr CgroupFiles kVersion1 = {"/sys/fs/cgroup/memory", "/memory.limit_in_bytes", "/memory.usage_in_bytes",
+                                   "total_inactive_file"};
 constexpr CgroupFiles kVersion2 = {"/sys/fs/cgroup", "/memory.max", "/memory.current", "inactive_file"};
 
 // The least room from the cgroup at `path` up to the root. In a container the path may be the host's, which is not
@@ -69,7 +70,8 @@ uint64_t AvailableMemory(const std::string& root) {
     const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
     const std::string path = line.substr(second + 1);
     if (controllers == ",,") available = std::min(available, CgroupRoom(root, kVersion2, path));
-    if (controllers.find(",memory,") != std::string::npos) available = std::min(available, CgroupRoom(root, kVersion1, path));
+    if (controllers.find(",memory,") != std::string::npos)
+      available = std::min(available, CgroupRoom(root, kVersion1, path));
   }
   return available;
 }

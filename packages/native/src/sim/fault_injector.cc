@@ -20,14 +20,10 @@ void Suffer(const Fault& fault) {
   switch (fault.kind) {
     case FaultKind::kHang:
       for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
-    case FaultKind::kCrash:
-      EndBy(SIGSEGV);
-    case FaultKind::kAbort:
-      EndBy(SIGABRT);
-    case FaultKind::kExit:
-      std::_Exit(fault.code);
-    default:
-      return;
+    case FaultKind::kCrash: EndBy(SIGSEGV);
+    case FaultKind::kAbort: EndBy(SIGABRT);
+    case FaultKind::kExit: std::_Exit(fault.code);
+    default: return;
   }
 }
 

@@ -31,9 +31,11 @@ class Saturator {
       at_ = {operation.label, operation.position};
       program_->operations.push_back(std::move(operation));
       const float infinity = std::numeric_limits<float>::infinity();
-      const ValueId above = Emit(OpKind::kGreaterEqual, {raw, Scalar(type.element, limit_)}, {Element::kBool, type.shape});
+      const ValueId above =
+          Emit(OpKind::kGreaterEqual, {raw, Scalar(type.element, limit_)}, {Element::kBool, type.shape});
       const ValueId capped = Emit(OpKind::kSelect, {above, Scalar(type.element, infinity), raw}, type);
-      const ValueId below = Emit(OpKind::kLessEqual, {raw, Scalar(type.element, -limit_)}, {Element::kBool, type.shape});
+      const ValueId below =
+          Emit(OpKind::kLessEqual, {raw, Scalar(type.element, -limit_)}, {Element::kBool, type.shape});
       const ValueId bounded = Emit(OpKind::kSelect, {below, Scalar(type.element, -infinity), capped}, type);
       const ValueId nan = Emit(OpKind::kNotEqual, {raw, raw}, {Element::kBool, type.shape});
       EmitInto(result, OpKind::kSelect, {nan, Scalar(type.element, infinity), bounded});

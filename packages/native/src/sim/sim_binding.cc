@@ -9,13 +9,10 @@ namespace mayfly {
 namespace {
 
 sim::FaultKind KindOf(const Napi::Value& value) {
-  constexpr std::pair<const char*, sim::FaultKind> kKinds[] = {{"hang", sim::FaultKind::kHang},
-                                                               {"crash", sim::FaultKind::kCrash},
-                                                               {"abort", sim::FaultKind::kAbort},
-                                                               {"exit", sim::FaultKind::kExit},
-                                                               {"zeros", sim::FaultKind::kZeros},
-                                                               {"error", sim::FaultKind::kError},
-                                                               {"load", sim::FaultKind::kLoad}};
+  constexpr std::pair<const char*, sim::FaultKind> kKinds[] = {
+      {"hang", sim::FaultKind::kHang}, {"crash", sim::FaultKind::kCrash}, {"abort", sim::FaultKind::kAbort},
+      {"exit", sim::FaultKind::kExit}, {"zeros", sim::FaultKind::kZeros}, {"error", sim::FaultKind::kError},
+      {"load", sim::FaultKind::kLoad}};
   const std::string name = Text(value, "fault");
   for (const auto& [known, kind] : kKinds) {
     if (name == known) return kind;
@@ -72,7 +69,8 @@ std::shared_ptr<const sim::Settings> SimSettingsOf(const Napi::Object& given) {
   settings->live_programs = WholeNumber(given.Get("livePrograms"), "livePrograms");
   settings->program_bytes = WholeNumber(given.Get("programBytes"), "programBytes");
   settings->clock = IsTrue(given, "clock");
-  if (given.Has("saturation")) settings->saturation = static_cast<float>(WholeNumber(given.Get("saturation"), "saturation"));
+  if (given.Has("saturation"))
+    settings->saturation = static_cast<float>(WholeNumber(given.Get("saturation"), "saturation"));
   settings->open_faults = FaultsOf(given.Get("openFaults"));
   settings->unload_faults = FaultsOf(given.Get("unloadFaults"));
   settings->compile_faults = FaultsOf(given.Get("compileFaults"));

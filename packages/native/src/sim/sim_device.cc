@@ -31,7 +31,9 @@ struct State {
     FaultInjector(given.open_faults, seed + 3).Next();
   }
 
-  Error Refusal(const char* code, const char* phase, const std::string& got) const { return Error(code, Message(phase, got)); }
+  Error Refusal(const char* code, const char* phase, const std::string& got) const {
+    return Error(code, Message(phase, got));
+  }
 
   Error LimitReached(const char* limit, const char* phase, const std::string& got) const {
     return Error::DeviceLimit(limit, Message(phase, got));
@@ -99,7 +101,8 @@ class SimProgram : public Program {
   void Evaluate(const void* const* given_inputs, void* const* given_outputs) override {
     const std::optional<FaultKind> fault = state_->evaluate_faults.Next();
     if (fault == FaultKind::kError) throw state_->Refusal("ERR_ANE_EVALUATE", "evaluate", kEvaluateFailure);
-    if (!verdict_.evaluate_error.empty()) throw state_->Refusal("ERR_ANE_EVALUATE", "evaluate", verdict_.evaluate_error);
+    if (!verdict_.evaluate_error.empty())
+      throw state_->Refusal("ERR_ANE_EVALUATE", "evaluate", verdict_.evaluate_error);
     if (fault == FaultKind::kZeros || verdict_.zeros) {
       for (size_t i = 0; i < outputs().size(); ++i) std::memset(given_outputs[i], 0, outputs()[i].bytes());
       return;
@@ -164,8 +167,9 @@ class SimDevice : public Device {
                                      std::to_string(state_->live_programs) + " programs are loaded)");
     }
     if (refuse || state_->bytes + bytes > settings.program_bytes) {
-      throw state_->Refusal("ERR_ANE_LOAD", "load",
-                            "Program load failure (0x20004) (weights too large for one bank, or the service is not ready)");
+      throw state_->Refusal(
+          "ERR_ANE_LOAD", "load",
+          "Program load failure (0x20004) (weights too large for one bank, or the service is not ready)");
     }
   }
 

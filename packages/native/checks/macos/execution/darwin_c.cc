@@ -23,8 +23,8 @@ const uintptr_t stack_guard = 0x5bd1e995a7c3f100;
 
 // Linux's number of an error, macOS's. All others up to 34 are the same, and none above them.
 constexpr std::pair<int, int> kErrors[] = {
-    {EAGAIN, 35}, {EDEADLK, 11}, {ENAMETOOLONG, 63}, {ENOLCK, 77},      {ENOSYS, 78},
-    {ENOTEMPTY, 66}, {ELOOP, 62}, {EOVERFLOW, 84},   {EOPNOTSUPP, 102},
+    {EAGAIN, 35},    {EDEADLK, 11}, {ENAMETOOLONG, 63}, {ENOLCK, 77},      {ENOSYS, 78},
+    {ENOTEMPTY, 66}, {ELOOP, 62},   {EOVERFLOW, 84},    {EOPNOTSUPP, 102},
 };
 
 int* Errno() {
@@ -118,10 +118,10 @@ const std::unordered_map<std::string, void*> kOwn = {
 };
 
 const std::unordered_set<std::string> kSame = {
-    "__Unwind_Resume", "___cxa_atexit", "___stack_chk_fail", "_close",  "_dlerror", "_dlsym",    "_fclose",
-    "_fflush",         "_flock",        "_fopen",            "_fprintf", "_fread",  "_free",     "_fseek",
-    "_fseeko",         "_ftello",       "_fwrite",           "_getenv", "_getpid",  "_isxdigit", "_memchr",
-    "_memcmp",         "_memcpy",       "_memmove",          "_memset", "_snprintf", "_strlen",  "_strtod",
+    "__Unwind_Resume", "___cxa_atexit", "___stack_chk_fail", "_close",    "_dlerror", "_dlsym",  "_fclose", "_fflush",
+    "_flock",          "_fopen",        "_fprintf",          "_fread",    "_free",    "_fseek",  "_fseeko", "_ftello",
+    "_fwrite",         "_getenv",       "_getpid",           "_isxdigit", "_memchr",  "_memcmp", "_memcpy", "_memmove",
+    "_memset",         "_snprintf",     "_strlen",           "_strtod",
 };
 
 // Of libc++ whose objects hold what the C library lays out in its own way; mutexes are above.

@@ -105,7 +105,7 @@ std::vector<Fixup> ReadBinds(const uint8_t* begin, size_t bytes) {
       case 0x00:
       case 0x10:
       case 0x30:
-      case 0x50: break;  // An end, the library as a small number, and the type.
+      case 0x50: break;                 // An end, the library as a small number, and the type.
       case 0x20: stream.Uleb(); break;  // The library.
       case 0x40: next.symbol = stream.Text(); break;
       case 0x60: next.addend = stream.Sleb(); break;

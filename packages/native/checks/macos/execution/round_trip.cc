@@ -89,9 +89,8 @@ void UseDevice(Device* device, void (*print)(const char* line)) {
     tell("evaluate with a promise", [&] { return Evaluate(program.get(), {64, 1}); });
     tell("promise too much", [&] { return Evaluate(program.get(), {65, 1}); });
   }
-  tell("several ports", [&] {
-    return PortsOf(*device->Compile(mayfly::ane::TwoPortCanary(dialect), weights.files()));
-  });
+  tell("several ports",
+       [&] { return PortsOf(*device->Compile(mayfly::ane::TwoPortCanary(dialect), weights.files())); });
   tell("text cut off", [&] { return PortsOf(*device->Compile(text.substr(0, text.size() / 2), weights.files())); });
   tell("no weights", [&] { return PortsOf(*device->Compile(text, {})); });
   tell("unload", [&] {

@@ -27,13 +27,13 @@ typedef double double_t;
 #define islessgreater(x, y) __builtin_islessgreater(x, y)
 #define isunordered(x, y) __builtin_isunordered(x, y)
 
-#define DARWIN_MATH_1(name)  \
-  double name(double);       \
-  float name##f(float);      \
+#define DARWIN_MATH_1(name) \
+  double name(double);      \
+  float name##f(float);     \
   long double name##l(long double);
-#define DARWIN_MATH_2(name)        \
-  double name(double, double);     \
-  float name##f(float, float);     \
+#define DARWIN_MATH_2(name)    \
+  double name(double, double); \
+  float name##f(float, float); \
   long double name##l(long double, long double);
 #define DARWIN_MATH_OF(type, name) \
   type name(double);               \

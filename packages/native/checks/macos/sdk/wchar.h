@@ -12,7 +12,7 @@ typedef union {
   long long _mbstateL;
 } __mbstate_t;
 typedef __mbstate_t mbstate_t;
-#define WEOF ((wint_t)-1)
+#define WEOF ((wint_t) - 1)
 struct tm;
 
 wchar_t* wcschr(const wchar_t*, wchar_t);

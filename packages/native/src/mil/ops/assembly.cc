@@ -14,7 +14,8 @@ void CheckConcat(Call& call) {
     Type expected = result;
     if (!interleave && call.TypeOf(value).rank() == result.rank()) expected.shape[axis] = call.ShapeOf(value)[axis];
     if (call.TypeOf(value) != expected) {
-      call.FailArgument("values", "tensors that fit " + ToString(result) + " but for axis " + std::to_string(axis), ToString(call.TypeOf(value)));
+      call.FailArgument("values", "tensors that fit " + ToString(result) + " but for axis " + std::to_string(axis),
+                        ToString(call.TypeOf(value)));
     }
     total += call.ShapeOf(value)[axis];
   }
@@ -30,7 +31,8 @@ void CheckTile(Call& call) {
     call.FailArgument("reps", std::to_string(result.rank()) + " integers", ToString(repetitions));
   }
   for (size_t i = 0; i < repetitions.size(); ++i) {
-    if (repetitions[i] < 1 || repetitions[i] > kMaxElements / result.shape[i]) call.FailArgument("reps", "from 1 up", ToString(repetitions));
+    if (repetitions[i] < 1 || repetitions[i] > kMaxElements / result.shape[i])
+      call.FailArgument("reps", "from 1 up", ToString(repetitions));
     result.shape[i] *= repetitions[i];
   }
   call.Emit(OpKind::kTile, {x}, result, TileAttributes{repetitions});
@@ -52,6 +54,7 @@ void CheckGather(Call& call) {
 
 }  // namespace
 
-const OpEntry kAssemblyOps[] = {{"concat", CheckConcat}, {"tile", CheckTile}, {"gather", CheckGather}, {nullptr, nullptr}};
+const OpEntry kAssemblyOps[] = {
+    {"concat", CheckConcat}, {"tile", CheckTile}, {"gather", CheckGather}, {nullptr, nullptr}};
 
 }  // namespace mayfly::mil

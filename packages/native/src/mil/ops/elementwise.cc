@@ -7,7 +7,8 @@ namespace {
 
 void CheckOperands(Call& call, ValueId x, ValueId y) {
   if (call.TypeOf(x).element != call.TypeOf(y).element) {
-    call.Fail("to have operands of one element type", std::string(NameOf(call.TypeOf(x).element)) + " and " + NameOf(call.TypeOf(y).element));
+    call.Fail("to have operands of one element type",
+              std::string(NameOf(call.TypeOf(x).element)) + " and " + NameOf(call.TypeOf(y).element));
   }
 }
 
@@ -20,7 +21,8 @@ void CheckArithmetic(Call& call) {
   const Element element = call.TypeOf(x).element;
   const bool integers = kind != OpKind::kRealDiv && kind != OpKind::kPow;
   if (!IsFloat(element) && !(integers && element == Element::kInt32)) {
-    call.FailArgument("x", integers ? "a tensor of fp16, fp32 or int32" : "a tensor of fp16 or fp32", ToString(call.TypeOf(x)));
+    call.FailArgument("x", integers ? "a tensor of fp16, fp32 or int32" : "a tensor of fp16 or fp32",
+                      ToString(call.TypeOf(x)));
   }
   call.Emit(kind, {x, y}, {element, Broadcast(call, call.ShapeOf(x), call.ShapeOf(y))});
 }
@@ -65,7 +67,8 @@ void CheckClip(Call& call) {
 
 void CheckSelect(Call& call) {
   const ValueId cond = call.Tensor("cond"), a = call.Tensor("a"), b = call.Tensor("b");
-  if (call.TypeOf(cond).element != Element::kBool) call.FailArgument("cond", "a tensor of bool", ToString(call.TypeOf(cond)));
+  if (call.TypeOf(cond).element != Element::kBool)
+    call.FailArgument("cond", "a tensor of bool", ToString(call.TypeOf(cond)));
   CheckOperands(call, a, b);
   const Shape branches = Broadcast(call, call.ShapeOf(a), call.ShapeOf(b));
   call.Emit(OpKind::kSelect, {cond, a, b}, {call.TypeOf(a).element, Broadcast(call, call.ShapeOf(cond), branches)});

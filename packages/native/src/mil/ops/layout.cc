@@ -9,7 +9,8 @@ void CheckIdentity(Call& call) {
   call.Emit(OpKind::kIdentity, {x}, call.TypeOf(x));
 }
 
-// One -1 is what is left over; 0 copies the input's dimension, counted from the left before iOS 17 and from the right since.
+// One -1 is what is left over; 0 copies the input's dimension, counted from the left before iOS 17 and from the right
+// since.
 void CheckReshape(Call& call) {
   const ValueId x = call.Tensor("x");
   const Type& type = call.TypeOf(x);
@@ -29,7 +30,8 @@ void CheckReshape(Call& call) {
       const size_t from_right = wanted.size() - i;
       dimension = from_right <= type.shape.size() ? type.shape[type.shape.size() - from_right] : 1;
     }
-    if (dimension < 1 || dimension > kMaxElements / known) call.FailArgument("shape", "a shape for " + ToString(type), ToString(wanted));
+    if (dimension < 1 || dimension > kMaxElements / known)
+      call.FailArgument("shape", "a shape for " + ToString(type), ToString(wanted));
     known *= dimension;
   }
   if (inferred >= 0) result.shape[static_cast<size_t>(inferred)] = type.elements() / known;
@@ -66,7 +68,8 @@ std::vector<bool> MarkAxes(Call& call, const Shape& axes, int64_t rank) {
   for (int64_t axis : axes) {
     const int64_t from_front = axis < 0 ? axis + rank : axis;
     if (from_front < 0 || from_front >= rank || marked[static_cast<size_t>(from_front)]) {
-      call.FailArgument("axes", "different axes from " + std::to_string(-rank) + " to " + std::to_string(rank - 1), ToString(axes));
+      call.FailArgument("axes", "different axes from " + std::to_string(-rank) + " to " + std::to_string(rank - 1),
+                        ToString(axes));
     }
     marked[static_cast<size_t>(from_front)] = true;
   }

@@ -23,7 +23,8 @@ void CheckMatmul(Call& call) {
   const auto [m, k] = sides(a.shape, attributes.transpose_x);
   const auto [k2, n] = sides(b.shape, attributes.transpose_y);
   if (k != k2) {
-    call.Fail("to have equal inner dimensions", std::to_string(k) + " of " + ToString(a) + " and " + std::to_string(k2) + " of " + ToString(b));
+    call.Fail("to have equal inner dimensions",
+              std::to_string(k) + " of " + ToString(a) + " and " + std::to_string(k2) + " of " + ToString(b));
   }
   Shape result = Broadcast(call, Shape(a.shape.begin(), a.shape.end() - 2), Shape(b.shape.begin(), b.shape.end() - 2));
   result.push_back(m);
@@ -59,12 +60,14 @@ Shape Pads(Call& call, const Shape& x, const Shape& weight, const ConvAttributes
     call.Ignore("pad");
     for (size_t i = 0; i < spatial; ++i) {
       const int64_t out = (x[2 + i] + conv.strides[i] - 1) / conv.strides[i];
-      const int64_t total = std::max<int64_t>(0, (out - 1) * conv.strides[i] + conv.dilations[i] * (weight[2 + i] - 1) + 1 - x[2 + i]);
+      const int64_t total =
+          std::max<int64_t>(0, (out - 1) * conv.strides[i] + conv.dilations[i] * (weight[2 + i] - 1) + 1 - x[2 + i]);
       pads[2 * i] = type == "same" ? total / 2 : total - total / 2;
       pads[2 * i + 1] = total - pads[2 * i];
     }
   } else {
-    call.FailArgument("pad_type", "\"valid\", \"same\", \"same_lower\" or \"custom\"", "\"" + type.substr(0, 40) + "\"");
+    call.FailArgument("pad_type", "\"valid\", \"same\", \"same_lower\" or \"custom\"",
+                      "\"" + type.substr(0, 40) + "\"");
   }
   return pads;
 }
@@ -76,7 +79,9 @@ void CheckConv(Call& call) {
   const Type &in = call.TypeOf(x), &kernel = call.TypeOf(weight);
   if (in.rank() < 3 || in.rank() > 5) call.FailArgument("x", "of rank 3 to 5", ToString(in));
   if (kernel.rank() != in.rank() || kernel.element != in.element) {
-    call.FailArgument("weight", std::string("a tensor of ") + NameOf(in.element) + " of rank " + std::to_string(in.rank()), ToString(kernel));
+    call.FailArgument("weight",
+                      std::string("a tensor of ") + NameOf(in.element) + " of rank " + std::to_string(in.rank()),
+                      ToString(kernel));
   }
   const size_t spatial = in.shape.size() - 2;
   ConvAttributes conv;
@@ -85,11 +90,14 @@ void CheckConv(Call& call) {
   conv.groups = call.Int("groups", 1);
   const int64_t channels_in = in.shape[1], channels_out = kernel.shape[0];
   if (conv.groups < 1 || channels_in % conv.groups != 0 || channels_out % conv.groups != 0) {
-    call.FailArgument("groups", "a divisor of " + std::to_string(channels_in) + " input and " + std::to_string(channels_out) + " output channels",
+    call.FailArgument("groups",
+                      "a divisor of " + std::to_string(channels_in) + " input and " + std::to_string(channels_out) +
+                          " output channels",
                       std::to_string(conv.groups));
   }
   if (kernel.shape[1] != channels_in / conv.groups) {
-    call.FailArgument("weight", "of " + std::to_string(channels_in / conv.groups) + " input channels per group", ToString(kernel));
+    call.FailArgument("weight", "of " + std::to_string(channels_in / conv.groups) + " input channels per group",
+                      ToString(kernel));
   }
   conv.pads = Pads(call, in.shape, kernel.shape, conv);
   Type result{in.element, {in.shape[0], channels_out}};

@@ -1,5 +1,5 @@
-// Numbers as small integers: x ≈ scale · (q − zero point), with one scale or one for each place along an axis. Written with
-// the operations that devices have: q goes through casts, and the arithmetic between is that of the scale's type.
+// Numbers as small integers: x ≈ scale · (q − zero point), with one scale or one for each place along an axis. Written
+// with the operations that devices have: q goes through casts, and the arithmetic between is that of the scale's type.
 #include "mil/op_table.h"
 
 namespace mayfly::mil {

@@ -14,10 +14,12 @@ void CheckReduction(Call& call) {
   std::vector<bool> reduced(static_cast<size_t>(rank), !call.Has("axes"));
   for (int64_t axis : call.Ints("axes", Shape{})) {
     if (axis < -rank || axis >= rank) {
-      call.FailArgument("axes", "from " + std::to_string(-rank) + " to " + std::to_string(rank - 1), std::to_string(axis));
+      call.FailArgument("axes", "from " + std::to_string(-rank) + " to " + std::to_string(rank - 1),
+                        std::to_string(axis));
     }
     if (axis < 0) axis += rank;
-    if (reduced[static_cast<size_t>(axis)]) call.FailArgument("axes", "different axes", std::to_string(axis) + " twice");
+    if (reduced[static_cast<size_t>(axis)])
+      call.FailArgument("axes", "different axes", std::to_string(axis) + " twice");
     reduced[static_cast<size_t>(axis)] = true;
   }
   const bool keep = call.Bool("keep_dims", false);
@@ -42,9 +44,12 @@ void CheckSoftmax(Call& call) {
 }  // namespace
 
 const OpEntry kReductionOps[] = {
-    {"reduce_sum", CheckReduction<OpKind::kReduceSum>}, {"reduce_mean", CheckReduction<OpKind::kReduceMean>},
-    {"reduce_max", CheckReduction<OpKind::kReduceMax>}, {"reduce_min", CheckReduction<OpKind::kReduceMin>},
-    {"softmax", CheckSoftmax},                          {nullptr, nullptr},
+    {"reduce_sum", CheckReduction<OpKind::kReduceSum>},
+    {"reduce_mean", CheckReduction<OpKind::kReduceMean>},
+    {"reduce_max", CheckReduction<OpKind::kReduceMax>},
+    {"reduce_min", CheckReduction<OpKind::kReduceMin>},
+    {"softmax", CheckSoftmax},
+    {nullptr, nullptr},
 };
 
 }  // namespace mayfly::mil

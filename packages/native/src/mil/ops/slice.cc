@@ -7,7 +7,8 @@ namespace mayfly::mil {
 namespace {
 
 void CheckLength(Call& call, const char* name, const Shape& list, int rank) {
-  if (static_cast<int>(list.size()) != rank) call.FailArgument(name, std::to_string(rank) + " integers", ToString(list));
+  if (static_cast<int>(list.size()) != rank)
+    call.FailArgument(name, std::to_string(rank) + " integers", ToString(list));
 }
 
 // A size of -1 reaches to the end.
@@ -20,7 +21,8 @@ void CheckSliceBySize(Call& call) {
   for (size_t i = 0; i < type.shape.size(); ++i) {
     int64_t& begin = slice.begin[i];
     if (begin < 0) begin += type.shape[i];
-    if (begin < 0 || begin >= type.shape[i]) call.FailArgument("begin", "within " + ToString(type), ToString(slice.begin));
+    if (begin < 0 || begin >= type.shape[i])
+      call.FailArgument("begin", "within " + ToString(type), ToString(slice.begin));
     if (slice.sizes[i] == -1) slice.sizes[i] = type.shape[i] - begin;
     if (slice.sizes[i] < 1 || slice.sizes[i] > type.shape[i] - begin) {
       call.FailArgument("size", "within " + ToString(type) + " from " + ToString(slice.begin), ToString(slice.sizes));
@@ -77,18 +79,23 @@ void CheckSplit(Call& call) {
   if (call.Has("num_splits")) {
     const int64_t parts = call.Int("num_splits");
     if (parts < 1 || (sizes.empty() ? type.shape[axis] % parts != 0 : parts != static_cast<int64_t>(sizes.size()))) {
-      call.FailArgument("num_splits", "a divisor of " + std::to_string(type.shape[axis]) + " or the length of split_sizes", std::to_string(parts));
+      call.FailArgument("num_splits",
+                        "a divisor of " + std::to_string(type.shape[axis]) + " or the length of split_sizes",
+                        std::to_string(parts));
     }
-    if (parts != static_cast<int64_t>(call.result_count())) call.Fail("to declare " + std::to_string(parts) + " results", std::to_string(call.result_count()));
+    if (parts != static_cast<int64_t>(call.result_count()))
+      call.Fail("to declare " + std::to_string(parts) + " results", std::to_string(call.result_count()));
     if (sizes.empty()) sizes.assign(static_cast<size_t>(parts), type.shape[axis] / parts);
   }
   if (sizes.empty()) call.Fail("to have num_splits or split_sizes", "neither");
   int64_t total = 0;
   for (int64_t size : sizes) {
-    if (size < 1 || size > type.shape[axis] - total) call.FailArgument("split_sizes", "sizes that add up to " + std::to_string(type.shape[axis]), ToString(sizes));
+    if (size < 1 || size > type.shape[axis] - total)
+      call.FailArgument("split_sizes", "sizes that add up to " + std::to_string(type.shape[axis]), ToString(sizes));
     total += size;
   }
-  if (total != type.shape[axis]) call.FailArgument("split_sizes", "sizes that add up to " + std::to_string(type.shape[axis]), ToString(sizes));
+  if (total != type.shape[axis])
+    call.FailArgument("split_sizes", "sizes that add up to " + std::to_string(type.shape[axis]), ToString(sizes));
   SliceAttributes slice{Shape(type.shape.size(), 0), Shape(type.shape.size(), 1), type.shape};
   for (int64_t size : sizes) {
     slice.sizes[axis] = size;

@@ -1,5 +1,6 @@
-// Declarations of macOS's C library that Mayfly's sources and libc++'s headers need, written for this check: names, types,
-// layouts and constants as documented by POSIX, the manual pages and the ABI. They are no SDK and ship with nothing.
+// Declarations of macOS's C library that Mayfly's sources and libc++'s headers need, written for this check: names,
+// types, layouts and constants as documented by POSIX, the manual pages and the ABI. They are no SDK and ship with
+// nothing.
 #pragma once
 
 #ifdef __cplusplus

@@ -5,7 +5,7 @@
 
 DARWIN_BEGIN
 #define WNOHANG 1
-#define WTERMSIG(status) ((status)&0x7f)
+#define WTERMSIG(status) ((status) & 0x7f)
 #define WIFEXITED(status) (WTERMSIG(status) == 0)
 #define WIFSIGNALED(status) (WTERMSIG(status) != 0x7f && WTERMSIG(status) != 0)
 #define WEXITSTATUS(status) (((status) >> 8) & 0xff)
