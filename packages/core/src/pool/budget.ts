@@ -1,4 +1,4 @@
-import { invalidArgument } from '@mayfly/native';
+import { invalidArgument, MayflyError } from '@mayfly/native';
 import type { WorkerStats } from '@mayfly/worker';
 
 /**
@@ -68,6 +68,18 @@ export function resolveBudget(given: Partial<Budget> = {}): Budget {
       throw invalidArgument(`budget.${name}`, 'a number from 1 up', limit);
   }
   return budget;
+}
+
+/** Errors: `ERR_BUDGET` where so many kernels have no room on so many workers, even when nothing else is asked of them. */
+export function assertBudgetCovers(budget: Budget, kernels: number, workers: number): void {
+  const each = Math.ceil(kernels / workers);
+  for (const limit of ['compilations', 'livePrograms'] as const) {
+    if (budget[limit] >= each) continue;
+    throw new MayflyError(
+      'ERR_BUDGET',
+      `Expected budget.${limit} to cover ${kernels} kernels on ${workers} workers, which takes ${each} each, got ${budget[limit]}`,
+    );
+  }
 }
 
 /** Largest share by which a worker's own limits fall short of the budget's. */

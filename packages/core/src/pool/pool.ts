@@ -1,16 +1,17 @@
-import { type FastProducts, MayflyError, type Precision } from '@mayfly/native';
+import type { FastProducts, Precision } from '@mayfly/native';
 import { EventEmitter } from 'eventemitter3';
 import { Arena } from '../memory/arena.js';
-import type { RetirementReason } from './budget.js';
+import { assertBudgetCovers } from './budget.js';
 import { Calls } from './calls.js';
 import { chaosTransport } from './chaos-transport.js';
 import { closeDeadlineError, kernelDisposedError, poolClosedError } from './errors.js';
 import { Fleet, type FleetListener } from './fleet.js';
 import { KernelHandle } from './kernel-handle.js';
-import type { KernelHost, MoveReason, Placement } from './kernel-host.js';
+import type { KernelHost, Placement } from './kernel-host.js';
 import { noteRefusal } from './machine-limits.js';
 import { Placer } from './placer.js';
 import type { PoolEvents, PoolStats } from './pool-events.js';
+import { PoolJournal } from './pool-journal.js';
 import { type FilledPoolOptions, type PoolOptions, resolvePoolOptions } from './pool-options.js';
 import { kernelSummary, workerSummary } from './pool-summaries.js';
 import { productsOf, warnOfIsaFault } from './products.js';
@@ -18,7 +19,6 @@ import { Recovery } from './recovery.js';
 import { processTransport, type StartTransport } from './transport.js';
 import type { CallOptions, Kernel, PoolProgram } from './types.js';
 import { WeightStore } from './weight-store.js';
-import type { WorkerProcess } from './worker-process.js';
 
 /** Starts the workers; settles when they are ready. */
 export async function createPool(options?: PoolOptions): Promise<Pool> {
@@ -53,11 +53,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #calls: Calls;
   readonly #weightStore: WeightStore;
   readonly #kernels = new Set<KernelHandle>();
-  readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0 };
-  #dispatches = 0;
-  #workersStarted = 0;
-  #retirements = 0;
-  #deaths = 0;
+  readonly #journal = new PoolJournal((name, event) => this.emit(name, event as never));
   #names = 0;
   #closing: Promise<void> | null = null;
   #destroying: Promise<void> | null = null;
@@ -103,7 +99,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const { signal } = options;
       signal?.throwIfAborted();
-      this.#assertBudgetCovers(this.#kernels.size + 1);
+      assertBudgetCovers(this.#fleet.budget, this.#kernels.size + 1, this.#options.workers);
       const name = program.name ?? `kernel-${++this.#names}`;
       const settle = (error: Error | null) => {
         signal?.removeEventListener('abort', onAbort);
@@ -126,13 +122,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   stats(): PoolStats {
     return {
-      dispatches: this.#dispatches,
+      ...this.#journal.counts,
       compilations: this.#placer.compilations,
-      workersStarted: this.#workersStarted,
-      retirements: this.#retirements,
-      deaths: this.#deaths,
       pending: this.#calls.pending,
-      stalledMs: { ...this.#stalledMs },
       waitedForWorkersMs: this.#fleet.waitedMs,
       workers: this.#fleet.workers.map(workerSummary),
       kernels: [...this.#kernels].map(kernelSummary),
@@ -186,28 +178,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return chaosTransport(start, chaos.faults, chaos.seed, (fault) => this.emit('fault', { fault }));
   }
 
-  #assertBudgetCovers(kernels: number): void {
-    const { workers } = this.#options;
-    const { budget } = this.#fleet;
-    const each = Math.ceil(kernels / workers);
-    for (const limit of ['compilations', 'livePrograms'] as const) {
-      if (budget[limit] >= each) continue;
-      throw new MayflyError(
-        'ERR_BUDGET',
-        `Expected budget.${limit} to cover ${kernels} kernels on ${workers} workers, which takes ${each} each, got ${budget[limit]}`,
-      );
-    }
-  }
-
   get #kernelHost(): KernelHost {
     return {
       weightStore: this.#weightStore,
       place: (kernel, source, reason) => this.#placer.place(kernel, source, reason),
       release: (kernel, placement) => this.#release(kernel, placement),
       calls: this.#calls,
-      stalled: (reason, milliseconds) => {
-        this.#stalledMs[reason] += milliseconds;
-      },
+      stalled: (reason, milliseconds) => this.#journal.stalled(reason, milliseconds),
       forget: (kernel) => this.#kernels.delete(kernel),
     };
   }
@@ -221,33 +198,18 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   #fleetListener(): FleetListener {
     return {
-      onStart: ({ id, pid }) => {
-        this.#workersStarted += 1;
-        this.emit('worker-start', { worker: id, pid });
-      },
-      onReady: ({ id, pid, startedAt }) => {
-        this.emit('worker-ready', { worker: id, pid, ms: performance.now() - startedAt });
-      },
-      onRetire: (worker, reason) => this.#onRetire(worker, reason),
+      onStart: (worker) => this.#journal.started(worker),
+      onReady: (worker) => this.#journal.ready(worker),
+      onRetire: (worker, reason) => this.#journal.retired(worker, reason),
       onAnswer: (_worker, run, error) => {
-        this.#dispatches += 1;
+        this.#journal.answered();
         this.#recovery.answered(run, error);
       },
       onLost: (worker, unanswered) => void this.#recovery.lost(worker, unanswered),
-      onExit: (_worker, end, expected) => {
-        if (!expected) this.#deaths += 1;
-        this.emit('worker-exit', { ...end, expected });
-      },
+      onExit: (_worker, end, expected) => this.#journal.exited(end, expected),
       onFailed: (error) => {
         for (const kernel of [...this.#kernels]) kernel.fail(error);
       },
     };
-  }
-
-  #onRetire(worker: WorkerProcess, reason: RetirementReason): void {
-    this.#retirements += 1;
-    const { id, pid, compilations, evaluations, kernels } = worker;
-    const ageMs = performance.now() - worker.startedAt;
-    this.emit('worker-retire', { worker: id, pid, reason, compilations, evaluations, ageMs, kernels: kernels.size });
   }
 }

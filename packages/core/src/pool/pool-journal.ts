@@ -1,0 +1,61 @@
+import type { RetirementReason } from './budget.js';
+import type { WorkerEnd } from './errors.js';
+import type { MoveReason } from './kernel-host.js';
+import type { PoolEvents, PoolStats } from './pool-events.js';
+import type { WorkerProcess } from './worker-process.js';
+
+type Emit = <Name extends keyof PoolEvents>(name: Name, event: PoolEvents[Name][0]) => void;
+
+/** Counts what happens in a pool, and tells its listeners of it. */
+export class PoolJournal {
+  readonly #emit: Emit;
+  readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0 };
+  #dispatches = 0;
+  #workersStarted = 0;
+  #retirements = 0;
+  #deaths = 0;
+
+  constructor(emit: Emit) {
+    this.#emit = emit;
+  }
+
+  get counts(): Pick<PoolStats, 'dispatches' | 'workersStarted' | 'retirements' | 'deaths' | 'stalledMs'> {
+    return {
+      dispatches: this.#dispatches,
+      workersStarted: this.#workersStarted,
+      retirements: this.#retirements,
+      deaths: this.#deaths,
+      stalledMs: { ...this.#stalledMs },
+    };
+  }
+
+  started({ id, pid }: WorkerProcess): void {
+    this.#workersStarted += 1;
+    this.#emit('worker-start', { worker: id, pid });
+  }
+
+  ready({ id, pid, startedAt }: WorkerProcess): void {
+    this.#emit('worker-ready', { worker: id, pid, ms: performance.now() - startedAt });
+  }
+
+  retired(worker: WorkerProcess, reason: RetirementReason): void {
+    this.#retirements += 1;
+    const { id, pid, compilations, evaluations, kernels } = worker;
+    const ageMs = performance.now() - worker.startedAt;
+    this.#emit('worker-retire', { worker: id, pid, reason, compilations, evaluations, ageMs, kernels: kernels.size });
+  }
+
+  /** @param expected It was told to. */
+  exited(end: WorkerEnd, expected: boolean): void {
+    if (!expected) this.#deaths += 1;
+    this.#emit('worker-exit', { ...end, expected });
+  }
+
+  answered(): void {
+    this.#dispatches += 1;
+  }
+
+  stalled(reason: MoveReason, milliseconds: number): void {
+    this.#stalledMs[reason] += milliseconds;
+  }
+}
