@@ -46,12 +46,12 @@ export { closingTable } from './observe/closing-table.js';
 export { openReporter } from './observe/open-reporter.js';
 export { printable } from './observe/printable.js';
 export type { Reporter } from './observe/reporter.js';
-export type { Budget, RetirementReason } from './pool/budget.js';
 export { WorkerExitError } from './pool/errors.js';
 export { createPool, Pool } from './pool/pool.js';
 export type { PoolEvents, PoolStats, WorkerSummary } from './pool/pool-events.js';
 export type { PoolOptions } from './pool/pool-options.js';
 export type { CallOptions, Kernel, PoolProgram, Tensors, WeightSource, WeightSources } from './pool/types.js';
+export type { Budget, RetirementReason } from './pool/worker/budget.js';
 export {
   type Checkpoint,
   type CheckpointHeader,

@@ -5,7 +5,7 @@ import {
   resolveBudget,
   retirementReason,
   type WorkerUsage,
-} from '../../../packages/core/src/pool/budget.js';
+} from '../../../packages/core/src/pool/worker/budget.js';
 
 const usage: WorkerUsage = {
   ...{ compilations: 0, livePrograms: 0, reserved: 0, evaluations: 0, failures: 0, slowdown: 1, startedAt: 0 },

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadProfile, machineProfile } from '@mayfly/native';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Governor, resolvePacing } from '../../../packages/core/src/pool/governor.js';
+import { Governor, resolvePacing } from '../../../packages/core/src/pool/fleet/governor.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 beforeEach(() => {

@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 import type { Tensor } from '../../../packages/core/src/memory/tensor.js';
-import { resolvePacing } from '../../../packages/core/src/pool/governor.js';
+import { resolvePacing } from '../../../packages/core/src/pool/fleet/governor.js';
 import { Pool } from '../../../packages/core/src/pool/pool.js';
 import { resolvePoolOptions } from '../../../packages/core/src/pool/pool-options.js';
 import type { Kernel } from '../../../packages/core/src/pool/types.js';

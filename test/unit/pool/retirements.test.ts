@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import type { Budget } from '../../../packages/core/src/pool/budget.js';
 import type { PoolOptions } from '../../../packages/core/src/pool/pool-options.js';
+import type { Budget } from '../../../packages/core/src/pool/worker/budget.js';
 import { outcome, SimulatedPool } from './simulated-pool.js';
 
 afterEach(() => {

@@ -1,7 +1,7 @@
 import type { WorkerRequest, WorkerResponse, WorkerStats } from '@mayfly/worker';
 import { packMessage } from '@mayfly/worker';
 import type { Arena } from '../../../packages/core/src/memory/arena.js';
-import type { TransportHandlers } from '../../../packages/core/src/pool/transport.js';
+import type { TransportHandlers } from '../../../packages/core/src/pool/worker/transport.js';
 import type { Seen } from './simulated-workers.js';
 
 export type Item =

@@ -1,7 +1,7 @@
 import { MayflyError } from '@mayfly/native';
 import { unpackRequest } from '@mayfly/worker';
 import type { Arena } from '../../../packages/core/src/memory/arena.js';
-import type { StartTransport, Transport } from '../../../packages/core/src/pool/transport.js';
+import type { StartTransport, Transport } from '../../../packages/core/src/pool/worker/transport.js';
 import { type Item, SimulatedWorker } from './simulated-worker.js';
 
 /** One evaluation that some worker made. */

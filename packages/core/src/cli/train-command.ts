@@ -3,7 +3,7 @@ import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { presets } from '../model/presets.js';
 import { openReporter } from '../observe/open-reporter.js';
-import { defaultBudget } from '../pool/budget.js';
+import { defaultBudget } from '../pool/worker/budget.js';
 import { createTrainer } from '../train/create-trainer.js';
 import { resolveTrainOptions, type TrainOptions } from '../train/options.js';
 import { checkpointFolder, prepareFolder } from './checkpoint-folder.js';

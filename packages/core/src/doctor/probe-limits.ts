@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MayflyError } from '@mayfly/native';
-import { type MachineLimits, writeMachineLimits } from '../pool/machine-limits.js';
+import { type MachineLimits, writeMachineLimits } from '../pool/fleet/machine-limits.js';
 import { ProbeArena, probeProgram } from './probe-program.js';
 import { ProbeWorker } from './probe-worker.js';
 

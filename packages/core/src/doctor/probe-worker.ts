@@ -1,7 +1,7 @@
 import { errorOf, MayflyError, type ProgramInfo } from '@mayfly/native';
 import { packMessage, unpackResponse, type WorkerRequest, type WorkerResponse } from '@mayfly/worker';
 import type { Arena } from '../memory/arena.js';
-import { processTransport, type Transport } from '../pool/transport.js';
+import { processTransport, type Transport } from '../pool/worker/transport.js';
 
 type RequestBody = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'request'> : never) : never;
 type WeightRanges = Extract<WorkerRequest, { type: 'compile' }>['weights'];

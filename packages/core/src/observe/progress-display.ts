@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update';
-import { defaultBudget } from '../pool/budget.js';
 import type { WorkerSummary } from '../pool/pool-events.js';
+import { defaultBudget } from '../pool/worker/budget.js';
 import type { StepRecord } from '../train/train-step.js';
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';

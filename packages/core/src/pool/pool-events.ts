@@ -1,8 +1,8 @@
 import type { DeviceLimit } from '@mayfly/native';
-import type { RetirementReason } from './budget.js';
-import type { Chaos } from './chaos-transport.js';
-import type { MoveReason } from './kernel-host.js';
-import type { LatencySummary } from './latency-histogram.js';
+import type { MoveReason } from './kernel/kernel-host.js';
+import type { RetirementReason } from './worker/budget.js';
+import type { Chaos } from './worker/chaos-transport.js';
+import type { LatencySummary } from './worker/latency-histogram.js';
 
 /** What a pool tells its listeners. Times are milliseconds. */
 export interface PoolEvents {

@@ -1,22 +1,21 @@
-import type { RetirementReason } from './budget.js';
+import type { EventEmitter } from 'eventemitter3';
 import type { WorkerEnd } from './errors.js';
-import type { MoveReason } from './kernel-host.js';
+import type { MoveReason } from './kernel/kernel-host.js';
 import type { PoolEvents, PoolStats } from './pool-events.js';
-import type { WorkerProcess } from './worker-process.js';
-
-type Emit = <Name extends keyof PoolEvents>(name: Name, event: PoolEvents[Name][0]) => void;
+import type { RetirementReason } from './worker/budget.js';
+import type { WorkerProcess } from './worker/worker-process.js';
 
 /** Counts what happens in a pool, and tells its listeners of it. */
 export class PoolJournal {
-  readonly #emit: Emit;
+  readonly #events: EventEmitter<PoolEvents>;
   readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0 };
   #dispatches = 0;
   #workersStarted = 0;
   #retirements = 0;
   #deaths = 0;
 
-  constructor(emit: Emit) {
-    this.#emit = emit;
+  constructor(events: EventEmitter<PoolEvents>) {
+    this.#events = events;
   }
 
   get counts(): Pick<PoolStats, 'dispatches' | 'workersStarted' | 'retirements' | 'deaths' | 'stalledMs'> {
@@ -31,24 +30,32 @@ export class PoolJournal {
 
   started({ id, pid }: WorkerProcess): void {
     this.#workersStarted += 1;
-    this.#emit('worker-start', { worker: id, pid });
+    this.#events.emit('worker-start', { worker: id, pid });
   }
 
   ready({ id, pid, startedAt }: WorkerProcess): void {
-    this.#emit('worker-ready', { worker: id, pid, ms: performance.now() - startedAt });
+    this.#events.emit('worker-ready', { worker: id, pid, ms: performance.now() - startedAt });
   }
 
   retired(worker: WorkerProcess, reason: RetirementReason): void {
     this.#retirements += 1;
     const { id, pid, compilations, evaluations, kernels } = worker;
     const ageMs = performance.now() - worker.startedAt;
-    this.#emit('worker-retire', { worker: id, pid, reason, compilations, evaluations, ageMs, kernels: kernels.size });
+    this.#events.emit('worker-retire', {
+      worker: id,
+      pid,
+      reason,
+      compilations,
+      evaluations,
+      ageMs,
+      kernels: kernels.size,
+    });
   }
 
   /** @param expected It was told to. */
   exited(end: WorkerEnd, expected: boolean): void {
     if (!expected) this.#deaths += 1;
-    this.#emit('worker-exit', { ...end, expected });
+    this.#events.emit('worker-exit', { ...end, expected });
   }
 
   answered(): void {

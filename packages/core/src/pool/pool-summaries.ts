@@ -1,6 +1,6 @@
-import type { KernelHandle } from './kernel-handle.js';
 import type { KernelSummary, WorkerSummary } from './pool-events.js';
-import type { WorkerProcess } from './worker-process.js';
+import type { PlacedKernel } from './worker/placed-kernel.js';
+import type { WorkerProcess } from './worker/worker-process.js';
 
 /** A worker as `pool.stats()` shows it. */
 export const workerSummary = (worker: WorkerProcess): WorkerSummary => ({
@@ -17,7 +17,7 @@ export const workerSummary = (worker: WorkerProcess): WorkerSummary => ({
 });
 
 /** A kernel as `pool.stats()` shows it. */
-export const kernelSummary = (kernel: KernelHandle): KernelSummary => ({
+export const kernelSummary = (kernel: PlacedKernel): KernelSummary => ({
   kernel: kernel.name,
   worker: kernel.worker?.id ?? null,
   device: kernel.history.histogram.summary(),

@@ -1,24 +1,25 @@
 import type { FastProducts, Precision } from '@mayfly/native';
 import { EventEmitter } from 'eventemitter3';
 import { Arena } from '../memory/arena.js';
-import { assertBudgetCovers } from './budget.js';
 import { Calls } from './calls.js';
-import { chaosTransport } from './chaos-transport.js';
 import { closeDeadlineError, kernelDisposedError, poolClosedError } from './errors.js';
-import { Fleet, type FleetListener } from './fleet.js';
-import { KernelHandle } from './kernel-handle.js';
-import type { KernelHost, Placement } from './kernel-host.js';
-import { noteRefusal } from './machine-limits.js';
-import { Placer } from './placer.js';
+import { Fleet, type FleetListener } from './fleet/fleet.js';
+import { noteRefusal } from './fleet/machine-limits.js';
+import { Placer } from './fleet/placer.js';
+import { Recovery } from './fleet/recovery.js';
+import { KernelHandle } from './kernel/kernel-handle.js';
+import type { KernelHost, Placement } from './kernel/kernel-host.js';
+import { WeightStore } from './kernel/weight-store.js';
 import type { PoolEvents, PoolStats } from './pool-events.js';
 import { PoolJournal } from './pool-journal.js';
 import { type FilledPoolOptions, type PoolOptions, resolvePoolOptions } from './pool-options.js';
 import { kernelSummary, workerSummary } from './pool-summaries.js';
 import { productsOf, warnOfIsaFault } from './products.js';
-import { Recovery } from './recovery.js';
-import { processTransport, type StartTransport } from './transport.js';
 import type { CallOptions, Kernel, PoolProgram } from './types.js';
-import { WeightStore } from './weight-store.js';
+import { assertBudgetCovers } from './worker/budget.js';
+import { chaosTransport } from './worker/chaos-transport.js';
+import type { PlacedKernel } from './worker/placed-kernel.js';
+import { processTransport, type StartTransport } from './worker/transport.js';
 
 /** Starts the workers; settles when they are ready. */
 export async function createPool(options?: PoolOptions): Promise<Pool> {
@@ -52,8 +53,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #recovery: Recovery;
   readonly #calls: Calls;
   readonly #weightStore: WeightStore;
-  readonly #kernels = new Set<KernelHandle>();
-  readonly #journal = new PoolJournal((name, event) => this.emit(name, event as never));
+  readonly #kernels = new Set<PlacedKernel>();
+  readonly #journal = new PoolJournal(this);
   #names = 0;
   #closing: Promise<void> | null = null;
   #destroying: Promise<void> | null = null;
@@ -189,7 +190,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     };
   }
 
-  #release(kernel: KernelHandle, { worker, program }: Placement): void {
+  #release(kernel: PlacedKernel, { worker, program }: Placement): void {
     if (kernel.worker !== worker) worker.kernels.delete(kernel);
     if (worker.lost) return;
     if (worker.state === 'serving') worker.unload(program).catch(() => {});

@@ -1,5 +1,5 @@
 import { invalidArgument, type Precision } from '@mayfly/native';
-import type { Budget } from '../pool/budget.js';
+import type { Budget } from '../pool/worker/budget.js';
 
 /** How to train. What is left out takes its default, or on resuming the value of the run that is resumed. */
 export interface TrainOptions {

@@ -1,7 +1,7 @@
 import { addon, isSimName, parseSimName } from '@mayfly/native';
 import type { MilOptions } from '../mil/mil-graph.js';
 import { askAne } from '../pool/ask-ane.js';
-import { readDialect, writeDialect } from '../pool/machine-limits.js';
+import { readDialect, writeDialect } from '../pool/fleet/machine-limits.js';
 
 /**
  * How programs for a device are written: in which dialect, and whether each weight tensor has a file, as the M1 family wants.

@@ -1,23 +1,23 @@
+import type { Calls } from '../calls.js';
+import type { Kernel, RunOptions, Tensors } from '../types.js';
+import type { PlacedKernel } from '../worker/placed-kernel.js';
+import { Run } from '../worker/run.js';
+import { RunQueue } from '../worker/run-queue.js';
 import { bindTensors } from './bind-tensors.js';
-import type { Calls } from './calls.js';
-import type { KernelHandle } from './kernel-handle.js';
 import type { Placement } from './kernel-host.js';
-import { Run } from './run.js';
-import { RunQueue } from './run-queue.js';
-import type { RunOptions, Tensors } from './types.js';
 
 /** Settled runs kept for the next calls: as many as are outstanding where a worker is kept busy. */
 const MOST_SPARE = 64;
 
 /** The runs of one kernel: those that wait, in the order of their calls, how many are in flight, and settled ones to use again. */
 export class KernelRuns {
-  readonly #kernel: KernelHandle;
+  readonly #kernel: Kernel & PlacedKernel;
   readonly #calls: Calls;
   readonly #waiting = new RunQueue();
   readonly #spare = new RunQueue();
   #inFlight = 0;
 
-  constructor(kernel: KernelHandle, calls: Calls) {
+  constructor(kernel: Kernel & PlacedKernel, calls: Calls) {
     this.#kernel = kernel;
     this.#calls = calls;
   }

@@ -1,7 +1,7 @@
-import { keepsKernels, type RetirementReason, retirementReason } from './budget.js';
+import { keepsKernels, type RetirementReason, retirementReason } from '../worker/budget.js';
+import type { WorkerProcess } from '../worker/worker-process.js';
 import type { Recruiter } from './recruiter.js';
 import type { Roster } from './roster.js';
-import type { WorkerProcess } from './worker-process.js';
 
 /**
  * Who of a fleet takes no more compilations, and who is emptied. A worker that is only out of compilations keeps its kernels

@@ -1,4 +1,4 @@
-import type { WorkerProcess } from './worker-process.js';
+import type { WorkerProcess } from '../worker/worker-process.js';
 
 /** The longest that a timer of Node's can wait, 24.8 days; it takes anything longer for no time at all. */
 export const LONGEST_MS = 2 ** 31 - 1;

@@ -1,16 +1,16 @@
 import type { DeviceLimit } from '@mayfly/native';
+import { poolClosedError, poolFailedError, type WorkerEnd } from '../errors.js';
+import type { Budget, RetirementReason } from '../worker/budget.js';
+import type { PlacedKernel } from '../worker/placed-kernel.js';
+import type { Run } from '../worker/run.js';
+import type { StartTransport } from '../worker/transport.js';
+import type { WorkerProcess } from '../worker/worker-process.js';
 import { AgeWatch } from './age-watch.js';
-import type { Budget, RetirementReason } from './budget.js';
 import { Choice } from './choice.js';
-import { poolClosedError, poolFailedError, type WorkerEnd } from './errors.js';
 import { Governor, type Pacing } from './governor.js';
-import type { KernelHandle } from './kernel-handle.js';
 import { Recruiter, type RecruiterListener, type RecruiterOptions } from './recruiter.js';
 import { Retirements } from './retirements.js';
 import { Roster } from './roster.js';
-import type { Run } from './run.js';
-import type { StartTransport } from './transport.js';
-import type { WorkerProcess } from './worker-process.js';
 
 export interface FleetOptions extends RecruiterOptions {
   readonly pacing: Pacing;
@@ -86,7 +86,7 @@ export class Fleet implements RecruiterListener {
   }
 
   /** A worker that has room for one more compilation, which is counted as begun. Waits for one to start if need be. */
-  async reserve(kernel: KernelHandle): Promise<WorkerProcess> {
+  async reserve(kernel: PlacedKernel): Promise<WorkerProcess> {
     for (;;) {
       this.#assertOpen();
       const worker = this.#choice.for(kernel);

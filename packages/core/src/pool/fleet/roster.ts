@@ -1,5 +1,5 @@
-import type { WorkerProcess } from './worker-process.js';
-import type { WorkerState } from './worker-state.js';
+import type { WorkerProcess } from '../worker/worker-process.js';
+import type { WorkerState } from '../worker/worker-state.js';
 
 /** Every worker of a pool whose process is there, and a way to wait until anything about them changes. */
 export class Roster {

@@ -1,6 +1,6 @@
 import { invalidArgument, type Port } from '@mayfly/native';
-import type { Tensor } from '../memory/tensor.js';
-import type { Kernel, Tensors } from './types.js';
+import type { Tensor } from '../../memory/tensor.js';
+import type { Kernel, Tensors } from '../types.js';
 
 /** Checks tensors against a kernel's ports; writes input offsets, then output offsets, as a dispatch carries them. */
 export function bindTensors(kernel: Kernel, inputs: Tensors, outputs: Tensors, offsets: number[]): void {

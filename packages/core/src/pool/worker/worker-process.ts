@@ -1,11 +1,11 @@
 import { DispatchStatus, MayflyError, type ProgramInfo } from '@mayfly/native';
 import { unpackResponse, type WorkerResponse, type WorkerStats } from '@mayfly/worker';
+import { type WorkerEnd, WorkerLostError } from '../errors.js';
 import type { Budget, RetirementReason, WorkerUsage } from './budget.js';
 import { ControlChannel } from './control-channel.js';
-import { type WorkerEnd, WorkerLostError } from './errors.js';
 import { InFlight } from './in-flight.js';
-import type { KernelHandle } from './kernel-handle.js';
 import { LatencyHistogram } from './latency-histogram.js';
+import type { PlacedKernel } from './placed-kernel.js';
 import type { Run } from './run.js';
 import { ThroughputDrift } from './throughput-drift.js';
 import type { StartTransport, Transport } from './transport.js';
@@ -24,7 +24,7 @@ const KILLED_MS = 1_000;
 export class WorkerProcess implements WorkerUsage {
   readonly startedAt = performance.now();
   /** Kernels whose programs are loaded here and take new work. */
-  readonly kernels = new Set<KernelHandle>();
+  readonly kernels = new Set<PlacedKernel>();
   /** Settles when the process was reaped. */
   readonly end: Promise<WorkerEnd>;
   /** What its device took for evaluations. */

@@ -1,4 +1,4 @@
-import type { KernelHandle } from './kernel-handle.js';
+import type { PlacedKernel } from './placed-kernel.js';
 
 /** Evaluations of one kernel that make its own baseline. */
 const BASELINE = 1000;
@@ -13,10 +13,10 @@ interface Pace {
 
 /** How much slower a worker's evaluations are than its own first thousand of the same kernel (some chips tire). */
 export class ThroughputDrift {
-  readonly #paces = new Map<KernelHandle, Pace>();
+  readonly #paces = new Map<PlacedKernel, Pace>();
 
   /** Adds an evaluation of `nanoseconds`; gives recent mean over baseline, 1 while there is no baseline. */
-  record(kernel: KernelHandle, nanoseconds: number): number {
+  record(kernel: PlacedKernel, nanoseconds: number): number {
     let pace = this.#paces.get(kernel);
     if (pace === undefined) {
       pace = { count: 0, baseline: 0, recent: 0 };

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus, homedir, release } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { DeviceLimit } from '@mayfly/native';
-import type { Budget } from './budget.js';
+import type { Budget } from '../worker/budget.js';
 
 /** What `mayfly doctor --probe-limits`, or a pool at work, found of one device on this machine. */
 export interface MachineLimits {

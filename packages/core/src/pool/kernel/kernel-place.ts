@@ -1,6 +1,6 @@
+import type { WorkerProcess } from '../worker/worker-process.js';
 import type { MoveReason, Placement } from './kernel-host.js';
 import type { Version, WeightVersions } from './weight-versions.js';
-import type { WorkerProcess } from './worker-process.js';
 
 /** Where a kernel's runs go, and where they will go next. */
 export class KernelPlace {

@@ -1,7 +1,7 @@
 import type { InputPromise } from '@mayfly/native';
+import type { RunOptions } from '../types.js';
 import type { InFlight } from './in-flight.js';
-import type { KernelHandle } from './kernel-handle.js';
-import type { RunOptions } from './types.js';
+import type { PlacedKernel } from './placed-kernel.js';
 
 type Resolve = () => void;
 type Reject = (error: Error) => void;
@@ -40,7 +40,7 @@ export class Run {
   #signal: AbortSignal | undefined = undefined;
   #onAbort: (() => void) | undefined = undefined;
 
-  constructor(readonly kernel: KernelHandle) {}
+  constructor(readonly kernel: PlacedKernel) {}
 
   /** Begins a call, whose offsets are set; gives what its caller waits for. */
   begin(epoch: number, options: RunOptions | undefined): Promise<void> {

@@ -1,8 +1,8 @@
-import { type Budget, isSoft, keepsKernels, type RetirementReason, retirementReason } from './budget.js';
-import type { KernelHandle } from './kernel-handle.js';
+import { type Budget, isSoft, keepsKernels, type RetirementReason, retirementReason } from '../worker/budget.js';
+import type { PlacedKernel } from '../worker/placed-kernel.js';
+import type { WorkerProcess } from '../worker/worker-process.js';
 import type { Retirements } from './retirements.js';
 import type { Roster } from './roster.js';
-import type { WorkerProcess } from './worker-process.js';
 
 /** Who of a fleet compiles next; who may not any more is retired on the way. */
 export class Choice {
@@ -32,7 +32,7 @@ export class Choice {
   }
 
   /** The kernel's own worker while it may compile, else a standby where one is to serve, else the serving one with the fewest kernels. */
-  for(kernel: KernelHandle): WorkerProcess | null {
+  for(kernel: PlacedKernel): WorkerProcess | null {
     const own = kernel.worker;
     if (own?.state === 'serving' && !own.lost) {
       const limit = this.#limit(own);

@@ -1,12 +1,12 @@
 import type { Precision } from '@mayfly/native';
-import { type Budget, jittered } from './budget.js';
-import { noWorkerError } from './errors.js';
+import { noWorkerError } from '../errors.js';
+import { type Budget, jittered } from '../worker/budget.js';
+import type { StartTransport } from '../worker/transport.js';
+import { WorkHistory } from '../worker/work-history.js';
+import { WorkerProcess } from '../worker/worker-process.js';
+import type { WorkerListener, WorkerTimeouts } from '../worker/worker-setup.js';
 import type { Governor } from './governor.js';
 import type { Roster } from './roster.js';
-import type { StartTransport } from './transport.js';
-import { WorkHistory } from './work-history.js';
-import { WorkerProcess } from './worker-process.js';
-import type { WorkerListener, WorkerTimeouts } from './worker-setup.js';
 
 export interface RecruiterOptions {
   readonly device: string;

@@ -1,9 +1,9 @@
 import type { Port } from '@mayfly/native';
-import type { Calls } from './calls.js';
-import type { KernelHandle } from './kernel-handle.js';
+import type { Calls } from '../calls.js';
+import type { PlacedKernel } from '../worker/placed-kernel.js';
+import type { WorkerProcess } from '../worker/worker-process.js';
+import type { ProgramSource } from '../worker/worker-setup.js';
 import type { WeightStore } from './weight-store.js';
-import type { WorkerProcess } from './worker-process.js';
-import type { ProgramSource } from './worker-setup.js';
 
 /** A kernel's program on one worker. */
 export interface Placement {
@@ -20,11 +20,11 @@ export type MoveReason = 'compile' | 'update' | 'retire' | 'recover';
 export interface KernelHost {
   readonly weightStore: WeightStore;
   /** Compiles `source` on a worker of the pool's choice, which from then on counts the kernel as its own. */
-  place(kernel: KernelHandle, source: ProgramSource, reason: MoveReason): Promise<Placement>;
+  place(kernel: PlacedKernel, source: ProgramSource, reason: MoveReason): Promise<Placement>;
   /** The kernel no longer uses it; its `worker` is already the next one. */
-  release(kernel: KernelHandle, placement: Placement): void;
+  release(kernel: PlacedKernel, placement: Placement): void;
   readonly calls: Calls;
   /** The kernel could not run for `milliseconds` although it had work. */
   stalled(reason: MoveReason, milliseconds: number): void;
-  forget(kernel: KernelHandle): void;
+  forget(kernel: PlacedKernel): void;
 }

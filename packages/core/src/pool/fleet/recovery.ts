@@ -1,8 +1,8 @@
-import { isDeviceFault, quarantinedError, WorkerExitError } from './errors.js';
-import type { KernelHandle } from './kernel-handle.js';
+import { isDeviceFault, quarantinedError, WorkerExitError } from '../errors.js';
+import type { PlacedKernel } from '../worker/placed-kernel.js';
+import type { Run } from '../worker/run.js';
+import type { WorkerProcess } from '../worker/worker-process.js';
 import type { Placer } from './placer.js';
-import type { Run } from './run.js';
-import type { WorkerProcess } from './worker-process.js';
 
 /** What becomes of runs whose device or worker failed: they are repeated elsewhere, but not for ever. */
 export class Recovery {
@@ -45,7 +45,7 @@ export class Recovery {
   async lost(worker: WorkerProcess, unanswered: readonly Run[]): Promise<void> {
     const culprit = unanswered[0];
     if (culprit !== undefined && !culprit.abandoned) culprit.attempts += 1;
-    const runs = new Map<KernelHandle, Run[]>([...worker.kernels].map((kernel) => [kernel, []]));
+    const runs = new Map<PlacedKernel, Run[]>([...worker.kernels].map((kernel) => [kernel, []]));
     for (const run of unanswered) runs.set(run.kernel, [...(runs.get(run.kernel) ?? []), run]);
     worker.kernels.clear();
     const condemned = culprit !== undefined && culprit.attempts >= this.#attempts;

@@ -1,11 +1,11 @@
 import { type DeviceLimit, DeviceLimitError, type MayflyError } from '@mayfly/native';
-import { deviceStuckError, isDeviceFault, quarantinedError, WorkerExitError, WorkerLostError } from './errors.js';
+import { deviceStuckError, isDeviceFault, quarantinedError, WorkerExitError, WorkerLostError } from '../errors.js';
+import type { MoveReason, Placement } from '../kernel/kernel-host.js';
+import type { PoolEvents } from '../pool-events.js';
+import type { PlacedKernel } from '../worker/placed-kernel.js';
+import type { WorkerProcess } from '../worker/worker-process.js';
+import type { ProgramSource } from '../worker/worker-setup.js';
 import type { Fleet } from './fleet.js';
-import type { KernelHandle } from './kernel-handle.js';
-import type { MoveReason, Placement } from './kernel-host.js';
-import type { PoolEvents } from './pool-events.js';
-import type { WorkerProcess } from './worker-process.js';
-import type { ProgramSource } from './worker-setup.js';
 
 export interface PlacerOptions {
   readonly device: string;
@@ -37,7 +37,7 @@ export class Placer {
     this.#tell = tell;
   }
 
-  async place(kernel: KernelHandle, source: ProgramSource, reason: MoveReason): Promise<Placement> {
+  async place(kernel: PlacedKernel, source: ProgramSource, reason: MoveReason): Promise<Placement> {
     const started = performance.now();
     for (let attempt = 1; ; attempt++) {
       const worker = await this.#fleet.reserve(kernel);
@@ -80,13 +80,13 @@ export class Placer {
   }
 
   /** Says that the kernel is run no more; gives the error back. */
-  quarantine(kernel: KernelHandle, error: MayflyError): MayflyError {
+  quarantine(kernel: PlacedKernel, error: MayflyError): MayflyError {
     this.#tell('kernel-quarantine', { kernel: kernel.name, error });
     return error;
   }
 
   /** Returns when it is worth trying another worker. */
-  async #compileFailed(kernel: KernelHandle, worker: WorkerProcess, attempt: number, error: unknown): Promise<void> {
+  async #compileFailed(kernel: PlacedKernel, worker: WorkerProcess, attempt: number, error: unknown): Promise<void> {
     const { attempts } = this.#options;
     if (error instanceof WorkerLostError) {
       this.#fleet.done(worker, 'failed');

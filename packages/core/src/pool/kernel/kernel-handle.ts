@@ -1,24 +1,24 @@
 import type { Port } from '@mayfly/native';
-import { kernelDisposedError } from './errors.js';
+import { kernelDisposedError } from '../errors.js';
+import type { CallOptions, Kernel, RunOptions, Tensors, WeightSources } from '../types.js';
+import type { PlacedKernel } from '../worker/placed-kernel.js';
+import type { Run } from '../worker/run.js';
+import { WorkHistory } from '../worker/work-history.js';
+import type { WorkerProcess } from '../worker/worker-process.js';
 import type { KernelHost, Placement } from './kernel-host.js';
 import { KernelPlace } from './kernel-place.js';
 import { KernelRuns } from './kernel-runs.js';
-import type { Run } from './run.js';
 import { StallClock } from './stall-clock.js';
-import type { CallOptions, Kernel, RunOptions, Tensors, WeightSources } from './types.js';
 import { type Version, WeightVersions } from './weight-versions.js';
-import { WorkHistory } from './work-history.js';
-import type { WorkerProcess } from './worker-process.js';
 
 /**
  * A handle to a program. Runs are kept in the order of their calls: each is sent to a placement of its epoch's weights, and a
  * switch to another placement waits until nothing is in flight on the old one. Placements are found by one loop,
  * `reconcile`, which compares what is with what should be and acts until both agree.
  */
-export class KernelHandle implements Kernel {
+export class KernelHandle implements Kernel, PlacedKernel {
   inputs: readonly Port[] = [];
   outputs: readonly Port[] = [];
-  /** What devices took for its evaluations. */
   readonly history = new WorkHistory();
   readonly #host: KernelHost;
   readonly #text: string;
@@ -44,7 +44,6 @@ export class KernelHandle implements Kernel {
     this.#versions = new WeightVersions(host.weightStore.store(weights), settle);
   }
 
-  /** Where its runs go now. */
   get worker(): WorkerProcess | null {
     return this.#place.current?.worker ?? null;
   }
@@ -85,13 +84,11 @@ export class KernelHandle implements Kernel {
     if (this.#failure === null) this.fail(kernelDisposedError(this.name));
   }
 
-  /** An answer to one of its runs. */
   answered(run: Run, error: Error | null): void {
     this.#runs.answered(run, error);
     if (this.#place.incoming !== null) this.#flush();
   }
 
-  /** Its placement's device failed one of its runs, which is to be tried elsewhere. */
   retry(run: Run): void {
     const failed = this.#failure === null ? this.#place.current : null;
     if (failed !== null) {
@@ -101,13 +98,11 @@ export class KernelHandle implements Kernel {
     this.#again(1, [run]);
   }
 
-  /** The worker of a placement was lost with `sent` runs unanswered, of which `again` go elsewhere, in their order. */
   lost(worker: WorkerProcess, sent: number, again: readonly Run[]): void {
     if (this.#failure === null) this.#place.lost(worker);
     this.#again(sent, again);
   }
 
-  /** Ends everything it was asked to do with `error`, and gives back what it holds. */
   fail(error: Error): void {
     if (this.#failure === null) this.#host.forget(this);
     this.#failure = error;
@@ -116,7 +111,6 @@ export class KernelHandle implements Kernel {
     this.#versions.end(error);
   }
 
-  /** A worker became ready: it may be where to go. */
   unstick(): void {
     if (this.#place.unstick()) void this.reconcile();
   }

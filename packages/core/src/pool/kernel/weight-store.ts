@@ -1,6 +1,6 @@
 import { invalidArgument, type WeightRange } from '@mayfly/native';
-import type { Arena, Block } from '../memory/arena.js';
-import type { WeightSources } from './types.js';
+import type { Arena, Block } from '../../memory/arena.js';
+import type { WeightSources } from '../types.js';
 
 /** Weight files where a worker can read them. `free` when no compilation will read them again. */
 export interface StoredWeights {

@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { addon, type Connection, type ConnectionHandlers } from '@mayfly/native';
 import { PROTOCOL_VERSION, type WorkerSettings } from '@mayfly/worker';
-import type { Arena } from '../memory/arena.js';
+import type { Arena } from '../../memory/arena.js';
 import { StderrTail } from './stderr-tail.js';
 
 /** A started worker as the pool sees it: a connection, a pid to kill, an end to wait for. */

@@ -1,5 +1,5 @@
 import type { Precision } from '@mayfly/native';
-import type { WorkerEnd } from './errors.js';
+import type { WorkerEnd } from '../errors.js';
 import type { Run } from './run.js';
 import type { WorkHistory } from './work-history.js';
 import type { WorkerProcess } from './worker-process.js';
