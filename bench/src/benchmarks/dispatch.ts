@@ -12,7 +12,7 @@ export const dispatch: Benchmark = {
       contenders: quick ? contenders.slice(0, 1) : contenders,
       floors: ['event', 'socket', 'pipe', 'spin'],
       repetitions,
-      counts: () => (quick ? { warmup: 100, count: 200 } : { warmup: 1000, count: 5000 }),
+      counts: () => (quick ? { warmup: 100, count: 200 } : { warmup: 5000, count: 5000 }),
     });
     const ours = compared.sample('mayfly', 'scheduler')?.p50;
     const best = bestProcessPool(compared, 'scheduler');
