@@ -3,42 +3,34 @@
 #include <algorithm>
 #include <cstring>
 
+#include "math/ceil_divide.h"
+
 namespace mayfly::cpu {
 namespace {
 
 // Rows or columns of c that are computed together: finer ones skip more, but pack operands more often.
 constexpr int64_t kBlock = 64;
 
-const void* Moved(const MatrixView& matrix, int64_t row, int64_t column) {
-  const int64_t elements = row * matrix.row_stride + column * matrix.column_stride;
-  return static_cast<const uint8_t*>(matrix.data) + elements * static_cast<int64_t>(SizeOf(matrix.dtype));
-}
-
-void* Moved(const MatrixOutput& matrix, int64_t row, int64_t column) {
-  const int64_t elements = row * matrix.row_stride + column;
-  return static_cast<uint8_t*>(matrix.data) + elements * static_cast<int64_t>(SizeOf(matrix.dtype));
-}
-
 void Clear(const MatrixOutput& c, int64_t row, int64_t rows, int64_t column, int64_t columns) {
   const auto bytes = static_cast<size_t>(columns) * SizeOf(c.dtype);
-  for (int64_t r = row; r < row + rows; ++r) std::memset(Moved(c, r, column), 0, bytes);
+  for (int64_t r = row; r < row + rows; ++r) std::memset(ElementAt(c, r, column), 0, bytes);
 }
 
 void TakeRows(GemmArgs* args, int64_t begin, int64_t end) {
-  args->a.data = Moved(args->a, begin, 0);
-  args->c.data = Moved(args->c, begin, 0);
+  args->a.data = ElementAt(args->a, begin, 0);
+  args->c.data = ElementAt(args->c, begin, 0);
   args->m = end - begin;
 }
 
 void TakeColumns(GemmArgs* args, int64_t begin, int64_t end) {
-  args->b.data = Moved(args->b, 0, begin);
-  args->c.data = Moved(args->c, 0, begin);
+  args->b.data = ElementAt(args->b, 0, begin);
+  args->c.data = ElementAt(args->c, 0, begin);
   args->n = end - begin;
 }
 
 void TakeDepth(GemmArgs* args, int64_t begin, int64_t end) {
-  args->a.data = Moved(args->a, 0, begin);
-  args->b.data = Moved(args->b, begin, 0);
+  args->a.data = ElementAt(args->a, 0, begin);
+  args->b.data = ElementAt(args->b, begin, 0);
   args->k = end - begin;
 }
 
@@ -87,7 +79,7 @@ Skip Transposed(Skip skip) {
 void TriangleProduct(const GemmArgs& first, Skip skip, int64_t count, int64_t a_stride, int64_t b_stride,
                      int64_t c_stride, ThreadPool* pool) {
   const int64_t size = CutsRows(skip) ? first.m : first.n;
-  const int64_t blocks = (size + kBlock - 1) / kBlock;
+  const int64_t blocks = CeilDivide(size, kBlock);
   struct {
     const GemmArgs& first;
     Skip skip;
@@ -96,10 +88,7 @@ void TriangleProduct(const GemmArgs& first, Skip skip, int64_t count, int64_t a_
   pool->ParallelFor(count * blocks, 1, [&context](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t item = task / context.blocks, at = task % context.blocks * kBlock;
-      GemmArgs args = context.first;
-      args.a.data = Moved({args.a.data, args.a.dtype, context.a_stride, 0}, item, 0);
-      args.b.data = Moved({args.b.data, args.b.dtype, context.b_stride, 0}, item, 0);
-      args.c.data = Moved(MatrixOutput{args.c.data, args.c.dtype, context.c_stride}, item, 0);
+      const GemmArgs args = BatchItem(context.first, item, context.a_stride, context.b_stride, context.c_stride);
       MultiplyBlock(args, context.skip, at, std::min(at + kBlock, context.size));
     }
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "math/ceil_divide.h"
 #include "math/gemm.h"
 #include "math/scratch.h"
 #include "math/vector_loops.h"
@@ -17,8 +18,6 @@ constexpr int64_t kRangeLogits = 64 << 10;
 constexpr int64_t kMostGroups = 16;
 constexpr int64_t kLeastRanges = 8;
 constexpr int64_t kRowMultiple = 12;  // whole tiles of the matrix product
-
-constexpr int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // How some columns of a problem are cut up.
 struct Cut {

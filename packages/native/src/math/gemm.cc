@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "math/ceil_divide.h"
 #include "math/gemm_choice.h"
 #include "math/gemm_rectangle.h"
 
@@ -10,8 +11,6 @@ namespace {
 
 // Multiply-adds below which waking a thread costs more than it saves.
 constexpr int64_t kParallelWork = 1 << 20;
-
-constexpr int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // A thread's use of a kernel.
 class KernelScope {
@@ -58,6 +57,24 @@ Split ChooseSplit(const GemmKernel& kernel, const GemmArgs& args, int64_t parts)
 
 }  // namespace
 
+const void* ElementAt(const MatrixView& matrix, int64_t row, int64_t column) {
+  const int64_t index = row * matrix.row_stride + column * matrix.column_stride;
+  return static_cast<const uint8_t*>(matrix.data) + index * static_cast<int64_t>(SizeOf(matrix.dtype));
+}
+
+void* ElementAt(const MatrixOutput& matrix, int64_t row, int64_t column) {
+  const int64_t index = row * matrix.row_stride + column;
+  return static_cast<uint8_t*>(matrix.data) + index * static_cast<int64_t>(SizeOf(matrix.dtype));
+}
+
+GemmArgs BatchItem(const GemmArgs& first, int64_t item, int64_t a_stride, int64_t b_stride, int64_t c_stride) {
+  GemmArgs args = first;
+  args.a.data = ElementAt({first.a.data, first.a.dtype, a_stride, 0}, item, 0);
+  args.b.data = ElementAt({first.b.data, first.b.dtype, b_stride, 0}, item, 0);
+  args.c.data = ElementAt(MatrixOutput{first.c.data, first.c.dtype, c_stride}, item, 0);
+  return args;
+}
+
 int64_t PackedBytes(const GemmArgs& args) { return PackedBytes(ChooseKernel(args), args); }
 
 void PackB(const GemmArgs& args, void* packed, ThreadPool* pool) {
@@ -84,10 +101,7 @@ void BatchedGemm(const GemmArgs& first, int64_t count, int64_t a_stride, int64_t
     const KernelScope scope(kernel);
     for (int64_t index = begin; index < end; ++index) {
       const int64_t item = index / parts, part = index % parts;
-      GemmArgs args = first;
-      args.a.data = ElementAt({first.a.data, first.a.dtype, a_stride, 0}, item, 0);
-      args.b.data = ElementAt({first.b.data, first.b.dtype, b_stride, 0}, item, 0);
-      args.c.data = ElementAt(MatrixOutput{first.c.data, first.c.dtype, c_stride}, item, 0);
+      const GemmArgs args = BatchItem(first, item, a_stride, b_stride, c_stride);
       const int64_t row = part / split.across * split.part_rows, column = part % split.across * split.part_columns;
       const int64_t rows = std::min(split.part_rows, args.m - row);
       const int64_t columns = std::min(split.part_columns, args.n - column);

@@ -23,6 +23,9 @@ struct MatrixOutput {
   int64_t row_stride;  // columns are contiguous
 };
 
+const void* ElementAt(const MatrixView& matrix, int64_t row, int64_t column);
+void* ElementAt(const MatrixOutput& matrix, int64_t row, int64_t column);
+
 struct GemmArgs {
   int64_t m, n, k;
   MatrixView a;    // m × k
@@ -41,6 +44,9 @@ void Gemm(const GemmArgs& args, ThreadPool* pool);
 // Packs B for any number of products with the same B, types and precision, whatever their A; `packed` has PackedBytes.
 int64_t PackedBytes(const GemmArgs& args);
 void PackB(const GemmArgs& args, void* packed, ThreadPool* pool);
+
+// The `item`-th of several products of equal shape; strides as BatchedGemm takes them.
+GemmArgs BatchItem(const GemmArgs& first, int64_t item, int64_t a_stride, int64_t b_stride, int64_t c_stride);
 
 // `count` products of equal shape; `*_stride` in elements from one to the next (0 broadcasts).
 void BatchedGemm(const GemmArgs& first, int64_t count, int64_t a_stride, int64_t b_stride, int64_t c_stride,

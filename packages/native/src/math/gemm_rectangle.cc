@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "math/ceil_divide.h"
 #include "math/gemm_choice.h"
 
 namespace mayfly {
@@ -12,9 +13,6 @@ namespace {
 
 constexpr int64_t kColumnBlock = 512;  // of B, packed at a time
 constexpr int64_t kRowBlock = 1024;    // bounds the partial sums of products deeper than one block
-
-constexpr int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
-constexpr int64_t RoundUp(int64_t a, int64_t step) { return CeilDivide(a, step) * step; }
 
 // The length of equal parts of `whole`, none longer than `most`.
 int64_t EvenPart(int64_t whole, int64_t most, int64_t step) {
@@ -139,16 +137,6 @@ void MultiplyBlock(const GemmKernel& kernel, const GemmArgs& args, const Rectang
 }
 
 }  // namespace
-
-const void* ElementAt(const MatrixView& matrix, int64_t row, int64_t column) {
-  const int64_t index = row * matrix.row_stride + column * matrix.column_stride;
-  return static_cast<const uint8_t*>(matrix.data) + index * static_cast<int64_t>(SizeOf(matrix.dtype));
-}
-
-void* ElementAt(const MatrixOutput& matrix, int64_t row, int64_t column) {
-  const int64_t index = row * matrix.row_stride + column;
-  return static_cast<uint8_t*>(matrix.data) + index * static_cast<int64_t>(SizeOf(matrix.dtype));
-}
 
 void MultiplyRectangle(const GemmKernel& kernel, const GemmArgs& args, const Rectangle& part, Workspace* workspace) {
   const int64_t row_block = kRowBlock / kernel.rows * kernel.rows;

@@ -18,9 +18,6 @@ struct Workspace {
   Scratch a, b, tiles;
 };
 
-const void* ElementAt(const MatrixView& matrix, int64_t row, int64_t column);
-void* ElementAt(const MatrixOutput& matrix, int64_t row, int64_t column);
-
 // C's elements of `part`, which starts at whole tiles.
 void MultiplyRectangle(const GemmKernel& kernel, const GemmArgs& args, const Rectangle& part, Workspace* workspace);
 
