@@ -19,7 +19,6 @@ export interface TrainTask {
 }
 
 export interface TrainSample extends Record<string, number> {
-  readonly compilations: number;
   readonly retirements: number;
 }
 
@@ -37,7 +36,7 @@ const trainer = await createTrainer(
   { stream: trainTokens() },
 );
 for await (const { step } of trainer.steps()) if (step >= until) break;
-const { compilations, retirements } = trainer.summary();
+const { retirements } = trainer.summary();
 await trainer.close();
-const sample: TrainSample = { compilations, retirements };
+const sample: TrainSample = { retirements };
 console.log(JSON.stringify(sample));
