@@ -42,7 +42,7 @@ export interface PoolEvents {
       readonly ms: number;
     },
   ];
-  /** The device refused a compilation that the budget allowed; the budget of compilations is now `to`. */
+  /** The device refused a compilation that the budget allowed; what the budget has for `limit` is now `to`. */
   'budget-lowered': [
     event: {
       readonly worker: number;

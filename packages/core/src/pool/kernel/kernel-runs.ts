@@ -65,7 +65,7 @@ export class KernelRuns {
   /** `sent` runs will not be answered where they are; `again` of them are to be sent again, before all that wait. */
   again(sent: number, again: readonly Run[]): void {
     this.#inFlight -= sent;
-    this.#waiting.unshift(...again);
+    this.#waiting.unshift(again);
   }
 
   /** Ends those that wait, or of these only those of one epoch. */

@@ -32,7 +32,7 @@ export class RunQueue {
   }
 
   /** Puts runs before all others, in their order. */
-  unshift(...runs: readonly Run[]): void {
+  unshift(runs: readonly Run[]): void {
     const rest = this.clear();
     for (const run of runs) this.push(run);
     for (const run of rest) this.push(run);
