@@ -1,5 +1,5 @@
-// When the main process looks for answers in the lane, and when it sleeps until it is rung. docs/protocol.md, "The
-// lane".
+// When the main process looks for answers in the lane, and when it sleeps until it is rung.
+// See "The lane" in docs/protocol.md.
 #include <uv.h>
 
 #include "ipc/connection.h"
