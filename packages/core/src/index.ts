@@ -15,6 +15,15 @@ export {
   parseProfile,
   timeMil,
 } from '@mayfly/native';
+export {
+  type Checkpoint,
+  type CheckpointHeader,
+  readCheckpoint,
+  readCheckpointHeader,
+  type Sections,
+  type WriteCheckpointOptions,
+  writeCheckpoint,
+} from './checkpoint/checkpoint.js';
 export { type Comparison, compareFigures, summarizeErrors } from './chips/calibration.js';
 export {
   type KernelPlan,
@@ -52,15 +61,6 @@ export type { PoolEvents, PoolStats, WorkerSummary } from './pool/pool-events.js
 export type { PoolOptions } from './pool/pool-options.js';
 export type { CallOptions, Kernel, PoolProgram, Tensors, WeightSource, WeightSources } from './pool/types.js';
 export type { Budget, RetirementReason } from './pool/worker/budget.js';
-export {
-  type Checkpoint,
-  type CheckpointHeader,
-  readCheckpoint,
-  readCheckpointHeader,
-  type Sections,
-  type WriteCheckpointOptions,
-  writeCheckpoint,
-} from './train/checkpoint.js';
 export { createTrainer, type TrainerExtras } from './train/create-trainer.js';
 export { arenaBytesFor, Decoder, type DecoderOptions } from './train/decoder.js';
 export { type EvaluateOptions, evaluate } from './train/evaluate.js';

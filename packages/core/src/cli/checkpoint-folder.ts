@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { access, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { listCheckpoints } from '../checkpoint/directory.js';
 import { fileError } from '../data/file-error.js';
-import { listCheckpoints } from '../train/checkpoint-directory.js';
 
 /** Where a run writes its checkpoints: what the user said, the folder it is resumed from, or one of its own under `runs`. */
 export async function checkpointFolder({

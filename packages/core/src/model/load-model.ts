@@ -1,10 +1,10 @@
 import { existsSync, fstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
+import { type CheckpointHeader, readCheckpoint, readCheckpointHeader } from '../checkpoint/checkpoint.js';
 import { readFully } from '../data/read-fully.js';
 import { isRecord } from '../data/read-json.js';
 import { withFile } from '../data/with-file.js';
-import { type CheckpointHeader, readCheckpoint, readCheckpointHeader } from '../train/checkpoint.js';
 import type { ModelConfig } from './config.js';
 import { importHuggingFace, isHuggingFace, readHuggingFaceConfig } from './hugging-face.js';
 import { importLlama2c, readLlama2cConfig } from './llama2c.js';

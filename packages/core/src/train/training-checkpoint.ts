@@ -1,15 +1,15 @@
 import { MayflyError } from '@mayfly/native';
-import type { WindowState } from '../data/windows.js';
-import type { Tensor } from '../memory/tensor.js';
-import type { ModelConfig } from '../model/config.js';
-import { validateConfig } from '../model/validate-config.js';
 import {
   type CheckpointHeader,
   readCheckpoint,
   readCheckpointHeader,
   type Sections,
   writeCheckpoint,
-} from './checkpoint.js';
+} from '../checkpoint/checkpoint.js';
+import type { WindowState } from '../data/windows.js';
+import type { Tensor } from '../memory/tensor.js';
+import type { ModelConfig } from '../model/config.js';
+import { validateConfig } from '../model/validate-config.js';
 import type { LossScalerState } from './loss-scaler.js';
 import type { ModelState } from './model-state.js';
 import { type FilledTrainOptions, type SavedTrainOptions, savedOptions } from './options.js';

@@ -3,8 +3,8 @@ import { type FileHandle, mkdir } from 'node:fs/promises';
 import { invalidArgument } from '@mayfly/native';
 import { writeAtomically } from '../data/atomic-file.js';
 import { fileError } from '../data/file-error.js';
-import { checkpointPath, pruneCheckpoints, sweepTemporaries } from './checkpoint-directory.js';
-import { type CheckpointHeader, encodeHead, type Sections } from './checkpoint-format.js';
+import { checkpointPath, pruneCheckpoints, sweepTemporaries } from './directory.js';
+import { type CheckpointHeader, encodeHead, type Sections } from './format.js';
 
 /** Written and hashed at a time: a few milliseconds each, so the event loop stays responsive. */
 const CHUNK_BYTES = 2 ** 22;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { MayflyError } from '@mayfly/native';
 import { fileError } from '../data/file-error.js';
-import { listCheckpoints } from './checkpoint-directory.js';
+import { listCheckpoints } from './directory.js';
 import {
   type CheckpointHead,
   type CheckpointHeader,
@@ -14,7 +14,7 @@ import {
   type SectionRange,
   type Sections,
   wrongDigest,
-} from './checkpoint-format.js';
+} from './format.js';
 
 /** Read and hashed at a time. */
 const CHUNK_BYTES = 2 ** 22;
