@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type AneStep, aneRunner, onEachRuntime } from '../fixtures/ane-emulator.js';
+import { type AneRun, type AneStep, aneRunner, onEachRuntime } from '../fixtures/ane-emulator.js';
 import { addWeightProgram, scaleProgram, weightBlob } from '../fixtures/programs.js';
 
 const N = 64;
@@ -26,7 +26,7 @@ onEachRuntime((_, runtime) => {
       evaluated: result.results.slice(2, 4).map((step) => step.evaluate),
     };
   };
-  const expectNothingLeft = ({ report, left, stderr }: Awaited<ReturnType<typeof faulty>>) =>
+  const expectNothingLeft = ({ report, left, stderr }: AneRun) =>
     expect({ live: report?.live, left, stderr }).toEqual({ live: none, left: [], stderr: '' });
 
   test('a rejected program: domain, code, text and our reading of it', async () => {
@@ -34,6 +34,26 @@ onEachRuntime((_, runtime) => {
     expect(result.compiled).toEqual(
       coded('ERR_ANE_COMPILE', 'com.apple.appleneuralengine.compiler code 1', 'ANECCompile() FAILED'),
     );
+    expectNothingLeft(result);
+  });
+
+  test.each([
+    ['/etc/w.bin'],
+    ['@model_path/../w.bin'],
+    ['@model_path/weights/../../w.bin'],
+    ['@model_path/'],
+    ['@model_path/weights/'],
+    ['@model_path/Model.mil'],
+    ['@model_path/.mayfly-owner-1'],
+    [`@model_path/${'w'.repeat(5000)}`],
+    ['@model_path/w.bin', '@model_path/x/../W.bin'],
+    ['@model_path/w', '@model_path/w.bin', '@model_path/w/x.bin'],
+  ])('weight files that cannot be staged are refused before the framework sees them: %.60s', async (...paths) => {
+    const compileThem: AneStep = ['compile', { text: scaleProgram(N, 3), weight: [0], paths }];
+    const result = await run(runtime, [['open'], compileThem, compile, evaluate, ['close']]);
+    expect(result.results[1]?.compile).toEqual(coded('ERR_WEIGHT_BLOB', ''));
+    expect(result.results[3]?.evaluate).toEqual([6]);
+    expect(result.report?.compilations).toBe(1);
     expectNothingLeft(result);
   });
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createPool, type Pool, type PoolEvents, type PoolOptions } from '@mayfly/core';
 import { afterEach, describe, expect, test } from 'vitest';
-import { scaleProgram, slowProgram } from '../fixtures/programs.js';
+import { gatherProgram, scaleProgram, slowProgram } from '../fixtures/programs.js';
 
 /** One test for each row of the table of faults in docs/lifecycle.md. */
 const SIDE = 128;
@@ -108,6 +108,29 @@ test('a worker that hangs in a compilation is killed at the deadline', async () 
   await p.compile({ text: scaleProgram(8, 2) });
   expect(await exited).toMatchObject({ reason: 'no answer to compile in 300 ms' });
   expect(p.stats()).toMatchObject({ compilations: 2, deaths: 1 });
+});
+
+test('data that a program cannot take reject the call alone', async () => {
+  const p = await pool();
+  const quarantined: string[] = [];
+  p.on('kernel-quarantine', ({ kernel }) => quarantined.push(kernel));
+  const kernel = await p.compile({ name: 'pick', text: gatherProgram(64, 64) });
+  const x = p.arena.tensor('fp32', [64]);
+  const at = p.arena.tensor('int32', [64]);
+  const y = p.arena.tensor('fp32', [64]);
+  x.array().set(Float32Array.from({ length: 64 }, (_, i) => i));
+  for (const wrong of [64, -1, 2 ** 31 - 1]) {
+    at.array()[1] = wrong;
+    await expect(kernel.run([x, at], y)).rejects.toMatchObject({
+      code: 'ERR_INPUT_DATA',
+      message: expect.stringMatching(new RegExp(`^\\[pick\\] .*got ${wrong}$`)),
+    });
+  }
+  at.array()[1] = 63;
+  await kernel.run([x, at], y);
+  expect(y.array()[1]).toBe(63);
+  expect(p.stats()).toMatchObject({ deaths: 0 });
+  expect(quarantined).toEqual([]);
 });
 
 test('a kernel that ends every worker is quarantined; bystanders go on', async () => {

@@ -26,7 +26,7 @@ test(`${rounds} damaged programs are refused with an error of their own or run`,
     } catch (error) {
       const { code } = error as { code?: string };
       expect(code, `${error}\n${text}`).toMatch(
-        /^ERR_MIL_(SYNTAX|TYPE|UNSUPPORTED)$|^ERR_WEIGHT_BLOB$|^ERR_EVALUATION$/,
+        /^ERR_MIL_(SYNTAX|TYPE|UNSUPPORTED)$|^ERR_WEIGHT_BLOB$|^ERR_INPUT_DATA$/,
       );
       codes.set(code as string, (codes.get(code as string) ?? 0) + 1);
     }

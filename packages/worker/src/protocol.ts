@@ -8,7 +8,7 @@ import type { DeviceStats, ErrorDetails, Precision, ProgramInfo, WeightRange } f
 import { Packr } from 'msgpackr/pack';
 
 /** Raised by one with every change of a message or of the frame; both sides must agree. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** File descriptors a worker inherits beside stdin, stdout and stderr. */
 export const CONNECTION_FD = 3;

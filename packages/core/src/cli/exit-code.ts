@@ -18,6 +18,7 @@ const inputErrors: ReadonlySet<string> = new Set([
   'ERR_DEVICE_UNAVAILABLE',
   'ERR_FILE',
   'ERR_FILE_NOT_FOUND',
+  'ERR_INPUT_DATA',
   'ERR_INVALID_ARGUMENT',
   'ERR_TOKENIZER',
   'ERR_TOKEN_RANGE',

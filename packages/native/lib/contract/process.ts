@@ -36,8 +36,11 @@ export interface ConnectionHandlers {
   readonly onClose: (error: Error | null) => void;
 }
 
-/** Outcome of a dispatch on the wire. */
-export const DispatchStatus = { ok: 0, unknownProgram: 1, outOfBounds: 2, failed: 3 } as const;
+/**
+ * Outcome of a dispatch on the wire. `failed` is the device's fault, which another device may not have; `inputData` is
+ * the caller's: the inputs hold what the program cannot take, and would be refused anywhere.
+ */
+export const DispatchStatus = { ok: 0, unknownProgram: 1, outOfBounds: 2, failed: 3, inputData: 4 } as const;
 
 /**
  * What a caller promises of the first input of a dispatch, so that a device that copies its inputs (ane) copies less:

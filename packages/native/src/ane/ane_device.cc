@@ -8,6 +8,8 @@
 #include "ane/chip.h"
 #include "ane/framework.h"
 #include "ane/settings.h"
+#include "ane/staged_name.h"
+#include "ane/staging.h"
 #include "error.h"
 
 namespace mayfly {
@@ -46,6 +48,7 @@ class AneDevice : public Device {
   const char* name() const override { return "ane"; }
 
   std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) override {
+    CheckStagedNames(weights);
     ProgramPorts ports = PortsOf(text, weights);
     ProgramOptions options = options_;
     if (ports.inputs.size() > 1 || ports.outputs.size() > 1) {

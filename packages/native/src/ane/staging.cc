@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "ane/foundation.h"
+#include "ane/staged_name.h"
 #include "error.h"
 
 namespace mayfly::ane {
@@ -24,7 +25,6 @@ constexpr const char* kLockName = ".mayfly-ane.lock";
 // There once a file of the directory was rewritten: it is then not taken for what its name says. Locked while that goes
 // on.
 constexpr const char* kRewrittenName = ".mayfly-rewritten";
-constexpr const char* kModelPath = "@model_path/";
 
 std::mutex directories_mutex;
 
@@ -67,16 +67,6 @@ Owners InspectOwners(const std::string& path) {
 }
 
 }  // namespace
-
-std::string StagedName(const std::string& weight_path) {
-  std::string name = weight_path;
-  if (name.rfind(kModelPath, 0) == 0) name.erase(0, std::strlen(kModelPath));
-  const fs::path path = fs::path(name).lexically_normal();
-  if (name.empty() || path.is_absolute() || *path.begin() == "..") {
-    throw Error("ERR_ANE_STAGING", "Expected a weight file below " + std::string(kModelPath) + ", got " + weight_path);
-  }
-  return path.string();
-}
 
 std::shared_ptr<StagedDirectory> StagedDirectory::Stage(const std::string& identifier, std::string_view text,
                                                         const std::vector<WeightFile>& weights) {

@@ -48,8 +48,4 @@ class StagedDirectory {
 // Removes directories under the temporary directory whose owners are all dead; returns how many.
 int RemoveAbandonedDirectories();
 
-// Where a weight file of MIL text lies within the directory: without `@model_path/`. Throws ERR_ANE_STAGING for a path
-// that leaves it.
-std::string StagedName(const std::string& weight_path);
-
 }  // namespace mayfly::ane

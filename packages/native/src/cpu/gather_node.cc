@@ -68,7 +68,7 @@ void GatherNode::Run(Buffers buffers, ThreadPool*) const {
     const int64_t index = indices[place];
     const int64_t chosen = index < 0 && negative_wraps_ ? index + axis_size_ : index;
     if (chosen < 0 || chosen >= axis_size_) {
-      throw Error("ERR_EVALUATION", "Expected an index of " + label_ + " below " + std::to_string(axis_size_) +
+      throw Error("ERR_INPUT_DATA", "Expected an index of " + label_ + " below " + std::to_string(axis_size_) +
                                         ", got " + std::to_string(index));
     }
     const auto size = static_cast<int64_t>(SizeOf(x_.dtype));

@@ -11,7 +11,7 @@ class GatherNode : public Node {
  public:
   // `to` is x's dimensions before the axis, those of the indices, x's after it.
   GatherNode(const View& x, const View& indices, int axis, bool negative_wraps, std::string label, const View& to);
-  // Throws ERR_EVALUATION for an index outside the axis.
+  // Throws ERR_INPUT_DATA for an index outside the axis.
   void Run(Buffers buffers, ThreadPool* pool) const override;
 
  private:

@@ -53,7 +53,9 @@ class Program {
   virtual size_t resident_bytes() const = 0;
   // What it needs beside that of memory that all programs of its device share.
   virtual size_t shared_bytes() const { return 0; }
-  // Reads inputs and writes outputs in place; inputs and outputs must not overlap. Throws mayfly::Error.
+  // Reads inputs and writes outputs in place; inputs and outputs must not overlap. Throws ERR_INPUT_DATA where the
+  // inputs hold what the program cannot take on any device, ERR_ARENA_BOUNDS for a wrong argument, and any other
+  // mayfly::Error where the device failed.
   virtual void Evaluate(const void* const* inputs, void* const* outputs) = 0;
   // The same, with a promise that the device may use or not.
   virtual void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputPromise&) {

@@ -10,7 +10,7 @@ namespace mayfly {
 
 enum class FrameKind : uint8_t { kDispatch = 1, kCompletion = 2, kControl = 3 };
 
-enum class DispatchStatus : uint32_t { kOk = 0, kUnknownProgram = 1, kOutOfBounds = 2, kFailed = 3 };
+enum class DispatchStatus : uint32_t { kOk = 0, kUnknownProgram = 1, kOutOfBounds = 2, kFailed = 3, kInputData = 4 };
 
 constexpr size_t kFrameBytes = 64;
 constexpr uint32_t kMaxPayloadBytes = 256u << 20;

@@ -23,6 +23,7 @@ constexpr std::chrono::microseconds kBusy{200};
 DispatchStatus StatusOf(const std::string& code) {
   if (code == "ERR_PROGRAM_UNKNOWN") return DispatchStatus::kUnknownProgram;
   if (code == "ERR_ARENA_BOUNDS") return DispatchStatus::kOutOfBounds;
+  if (code == "ERR_INPUT_DATA") return DispatchStatus::kInputData;
   return DispatchStatus::kFailed;
 }
 

@@ -183,8 +183,7 @@ export class WorkerProcess implements WorkerUsage {
       this.#listener.onAnswer(this, run, null);
       return;
     }
-    const code = status === DispatchStatus.failed ? 'ERR_EVALUATE' : 'ERR_DISPATCH';
-    this.#listener.onAnswer(this, run, new MayflyError(code, `[${run.kernel.name}] ${message}`));
+    this.#listener.onAnswer(this, run, new MayflyError(codeOf(status), `[${run.kernel.name}] ${message}`));
   }
 
   #onControl(response: WorkerResponse): void {
@@ -255,4 +254,10 @@ export class WorkerProcess implements WorkerUsage {
       `Expected worker ${this.id} to answer \`compiled\`, got \`${response.type}\``,
     );
   }
+}
+
+/** The code of a dispatch that a worker answered with a status other than `ok`. */
+function codeOf(status: number): string {
+  if (status === DispatchStatus.failed) return 'ERR_EVALUATE';
+  return status === DispatchStatus.inputData ? 'ERR_INPUT_DATA' : 'ERR_DISPATCH';
 }
