@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { MayflyError } from '@mayfly/native';
+import { invalidArgument, MayflyError } from '@mayfly/native';
 import { Packr } from 'msgpackr';
+import { msgpackFault } from './msgpack-bounds.js';
 
-// A checkpoint file:
+// A checkpoint file (docs/formats.md):
 //   8 bytes   "MAYFLYCK"
 //   4         format version (all numbers are little-endian)
 //   4         bytes of the header
@@ -11,15 +12,21 @@ import { Packr } from 'msgpackr';
 //   …         sections, each at a multiple of 64 bytes, zeros in between
 //   32        SHA-256 of everything up to here
 const magic = Buffer.from('MAYFLYCK', 'latin1');
-const VERSION = 1;
+/**
+ * The version that is written. All versions from 1 on are read. It counts changes of the layout and of the headers of training
+ * runs: version 2 brought the names of a run and of its inputs.
+ */
+const VERSION = 2;
 const ALIGNMENT = 64;
 export const prefixBytes = 16;
 export const digestBytes = 32;
-const LARGEST_HEADER = 2 ** 26;
+const LARGEST_HEADER = 2 ** 24;
+/** No names that JavaScript orders or inherits by itself: `1`, `__proto__`. */
+const sectionName = /^[a-z][\w./-]{0,255}$/i;
 
-const packr = new Packr({ useRecords: false, structuredClone: true });
+const packr = new Packr({ useRecords: false, structuredClone: false });
 
-/** What a checkpoint says besides its sections: anything that msgpack and structured clone know. */
+/** What a checkpoint says besides its sections: plain data, as msgpack has it. */
 export interface CheckpointHeader {
   /** Optimizer steps done. */
   readonly step: number;
@@ -37,6 +44,8 @@ export interface SectionRange {
 }
 
 export interface CheckpointHead {
+  /** Of the format: 1 or 2. */
+  readonly version: number;
   readonly header: CheckpointHeader;
   /** In the file's order. */
   readonly ranges: readonly SectionRange[];
@@ -48,17 +57,20 @@ export interface CheckpointHead {
 export function encodeHead(header: CheckpointHeader, sections: Sections): { bytes: Buffer; head: CheckpointHead } {
   let end = 0;
   const table = Object.entries(sections).map(([name, { byteLength }]) => {
+    if (!sectionName.test(name)) throw invalidArgument('sections', `names of letters, digits and ./-_`, name);
     const offset = aligned(end);
     end = offset + byteLength;
     return [name, [offset, byteLength]] as const;
   });
   const packed = packr.pack({ fields: header, sections: Object.fromEntries(table) });
+  const fault = packed.length > LARGEST_HEADER ? `${packed.length} bytes` : msgpackFault(packed);
+  if (fault !== null) throw invalidArgument('header', `plain data of at most ${LARGEST_HEADER} bytes`, fault);
   const prefix = Buffer.alloc(prefixBytes);
   magic.copy(prefix);
   prefix.writeUInt32LE(VERSION, 8);
   prefix.writeUInt32LE(packed.length, 12);
   const bytes = Buffer.concat([prefix, packed, digest([prefix, packed])]);
-  return { bytes, head: describe(header, table, bytes.length) };
+  return { bytes, head: describe(VERSION, header, table, bytes.length) };
 }
 
 /** Bytes of the header and its digest, which follow the prefix. */
@@ -68,7 +80,13 @@ export function headerLength(prefix: Buffer, path: string): number {
     throw damaged(path, `\`${magic}\` at the start`, `\`${found.toString('latin1').replace(/[^ -~]/g, '.')}\``);
   }
   const version = prefix.readUInt32LE(8);
-  if (version !== VERSION) throw damaged(path, `format version ${VERSION}`, String(version));
+  if (version > VERSION) {
+    throw new MayflyError(
+      'ERR_CHECKPOINT',
+      `${path}: a later Mayfly wrote this checkpoint (format version ${version}, this one reads 1 to ${VERSION}): update @mayfly/core`,
+    );
+  }
+  if (version < 1) throw damaged(path, `format version 1 to ${VERSION}`, String(version));
   const length = prefix.readUInt32LE(12);
   if (length > LARGEST_HEADER) throw damaged(path, `a header of at most ${LARGEST_HEADER} bytes`, String(length));
   return length + digestBytes;
@@ -80,12 +98,46 @@ export function decodeHead(prefix: Buffer, rest: Buffer, path: string): Checkpoi
   const expected = digest([prefix, packed]);
   const actual = rest.subarray(packed.length);
   if (!expected.equals(actual)) throw wrongDigest(path, 'header', actual, expected);
-  const { fields, sections } = packr.unpack(packed) as {
-    fields: CheckpointHeader;
-    sections: Record<string, [number, number]>;
-  };
-  return describe(fields, Object.entries(sections), prefixBytes + rest.length);
+  const fault = msgpackFault(packed);
+  if (fault !== null) throw damaged(path, 'a header of plain data', fault);
+  let header: unknown;
+  try {
+    header = packr.unpack(packed);
+  } catch (error) {
+    throw damaged(path, 'a readable header', `one refused with: ${(error as Error).message}`);
+  }
+  const { fields, table } = checkedHeader(header, path);
+  return describe(prefix.readUInt32LE(8), fields, table, prefixBytes + rest.length);
 }
+
+type SectionTable = readonly (readonly [name: string, place: readonly [offset: number, bytes: number]])[];
+
+/** Of a header that anybody may have written, digests included. What `fields` hold besides `step` is for its readers to check. */
+function checkedHeader(header: unknown, path: string): { fields: CheckpointHeader; table: SectionTable } {
+  const { fields, sections } = asObject(header, 'a header', path);
+  const { step } = asObject(fields, 'fields in its header', path);
+  if (!isCount(step)) throw damaged(path, 'a step from 0 up', typeof step === 'number' ? String(step) : typeof step);
+  let end = 0;
+  const table = Object.entries(asObject(sections, 'a table of sections', path)).map(([name, place]) => {
+    const [offset, bytes] = Array.isArray(place) && place.length === 2 ? (place as unknown[]) : [];
+    if (!sectionName.test(name)) throw damaged(path, 'names of sections', JSON.stringify(name.slice(0, 40)));
+    if (!isCount(offset) || !isCount(bytes) || offset < end || offset % ALIGNMENT !== 0) {
+      throw damaged(path, `a section ${name} behind the one before it, at a multiple of ${ALIGNMENT} bytes`, 'another');
+    }
+    end = offset + bytes;
+    return [name, [offset, bytes]] as const;
+  });
+  return { fields: fields as CheckpointHeader, table };
+}
+
+function asObject(value: unknown, what: string, path: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+    return value as Record<string, unknown>;
+  }
+  throw damaged(path, what, value === undefined ? 'none' : 'something else');
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 export function damaged(path: string, expected: string, actual: string): MayflyError {
   return new MayflyError('ERR_CHECKPOINT', `${path}: Expected a checkpoint with ${expected}, got ${actual}`);
@@ -100,15 +152,11 @@ export function wrongDigest(path: string, part: string, stored: Buffer, computed
   );
 }
 
-function describe(
-  header: CheckpointHeader,
-  table: readonly (readonly [string, readonly [number, number]])[],
-  headBytes: number,
-): CheckpointHead {
+function describe(version: number, header: CheckpointHeader, table: SectionTable, headBytes: number): CheckpointHead {
   const start = aligned(headBytes);
   const ranges = table.map(([name, [offset, bytes]]) => ({ name, offset: start + offset, bytes }));
   const end = ranges.reduce((last, { offset, bytes }) => Math.max(last, offset + bytes), headBytes);
-  return { header, ranges, digestOffset: aligned(end) };
+  return { version, header, ranges, digestOffset: aligned(end) };
 }
 
 function digest(parts: readonly Buffer[]): Buffer {

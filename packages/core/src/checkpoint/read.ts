@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { MayflyError } from '@mayfly/native';
 import { fileError } from '../data/file-error.js';
@@ -23,6 +24,8 @@ const CHUNK_BYTES = 2 ** 22;
 export interface Checkpoint {
   /** The file; of a directory the latest that is whole. */
   readonly path: string;
+  /** Of the file format, from 1. */
+  readonly version: number;
   readonly header: CheckpointHeader;
   /** Bytes of each section. */
   readonly sections: Readonly<Record<string, number>>;
@@ -96,11 +99,13 @@ async function candidates(source: string): Promise<{ paths: string[]; isDirector
 async function readFile(path: string, readBody: ReadBody): Promise<Omit<Checkpoint, 'warnings'>> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path, 'r');
+    // A pipe of that name would be waited for until somebody writes to it.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!(await file.stat()).isFile()) throw damaged(path, 'a file', 'something else');
     const head = await readHead(file, path);
     await readBody(file, head, path);
     const sections = Object.fromEntries(head.ranges.map(({ name, bytes }) => [name, bytes]));
-    return { path, header: head.header, sections };
+    return { path, version: head.version, header: head.header, sections };
   } catch (error) {
     throw fileError(`a checkpoint at ${path}`, error);
   } finally {
@@ -169,7 +174,7 @@ function* chunks(head: CheckpointHead, targets: Sections): Generator<Uint8Array>
   let position = 0;
   for (const { name, offset, bytes } of head.ranges) {
     yield* skip(offset - position);
-    const target = targets[name];
+    const target = Object.hasOwn(targets, name) ? targets[name] : undefined;
     if (target === undefined) yield* skip(bytes);
     else for (let start = 0; start < bytes; start += CHUNK_BYTES) yield target.subarray(start, start + CHUNK_BYTES);
     position = offset + bytes;
