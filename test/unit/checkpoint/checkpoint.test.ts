@@ -191,6 +191,34 @@ describe('a directory', () => {
     expect(names()).toEqual(['step-00000001.mayfly', 'step-00000003.mayfly', ...others].sort());
   });
 
+  test('may hold folders named as a checkpoint or a temporary file of a dead writer', async () => {
+    const folders = ['step-00000009.mayfly', 'step-00000001.mayfly.999998-deadbeef.tmp'];
+    for (const name of folders) mkdirSync(join(directory, name), { recursive: true });
+    for (const step of [1, 2, 3]) await write(step, 1);
+    expect(names()).toEqual([folders[1], 'step-00000003.mayfly', folders[0]]);
+    expect((await readCheckpointHeader(directory)).header.step).toBe(3);
+  });
+
+  test("keeps other runs' checkpoints, and damaged ones, which may be anybody's", async () => {
+    const of = (run: string | undefined, step: number) =>
+      writeCheckpoint(directory, step, run === undefined ? {} : { run }, sections, { keep: 1 });
+    for (const [run, step] of [
+      ['a', 1],
+      ['b', 2],
+      [undefined, 3],
+    ] as const)
+      await of(run, step);
+    writeFileSync(join(directory, 'step-00000004.mayfly'), 'MAYFLYCK');
+    await of('a', 5);
+    expect(names()).toEqual([2, 3, 4, 5].map((step) => `step-0000000${step}.mayfly`));
+  });
+
+  test('keeps multiples of keepEvery for good', async () => {
+    for (const step of [2, 3, 4, 5, 6, 7, 8, 9])
+      await writeCheckpoint(directory, step, {}, sections, { keep: 2, keepEvery: 3 });
+    expect(names()).toEqual([3, 6, 8, 9].map((step) => `step-0000000${step}.mayfly`));
+  });
+
   test('that cannot be one', async () => {
     writeFileSync(directory, '');
     await expect(write(1)).rejects.toMatchObject({ code: 'ERR_FILE', message: expect.stringContaining(directory) });

@@ -14,30 +14,21 @@ export interface CheckpointFile {
   readonly step: number;
 }
 
-/** The checkpoints in a directory, by their names: the latest step first. */
+/** The checkpoints in a directory, by their names: the latest step first. Folders of such a name are none. */
 export async function listCheckpoints(directory: string): Promise<CheckpointFile[]> {
-  const names = await readdir(directory);
-  return names
-    .flatMap((name) => {
-      const digits = checkpointName.exec(name)?.[1];
-      return digits === undefined ? [] : [{ path: join(directory, name), step: Number(digits) }];
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries
+    .flatMap((entry) => {
+      const digits = entry.isDirectory() ? undefined : checkpointName.exec(entry.name)?.[1];
+      return digits === undefined ? [] : [{ path: join(directory, entry.name), step: Number(digits) }];
     })
     .sort((a, b) => b.step - a.step);
 }
 
-/**
- * Deletes checkpoints before `step` but for the latest `keep` − 1. Later ones stay: they are of a run that went further and
- * was resumed from an earlier step, and nobody said that they may go.
- */
-export async function pruneCheckpoints(directory: string, step: number, keep: number): Promise<void> {
-  const earlier = (await listCheckpoints(directory)).filter((file) => file.step < step);
-  for (const { path } of earlier.slice(keep - 1)) await rm(path, { force: true });
-}
-
 /** Deletes the temporary files of writers that died. */
 export async function sweepTemporaries(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) {
-    const path = join(directory, name);
-    if (isAbandoned(path)) await rm(path, { force: true });
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isFile() && isAbandoned(path)) await rm(path, { force: true });
   }
 }

@@ -27,10 +27,15 @@ const sectionName = /^[a-z][\w./-]{0,255}$/i;
 const packr = new Packr({ useRecords: false, structuredClone: false });
 
 /** What a checkpoint says besides its sections: plain data, as msgpack has it. */
-export interface CheckpointHeader {
+export interface CheckpointFields {
+  /** The run that wrote it; absent where none did, or one of a version that did not name runs. */
+  readonly run?: string;
+  readonly [field: string]: unknown;
+}
+
+export interface CheckpointHeader extends CheckpointFields {
   /** Optimizer steps done. */
   readonly step: number;
-  readonly [field: string]: unknown;
 }
 
 /** Raw bytes by name. */

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { MayflyError } from '@mayfly/native';
 import { fileError } from '../data/file-error.js';
+import { type RunFile, readRunFile } from '../run/run-file.js';
 import { listCheckpoints } from './directory.js';
 import {
   type CheckpointHead,
@@ -37,7 +38,7 @@ export interface Checkpoint {
  * Reads a checkpoint's header only. It is checked against its digest and the file's length, but the sections may still turn
  * out to be damaged.
  *
- * @param source A file, or a directory: its latest checkpoint.
+ * @param source A file, or a directory: the latest checkpoint of the run that it belongs to.
  * @throws `ERR_FILE_NOT_FOUND`; `ERR_CHECKPOINT` for a file that is cut, damaged or of another kind.
  */
 export function readCheckpointHeader(source: string): Promise<Checkpoint> {
@@ -47,7 +48,7 @@ export function readCheckpointHeader(source: string): Promise<Checkpoint> {
 /**
  * Reads sections of a checkpoint straight into memory, and checks all of the file.
  *
- * @param source A file, or a directory: its latest checkpoint that is whole.
+ * @param source A file, or a directory: the latest checkpoint that is whole, of the run that it belongs to.
  * @param targets Where sections go: views of exactly their size. Others are checked and not kept. After an error their
  * contents are undefined.
  * @throws As `readCheckpointHeader`; `ERR_CHECKPOINT_MISMATCH` where a target has no section of its size; the signal's reason.
@@ -69,11 +70,24 @@ export function readCheckpoint(
 
 type ReadBody = (file: FileHandle, head: CheckpointHead, path: string) => Promise<void>;
 
+/** The run that a checkpoint says it is of; null where its header cannot be read. */
+export async function runOf(path: string): Promise<string | undefined | null> {
+  try {
+    const { header } = await readFile(path, async () => {});
+    return header.run;
+  } catch (error) {
+    if (error instanceof MayflyError) return null;
+    throw error;
+  }
+}
+
 async function readLatest(source: string, readBody: ReadBody, signal?: AbortSignal): Promise<Checkpoint> {
   const { paths, isDirectory } = await candidates(source);
+  const run = isDirectory ? readRunFile(source) : null;
   const warnings: string[] = [];
   for (const path of paths) {
     try {
+      if (run !== null && !isCheckpointOf(run, await runOf(path))) continue;
       return { ...(await readFile(path, readBody)), warnings };
     } catch (error) {
       const isDamage = error instanceof MayflyError && error.code !== 'ERR_CHECKPOINT_MISMATCH';
@@ -82,10 +96,15 @@ async function readLatest(source: string, readBody: ReadBody, signal?: AbortSign
     }
   }
   if (warnings.length === 0) {
-    throw new MayflyError('ERR_FILE_NOT_FOUND', `Expected a checkpoint (step-*.mayfly) in ${source}, got none`);
+    const whose = run === null ? '' : ` of the run ${run.run}`;
+    throw new MayflyError('ERR_FILE_NOT_FOUND', `Expected a checkpoint (step-*.mayfly)${whose} in ${source}, got none`);
   }
   throw new MayflyError('ERR_CHECKPOINT', `Expected a whole checkpoint in ${source}, got:\n  ${warnings.join('\n  ')}`);
 }
+
+/** What cannot be told to be another's is read, so that its damage is reported. */
+const isCheckpointOf = ({ run, adopted }: RunFile, found: string | undefined | null): boolean =>
+  found === run || found === null || (found === undefined && adopted);
 
 async function candidates(source: string): Promise<{ paths: string[]; isDirectory: boolean }> {
   try {

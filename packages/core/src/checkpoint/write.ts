@@ -1,17 +1,21 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, mkdir } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { invalidArgument } from '@mayfly/native';
 import { writeAtomically } from '../data/atomic-file.js';
 import { fileError } from '../data/file-error.js';
-import { checkpointPath, pruneCheckpoints, sweepTemporaries } from './directory.js';
-import { type CheckpointHeader, encodeHead, type Sections } from './format.js';
+import { makeFolder } from '../files/make-folder.js';
+import { checkpointPath, sweepTemporaries } from './directory.js';
+import { type CheckpointFields, type CheckpointHeader, encodeHead, type Sections } from './format.js';
+import { pruneCheckpoints } from './prune.js';
 
 /** Written and hashed at a time: a few milliseconds each, so the event loop stays responsive. */
 const CHUNK_BYTES = 2 ** 22;
 
 export interface WriteCheckpointOptions {
-  /** How many checkpoints stay in the directory, this one included. Default: 3. */
+  /** How many checkpoints of the same run (`run` in their headers) stay in the directory, this one included. Default: 3. */
   readonly keep?: number;
+  /** Checkpoints whose step is a multiple of this stay for good, beside those. Default: 0, none do. */
+  readonly keepEvery?: number;
   /** Stops writing; nothing of this checkpoint stays. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -27,21 +31,26 @@ export interface WriteCheckpointOptions {
 export async function writeCheckpoint(
   directory: string,
   step: number,
-  header: Omit<CheckpointHeader, 'step'>,
+  header: CheckpointFields,
   sections: Sections,
-  { keep = 3, signal }: WriteCheckpointOptions = {},
+  { keep = 3, keepEvery = 0, signal }: WriteCheckpointOptions = {},
 ): Promise<string> {
   if (!Number.isSafeInteger(step) || step < 0) throw invalidArgument('step', 'a whole number from 0 up', step);
   if (!Number.isSafeInteger(keep) || keep < 1) throw invalidArgument('keep', 'a whole number from 1 up', keep);
+  if (!Number.isSafeInteger(keepEvery) || keepEvery < 0)
+    throw invalidArgument('keepEvery', 'a whole number from 0 up', keepEvery);
   const path = checkpointPath(directory, step);
   try {
-    await mkdir(directory, { recursive: true });
+    makeFolder(directory);
     await sweepTemporaries(directory);
     await writeAtomically(path, (file) => writeFile(file, { ...header, step }, sections, signal));
-    await pruneCheckpoints(directory, step, keep);
   } catch (error) {
     throw fileError(`to write a checkpoint to ${path}`, error);
   }
+  await pruneCheckpoints(directory, step, header.run, { keep, keepEvery }).catch((error: Error) => {
+    // It is written all the same.
+    process.emitWarning(`checkpoints before ${path} could not be removed: ${error.message}`);
+  });
   return path;
 }
 

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { access, mkdir, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { listCheckpoints } from '../checkpoint/directory.js';
 import { fileError } from '../data/file-error.js';
+import { makeFolder } from '../files/make-folder.js';
 
 /** Where a run writes its checkpoints: what the user said, the folder it is resumed from, or one of its own under `runs`. */
 export async function checkpointFolder({
@@ -27,7 +28,7 @@ export async function checkpointFolder({
  */
 export async function prepareFolder(path: string, resume: string | undefined): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    makeFolder(path);
     await access(path, constants.W_OK);
     const [latest] = resume === undefined ? await listCheckpoints(path) : [];
     if (latest !== undefined) {

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus, homedir, release } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { DeviceLimit } from '@mayfly/native';
+import { makeFolder } from '../../files/make-folder.js';
 import type { Budget } from '../worker/budget.js';
 
 /** What `mayfly doctor --probe-limits`, or a pool at work, found of one device on this machine. */
@@ -53,7 +54,7 @@ export function writeMachineLimits(device: string, limits: MachineLimits): strin
 function write(news: Partial<Stored>): string {
   const file = limitsFile();
   const stored: Stored = { devices: {}, ...read(), ...news, machine: machine() };
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const temporary = `${file}.${process.pid}`;
   writeFileSync(temporary, `${JSON.stringify(stored, null, 2)}\n`);
   renameSync(temporary, file);

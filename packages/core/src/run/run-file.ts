@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { MayflyError } from '@mayfly/native';
+import { parse, stringify } from 'yaml';
+import { writeAtomically } from '../data/atomic-file.js';
+import { fileError } from '../data/file-error.js';
+import { isRecord } from '../data/read-json.js';
+import { readTextIfThere } from '../files/read-text.js';
+
+export const runFileName = 'run.yaml';
+const FORMAT = 1;
+/** More is nothing that we wrote. */
+const LARGEST = 2 ** 24;
+
+const preface = ` What this run is, for people and programs. Mayfly writes it when the run starts and whenever it goes on, and reads the
+ run's name from it; options are taken from checkpoints.`;
+
+/** What `run.yaml` says. */
+export interface RunFile {
+  /** Which run the folder belongs to: its checkpoints say the same. */
+  readonly run: string;
+  /** It began before runs had names: its checkpoints up to here have none. */
+  readonly adopted: boolean;
+  /** ISO 8601. */
+  readonly created: string;
+  readonly [field: string]: unknown;
+}
+
+export async function writeRunFile(folder: string, { run, adopted, created, ...facts }: RunFile): Promise<void> {
+  const content = { format: FORMAT, run, adopted, created, ...facts };
+  const text = stringify(content, { lineWidth: 120 });
+  const commented = `${preface.replaceAll(/^/gm, '#')}\n${text}`;
+  await writeAtomically(join(folder, runFileName), (file) => file.writeFile(commented));
+}
+
+/**
+ * @returns Null where the folder has none.
+ * @throws `ERR_RUN_FILE` where it is none of ours, or of a later version.
+ */
+export function readRunFile(folder: string): RunFile | null {
+  const path = join(folder, runFileName);
+  let text: string | null;
+  try {
+    text = readTextIfThere(path);
+  } catch (error) {
+    throw fileError(`a run file at ${path}`, error);
+  }
+  return text === null ? null : checked(text, path);
+}
+
+function checked(text: string, path: string): RunFile {
+  const { format, run, adopted, created, ...facts } = parsed(text, path);
+  if (format !== FORMAT) {
+    throw new MayflyError(
+      'ERR_RUN_FILE',
+      `${path}: Expected format ${FORMAT}, got ${String(format)}: take the version of Mayfly that wrote it`,
+    );
+  }
+  if (typeof run !== 'string' || run === '') {
+    throw new MayflyError('ERR_RUN_FILE', `${path}: Expected the name of a run, got ${JSON.stringify(run)}`);
+  }
+  return { ...facts, run, adopted: adopted === true, created: String(created) };
+}
+
+function parsed(text: string, path: string): Record<string, unknown> {
+  try {
+    const value: unknown = text.length > LARGEST ? null : parse(text, { maxAliasCount: 100 });
+    if (isRecord(value)) return value;
+  } catch (error) {
+    const [line] = (error as Error).message.split('\n');
+    throw new MayflyError('ERR_RUN_FILE', `${path}: Expected a run file, got ${line}`, { cause: error });
+  }
+  throw new MayflyError('ERR_RUN_FILE', `${path}: Expected a run file, got \`${text.slice(0, 40)}\``);
+}

@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { MayflyError } from '@mayfly/native';
+import { isRecord } from '../data/read-json.js';
+import { readTextIfThere } from '../files/read-text.js';
+import { isRunning, type ProcessIdentity, thisProcess } from './process-identity.js';
+
+export const lockName = 'run.lock';
+/** How often others may come first, each time leaving before us, until we take the folder to be unusable. */
+const MOST_TRIES = 20;
+
+/**
+ * Holds a run's folder for one trainer: a file that names its process. The lock of a process that has ended is taken over;
+ * one of another host is not, since nobody here can tell whether it still runs.
+ */
+export class RunLock {
+  readonly #path: string;
+  readonly #folder: string;
+  readonly #content: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.#path = join(folder, lockName);
+    // The word tells two trainers of one process apart.
+    this.#content = `${JSON.stringify({ ...thisProcess(), word: randomBytes(8).toString('hex') })}\n`;
+  }
+
+  /** @throws `ERR_RUN_LOCKED` where another trainer holds the folder; the file system's errors. */
+  static take(folder: string): RunLock {
+    const lock = new RunLock(folder);
+    lock.#take();
+    return lock;
+  }
+
+  /**
+   * Makes sure that the folder is still ours; takes the lock again where it is gone, together with the folder perhaps.
+   *
+   * @returns Whether it was gone.
+   * @throws As `take`.
+   */
+  ensure(): boolean {
+    const held = readTextIfThere(this.#path);
+    if (held === this.#content) return false;
+    if (held !== null && isHeld(held)) throw this.#refusal(held);
+    this.#take();
+    return true;
+  }
+
+  /** Idempotent; leaves another's lock alone. */
+  release(): void {
+    if (readTextIfThere(this.#path) === this.#content) rmSync(this.#path, { force: true });
+  }
+
+  #take(): void {
+    const ours = `${this.#path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+    writeSynced(ours, this.#content);
+    try {
+      for (let tries = 0; tries < MOST_TRIES; tries++) {
+        if (linked(ours, this.#path)) return;
+        const held = readTextIfThere(this.#path);
+        if (held === null) continue;
+        if (isHeld(held)) throw this.#refusal(held);
+        this.#removeStale(held, `${ours}.stale`);
+      }
+    } finally {
+      rmSync(ours, { force: true });
+    }
+    throw new MayflyError('ERR_FILE', `Expected to lock the folder ${this.#folder}, got nowhere: remove ${this.#path}`);
+  }
+
+  /** Two processes may find the same stale lock: the later one must not remove what the earlier one has put in its place. */
+  #removeStale(stale: string, aside: string): void {
+    try {
+      renameSync(this.#path, aside);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    if (readTextIfThere(aside) !== stale) linked(aside, this.#path);
+    rmSync(aside, { force: true });
+  }
+
+  #refusal(held: string): MayflyError {
+    const { host, pid } = parse(held)!;
+    const elsewhere = host === hostname() ? '' : ` of host ${host}: if that has ended, remove ${this.#path}`;
+    const who = pid === process.pid && elsewhere === '' ? 'a run of this process' : `one of process ${pid}${elsewhere}`;
+    return new MayflyError('ERR_RUN_LOCKED', `Expected no run at work in the folder ${this.#folder}, got ${who}`);
+  }
+}
+
+/** What no lock of ours looks like was cut short by a power failure. */
+function isHeld(content: string): boolean {
+  const holder = parse(content);
+  return holder !== null && (holder.host !== hostname() || isRunning(holder));
+}
+
+function parse(content: string): ProcessIdentity | null {
+  try {
+    const value: unknown = JSON.parse(content);
+    if (!isRecord(value) || typeof value.host !== 'string' || !isPid(value.pid)) return null;
+    return { host: value.host, pid: value.pid, started: typeof value.started === 'string' ? value.started : null };
+  } catch {
+    return null;
+  }
+}
+
+// 0 and less would ask about groups of processes.
+const isPid = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+
+/** Puts a whole file in a place if that is free, which is atomic: nobody sees it half written. */
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (code === 'EPERM' || code === 'ENOTSUP' || code === 'EOPNOTSUPP' || code === 'ENOSYS') return copied(from, to);
+    throw error;
+  }
+}
+
+/** For file systems without hard links, such as exFAT. */
+function copied(from: string, to: string): boolean {
+  try {
+    writeSynced(to, readFileSync(from, 'utf8'));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function writeSynced(path: string, content: string): void {
+  const fd = openSync(path, 'wx');
+  try {
+    writeSync(fd, content);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

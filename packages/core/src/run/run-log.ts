@@ -1,0 +1,68 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { isRecord } from '../data/read-json.js';
+import { type RunRecord, toJsonLine } from './run-records.js';
+
+export const logName = 'log.jsonl';
+
+/**
+ * Appends records to a run's `log.jsonl`. A log that cannot be written ends no run: that is told once, records are dropped
+ * meanwhile, and the next that can be written says how many.
+ */
+export class RunLog {
+  readonly #path: string;
+  readonly #warn: (message: string) => void;
+  #dropped = 0;
+
+  constructor(folder: string, warn: (message: string) => void = (message) => process.emitWarning(message)) {
+    this.#path = join(folder, logName);
+    this.#warn = warn;
+  }
+
+  write(record: RunRecord): void {
+    const { time, monotonicMs } = record;
+    const gap = { event: 'log-gap', records: this.#dropped, time, monotonicMs };
+    try {
+      this.#append(this.#dropped === 0 ? `${toJsonLine(record)}\n` : `${toJsonLine(gap)}\n${toJsonLine(record)}\n`);
+      this.#dropped = 0;
+    } catch (error) {
+      if (this.#dropped === 0) {
+        this.#warn(`${this.#path} cannot be written, the run goes on without: ${(error as Error).message}`);
+      }
+      this.#dropped += 1;
+    }
+  }
+
+  /** Opened for each record: the file may be rotated, or removed with its folder and made again. */
+  #append(lines: string): void {
+    // Does not wait for the other end of a FIFO.
+    const { O_RDWR, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
+    const fd = openSync(this.#path, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK, 0o666);
+    try {
+      const bytes = Buffer.from(endsInLine(fd) ? `\n${lines}` : lines);
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+/** Whether a writer was stopped, or found the disk full, in the middle of a line. */
+function endsInLine(fd: number): boolean {
+  const { size } = fstatSync(fd);
+  const last = Buffer.alloc(1);
+  return size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a;
+}
+
+/** The records of a run's folder, oldest first, keys as they are in the file. Lines that were cut short are left out. */
+export function readRunLog(folder: string): Readonly<Record<string, unknown>>[] {
+  const lines = readFileSync(join(folder, logName), 'utf8').split('\n');
+  return lines.flatMap((line) => {
+    try {
+      const value: unknown = JSON.parse(line);
+      return isRecord(value) ? [value] : [];
+    } catch {
+      return [];
+    }
+  });
+}

@@ -1,0 +1,31 @@
+/** What happened in a run, when: one line of `log.jsonl` and of `--json`. */
+export interface RunRecord {
+  readonly event: string;
+  readonly [field: string]: unknown;
+  /** ISO 8601, by the machine's clock. */
+  readonly time: string;
+  /** Milliseconds since the process began, by a clock that nobody sets. */
+  readonly monotonicMs: number;
+}
+
+export function runRecord(event: string, fields: object): RunRecord {
+  return { event, ...fields, time: new Date().toISOString(), monotonicMs: performance.now() };
+}
+
+/** One line of JSON, keys in snake_case; times to the microsecond. What is no finite number is null, as JSON has it. */
+export function toJsonLine(value: object): string {
+  return JSON.stringify(withSnakeCaseKeys(value));
+}
+
+function withSnakeCaseKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withSnakeCaseKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, field]) => [snakeCase(key), rounded(key, withSnakeCaseKeys(field))]);
+  return Object.fromEntries(entries);
+}
+
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** Digits beyond what a clock knows would be half of a log. */
+const rounded = (key: string, value: unknown): unknown =>
+  typeof value === 'number' && /^ms$|Ms$|PerSecond$/.test(key) ? Math.round(1000 * value) / 1000 : value;

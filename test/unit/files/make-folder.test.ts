@@ -1,0 +1,36 @@
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { makeFolder } from '../../../packages/core/src/files/make-folder.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+const root = temporaryFolder();
+
+describe('a folder', () => {
+  test('is made with those above it; one that is there stays', () => {
+    const path = join(root, 'a', 'b', 'c');
+    makeFolder(path);
+    makeFolder(path);
+    expect(existsSync(path)).toBe(true);
+  });
+
+  test('may be a link to one', () => {
+    mkdirSync(join(root, 'target'));
+    symlinkSync(join(root, 'target'), join(root, 'link'));
+    makeFolder(join(root, 'link', 'below'));
+    expect(existsSync(join(root, 'target', 'below'))).toBe(true);
+  });
+
+  test('is not made where something else has the name', () => {
+    writeFileSync(join(root, 'file'), '');
+    symlinkSync(join(root, 'nowhere'), join(root, 'dangling'));
+    expect(() => makeFolder(join(root, 'file'))).toThrow(/got a file of that name/);
+    expect(() => makeFolder(join(root, 'file', 'below'))).toThrow(/ENOTDIR/);
+    expect(() => makeFolder(join(root, 'dangling'))).toThrow(/EEXIST/);
+  });
+
+  test.skipIf(process.platform !== 'linux')('is not made for ever where the file system makes none', () => {
+    expect(() => makeFolder('/proc/nope')).toThrow(/a file system without room for folders in \/proc$/);
+    expect(() => makeFolder('/proc/nope/below')).toThrow(/\/proc\/nope/);
+  });
+});
