@@ -74,7 +74,7 @@ type ReadBody = (file: FileHandle, head: CheckpointHead, path: string) => Promis
 export async function runOf(path: string): Promise<string | undefined | null> {
   try {
     const { header } = await readFile(path, async () => {});
-    return header.run;
+    return typeof header.run === 'string' ? header.run : undefined;
   } catch (error) {
     if (error instanceof MayflyError) return null;
     throw error;
