@@ -8,7 +8,7 @@ import {
 } from '../../../packages/core/src/pool/worker/budget.js';
 
 const usage: WorkerUsage = {
-  ...{ compilations: 0, livePrograms: 0, reserved: 0, evaluations: 0, failures: 0, slowdown: 1, startedAt: 0 },
+  ...{ compilations: 0, livePrograms: 0, reserved: 0, evaluations: 0, failures: 0, slowdown: 1, ageMs: 0 },
   ...{ stats: null, replacementRequested: false },
 };
 
@@ -34,17 +34,17 @@ test('workers of one age have limits up to 20 % apart, each always the same, non
 test('programs that are promised count as live ones', () => {
   const budget = resolveBudget({ livePrograms: 3 });
   const full = { ...usage, livePrograms: 2, reserved: 1 };
-  expect(retirementReason(full, budget, 0, 'compilation')).toBe('livePrograms');
-  expect(retirementReason({ ...full, reserved: 0 }, budget, 0, 'compilation')).toBeNull();
-  expect(retirementReason(full, budget, 0, 'evaluation')).toBeNull();
+  expect(retirementReason(full, budget, 'compilation')).toBe('livePrograms');
+  expect(retirementReason({ ...full, reserved: 0 }, budget, 'compilation')).toBeNull();
+  expect(retirementReason(full, budget, 'evaluation')).toBeNull();
 });
 
 test('a device’s failure is the worst reason, a limit of compilations the mildest', () => {
   const budget = resolveBudget({ evaluations: 1, compilations: 1 });
   const used = { ...usage, evaluations: 1, compilations: 1, failures: 1 };
-  expect(retirementReason(used, budget, 0, 'compilation')).toBe('failures');
-  expect(retirementReason({ ...used, failures: 0 }, budget, 0, 'compilation')).toBe('evaluations');
-  expect(retirementReason({ ...used, failures: 0, evaluations: 0 }, budget, 0, 'compilation')).toBe('compilations');
+  expect(retirementReason(used, budget, 'compilation')).toBe('failures');
+  expect(retirementReason({ ...used, failures: 0 }, budget, 'compilation')).toBe('evaluations');
+  expect(retirementReason({ ...used, failures: 0, evaluations: 0 }, budget, 'compilation')).toBe('compilations');
 });
 
 test.each([{ compilations: 0 }, { ageMs: Number.NaN }, { evaluations: '5' as never }])('%o is no budget', (budget) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { loadProfile, machineProfile } from '@mayfly/native';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Governor, resolvePacing } from '../../../packages/core/src/pool/fleet/governor.js';
+import { Clock } from '../../../packages/core/src/pool/worker/clock.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 beforeEach(() => {
@@ -26,7 +27,7 @@ async function after(happens: Promise<unknown>): Promise<number | null> {
 const start = (governor: Governor) => after(new Promise<void>((resolve) => void governor.start(async () => resolve())));
 
 test('the pause before a start doubles with each death in a row from the second on, to a longest one', async () => {
-  const governor = new Governor(resolvePacing('cpu', { backoffMs: 100, maxBackoffMs: 500, maxDeaths: 5 }));
+  const governor = new Governor(resolvePacing('cpu', { backoffMs: 100, maxBackoffMs: 500, maxDeaths: 5 }), new Clock());
   const pauses: (number | null)[] = [];
   for (let deaths = 0; deaths < 6; deaths++) {
     pauses.push(await start(governor));
@@ -39,7 +40,7 @@ test('the pause before a start doubles with each death in a row from the second 
 });
 
 test('work that others do makes failed starts no better; a worker of use does', async () => {
-  const governor = new Governor(resolvePacing('cpu', { maxDeaths: 2 }));
+  const governor = new Governor(resolvePacing('cpu', { maxDeaths: 2 }), new Clock());
   governor.noteFailedStart();
   governor.noteFailedStart();
   governor.noteProgress();
@@ -49,7 +50,7 @@ test('work that others do makes failed starts no better; a worker of use does', 
 });
 
 test('one start at a time: the turn lasts as long as the start', async () => {
-  const governor = new Governor(resolvePacing('cpu'));
+  const governor = new Governor(resolvePacing('cpu'), new Clock());
   let ready: () => void = () => {};
   void governor.start(() => new Promise((resolve) => (ready = resolve)));
   const second = vi.fn(async () => {});
@@ -62,7 +63,7 @@ test('one start at a time: the turn lasts as long as the start', async () => {
 });
 
 test('a hot exit holds back the next start, a failed compilation the next one, wherever it is', async () => {
-  const governor = new Governor(resolvePacing('cpu', { settleMs: 1500, failureMs: 15_000 }));
+  const governor = new Governor(resolvePacing('cpu', { settleMs: 1500, failureMs: 15_000 }), new Clock());
   expect(await start(governor)).toBe(0);
   governor.noteHotExit();
   expect(await after(governor.compilation())).toBe(0);
@@ -73,7 +74,7 @@ test('a hot exit holds back the next start, a failed compilation the next one, w
 });
 
 test('compilations over all workers keep to the rate', async () => {
-  const governor = new Governor(resolvePacing('cpu', { compilationsPerSecond: 4 }));
+  const governor = new Governor(resolvePacing('cpu', { compilationsPerSecond: 4 }), new Clock());
   const ten = Promise.all(Array.from({ length: 9 }, () => governor.compilation()));
   const took = await after(ten);
   expect(took).toBeGreaterThanOrEqual(2000);
@@ -81,7 +82,7 @@ test('compilations over all workers keep to the rate', async () => {
 });
 
 test('nothing is started after a stop, and nobody waits for it', async () => {
-  const governor = new Governor(resolvePacing('cpu', { settleMs: 10_000 }));
+  const governor = new Governor(resolvePacing('cpu', { settleMs: 10_000 }), new Clock());
   governor.noteHotExit();
   const begun = vi.fn(async () => {});
   const started = governor.start(begun);

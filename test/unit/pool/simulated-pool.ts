@@ -2,6 +2,7 @@ import type { Tensor } from '../../../packages/core/src/memory/tensor.js';
 import { Pool } from '../../../packages/core/src/pool/pool.js';
 import { type PoolOptions, resolvePoolOptions } from '../../../packages/core/src/pool/pool-options.js';
 import type { Kernel } from '../../../packages/core/src/pool/types.js';
+import { Clock } from '../../../packages/core/src/pool/worker/clock.js';
 import type { SimulatedWorker } from './simulated-worker.js';
 import { SimulatedWorkers } from './simulated-workers.js';
 
@@ -12,15 +13,15 @@ export class SimulatedPool {
   /** What every run reads and writes. */
   readonly tensor: Tensor;
 
-  constructor(options: PoolOptions) {
+  constructor(options: PoolOptions, clock = new Clock()) {
     const filled = resolvePoolOptions({ budget: {}, arenaBytes: 2 ** 20, ...options });
-    this.pool = new Pool(filled, this.simulated.transport);
+    this.pool = new Pool(filled, this.simulated.transport, clock);
     this.tensor = this.pool.arena.tensor('fp32', [1]);
   }
 
   /** Started and ready. */
-  static async open(options: PoolOptions): Promise<SimulatedPool> {
-    const made = new SimulatedPool(options);
+  static async open(options: PoolOptions, clock?: Clock): Promise<SimulatedPool> {
+    const made = new SimulatedPool(options, clock);
     const opened = made.pool.open();
     await made.settle();
     await opened;

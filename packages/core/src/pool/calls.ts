@@ -1,8 +1,10 @@
 import { MayflyError } from '@mayfly/native';
 import { poolClosedError } from './errors.js';
+import type { Clock, Deadline } from './worker/clock.js';
 
 /** Calls that have not settled: how many there may be, and when there are none. */
 export class Calls {
+  readonly #clock: Clock;
   readonly #most: number;
   readonly #onDrain: () => void;
   #pending = 0;
@@ -11,7 +13,8 @@ export class Calls {
   #whenIdle: (() => void)[] = [];
 
   /** @param onDrain Told when calls are taken again after some were refused. */
-  constructor(most: number, onDrain: () => void) {
+  constructor(clock: Clock, most: number, onDrain: () => void) {
+    this.#clock = clock;
     this.#most = most;
     this.#onDrain = onDrain;
   }
@@ -59,15 +62,15 @@ export class Calls {
   /** Waits until every call has settled; false where that took longer than so many milliseconds. */
   async idle(milliseconds: number): Promise<boolean> {
     if (this.#pending === 0) return true;
-    let timer: NodeJS.Timeout | null = null;
+    let deadline: Deadline | undefined;
     const late = new Promise<boolean>((resolve) => {
-      if (Number.isFinite(milliseconds)) timer = setTimeout(() => resolve(false), milliseconds);
+      deadline = this.#clock.after(milliseconds, () => resolve(false));
     });
     const idle = new Promise<boolean>((resolve) => this.#whenIdle.push(() => resolve(true)));
     try {
       return await Promise.race([idle, late]);
     } finally {
-      if (timer !== null) clearTimeout(timer);
+      deadline?.cancel();
     }
   }
 }

@@ -33,14 +33,13 @@ export class PoolJournal {
     this.#events.emit('worker-start', { worker: id, pid });
   }
 
-  ready({ id, pid, startedAt }: WorkerProcess): void {
-    this.#events.emit('worker-ready', { worker: id, pid, ms: performance.now() - startedAt });
+  ready({ id, pid, ageMs }: WorkerProcess): void {
+    this.#events.emit('worker-ready', { worker: id, pid, ms: ageMs });
   }
 
   retired(worker: WorkerProcess, reason: RetirementReason): void {
     this.#retirements += 1;
-    const { id, pid, compilations, evaluations, kernels } = worker;
-    const ageMs = performance.now() - worker.startedAt;
+    const { id, pid, compilations, evaluations, ageMs, kernels } = worker;
     this.#events.emit('worker-retire', {
       worker: id,
       pid,

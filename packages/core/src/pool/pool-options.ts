@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { addon, invalidArgument, isSimName, MayflyError, type Precision, parseSimName } from '@mayfly/native';
-import { LONGEST_MS } from './fleet/age-watch.js';
 import { type Pacing, resolvePacing } from './fleet/governor.js';
 import { budgetOf, readMachineLimits } from './fleet/machine-limits.js';
 import { type Budget, resolveBudget } from './worker/budget.js';
 import type { Chaos } from './worker/chaos-transport.js';
+import { LONGEST_MS } from './worker/clock.js';
 import type { WorkerTimeouts } from './worker/worker-setup.js';
 
 /** Deadlines in milliseconds. */

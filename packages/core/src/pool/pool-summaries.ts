@@ -10,7 +10,7 @@ export const workerSummary = (worker: WorkerProcess): WorkerSummary => ({
   kernels: worker.kernels.size,
   compilations: worker.compilations,
   evaluations: worker.evaluations,
-  ageMs: performance.now() - worker.startedAt,
+  ageMs: worker.ageMs,
   residentBytes: worker.stats?.residentBytes ?? 0,
   failures: worker.failures,
   device: worker.latency.summary(),

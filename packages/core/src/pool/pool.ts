@@ -18,6 +18,7 @@ import { productsOf, warnOfIsaFault } from './products.js';
 import type { CallOptions, Kernel, PoolProgram } from './types.js';
 import { assertBudgetCovers } from './worker/budget.js';
 import { chaosTransport } from './worker/chaos-transport.js';
+import { Clock } from './worker/clock.js';
 import type { PlacedKernel } from './worker/placed-kernel.js';
 import { processTransport, type StartTransport } from './worker/transport.js';
 
@@ -59,8 +60,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #closing: Promise<void> | null = null;
   #destroying: Promise<void> | null = null;
 
-  /** @internal `transport` starts workers; tests bring their own. */
-  constructor(options: FilledPoolOptions, transport: (arena: Arena) => StartTransport = processTransport) {
+  /** @internal `transport` starts workers, all deadlines go by `clock`; tests bring their own. */
+  constructor(
+    options: FilledPoolOptions,
+    transport: (arena: Arena) => StartTransport = processTransport,
+    clock = new Clock(),
+  ) {
     super();
     this.#options = options;
     this.device = options.device;
@@ -69,8 +74,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.precision = this.products === 'exact' ? 'exact' : 'fast';
     this.arena = new Arena(options.arenaBytes);
     this.#weightStore = new WeightStore(this.arena);
-    this.#calls = new Calls(options.maxQueue, () => this.emit('drain'));
-    this.#fleet = new Fleet(this.#withChaos(transport(this.arena)), options, this.#fleetListener());
+    this.#calls = new Calls(clock, options.maxQueue, () => this.emit('drain'));
+    this.#fleet = new Fleet(this.#withChaos(transport(this.arena)), { ...options, clock }, this.#fleetListener());
     this.#placer = new Placer(
       this.#fleet,
       // Injected refusals tell nothing about this machine.

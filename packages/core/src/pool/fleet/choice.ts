@@ -61,7 +61,7 @@ export class Choice {
   #limit(worker: WorkerProcess): RetirementReason | null {
     // Lowered since the worker was started, perhaps.
     const { compilations, livePrograms } = this.budget;
-    return retirementReason(worker, { ...worker.budget, compilations, livePrograms }, performance.now(), 'compilation');
+    return retirementReason(worker, { ...worker.budget, compilations, livePrograms }, 'compilation');
   }
 }
 

@@ -38,7 +38,7 @@ export class Fleet implements RecruiterListener {
   readonly #governor: Governor;
   readonly #recruiter: Recruiter;
   readonly #retirements: Retirements;
-  readonly #ages = new AgeWatch((worker) => this.check(worker));
+  readonly #ages: AgeWatch;
   readonly #options: FleetOptions;
   readonly #listener: FleetListener;
   readonly #choice: Choice;
@@ -52,7 +52,8 @@ export class Fleet implements RecruiterListener {
   constructor(start: StartTransport, options: FleetOptions, listener: FleetListener) {
     this.#options = options;
     this.#listener = listener;
-    this.#governor = new Governor(options.pacing);
+    this.#ages = new AgeWatch(options.clock, (worker) => this.check(worker));
+    this.#governor = new Governor(options.pacing, options.clock);
     this.#recruiter = new Recruiter(start, options, this.#roster, this.#governor, this);
     this.#retirements = new Retirements(options.workers, this.#roster, this.#recruiter, (worker, reason) =>
       listener.onRetire(worker, reason),

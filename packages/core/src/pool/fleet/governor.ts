@@ -1,5 +1,6 @@
 import { type ChipProfile, isSimName, loadProfile, machineProfile, parseSimName } from '@mayfly/native';
 import PQueue from 'p-queue';
+import type { Clock } from '../worker/clock.js';
 
 /** Paces what strains the system's services: starts, compilations, and restarts after deaths. All values per pool. */
 export interface Pacing {
@@ -56,13 +57,20 @@ function profileOf(device: string): ChipProfile | null {
 export class Governor {
   readonly #starts: PQueue;
   readonly #compilations: PQueue | null;
-  readonly #stop = new AbortController();
+  readonly #clock: Clock;
+  readonly #pauses = new Set<() => void>();
+  #stopped = false;
   #deaths = 0;
   #failedStarts = 0;
   #startAfter = 0;
   #compileAfter = 0;
 
-  constructor(readonly pacing: Pacing) {
+  /** @param clock Pauses go by it. */
+  constructor(
+    readonly pacing: Pacing,
+    clock: Clock,
+  ) {
+    this.#clock = clock;
     this.#starts = new PQueue({ concurrency: pacing.concurrentStarts });
     const { compilationsPerSecond } = pacing;
     this.#compilations = Number.isFinite(compilationsPerSecond)
@@ -84,14 +92,14 @@ export class Governor {
     await this.#starts.add(async () => {
       const { backoffMs, maxBackoffMs } = this.pacing;
       const backoff = this.deaths < 2 ? 0 : Math.min(backoffMs * 2 ** (this.deaths - 2), maxBackoffMs);
-      if (await this.#pause(Math.max(backoff, this.#startAfter - performance.now()))) await start();
+      if (await this.#pause(Math.max(backoff, this.#startAfter - this.#clock.now()))) await start();
     });
   }
 
   /** Settles when one more program may be compiled. */
   async compilation(): Promise<void> {
     await this.#compilations?.add(() => {});
-    await this.#pause(this.#compileAfter - performance.now());
+    await this.#pause(this.#compileAfter - this.#clock.now());
   }
 
   /** A worker that had kernels, or was getting some, ended unasked. */
@@ -116,34 +124,34 @@ export class Governor {
 
   /** A worker that had programs loaded exited. */
   noteHotExit(): void {
-    this.#startAfter = performance.now() + this.pacing.settleMs;
+    this.#startAfter = this.#clock.now() + this.pacing.settleMs;
   }
 
   /** The device failed a compilation. */
   noteCompileFailure(): void {
-    this.#compileAfter = performance.now() + this.pacing.failureMs;
+    this.#compileAfter = this.#clock.now() + this.pacing.failureMs;
   }
 
   /** Starts nothing more. */
   stop(): void {
-    this.#stop.abort();
+    this.#stopped = true;
     this.#starts.clear();
+    for (const over of this.#pauses) over();
   }
 
   /** False when the governor was stopped meanwhile. */
   async #pause(milliseconds: number): Promise<boolean> {
-    const { signal } = this.#stop;
-    if (milliseconds > 0 && !signal.aborted) {
+    if (milliseconds > 0 && !this.#stopped) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(over, milliseconds);
-        function over() {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', over);
+        const deadline = this.#clock.after(milliseconds, () => over());
+        const over = () => {
+          deadline.cancel();
+          this.#pauses.delete(over);
           resolve();
-        }
-        signal.addEventListener('abort', over);
+        };
+        this.#pauses.add(over);
       });
     }
-    return !signal.aborted;
+    return !this.#stopped;
   }
 }

@@ -1,6 +1,7 @@
 import type { Precision } from '@mayfly/native';
 import { noWorkerError } from '../errors.js';
 import { type Budget, jittered } from '../worker/budget.js';
+import type { Clock } from '../worker/clock.js';
 import type { StartTransport } from '../worker/transport.js';
 import { WorkHistory } from '../worker/work-history.js';
 import { WorkerProcess } from '../worker/worker-process.js';
@@ -20,6 +21,8 @@ export interface RecruiterOptions {
   readonly precision: Precision;
   readonly budget: Budget;
   readonly timeouts: WorkerTimeouts;
+  /** Of the pool: all deadlines and pauses go by it. */
+  readonly clock: Clock;
 }
 
 /** What the owner of a recruiter is told. */

@@ -38,7 +38,7 @@ export class Retirements {
   check(worker: WorkerProcess): void {
     if (worker.lost || this.#stopped) return;
     if (worker.state === 'serving' && this.#leaving === null) {
-      const reason = retirementReason(worker, worker.budget, performance.now(), 'evaluation');
+      const reason = retirementReason(worker, worker.budget, 'evaluation');
       if (reason !== null) this.retire(worker, reason);
     }
     const empty = worker.kernels.size === 0 && worker.reserved === 0 && worker.inFlight === 0;

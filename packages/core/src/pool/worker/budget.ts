@@ -53,7 +53,7 @@ export interface WorkerUsage {
   readonly failures: number;
   /** Recent evaluations against the worker's own first ones; 1 while that is not known. */
   readonly slowdown: number;
-  readonly startedAt: number;
+  readonly ageMs: number;
   readonly stats: WorkerStats | null;
   /** Somebody wants it replaced whatever it used. */
   readonly replacementRequested: boolean;
@@ -99,13 +99,12 @@ export function jittered(budget: Budget, worker: number): Budget {
 export function retirementReason(
   usage: WorkerUsage,
   budget: Budget,
-  now: number,
   next: 'compilation' | 'evaluation',
 ): RetirementReason | null {
   if (usage.failures >= budget.failures) return 'failures';
   if (usage.replacementRequested) return 'requested';
   if (usage.evaluations >= budget.evaluations) return 'evaluations';
-  if (now - usage.startedAt >= budget.ageMs) return 'ageMs';
+  if (usage.ageMs >= budget.ageMs) return 'ageMs';
   if ((usage.stats?.residentBytes ?? 0) >= budget.residentBytes) return 'residentBytes';
   if (usage.slowdown >= budget.slowdown) return 'slowdown';
   if (next === 'evaluation') return null;

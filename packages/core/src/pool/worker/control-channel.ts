@@ -1,6 +1,7 @@
 import { errorOf } from '@mayfly/native';
 import { packMessage, type WorkerRequest, type WorkerResponse } from '@mayfly/worker';
 import PQueue from 'p-queue';
+import type { Clock } from './clock.js';
 
 /** A request as its sender writes it. */
 export type RequestBody = WorkerRequest extends infer R
@@ -14,6 +15,7 @@ type Pending = { readonly resolve: (response: WorkerResponse) => void; readonly 
  * Requests to one worker and their answers, one at a time, so that a dispatch never waits behind more than one compilation.
  */
 export class ControlChannel {
+  readonly #clock: Clock;
   readonly #send: (payload: Uint8Array) => void;
   readonly #overdue: (reason: string) => void;
   readonly #turns = new PQueue({ concurrency: 1 });
@@ -22,7 +24,8 @@ export class ControlChannel {
   #requests = 0;
 
   /** @param overdue Told when a request was not answered by its deadline; its promise stays open. */
-  constructor(send: (payload: Uint8Array) => void, overdue: (reason: string) => void) {
+  constructor(clock: Clock, send: (payload: Uint8Array) => void, overdue: (reason: string) => void) {
+    this.#clock = clock;
     this.#send = send;
     this.#overdue = overdue;
   }
@@ -38,11 +41,11 @@ export class ControlChannel {
       this.#send(packMessage({ ...body, request } as WorkerRequest));
       const milliseconds = deadlineMs();
       const complaint = `no answer to ${body.type} in ${Math.round(milliseconds)} ms`;
-      const timer = setTimeout(() => this.#overdue(complaint), milliseconds);
+      const deadline = this.#clock.after(milliseconds, () => this.#overdue(complaint));
       try {
         return await answered;
       } finally {
-        clearTimeout(timer);
+        deadline.cancel();
       }
     });
   }

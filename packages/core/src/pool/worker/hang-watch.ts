@@ -1,24 +1,28 @@
+import type { Clock, Deadline } from './clock.js';
+
 /**
- * Watches the oldest piece of work of a worker with one timer, which looks again when it fires: work that is answered in time
- * costs no timer of its own.
+ * Watches the oldest piece of work of a worker with one deadline, which is set anew when it runs out: work that is answered in
+ * time costs no timer of its own.
  */
 export class HangWatch {
+  readonly #clock: Clock;
   readonly #overdue: (deadlineMs: number) => void;
-  #timer: NodeJS.Timeout | null = null;
+  #deadline: Deadline | null = null;
   #armedUntil = 0;
   #since = 0;
   #deadlineMs = Number.POSITIVE_INFINITY;
 
   /** @param overdue Called when work was not answered by its deadline. */
-  constructor(overdue: (deadlineMs: number) => void) {
+  constructor(clock: Clock, overdue: (deadlineMs: number) => void) {
+    this.#clock = clock;
     this.#overdue = overdue;
   }
 
   /** A piece of work became the oldest now. */
   begin(deadlineMs: number): void {
-    this.#since = performance.now();
+    this.#since = this.#clock.now();
     this.#deadlineMs = deadlineMs;
-    if (this.#timer === null || this.#since + deadlineMs < this.#armedUntil) this.#arm();
+    if (this.#deadline === null || this.#since + deadlineMs < this.#armedUntil) this.#arm();
   }
 
   /** Nothing is outstanding. */
@@ -27,21 +31,20 @@ export class HangWatch {
   }
 
   stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#deadline?.cancel();
+    this.#deadline = null;
   }
 
   #arm(): void {
     this.stop();
     this.#armedUntil = this.#since + this.#deadlineMs;
     if (!Number.isFinite(this.#armedUntil)) return;
-    this.#timer = setTimeout(() => this.#look(), Math.max(0, this.#armedUntil - performance.now()));
-    this.#timer.unref();
+    this.#deadline = this.#clock.after(this.#armedUntil - this.#clock.now(), () => this.#look()).unref();
   }
 
   #look(): void {
-    this.#timer = null;
-    if (this.#since + this.#deadlineMs <= performance.now()) this.#overdue(this.#deadlineMs);
+    this.#deadline = null;
+    if (this.#since + this.#deadlineMs <= this.#clock.now()) this.#overdue(this.#deadlineMs);
     else this.#arm();
   }
 }

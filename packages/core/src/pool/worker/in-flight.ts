@@ -1,3 +1,4 @@
+import type { Clock } from './clock.js';
 import { HangWatch } from './hang-watch.js';
 import type { Run } from './run.js';
 import { RunQueue } from './run-queue.js';
@@ -13,9 +14,9 @@ export class InFlight {
   #sequence = 0;
 
   /** @param overdue Called when the oldest was not answered by its deadline. */
-  constructor(timeouts: WorkerTimeouts, overdue: (oldest: Run, deadlineMs: number) => void) {
+  constructor(clock: Clock, timeouts: WorkerTimeouts, overdue: (oldest: Run, deadlineMs: number) => void) {
     this.#timeouts = timeouts;
-    this.#watch = new HangWatch((deadlineMs) => overdue(this.#runs.first!, deadlineMs));
+    this.#watch = new HangWatch(clock, (deadlineMs) => overdue(this.#runs.first!, deadlineMs));
   }
 
   get size(): number {

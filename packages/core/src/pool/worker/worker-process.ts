@@ -2,6 +2,7 @@ import { DispatchStatus, MayflyError, type ProgramInfo } from '@mayfly/native';
 import { unpackResponse, type WorkerResponse, type WorkerStats } from '@mayfly/worker';
 import { type WorkerEnd, WorkerLostError } from '../errors.js';
 import type { Budget, RetirementReason, WorkerUsage } from './budget.js';
+import type { Clock, Deadline } from './clock.js';
 import { ControlChannel } from './control-channel.js';
 import { InFlight } from './in-flight.js';
 import { LatencyHistogram } from './latency-histogram.js';
@@ -22,7 +23,8 @@ const KILLED_MS = 1_000;
 
 /** One child process, from spawn to reaping: its state, its conversation, its use. Decides nothing. */
 export class WorkerProcess implements WorkerUsage {
-  readonly startedAt = performance.now();
+  /** By the pool's clock. */
+  readonly startedAt: number;
   /** Kernels whose programs are loaded here and take new work. */
   readonly kernels = new Set<PlacedKernel>();
   /** Settles when the process was reaped. */
@@ -49,13 +51,14 @@ export class WorkerProcess implements WorkerUsage {
 
   readonly #listener: WorkerListener;
   readonly #timeouts: WorkerTimeouts;
+  readonly #clock: Clock;
   readonly #transport: Transport;
   readonly #control: ControlChannel;
   readonly #inFlight: InFlight;
   #state: WorkerState = 'starting';
   #reason: string | null = null;
   #lost = false;
-  #deadline: NodeJS.Timeout | null = null;
+  #deadline: Deadline | null = null;
   readonly #drift: ThroughputDrift | null;
   readonly #compileHistory: WorkHistory;
   #settleEnd!: (end: WorkerEnd) => void;
@@ -63,14 +66,16 @@ export class WorkerProcess implements WorkerUsage {
   constructor(
     readonly id: number,
     start: StartTransport,
-    { device, threads, precision, timeouts, compileHistory }: WorkerSetup,
+    { device, threads, precision, timeouts, compileHistory, clock }: WorkerSetup,
     /** Its own limits. */
     readonly budget: Budget,
     listener: WorkerListener,
   ) {
     this.#listener = listener;
     this.#timeouts = timeouts;
-    this.#inFlight = new InFlight(timeouts, (oldest, ms) => this.#overdue(oldest, ms));
+    this.#clock = clock;
+    this.startedAt = clock.now();
+    this.#inFlight = new InFlight(clock, timeouts, (oldest, ms) => this.#overdue(oldest, ms));
     this.#compileHistory = compileHistory;
     this.#drift = Number.isFinite(budget.slowdown) ? new ThroughputDrift() : null;
     this.end = new Promise((resolve) => {
@@ -91,6 +96,7 @@ export class WorkerProcess implements WorkerUsage {
     );
     const { connection } = this.#transport;
     this.#control = new ControlChannel(
+      clock,
       (payload) => connection.control(payload),
       (reason) => this.kill(reason),
     );
@@ -109,6 +115,10 @@ export class WorkerProcess implements WorkerUsage {
   /** Runs sent and not answered. */
   get inFlight(): number {
     return this.#inFlight.size;
+  }
+
+  get ageMs(): number {
+    return this.#clock.now() - this.startedAt;
   }
 
   get lost(): boolean {
@@ -164,12 +174,12 @@ export class WorkerProcess implements WorkerUsage {
 
   /** Settles when no thread of it runs any more. */
   async stopped(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
+    let deadline: Deadline | undefined;
     const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, KILLED_MS);
+      deadline = this.#clock.after(KILLED_MS, resolve);
     });
     await Promise.race([this.end, late]);
-    clearTimeout(timer);
+    deadline?.cancel();
   }
 
   #onCompletion(id: number, status: number, nanoseconds: number, message: string): void {
@@ -236,11 +246,11 @@ export class WorkerProcess implements WorkerUsage {
 
   #arm(milliseconds: number, complaint: string): void {
     this.#disarm();
-    this.#deadline = setTimeout(() => this.kill(`${complaint} in ${milliseconds} ms`), milliseconds);
+    this.#deadline = this.#clock.after(milliseconds, () => this.kill(`${complaint} in ${milliseconds} ms`));
   }
 
   #disarm(): void {
-    if (this.#deadline !== null) clearTimeout(this.#deadline);
+    this.#deadline?.cancel();
     this.#deadline = null;
   }
 

@@ -1,5 +1,6 @@
 import type { Precision } from '@mayfly/native';
 import type { WorkerEnd } from '../errors.js';
+import type { Clock } from './clock.js';
 import type { Run } from './run.js';
 import type { WorkHistory } from './work-history.js';
 import type { WorkerProcess } from './worker-process.js';
@@ -25,6 +26,8 @@ export interface WorkerSetup {
   readonly precision: Precision;
   readonly timeouts: WorkerTimeouts;
   readonly compileHistory: WorkHistory;
+  /** Of its pool: all deadlines go by it. */
+  readonly clock: Clock;
 }
 
 /** What the owner of a worker is told. */
