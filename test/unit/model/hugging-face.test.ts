@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadModel } from '@mayfly/core';
+import { loadModel, readHuggingFaceConfig } from '@mayfly/core';
 import { Float16Array } from '@petamoriken/float16';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ParameterLayout } from '../../../packages/core/src/model/parameters.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 import { type RawTensor, writeSafetensors } from '../../fixtures/write-safetensors.js';
@@ -84,13 +85,220 @@ test('RoPE as transformers 5 writes it', async () => {
   expect(await loadModel(folder)).toMatchObject({ config: { ...config, ropeBase: 2e4 } });
 });
 
-test('tensors in several files', async () => {
+/** A folder of two files: four tensors, and the others; `extra` is added to the second. */
+function saveSharded(extra: Readonly<Record<string, RawTensor>> = {}): {
+  folder: string;
+  saveIndex: (map: unknown) => void;
+  map: Record<string, string>;
+} {
   const all = Object.entries(tensors('F32'));
   const folder = save(Object.fromEntries(all.slice(0, 4)));
-  writeSafetensors(join(folder, 'rest.safetensors'), Object.fromEntries(all.slice(4)));
-  const map = all.map(([name], index) => [name, index < 4 ? 'model.safetensors' : 'rest.safetensors']);
-  writeFileSync(join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map: Object.fromEntries(map) }));
-  expect(await read(folder)).toEqual(parameters());
+  renameSync(join(folder, 'model.safetensors'), join(folder, 'first.safetensors'));
+  writeSafetensors(join(folder, 'rest.safetensors'), { ...Object.fromEntries(all.slice(4)), ...extra });
+  const map = Object.fromEntries(
+    all.map(([name], index) => [name, index < 4 ? 'first.safetensors' : 'rest.safetensors']),
+  );
+  const saveIndex = (weights: unknown) =>
+    writeFileSync(join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map: weights }));
+  saveIndex(map);
+  return { folder, saveIndex, map };
+}
+
+describe('tensors in several files', () => {
+  const name = 'model.layers.0.input_layernorm.weight';
+
+  test('are read', async () => {
+    expect(await read(saveSharded().folder)).toEqual(parameters());
+  });
+
+  test('come from the file that the index names, whatever the others hold', async () => {
+    const { folder } = saveSharded({ [name]: tensor('F32', [8], 99) });
+    expect(await read(folder)).toEqual(parameters());
+  });
+
+  test('come second where a single file is there', async () => {
+    const { folder } = saveSharded();
+    const single = tensors('F32');
+    single[name] = tensor('F32', [8], 99);
+    writeSafetensors(join(folder, 'model.safetensors'), single);
+    expect((await read(folder)).subarray(128, 136)).toEqual(values(8, 99));
+  });
+
+  test.each([
+    ['another file', { [name]: 'rest.safetensors' }, 'ERR_CHECKPOINT', `Expected ${name} in rest.safetensors`],
+    ['a missing file', { [name]: 'gone.safetensors' }, 'ERR_FILE_NOT_FOUND', 'gone.safetensors'],
+    ['a file elsewhere', { [name]: '../first.safetensors' }, 'ERR_CHECKPOINT', 'a file of this folder'],
+    ['a file elsewhere, hidden', { [name]: 'a/../../x/first.safetensors' }, 'ERR_CHECKPOINT', 'a file of this folder'],
+    ['an absolute path', { [name]: '/etc/passwd' }, 'ERR_CHECKPOINT', 'a file of this folder'],
+    ['no path', { [name]: { toString: 1 } }, 'ERR_CHECKPOINT', 'a file of this folder'],
+    ['the folder itself', { [name]: '.' }, 'ERR_FILE', 'got a folder'],
+    ['no file at all', { [name]: undefined }, 'ERR_CHECKPOINT', `none for ${name}`],
+  ])('an index that names %s for a tensor', async (_what, change, code, message) => {
+    const { folder, saveIndex, map } = saveSharded();
+    saveIndex({ ...map, ...change });
+    await expect(read(folder)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+});
+
+describe('tensors that the model does not have', () => {
+  test('are listed', async () => {
+    const bias = { 'model.layers.0.self_attn.q_proj.bias': tensor('F32', [8], 1), extra: tensor('F32', [1], 2) };
+    await expect(read(save({ ...tensors('F32'), ...bias }))).rejects.toMatchObject({
+      code: 'ERR_CHECKPOINT',
+      message: expect.stringContaining('got model.layers.0.self_attn.q_proj.bias, extra'),
+    });
+  });
+
+  test('but those that transformers leaves aside', async () => {
+    const { 'lm_head.weight': embedding, ...others } = tensors('F32');
+    const aside = { 'lm_head.weight': tensor('F32', [16, 8], 9), 'model.rotary_emb.inv_freq': tensor('F32', [2], 3) };
+    expect(await read(save({ ...others, 'model.embed_tokens.weight': embedding!, ...aside }))).toEqual(parameters());
+  });
+});
+
+test('a matrix that is one column wide is a matrix', async () => {
+  const stored = tensors('F32');
+  for (const [name, shape] of [
+    ['gate_proj', [1, 8]],
+    ['down_proj', [8, 1]],
+    ['up_proj', [1, 8]],
+  ] as const) {
+    stored[`model.layers.0.mlp.${name}.weight`] = tensor('F32', shape, 5);
+  }
+  const model = await loadModel(save(stored, { intermediate_size: 1 }));
+  const { entries } = new ParameterLayout(model.config);
+  expect(entries.filter(({ decay }) => !decay).map(({ name }) => name)).toEqual([
+    'attentionNorm',
+    'feedForwardNorm',
+    'finalNorm',
+  ]);
+});
+
+/** A safetensors file with any header. */
+function writeHeader(folder: string, header: string, data: number): void {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  writeFileSync(join(folder, 'model.safetensors'), Buffer.concat([length, Buffer.from(header), Buffer.alloc(data)]));
+}
+
+test.each([
+  ...['__proto__', 'toString', 'constructor', 'F31'].map((dtype) => [
+    `the type ${dtype}`,
+    `{"a":{"dtype":"${dtype}","shape":[1],"data_offsets":[0,4]}}`,
+    'dtype, shape and data_offsets of a',
+  ]),
+  ['no entry', '{"__proto__":null,"a":null}', 'dtype, shape and data_offsets of'],
+  ['nesting', `{"a":${'['.repeat(1e6)}${']'.repeat(1e6)}}`, 'Expected'],
+  ['a size of 2^53', '{"a":{"dtype":"F32","shape":[9007199254740993],"data_offsets":[0,4]}}', 'dtype, shape'],
+  ['other bytes', '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}', 'Expected 8 bytes of a, got 4'],
+  [
+    'tensors that overlap',
+    '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}',
+    'got one that overlaps another',
+  ],
+  ['a hole', '{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}', 'got a hole of 4 bytes before it'],
+  ['bytes at the end', '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 'bytes as its header says'],
+])('a header with %s is refused', async (_what, header, message) => {
+  const folder = save({});
+  writeHeader(folder, header!, 8);
+  await expect(loadModel(folder)).rejects.toMatchObject({
+    code: 'ERR_CHECKPOINT',
+    message: expect.stringContaining(message!),
+  });
+});
+
+test.each([
+  ['config.json', 'ERR_FILE'],
+  ['model.safetensors', 'ERR_FILE'],
+])('a pipe in the place of %s is not waited for', async (name, code) => {
+  const folder = save(tensors('F32'));
+  rmSync(join(folder, name));
+  execFileSync('mkfifo', [join(folder, name)]);
+  await expect(loadModel(folder)).rejects.toMatchObject({ code, message: expect.stringContaining('got a pipe') });
+});
+
+test.each([
+  ['a safetensors file', 'model.safetensors', 'name the folder that holds it'],
+  ['a JSON file', 'config.json', 'name the folder that holds config.json'],
+])('a part of a model: %s', async (kind, name, remedy) => {
+  await expect(loadModel(join(save(tensors('F32')), name))).rejects.toMatchObject({
+    code: 'ERR_CHECKPOINT',
+    message: expect.stringMatching(new RegExp(`got ${kind}: ${remedy}`)),
+  });
+});
+
+test('a SentencePiece model in the place of a model', async () => {
+  const path = join(save({}), 'tokenizer.model');
+  writeFileSync(path, Buffer.from('\x0a\x0e\x0a\x05<unk>\x15\0\0\0\0\x18\x02', 'latin1'));
+  await expect(loadModel(path)).rejects.toMatchObject({
+    code: 'ERR_CHECKPOINT',
+    message: expect.stringContaining('got a SentencePiece model, which is a tokenizer'),
+  });
+});
+
+describe('a config means what transformers takes it for', () => {
+  test.each([
+    [{ rope_scaling: { rope_type: 'default' } }, {}],
+    [{ rope_scaling: { type: 'default', rope_theta: null } }, {}],
+    [{ rope_parameters: null }, {}],
+    [{ rope_parameters: {} }, {}],
+    [{ rope_parameters: { rope_type: 'default' } }, {}],
+    [{ rope_parameters: { rope_theta: 7e3 } }, { ropeBase: 7e3 }],
+    [{ rope_parameters: { rope_theta: 7e3, rope_type: 'default', partial_rotary_factor: 1 } }, { ropeBase: 7e3 }],
+    [{ rope_scaling: { rope_type: 'default' }, rope_parameters: { rope_theta: 7e3 } }, {}],
+    [{ rope_theta: undefined }, { ropeBase: 1e4 }],
+    [{ rope_theta: null }, { ropeBase: 1e4 }],
+    [{ num_key_value_heads: 2 }, { kvHeads: 2 }],
+    [{ num_key_value_heads: null }, { kvHeads: 2 }],
+    [{ num_key_value_heads: undefined }, { kvHeads: 2 }],
+    [{ hidden_act: undefined }, {}],
+    [{ hidden_act: null }, {}],
+    [{ hidden_act: 'swish' }, {}],
+    [{ rms_norm_eps: undefined }, {}],
+    [{ max_position_embeddings: undefined }, { sequence: 2048 }],
+    [{ head_dim: null }, {}],
+    [{ head_dim: 6 }, { headDim: 6 }],
+    [{ attention_bias: null, mlp_bias: undefined, quantization_config: null }, {}],
+    [{ tie_word_embeddings: undefined }, { tiedHead: false }],
+    [{ sliding_window: 4, pretraining_tp: 2 }, {}],
+    [{ model_type: 'mistral', sliding_window: null }, {}],
+    [{ model_type: 'mistral', sliding_window: 32 }, {}],
+    [{ model_type: 'mistral', sliding_window: null, max_position_embeddings: null }, { sequence: 131_072 }],
+  ])('%j', (changes, expected) => {
+    const folder = save({}, changes);
+    expect(readHuggingFaceConfig(folder)).toEqual({ ...config, ...expected });
+  });
+});
+
+test.each([
+  [{ model_type: 'mistral', sliding_window: 31 }, 'got sliding_window 31'],
+  [
+    { model_type: 'mistral', num_key_value_heads: undefined },
+    'Expected num_attention_heads to be a multiple of num_key_value_heads 8',
+  ],
+  [{ model_type: 'mistral', num_key_value_heads: 1, max_position_embeddings: 4097 }, 'got sliding_window 4096'],
+  [{ model_type: '__proto__' }, 'got model_type "__proto__"'],
+  [{ model_type: undefined }, 'got model_type none'],
+  [{ rope_scaling: 'linear' }, 'got rope_scaling "linear"'],
+  [{ rope_parameters: { full_attention: { rope_theta: 1e6 } } }, 'got rope_parameters'],
+  [{ rope_parameters: { partial_rotary_factor: 0.5 } }, 'got rope_parameters'],
+  [{ partial_rotary_factor: 0.5 }, 'got partial_rotary_factor 0.5'],
+  [{ hidden_act: 'gelu' }, 'got hidden_act "gelu"'],
+  [{ mlp_bias: 'false' }, 'got mlp_bias "false"'],
+  [{ quantization_config: { bits: 4 } }, 'got quantization_config {"bits":4}'],
+  [{ num_hidden_layers: 1e9 }, 'Expected num_hidden_layers to be a whole number from 1 to 16384, got 1000000000'],
+  [{ num_hidden_layers: true }, 'Expected num_hidden_layers to be a whole number'],
+  [{ hidden_size: 2 ** 31 }, 'Expected hidden_size to be a whole number'],
+  [{ hidden_size: 9 }, 'Expected hidden_size / num_attention_heads to be a whole number'],
+  [{ intermediate_size: null }, 'Expected intermediate_size to be a whole number'],
+  [{ vocab_size: -1 }, 'Expected vocab_size to be a whole number'],
+  [{ rms_norm_eps: '1e-5' }, 'Expected rms_norm_eps to be a number above 0, got "1e-5"'],
+  [{ rope_theta: 0 }, 'Expected rope_theta to be a number above 0, got 0'],
+  [{ tie_word_embeddings: 'yes' }, 'Expected tie_word_embeddings to be true or false, got "yes"'],
+])('a config with %j is refused, by the name of the key', (changes, message) => {
+  expect(() => readHuggingFaceConfig(save({}, changes))).toThrow(
+    expect.objectContaining({ code: 'ERR_CONFIG', message: expect.stringContaining(message) }),
+  );
 });
 
 test.each([
@@ -98,7 +306,7 @@ test.each([
   [{ attention_bias: true }, 'ERR_CONFIG', /got attention_bias true/],
   [{ rope_scaling: { type: 'linear', factor: 2 } }, 'ERR_CONFIG', /got rope_scaling \{"type":"linear","factor":2\}/],
   [{ rope_parameters: { rope_type: 'llama3' } }, 'ERR_CONFIG', /got rope_parameters \{"rope_type":"llama3"\}/],
-  [{ hidden_size: 'wide' }, 'ERR_CONFIG', /Expected dim to be a whole number from 1 up, got wide/],
+  [{ hidden_size: 'wide' }, 'ERR_CONFIG', /Expected hidden_size to be a whole number from 1 to 1048576, got "wide"/],
   [{ intermediate_size: 13 }, 'ERR_CHECKPOINT', /mlp.gate_proj.weight of shape \[13, 8\] .*, got F32 \[12, 8\]/],
   [{ num_hidden_layers: 2 }, 'ERR_CHECKPOINT', /model.layers.1.input_layernorm.weight .*, got none/],
   [{ tie_word_embeddings: false }, 'ERR_CHECKPOINT', /Expected a tensor model.embed_tokens.weight .*, got none/],

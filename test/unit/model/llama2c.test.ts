@@ -117,12 +117,12 @@ describe('import', () => {
       [8, 6, 2, 3, 1, 5, 3],
       'a header with dim a multiple of heads, got dim 8 and heads 3',
     ],
-    ['a negative size', [8, -6, 2, 2, 1, 5, 3], 'got Expected hidden to be a whole number from 1 up, got -6'],
+    ['a negative size', [8, -6, 2, 2, 1, 5, 3], 'got Expected hidden to be a whole number from 1 to 4194304, got -6'],
     ['more key heads than heads', [8, 6, 2, 2, 4, 5, 3], 'got Expected heads to be a multiple of kvHeads 4, got 2'],
     [
       'sizes of some other file',
       [1 << 30, 1 << 30, 1 << 30, 1 << 20, 1 << 20, 1 << 30, 1 << 30],
-      'bytes for its header',
+      'got Expected dim to be a whole number from 1 to 1048576, got 1073741824',
     ],
     ['a later version', [0x616b3432, 1, 2, 3, 4, 5, 6], 'a version 0 file of llama2.c'],
   ])('a header with %s', (_, header, message) => {

@@ -29,16 +29,25 @@ describe('presets', () => {
 describe('validateConfig', () => {
   test.each([
     [{ heads: 6, kvHeads: 4 }, 'Expected heads to be a multiple of kvHeads 4, got 6'],
-    [{ dim: 0 }, 'Expected dim to be a whole number from 1 up, got 0'],
-    [{ hidden: 1.5 }, 'Expected hidden to be a whole number from 1 up, got 1.5'],
-    [{ layers: -1 }, 'Expected layers to be a whole number from 1 up, got -1'],
-    [{ kvHeads: 0 }, 'Expected kvHeads to be a whole number from 1 up, got 0'],
-    [{ vocab: Number.NaN }, 'Expected vocab to be a whole number from 1 up, got NaN'],
-    [{ sequence: undefined as unknown as number }, 'Expected sequence to be a whole number from 1 up, got undefined'],
+    [{ dim: 0 }, 'Expected dim to be a whole number from 1 to 1048576, got 0'],
+    [{ hidden: 1.5 }, 'Expected hidden to be a whole number from 1 to 4194304, got 1.5'],
+    [{ layers: -1 }, 'Expected layers to be a whole number from 1 to 16384, got -1'],
+    [{ layers: 1e9 }, 'Expected layers to be a whole number from 1 to 16384, got 1000000000'],
+    [{ kvHeads: 0 }, 'Expected kvHeads to be a whole number from 1 to 16384, got 0'],
+    [{ vocab: Number.NaN }, 'Expected vocab to be a whole number from 1 to 16777216, got NaN'],
+    [{ vocab: 2 ** 31 }, 'Expected vocab to be a whole number from 1 to 16777216, got 2147483648'],
+    [
+      { sequence: undefined as unknown as number },
+      'Expected sequence to be a whole number from 1 to 1073741824, got none',
+    ],
+    [
+      { dim: 2 ** 20, hidden: 2 ** 22, layers: 2 ** 14 },
+      'Expected layers to be so few that there are at most 1099511627776 parameters (here 216176115277889540), got 16384',
+    ],
     [{ headDim: 7 }, 'Expected headDim to be even, since RoPE rotates pairs, got 7'],
     [{ eps: 0 }, 'Expected eps to be a number above 0, got 0'],
     [{ ropeBase: Number.POSITIVE_INFINITY }, 'Expected ropeBase to be a number above 0, got Infinity'],
-    [{ ropePairing: 'both' as 'half' }, 'Expected ropePairing to be interleaved or half, got both'],
+    [{ ropePairing: 'both' as 'half' }, 'Expected ropePairing to be interleaved or half, got "both"'],
     [{ tiedHead: 1 as unknown as boolean }, 'Expected tiedHead to be true or false, got 1'],
   ])('%j', (change, message) => {
     expect(() => validateConfig({ ...presets.tiny, ...change })).toThrow(

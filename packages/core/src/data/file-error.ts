@@ -12,6 +12,7 @@ const reasons: Readonly<Record<string, string>> = {
   EDQUOT: 'a full disk quota',
   EFBIG: 'a limit on file sizes',
   EMFILE: 'too many open files',
+  ENXIO: 'a socket or a device that is not there',
 };
 
 /**

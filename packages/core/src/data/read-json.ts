@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { constants } from 'node:buffer';
 import { MayflyError } from '@mayfly/native';
-import { fileError } from './file-error.js';
+import { readFile } from './with-file.js';
 
 /**
  * The object in a JSON file.
@@ -9,24 +9,21 @@ import { fileError } from './file-error.js';
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`, `code`.
  */
 export function readJson(path: string, code: string): Record<string, unknown> {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw fileError(`a JSON file at ${path}`, error);
-  }
-  return parseJson(text, path, code);
+  return parseJson(readFile(path, 'a JSON file'), path, code);
 }
 
-/** As `readJson`, of text that was read from `path`. */
-export function parseJson(text: string, path: string, code: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isRecord(value)) return value;
-  } catch {
-    // Told below, like any other JSON that is no object.
+/** As `readJson`, of UTF-8 that was read from `path`. */
+export function parseJson(bytes: Buffer, path: string, code: string): Record<string, unknown> {
+  if (bytes.length <= constants.MAX_STRING_LENGTH) {
+    try {
+      const value: unknown = JSON.parse(bytes.toString());
+      if (isRecord(value)) return value;
+    } catch {
+      // Told below, like any other JSON that is no object.
+    }
   }
-  throw new MayflyError(code, `${path}: Expected a JSON object, got \`${text.slice(0, 40)}\``);
+  const start = bytes.toString('utf8', 0, 40);
+  throw new MayflyError(code, `${path}: Expected a JSON object, got \`${start}\``);
 }
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>

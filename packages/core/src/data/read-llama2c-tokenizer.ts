@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { MayflyError } from '@mayfly/native';
-import { fileError } from './file-error.js';
 import { Llama2cTokenizer } from './llama2c-tokenizer.js';
+import { readFile } from './with-file.js';
 
 /**
  * Reads a vocabulary file of llama2.c: int32 length of the longest piece, then for each piece fp32 score, int32 length, bytes
@@ -10,7 +9,7 @@ import { Llama2cTokenizer } from './llama2c-tokenizer.js';
  * @throws `ERR_FILE_NOT_FOUND`; `ERR_TOKENIZER` for a file that is cut or of another kind.
  */
 export function readLlama2cTokenizer(path: string): Llama2cTokenizer {
-  const file = readBytes(path);
+  const file = readFile(path, 'a tokenizer');
   const pieces: string[] = [];
   const scores: number[] = [];
   const longest = file.length >= 4 ? file.readInt32LE(0) : 0;
@@ -34,14 +33,6 @@ export function readLlama2cTokenizer(path: string): Llama2cTokenizer {
       throw notTokenizer(path, `piece ${byte + 3} to be ${expected}`, piece ?? 'the end of the file');
   }
   return new Llama2cTokenizer(path, pieces, scores);
-}
-
-function readBytes(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw fileError(`a tokenizer at ${path}`, error);
-  }
 }
 
 function notTokenizer(path: string, expected: string, actual: string): MayflyError {

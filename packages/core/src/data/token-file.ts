@@ -1,8 +1,8 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { MayflyError } from '@mayfly/native';
-import { fileError } from './file-error.js';
 import { readFully } from './read-fully.js';
 import { checkRange, TokenArray, type TokenStream } from './token-stream.js';
+import { openFile } from './with-file.js';
 
 /** Files up to this size are read whole: no system call per window. */
 const SMALL_FILE = 64 * 2 ** 20;
@@ -13,22 +13,20 @@ const SMALL_FILE = 64 * 2 ** 20;
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_DATA_FORMAT` where the file is no whole number of tokens.
  */
 export function openTokenFile(path: string, bytesPerToken: 1 | 2): TokenStream {
-  let fd: number | undefined;
+  const { fd, size } = openFile(path, 'a file of tokens');
+  let isKept = false;
   try {
-    fd = openSync(path, 'r');
-    const { size } = fstatSync(fd);
     if (size % bytesPerToken !== 0) {
       throw new MayflyError('ERR_DATA_FORMAT', `${path}: Expected a whole number of uint16 tokens, got ${size} bytes`);
     }
     const length = size / bytesPerToken;
-    if (size > SMALL_FILE) return new TokenFile(path, fd, length, bytesPerToken);
+    isKept = size > SMALL_FILE;
+    if (isKept) return new TokenFile(path, fd, length, bytesPerToken);
     const tokens = tokenBuffer(length, bytesPerToken);
     readFully(fd, new Uint8Array(tokens.buffer), 0);
-    closeSync(fd);
     return new TokenArray(tokens, path);
-  } catch (error) {
-    if (fd !== undefined) closeSync(fd);
-    throw fileError(`a file of tokens at ${path}`, error);
+  } finally {
+    if (!isKept) closeSync(fd);
   }
 }
 

@@ -1,20 +1,51 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
+import { MayflyError } from '@mayfly/native';
 import { fileError } from './file-error.js';
+import { readFully } from './read-fully.js';
 
 /**
- * Opens a file for reading, and closes it whatever happens.
+ * Opens a regular file for reading, and closes it whatever happens. Pipes, devices and folders are refused without waiting
+ * for them.
  *
  * @param expected What should be there, e.g. `a llama2.c checkpoint`, for the error.
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`.
  */
 export function withFile<Result>(path: string, expected: string, use: (fd: number, size: number) => Result): Result {
-  let fd: number | undefined;
+  const { fd, size } = openFile(path, expected);
   try {
-    fd = openSync(path, 'r');
-    return use(fd, fstatSync(fd).size);
+    return use(fd, size);
   } catch (error) {
     throw fileError(`${expected} at ${path}`, error);
   } finally {
-    if (fd !== undefined) closeSync(fd);
+    closeSync(fd);
   }
+}
+
+/** As `withFile`, for a file that stays open: the caller closes it. */
+export function openFile(path: string, expected: string): { readonly fd: number; readonly size: number } {
+  let fd: number | undefined;
+  try {
+    // Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = fstatSync(fd);
+    if (stats.isFile()) return { fd, size: stats.size };
+    throw new MayflyError('ERR_FILE', `Expected ${expected} at ${path}, got ${kindOf(stats)}`);
+  } catch (error) {
+    if (fd !== undefined) closeSync(fd);
+    throw fileError(`${expected} at ${path}`, error);
+  }
+}
+
+/** The bytes of a regular file. Errors: as `withFile`. */
+export function readFile(path: string, expected: string): Buffer {
+  return withFile(path, expected, (fd, size) => {
+    const bytes = Buffer.alloc(size);
+    return bytes.subarray(0, readFully(fd, bytes, 0));
+  });
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return 'a folder';
+  if (stats.isFIFO()) return 'a pipe';
+  return stats.isSocket() ? 'a socket' : 'a device';
 }

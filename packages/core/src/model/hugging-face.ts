@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument, MayflyError } from '@mayfly/native';
-import { isRecord, readJson } from '../data/read-json.js';
 import type { ModelConfig } from './config.js';
+import { readHuggingFaceConfig } from './hugging-face-config.js';
 import { type ParameterEntry, ParameterLayout, type ParameterName } from './parameters.js';
 import { isReadable, openSafetensors, readableTypes, readTensor, type StoredTensor } from './safetensors.js';
-import { validateConfig } from './validate-config.js';
 
 /** Names of Hugging Face's `LlamaForCausalLM`; those of layers stand behind `model.layers.N.`. */
 const tensorNames: Readonly<Record<ParameterName, string>> = {
@@ -23,89 +22,83 @@ const tensorNames: Readonly<Record<ParameterName, string>> = {
   head: 'lm_head.weight',
 };
 
-/** What this decoder does not do: a config that asks for it is refused. */
-const unsupported: Readonly<Record<string, (value: unknown) => boolean>> = {
-  model_type: (type) => type !== 'llama',
-  hidden_act: (act) => act !== 'silu',
-  attention_bias: (bias) => bias === true,
-  mlp_bias: (bias) => bias === true,
-  rope_scaling: (scaling) => scaling !== null && scaling !== undefined,
-  rope_parameters: (rope) => rope !== undefined && !(isRecord(rope) && rope.rope_type === 'default'),
-};
+/** Tensors that transformers leaves aside, too: tables that are computed, and the copy of a matrix that is tied. */
+const isLeftAside = (name: string, { tiedHead }: ModelConfig): boolean =>
+  name.endsWith('rotary_emb.inv_freq') || (tiedHead && name === tensorNames.head);
 
 /** Whether the folder holds a model as Hugging Face's transformers save it. */
 export const isHuggingFace = (folder: string): boolean => existsSync(join(folder, 'config.json'));
 
-/**
- * The model that the `config.json` of a folder describes: Llama without biases and without scaled RoPE.
- *
- * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_CONFIG` for another architecture or sizes that make no sense.
- */
-export function readHuggingFaceConfig(folder: string): ModelConfig {
-  const path = join(folder, 'config.json');
-  const json = readJson(path, 'ERR_CONFIG');
-  for (const [name, isUnsupported] of Object.entries(unsupported)) {
-    if (!isUnsupported(json[name])) continue;
-    const expected = 'a Llama model with silu, without biases and without scaled RoPE';
-    throw new MayflyError('ERR_CONFIG', `${path}: Expected ${expected}, got ${name} ${JSON.stringify(json[name])}`);
-  }
-  // Transformers 5 writes `rope_parameters` where earlier releases wrote `rope_theta` and `rope_scaling`.
-  const rope = isRecord(json.rope_parameters) ? json.rope_parameters : json;
-  const { hidden_size: dim, num_attention_heads: heads, num_key_value_heads: kvHeads = heads } = json;
-  const config = {
-    dim,
-    hidden: json.intermediate_size,
-    layers: json.num_hidden_layers,
-    heads,
-    kvHeads,
-    headDim: json.head_dim ?? Number(dim) / Number(heads),
-    vocab: json.vocab_size,
-    sequence: json.max_position_embeddings,
-    eps: json.rms_norm_eps,
-    ropeBase: rope.rope_theta ?? 10_000,
-    ropePairing: 'half',
-    tiedHead: json.tie_word_embeddings ?? false,
-  };
-  try {
-    return validateConfig(config as ModelConfig);
-  } catch (cause) {
-    throw new MayflyError('ERR_CONFIG', `${path}: ${(cause as Error).message}`, { cause });
-  }
+/** The parameters of a folder's model, found in its files. */
+export interface HuggingFaceModel {
+  readonly config: ModelConfig;
+  /**
+   * Reads the parameters (F32, F16 or BF16) into the flat block of the model.
+   *
+   * @param target fp32, as many elements as the model has parameters.
+   */
+  readParameters(target: Float32Array): void;
 }
 
 /**
- * Reads the parameters of a folder's safetensors (F32, F16 or BF16) into the flat block of its model.
+ * Finds the parameters of a folder's model in its safetensors, without reading them.
+ *
+ * @throws As `readHuggingFaceConfig` and `openSafetensors`; `ERR_CHECKPOINT` where a tensor is missing, of another shape, or one
+ * that the model does not have.
+ */
+export function openHuggingFace(folder: string): HuggingFaceModel {
+  const config = readHuggingFaceConfig(folder);
+  const tensors = openSafetensors(folder);
+  const layout = new ParameterLayout(config);
+  const places = layout.entries.map((entry) => ({ ...entry, ...find(folder, tensors, entry, config) }));
+  const known = new Set(places.map(({ stored }) => stored));
+  const unknown = [...tensors.keys()].filter((name) => !known.has(name) && !isLeftAside(name, config));
+  if (unknown.length > 0) {
+    const more = unknown.length > SHOWN ? ` and ${unknown.length - SHOWN} more` : '';
+    throw new MayflyError(
+      'ERR_CHECKPOINT',
+      `${folder}: Expected the tensors of the model in config.json only, got ${unknown.slice(0, SHOWN).join(', ')}${more}`,
+    );
+  }
+  return {
+    config,
+    readParameters(target) {
+      if (target.length !== layout.count) throw invalidArgument('target.length', String(layout.count), target.length);
+      for (const { tensor, offset, count } of places) readTensor(tensor, target.subarray(offset, offset + count));
+    },
+  };
+}
+
+/**
+ * Reads the parameters of a folder's model into its flat block.
  *
  * @param target fp32, as many elements as the model has parameters.
- * @throws As `readHuggingFaceConfig` and `openSafetensors`; `ERR_CHECKPOINT` where a tensor is missing or of another shape.
+ * @throws As `openHuggingFace`.
  */
 export function importHuggingFace(folder: string, target: Float32Array): ModelConfig {
-  const config = readHuggingFaceConfig(folder);
-  const layout = new ParameterLayout(config);
-  if (target.length !== layout.count) throw invalidArgument('target.length', String(layout.count), target.length);
-  const tensors = openSafetensors(folder);
-  for (const entry of layout.entries) {
-    const tensor = find(folder, tensors, entry, config);
-    readTensor(tensor, target.subarray(entry.offset, entry.offset + entry.count));
-  }
-  return config;
+  const model = openHuggingFace(folder);
+  model.readParameters(target);
+  return model.config;
 }
+
+/** Unknown tensors that an error names. */
+const SHOWN = 10;
 
 function find(
   folder: string,
   tensors: ReadonlyMap<string, StoredTensor>,
-  { name, layer, shape }: ParameterEntry,
+  { name, layer, shape, decay }: ParameterEntry,
   { tiedHead }: ModelConfig,
-): StoredTensor {
-  const stored = layer < 0 ? tensorNames[name] : `model.layers.${layer}.${tensorNames[name]}`;
+): { readonly stored: string; readonly tensor: StoredTensor } {
+  const own = layer < 0 ? tensorNames[name] : `model.layers.${layer}.${tensorNames[name]}`;
   // A tied matrix is saved once, under either name.
-  const tensor = tensors.get(stored) ?? (name === 'embedding' && tiedHead ? tensors.get(tensorNames.head) : undefined);
-  const [rows, columns] = shape;
-  const expected = columns === 1 ? `[${rows}]` : `[${rows}, ${columns}]`;
+  const stored = name === 'embedding' && tiedHead && !tensors.has(own) ? tensorNames.head : own;
+  const tensor = tensors.get(stored);
+  const expected = `[${(decay ? shape : shape.slice(0, 1)).join(', ')}]`;
   const actual = tensor === undefined ? 'none' : `${tensor.dtype} [${tensor.shape.join(', ')}]`;
-  if (tensor !== undefined && isReadable(tensor) && actual.endsWith(` ${expected}`)) return tensor;
+  if (tensor !== undefined && isReadable(tensor) && actual.endsWith(` ${expected}`)) return { stored, tensor };
   throw new MayflyError(
     'ERR_CHECKPOINT',
-    `${folder}: Expected a tensor ${stored} of shape ${expected} and type ${readableTypes}, got ${actual}`,
+    `${folder}: Expected a tensor ${own} of shape ${expected} and type ${readableTypes}, got ${actual}`,
   );
 }

@@ -1,12 +1,12 @@
-import { existsSync, fstatSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { type CheckpointHeader, readCheckpoint, readCheckpointHeader } from '../checkpoint/checkpoint.js';
-import { readFully } from '../data/read-fully.js';
+import { fileError } from '../data/file-error.js';
+import { type FileFormat, fileFormat } from '../data/file-format.js';
 import { isRecord } from '../data/read-json.js';
-import { withFile } from '../data/with-file.js';
 import type { ModelConfig } from './config.js';
-import { importHuggingFace, isHuggingFace, readHuggingFaceConfig } from './hugging-face.js';
+import { isHuggingFace, openHuggingFace } from './hugging-face.js';
 import { importLlama2c, readLlama2cConfig } from './llama2c.js';
 import { isPreset, presets } from './presets.js';
 import { validateConfig } from './validate-config.js';
@@ -35,8 +35,22 @@ export async function loadModel(
 ): Promise<ModelSource> {
   if (isPreset(source)) return { config: presets[source], description: `${source} (preset)` };
   if (isHuggingFace(source)) return huggingFaceModel(source);
-  return isLlama2c(source) ? llama2cModel(source) : await checkpointModel(source, onWarning);
+  const format = isFolder(source) || source.endsWith('.mayfly') ? 'a checkpoint of Mayfly' : fileFormat(source);
+  if (format === 'a checkpoint of Mayfly') return await checkpointModel(source, onWarning);
+  // Llama2.c's files have no mark: a file is one unless it says that it is another.
+  if (format === undefined) return llama2cModel(source);
+  const told = `${format}${remedies[format] ?? ''}`;
+  throw new MayflyError('ERR_CHECKPOINT', `${source}: Expected a checkpoint of llama2.c or Mayfly, got ${told}`);
 }
+
+/** What is needed instead of files that are a part of a model. */
+const remedies: Readonly<Partial<Record<FileFormat, string>>> = {
+  'a safetensors file': ': name the folder that holds it and its config.json',
+  'a JSON file': ': name the folder that holds config.json and model.safetensors',
+  'a SentencePiece model': ', which is a tokenizer: name the folder that holds config.json and model.safetensors',
+  'a PyTorch file': ': save the model as safetensors',
+  'a PyTorch or NumPy archive': ': save the model as safetensors',
+};
 
 function llama2cModel(path: string): ModelSource {
   return {
@@ -49,11 +63,10 @@ function llama2cModel(path: string): ModelSource {
 }
 
 function huggingFaceModel(folder: string): ModelSource {
+  const model = openHuggingFace(folder);
   return {
-    config: readHuggingFaceConfig(folder),
-    parameters: async (target) => {
-      importHuggingFace(folder, target);
-    },
+    config: model.config,
+    parameters: async (target) => model.readParameters(target),
     ...(existsSync(join(folder, 'tokenizer.json')) ? { tokenizer: join(folder, 'tokenizer.json') } : {}),
     description: `${basename(folder)} (Hugging Face)`,
   };
@@ -84,12 +97,10 @@ function tokenizerOf({ options }: CheckpointHeader): Pick<ModelSource, 'tokenize
   return typeof tokenizer === 'string' ? { tokenizer } : {};
 }
 
-/** Llama2.c's files have no magic number: a file is one unless it says that it is ours. */
-function isLlama2c(path: string): boolean {
-  return withFile(path, `a preset (${Object.keys(presets).join(', ')}) or a checkpoint`, (fd) => {
-    if (fstatSync(fd).isDirectory() || path.endsWith('.mayfly')) return false;
-    const start = Buffer.alloc(8);
-    readFully(fd, start, 0);
-    return start.toString('latin1') !== 'MAYFLYCK';
-  });
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (error) {
+    throw fileError(`a preset (${Object.keys(presets).join(', ')}) or a checkpoint at ${path}`, error);
+  }
 }

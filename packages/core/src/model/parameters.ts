@@ -7,16 +7,18 @@ export type LayerParameter = (typeof layerParameters)[number];
 export type ModelParameter = 'embedding' | 'finalNorm' | 'head';
 export type ParameterName = LayerParameter | ModelParameter;
 
+const norms: ReadonlySet<ParameterName> = new Set(['attentionNorm', 'feedForwardNorm', 'finalNorm']);
+
 export interface ParameterEntry {
   readonly name: ParameterName;
   /** Layer index; -1 outside the layers. */
   readonly layer: number;
-  /** [rows, columns]; a norm is [dim, 1]. */
+  /** [rows, columns]; a norm is [dim, 1]. A matrix may be, too: `decay` tells them apart. */
   readonly shape: readonly [number, number];
   /** Start in the flat block, in elements. Layers are contiguous: all of layer 0, then all of layer 1, … */
   readonly offset: number;
   readonly count: number;
-  /** Weight decay applies: matrices only. */
+  /** Weight decay applies: matrices, the embedding among them, and not norms. */
   readonly decay: boolean;
 }
 
@@ -32,7 +34,7 @@ export class ParameterLayout {
     let offset = 0;
     const add = (name: ParameterName, layer: number, rows: number, columns: number) => {
       const count = rows * columns;
-      entries.push({ name, layer, shape: [rows, columns], offset, count, decay: columns > 1 });
+      entries.push({ name, layer, shape: [rows, columns], offset, count, decay: !norms.has(name) });
       offset += count;
     };
     const { dim, hidden, vocab, heads, kvHeads, headDim } = config;

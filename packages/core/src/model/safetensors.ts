@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { Float16Array } from '@petamoriken/float16';
+import { describeValue } from '../data/describe-value.js';
 import { readFully } from '../data/read-fully.js';
 import { isRecord, parseJson, readJson } from '../data/read-json.js';
 import { withFile } from '../data/with-file.js';
 
 // https://github.com/huggingface/safetensors: u64 length of a JSON header (little-endian), the header, then the tensors,
-// whose places the header gives from its own end.
+// whose places the header gives from its own end. They follow each other without holes.
 
 const kind = 'a safetensors file';
 /** The format's own limit. */
@@ -23,28 +24,33 @@ export interface StoredTensor {
   readonly bytes: number;
 }
 
-/** Bytes of an element, and its elements as numbers. */
-const dtypes: Readonly<
-  Record<string, { readonly bytes: number; readonly toFloats: (raw: Uint8Array) => Float32Array }>
-> = {
-  F32: { bytes: 4, toFloats: (raw) => new Float32Array(raw.buffer) },
-  F16: { bytes: 2, toFloats: (raw) => Float32Array.from(new Float16Array(raw.buffer)) },
+/** Bits of an element of each of the format's types. */
+const bitsOf: ReadonlyMap<unknown, number> = new Map(
+  Object.entries({
+    ...{ F4: 4, F6_E2M3: 6, F6_E3M2: 6, BOOL: 8, U8: 8, I8: 8, F8_E5M2: 8, F8_E4M3: 8, F8_E8M0: 8 },
+    ...{ U16: 16, I16: 16, F16: 16, BF16: 16, U32: 32, I32: 32, F32: 32, U64: 64, I64: 64, F64: 64, C64: 64 },
+  }),
+);
+
+/** The types whose elements can be read, as numbers. */
+const readable: ReadonlyMap<string, (raw: Uint8Array) => Float32Array> = new Map([
+  ['F32', (raw: Uint8Array) => new Float32Array(raw.buffer)],
+  ['F16', (raw) => Float32Array.from(new Float16Array(raw.buffer))],
   // The upper half of an fp32.
-  BF16: {
-    bytes: 2,
-    toFloats: (raw) => new Float32Array(Uint32Array.from(new Uint16Array(raw.buffer), (bits) => bits << 16).buffer),
-  },
-};
+  ['BF16', (raw) => new Float32Array(Uint32Array.from(new Uint16Array(raw.buffer), (bits) => bits << 16).buffer)],
+]);
 
 /**
- * The tensors of `model.safetensors` in a folder, or of the files that `model.safetensors.index.json` names.
+ * The tensors of `model.safetensors` in a folder; where that is not there, those that `model.safetensors.index.json` names,
+ * each from the file that the index names for it.
  *
- * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_CHECKPOINT` for a file that is cut or of another kind.
+ * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_CHECKPOINT` for a file that is cut or of another kind, and for a tensor that is
+ * not where the index says, or that the index does not name.
  */
 export function openSafetensors(folder: string): ReadonlyMap<string, StoredTensor> {
+  const single = join(folder, 'model.safetensors');
   const index = join(folder, 'model.safetensors.index.json');
-  const files = existsSync(index) ? filesOf(index) : ['model.safetensors'];
-  return new Map(files.flatMap((file) => [...tensorsOf(join(folder, file))]));
+  return existsSync(single) || !existsSync(index) ? tensorsOf(single) : tensorsOfIndex(folder, index);
 }
 
 /** Reads a tensor as fp32. `target` has as many elements. */
@@ -53,14 +59,39 @@ export function readTensor({ path, dtype, start, bytes }: StoredTensor, target: 
     const raw = new Uint8Array(bytes);
     if (readFully(fd, raw, start) < bytes)
       throw unexpected(path, 'the file to stay whole', 'one cut while it was read');
-    target.set(dtypes[dtype]!.toFloats(raw));
+    target.set(readable.get(dtype)!(raw));
   });
 }
 
-function filesOf(index: string): string[] {
+/** Whether the elements of a tensor can be read: other types are only listed. */
+export const isReadable = ({ dtype }: StoredTensor): boolean => readable.has(dtype);
+
+export const readableTypes = [...readable.keys()].join(', ');
+
+function tensorsOfIndex(folder: string, index: string): ReadonlyMap<string, StoredTensor> {
   const { weight_map: map } = readJson(index, 'ERR_CHECKPOINT');
-  if (!isRecord(map)) throw unexpected(index, 'a weight_map from tensors to files', String(map));
-  return [...new Set(Object.values(map).map(String))];
+  if (!isRecord(map)) throw unexpected(index, 'a weight_map from tensors to files', describeValue(map));
+  const files = new Map<string, ReadonlyMap<string, StoredTensor>>();
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, file] of Object.entries(map)) {
+    if (!isWithinFolder(file)) throw unexpected(index, `a file of this folder for ${name}`, describeValue(file));
+    const stored = files.get(file) ?? tensorsOf(join(folder, file));
+    files.set(file, stored);
+    const tensor = stored.get(name);
+    if (tensor === undefined) throw unexpected(index, `${name} in ${file}, which it names for it`, 'none there');
+    tensors.set(name, tensor);
+  }
+  // A file may hold a tensor that the index takes from another; one that it does not name at all belongs to no model.
+  for (const [file, stored] of files) {
+    const unnamed = [...stored.keys()].find((name) => !tensors.has(name));
+    if (unnamed !== undefined) throw unexpected(index, `to name every tensor of ${file}`, `none for ${unnamed}`);
+  }
+  return tensors;
+}
+
+function isWithinFolder(file: unknown): file is string {
+  if (typeof file !== 'string' || file === '' || posix.isAbsolute(file) || /[\\\0]/.test(file)) return false;
+  return !posix.normalize(file).startsWith('..');
 }
 
 function tensorsOf(path: string): ReadonlyMap<string, StoredTensor> {
@@ -77,34 +108,39 @@ function tensorsOf(path: string): ReadonlyMap<string, StoredTensor> {
     }
     const header = Buffer.alloc(headerBytes);
     readFully(fd, header, 8);
-    const entries = Object.entries(parseJson(header.toString(), path, 'ERR_CHECKPOINT')).filter(
+    const entries = Object.entries(parseJson(header, path, 'ERR_CHECKPOINT')).filter(
       ([name]) => name !== '__metadata__',
     );
-    return new Map(entries.map(([name, entry]) => [name, storedTensor(path, name, entry, 8 + headerBytes, size)]));
+    const tensors = new Map(entries.map(([name, entry]) => [name, storedTensor(path, name, entry, 8 + headerBytes)]));
+    expectContiguous(path, tensors, 8 + headerBytes, size);
+    return tensors;
   });
 }
 
-function storedTensor(path: string, name: string, entry: unknown, base: number, size: number): StoredTensor {
+function storedTensor(path: string, name: string, entry: unknown, base: number): StoredTensor {
   const { dtype, shape, data_offsets: offsets } = isRecord(entry) ? entry : {};
-  if (typeof dtype !== 'string' || !isSizes(shape) || !isSizes(offsets) || offsets.length !== 2) {
-    throw unexpected(path, `dtype, shape and data_offsets of ${name}`, JSON.stringify(entry));
+  const bits = bitsOf.get(dtype);
+  if (bits === undefined || !isSizes(shape) || !isSizes(offsets) || offsets.length !== 2) {
+    throw unexpected(path, `dtype, shape and data_offsets of ${name}`, describeValue(entry));
   }
   const [first = 0, end = 0] = offsets;
-  const bytes = shape.reduce((count, axis) => count * axis, 1) * (dtypes[dtype]?.bytes ?? 0);
-  if (bytes !== 0 && (end - first !== bytes || base + end > size)) {
-    throw unexpected(
-      path,
-      `${bytes} bytes of ${name} within the file's ${size}`,
-      `bytes ${first} to ${end} from ${base}`,
-    );
-  }
-  return { path, dtype, shape, start: base + first, bytes };
+  const bytes = (shape.reduce((count, axis) => count * axis, 1) * bits) / 8;
+  if (end - first !== bytes) throw unexpected(path, `${bytes} bytes of ${name}`, `${end - first}`);
+  return { path, dtype: String(dtype), shape, start: base + first, bytes };
 }
 
-/** Whether the elements of a tensor can be read: other types are only listed. */
-export const isReadable = ({ dtype }: StoredTensor): boolean => dtypes[dtype] !== undefined;
-
-export const readableTypes = Object.keys(dtypes).join(', ');
+/** The format forbids tensors that overlap, and bytes that belong to none. */
+function expectContiguous(path: string, tensors: ReadonlyMap<string, StoredTensor>, base: number, size: number): void {
+  let position = base;
+  for (const [name, { start, bytes }] of [...tensors].sort(([, a], [, b]) => a.start - b.start || a.bytes - b.bytes)) {
+    if (start !== position) {
+      const actual = start < position ? 'one that overlaps another' : `a hole of ${start - position} bytes before it`;
+      throw unexpected(path, `${name} to begin at byte ${position}`, actual);
+    }
+    position += bytes;
+  }
+  if (position !== size) throw unexpected(path, `${position} bytes as its header says`, `a file of ${size} bytes`);
+}
 
 function unexpected(path: string, expected: string, actual: string): MayflyError {
   return new MayflyError('ERR_CHECKPOINT', `${path}: Expected ${expected}, got ${actual}`);
