@@ -26,7 +26,7 @@ function withFlag(message: string): string {
 const optionNames: ReadonlySet<string> = new Set(
   (
     'model data tokenizer device workers standby threads precision weights retireAfter hostThreads batch seq steps accumulate lr ' +
-    'warmup schedule minLr betas eps weightDecay clip lossScale order seed out checkpointEvery keep resume window windows ' +
+    'warmup schedule minLr betas eps weightDecay clip lossScale maxSkips order seed out checkpointEvery keep resume window windows ' +
     'prompt temperature topK topP maxTokens'
   ).split(' '),
 );

@@ -61,6 +61,9 @@ export function addTrainCommand(program: Command): void {
     .addOption(option('--weight-decay <x>', 'decoupled; not on norms', decimal, defaults.weightDecay))
     .addOption(option('--clip <x>', 'largest global gradient norm; 0: any', decimal, defaults.clip))
     .addOption(option('--loss-scale <x>', 'a number, or dynamic', decimalOr('dynamic'), defaults.lossScale))
+    .addOption(
+      option('--max-skips <n>', 'skipped steps in a row that end the run as diverged', whole(1), defaults.maxSkips),
+    )
     .optionsGroup('Workers:')
     .addOption(option('--device <name>', deviceWords, text, defaults.device))
     .addOption(option('--workers <n>', 'processes that evaluate kernels', whole(1), defaults.workers))

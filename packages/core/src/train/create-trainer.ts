@@ -14,6 +14,7 @@ import { validateConfig } from '../model/validate-config.js';
 import { createPool, type Pool } from '../pool/pool.js';
 import { resolveDevice } from '../pool/pool-options.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
+import { checkValues } from './finite.js';
 import { HostThreads } from './host-threads.js';
 import type { ModelState } from './model-state.js';
 import {
@@ -100,7 +101,10 @@ async function openRun(
   const fill: Fill = async (state) => {
     const target = state.parameters.array();
     if (parameters === undefined) initializeParameters(state.layout, target, options.seed);
-    else await parameters(target);
+    else {
+      await parameters(target);
+      checkValues(state, options.model);
+    }
     return undefined;
   };
   return { options: forModel({ ...options, tokenizer: options.tokenizer ?? tokenizer }, config), config, fill };

@@ -83,11 +83,12 @@ export class DynamicStack extends LayerStack {
     this.kernels = this.halves.map((_, index) => compiled[index & 1]!);
   }
 
-  async forward(): Promise<void> {
+  async forward(onHalf?: (half: LayerHalf) => void): Promise<void> {
     await this.#residualNorm(0);
     for (const [index, { forward }] of this.kernels.entries()) {
       const { forwardInput, forwardOutput } = this.halves[index]!.surfaces;
       await forward.run(forwardInput, forwardOutput);
+      onHalf?.(this.halves[index]!);
       await this.#residualNorm(index + 1);
     }
   }

@@ -34,15 +34,11 @@ export class ForwardPass {
     const { config } = stack.state;
     writeIds(this.tokens, tokens, config.vocab);
     const { columns } = stack;
-    const { dim, vocab, eps } = config;
-    const { arena } = this.tokens;
-    this.#stopwatch.time('hostMath', () => {
-      const table = stack.state.parameter('embedding');
-      addon.math.embed(arena, { table, tokens: this.tokens.offset, out: stack.input.offset, vocab, dim, columns });
-    });
+    const { dim, eps } = config;
+    this.#embed();
     await stack.forward();
     this.#stopwatch.time('hostMath', () => {
-      addon.math.residualNorm(arena, {
+      addon.math.residualNorm(this.tokens.arena, {
         x: stack.output.offset,
         weight: stack.state.parameter('finalNorm'),
         out: this.normed.offset,
@@ -53,6 +49,20 @@ export class ForwardPass {
         columns,
       });
     });
+  }
+
+  /**
+   * Runs the tokens of the last run again to find the first half of a layer that puts out infinities or NaN, e.g.
+   * `layer-3.feedForward (gate)`; null where no layer does.
+   */
+  async findOverflow(): Promise<string | null> {
+    let found: string | null = null;
+    this.#embed();
+    await this.stack.forward((half) => {
+      const slot = found === null ? half.surfaces.forwardOutput.overflow() : undefined;
+      if (slot !== undefined) found = `${half.key} (${slot})`;
+    });
+    return found;
   }
 
   /** Sum of −log p(target) over the first `targets.length` columns of the last run. */
@@ -92,6 +102,16 @@ export class ForwardPass {
       });
     });
     return this.#logits.array();
+  }
+
+  #embed(): void {
+    const { stack, tokens } = this;
+    const { dim, vocab } = stack.state.config;
+    this.#stopwatch.time('hostMath', () => {
+      const table = stack.state.parameter('embedding');
+      const out = stack.input.offset;
+      addon.math.embed(tokens.arena, { table, tokens: tokens.offset, out, vocab, dim, columns: stack.columns });
+    });
   }
 
   #firstColumns(columns: number): Tensor<'fp32'> {

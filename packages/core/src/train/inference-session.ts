@@ -4,6 +4,7 @@ import type { ModelSource } from '../model/load-model.js';
 import { createPool, type Pool } from '../pool/pool.js';
 import { resolveDevice } from '../pool/pool-options.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
+import { checkValues } from './finite.js';
 import { programForm } from './program-form.js';
 
 /** Where and how a model is run. */
@@ -45,6 +46,7 @@ export class InferenceSession implements AsyncDisposable {
     try {
       const decoder = new Decoder(new ArenaScope(pool.arena), { ...shape, precision: pool.precision });
       await model.parameters?.(decoder.state.parameters.array());
+      checkValues(decoder.state, model.description);
       await decoder.load(pool);
       return new InferenceSession(model, decoder, pool);
     } catch (error) {

@@ -81,7 +81,8 @@ export abstract class LayerStack implements UpdatedLayers {
   /** Writes the weights where kernels read them and compiles the kernels. Once, before anything else. */
   abstract load(compiler: KernelCompiler): Promise<void>;
 
-  abstract forward(): Promise<void>;
+  /** @param onHalf Called when the outputs of a half are there, in the order of the pass. */
+  abstract forward(onHalf?: (half: LayerHalf) => void): Promise<void>;
 
   abstract halfPlaces(layer: number): ReadonlyMap<LayerParameter, HalfPlace>;
 

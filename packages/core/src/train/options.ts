@@ -53,6 +53,11 @@ export interface TrainOptions {
   readonly clip?: number | undefined;
   /** A constant, or `dynamic`. Default 1024. */
   readonly lossScale?: number | 'dynamic' | undefined;
+  /**
+   * Steps in a row without a finite loss, or whose gradients overflow at the lowest loss scale, after which the run ends with
+   * `ERR_DIVERGED`. Default 10 (fairseq and DeepSpeed end at the first; a single odd window is no divergence).
+   */
+  readonly maxSkips?: number | undefined;
   /** Windows at random offsets, or one after another. Default `random`. */
   readonly order?: 'random' | 'sequential' | undefined;
   /** Of the initial parameters and of the order. Default 0. */
@@ -87,6 +92,7 @@ export const savedOptions = [
   'weightDecay',
   'clip',
   'lossScale',
+  'maxSkips',
   'order',
   'seed',
   'checkpointEvery',
@@ -145,6 +151,7 @@ export function resolveTrainOptions(
     weightDecay: number('weightDecay', o.weightDecay ?? 0.1, 'from 0 up', (value) => value >= 0),
     clip: number('clip', o.clip ?? 1, 'from 0 up', (value) => value >= 0),
     lossScale: lossScale(o.lossScale ?? 1024),
+    maxSkips: whole('maxSkips', o.maxSkips ?? 10, 1),
     order: oneOf('order', o.order ?? 'random', ['random', 'sequential']),
     seed: whole('seed', o.seed ?? 0, 0),
     out: o.out ?? o.resume,

@@ -84,7 +84,7 @@ export class StaticStack extends LayerStack {
     );
   }
 
-  async forward(): Promise<void> {
+  async forward(onHalf?: (half: LayerHalf) => void): Promise<void> {
     const { arena } = this.input;
     const { dim: rows } = this.shape;
     const { columns } = this;
@@ -97,6 +97,7 @@ export class StaticStack extends LayerStack {
       await this.settle(index);
       const { forwardInput, forwardOutput } = this.halves[index]!.surfaces;
       await forward.run(forwardInput, forwardOutput);
+      onHalf?.(this.halves[index]!);
     }
     const top = this.halves.at(-1)!.surfaces.forwardOutput.slot('sum');
     this.stopwatch.time('hostMath', () => {

@@ -11,6 +11,9 @@ export interface Matrix {
   readonly columns: number;
 }
 
+/** Exponent bits of fp16: all are set in infinities and NaN, and in nothing else. */
+const EXPONENT = 0x7c00;
+
 let generations = 0;
 
 /** A kernel's input or output surface, placed in the arena. */
@@ -41,6 +44,17 @@ export class SurfaceTensor {
 
   has(name: string): boolean {
     return name in this.#layout.slots;
+  }
+
+  /** The first slot with a value that is not finite, by name; undefined where all are. */
+  overflow(): string | undefined {
+    const bits = this.tensor.array();
+    return Object.entries(this.#layout.slots).find(([, { row, column, rows, columns }]) => {
+      for (let start = row * this.#layout.width + column, left = rows; left > 0; start += this.#layout.width, left--) {
+        if (bits.subarray(start, start + columns).some((value) => (value & EXPONENT) === EXPONENT)) return true;
+      }
+      return false;
+    })?.[0];
   }
 
   slot(name: string): Matrix {

@@ -1,3 +1,4 @@
+import { expectFinite } from './finite.js';
 import type { ForwardPass } from './forward-pass.js';
 import { Sampler, type SamplingOptions } from './sampler.js';
 
@@ -12,6 +13,8 @@ export interface TokenGeneratorOptions extends SamplingOptions {
 /**
  * Draws tokens that continue `prompt` (one at least), one forward pass each. The window is filled from the left, and what is right of
  * the last token cannot be seen by it; a text longer than the window is continued from its last `sequence` tokens.
+ *
+ * @throws `ERR_NOT_FINITE` where a logit is not finite: nothing is drawn from it.
  */
 export async function* generateTokens(
   forward: ForwardPass,
@@ -24,7 +27,9 @@ export async function* generateTokens(
   for (let drawn = 0; drawn < maxTokens; drawn++) {
     signal?.throwIfAborted();
     await forward.run(context);
-    const token = sampler.sample(forward.logits(context.length - 1));
+    const logits = forward.logits(context.length - 1);
+    await expectFinite(logits.every(Number.isFinite), forward);
+    const token = sampler.sample(logits);
     if (token === stop) return;
     yield token;
     context = [...context, token].slice(-sequence);

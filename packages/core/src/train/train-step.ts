@@ -8,7 +8,7 @@ import { learningRate, type Schedule } from './schedules.js';
 export interface StepRecord {
   /** From 1. */
   readonly step: number;
-  /** Mean cross-entropy in nats per token over all targets of the step, before its update. */
+  /** Mean cross-entropy in nats per token over all targets of the step, before its update; not finite where the forward pass overflowed. */
   readonly loss: number;
   /** Global L2 norm of the mean loss's gradient, before clipping; not finite when the step overflowed. */
   readonly gradNorm: number;
@@ -18,7 +18,7 @@ export interface StepRecord {
   readonly tokensPerSecond: number;
   /** The scale that the step ran with. */
   readonly lossScale: number;
-  /** The gradients overflowed, and the parameters stayed as they were. */
+  /** Loss or gradients were not finite, and the parameters stayed as they were. */
   readonly skipped: boolean;
 }
 
@@ -80,7 +80,7 @@ export class TrainStep {
     const loss = await this.#gradients(scale);
     const gradNorm = stopwatch.time('hostMath', () => this.#optimizer.gradientNorm()) / scale;
     const lr = learningRate(this.#options, this.#optimizerStep + 1);
-    const accepted = this.#scaler.accept(Number.isFinite(gradNorm));
+    const accepted = this.#scaler.accept(Number.isFinite(gradNorm) && Number.isFinite(loss));
     if (accepted) await this.#update(lr, this.#optimizer.clipFactor(gradNorm) / scale);
     this.#step += 1;
     const ms = performance.now() - start;

@@ -7,6 +7,8 @@ import type { Pool } from '../pool/pool.js';
 import type { PoolEvents } from '../pool/pool-events.js';
 import type { Decoder } from './decoder.js';
 import { SequenceDigest, tensorDigest } from './digest.js';
+import { Divergence } from './divergence.js';
+import { allFinite, explainOverflow } from './finite.js';
 import { LossScaler } from './loss-scaler.js';
 import type { FilledTrainOptions } from './options.js';
 import type { Activity } from './stopwatch.js';
@@ -57,6 +59,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
   readonly #losses: SequenceDigest;
   readonly #firstStep: number;
   readonly #forwarding: readonly (readonly [(typeof forwarded)[number], (payload: object) => void])[];
+  readonly #divergence: Divergence;
   #lastLoss: number | null;
   #stepMs = 0;
   #checkpoint: { readonly step: number; readonly path: string } | null = null;
@@ -74,6 +77,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
     this.tokenizer = parts.tokenizer;
     this.#scaler = new LossScaler(options.lossScale, progress?.lossScaler);
     this.#step = new TrainStep(decoder, windows, this.#scaler, options, progress?.counts);
+    this.#divergence = new Divergence(options.maxSkips);
     this.#losses = new SequenceDigest(progress?.lossDigest);
     this.#lastLoss = progress?.lastLoss ?? null;
     this.#firstStep = this.#step.counts.step;
@@ -96,6 +100,8 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
   /**
    * Trains to the last step, or until `signal` is aborted: then the step under way is finished. Writes a checkpoint at the
    * end either way, where there is a folder for it.
+   *
+   * @throws `ERR_DIVERGED` after `maxSkips` steps in a row that could not be used, or where the last step was one of these.
    */
   async train({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<TrainSummary> {
     for await (const _ of this.steps({ signal }));
@@ -109,8 +115,13 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
     readonly signal?: AbortSignal | undefined;
   } = {}): AsyncGenerator<StepRecord, void, undefined> {
     this.#reason = 'running';
+    let last: StepRecord | null = null;
     try {
-      while (this.step < this.options.steps && !signal?.aborted) yield await this.#runStep();
+      while (this.step < this.options.steps && !signal?.aborted) {
+        last = await this.#runStep();
+        yield last;
+      }
+      if (last !== null && !signal?.aborted && this.#divergence.hasFailed) await this.#diverge(last);
     } catch (error) {
       this.#reason = 'failed';
       throw error;
@@ -118,12 +129,16 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
       // The caller may leave the loop at any step, which ends this function here.
       if (this.#reason === 'running') {
         this.#reason = this.step < this.options.steps ? 'aborted' : 'finished';
-        if (this.#checkpoint?.step !== this.step) await this.save();
+        await this.#saveIfSound();
       }
     }
   }
 
-  /** Writes a checkpoint now; without a folder for it, does nothing and answers null. Not while a step runs. */
+  /**
+   * Writes a checkpoint now; without a folder for it, does nothing and answers null. Not while a step runs.
+   *
+   * @throws `ERR_NOT_FINITE` where parameters or moments are not finite; what writing a file throws.
+   */
   async save(): Promise<string | null> {
     const { out, keep } = this.options;
     if (out === undefined) return null;
@@ -180,14 +195,34 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
   }
 
   async #runStep(): Promise<StepRecord> {
+    const scaleCanFall = this.#scaler.canFall;
     const record = await this.#step.run();
     this.#losses.add(record.loss);
     this.#lastLoss = record.loss;
     this.#stepMs += record.ms;
+    this.#divergence.observe(record, scaleCanFall);
     this.emit('step', record);
+    const parametersAreLost = !Number.isFinite(record.loss) && !allFinite(this.#parts.decoder.state.parameters);
+    if (parametersAreLost || this.#divergence.isOver) await this.#diverge(record);
     const { checkpointEvery } = this.options;
-    if (checkpointEvery > 0 && record.step % checkpointEvery === 0) await this.save();
+    if (checkpointEvery > 0 && record.step % checkpointEvery === 0) await this.#saveIfSound();
     return record;
+  }
+
+  /** Not after a step without a finite loss, where that checkpoint would take the place of one that is worth going on from. */
+  async #saveIfSound(): Promise<void> {
+    const { lossIsFinite, isOver } = this.#divergence;
+    const isFirst = this.#checkpoint === null && this.options.resume === undefined;
+    const isSound = lossIsFinite || (isFirst && !isOver && allFinite(this.#parts.decoder.state.parameters));
+    if (isSound && this.#checkpoint?.step !== this.step) await this.save();
+  }
+
+  async #diverge(record: StepRecord): Promise<never> {
+    // Where only gradients overflow, the parameters are as good as ever.
+    await this.#saveIfSound();
+    const finite = this.#divergence.lossIsFinite;
+    const cause = finite ? '' : await explainOverflow(this.#parts.decoder.forward);
+    throw this.#divergence.error(record, cause, this.#checkpoint?.path ?? this.options.resume ?? null);
   }
 
   #progress(): TrainingProgress {

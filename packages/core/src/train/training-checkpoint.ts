@@ -10,6 +10,7 @@ import type { WindowState } from '../data/windows.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ModelConfig } from '../model/config.js';
 import { validateConfig } from '../model/validate-config.js';
+import { allFinite, checkValues } from './finite.js';
 import type { LossScalerState } from './loss-scaler.js';
 import type { ModelState } from './model-state.js';
 import { type FilledTrainOptions, type SavedTrainOptions, savedOptions } from './options.js';
@@ -31,14 +32,23 @@ interface TrainingHeader extends CheckpointHeader {
   readonly progress: TrainingProgress;
 }
 
-/** Writes a checkpoint and removes old ones; answers its path. */
-export function saveTraining(
+/**
+ * Writes a checkpoint and removes old ones; answers its path.
+ *
+ * @throws `ERR_NOT_FINITE` where parameters or moments are not finite: checkpoints that were written before stay.
+ */
+export async function saveTraining(
   folder: string,
   keep: number,
   state: ModelState,
   progress: TrainingProgress,
   options: FilledTrainOptions,
 ): Promise<string> {
+  for (const name of ['parameters', 'firstMoments', 'secondMoments'] as const) {
+    if (allFinite(state[name])) continue;
+    const { step } = progress.counts;
+    throw new MayflyError('ERR_NOT_FINITE', `no checkpoint of step ${step} was written: its ${name} are not finite`);
+  }
   const saved = Object.fromEntries(savedOptions.map((name) => [name, options[name]]));
   const header = { config: state.config, options: saved, progress };
   return writeCheckpoint(folder, progress.counts.step, header, sectionsOf(state), { keep });
@@ -59,6 +69,7 @@ export async function restoreTraining(
 ): Promise<TrainingProgress> {
   const { path, header, warnings } = await readCheckpoint(source, sectionsOf(state));
   for (const warning of warnings) onWarning(warning);
+  checkValues(state, path);
   return trainingHeader(header, path).progress;
 }
 

@@ -1,6 +1,7 @@
 import { invalidArgument } from '@mayfly/native';
 import type { TokenStream } from '../data/token-stream.js';
 import { countWindows } from '../data/windows.js';
+import { expectFinite } from './finite.js';
 import type { ForwardPass } from './forward-pass.js';
 
 export interface WindowLoss {
@@ -12,6 +13,8 @@ export interface WindowLoss {
 /**
  * Mean cross-entropy over windows `first` (included) to `end` (not included) of a stream: window w of length T holds inputs
  * s[wT … wT+T−1] and targets s[wT+1 … wT+T], and positions restart in each. T is the forward pass's sequence.
+ *
+ * @throws `ERR_NOT_FINITE` where the model gives no finite loss; `ERR_INVALID_ARGUMENT` for windows that the stream lacks.
  */
 export async function windowLoss(
   forward: ForwardPass,
@@ -27,6 +30,7 @@ export async function windowLoss(
     stream.read(window * sequence, tokens);
     await forward.run(tokens.subarray(0, count));
     sum += forward.crossEntropy(tokens.subarray(1));
+    await expectFinite(Number.isFinite(sum), forward);
   }
   const targets = (end - first) * sequence;
   return { crossEntropy: sum / targets, targets };

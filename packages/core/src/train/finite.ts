@@ -1,0 +1,59 @@
+import { addon, MayflyError } from '@mayfly/native';
+import type { Tensor } from '../memory/tensor.js';
+import type { ParameterEntry } from '../model/parameters.js';
+import type { ForwardPass } from './forward-pass.js';
+import { type ModelState, offsetIn } from './model-state.js';
+
+/** From here on fp16 rounds to infinity; its largest number is 65,504. */
+const HALF_OVERFLOW = 65_520;
+
+/** Whether all values are finite, at the speed of memory: fp64 holds the sum of any fp32 squares. */
+export const allFinite = ({ arena, offset, elements }: Tensor<'fp32'>): boolean =>
+  Number.isFinite(addon.math.sumOfSquares(arena, offset, elements));
+
+/**
+ * Refuses parameters (and moments) that no device could use: infinities, NaN, and weights of layers that fp16 cannot hold.
+ *
+ * @param source Where they came from, for the message.
+ * @throws `ERR_MODEL_VALUES`, which names the tensor.
+ */
+export function checkValues(state: ModelState, source: string): void {
+  const { arena } = state.parameters;
+  for (const entry of state.layout.entries) {
+    // No value can be larger than the root of the sum of all squares: most tensors need no second look.
+    const norm = Math.sqrt(addon.math.sumOfSquares(arena, offsetIn(state.parameters, entry), entry.count));
+    if (norm < HALF_OVERFLOW || (entry.layer < 0 && Number.isFinite(norm))) continue;
+    const values = state.parameters.array().subarray(entry.offset, entry.offset + entry.count);
+    const limit = entry.layer < 0 ? Number.POSITIVE_INFINITY : HALF_OVERFLOW;
+    const index = values.findIndex((value) => !(Math.abs(value) < limit));
+    if (index !== -1) throw badValue(source, nameOf(entry), values[index]!);
+  }
+  for (const name of ['firstMoments', 'secondMoments'] as const) {
+    if (!allFinite(state[name])) throw badValue(source, name, Number.NaN);
+  }
+}
+
+/** @throws `ERR_NOT_FINITE` unless what came out of the last forward pass is finite: says which layer overflowed. */
+export async function expectFinite(finite: boolean, forward: ForwardPass): Promise<void> {
+  if (finite) return;
+  throw new MayflyError('ERR_NOT_FINITE', `the model's output is not finite: ${await explainOverflow(forward)}`);
+}
+
+/** Why the last forward pass gave no finite output, in one phrase. */
+export async function explainOverflow(forward: ForwardPass): Promise<string> {
+  if (!allFinite(forward.stack.state.parameters)) return 'its parameters are not';
+  const place = await forward.findOverflow();
+  return place === null
+    ? 'its activations overflow after the last layer'
+    : `activations of ${place} exceed 65504, the largest fp16 number`;
+}
+
+const nameOf = ({ name, layer }: ParameterEntry): string => (layer < 0 ? name : `${name} of layer ${layer}`);
+
+function badValue(source: string, tensor: string, value: number): MayflyError {
+  const actual = Number.isFinite(value) ? `${value}, which fp16 cannot hold` : String(value);
+  return new MayflyError(
+    'ERR_MODEL_VALUES',
+    `${source}: Expected finite values within fp16's range in ${tensor}, got ${actual}`,
+  );
+}
