@@ -91,7 +91,7 @@ test('a device whose slots for programs are full lowers that budget, and no othe
 
 test('refusals that were injected tell nothing about the machine', async () => {
   const pool = await createPool({
-    ...{ attempts: 50, chaos: { faults: { kill: 0, hang: 0, crash: 0, limit: 0.05 }, seed: 3 } },
+    ...{ attempts: 50, chaos: { faults: { limit: 0.05 }, seed: 3 } },
   });
   open.push(pool);
   const kernel = await pool.compile({ text: scaleProgram(8, 1) });

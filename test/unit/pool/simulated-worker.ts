@@ -22,8 +22,8 @@ export class SimulatedWorker {
   hung = false;
   /** It does what it still has to do after it was given up, before its process ends. */
   late = false;
-  /** The device fails the next dispatch or compilation. */
-  fault: 'dispatch' | 'compile' | null = null;
+  /** The device fails the next dispatch or compilation, or says of the latter that it is one too many. */
+  fault: 'dispatch' | 'compile' | 'limit' | null = null;
   /** What its device says an evaluation took. */
   nanoseconds = 0;
   /** What its device says it holds. */
@@ -112,9 +112,12 @@ export class SimulatedWorker {
   }
 
   #answer(request: WorkerRequest): void {
-    if (request.type === 'compile' && this.fault === 'compile') {
+    if (request.type === 'compile' && (this.fault === 'compile' || this.fault === 'limit')) {
+      const error =
+        this.fault === 'limit'
+          ? ({ code: 'ERR_DEVICE_LIMIT', message: 'compiler refused', limit: 'compilations' } as const)
+          : { code: 'ERR_DEVICE_COMPILE', message: 'compiler refused' };
       this.fault = null;
-      const error = { code: 'ERR_DEVICE_COMPILE', message: 'compiler refused' };
       this.#send({ type: 'error', request: request.request, error, stats: this.#stats() });
     } else if (request.type === 'compile') {
       const { offset, bytes } = request.weights[0]!;

@@ -63,6 +63,19 @@ export interface PoolEvents {
   drain: [];
 }
 
+/** The names of all of them. */
+export const poolEventNames = Object.keys({
+  'worker-start': true,
+  'worker-ready': true,
+  'worker-retire': true,
+  'worker-exit': true,
+  'kernel-move': true,
+  'budget-lowered': true,
+  'kernel-quarantine': true,
+  fault: true,
+  drain: true,
+} satisfies Record<keyof PoolEvents, true>) as (keyof PoolEvents)[];
+
 /** Figures since the pool was made. */
 export interface PoolStats {
   readonly dispatches: number;

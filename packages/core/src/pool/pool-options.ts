@@ -37,8 +37,8 @@ export interface PoolOptions {
   readonly attempts?: number | undefined;
   readonly timeouts?: Partial<PoolTimeouts> | undefined;
   readonly pacing?: Partial<Pacing> | undefined;
-  /** Faults to be injected, for tests of what is built on a pool. Default none. */
-  readonly chaos?: { readonly faults: Chaos; readonly seed: number } | undefined;
+  /** Faults to be injected, for tests of what is built on a pool, in an order that only `seed` (default 0) decides. Default none. */
+  readonly chaos?: { readonly faults?: Partial<Chaos> | undefined; readonly seed?: number | undefined } | undefined;
 }
 
 export interface FilledPoolOptions {

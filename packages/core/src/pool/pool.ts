@@ -1,7 +1,7 @@
 import type { FastProducts, Precision } from '@mayfly/native';
-import { EventEmitter } from 'eventemitter3';
 import { Arena } from '../memory/arena.js';
 import { Calls } from './calls.js';
+import { DeferredEmitter } from './deferred-emitter.js';
 import { closeDeadlineError, kernelDisposedError, poolClosedError } from './errors.js';
 import { Fleet, type FleetListener } from './fleet/fleet.js';
 import { noteRefusal } from './fleet/machine-limits.js';
@@ -36,7 +36,7 @@ export async function createPool(options?: PoolOptions): Promise<Pool> {
 }
 
 /** Runs MIL programs in worker processes that are replaced without their callers noticing. Made by `createPool`. */
-export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
+export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable {
   /** The device in use. */
   readonly device: string;
   /** Why that one. */
@@ -104,18 +104,16 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   compile(program: PoolProgram, options: CallOptions = {}): Promise<Kernel> {
     return new Promise((resolve, reject) => {
       const { signal } = options;
+      const { text, weights = {}, name = `kernel-${++this.#names}` } = program;
       signal?.throwIfAborted();
       assertBudgetCovers(this.#fleet.budget, this.#kernels.size + 1, this.#options.workers);
-      const name = program.name ?? `kernel-${++this.#names}`;
       const settle = (error: Error | null) => {
         signal?.removeEventListener('abort', onAbort);
         this.#calls.settled();
         if (error === null) resolve(kernel);
         else reject(error);
       };
-      const kernel = this.#calls.admitWith(
-        () => new KernelHandle(name, program.text, program.weights ?? {}, this.#kernelHost, settle),
-      );
+      const kernel = this.#calls.admitWith(() => new KernelHandle(name, text, weights, this.#kernelHost, settle));
       const onAbort = () => {
         reject(signal?.reason);
         kernel.fail(kernelDisposedError(name));
@@ -181,7 +179,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #withChaos(start: StartTransport): StartTransport {
     const { chaos } = this.#options;
     if (chaos === undefined) return start;
-    return chaosTransport(start, chaos.faults, chaos.seed, (fault) => this.emit('fault', { fault }));
+    return chaosTransport(start, chaos, (fault) => this.emit('fault', { fault }));
   }
 
   get #kernelHost(): KernelHost {

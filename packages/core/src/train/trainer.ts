@@ -1,10 +1,10 @@
-import { EventEmitter } from 'eventemitter3';
 import type { TokenStream } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import type { Windows } from '../data/windows.js';
 import type { ModelConfig } from '../model/config.js';
+import { DeferredEmitter } from '../pool/deferred-emitter.js';
 import type { Pool } from '../pool/pool.js';
-import type { PoolEvents } from '../pool/pool-events.js';
+import { type PoolEvents, poolEventNames } from '../pool/pool-events.js';
 import type { Decoder } from './decoder.js';
 import { SequenceDigest, tensorDigest } from './digest.js';
 import { Divergence } from './divergence.js';
@@ -24,15 +24,6 @@ export interface TrainerEvents extends PoolEvents {
   checkpoint: [event: { readonly step: number; readonly path: string; readonly ms: number }];
 }
 
-const forwarded = [
-  'worker-start',
-  'worker-ready',
-  'worker-retire',
-  'worker-exit',
-  'kernel-move',
-  'budget-lowered',
-] as const;
-
 /** What `createTrainer` puts together. */
 export interface TrainerParts {
   readonly options: FilledTrainOptions;
@@ -48,7 +39,7 @@ export interface TrainerParts {
 }
 
 /** Trains a model on a pool of its own, step by step. Made by `createTrainer`. */
-export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposable {
+export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisposable {
   readonly options: FilledTrainOptions;
   readonly config: ModelConfig;
   readonly pool: Pool;
@@ -58,7 +49,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
   readonly #step: TrainStep;
   readonly #losses: SequenceDigest;
   readonly #firstStep: number;
-  readonly #forwarding: readonly (readonly [(typeof forwarded)[number], (payload: object) => void])[];
+  readonly #forwarding: readonly (readonly [keyof PoolEvents, (payload?: object) => void])[];
   readonly #divergence: Divergence;
   #lastLoss: number | null;
   #stepMs = 0;
@@ -81,8 +72,8 @@ export class Trainer extends EventEmitter<TrainerEvents> implements AsyncDisposa
     this.#losses = new SequenceDigest(progress?.lossDigest);
     this.#lastLoss = progress?.lastLoss ?? null;
     this.#firstStep = this.#step.counts.step;
-    this.#forwarding = forwarded.map(
-      (event) => [event, (payload: object) => void this.emit(event, payload as never)] as const,
+    this.#forwarding = poolEventNames.map(
+      (event) => [event, (payload?: object) => void this.emit(event, payload as never)] as const,
     );
     for (const [event, listener] of this.#forwarding) pool.on(event, listener);
   }

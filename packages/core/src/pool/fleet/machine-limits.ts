@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, homedir, release } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { DeviceLimit } from '@mayfly/native';
@@ -44,7 +44,11 @@ export function readMachineLimits(device: string): MachineLimits | null {
 export const readDialect = (): Dialect | null => read()?.dialect ?? null;
 
 export function writeDialect(dialect: Dialect): void {
-  write({ dialect });
+  try {
+    write({ dialect });
+  } catch {
+    // A cache: what cannot be kept will be found again.
+  }
 }
 
 export function writeMachineLimits(device: string, limits: MachineLimits): string {
@@ -99,15 +103,52 @@ export function budgetOf(limits: MachineLimits | null): Partial<Budget> {
   };
 }
 
+/** A cache: what it does not hold, or holds damaged, was not measured. */
 function read(): Stored | null {
+  const file = limitsFile();
   try {
-    const stored = JSON.parse(readFileSync(limitsFile(), 'utf8')) as Stored;
-    return stored.machine === machine() && typeof stored.devices === 'object' ? stored : null;
-  } catch {
-    // A cache: what cannot be read was not measured.
+    if (!statSync(file).isFile()) throw new Error('it is no regular file');
+    const stored: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (!isObject(stored) || typeof stored.machine !== 'string') throw new Error('it names no machine');
+    if (stored.machine !== machine()) return null;
+    const { devices, dialect } = stored;
+    if (!isObject(devices)) throw new Error('its `devices` is no object');
+    for (const [device, limits] of Object.entries(devices)) {
+      if (!isLimits(limits)) throw new Error(`its limits of device ${device} are damaged`);
+    }
+    if (dialect !== undefined && dialect !== 'ios18' && dialect !== 'ios16')
+      throw new Error('its `dialect` is unknown');
+    return stored as unknown as Stored;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') warn(file, (error as Error).message);
     return null;
   }
 }
+
+let warned = false;
+
+/** Says once a process that the file is ignored. */
+function warn(file: string, why: string): void {
+  if (warned) return;
+  warned = true;
+  process.emitWarning(`${file}, which keeps measured limits of this machine, is ignored: ${why}`, {
+    type: 'MayflyWarning',
+    code: 'MAYFLY_LIMITS',
+  });
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const isLimits = (value: unknown): boolean =>
+  isObject(value) &&
+  isCount(value.compilations) &&
+  (value.livePrograms === null || isCount(value.livePrograms)) &&
+  typeof value.compilationsRefused === 'boolean' &&
+  typeof value.liveProgramsRefused === 'boolean' &&
+  typeof value.measured === 'string';
 
 /** With what stands in for Apple's frameworks, if anything does. */
 const machine = (): string =>

@@ -9,6 +9,7 @@ import type { KernelHost, Placement } from './kernel-host.js';
 import { KernelPlace } from './kernel-place.js';
 import { KernelRuns } from './kernel-runs.js';
 import { StallClock } from './stall-clock.js';
+import type { StoredWeights } from './weight-store.js';
 import { type Version, WeightVersions } from './weight-versions.js';
 
 /**
@@ -50,9 +51,13 @@ export class KernelHandle implements Kernel, PlacedKernel {
 
   run(inputs: Tensors, outputs: Tensors, options?: RunOptions): Promise<void> {
     try {
+      const signal = options?.signal;
+      const promise = options?.promise;
+      const run = this.#runs.bound(inputs, outputs);
+      signal?.throwIfAborted();
+      // What the caller gave was read by now: getters of it may have called anything.
       if (this.#failure !== null) throw this.#failure;
-      options?.signal?.throwIfAborted();
-      const settled = this.#runs.add(inputs, outputs, this.#versions.epoch, options);
+      const settled = this.#runs.add(run, this.#versions.epoch, signal, promise);
       this.#flush();
       return settled;
     } catch (error) {
@@ -62,12 +67,10 @@ export class KernelHandle implements Kernel, PlacedKernel {
 
   update(weights?: WeightSources, options?: CallOptions): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#failure !== null) throw this.#failure;
       const signal = options?.signal;
       signal?.throwIfAborted();
-      const stored = this.#host.calls.admitWith(() =>
-        weights === undefined ? this.#versions.again() : this.#host.weightStore.store(weights),
-      );
+      if (this.#failure !== null) throw this.#failure;
+      const stored = this.#host.calls.admitWith(() => this.#stored(weights));
       const onAbort = () => reject(signal?.reason);
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#versions.add(stored, (error) => {
@@ -132,6 +135,14 @@ export class KernelHandle implements Kernel, PlacedKernel {
       }
     }
     this.#reconciling = false;
+  }
+
+  #stored(weights: WeightSources | undefined): StoredWeights {
+    const stored = weights === undefined ? this.#versions.again() : this.#host.weightStore.store(weights);
+    if (this.#failure === null) return stored;
+    // A getter of the weights disposed of the kernel.
+    stored.free();
+    throw this.#failure;
   }
 
   #accept(placement: Placement, version: Version): void {

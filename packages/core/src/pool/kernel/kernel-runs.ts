@@ -1,5 +1,6 @@
+import type { InputPromise } from '@mayfly/native';
 import type { Calls } from '../calls.js';
-import type { Kernel, RunOptions, Tensors } from '../types.js';
+import type { Kernel, Tensors } from '../types.js';
 import type { PlacedKernel } from '../worker/placed-kernel.js';
 import { Run } from '../worker/run.js';
 import { RunQueue } from '../worker/run-queue.js';
@@ -36,13 +37,18 @@ export class KernelRuns {
     return this.#waiting.first?.epoch ?? null;
   }
 
-  /** Takes a call in. Errors: `ERR_INVALID_ARGUMENT`, `ERR_QUEUE_FULL`, `ERR_POOL_CLOSED`. */
-  add(inputs: Tensors, outputs: Tensors, epoch: number, options: RunOptions | undefined): Promise<void> {
+  /** A run over these tensors, which nothing knows of yet. Errors: `ERR_INVALID_ARGUMENT`. */
+  bound(inputs: Tensors, outputs: Tensors): Run {
     const run = this.#spare.shift() ?? new Run(this.#kernel);
     bindTensors(this.#kernel, inputs, outputs, run.offsets);
+    return run;
+  }
+
+  /** Takes a call in. Errors: `ERR_QUEUE_FULL`, `ERR_POOL_CLOSED`. */
+  add(run: Run, epoch: number, signal: AbortSignal | undefined, promise: InputPromise | undefined): Promise<void> {
     this.#calls.admit();
     this.#waiting.push(run);
-    return run.begin(epoch, options);
+    return run.begin(epoch, signal, promise);
   }
 
   /** Ends those at the front that nobody waits for any more. */

@@ -16,7 +16,7 @@ export interface Chaos {
   readonly limit: number;
 }
 
-const faults = ['kill', 'hang', 'crash', 'limit'] as const;
+const faultNames = ['kill', 'hang', 'crash', 'limit'] as const;
 const signals = { kill: 'SIGKILL', hang: 'SIGSTOP', crash: 'SIGSEGV' } as const;
 
 /** Parses `kill=0.01,hang=0.001`. */
@@ -24,31 +24,33 @@ export function parseChaos(text: string): Chaos {
   const chaos = { kill: 0, hang: 0, crash: 0, limit: 0 };
   for (const part of text.split(',').filter((each) => each !== '')) {
     const [name, value] = part.split('=');
-    const fault = faults.find((each) => each === name);
+    const fault = faultNames.find((each) => each === name);
     const probability = Number(value);
     if (fault === undefined || !(probability >= 0 && probability <= 1)) {
-      throw invalidArgument('chaos', `a list of ${faults.join('=P, ')}=P with probabilities from 0 to 1`, part);
+      throw invalidArgument('chaos', `a list of ${faultNames.join('=P, ')}=P with probabilities from 0 to 1`, part);
     }
     chaos[fault] = probability;
   }
   return chaos;
 }
 
-/** Starts workers as `start` does, and does to them what `chaos` says, in an order that only `seed` decides. */
+/** Starts workers as `start` does, and injects `faults` into them, in an order that only `seed` decides. */
 export function chaosTransport(
   start: StartTransport,
-  chaos: Chaos,
-  seed: number,
+  { faults = {}, seed = 0 }: { readonly faults?: Partial<Chaos> | undefined; readonly seed?: number | undefined },
   onFault: (fault: keyof Chaos) => void,
 ): StartTransport {
   const random = xoroshiro128plus(seed);
-  const strikes = (probability: number) => probability > 0 && (random.next() >>> 0) / 2 ** 32 < probability;
+  const strikes = (fault: keyof Chaos) => {
+    const probability = faults[fault] ?? 0;
+    return probability > 0 && (random.next() >>> 0) / 2 ** 32 < probability;
+  };
 
   return (settings, handlers): Transport => {
     const transport = start(settings, handlers);
     const { connection, pid } = transport;
     const strike = () => {
-      const fault = (['kill', 'hang', 'crash'] as const).find((each) => strikes(chaos[each]));
+      const fault = (['kill', 'hang', 'crash'] as const).find(strikes);
       if (fault === undefined) return;
       onFault(fault);
       transport.signal(signals[fault]);
@@ -68,7 +70,7 @@ export function chaosTransport(
         },
         control: (payload) => {
           const { type, request } = unpackRequest(payload);
-          if (type !== 'compile' || !strikes(chaos.limit)) {
+          if (type !== 'compile' || !strikes('limit')) {
             connection.control(payload);
             return;
           }

@@ -1,5 +1,4 @@
 import type { InputPromise } from '@mayfly/native';
-import type { RunOptions } from '../types.js';
 import type { InFlight } from './in-flight.js';
 import type { PlacedKernel } from './placed-kernel.js';
 
@@ -43,13 +42,13 @@ export class Run {
   constructor(readonly kernel: PlacedKernel) {}
 
   /** Begins a call, whose offsets are set; gives what its caller waits for. */
-  begin(epoch: number, options: RunOptions | undefined): Promise<void> {
+  begin(epoch: number, signal: AbortSignal | undefined, promise: InputPromise | undefined): Promise<void> {
     const settled = new Promise<void>(keepEnds);
     this.#resolve = resolveLast;
     this.#reject = rejectLast;
     this.epoch = epoch;
-    this.promise = options?.promise;
-    if (options?.signal !== undefined) this.#endWith(options.signal);
+    this.promise = promise;
+    if (signal !== undefined) this.#endWith(signal);
     return settled;
   }
 
