@@ -13,8 +13,8 @@ export default defineConfig({
     // What pools learn about this machine must not reach its user.
     env: { XDG_CACHE_HOME: join(tmpdir(), `mayfly-tests-${process.pid}`) },
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     projects: [
       {
         extends: true,

@@ -11,6 +11,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { encodeFrame, FRAME_BYTES, FrameKind } from '../fixtures/frames.js';
 import { scaleProgram, slowProgram } from '../fixtures/programs.js';
 import { spawnServing } from '../fixtures/spawn-native.js';
+import { stopProcess } from '../fixtures/stop-process.js';
 
 const arena = addon.createArena(1 << 20);
 arena.populate(0, 1 << 20);
@@ -89,11 +90,14 @@ describe.each([
   test('messages of any size go both ways between dispatches', async () => {
     const { child, connection, next, info } = await serving();
     const sizes = [0, 1, 63, 64, 65_536, 5_000_003];
+    // A reader that is stopped takes nothing: all but what the system's buffers hold is queued.
+    stopProcess(child.pid);
     for (const size of sizes) {
       connection.control(Buffer.alloc(size, size % 251));
       connection.dispatch(size, info.program, 0, 256);
     }
     expect(connection.queuedBytes).toBeGreaterThan(1_000_000);
+    process.kill(child.pid, 'SIGCONT');
     for (const size of sizes) {
       const [, payload] = (await next()) as [string, Buffer];
       expect(payload.equals(Buffer.alloc(size, size % 251))).toBe(true);
@@ -129,7 +133,7 @@ describe.each([
 
   test('more dispatches than a ring holds are answered in order, messages among them', async () => {
     const { child, connection, next, info } = await serving();
-    process.kill(child.pid, 'SIGSTOP');
+    stopProcess(child.pid);
     for (let id = 0; id < 3000; id++) {
       if (id % 100 === 7) connection.control(Buffer.from([id % 256]));
       connection.dispatch(id, info.program, 0, 256);
@@ -145,7 +149,7 @@ describe.each([
 
   test('its death ends the connection, whatever was on the way', async () => {
     const { child, connection, next, info } = await serving();
-    process.kill(child.pid, 'SIGSTOP');
+    stopProcess(child.pid);
     for (let id = 0; id < 100; id++) connection.dispatch(id, info.program, 0, 256);
     process.kill(child.pid, 'SIGKILL');
     let event = await next();
