@@ -34,6 +34,15 @@ describe('sum of squares', () => {
   });
 });
 
+test.each([0, 1, 15, 33, 70_001])('add adds %i elements to those that are there, and touches no other', (count) => {
+  const from = memory.random('fp32', 1, count + 1, random);
+  const to = memory.random('fp32', 1, count + 1, random);
+  const before = to.values();
+  addon.math.add(memory.arena, from.offset, to.offset, count);
+  const expected = before.map((value, i) => (i < count ? Math.fround(value + from.values()[i]!) : value));
+  expect(to.values()).toEqual(expected);
+});
+
 test('zero sets what it was given and no byte more', () => {
   const x = memory.random('fp32', 1, 200_000, () => 1);
   addon.math.zero(memory.arena, x.offset + 4, 4 * 199_998);

@@ -1,6 +1,7 @@
 import { countParameters } from '../model/count-parameters.js';
+import { blocksFor } from '../train/gradient-sums.js';
 import type { Trainer } from '../train/trainer.js';
-import { formatCount, plural } from './format.js';
+import { formatBytes, formatCount, plural } from './format.js';
 
 /** What a run is about, in a few lines: device and why, model, data, step. */
 export function runHeader({ pool, config, options, step }: Trainer): string[] {
@@ -10,10 +11,17 @@ export function runHeader({ pool, config, options, step }: Trainer): string[] {
   const fast = pool.products === 'exact' ? 'fast, which is exact here' : `fast (${pool.products})`;
   const products = options.precision === 'exact' ? '' : `, products ${fast}`;
   const times = accumulate === 1 ? '' : ` × ${accumulate}`;
-  return [
+  const lines = [
     `device  ${pool.device} (${pool.deviceReason}), ${plural(workers, 'worker')} and ${standby} standby, ${weights} weights${products}`,
     `model   ${options.model}: ${formatCount(countParameters(config))} parameters, ${plural(layers, 'layer')}, dim ${dim}, hidden ${hidden}, heads ${heads}/${kvHeads}, vocabulary ${formatCount(vocab)}`,
     `data    ${options.data}`,
     `steps   ${formatCount(step + 1)} to ${formatCount(steps)} of ${formatCount(tokens)} tokens (${batch} windows of ${seq}${times})`,
   ];
+  if (accumulate > 1) {
+    const blocks = plural(blocksFor(accumulate), 'block');
+    lines.push(
+      `memory  the gradients of ${accumulate} passes are summed in ${blocks} of ${formatBytes(4 * countParameters(config))}`,
+    );
+  }
+  return lines;
 }

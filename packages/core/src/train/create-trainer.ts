@@ -59,7 +59,7 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   const { stream, tokenizer } = openTokens(options, config, extras.stream);
   const fresh = new Windows(stream, sequence, options.order, options.seed);
 
-  const shape = { config, batch: options.batch, sequence, weights: options.weights, form };
+  const shape = { config, batch: options.batch, sequence, weights: options.weights, form, passes: options.accumulate };
   const arenaBytes = arenaBytesFor({ ...shape, training: true });
   const pool = extras.pool ?? (await openPool(options, arenaBytes));
   const hostThreads = new HostThreads(pool.arena.native, options.hostThreads);

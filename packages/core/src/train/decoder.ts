@@ -7,6 +7,7 @@ import type { ModelConfig } from '../model/config.js';
 import { BackwardPass } from './backward-pass.js';
 import { DynamicStack } from './dynamic-stack.js';
 import { ForwardPass } from './forward-pass.js';
+import { GradientSums } from './gradient-sums.js';
 import type { LayerStack } from './layer-stack.js';
 import { ModelState } from './model-state.js';
 import type { KernelCompiler } from './stack-kernel.js';
@@ -26,6 +27,8 @@ export interface DecoderOptions {
   readonly form?: MilOptions;
   /** Of host math's matrix products. Default `exact`. */
   readonly precision?: Precision | undefined;
+  /** Passes whose gradients are summed into one step. Default 1. */
+  readonly passes?: number | undefined;
   /** Computes weight gradients; absent where the model is not trained. */
   readonly products?: ProductRunner | undefined;
 }
@@ -38,11 +41,12 @@ export class Decoder {
   /** Null where the model is not trained. */
   readonly backward: BackwardPass | null;
   readonly weightGradients: WeightGradients | null;
+  readonly gradientSums: GradientSums | null;
   readonly stopwatch = new Stopwatch();
 
   /** Takes all the memory it will ever need. Parameters are for the caller to fill in before `load`. */
   constructor(source: TensorSource, options: DecoderOptions) {
-    const { config, batch, sequence, weights, form = {}, precision = 'exact', products } = options;
+    const { config, batch, sequence, weights, form = {}, precision = 'exact', passes = 1, products } = options;
     const { stopwatch } = this;
     this.weightGradients = products === undefined ? null : new WeightGradients(products);
     this.state = new ModelState(source, config, products !== undefined);
@@ -58,7 +62,9 @@ export class Decoder {
       stopwatch,
     });
     this.forward = new ForwardPass(source, this.stack, stopwatch);
-    this.backward = products === undefined ? null : new BackwardPass(source, this.forward, stopwatch);
+    this.gradientSums = products === undefined ? null : new GradientSums(source, this.state, passes);
+    this.backward =
+      this.gradientSums === null ? null : new BackwardPass(source, this.forward, this.gradientSums, stopwatch);
   }
 
   /** Compiles the kernels with the parameters as they are. */

@@ -4,6 +4,7 @@ import type { TensorSource } from '../memory/arena-scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { MilOptions } from '../mil/mil-graph.js';
 import type { LayerParameter } from '../model/parameters.js';
+import type { PassGradients } from './gradient-sums.js';
 import type { LayerHalf } from './layer-half.js';
 import type { ModelState } from './model-state.js';
 import type { HalfPlace, UpdatedLayers } from './optimizer.js';
@@ -96,9 +97,9 @@ export abstract class LayerStack implements UpdatedLayers {
 
   /**
    * Turns the gradient of `output`, fp32 [dim, columns], into that of `input` in place. Must follow the `forward` it belongs
-   * to. Parameters' gradients are added to those that are there, or with `overwrite` replace them. Weight gradients may still be under way afterwards: settle them before they are read.
+   * to. Weight gradients may still be under way afterwards: settle them before they are read.
    */
-  async backward(gradient: Tensor<'fp32'>, overwrite: boolean): Promise<void> {
+  async backward(gradient: Tensor<'fp32'>, gradients: PassGradients): Promise<void> {
     const { arena } = gradient;
     const last = this.halves.length - 1;
     await this.#prepareBackward(last);
@@ -111,12 +112,12 @@ export abstract class LayerStack implements UpdatedLayers {
       const { backwardInput, backwardOutput } = this.halves[index]!.surfaces;
       const wait = await this.kernels[index]!.backward!.start(backwardInput!, backwardOutput!);
       // The kernel that everything waits for comes first.
-      if (index < last) this.#submitWeightGradients(this.halves[index + 1]!, overwrite);
+      if (index < last) this.#submitWeightGradients(this.halves[index + 1]!, gradients);
       if (index > 0) await this.#prepareBackward(index - 1);
       await wait();
-      this.stopwatch.time('hostMath', () => this.#normBackward(index, gradient, overwrite));
+      this.stopwatch.time('hostMath', () => this.#normBackward(index, gradient, gradients));
     }
-    this.#submitWeightGradients(this.halves[0]!, overwrite);
+    this.#submitWeightGradients(this.halves[0]!, gradients);
   }
 
   /** Waits until half `index` may write what its weight gradients read. */
@@ -138,12 +139,12 @@ export abstract class LayerStack implements UpdatedLayers {
     });
   }
 
-  #submitWeightGradients(half: LayerHalf, overwrite: boolean): void {
+  #submitWeightGradients(half: LayerHalf, { offset, overwrite }: PassGradients): void {
     this.stopwatch.time('dispatch', () => {
       const { precision } = this;
       const products = half.wiring.gradients.map(({ parameter, dy, x }) =>
         weightGradient(half.matrix(dy), half.matrix(x), {
-          gradient: this.state.gradient(parameter, half.layer),
+          gradient: offset(parameter, half.layer),
           overwrite,
           precision,
         }),
@@ -152,7 +153,7 @@ export abstract class LayerStack implements UpdatedLayers {
     });
   }
 
-  #normBackward(index: number, gradient: Tensor<'fp32'>, overwrite: boolean): void {
+  #normBackward(index: number, gradient: Tensor<'fp32'>, { offset, overwrite }: PassGradients): void {
     const half = this.halves[index]!;
     const dOut = half.matrix('dxn');
     const next: Matrix | undefined = this.halves[index - 1]?.matrix('dy');
@@ -163,7 +164,7 @@ export abstract class LayerStack implements UpdatedLayers {
       dOutType: 'fp16',
       dOutStride: dOut.stride,
       dx: gradient.offset,
-      dWeight: this.state.gradient(half.wiring.norm, half.layer),
+      dWeight: offset(half.wiring.norm, half.layer),
       overwrite,
       ...(next === undefined ? {} : { out: next.offset, outStride: next.stride }),
       eps: this.shape.eps,

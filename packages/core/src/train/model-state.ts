@@ -31,11 +31,6 @@ export class ModelState {
   parameter(name: ParameterName, layer = -1): number {
     return offsetIn(this.parameters, this.layout.entry(name, layer));
   }
-
-  /** Arena offset of a parameter's gradient. */
-  gradient(name: ParameterName, layer = -1): number {
-    return offsetIn(this.gradients, this.layout.entry(name, layer));
-  }
 }
 
 /** Arena offset of an entry in one of the flat blocks. */

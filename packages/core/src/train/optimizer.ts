@@ -37,10 +37,13 @@ export class Optimizer {
     this.#options = options;
   }
 
-  /** L2 norm over all gradients, summed in double precision; not finite if any gradient is not. */
+  /** L2 norm over all gradients: the root of each tensor's sum of squares, added up in layout order in double precision. Not finite if any gradient is not. */
   gradientNorm(): number {
     const { gradients, layout } = this.#state;
-    return Math.sqrt(addon.math.sumOfSquares(gradients.arena, gradients.offset, layout.count));
+    const sums = layout.entries.map((entry) =>
+      addon.math.sumOfSquares(gradients.arena, offsetIn(gradients, entry), entry.count),
+    );
+    return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
   }
 
   /** What the gradients are multiplied by so that their norm is at most `clip`. */

@@ -1,5 +1,6 @@
 import type { Windows } from '../data/windows.js';
 import type { Decoder } from './decoder.js';
+import { mergesAfter, sumByTree } from './gradient-sums.js';
 import type { LossScaler } from './loss-scaler.js';
 import { type AdamWOptions, Optimizer } from './optimizer.js';
 import { learningRate, type Schedule } from './schedules.js';
@@ -34,7 +35,7 @@ export interface StepCounts {
   readonly optimizerStep: number;
 }
 
-/** One step after another: forward and backward for every micro-batch, then one update. */
+/** One step after another: forward and backward for every pass, then one update. */
 export class TrainStep {
   readonly #decoder: Decoder;
   readonly #windows: Windows;
@@ -88,17 +89,21 @@ export class TrainStep {
     return { step: this.#step, loss, gradNorm, lr, ms, tokensPerSecond, lossScale: scale, skipped: !accepted };
   }
 
-  /** Mean loss and, in the arena, `scale` times its gradient, over all micro-batches. */
+  /** Mean loss and, in the arena, `scale` times its gradient, over all passes. */
   async #gradients(scale: number): Promise<number> {
-    const { forward, backward, weightGradients, stopwatch } = this.#decoder;
-    let sum = 0;
-    for (let micro = 0; micro < this.#options.accumulate; micro++) {
+    const { forward, backward, gradientSums, weightGradients, stopwatch } = this.#decoder;
+    const { accumulate } = this.#options;
+    const losses: number[] = [];
+    for (let pass = 0; pass < accumulate; pass++) {
       this.#windows.next(this.#inputs, this.#targets);
       await forward.run(this.#inputs);
-      sum += await backward!.run(this.#targets, scale / this.tokens, micro > 0);
+      losses.push(await backward!.run(this.#targets, scale / this.tokens, pass));
+      const merges = mergesAfter(pass, accumulate);
+      if (merges === 0 && pass < accumulate - 1) continue;
+      await stopwatch.wait('hostThreads', weightGradients!.settleAll());
+      stopwatch.time('hostMath', () => gradientSums!.merge(pass, merges));
     }
-    await stopwatch.wait('hostThreads', weightGradients!.settleAll());
-    return sum / this.tokens;
+    return sumByTree(losses) / this.tokens;
   }
 
   async #update(lr: number, gradientScale: number): Promise<void> {

@@ -90,7 +90,7 @@ export interface HostMath {
   ): void;
   /**
    * Backward of RMSNorm (Zhang & Sennrich 2019), with g = weight ∘ dOut and r = rsqrt(mean x² + eps):
-   * dx += r·(g − x·r²·mean(g ∘ x)); dWeight += Σ_n dOut ∘ x·r, or = with `overwrite`. x fp16 or fp32; dOut fp16 or fp32 with a row stride;
+   * dx += r·(g − x·r²·mean(g ∘ x)); dWeight += Σ_n dOut ∘ x·r, a sum rounded to fp32 before it is added, or = with `overwrite`. x fp16 or fp32; dOut fp16 or fp32 with a row stride;
    * dx fp32 [dim, columns], added to; `out` (optional) receives dx as fp16 with a row stride.
    */
   normBackward(
@@ -116,8 +116,8 @@ export interface HostMath {
 
   /**
    * Classifier and mean cross-entropy (natural log) together: logits[v, n] = Σ_d table[v, d]·x[d, n]. Returns the sum over
-   * columns of −log softmax(logits)[targets[n]]. With gradients: dx = gradientScale · dLoss/dx (overwritten) and
-   * dTable += gradientScale · dLoss/dTable (or = with `overwrite`) where Loss is that sum. x, dx fp32 [dim, columns]; table fp32 [vocab, dim].
+   * columns of −log softmax(logits)[targets[n]]. With gradients: dx = gradientScale · dLoss/dx and
+   * dTable = gradientScale · dLoss/dTable, where Loss is that sum. x, dx fp32 [dim, columns]; table, dTable fp32 [vocab, dim].
    */
   crossEntropy(
     arena: NativeArena,
@@ -130,7 +130,6 @@ export interface HostMath {
       columns: number;
       dx?: number;
       dTable?: number;
-      overwrite?: boolean;
       gradientScale?: number;
       /** Of all three products. Default exact. */
       precision?: Precision;
@@ -192,6 +191,8 @@ export interface HostMath {
   ): void;
   /** Σ x² in double precision over fp32, independent of threads. Infinity or NaN in x gives a non-finite result. */
   sumOfSquares(arena: NativeArena, offset: number, count: number): number;
+  /** to[i] += from[i] for `count` fp32 elements at two arena offsets that do not overlap. */
+  add(arena: NativeArena, from: number, to: number, count: number): void;
   /** Sets bytes to zero. */
   zero(arena: NativeArena, offset: number, bytes: number): void;
 

@@ -134,7 +134,7 @@ class ColumnBlock {
     const MatrixView d_logits{LogitsOf(range), DType::kFp32, cut_.columns, 1};
     const MatrixView x_transposed{args_.x + first_, DType::kFp32, 1, args_.columns};
     const MatrixOutput d_table{args_.d_table + range * cut_.range_rows * args_.dim, DType::kFp32, args_.dim};
-    const float beta = args_.overwrite && first_ == 0 ? 0.0f : 1.0f;
+    const float beta = first_ == 0 ? 0.0f : 1.0f;
     return {RowsOf(range), args_.dim, cut_.columns, d_logits, x_transposed, d_table, 1.0f, beta, args_.precision};
   }
 

@@ -15,8 +15,7 @@ struct CrossEntropyArgs {
   const float* table;
   int64_t vocab, dim, columns;
   float* dx;       // overwritten with gradient_scale · dLoss/dx; null leaves it out
-  float* d_table;  // added to or, with `overwrite`, overwritten; null leaves it out
-  bool overwrite;
+  float* d_table;  // overwritten with gradient_scale · dLoss/dTable; null leaves it out
   float gradient_scale;
   Precision precision;  // of all three products
 };

@@ -74,7 +74,6 @@ double Loss(const MathOptions& o) {
   args.table = o.Array<float>("table", args.vocab * args.dim);
   args.dx = o.Optional<float>("dx", args.dim * args.columns);
   args.d_table = o.Optional<float>("dTable", args.vocab * args.dim);
-  args.overwrite = o.Flag("overwrite");
   args.gradient_scale = o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
   args.precision = o.PrecisionOrExact();
   const int32_t* ids = o.Array<int32_t>("targets", args.columns);

@@ -25,9 +25,10 @@ void NormBackward(const NormBackwardArgs& args, ThreadPool& pool) {
     }
   });
   for (int64_t d = 0; d < args.dim; ++d) {
-    double sum = args.overwrite ? 0 : args.d_weight[d];
+    double sum = 0;
     for (int64_t block = 0; block < blocks; ++block) sum += parts[block * args.dim + d];
-    args.d_weight[d] = static_cast<float>(sum);
+    const float gradient = static_cast<float>(sum);
+    args.d_weight[d] = args.overwrite ? gradient : args.d_weight[d] + gradient;
   }
 }
 

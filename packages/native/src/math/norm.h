@@ -23,7 +23,8 @@ struct ResidualNormArgs {
 void ResidualNorm(const ResidualNormArgs& args, ThreadPool& pool);
 
 // With g = weight ∘ d_out and r = rsqrt(mean x² + eps): dx += r·(g − x·r²·mean(g ∘ x)), d_weight += Σ_n d_out ∘ x·r
-// or, with `overwrite`, = that; `out`, unless null, receives dx as fp16. dx is dense.
+// or, with `overwrite`, = that, where the sum is rounded to fp32 before it is added; `out`, unless null, receives dx as
+// fp16. dx is dense.
 struct NormBackwardArgs {
   MatrixView x;  // contiguous columns, as d_out
   const float* weight;

@@ -22,4 +22,10 @@ double SumOfSquares(const float* x, int64_t count, ThreadPool& pool) {
   return total;
 }
 
+void Add(const float* from, float* to, int64_t count, ThreadPool& pool) {
+  const VectorLoops& loops = CurrentLoops();
+  pool.ParallelFor(count, 1 << 16,
+                   [&](int64_t begin, int64_t end) { loops.add(from + begin, to + begin, end - begin); });
+}
+
 }  // namespace mayfly

@@ -25,6 +25,15 @@ double SumOfSquares(const float* x, int64_t count) {
   return total;
 }
 
+// to[i] += from[i].
+template <class S>
+void Add(const float* from, float* to, int64_t count) {
+  for (int64_t i = 0; i < count; i += S::kWidth) {
+    const int64_t left = count - i;
+    StoreUpTo<S>(to + i, LoadUpTo<S>(to + i, left) + LoadUpTo<S>(from + i, left), left);
+  }
+}
+
 template <class S>
 float Dot(const float* a, const float* b, int64_t count) {
   typename S::F sums[4] = {S::Zero(), S::Zero(), S::Zero(), S::Zero()};

@@ -128,6 +128,14 @@ double SquareSum(const Napi::CallbackInfo& info) {
   return sum;
 }
 
+void AddArrays(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<Arena> arena = UnwrapArena(info[0]);
+  const int64_t count = WholeNumber(info[3], "count", 0, kLargestCount);
+  const float* from = ArenaArray<float>(*arena, info[1], "from", count);
+  float* to = ArenaArray<float>(*arena, info[2], "to", count);
+  HostPool::Use([&](ThreadPool& pool) { Add(from, to, count, pool); });
+}
+
 void ZeroBytes(const Napi::CallbackInfo& info) {
   const std::shared_ptr<Arena> arena = UnwrapArena(info[0]);
   const int64_t bytes = WholeNumber(info[2], "bytes", 0, kLargestCount);
@@ -142,6 +150,7 @@ void ExportTensorMath(Napi::Object math) {
   DefineMath(math, "outerProducts", OuterProducts);
   DefineMath(math, "adamw", Optimize);
   DefineMath(math, "sumOfSquares", SquareSum);
+  DefineMath(math, "add", AddArrays);
   DefineMath(math, "zero", ZeroBytes);
   DefineMath(math, "toHalf", RowsToHalf);
   DefineMath(math, "toFloat", RowsToFloat);

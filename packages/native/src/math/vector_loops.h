@@ -26,6 +26,7 @@ struct VectorLoops {
   SoftmaxLoops softmax;
   float (*dot)(const float* a, const float* b, int64_t count);
   double (*sum_of_squares)(const float* x, int64_t count);
+  void (*add)(const float* from, float* to, int64_t count);
   void (*rotate_pairs)(float* a, float* b, const float* cosines, const float* sines, bool inverse, int64_t count);
   void (*adamw)(const AdamwStep& step, float* weights, const float* gradients, float* m, float* v, int64_t count);
 };
@@ -43,6 +44,7 @@ constexpr VectorLoops MakeVectorLoops() {
           {ColumnMaximum<S>, ColumnExponentiate<S>, ColumnScale<S>},
           Dot<S>,
           SumOfSquares<S>,
+          Add<S>,
           RotatePairs<S>,
           AdamwUpdate<S>};
 }

@@ -1,0 +1,85 @@
+import { addon } from '@mayfly/native';
+import type { TensorSource } from '../memory/arena-scope.js';
+import type { Tensor } from '../memory/tensor.js';
+import type { ParameterName } from '../model/parameters.js';
+import { type ModelState, offsetIn } from './model-state.js';
+
+/** Where one pass writes its gradients. */
+export interface PassGradients {
+  /** Arena offset of a parameter's gradient, fp32. */
+  offset(name: ParameterName, layer?: number): number;
+  /** True: the pass writes its gradients. False: it rounds each to fp32 and adds it to the one that is there. */
+  readonly overwrite: boolean;
+  /** Arena offset of fp32 [vocab, dim] for a table's gradient, which is not one product, until it is added; null with `overwrite`. */
+  readonly table: number | null;
+}
+
+/**
+ * Sums the gradients of a step's passes by a binary tree over their index, which depends on nothing but their number: two
+ * passes make a pair, two pairs a four. Processes that share out the passes of a step, each a power of two in a row, build
+ * the same tree and so get the same bits. The sum of `passes` passes takes `blocksFor(passes)` copies of the parameters.
+ */
+export class GradientSums {
+  readonly #state: ModelState;
+  /** Sums of passes that wait for their neighbours, of earlier ones first. The first block is the model's gradients. */
+  readonly #blocks: readonly Tensor<'fp32'>[];
+  readonly #table: Tensor<'fp32'> | null;
+
+  constructor(source: TensorSource, state: ModelState, passes: number) {
+    const { layout, config } = state;
+    const more = Array.from({ length: blocksFor(passes) - 1 }, () => source.tensor('fp32', [layout.count]));
+    this.#state = state;
+    this.#blocks = [state.gradients, ...more];
+    this.#table = passes === 1 ? null : source.tensor('fp32', [config.vocab, config.dim]);
+  }
+
+  /** Where pass `index` of a step, from 0, writes. Needs the merges of the passes before. */
+  pass(index: number): PassGradients {
+    const block = this.#blocks[blockOf(index)]!;
+    const overwrite = index % 2 === 0;
+    return {
+      offset: (name, layer = -1) => offsetIn(block, this.#state.layout.entry(name, layer)),
+      overwrite,
+      table: overwrite ? null : this.#table!.offset,
+    };
+  }
+
+  /** Adds up `merges` blocks from the last on. The gradients of all passes so far must be in memory. */
+  merge(index: number, merges: number): void {
+    const { arena } = this.#state.gradients;
+    const top = blockOf(index);
+    for (let block = top; block > top - merges; block--) {
+      const [from, to] = [this.#blocks[block]!, this.#blocks[block - 1]!];
+      addon.math.add(arena, from.offset, to.offset, this.#state.layout.count);
+    }
+  }
+}
+
+/** Copies of the parameters that hold the sums of a step's passes. */
+export function blocksFor(passes: number): number {
+  let most = 0;
+  for (let index = 0; index < passes; index++) most = Math.max(most, blockOf(index));
+  return most + 1;
+}
+
+/** Sums that are complete once pass `index` of `passes` is; after the last pass all blocks become one. */
+export function mergesAfter(index: number, passes: number): number {
+  if (index === passes - 1) return blockOf(index);
+  let merges = 0;
+  if (index % 2 === 1) for (let pair = index >> 1; pair % 2 === 1; pair >>= 1) merges++;
+  return merges;
+}
+
+/** The same tree for one number of each pass. */
+export function sumByTree(values: readonly number[]): number {
+  if (values.length === 1) return values[0]!;
+  const first = 2 ** Math.ceil(Math.log2(values.length) - 1);
+  return sumByTree(values.slice(0, first)) + sumByTree(values.slice(first));
+}
+
+/** Pairs of passes before this one are summed in as many blocks as their number has binary ones. */
+function blockOf(index: number): number {
+  let ones = 0;
+  for (let pairs = index >> 1; pairs > 0; pairs >>= 1) ones += pairs & 1;
+  return ones;
+}

@@ -1,0 +1,53 @@
+import { ArenaScope, arenaBytesFor, createPool, Decoder, HostThreads } from '@mayfly/core';
+import { expect, test } from 'vitest';
+import { initializeParameters } from '../../packages/core/src/model/initialize.js';
+import { mergesAfter } from '../../packages/core/src/train/gradient-sums.js';
+import { smallConfig, smallTokens } from '../fixtures/small-model.js';
+
+const PASSES = 5;
+const [BATCH, SEQUENCE] = [2, 12];
+const COLUMNS = BATCH * SEQUENCE;
+
+test.each([
+  ['a tied head', smallConfig],
+  ['a head of its own', { ...smallConfig, tiedHead: false }],
+])('passes of a step with %s give the tree sum of the gradients that each gives alone', async (_, config) => {
+  const shape = { config, batch: BATCH, sequence: SEQUENCE, weights: 'dynamic', passes: PASSES } as const;
+  await using pool = await createPool({ arenaBytes: arenaBytesFor({ ...shape, training: true }), standby: 0 });
+  const decoder = new Decoder(new ArenaScope(pool.arena), {
+    ...shape,
+    products: new HostThreads(pool.arena.native, 2),
+  });
+  initializeParameters(decoder.state.layout, decoder.state.parameters.array(), 3);
+  await decoder.load(pool);
+  const tokens = smallTokens(PASSES * COLUMNS + 1, config.vocab);
+  const gradients = decoder.state.gradients.array();
+  const pass = async (index: number, as: number) => {
+    const first = index * COLUMNS;
+    await decoder.forward.run(tokens.subarray(first, first + COLUMNS));
+    await decoder.backward!.run(tokens.subarray(first + 1, first + COLUMNS + 1), 128, as);
+    await decoder.weightGradients!.settleAll();
+  };
+
+  const alone: Float32Array[] = [];
+  for (let index = 0; index < PASSES; index++) {
+    await pass(index, 0);
+    alone.push(gradients.slice());
+  }
+  for (let index = 0; index < PASSES; index++) {
+    await pass(index, index);
+    decoder.gradientSums!.merge(index, mergesAfter(index, PASSES));
+  }
+
+  const add = (a: Float32Array, b: Float32Array) => a.map((value, i) => value + b[i]!);
+  const [first, second, third, fourth, fifth] = alone as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const expected = add(add(add(first, second), add(third, fourth)), fifth);
+  expect(Buffer.from(gradients.slice().buffer).equals(Buffer.from(expected.buffer))).toBe(true);
+  await decoder.dispose();
+});
