@@ -37,8 +37,8 @@ const cases: readonly (readonly [string, () => string[], RegExp])[] = [
   ['a value that is missing', () => ['train', '--lr'], /^mayfly: Expected a value after `--lr <x>`, got none/],
   ['a word too many', () => ['train', 'now'], /^mayfly: Expected options only, got more/],
   ['no data', () => ['train'], /^mayfly: Expected --data .+ got neither/],
-  ['no model', () => ['eval', '--data', at('text.txt')], /^mayfly: Expected `--model <model>`, got nothing/],
-  ['a word for a number', () => ['train', '--lr', 'fast'], /^mayfly: Expected --lr to be a number, got `fast`/],
+  ['no model', () => ['eval', '--data', at('text.txt')], /^mayfly: Expected --model to be given, got nothing/],
+  ['a word for a number', () => ['train', '--lr', 'fast'], /^mayfly: Expected --lr to be a number above 0, got `fast`/],
   [
     'a half step',
     () => ['train', '--steps', '1.5'],

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 const brand: unique symbol = Symbol.for('mayfly.error');
 
 /**
@@ -50,9 +52,20 @@ export class DeviceLimitError extends MayflyError {
 
 /** An option or argument has the wrong type or range. */
 export function invalidArgument(name: string, expected: string, actual: unknown): MayflyError {
-  const shown = typeof actual === 'string' ? `\`${actual}\`` : String(actual);
-  return new MayflyError('ERR_INVALID_ARGUMENT', `Expected ${name} to be ${expected}, got ${shown} (${typeof actual})`);
+  return new MayflyError('ERR_INVALID_ARGUMENT', `Expected ${name} to be ${expected}, got ${shown(actual)}`);
 }
+
+/** A value in one short line, whatever it is: nothing of its own is called. Texts stand in backticks, so that `4` is told from 4. */
+function shown(value: unknown): string {
+  if (typeof value === 'string')
+    return `\`${value.length > LONGEST_SHOWN ? `${value.slice(0, LONGEST_SHOWN)}…` : value}\``;
+  return inspect(value, {
+    ...{ depth: 0, breakLength: Number.POSITIVE_INFINITY, compact: true, customInspect: false },
+    ...{ maxArrayLength: 8, maxStringLength: 40 },
+  });
+}
+
+const LONGEST_SHOWN = 200;
 
 /** What an error of the addon has beside its code and message. */
 export interface ErrorDetails {

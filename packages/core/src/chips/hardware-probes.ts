@@ -1,5 +1,7 @@
 import { MayflyError } from '@mayfly/native';
+import { abortSignal, callback, text, whole } from '../check.js';
 import { ArenaScope } from '../memory/arena-scope.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
 import { createPool, type Pool } from '../pool/pool.js';
 import { type ProbeCase, probeCases } from './probe-cases.js';
 
@@ -20,19 +22,27 @@ export interface ProbeLine {
 }
 
 export interface ProbeRunOptions {
-  readonly device: string;
-  /** Evaluations of each program, after a first one. */
-  readonly repeat: number;
+  /** Default `ane`. */
+  readonly device?: string | undefined;
+  /** Evaluations of each program, after a first one. Default 20. */
+  readonly repeat?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told before each program. */
-  readonly onProgress?: (what: string, index: number, count: number) => void;
+  readonly onProgress?: ((what: string, index: number, count: number) => void) | undefined;
 }
 
+/** The table of `ProbeRunOptions`. */
+export const probeRunOptions = {
+  device: { rule: text, default: 'ane', flag: '--device <name>', help: 'ane, cpu, or sim:<chip>,clock' },
+  repeat: { rule: whole(1), default: 20, flag: '--repeat <n>', help: 'evaluations of each program, after a first one' },
+  signal: { rule: abortSignal },
+  onProgress: { rule: callback<NonNullable<ProbeRunOptions['onProgress']>>() },
+} as const satisfies OptionTable<ProbeRunOptions>;
+
 /** Runs a probe's programs one after the other. Errors: those of `createPool`. */
-export async function runProbe(
-  probe: HardwareProbe,
-  { device, repeat, signal, onProgress }: ProbeRunOptions,
-): Promise<readonly ProbeLine[]> {
+export async function runProbe(probe: HardwareProbe, given: ProbeRunOptions): Promise<readonly ProbeLine[]> {
+  const { options } = resolveOptions('runProbe', probeRunOptions, given);
+  const { device, repeat, signal, onProgress } = options;
   const cases: readonly ProbeCase[] = probeCases[probe]();
   const lines: ProbeLine[] = [];
   const saved = { ...process.env };

@@ -1,9 +1,11 @@
 import { type ChipProfile, lint, type ProgramTime, timeMil } from '@mayfly/native';
+import { milliseconds, object, oneOf, whole } from '../check.js';
 import { dynamicKernels } from '../kernels/dynamic-kernels.js';
 import type { KernelShape, Surface } from '../kernels/kernel-shape.js';
 import { staticKernels } from '../kernels/static-kernels.js';
 import type { ModelConfig } from '../model/config.js';
 import { countParameters } from '../model/count-parameters.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
 
 /** `reloaded` are static weights that are replaced without compiling (`docs/ane.md`), where the chip lets them. */
 export type WeightStrategy = 'dynamic' | 'static' | 'reloaded';
@@ -23,6 +25,26 @@ export interface PlanOptions {
   /** Pause between a worker's exit and the next start. Default: 1500 ms, as the pool's. */
   readonly settleMs?: number;
 }
+
+const strategies: readonly WeightStrategy[] = ['dynamic', 'static', 'reloaded'];
+
+/** The table of `PlanOptions`. */
+export const planOptions = {
+  config: { rule: object<ModelConfig>(), required: true },
+  profile: { rule: object<ChipProfile>(), required: true },
+  weights: {
+    ...{ rule: oneOf(...strategies), required: true, defaultText: 'all, compared' },
+    ...{ flag: '--weights <kind>', help: 'dynamic, static or reloaded' },
+  },
+  batch: { rule: whole(1, 2 ** 24), required: true, flag: '--batch <n>', help: 'windows per pass' },
+  sequence: { rule: whole(1, 2 ** 24), required: true },
+  accumulate: { rule: whole(1, 2 ** 24), default: 1, flag: '--accumulate <n>', help: 'passes per step' },
+  retireAfter: {
+    ...{ rule: whole(1), default: 100 },
+    ...{ flag: '--retire-after <n>', help: 'compilations after which a worker retires' },
+  },
+  settleMs: { rule: milliseconds(0), default: 1500 },
+} as const satisfies OptionTable<PlanOptions>;
 
 /** One kernel of a layer. */
 export interface KernelPlan extends Pick<ProgramTime, 'evaluateUs' | 'compileMs' | 'loadMs' | 'flops' | 'weightBytes'> {
@@ -79,8 +101,9 @@ const DAY_MS = 86_400_000;
 const EXPOSED = 0.25;
 
 /** Costs of training on a chip by the model of `docs/simulator.md`, without running anything. */
-export function planTraining(options: PlanOptions): TrainingPlan {
-  const { config, profile, weights, batch, sequence, accumulate = 1, retireAfter = 100, settleMs = 1500 } = options;
+export function planTraining(given: PlanOptions): TrainingPlan {
+  const { options } = resolveOptions('planTraining', planOptions, given);
+  const { config, profile, weights, batch, sequence, accumulate, retireAfter, settleMs } = options;
   const { host, clock } = profile;
   const shape: KernelShape = { ...config, batch, sequence };
   const columns = batch * sequence;

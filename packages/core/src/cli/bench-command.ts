@@ -1,18 +1,13 @@
 import type { Command } from 'commander';
-import { type HardwareProbe, runProbe } from '../chips/hardware-probes.js';
+import { oneOf } from '../check.js';
+import { type HardwareProbe, type ProbeRunOptions, probeRunOptions, runProbe } from '../chips/hardware-probes.js';
 import { probeCases } from '../chips/probe-cases.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { probeReport } from '../observe/probe-report.js';
 import { StatusLine } from '../observe/status-line.js';
+import { defaultsOf } from '../option-table.js';
+import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 import { Interruption, untilInterrupted } from './interruption.js';
-import { option } from './option.js';
-import { oneOf, text, whole } from './parse-options.js';
-
-interface BenchFlags {
-  readonly device?: string;
-  readonly repeat?: number;
-  readonly json?: boolean;
-}
 
 const probes = Object.keys(probeCases) as HardwareProbe[];
 
@@ -29,23 +24,25 @@ Examples:
   $ mayfly bench ane-peak --device ane
   $ mayfly bench ane-sram --device sim:m4,clock`;
 
+/** The options of `mayfly bench`. */
+export const benchCommandOptions = { ...probeRunOptions, json: jsonOption('print one JSON object') };
+
 /** `mayfly bench`. */
 export function addBenchCommand(program: Command): void {
-  program
+  const command = program
     .command('bench')
     .description(
       "Measure a Neural Engine's peak, weights, dispatches, int8 or classes of service, as the published probes do",
     )
     .argument('<probe>', probes.join(', '))
-    .addOption(option('--device <name>', 'ane, cpu, or sim:<chip>,clock', text, 'ane'))
-    .addOption(option('--repeat <n>', 'evaluations of each program, after a first one', whole(1), 20))
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', notes)
-    .action(benchCommand);
+    .addHelpText('after', notes);
+  addOptions(command, benchCommandOptions).action(benchCommand);
 }
 
-async function benchCommand(given: string, { device = 'ane', repeat = 20, json = false }: BenchFlags): Promise<void> {
-  const probe = oneOf(...probes)(given, 'the probe');
+async function benchCommand(given: string, flags: CommandFlags): Promise<void> {
+  const { json = false, ...options } = optionsFrom<ProbeRunOptions & JsonFlag>(benchCommandOptions, flags);
+  const { device, repeat } = { ...defaultsOf(probeRunOptions), ...options };
+  const probe = oneOf(...probes).read('the probe', given);
   using status = new StatusLine();
   using interruption = new Interruption();
   const onProgress = (what: string, index: number, count: number) =>

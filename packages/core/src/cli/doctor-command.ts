@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
+import { flag, text } from '../check.js';
 import { type DoctorReport, examine } from '../doctor/doctor-report.js';
-import { type ProbeResult, probeLimits, type StageResult } from '../doctor/probe-limits.js';
+import { type ProbeResult, probeLimits, probeOptions, type StageResult } from '../doctor/probe-limits.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { StatusLine } from '../observe/status-line.js';
+import { addOptions, type CommandFlags, jsonOption, optionsFrom } from './command-options.js';
 import { ExitCode } from './exit-code.js';
 import { Interruption, untilInterrupted } from './interruption.js';
-import { option } from './option.js';
-import { text, whole } from './parse-options.js';
 
 interface DoctorFlags {
   readonly device?: string;
@@ -27,22 +27,31 @@ Examples:
   $ mayfly doctor --probe-limits --device ane
   $ mayfly doctor --probe-limits --device sim:m4`;
 
+/** The options of `mayfly doctor`. */
+export const doctorCommandOptions = {
+  device: {
+    ...{ rule: text, defaultText: 'none; ane', flag: '--device <name>' },
+    help: 'one more device to try, e.g. sim:m4; with --probe-limits, the one',
+  },
+  probeLimits: {
+    ...{ rule: flag, default: false, flag: '--probe-limits' },
+    help: 'measure how many compilations and loaded programs a process is allowed',
+  },
+  ceiling: probeOptions.ceiling,
+  json: jsonOption('print one JSON object'),
+};
+
 /** `mayfly doctor`. */
 export function addDoctorCommand(program: Command): void {
-  program
+  const command = program
     .command('doctor')
     .description('Tell what this machine has, and try its devices')
-    .addOption(
-      option('--device <name>', 'one more device to try, e.g. sim:m4; with --probe-limits, the one', text, 'none; ane'),
-    )
-    .option('--probe-limits', 'measure how many compilations and loaded programs a process is allowed')
-    .addOption(option('--ceiling <n>', 'with --probe-limits, the count at which it is content', whole(1), 400))
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', notes)
-    .action(doctorCommand);
+    .addHelpText('after', notes);
+  addOptions(command, doctorCommandOptions).action(doctorCommand);
 }
 
-async function doctorCommand({ probeLimits: probe = false, ...flags }: DoctorFlags): Promise<void> {
+async function doctorCommand(given: CommandFlags): Promise<void> {
+  const { probeLimits: probe = false, ...flags } = optionsFrom<DoctorFlags>(doctorCommandOptions, given);
   using status = new StatusLine();
   using interruption = new Interruption();
   const run = probe ? probeCommand : reportCommand;

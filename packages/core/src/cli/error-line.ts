@@ -1,5 +1,7 @@
 import { CommanderError } from 'commander';
+import { commandOptions, flagName } from './command-options.js';
 import { ExitCode, exitCodeOf } from './exit-code.js';
+import { commandTables } from './program.js';
 
 /**
  * What the command says of an error: one line `mayfly: Expected …, got …`. Only what is no fault of the input may bring more,
@@ -13,22 +15,18 @@ export function errorLine(error: unknown, debug = process.env.MAYFLY_DEBUG): str
   return `mayfly: ${withFlag(told)}`;
 }
 
-/** Options are known to the library by their camelCase name: the user wrote `--min-lr`, not `minLr`. */
+/** Options are known to the library by their path in its bags: the user wrote `--min-lr`, not `minLr`. */
 function withFlag(message: string): string {
-  return message.replace(/^Expected (?!--)([a-z]+[A-Za-z]*) to be /, (whole, name: string) =>
-    optionNames.has(name)
-      ? `Expected --${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} to be `
-      : whole,
-  );
+  return message.replace(/^Expected ([\w.]+) to be /, (whole, path: string) => {
+    const flag = flags.get(path);
+    return flag === undefined ? whole : `Expected ${flag} to be `;
+  });
 }
 
-/** Those whose values are checked where they are used. */
-const optionNames: ReadonlySet<string> = new Set(
-  (
-    'model data tokenizer device workers standby threads precision weights retireAfter hostThreads batch seq steps accumulate lr ' +
-    'warmup schedule minLr betas eps weightDecay clip lossScale maxSkips order seed out checkpointEvery keep resume window windows ' +
-    'prompt temperature topK topP maxTokens'
-  ).split(' '),
+const flags: ReadonlyMap<string, string> = new Map(
+  commandTables.flatMap((table) =>
+    [...commandOptions(table)].map(({ path, row }) => [path.join('.'), flagName(row)] as const),
+  ),
 );
 
 /** Commander's own words in the form of ours. */

@@ -1,14 +1,8 @@
 import type { Command } from 'commander';
 import { formatCount } from '../observe/format.js';
 import { toJsonLine } from '../observe/json-lines.js';
-import { type EvaluateOptions, evaluate } from '../train/evaluate.js';
-import { deviceWords, option, precisionWords, tokenizerDefault, tokenizerWords } from './option.js';
-import { oneOf, range, text, whole } from './parse-options.js';
-
-interface EvalFlags extends Omit<EvaluateOptions, 'data'> {
-  readonly data: string;
-  readonly json?: boolean;
-}
+import { type EvaluateOptions, evaluate, evaluateOptions } from '../train/evaluate.js';
+import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 
 const examples = `
 Window w of length T holds tokens wT … wT+T-1 and predicts tokens wT+1 … wT+T; the result is the mean over all of them,
@@ -18,34 +12,21 @@ Examples:
   $ mayfly eval --model runs/book --data other-book.txt
   $ mayfly eval --model stories260K.bin --data stories.u16 --window 64 --windows 0:256 --json`;
 
+/** The options of `mayfly eval`. */
+export const evalCommandOptions = { ...evaluateOptions, json: jsonOption('print one JSON object') };
+
 /** `mayfly eval`. */
 export function addEvalCommand(program: Command): void {
-  program
+  const command = program
     .command('eval')
     .description("Measure a model's cross-entropy on text or tokens")
-    .addOption(
-      option(
-        '--model <model>',
-        'llama2.c FILE.bin, DIR of a run or of a Hugging Face model',
-        text,
-      ).makeOptionMandatory(),
-    )
-    .addOption(option('--data <path>', 'text file, folder, or token stream (FILE.u16)', text).makeOptionMandatory())
-    .addOption(option('--tokenizer <name>', tokenizerWords, text, tokenizerDefault))
-    .addOption(option('--window <t>', 'tokens per window', whole(1), "256, or the model's context if shorter"))
-    .addOption(option('--windows <a:b>', 'first window and the one after the last', range, 'all'))
-    .addOption(option('--batch <n>', 'windows per pass', whole(1), 8))
-    .addOption(option('--device <name>', deviceWords, text, 'auto'))
-    .addOption(option('--workers <n>', 'processes that evaluate kernels', whole(1), 1))
-    .addOption(option('--precision <kind>', precisionWords, oneOf('exact', 'fast'), 'exact'))
-    .addOption(option('--weights <kind>', 'dynamic or static', oneOf('dynamic', 'static'), 'dynamic'))
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', examples)
-    .action(evalCommand);
+    .addHelpText('after', examples);
+  addOptions(command, evalCommandOptions).action(evalCommand);
 }
 
-async function evalCommand({ json = false, ...flags }: EvalFlags): Promise<void> {
-  const result = await evaluate(flags);
+async function evalCommand(flags: CommandFlags): Promise<void> {
+  const { json = false, ...options } = optionsFrom<EvaluateOptions & JsonFlag>(evalCommandOptions, flags);
+  const result = await evaluate(options);
   const { crossEntropy, targets } = result;
   const told = `cross-entropy ${crossEntropy.toFixed(6)} nats per token over ${formatCount(targets)} targets`;
   process.stdout.write(`${json ? toJsonLine(result) : told}\n`);

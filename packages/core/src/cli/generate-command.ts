@@ -1,60 +1,39 @@
 import type { Command } from 'commander';
 import { toJsonLine } from '../observe/json-lines.js';
 import { printable } from '../observe/printable.js';
-import { type GenerateOptions, generate } from '../train/generate.js';
+import { type GenerateOptions, generate, generateOptions } from '../train/generate.js';
+import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 import { Interruption } from './interruption.js';
-import { deviceWords, option, precisionWords, tokenizerDefault, tokenizerWords } from './option.js';
-import { anyText, decimal, oneOf, text, whole } from './parse-options.js';
-
-interface GenerateFlags extends GenerateOptions {
-  readonly json?: boolean;
-}
 
 const examples = `
 Examples:
   $ mayfly generate --model runs/book --prompt 'It was a dark' --temperature 0.8
   $ mayfly generate --model stories260K.bin --tokenizer tok512.bin --temperature 0 --max-tokens 100`;
 
+/** The options of `mayfly generate`. */
+export const generateCommandOptions = {
+  ...generateOptions,
+  json: jsonOption('print one JSON object: the text that was drawn, and its token ids'),
+};
+
 /** `mayfly generate`. */
 export function addGenerateCommand(program: Command): void {
-  program
-    .command('generate')
-    .description('Continue a text')
-    .addOption(
-      option(
-        '--model <model>',
-        'llama2.c FILE.bin, DIR of a run or of a Hugging Face model',
-        text,
-      ).makeOptionMandatory(),
-    )
-    .addOption(option('--tokenizer <name>', tokenizerWords, text, tokenizerDefault))
-    .addOption(option('--prompt <text>', 'text to continue', anyText, 'empty'))
-    .addOption(option('--max-tokens <n>', 'tokens to draw', whole(0), 256))
-    .optionsGroup('Sampling:')
-    .addOption(option('--temperature <x>', '0 always takes the likeliest token', decimal, 1))
-    .addOption(option('--top-k <n>', 'draw from the n likeliest; 0: all', whole(0), 0))
-    .addOption(option('--top-p <x>', 'draw from the likeliest that reach this probability', decimal, 1))
-    .addOption(option('--seed <n>', 'the same seed draws the same tokens', whole(0), 0))
-    .optionsGroup('Device and output:')
-    .addOption(option('--device <name>', deviceWords, text, 'auto'))
-    .addOption(option('--precision <kind>', precisionWords, oneOf('exact', 'fast'), 'exact'))
-    .addOption(option('--weights <kind>', 'dynamic or static', oneOf('dynamic', 'static'), 'dynamic'))
-    .option('--json', 'print one JSON object: the text that was drawn, and its token ids')
-    .addHelpText('after', examples)
-    .action(generateCommand);
+  const command = program.command('generate').description('Continue a text').addHelpText('after', examples);
+  addOptions(command, generateCommandOptions).action(generateCommand);
 }
 
-async function generateCommand({ json = false, ...flags }: GenerateFlags): Promise<void> {
+async function generateCommand(flags: CommandFlags): Promise<void> {
+  const { json = false, ...options } = optionsFrom<GenerateOptions & JsonFlag>(generateCommandOptions, flags);
   using interruption = new Interruption();
   const ids: number[] = [];
   let drawn = '';
   let started = false;
   try {
-    for await (const token of generate({ ...flags, signal: interruption.signal })) {
+    for await (const token of generate({ ...options, signal: interruption.signal })) {
       ids.push(token.id);
       drawn += token.text;
       if (json) continue;
-      const next = started ? token.text : `${flags.prompt ?? ''}${token.text}`;
+      const next = started ? token.text : `${options.prompt ?? ''}${token.text}`;
       process.stdout.write(process.stdout.isTTY ? printable(next) : next);
       started = true;
     }

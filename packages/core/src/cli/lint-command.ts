@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { type LintFinding, levelOf, lint, loadProfile, MayflyError, rules } from '@mayfly/native';
 import type { Command } from 'commander';
+import { flag } from '../check.js';
 import { fileError } from '../data/file-error.js';
 import { toJsonLine } from '../observe/json-lines.js';
+import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
 import { ExitCode } from './exit-code.js';
-import { option } from './option.js';
-import { text } from './parse-options.js';
 
 interface LintFlags {
   readonly chip?: string;
@@ -22,20 +22,25 @@ Examples:
   $ mayfly lint program.mil --chip my-mac.json --json
   $ mayfly lint --rules`;
 
+/** The options of `mayfly lint`. */
+export const lintCommandOptions = {
+  chip: chipOption,
+  rules: { rule: flag, default: false, flag: '--rules', help: 'print the table of all rules' },
+  json: jsonOption('print one JSON object'),
+};
+
 /** `mayfly lint`. */
 export function addLintCommand(program: Command): void {
-  program
+  const command = program
     .command('lint')
     .description('Say what a Neural Engine would object to in a MIL program')
     .argument('[file]', 'MIL text')
-    .addOption(option('--chip <name>', 'chip by name, or a profile FILE.json', text, 'm4'))
-    .option('--rules', 'print the table of all rules')
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', notes)
-    .action(lintCommand);
+    .addHelpText('after', notes);
+  addOptions(command, lintCommandOptions).action(lintCommand);
 }
 
-async function lintCommand(file: string | undefined, { chip = 'm4', rules: table, json = false }: LintFlags) {
+async function lintCommand(file: string | undefined, flags: CommandFlags): Promise<void> {
+  const { chip = 'm4', rules: table, json = false } = optionsFrom<LintFlags>(lintCommandOptions, flags);
   if (table === true) {
     process.stdout.write(json ? `${toJsonLine({ rules })}\n` : rulesTable());
     return;

@@ -1,12 +1,12 @@
 import { loadProfile, MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
+import { flag, text } from '../check.js';
 import { calibrationReport } from '../chips/calibration.js';
-import { planTraining, type TrainingPlan, type WeightStrategy } from '../chips/training-plan.js';
+import { planOptions, planTraining, type TrainingPlan, type WeightStrategy } from '../chips/training-plan.js';
 import { loadModel } from '../model/load-model.js';
 import { presets } from '../model/presets.js';
 import { toJsonLine } from '../observe/json-lines.js';
-import { option } from './option.js';
-import { oneOf, text, whole } from './parse-options.js';
+import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
 
 const strategies: readonly WeightStrategy[] = ['dynamic', 'static', 'reloaded'];
 
@@ -30,36 +30,40 @@ Examples:
   $ mayfly plan --model qwen3-0.6b --chip m4-max --weights dynamic --batch 4 --seq 256 --json
   $ mayfly plan --calibration`;
 
+/** The options of `mayfly plan`. */
+export const planCommandOptions = {
+  model: {
+    ...{ rule: text, default: 'stories110m', flag: '--model <model>' },
+    help: `preset (${Object.keys(presets).join(', ')}), FILE.bin or DIR`,
+  },
+  chip: chipOption,
+  weights: planOptions.weights,
+  batch: { ...planOptions.batch, default: 1 },
+  seq: {
+    ...{ rule: planOptions.sequence.rule, defaultText: "256, or the model's context if shorter" },
+    ...{ flag: '--seq <n>', help: 'tokens per window' },
+  },
+  accumulate: planOptions.accumulate,
+  retireAfter: planOptions.retireAfter,
+  calibration: {
+    ...{ rule: flag, default: false, flag: '--calibration' },
+    help: 'print the model beside every published figure, in Markdown',
+  },
+  json: jsonOption('print one JSON object'),
+};
+
 /** `mayfly plan`. */
 export function addPlanCommand(program: Command): void {
-  program
+  const command = program
     .command('plan')
     .description('Estimate what training would cost on a chip, without running it')
-    .addOption(
-      option('--model <model>', `preset (${Object.keys(presets).join(', ')}), FILE.bin or DIR`, text, 'stories110m'),
-    )
-    .addOption(option('--chip <name>', 'chip by name, or a profile FILE.json', text, 'm4'))
-    .addOption(option('--weights <kind>', 'dynamic, static or reloaded', oneOf(...strategies), 'all, compared'))
-    .addOption(option('--batch <n>', 'windows per pass', whole(1), 1))
-    .addOption(option('--seq <n>', 'tokens per window', whole(1), "256, or the model's context if shorter"))
-    .addOption(option('--accumulate <n>', 'passes per step', whole(1), 1))
-    .addOption(option('--retire-after <n>', 'compilations after which a worker retires', whole(1), 100))
-    .option('--calibration', 'print the model beside every published figure, in Markdown')
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', notes)
-    .action(planCommand);
+    .addHelpText('after', notes);
+  addOptions(command, planCommandOptions).action(planCommand);
 }
 
-async function planCommand(flags: PlanFlags): Promise<void> {
-  const {
-    model = 'stories110m',
-    chip = 'm4',
-    weights,
-    batch = 1,
-    accumulate = 1,
-    retireAfter = 100,
-    json = false,
-  } = flags;
+async function planCommand(given: CommandFlags): Promise<void> {
+  const flags = optionsFrom<PlanFlags>(planCommandOptions, given);
+  const { model = 'stories110m', chip = 'm4', weights, batch = 1, accumulate, retireAfter, json = false } = flags;
   if (flags.calibration === true) {
     process.stdout.write(calibrationReport());
     return;

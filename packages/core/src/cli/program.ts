@@ -1,15 +1,28 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
-import { addBenchCommand } from './bench-command.js';
-import { addDoctorCommand } from './doctor-command.js';
-import { addEvalCommand } from './eval-command.js';
-import { addGenerateCommand } from './generate-command.js';
-import { addLintCommand } from './lint-command.js';
-import { addPlanCommand } from './plan-command.js';
-import { addStressCommand } from './stress-command.js';
-import { addTrainCommand } from './train-command.js';
+import type { AnyOptionTable } from '../option-table.js';
+import { addBenchCommand, benchCommandOptions } from './bench-command.js';
+import { addDoctorCommand, doctorCommandOptions } from './doctor-command.js';
+import { addEvalCommand, evalCommandOptions } from './eval-command.js';
+import { addGenerateCommand, generateCommandOptions } from './generate-command.js';
+import { addLintCommand, lintCommandOptions } from './lint-command.js';
+import { addPlanCommand, planCommandOptions } from './plan-command.js';
+import { addStressCommand, stressCommandOptions } from './stress-command.js';
+import { addTrainCommand, trainCommandOptions } from './train-command.js';
 
 const { version, description } = createRequire(import.meta.url)('../package.json') as Record<string, string>;
+
+/** The tables of all commands' options. */
+export const commandTables: readonly AnyOptionTable[] = [
+  trainCommandOptions,
+  evalCommandOptions,
+  generateCommandOptions,
+  benchCommandOptions,
+  doctorCommandOptions,
+  lintCommandOptions,
+  planCommandOptions,
+  stressCommandOptions,
+];
 
 /** The command line. Usage errors are thrown, and told by whoever catches them. */
 export function createProgram(): Command {

@@ -1,23 +1,25 @@
 import { fileURLToPath } from 'node:url';
 import type { Precision } from '@mayfly/native';
 import type { Command } from 'commander';
+import { whole } from '../check.js';
 import { ByteTokenizer } from '../data/byte-tokenizer.js';
 import { openData } from '../data/open-data.js';
 import { presets } from '../model/presets.js';
 import { openReporter } from '../observe/open-reporter.js';
 import { createPool } from '../pool/pool.js';
-import { resolveDevice } from '../pool/pool-options.js';
-import { type Chaos, parseChaos } from '../pool/worker/chaos-transport.js';
+import { poolOptions, resolveDevice, timeoutOptions } from '../pool/pool-options.js';
+import { type Chaos, chaosRule } from '../pool/worker/chaos-transport.js';
 import { createTrainer } from '../train/create-trainer.js';
 import { arenaBytesFor } from '../train/decoder.js';
+import { trainOptions } from '../train/options.js';
 import { programForm } from '../train/program-form.js';
+import { weightsOption } from '../train/shared-options.js';
+import { addOptions, type CommandFlags, jsonOption, optionsFrom } from './command-options.js';
 import { Interruption } from './interruption.js';
-import { deviceWords, option, precisionWords } from './option.js';
-import { decimal, oneOf, text, whole } from './parse-options.js';
 
 interface StressFlags {
   readonly steps?: number;
-  readonly chaos?: Chaos;
+  readonly chaos?: Partial<Chaos>;
   readonly chaosSeed?: number;
   readonly seed?: number;
   readonly weights?: 'dynamic' | 'static';
@@ -30,7 +32,6 @@ interface StressFlags {
   readonly json?: boolean;
 }
 
-const calm: Chaos = { kill: 0, hang: 0, crash: 0, limit: 0 };
 /** The type declarations of this package: real text that comes with every install. */
 const ownText = fileURLToPath(new URL('./index.d.ts', import.meta.url));
 
@@ -43,31 +44,43 @@ Examples:
   $ mayfly stress --steps 200 --chaos kill=0.01,crash=0.01,hang=0.001 --chaos-seed 7 --json
   $ mayfly stress --steps 200 --weights static --retire-after 20 --workers 2 --chaos kill=0.01,limit=0.01`;
 
+/** The heading of commander's own. */
+const group = 'Options:';
+
+/** The options of `mayfly stress`. */
+export const stressCommandOptions = {
+  steps: { ...trainOptions.steps, default: 200, help: 'steps of training', group },
+  chaos: {
+    ...{ rule: chaosRule, defaultText: 'none', flag: '--chaos <list>' },
+    help: 'kill=P,hang=P,crash=P per dispatch, limit=P per compilation',
+  },
+  chaosSeed: { rule: whole(0), default: 1, flag: '--chaos-seed <n>', help: 'of the faults' },
+  seed: { ...trainOptions.seed, help: 'of the model and the order of its data', group },
+  weights: weightsOption,
+  workers: poolOptions.workers,
+  standby: poolOptions.standby,
+  retireAfter: { ...trainOptions.retireAfter, group },
+  deadline: {
+    ...{ rule: timeoutOptions.dispatchMs.rule, default: 2000, flag: '--deadline <ms>' },
+    help: 'after which a worker that does not answer is killed',
+  },
+  device: poolOptions.device,
+  precision: poolOptions.precision,
+  json: jsonOption('one JSON object per line on stdout, nothing else'),
+};
+
 /** `mayfly stress`. */
 export function addStressCommand(program: Command): void {
-  program
+  const command = program
     .command('stress')
     .description('Train a small model while its workers are killed, stopped, crashed and refused; tell what came out')
-    .addOption(option('--steps <n>', 'steps of training', whole(1), 200))
-    .addOption(
-      option('--chaos <list>', 'kill=P,hang=P,crash=P per dispatch, limit=P per compilation', parseChaos, 'none'),
-    )
-    .addOption(option('--chaos-seed <n>', 'of the faults', whole(0), 1))
-    .addOption(option('--seed <n>', 'of the model and the order of its data', whole(0), 0))
-    .addOption(option('--weights <kind>', 'dynamic or static', oneOf('dynamic', 'static'), 'dynamic'))
-    .addOption(option('--workers <n>', 'processes that evaluate kernels', whole(1), 1))
-    .addOption(option('--standby <n>', 'started processes kept ready to take over', whole(0), 1))
-    .addOption(option('--retire-after <n>', 'compilations after which a worker retires', whole(1), 100))
-    .addOption(option('--deadline <ms>', 'after which a worker that does not answer is killed', decimal, 2000))
-    .addOption(option('--device <name>', deviceWords, text, 'auto'))
-    .addOption(option('--precision <kind>', precisionWords, oneOf('exact', 'fast'), 'exact'))
-    .option('--json', 'one JSON object per line on stdout, nothing else')
-    .addHelpText('after', notes)
-    .action(stress);
+    .addHelpText('after', notes);
+  addOptions(command, stressCommandOptions).action(stress);
 }
 
-async function stress({ json = false, ...flags }: StressFlags): Promise<void> {
-  const { steps = 200, chaos = calm, chaosSeed = 1, seed = 0, weights = 'dynamic' } = flags;
+async function stress(given: CommandFlags): Promise<void> {
+  const { json = false, ...flags } = optionsFrom<StressFlags>(stressCommandOptions, given);
+  const { steps = 200, chaos = {}, chaosSeed = 1, seed = 0, weights = 'dynamic' } = flags;
   const { workers = 1, standby = 1, retireAfter = 100, deadline = 2000, device, precision } = flags;
   using reporter = openReporter(process.stdout, { json });
   using interruption = new Interruption((signal) =>

@@ -1,21 +1,42 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MayflyError } from '@mayfly/native';
+import { abortSignal, callback, milliseconds, text, whole } from '../check.js';
+import { type Filled, type OptionTable, resolveOptions } from '../option-table.js';
 import { type MachineLimits, writeMachineLimits } from '../pool/fleet/machine-limits.js';
 import { ProbeArena, probeProgram } from './probe-program.js';
 import { ProbeWorker } from './probe-worker.js';
 
 export interface ProbeOptions {
-  readonly device: string;
+  /** Default `ane`. */
+  readonly device?: string | undefined;
   /** Compilations, and programs loaded at once, at which the probe is content. Default: 400. */
-  readonly ceiling?: number;
+  readonly ceiling?: number | undefined;
   /** Pause after each compilation. Default: 0; ane 50. */
-  readonly paceMs?: number;
+  readonly paceMs?: number | undefined;
   /** Pause between processes. Default: 0; ane 2000. */
-  readonly settleMs?: number;
-  readonly onProgress?: (stage: ProbeStage, count: number) => void;
+  readonly settleMs?: number | undefined;
+  readonly onProgress?: ((stage: ProbeStage, count: number) => void) | undefined;
   /** Ends the probe after the compilation under way: nothing is kept. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
+
+const pause = (ane: number) => ({
+  rule: milliseconds(0),
+  derive: ({ device }: Readonly<Record<string, unknown>>) => (device === 'ane' ? ane : 0),
+});
+
+/** The table of `ProbeOptions`. */
+export const probeOptions = {
+  device: { rule: text, default: 'ane' },
+  ceiling: {
+    ...{ rule: whole(1, 1e6), default: 400 },
+    ...{ flag: '--ceiling <n>', help: 'with --probe-limits, the count at which it is content' },
+  },
+  paceMs: pause(50),
+  settleMs: pause(2000),
+  onProgress: { rule: callback<NonNullable<ProbeOptions['onProgress']>>() },
+  signal: { rule: abortSignal },
+} as const satisfies OptionTable<ProbeOptions>;
 
 export type ProbeStage = 'compilations' | 'live programs';
 
@@ -49,8 +70,9 @@ const TROUBLE = 20;
  * and unloads in one child process, then compiles without unloading in another, one program at a time, and stops at the first
  * refusal or sign of trouble. What it finds is kept for this machine and becomes the default budget of pools.
  */
-export async function probeLimits(options: ProbeOptions): Promise<ProbeResult> {
-  const { device, settleMs = device === 'ane' ? 2000 : 0 } = options;
+export async function probeLimits(given: ProbeOptions): Promise<ProbeResult> {
+  const { options } = resolveOptions('probeLimits', probeOptions, given);
+  const { device, settleMs } = options;
   const arena = new ProbeArena();
   try {
     const compilations = await new Probe(arena, options).compilations();
@@ -75,12 +97,12 @@ export async function probeLimits(options: ProbeOptions): Promise<ProbeResult> {
 /** One child process and what it is asked. */
 class Probe {
   readonly #arena: ProbeArena;
-  readonly #options: ProbeOptions;
+  readonly #options: Filled<typeof probeOptions>;
   readonly #worker: ProbeWorker;
   readonly #first: number[] = [];
   #variant = 0;
 
-  constructor(arena: ProbeArena, options: ProbeOptions) {
+  constructor(arena: ProbeArena, options: Filled<typeof probeOptions>) {
     this.#arena = arena;
     this.#options = options;
     this.#worker = new ProbeWorker(arena, options.device);
@@ -113,7 +135,7 @@ class Probe {
   }
 
   async #compile(): Promise<number> {
-    const { paceMs = this.#options.device === 'ane' ? 50 : 0 } = this.#options;
+    const { paceMs } = this.#options;
     const started = performance.now();
     const info = await this.#worker.compile(probeProgram(this.#variant++).text, this.#arena.weights, DEADLINE_MS);
     this.#watch(performance.now() - started);
@@ -140,7 +162,7 @@ class Probe {
     once: () => Promise<void>,
     whenRefused?: () => Promise<void>,
   ): Promise<StageResult> {
-    const { ceiling = 400, onProgress, signal } = this.#options;
+    const { ceiling, onProgress, signal } = this.#options;
     let count = 0;
     try {
       await this.#worker.ready();

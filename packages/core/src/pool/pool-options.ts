@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { addon, invalidArgument, isSimName, MayflyError, type Precision, parseSimName } from '@mayfly/native';
-import { type Pacing, resolvePacing } from './fleet/governor.js';
+import { addon, isSimName, MayflyError, type Precision, parseSimName } from '@mayfly/native';
+import { LONGEST_MS, milliseconds, oneOf, text, whole } from '../check.js';
+import { defaultsOf, nested, type OptionTable, resolveOptions } from '../option-table.js';
+import { type Pacing, pacingOptions, resolvePacing } from './fleet/governor.js';
 import { budgetOf, readMachineLimits } from './fleet/machine-limits.js';
-import { type Budget, resolveBudget } from './worker/budget.js';
-import type { Chaos } from './worker/chaos-transport.js';
-import { LONGEST_MS } from './worker/clock.js';
+import { type Budget, budgetOptions, resolveBudget } from './worker/budget.js';
+import { type Chaos, chaosFaults, chaosRule } from './worker/chaos-transport.js';
 import type { WorkerTimeouts } from './worker/worker-setup.js';
 
 /** Deadlines in milliseconds. */
@@ -37,8 +38,15 @@ export interface PoolOptions {
   readonly attempts?: number | undefined;
   readonly timeouts?: Partial<PoolTimeouts> | undefined;
   readonly pacing?: Partial<Pacing> | undefined;
-  /** Faults to be injected, for tests of what is built on a pool, in an order that only `seed` (default 0) decides. Default none. */
-  readonly chaos?: { readonly faults?: Partial<Chaos> | undefined; readonly seed?: number | undefined } | undefined;
+  /** Faults to be injected, for tests of what is built on a pool. Default none. */
+  readonly chaos?: Partial<ChaosOptions> | undefined;
+}
+
+export interface ChaosOptions {
+  /** Default: 0 for each that is left out. */
+  readonly faults: Partial<Chaos>;
+  /** Decides their order. Default 0. */
+  readonly seed: number;
 }
 
 export interface FilledPoolOptions {
@@ -55,63 +63,88 @@ export interface FilledPoolOptions {
   readonly attempts: number;
   readonly timeouts: PoolTimeouts;
   readonly pacing: Pacing;
-  readonly chaos: PoolOptions['chaos'];
-}
-
-/** A cold Node process needs 0.1 s; a machine under memory pressure needs many of those. */
-const defaultTimeouts: PoolTimeouts = {
-  startMs: 30_000,
-  dispatchMs: undefined,
-  compileMs: undefined,
-  abandonMs: 1_000,
-  exitMs: 5_000,
-  closeMs: 30_000,
-};
-
-/** Checks the user's options and fills in defaults. */
-export function resolvePoolOptions(given: PoolOptions = {}): FilledPoolOptions {
-  const { device, deviceReason } = resolveDevice(given.device ?? 'auto');
-  const workers = whole('workers', given.workers ?? 1, 1);
-  return {
-    device,
-    deviceReason,
-    workers,
-    standby: whole('standby', given.standby ?? 1, 0),
-    threads: whole('threads', given.threads ?? Math.max(1, Math.floor(availableParallelism() / workers)), 1),
-    precision: oneOf('precision', given.precision ?? 'exact', ['exact', 'fast']),
-    arenaBytes: whole('arenaBytes', given.arenaBytes ?? 4 * 2 ** 30, 1),
-    budget: resolveBudget({ ...budgetOf(readMachineLimits(device)), ...given.budget }),
-    maxQueue: whole('maxQueue', given.maxQueue ?? 65_536, 1),
-    attempts: whole('attempts', given.attempts ?? 3, 1),
-    timeouts: resolveTimeouts(given.timeouts),
-    pacing: resolvePacing(device, given.pacing),
-    chaos: given.chaos,
-  };
+  readonly chaos: { readonly faults: Chaos; readonly seed: number } | undefined;
 }
 
 /** Two of them are added at most, and a timer must be able to wait for the sum. */
-const LONGEST_TIMEOUT_MS = Math.floor(LONGEST_MS / 2);
+const deadline = milliseconds(1, { most: Math.floor(LONGEST_MS / 2) });
+const deadlineOrNever = milliseconds(1, { most: Math.floor(LONGEST_MS / 2), orNever: true });
 
-function resolveTimeouts(given: Partial<PoolTimeouts> = {}): PoolTimeouts {
-  const timeouts = { ...defaultTimeouts, ...given };
-  for (const [name, value] of Object.entries(timeouts)) {
-    const never = value === Number.POSITIVE_INFINITY && (name === 'closeMs' || name === 'abandonMs');
-    const computed = value === undefined && (name === 'dispatchMs' || name === 'compileMs');
-    if (never || computed || (typeof value === 'number' && value >= 1 && value <= LONGEST_TIMEOUT_MS)) continue;
-    throw invalidArgument(`timeouts.${name}`, `milliseconds from 1 to ${LONGEST_TIMEOUT_MS}`, value);
-  }
-  return timeouts;
+/** The table of `PoolTimeouts`. A cold Node process starts in 0.1 s; a machine short of memory needs many times that. */
+export const timeoutOptions = {
+  startMs: { rule: deadline, default: 30_000 },
+  dispatchMs: { rule: deadline },
+  compileMs: { rule: deadline },
+  abandonMs: { rule: deadlineOrNever, default: 1_000 },
+  exitMs: { rule: deadline, default: 5_000 },
+  closeMs: { rule: deadlineOrNever, default: 30_000 },
+} as const satisfies OptionTable<PoolTimeouts>;
+
+const chaosOptions = {
+  faults: { rule: chaosRule, default: {} },
+  seed: { rule: whole(0), default: 0 },
+} as const satisfies OptionTable<ChaosOptions>;
+
+/** The table of `PoolOptions`: rows that other tables take over, with what the command says of them. */
+export const poolOptions = {
+  device: {
+    rule: text,
+    default: 'auto',
+    flag: '--device <name>',
+    help: 'auto, ane, cpu or sim:<chip>',
+  },
+  workers: {
+    rule: whole(1),
+    default: 1,
+    flag: '--workers <n>',
+    help: 'processes that evaluate kernels',
+  },
+  standby: {
+    rule: whole(0),
+    default: 1,
+    flag: '--standby <n>',
+    help: 'started processes kept ready to take over',
+  },
+  threads: {
+    rule: whole(1),
+    derive: ({ workers }) => Math.max(1, Math.floor(availableParallelism() / Number(workers))),
+    defaultText: 'cores / workers',
+    flag: '--threads <n>',
+    help: "threads of each worker's device",
+  },
+  precision: {
+    rule: oneOf('exact', 'fast'),
+    default: 'exact',
+    flag: '--precision <kind>',
+    help: 'of matrix products on the cpu: exact, or fast (bf16 operands, where that is faster)',
+  },
+  arenaBytes: { rule: whole(1), default: 4 * 2 ** 30 },
+  budget: nested<Budget>(budgetOptions),
+  maxQueue: { rule: whole(1), default: 65_536 },
+  attempts: { rule: whole(1), default: 3 },
+  timeouts: nested<PoolTimeouts>(timeoutOptions),
+  pacing: nested<Pacing>(pacingOptions),
+  chaos: nested<ChaosOptions>(chaosOptions),
+} as const satisfies OptionTable<PoolOptions>;
+
+/** Checks the user's options and fills in defaults. */
+export function resolvePoolOptions(given?: PoolOptions): FilledPoolOptions {
+  const { options } = resolveOptions('createPool', poolOptions, given);
+  const { device, deviceReason } = resolveDevice(options.device);
+  const { budget, timeouts, pacing, chaos } = options;
+  return {
+    ...options,
+    ...{ device, deviceReason },
+    budget: resolveBudget(budget, budgetOf(readMachineLimits(device))),
+    timeouts: resolveOptions('timeouts', timeoutOptions, timeouts, { prefix: 'timeouts.' }).options,
+    pacing: resolvePacing(device, pacing),
+    chaos: chaos === undefined ? undefined : resolveChaos(chaos),
+  };
 }
 
-function whole(name: string, value: unknown, least: number): number {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
-  throw invalidArgument(name, `a whole number from ${least} up`, value);
-}
-
-function oneOf<Choice extends string>(name: string, value: unknown, choices: readonly Choice[]): Choice {
-  const choice = choices.find((candidate) => candidate === value);
-  if (choice !== undefined) return choice;
-  throw invalidArgument(name, choices.join(' or '), value);
+function resolveChaos(given: Partial<ChaosOptions>): FilledPoolOptions['chaos'] {
+  const { faults, seed } = resolveOptions('chaos', chaosOptions, given, { prefix: 'chaos.' }).options;
+  return { faults: { ...defaultsOf(chaosFaults), ...faults }, seed };
 }
 
 /** Nothing falls back silently: `auto` says what it chose and why, a named device that is missing is an error. */

@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { invalidArgument, MayflyError } from '@mayfly/native';
+import { bag, object } from '../check.js';
 import { checkTokens } from '../data/check-tokens.js';
 import { openData } from '../data/open-data.js';
 import { openTokenizer } from '../data/open-tokenizer.js';
@@ -11,6 +11,7 @@ import type { ModelConfig } from '../model/config.js';
 import { initializeParameters } from '../model/initialize.js';
 import { loadModel, type ModelSource } from '../model/load-model.js';
 import { validateConfig } from '../model/validate-config.js';
+import { checkOptions } from '../option-table.js';
 import { createPool, type Pool } from '../pool/pool.js';
 import { resolveDevice } from '../pool/pool-options.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
@@ -22,6 +23,7 @@ import {
   type ResolvedTrainOptions,
   resolveTrainOptions,
   type TrainOptions,
+  trainOptions,
 } from './options.js';
 import { programForm } from './program-form.js';
 import { Trainer } from './trainer.js';
@@ -37,6 +39,8 @@ export interface TrainerExtras {
   readonly pool?: Pool | undefined;
 }
 
+const extraRules = { config: object<ModelConfig>(), stream: object<TokenStream>(), pool: object<Pool>() };
+
 /** Writes a run's first parameters (and moments) and tells where a resumed run stands. */
 type Fill = (state: ModelState) => Promise<TrainingProgress | undefined>;
 
@@ -50,10 +54,7 @@ type Fill = (state: ModelState) => Promise<TrainingProgress | undefined>;
  */
 export async function createTrainer(given: TrainOptions, extras: TrainerExtras = {}): Promise<Trainer> {
   const startedAt = performance.now();
-  const { options, config, fill } = await openRun(
-    { ...given, data: given.data ?? extras.stream?.source },
-    extras.config,
-  );
+  const { options, config, fill } = await openRun(given, bag('createTrainer, second argument', extraRules, extras));
   const sequence = options.seq;
   const form = await programForm(extras.pool?.device ?? resolveDevice(options.device).device);
   const { stream, tokenizer } = openTokens(options, config, extras.stream);
@@ -86,16 +87,16 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
 /** Options, model and where the parameters come from: initialized, a model's, or those of the run to be resumed. */
 async function openRun(
   given: TrainOptions,
-  ownConfig: ModelConfig | undefined,
+  { config: ownConfig, stream }: TrainerExtras,
 ): Promise<{ options: FilledTrainOptions; config: ModelConfig; fill: Fill }> {
-  const cores = availableParallelism();
-  if (given.resume !== undefined) {
-    const { resume } = given;
+  const { resume } = checkOptions('createTrainer', trainOptions, given);
+  const defaults = { data: stream?.source };
+  if (resume !== undefined) {
     const { config, options } = await readTrainingOptions(resume);
-    const resolved = resolveTrainOptions(given, cores, options);
+    const resolved = resolveTrainOptions(given, { resumed: options, defaults });
     return { options: forModel(resolved, config), config, fill: (state) => restoreTraining(resume, state) };
   }
-  const options = resolveTrainOptions(given, cores);
+  const options = resolveTrainOptions(given, { defaults });
   const own: Omit<ModelSource, 'description'> | undefined = ownConfig && { config: validateConfig(ownConfig) };
   const { config, parameters, tokenizer } = own ?? (await loadModel(options.model));
   const fill: Fill = async (state) => {
@@ -107,13 +108,23 @@ async function openRun(
     }
     return undefined;
   };
-  return { options: forModel({ ...options, tokenizer: options.tokenizer ?? tokenizer }, config), config, fill };
+  return { options: forModel(withDerived(options, 'tokenizer', tokenizer), config), config, fill };
 }
 
 function forModel(options: ResolvedTrainOptions, { sequence }: ModelConfig): FilledTrainOptions {
-  const seq = options.seq ?? Math.min(128, sequence);
-  if (seq > sequence) throw invalidArgument('seq', `at most the model's context of ${sequence}`, seq);
-  return { ...options, seq };
+  const filled = withDerived(options, 'seq', Math.min(128, sequence)) as FilledTrainOptions;
+  if (filled.seq > sequence) throw invalidArgument('seq', `at most the model's context of ${sequence}`, filled.seq);
+  return filled;
+}
+
+/** Fills in what the model says of an option that nobody gave. */
+function withDerived<Name extends 'seq' | 'tokenizer'>(
+  options: ResolvedTrainOptions,
+  name: Name,
+  value: ResolvedTrainOptions[Name],
+): ResolvedTrainOptions {
+  if (value === undefined || options[name] !== undefined) return options;
+  return { ...options, [name]: value, origins: { ...options.origins, [name]: 'derived' } };
 }
 
 function openTokens(

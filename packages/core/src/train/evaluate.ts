@@ -1,11 +1,14 @@
 import { invalidArgument } from '@mayfly/native';
+import { range, rule, whole } from '../check.js';
 import { checkTokens } from '../data/check-tokens.js';
 import { openData } from '../data/open-data.js';
 import { openTokenizer } from '../data/open-tokenizer.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { countWindows } from '../data/windows.js';
 import { loadModel } from '../model/load-model.js';
-import { type DeviceOptions, InferenceSession } from './inference-session.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
+import { type DeviceOptions, deviceOptions, InferenceSession } from './inference-session.js';
+import { modelOption, tokenizerOption } from './shared-options.js';
 import { checkWindows, type WindowLoss, windowLoss } from './window-loss.js';
 
 export interface EvaluateOptions extends DeviceOptions {
@@ -23,17 +26,45 @@ export interface EvaluateOptions extends DeviceOptions {
   readonly batch?: number | undefined;
 }
 
+const isTokenStream = (value: unknown): boolean => typeof value === 'object' && value !== null && 'read' in value;
+
+/** The table of `EvaluateOptions`. */
+export const evaluateOptions = {
+  model: modelOption,
+  data: {
+    rule: rule<string | TokenStream>(
+      (value) =>
+        (typeof value === 'string' && value !== '') || isTokenStream(value) ? null : 'a path or a stream of tokens',
+      String,
+    ),
+    ...{ required: true, flag: '--data <path>', help: 'text file, folder, or token stream (FILE.u16)' },
+  },
+  tokenizer: tokenizerOption,
+  window: {
+    ...{ rule: whole(1), defaultText: "256, or the model's context if shorter" },
+    ...{ flag: '--window <t>', help: 'tokens per window' },
+  },
+  windows: {
+    rule: range,
+    defaultText: 'all',
+    flag: '--windows <a:b>',
+    help: 'first window and the one after the last',
+  },
+  batch: { rule: whole(1), default: 8, flag: '--batch <n>', help: 'windows per pass' },
+  ...deviceOptions,
+} as const satisfies OptionTable<EvaluateOptions>;
+
 /** Mean cross-entropy of a model over windows of a stream, in nats per token. */
-export async function evaluate(options: EvaluateOptions): Promise<WindowLoss> {
-  const { data, batch = 8 } = options;
+export async function evaluate(given: EvaluateOptions): Promise<WindowLoss> {
+  const options = resolveOptions('evaluate', evaluateOptions, given).options;
+  const { data, batch } = options;
   const model = await loadModel(options.model);
   const tokenizer = options.tokenizer ?? model.tokenizer ?? 'bytes';
   const { vocab, sequence } = model.config;
   const window = options.window ?? Math.min(256, sequence);
-  if (!(Number.isSafeInteger(window) && window >= 1 && window <= sequence)) {
+  if (window > sequence) {
     throw invalidArgument('window', `a whole number from 1 to the model's context of ${sequence}`, window);
   }
-  if (!(Number.isSafeInteger(batch) && batch >= 1)) throw invalidArgument('batch', 'a whole number from 1 up', batch);
   const stream = typeof data === 'string' ? openData(data, tokenizerFor(data, tokenizer)) : data;
   checkTokens(stream, vocab);
   const windows = options.windows ?? [0, countWindows(stream, window)];

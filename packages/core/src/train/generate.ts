@@ -1,10 +1,13 @@
 import { invalidArgument, MayflyError } from '@mayfly/native';
+import { anyText, flag, rule } from '../check.js';
 import { openTokenizer } from '../data/open-tokenizer.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { loadModel } from '../model/load-model.js';
-import { type DeviceOptions, InferenceSession } from './inference-session.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
+import { type DeviceOptions, deviceOptions, InferenceSession } from './inference-session.js';
 import type { SamplingOptions } from './sampler.js';
-import { generateTokens } from './token-generator.js';
+import { modelOption, tokenizerOption } from './shared-options.js';
+import { generateTokens, tokenGeneratorOptions } from './token-generator.js';
 
 export interface GenerateOptions extends DeviceOptions, SamplingOptions {
   /** A llama2.c checkpoint, a folder of Hugging Face's transformers, a checkpoint of Mayfly, or a folder of these. */
@@ -30,15 +33,35 @@ export interface GeneratedToken {
 /** Windows are multiples of this, so that few programs serve all lengths. */
 const WINDOW_MULTIPLE = 16;
 
+const isTokenizer = (value: unknown): boolean => typeof value === 'object' && value !== null && 'encode' in value;
+
+const { stop: _, signal, ...drawing } = tokenGeneratorOptions;
+
+/** The table of `GenerateOptions`. */
+export const generateOptions = {
+  model: modelOption,
+  tokenizer: {
+    ...tokenizerOption,
+    rule: rule<string | Tokenizer>(
+      (value) =>
+        (typeof value === 'string' && value !== '') || isTokenizer(value) ? null : 'a name, a path or a tokenizer',
+      String,
+    ),
+  },
+  prompt: { rule: anyText, default: '', flag: '--prompt <text>', help: 'text to continue' },
+  stopAtEnd: { rule: flag, default: true },
+  ...drawing,
+  ...deviceOptions,
+  signal,
+} as const satisfies OptionTable<GenerateOptions>;
+
 /** Continues a prompt. The same options give the same tokens. */
-export async function* generate(options: GenerateOptions): AsyncGenerator<GeneratedToken, void, undefined> {
-  const { maxTokens = 256, stopAtEnd = true } = options;
-  if (!(Number.isSafeInteger(maxTokens) && maxTokens >= 0)) {
-    throw invalidArgument('maxTokens', 'a whole number from 0 up', maxTokens);
-  }
+export async function* generate(given: GenerateOptions): AsyncGenerator<GeneratedToken, void, undefined> {
+  const options = resolveOptions('generate', generateOptions, given).options;
+  const { maxTokens, stopAtEnd, temperature, topK, topP, seed } = options;
   const model = await loadModel(options.model);
-  const given = options.tokenizer ?? model.tokenizer ?? 'bytes';
-  const tokenizer = typeof given === 'string' ? openTokenizer(given) : given;
+  const named = options.tokenizer ?? model.tokenizer ?? 'bytes';
+  const tokenizer = typeof named === 'string' ? openTokenizer(named) : named;
   if (tokenizer.vocab > model.config.vocab) {
     throw new MayflyError(
       'ERR_TOKENIZER',
@@ -54,6 +77,9 @@ export async function* generate(options: GenerateOptions): AsyncGenerator<Genera
   // The decoder goes on where the prompt ends: within a character, or after BOS, whose space is taken off.
   for (const id of prompt) decoder.write(id);
   const stop = stopAtEnd ? tokenizer.eos : undefined;
-  const drawn = generateTokens(session.decoder.forward, prompt, { ...options, maxTokens, stop });
+  const drawn = generateTokens(session.decoder.forward, prompt, {
+    ...{ temperature, topK, topP, seed },
+    ...{ maxTokens, stop, signal: options.signal },
+  });
   for await (const id of drawn) yield { id, text: decoder.write(id) };
 }

@@ -1,11 +1,13 @@
 import type { Precision } from '@mayfly/native';
 import { ArenaScope } from '../memory/arena-scope.js';
 import type { ModelSource } from '../model/load-model.js';
+import type { OptionTable } from '../option-table.js';
 import { createPool, type Pool } from '../pool/pool.js';
-import { resolveDevice } from '../pool/pool-options.js';
+import { poolOptions, resolveDevice } from '../pool/pool-options.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
 import { checkValues } from './finite.js';
 import { programForm } from './program-form.js';
+import { weightsOption } from './shared-options.js';
 
 /** Where and how a model is run. */
 export interface DeviceOptions {
@@ -20,6 +22,15 @@ export interface DeviceOptions {
   /** Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;
 }
+
+/** The table of `DeviceOptions`. */
+export const deviceOptions = {
+  device: poolOptions.device,
+  workers: poolOptions.workers,
+  standby: { ...poolOptions.standby, default: 0 },
+  precision: poolOptions.precision,
+  weights: weightsOption,
+} as const satisfies OptionTable<DeviceOptions>;
 
 /** A model with its kernels on a pool of its own, ready for forward passes. */
 export class InferenceSession implements AsyncDisposable {

@@ -1,5 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { invalidArgument, type Precision } from '@mayfly/native';
-import type { Budget } from '../pool/worker/budget.js';
+import { abortSignal, number, numberOr, oneOf, pair, text, whole } from '../check.js';
+import { presets } from '../model/presets.js';
+import { type AnyOptionTable, nested, type OptionOrigins, type OptionTable, resolveOptions } from '../option-table.js';
+import { poolOptions } from '../pool/pool-options.js';
+import { type Budget, budgetOptions, defaultBudget } from '../pool/worker/budget.js';
+import { tokenizerOption, weightsOption } from './shared-options.js';
 
 /** How to train. What is left out takes its default, or on resuming the value of the run that is resumed. */
 export interface TrainOptions {
@@ -70,47 +76,178 @@ export interface TrainOptions {
   readonly keep?: number | undefined;
   /** Folder of the run to go on with. */
   readonly resume?: string | undefined;
+  /** Ends the start when it is aborted, with its reason. Default: none. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Options that a checkpoint keeps: those which change the numbers, and where to find what they are about. */
-export const savedOptions = [
-  'model',
-  'data',
-  'tokenizer',
-  'precision',
-  'weights',
-  'batch',
-  'seq',
-  'steps',
-  'accumulate',
-  'lr',
-  'warmup',
-  'schedule',
-  'minLr',
-  'betas',
-  'eps',
-  'weightDecay',
-  'clip',
-  'lossScale',
-  'maxSkips',
-  'order',
-  'seed',
-  'checkpointEvery',
-  'keep',
-] as const satisfies readonly (keyof TrainOptions)[];
+const groups = {
+  model: 'Model and data:',
+  optimizer: 'Optimizer:',
+  workers: 'Workers:',
+  output: 'Checkpoints and output:',
+};
+/** Kept in checkpoints: what changes the numbers, and where to find what they are about. */
+const saved = { saved: true } as const;
+/** A resumed run may not change it: its place in the data would lose its meaning. */
+const fixed = { saved: true, fixed: true } as const;
 
-/** A resumed run may not change these: its place in the data would lose its meaning. */
-const fixedOnResume = ['model', 'batch', 'seq', 'order', 'seed'] as const;
+const above0 = (value: number) => value > 0;
+const from0 = (value: number) => value >= 0;
 
-export type SavedTrainOptions = Pick<FilledTrainOptions, (typeof savedOptions)[number]>;
+/** The most tokens of a window, windows of a pass and the like: beyond it lie mistakes, not models. */
+const MOST = 2 ** 24;
+const MOST_STEPS = 1e12;
 
-type Optional = 'tokenizer' | 'threads' | 'retireAfter' | 'budget' | 'out' | 'resume';
+/** The table of `TrainOptions`: one row for library, command, checkpoints and help. */
+export const trainOptions = {
+  model: {
+    ...{ rule: text, default: 'tiny', ...fixed },
+    flag: '--model <model>',
+    help: `preset (${Object.keys(presets).join(', ')}), llama2.c FILE.bin, DIR of a run or of a Hugging Face model`,
+    group: groups.model,
+  },
+  data: {
+    ...{ rule: text, required: true, ...saved },
+    flag: '--data <path>',
+    help: 'text file, folder of text files, or token stream (FILE.u16)',
+    group: groups.model,
+  },
+  tokenizer: { ...tokenizerOption, ...saved, group: groups.model },
+  batch: {
+    rule: whole(1, MOST),
+    default: 8,
+    ...fixed,
+    flag: '--batch <n>',
+    help: 'windows per pass',
+    group: groups.model,
+  },
+  seq: {
+    ...{ rule: whole(1, MOST), defaultText: "128, or the model's context if shorter", ...fixed },
+    ...{ flag: '--seq <n>', help: 'tokens per window', group: groups.model },
+  },
+  order: {
+    ...{ rule: oneOf('random', 'sequential'), default: 'random', ...fixed },
+    ...{ flag: '--order <order>', help: 'windows: random or sequential', group: groups.model },
+  },
+  seed: {
+    ...{ rule: whole(0), default: 0, ...fixed },
+    ...{ flag: '--seed <n>', help: 'of the first parameters and the order', group: groups.model },
+  },
+  steps: {
+    ...{ rule: whole(1, MOST_STEPS), default: 1000, ...saved },
+    ...{ flag: '--steps <n>', help: 'last step, counted from the beginning of the run', group: groups.optimizer },
+  },
+  accumulate: {
+    ...{ rule: whole(1, MOST), default: 1, ...saved },
+    ...{ flag: '--accumulate <n>', help: 'passes per step', group: groups.optimizer },
+  },
+  lr: {
+    ...{ rule: number('above 0', above0), default: 1e-3, ...saved },
+    ...{ flag: '--lr <x>', help: 'highest learning rate', group: groups.optimizer },
+  },
+  warmup: {
+    ...{ rule: whole(0, MOST_STEPS), default: 0, ...saved },
+    ...{ flag: '--warmup <n>', help: 'steps of linear warm-up', group: groups.optimizer },
+  },
+  schedule: {
+    ...{ rule: oneOf('constant', 'cosine'), default: 'constant', ...saved },
+    ...{ flag: '--schedule <name>', help: 'constant or cosine', group: groups.optimizer },
+  },
+  minLr: {
+    ...{
+      rule: number('from 0 up', from0),
+      derive: ({ lr }) => Number(lr) / 10,
+      defaultText: 'a tenth of --lr',
+      ...saved,
+    },
+    ...{ flag: '--min-lr <x>', help: 'learning rate at the end of a cosine', group: groups.optimizer },
+  },
+  betas: {
+    rule: pair('from 0 up to, but less than, 1', (beta) => beta >= 0 && beta < 1),
+    ...{ default: [0.9, 0.95], ...saved },
+    ...{ flag: '--betas <a,b>', help: "AdamW's", group: groups.optimizer },
+  },
+  eps: {
+    ...{ rule: number('above 0', above0), default: 1e-8, ...saved },
+    ...{ flag: '--eps <x>', help: "AdamW's", group: groups.optimizer },
+  },
+  weightDecay: {
+    ...{ rule: number('from 0 up', from0), default: 0.1, ...saved },
+    ...{ flag: '--weight-decay <x>', help: 'decoupled; not on norms', group: groups.optimizer },
+  },
+  clip: {
+    ...{ rule: number('from 0 up', from0), default: 1, ...saved },
+    ...{ flag: '--clip <x>', help: 'largest global gradient norm; 0: any', group: groups.optimizer },
+  },
+  lossScale: {
+    ...{ rule: numberOr('dynamic', 'above 0', above0), default: 1024, ...saved },
+    ...{ flag: '--loss-scale <x>', help: 'a number, or dynamic', group: groups.optimizer },
+  },
+  maxSkips: {
+    ...{ rule: whole(1), default: 10, ...saved },
+    ...{
+      flag: '--max-skips <n>',
+      help: 'skipped steps in a row that end the run as diverged',
+      group: groups.optimizer,
+    },
+  },
+  device: { ...poolOptions.device, group: groups.workers },
+  workers: { ...poolOptions.workers, group: groups.workers },
+  standby: { ...poolOptions.standby, group: groups.workers },
+  // The pool derives it from its workers.
+  threads: { ...poolOptions.threads, derive: () => undefined, group: groups.workers },
+  hostThreads: {
+    rule: whole(0, 1024),
+    ...{ derive: () => Math.min(8, availableParallelism()), defaultText: 'the cores, 8 at most' },
+    ...{ flag: '--host-threads <n>', help: 'threads for weight gradients; 0: the main one', group: groups.workers },
+  },
+  precision: { ...poolOptions.precision, ...saved, group: groups.workers },
+  weights: { ...weightsOption, ...saved, help: 'dynamic: written to memory; static: compiled', group: groups.workers },
+  retireAfter: {
+    ...{ rule: whole(1), defaultText: `${defaultBudget.compilations}` },
+    ...{ flag: '--retire-after <n>', help: 'compilations after which a worker retires', group: groups.workers },
+  },
+  budget: nested<Budget>(budgetOptions),
+  out: {
+    ...{ rule: text, derive: ({ resume }) => resume as string | undefined },
+    defaultText: 'runs/<time>, or the folder resumed from',
+    ...{ flag: '--out <dir>', help: 'folder for checkpoints', group: groups.output },
+  },
+  checkpointEvery: {
+    ...{ rule: whole(0, MOST_STEPS), default: 0, ...saved },
+    ...{ flag: '--checkpoint-every <n>', help: 'steps; 0: only at the end', group: groups.output },
+  },
+  keep: {
+    ...{ rule: whole(1), default: 3, ...saved },
+    ...{ flag: '--keep <n>', help: 'checkpoints kept', group: groups.output },
+  },
+  resume: {
+    rule: text,
+    flag: '--resume <dir>',
+    help: 'go on with the run of this folder; other options override its own',
+    group: groups.output,
+  },
+  signal: { rule: abortSignal },
+} as const satisfies OptionTable<TrainOptions>;
+
+/** The names of the rows that a checkpoint keeps. */
+type SavedName = {
+  [Name in keyof typeof trainOptions]: (typeof trainOptions)[Name] extends { readonly saved: true } ? Name : never;
+}[keyof typeof trainOptions];
+
+/** What a checkpoint keeps of the options: not those that are derived from others, which a resumed run derives again. */
+export type SavedTrainOptions = Partial<Pick<FilledTrainOptions, SavedName>>;
+
+type Optional = 'tokenizer' | 'threads' | 'retireAfter' | 'budget' | 'out' | 'resume' | 'signal';
 
 /** Every option with a value but for those whose absence means something. */
 export type FilledTrainOptions = {
   readonly [Name in Exclude<keyof TrainOptions, Optional>]-?: NonNullable<TrainOptions[Name]>;
 } & {
   readonly [Name in Optional]: TrainOptions[Name];
+} & {
+  /** Where each value comes from. */
+  readonly origins: OptionOrigins<TrainOptions>;
 };
 
 /** `seq` takes its default from the model. */
@@ -119,92 +256,23 @@ export type ResolvedTrainOptions = Omit<FilledTrainOptions, 'seq'> & { readonly 
 /** Checks the user's options and fills in those of the run that is resumed, then the defaults. */
 export function resolveTrainOptions(
   given: TrainOptions,
-  cores: number,
-  saved?: SavedTrainOptions,
+  settings: { readonly resumed?: SavedTrainOptions; readonly defaults?: Partial<TrainOptions> } = {},
 ): ResolvedTrainOptions {
-  if (saved !== undefined) assertResumable(given, saved);
-  const o = { ...saved, ...withoutUndefined(given) };
-  const lr = o.lr ?? 1e-3;
-  const options: ResolvedTrainOptions = {
-    model: text('model', o.model ?? 'tiny'),
-    data: text('data', o.data),
-    tokenizer: o.tokenizer,
-    device: text('device', o.device ?? 'auto'),
-    workers: whole('workers', o.workers ?? 1, 1),
-    standby: whole('standby', o.standby ?? 1, 0),
-    threads: o.threads === undefined ? undefined : whole('threads', o.threads, 1),
-    precision: oneOf('precision', o.precision ?? 'exact', ['exact', 'fast']),
-    weights: oneOf('weights', o.weights ?? 'dynamic', ['dynamic', 'static']),
-    retireAfter: o.retireAfter === undefined ? undefined : whole('retireAfter', o.retireAfter, 1),
-    budget: o.budget,
-    hostThreads: whole('hostThreads', o.hostThreads ?? Math.min(8, cores), 0),
-    batch: whole('batch', o.batch ?? 8, 1),
-    seq: o.seq === undefined ? undefined : whole('seq', o.seq, 1),
-    steps: whole('steps', o.steps ?? 1000, 1),
-    accumulate: whole('accumulate', o.accumulate ?? 1, 1),
-    lr: number('lr', lr, 'above 0', (value) => value > 0),
-    warmup: whole('warmup', o.warmup ?? 0, 0),
-    schedule: oneOf('schedule', o.schedule ?? 'constant', ['constant', 'cosine']),
-    minLr: number('minLr', o.minLr ?? lr / 10, `from 0 to lr ${lr}`, (value) => value >= 0 && value <= lr),
-    betas: betas(o.betas ?? [0.9, 0.95]),
-    eps: number('eps', o.eps ?? 1e-8, 'above 0', (value) => value > 0),
-    weightDecay: number('weightDecay', o.weightDecay ?? 0.1, 'from 0 up', (value) => value >= 0),
-    clip: number('clip', o.clip ?? 1, 'from 0 up', (value) => value >= 0),
-    lossScale: lossScale(o.lossScale ?? 1024),
-    maxSkips: whole('maxSkips', o.maxSkips ?? 10, 1),
-    order: oneOf('order', o.order ?? 'random', ['random', 'sequential']),
-    seed: whole('seed', o.seed ?? 0, 0),
-    out: o.out ?? o.resume,
-    checkpointEvery: whole('checkpointEvery', o.checkpointEvery ?? 0, 0),
-    keep: whole('keep', o.keep ?? 3, 1),
-    resume: o.resume,
-  };
-  if (options.schedule === 'cosine' && options.warmup >= options.steps) {
-    throw invalidArgument('warmup', `fewer than the ${options.steps} steps of a cosine`, options.warmup);
+  const { options, origins } = resolveOptions('createTrainer', trainOptions, given, settings);
+  const filled: ResolvedTrainOptions = { ...options, origins };
+  const { lr, minLr, schedule, warmup, steps } = filled;
+  if (minLr > lr) throw invalidArgument('minLr', `a number from 0 to lr ${lr}`, minLr);
+  if (schedule === 'cosine' && warmup >= steps) {
+    throw invalidArgument('warmup', `fewer than the ${steps} steps of a cosine`, warmup);
   }
-  return options;
+  return filled;
 }
 
-function assertResumable(given: TrainOptions, saved: SavedTrainOptions): void {
-  for (const name of fixedOnResume) {
-    const value = given[name];
-    if (value === undefined || value === saved[name]) continue;
-    throw invalidArgument(name, `${saved[name]} as in the run that is resumed`, value);
-  }
-}
-
-function withoutUndefined(options: TrainOptions): TrainOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-}
-
-function whole(name: string, value: unknown, least: number): number {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
-  throw invalidArgument(name, `a whole number from ${least} up`, value);
-}
-
-function number(name: string, value: unknown, range: string, inRange: (value: number) => boolean): number {
-  if (typeof value === 'number' && Number.isFinite(value) && inRange(value)) return value;
-  throw invalidArgument(name, `a number ${range}`, value);
-}
-
-function text(name: string, value: unknown): string {
-  if (typeof value === 'string' && value !== '') return value;
-  throw invalidArgument(name, 'a name or path', value);
-}
-
-function oneOf<Choice extends string>(name: string, value: unknown, choices: readonly Choice[]): Choice {
-  const choice = choices.find((candidate) => candidate === value);
-  if (choice !== undefined) return choice;
-  throw invalidArgument(name, choices.join(' or '), value);
-}
-
-function betas(value: readonly number[]): [number, number] {
-  const inRange = (beta: number | undefined) => beta !== undefined && beta >= 0 && beta < 1;
-  const [first, second] = value;
-  if (value.length === 2 && inRange(first) && inRange(second)) return [first!, second!];
-  throw invalidArgument('betas', 'two numbers from 0 up to, but less than, 1', value);
-}
-
-function lossScale(value: unknown): number | 'dynamic' {
-  return value === 'dynamic' ? value : number('lossScale', value, 'above 0, or dynamic', (scale) => scale > 0);
+/** What a checkpoint keeps of a run's options. */
+export function savedTrainOptions(options: FilledTrainOptions): SavedTrainOptions {
+  const kept = Object.entries(trainOptions as AnyOptionTable).filter(
+    ([name, row]) =>
+      row.saved && !(row.derive !== undefined && options.origins[name as keyof TrainOptions] === 'derived'),
+  );
+  return Object.fromEntries(kept.map(([name]) => [name, options[name as keyof FilledTrainOptions]]));
 }

@@ -1,6 +1,7 @@
-import { invalidArgument } from '@mayfly/native';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { number, whole } from '../check.js';
 import { seededRandom } from '../data/seeded-random.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
 
 export interface SamplingOptions {
   /** Logits are divided by it; 0 always takes the likeliest token. Default 1. */
@@ -13,6 +14,22 @@ export interface SamplingOptions {
   readonly seed?: number | undefined;
 }
 
+const group = 'Sampling:';
+
+/** The table of `SamplingOptions`. */
+export const samplingOptions = {
+  temperature: {
+    ...{ rule: number('from 0 up', (value) => value >= 0), default: 1 },
+    ...{ flag: '--temperature <x>', help: '0 always takes the likeliest token', group },
+  },
+  topK: { rule: whole(0), default: 0, flag: '--top-k <n>', help: 'draw from the n likeliest; 0: all', group },
+  topP: {
+    ...{ rule: number('above 0, 1 at most', (value) => value > 0 && value <= 1), default: 1 },
+    ...{ flag: '--top-p <x>', help: 'draw from the likeliest that reach this probability', group },
+  },
+  seed: { rule: whole(0), default: 0, flag: '--seed <n>', help: 'the same seed draws the same tokens', group },
+} as const satisfies OptionTable<SamplingOptions>;
+
 /** Draws tokens from logits. The same seed and logits give the same tokens. */
 export class Sampler {
   readonly #temperature: number;
@@ -20,10 +37,9 @@ export class Sampler {
   readonly #topP: number;
   readonly #random;
 
-  constructor({ temperature = 1, topK = 0, topP = 1, seed = 0 }: SamplingOptions = {}) {
-    if (!(temperature >= 0)) throw invalidArgument('temperature', 'a number from 0 up', temperature);
-    if (!(Number.isSafeInteger(topK) && topK >= 0)) throw invalidArgument('topK', 'a whole number from 0 up', topK);
-    if (!(topP > 0 && topP <= 1)) throw invalidArgument('topP', 'a number above 0, 1 at most', topP);
+  constructor(given: SamplingOptions = {}) {
+    const options = resolveOptions('sampling', samplingOptions, given).options;
+    const { temperature, topK, topP, seed } = options;
     this.#temperature = temperature;
     this.#topK = topK;
     this.#topP = topP;

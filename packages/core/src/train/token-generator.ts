@@ -1,6 +1,8 @@
+import { abortSignal, whole } from '../check.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
 import { expectFinite } from './finite.js';
 import type { ForwardPass } from './forward-pass.js';
-import { Sampler, type SamplingOptions } from './sampler.js';
+import { Sampler, type SamplingOptions, samplingOptions } from './sampler.js';
 
 export interface TokenGeneratorOptions extends SamplingOptions {
   /** Tokens to draw. Default 256. */
@@ -9,6 +11,14 @@ export interface TokenGeneratorOptions extends SamplingOptions {
   readonly stop?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The table of `TokenGeneratorOptions`. */
+export const tokenGeneratorOptions = {
+  ...samplingOptions,
+  maxTokens: { rule: whole(0), default: 256, flag: '--max-tokens <n>', help: 'tokens to draw' },
+  stop: { rule: whole(0) },
+  signal: { rule: abortSignal },
+} as const satisfies OptionTable<TokenGeneratorOptions>;
 
 /**
  * Draws tokens that continue `prompt` (one at least), one forward pass each. The window is filled from the left, and what is right of
@@ -19,8 +29,10 @@ export interface TokenGeneratorOptions extends SamplingOptions {
 export async function* generateTokens(
   forward: ForwardPass,
   prompt: readonly number[],
-  { maxTokens = 256, stop, signal, ...sampling }: TokenGeneratorOptions = {},
+  given: TokenGeneratorOptions = {},
 ): AsyncGenerator<number, void, undefined> {
+  const { options } = resolveOptions('generate', tokenGeneratorOptions, given);
+  const { maxTokens, stop, signal, ...sampling } = options;
   const { sequence } = forward.stack.shape;
   const sampler = new Sampler(sampling);
   let context = prompt.slice(-sequence);

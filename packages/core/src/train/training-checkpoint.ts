@@ -13,7 +13,7 @@ import { validateConfig } from '../model/validate-config.js';
 import { allFinite, checkValues } from './finite.js';
 import type { LossScalerState } from './loss-scaler.js';
 import type { ModelState } from './model-state.js';
-import { type FilledTrainOptions, type SavedTrainOptions, savedOptions } from './options.js';
+import { type FilledTrainOptions, type SavedTrainOptions, savedTrainOptions } from './options.js';
 import type { StepCounts } from './train-step.js';
 
 /** What a run needs, beside parameters and moments, to go on bit for bit. */
@@ -49,8 +49,7 @@ export async function saveTraining(
     const { step } = progress.counts;
     throw new MayflyError('ERR_NOT_FINITE', `no checkpoint of step ${step} was written: its ${name} are not finite`);
   }
-  const saved = Object.fromEntries(savedOptions.map((name) => [name, options[name]]));
-  const header = { config: state.config, options: saved, progress };
+  const header = { config: state.config, options: savedTrainOptions(options), progress };
   return writeCheckpoint(folder, progress.counts.step, header, sectionsOf(state), { keep });
 }
 

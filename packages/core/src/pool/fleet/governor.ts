@@ -1,5 +1,7 @@
 import { type ChipProfile, isSimName, loadProfile, machineProfile, parseSimName } from '@mayfly/native';
 import PQueue from 'p-queue';
+import { limit, milliseconds, whole } from '../../check.js';
+import { type OptionTable, resolveOptions } from '../../option-table.js';
 import type { Clock } from '../worker/clock.js';
 
 /** Paces what strains the system's services: starts, compilations, and restarts after deaths. All values per pool. */
@@ -23,26 +25,33 @@ export interface Pacing {
   readonly compilationsPerSecond: number;
 }
 
-const defaultPacing: Pacing = {
-  concurrentStarts: 1,
-  backoffMs: 100,
-  maxBackoffMs: 5000,
-  maxDeaths: 5,
-  settleMs: 0,
-  failureMs: 0,
-  compilationsPerSecond: Number.POSITIVE_INFINITY,
-};
+/** Compilations per second: one a day. */
+const SLOWEST = 1e-5;
+
+/** The table of `Pacing`. */
+export const pacingOptions = {
+  concurrentStarts: { rule: whole(1, 64), default: 1 },
+  backoffMs: { rule: milliseconds(0), default: 100 },
+  maxBackoffMs: { rule: milliseconds(0), default: 5000 },
+  maxDeaths: { rule: limit(1), default: 5 },
+  settleMs: { rule: milliseconds(0), default: 0 },
+  failureMs: { rule: milliseconds(0), default: 0 },
+  compilationsPerSecond: {
+    // The pause between two of them is a timer's.
+    rule: limit(SLOWEST),
+    default: Number.POSITIVE_INFINITY,
+  },
+} as const satisfies OptionTable<Pacing>;
 
 /** What the options say, else the profile of the device's chip, else the defaults. */
-export function resolvePacing(device: string, given: Partial<Pacing> = {}): Pacing {
+export function resolvePacing(device: string, given?: Partial<Pacing>): Pacing {
   const { settleMs, failureMs, compilationsPerSecond } = profileOf(device)?.pacing ?? {};
-  return {
-    ...defaultPacing,
+  const defaults = {
     ...(settleMs === undefined ? {} : { settleMs: settleMs.value }),
     ...(failureMs === undefined ? {} : { failureMs: failureMs.value }),
     ...(compilationsPerSecond === undefined ? {} : { compilationsPerSecond: compilationsPerSecond.value }),
-    ...given,
   };
+  return resolveOptions('pacing', pacingOptions, given, { prefix: 'pacing.', defaults }).options;
 }
 
 /** A chip without a profile is treated as gently as the first one; a simulated one only where that is asked for. */

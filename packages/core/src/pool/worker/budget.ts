@@ -1,5 +1,7 @@
-import { invalidArgument, MayflyError } from '@mayfly/native';
+import { MayflyError } from '@mayfly/native';
 import type { WorkerStats } from '@mayfly/worker';
+import { limit } from '../../check.js';
+import { defaultsOf, type OptionTable, resolveOptions } from '../../option-table.js';
 
 /**
  * Limits after which a worker retires. The ANE's compiler refuses after roughly 119 compilations in a process; whether it
@@ -22,15 +24,24 @@ export interface Budget {
   readonly slowdown: number;
 }
 
-export const defaultBudget: Budget = {
-  compilations: 100,
-  livePrograms: 110,
-  evaluations: Number.POSITIVE_INFINITY,
-  ageMs: Number.POSITIVE_INFINITY,
-  residentBytes: Number.POSITIVE_INFINITY,
-  failures: 1,
-  slowdown: Number.POSITIVE_INFINITY,
-};
+/** The table of `Budget`. */
+export const budgetOptions = {
+  compilations: { rule: limit(1), default: 100 },
+  livePrograms: { rule: limit(1), default: 110 },
+  evaluations: {
+    rule: limit(1),
+    default: Number.POSITIVE_INFINITY,
+    flag: '--retire-evaluations <n>',
+    help: 'evaluations after which a worker retires',
+    group: 'Workers:',
+  },
+  ageMs: { rule: limit(1), default: Number.POSITIVE_INFINITY },
+  residentBytes: { rule: limit(1), default: Number.POSITIVE_INFINITY },
+  failures: { rule: limit(1), default: 1 },
+  slowdown: { rule: limit(1), default: Number.POSITIVE_INFINITY },
+} as const satisfies OptionTable<Budget>;
+
+export const defaultBudget: Budget = defaultsOf(budgetOptions);
 
 /** Why a worker retires: the limit it reached. */
 export type RetirementReason = keyof Budget | 'requested';
@@ -59,16 +70,9 @@ export interface WorkerUsage {
   readonly replacementRequested: boolean;
 }
 
-/** Fills in defaults; every limit is a number from 1 up, Infinity included. */
-export function resolveBudget(given: Partial<Budget> = {}): Budget {
-  const budget = { ...defaultBudget, ...given };
-  for (const name of Object.keys(defaultBudget) as (keyof Budget)[]) {
-    const limit = budget[name];
-    if (typeof limit !== 'number' || !(limit >= 1))
-      throw invalidArgument(`budget.${name}`, 'a number from 1 up', limit);
-  }
-  return budget;
-}
+/** Checks the user's limits, and fills in those that were measured on this machine, then the defaults. */
+export const resolveBudget = (given?: Partial<Budget>, measured: Partial<Budget> = {}): Budget =>
+  resolveOptions('budget', budgetOptions, given, { prefix: 'budget.', defaults: measured }).options;
 
 /** Errors: `ERR_BUDGET` where so many kernels have no room on so many workers, even when nothing else is asked of them. */
 export function assertBudgetCovers(budget: Budget, kernels: number, workers: number): void {

@@ -2,6 +2,8 @@ import { invalidArgument } from '@mayfly/native';
 import type { WorkerStats } from '@mayfly/worker';
 import { packMessage, unpackRequest } from '@mayfly/worker';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { number, type Rule } from '../../check.js';
+import { nested, type OptionTable } from '../../option-table.js';
 import type { StartTransport, Transport } from './transport.js';
 
 /** Probabilities of faults, each for one dispatch (or one compilation, for `limit`). */
@@ -16,23 +18,33 @@ export interface Chaos {
   readonly limit: number;
 }
 
-const faultNames = ['kill', 'hang', 'crash', 'limit'] as const;
 const signals = { kill: 'SIGKILL', hang: 'SIGSTOP', crash: 'SIGSEGV' } as const;
 
-/** Parses `kill=0.01,hang=0.001`. */
-export function parseChaos(text: string): Chaos {
-  const chaos = { kill: 0, hang: 0, crash: 0, limit: 0 };
-  for (const part of text.split(',').filter((each) => each !== '')) {
-    const [name, value] = part.split('=');
-    const fault = faultNames.find((each) => each === name);
-    const probability = Number(value);
-    if (fault === undefined || !(probability >= 0 && probability <= 1)) {
-      throw invalidArgument('chaos', `a list of ${faultNames.join('=P, ')}=P with probabilities from 0 to 1`, part);
+const probability = number('from 0 to 1', (value) => value >= 0 && value <= 1);
+
+/** The table of `Chaos`. */
+export const chaosFaults = {
+  kill: { rule: probability, default: 0 },
+  hang: { rule: probability, default: 0 },
+  crash: { rule: probability, default: 0 },
+  limit: { rule: probability, default: 0 },
+} as const satisfies OptionTable<Chaos>;
+
+/** The rule of faults, which are written `kill=0.01,hang=0.001`. */
+export const chaosRule: Rule<Partial<Chaos>> = {
+  ...nested<Chaos>(chaosFaults).rule,
+  read(name, text) {
+    const chaos: Record<string, number> = {};
+    for (const part of text.split(',').filter((each) => each !== '')) {
+      const [fault = '', value = ''] = part.split('=');
+      if (!Object.hasOwn(chaosFaults, fault)) {
+        throw invalidArgument(name, `a list of ${Object.keys(chaosFaults).join('=P, ')}=P`, part);
+      }
+      chaos[fault] = probability.read(`${name}'s ${fault}`, value);
     }
-    chaos[fault] = probability;
-  }
-  return chaos;
-}
+    return chaos;
+  },
+};
 
 /** Starts workers as `start` does, and injects `faults` into them, in an order that only `seed` decides. */
 export function chaosTransport(

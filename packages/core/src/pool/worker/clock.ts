@@ -1,5 +1,5 @@
-/** The longest that a timer of Node's can wait, 24.8 days; it takes anything longer for no time at all. */
-export const LONGEST_MS = 2 ** 31 - 1;
+import { LONGEST_MS } from '../../check.js';
+
 /** The longest that passes between two looks at the time, for deadlines of up to `TICK_MS * TICKS`. */
 const TICK_MS = 250;
 /** Longer deadlines, such as a worker's age, are looked at this many times at least: a day is no matter of milliseconds. */

@@ -1,0 +1,230 @@
+import { inspect } from 'node:util';
+import { invalidArgument, MayflyError } from '@mayfly/native';
+
+/** What an option may be, as a value in a program and as text on a command line or in a file. */
+export interface Rule<Value> {
+  /** The value, checked. Errors: `ERR_INVALID_ARGUMENT`, which calls it `name`. */
+  check(name: string, value: unknown): Value;
+  /** The value that a text stands for. Errors: as `check`. */
+  read(name: string, text: string): Value;
+}
+
+/**
+ * A rule from its two parts.
+ *
+ * @param refusal Completes `Expected X to be …` for a value that is wrong; null for one that is right.
+ * @param parse The value that a text stands for; one that `refusal` refuses where it stands for none.
+ */
+export function rule<Value>(refusal: (value: unknown) => string | null, parse: (text: string) => unknown): Rule<Value> {
+  const check = (name: string, value: unknown, shown: unknown): Value => {
+    const expected = refusal(value);
+    if (expected === null) return value as Value;
+    throw invalidArgument(name, expected, shown);
+  };
+  return {
+    check: (name, value) => check(name, value, value),
+    read: (name, text) => check(name, parse(text), text),
+  };
+}
+
+/** The longest that a timer of Node's can wait, 24.8 days; it takes anything longer for no time at all. */
+export const LONGEST_MS = 2 ** 31 - 1;
+
+/** `least` to `most`, both included. Its text may be written as `1e3`. */
+export function whole(least: number, most = Number.MAX_SAFE_INTEGER): Rule<number> {
+  const refusal = (value: unknown): string | null => {
+    if (!Number.isSafeInteger(value) || (value as number) < least) return `a whole number from ${least} up`;
+    return (value as number) <= most ? null : `a whole number from ${least} to ${most}`;
+  };
+  return rule(refusal, decimal);
+}
+
+/** @param range Completes `a number …`. */
+export const number = (range: string, inRange: (value: number) => boolean): Rule<number> =>
+  rule((value) => (isFiniteNumber(value) && inRange(value) ? null : `a number ${range}`), decimal);
+
+/** A number from `least` up, or Infinity, written `Infinity`. */
+export const limit = (least: number): Rule<number> =>
+  rule(
+    (value) => (typeof value === 'number' && value >= least ? null : `a number from ${least} up`),
+    decimalOrInfinity,
+  );
+
+/** Milliseconds that a timer waits; with `orNever` also Infinity. */
+export function milliseconds(least: number, { most = LONGEST_MS, orNever = false } = {}): Rule<number> {
+  const expected = `milliseconds from ${least} to ${most}${orNever ? ', or Infinity' : ''}`;
+  const right = (value: unknown) =>
+    typeof value === 'number' && ((value >= least && value <= most) || (orNever && value === Number.POSITIVE_INFINITY));
+  return rule((value) => (right(value) ? null : expected), decimalOrInfinity);
+}
+
+/** A name or a path: not empty, and without the character that would cut a path short. */
+export const text: Rule<string> = rule((value) => {
+  if (typeof value !== 'string' || value === '') return 'a name or path';
+  return value.includes('\0') ? 'a name or path without NUL characters' : null;
+}, String);
+
+/** Any text, the empty one among them. */
+export const anyText: Rule<string> = rule((value) => (typeof value === 'string' ? null : 'text'), String);
+
+export const oneOf = <Choice extends string>(...choices: readonly Choice[]): Rule<Choice> =>
+  rule((value) => (choices.some((choice) => choice === value) ? null : choices.join(' or ')), String);
+
+export const flag: Rule<boolean> = rule(
+  (value) => (typeof value === 'boolean' ? null : 'true or false'),
+  (text) => (text === 'true' ? true : text === 'false' ? false : text),
+);
+
+/** A number, or one word. */
+export const numberOr = <Word extends string>(
+  word: Word,
+  range: string,
+  inRange: (value: number) => boolean,
+): Rule<number | Word> =>
+  rule(
+    (value) => (value === word || (isFiniteNumber(value) && inRange(value)) ? null : `a number ${range}, or ${word}`),
+    (given) => (given === word ? word : decimal(given)),
+  );
+
+/** Two numbers, written with a comma between them. */
+export const pair = (range: string, inRange: (value: number) => boolean): Rule<readonly [number, number]> =>
+  rule(
+    (value) => {
+      const right =
+        Array.isArray(value) && value.length === 2 && value.every((each) => isFiniteNumber(each) && inRange(each));
+      return right ? null : `two numbers ${range}`;
+    },
+    (given) => given.split(',').map((part) => decimal(part.trim())),
+  );
+
+/** A range of whole numbers, written `A:B`: from A (included) to B (not included). */
+export const range: Rule<readonly [number, number]> = rule(
+  (value) => {
+    const right =
+      Array.isArray(value) &&
+      value.length === 2 &&
+      value.every(Number.isSafeInteger) &&
+      value[0] >= 0 &&
+      value[0] < value[1];
+    return right ? null : 'a range A:B with 0 ≤ A < B';
+  },
+  (given) => (/^\d+:\d+$/.test(given) ? given.split(':').map(Number) : given),
+);
+
+export const abortSignal: Rule<AbortSignal> = rule(
+  (value) => (value instanceof EventTarget && 'aborted' in value ? null : 'an AbortSignal'),
+  String,
+);
+
+/** A function, which a text cannot be. */
+export const callback = <Type>(): Rule<Type> =>
+  rule((value) => (typeof value === 'function' ? null : 'a function'), String);
+
+/** An object that its user checks, and a text cannot be. */
+export const object = <Type>(): Rule<Type> =>
+  rule((value) => (typeof value === 'object' && value !== null ? null : 'an object'), String);
+
+/** Rules by the name of what they rule. */
+export type Rules = Readonly<Record<string, Rule<unknown>>>;
+
+/** The values that rules let pass; what is undefined is left out. */
+export type Checked<Of extends Rules> = {
+  readonly [Name in keyof Of]?: Of[Name] extends Rule<infer Value> ? Value : never;
+};
+
+/**
+ * Checks a bag of options, each of which is read once.
+ *
+ * @param name Whose options they are, e.g. `createPool`; or of which option, e.g. `budget`.
+ * @param prefix Of the names in errors, e.g. `budget.`.
+ * @throws `ERR_INVALID_ARGUMENT` for what is no plain object, a name without a rule, a getter that throws, and what a rule refuses.
+ */
+export function bag<Of extends Rules>(name: string, rules: Of, given: unknown, prefix = ''): Checked<Of> {
+  if (given === undefined) return {};
+  const checked: Record<string, unknown> = {};
+  for (const [key, value] of entriesOf(name, given)) {
+    if (!Object.hasOwn(rules, key)) throw unknownOption(name, key, Object.keys(rules));
+    if (value !== undefined) checked[key] = rules[key]!.check(`${prefix}${key}`, value);
+  }
+  return checked as Checked<Of>;
+}
+
+/** A bag of options as the value of one. In text it is written as JSON. */
+export const bagOf = <Of extends Rules>(rules: Of): Rule<Checked<Of>> => ({
+  check: (name, value) => bag(name, rules, value, `${name}.`),
+  read(name, given) {
+    try {
+      return this.check(name, JSON.parse(given));
+    } catch (error) {
+      throw error instanceof SyntaxError ? invalidArgument(name, 'an object of options in JSON', given) : error;
+    }
+  },
+});
+
+function entriesOf(name: string, given: unknown): [string, unknown][] {
+  try {
+    if (isPlainObject(given)) return Reflect.ownKeys(given).map((key) => [String(key), given[key]]);
+  } catch (cause) {
+    throw new MayflyError(
+      'ERR_INVALID_ARGUMENT',
+      `Expected the options of ${name} to be readable, got an exception: ${message(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+  throw invalidArgument(`the options of ${name}`, 'a plain object', given);
+}
+
+/** Of any realm. What has a prototype of its own may have options there, which would go unseen. */
+function isPlainObject(value: unknown): value is Record<string | symbol, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function unknownOption(name: string, key: string, known: readonly string[]): MayflyError {
+  const similar = mostSimilar(key, known);
+  const hint = similar === null ? '' : ` (Did you mean ${similar}?)`;
+  const shown = inspect(key, { maxStringLength: 100 }).slice(1, -1);
+  return new MayflyError('ERR_INVALID_ARGUMENT', `Expected a known option of ${name}, got \`${shown}\`${hint}`);
+}
+
+/** Null where nothing is near: more than a third of the letters would have to change. */
+export function mostSimilar(word: string, candidates: readonly string[]): string | null {
+  if (word.length > 64) return null;
+  const near = candidates
+    .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(
+      ({ candidate, distance }) => distance <= Math.max(1, Math.floor(Math.max(word.length, candidate.length) / 3)),
+    )
+    .sort((a, b) => a.distance - b.distance);
+  return near[0]?.candidate ?? null;
+}
+
+/** Letters to insert, delete, replace, or swap with their neighbour (optimal string alignment). */
+function editDistance(a: string, b: string): number {
+  const rows = [Array.from({ length: b.length + 1 }, (_, column) => column)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = rows[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swapped =
+        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? rows[i - 2]![j - 2]! + 1 : replaced;
+      row.push(Math.min(replaced, swapped, rows[i - 1]![j]! + 1, row[j - 1]! + 1));
+    }
+    rows.push(row);
+  }
+  return rows[a.length]![b.length]!;
+}
+
+const isFiniteNumber = (value: unknown): value is number => Number.isFinite(value);
+
+/** A number in decimal, `3e-4` among them; NaN where a text is none. */
+function decimal(text: string): number {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+}
+
+const decimalOrInfinity = (text: string): number => (text === 'Infinity' ? Number.POSITIVE_INFINITY : decimal(text));
+
+const message = (error: unknown): string => (error instanceof Error ? error.message : inspect(error));

@@ -1,0 +1,81 @@
+import { type Command, Option } from 'commander';
+import { flag as flagRule, text } from '../check.js';
+import type { AnyOptionTable, OptionEntry } from '../option-table.js';
+
+/** The row of `--json`, which every command has. */
+export const jsonOption = (help: string): OptionEntry<boolean> => ({
+  rule: flagRule,
+  default: false,
+  flag: '--json',
+  help,
+});
+
+/** The row of a chip's name. */
+export const chipOption = {
+  ...{ rule: text, default: 'm4', flag: '--chip <name>' },
+  help: 'chip by name, or a profile FILE.json',
+};
+
+export interface JsonFlag {
+  readonly json?: boolean;
+}
+
+/** What commander read, by the camelCase of its flags. */
+export type CommandFlags = Readonly<Record<string, unknown>>;
+
+/** An option of a command: where its value goes in the bag that the table describes. */
+interface CommandOption {
+  readonly path: readonly string[];
+  readonly row: OptionEntry<unknown>;
+}
+
+/** The rows that a command offers, those of bags within bags among them. */
+export function* commandOptions(table: AnyOptionTable, path: readonly string[] = []): Generator<CommandOption> {
+  for (const [name, row] of Object.entries(table)) {
+    if (row.flag !== undefined) yield { path: [...path, name], row };
+    if (row.members !== undefined) yield* commandOptions(row.members, [...path, name]);
+  }
+}
+
+/**
+ * Gives a command the options of a table. What applies when one is left out is only told in the help, not set: the library
+ * knows it best, since a resumed run has its own.
+ */
+export function addOptions(command: Command, table: AnyOptionTable): Command {
+  for (const { row } of commandOptions(table)) command.addOption(commanderOption(row));
+  return command;
+}
+
+/** The bag of the table, out of what commander read. */
+export function optionsFrom<Options>(table: AnyOptionTable, flags: CommandFlags): Options {
+  const options: Record<string, unknown> = {};
+  for (const { path, row } of commandOptions(table)) {
+    const value = flags[new Option(row.flag!).attributeName()];
+    if (value === undefined) continue;
+    let bag = options;
+    for (const name of path.slice(0, -1)) {
+      bag[name] ??= {};
+      bag = bag[name] as Record<string, unknown>;
+    }
+    bag[path.at(-1)!] = value;
+  }
+  return options as Options;
+}
+
+/** `--min-lr` for `--min-lr <x>`. */
+export const flagName = ({ flag }: OptionEntry<unknown>): string => flag!.split(' ')[0]!;
+
+function commanderOption(row: OptionEntry<unknown>): Option {
+  const { rule, flag, help = '', group } = row;
+  const fallback = row.defaultText ?? shownDefault(row.default);
+  const made = new Option(flag!, fallback === undefined ? help : `${help} (default: ${fallback})`);
+  if (made.required) made.argParser((given: string) => rule.read(made.long!, given));
+  if (group !== undefined) made.helpGroup(group);
+  return made;
+}
+
+function shownDefault(value: unknown): string | undefined {
+  if (value === undefined || value === false) return undefined;
+  if (value === Number.POSITIVE_INFINITY) return 'never';
+  return value === '' ? 'empty' : String(value);
+}

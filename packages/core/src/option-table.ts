@@ -1,0 +1,117 @@
+import { invalidArgument, MayflyError } from '@mayfly/native';
+import { bag, bagOf, type Rule, type Rules } from './check.js';
+
+/** All that is known of one option: a row of a table that library, command, checkpoints and help share. */
+export interface OptionEntry<Value> {
+  readonly rule: Rule<Value>;
+  /** What applies when it is left out. Without it (and without `derive`) the option stays undefined, or is `required`. */
+  readonly default?: Value;
+  /** A default that follows from other options: a resumed run derives it again. */
+  readonly derive?: (options: Readonly<Record<string, unknown>>) => Value | undefined;
+  readonly required?: true;
+  /** What `--help` says the default is, where `default` itself would not do. */
+  readonly defaultText?: string;
+  /** As commander takes it: `--min-lr <x>`. Without it the command does not have the option. */
+  readonly flag?: string;
+  /** Needed with `flag`. */
+  readonly help?: string;
+  /** The heading of `--help` that it is listed under. */
+  readonly group?: string;
+  /** Kept in a checkpoint, so that a resumed run has it again. */
+  readonly saved?: true;
+  /** A resumed run may not change it. */
+  readonly fixed?: true;
+  /** The rows of an option that is a bag itself. */
+  readonly members?: Readonly<Record<string, OptionEntry<unknown>>>;
+}
+
+export type OptionTable<Options> = {
+  readonly [Name in keyof Options]-?: OptionEntry<Exclude<Options[Name], undefined>>;
+};
+
+/** A table whose names do not matter. */
+export type AnyOptionTable = Readonly<Record<string, OptionEntry<unknown>>>;
+
+/** Where an option's value comes from: the caller, the run that is resumed, the table, or other options (or the model). */
+export type OptionOrigin = 'given' | 'resumed' | 'default' | 'derived';
+
+export type OptionOrigins<Options> = { readonly [Name in keyof Options]?: OptionOrigin };
+
+/** The part of a row that makes an option a bag with a table of its own. */
+export function nested<Options>(
+  members: OptionTable<Options>,
+): Pick<OptionEntry<Partial<Options>>, 'rule' | 'members'> {
+  const table = members as AnyOptionTable;
+  return { rule: bagOf(rulesOf(table)) as Rule<Partial<Options>>, members: table };
+}
+
+/** What a table makes of options: those with a default, or required, are there. */
+export type Filled<Table> = {
+  readonly [Name in keyof Table]:
+    | (Table[Name] extends { readonly rule: Rule<infer Value> } ? Value : never)
+    | (Table[Name] extends { readonly default: unknown } | { readonly required: true } | { readonly derive: unknown }
+        ? never
+        : undefined);
+};
+
+/** The defaults alone, of a table without required options. */
+export const defaultsOf = <Table extends AnyOptionTable>(table: Table): Filled<Table> =>
+  resolveOptions('', table, {}).options;
+
+/** Checks options without filling in anything. */
+export const checkOptions = <Table extends AnyOptionTable>(
+  name: string,
+  table: Table,
+  given: unknown,
+): Partial<Filled<Table>> => bag(name, rulesOf(table), given) as Partial<Filled<Table>>;
+
+export interface ResolveSettings {
+  readonly prefix?: string;
+  readonly resumed?: object | undefined;
+  readonly defaults?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Checks options and fills in what is left out: with the values of the run that is resumed, then with defaults.
+ *
+ * @param name Of the function or option whose options they are, for errors.
+ * @param prefix Of the names in errors, e.g. `budget.`.
+ * @param resumed Values that a checkpoint kept.
+ * @param defaults Those of this machine or device, which go before the table's.
+ */
+export function resolveOptions<Table extends AnyOptionTable>(
+  name: string,
+  table: Table,
+  given: unknown,
+  { prefix = '', resumed, defaults = {} }: ResolveSettings = {},
+): { readonly options: Filled<Table>; readonly origins: OptionOrigins<Table> } {
+  const rules = rulesOf(table);
+  const own: Record<string, unknown> = bag(name, rules, given, prefix);
+  const kept: Record<string, unknown> = bag('the run that is resumed', rules, resumed, prefix);
+  const options: Record<string, unknown> = {};
+  const origins: Record<string, OptionOrigin> = {};
+  const set = (key: string, value: unknown, origin: OptionOrigin) => {
+    options[key] = value;
+    if (value !== undefined) origins[key] = origin;
+  };
+  for (const [key, row] of Object.entries(table)) {
+    if (row.fixed && own[key] !== undefined && kept[key] !== undefined && own[key] !== kept[key]) {
+      throw invalidArgument(`${prefix}${key}`, `${kept[key]} as in the run that is resumed`, own[key]);
+    }
+    if (own[key] !== undefined) set(key, own[key], 'given');
+    else if (kept[key] !== undefined) set(key, kept[key], 'resumed');
+    else set(key, defaults[key] ?? row.default, 'default');
+    if (row.required && options[key] === undefined) throw requiredOption(`${prefix}${key}`);
+  }
+  for (const [key, row] of Object.entries(table)) {
+    if (row.derive !== undefined && options[key] === undefined) set(key, row.derive(options), 'derived');
+  }
+  return { options: options as Filled<Table>, origins: origins as OptionOrigins<Table> };
+}
+
+const requiredOption = (name: string) =>
+  new MayflyError('ERR_INVALID_ARGUMENT', `Expected ${name} to be given, got nothing`);
+
+function rulesOf(table: AnyOptionTable): Rules {
+  return Object.fromEntries(Object.entries(table).map(([key, { rule }]) => [key, rule]));
+}

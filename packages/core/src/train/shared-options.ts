@@ -1,0 +1,23 @@
+import { oneOf, text } from '../check.js';
+
+/** Rows that several tables have. */
+export const tokenizerOption = {
+  rule: text,
+  defaultText: "the model's own, else bytes",
+  flag: '--tokenizer <name>',
+  help: '`bytes`, a llama2.c tokenizer file or a tokenizer.json',
+} as const;
+
+export const weightsOption = {
+  rule: oneOf('dynamic', 'static'),
+  default: 'dynamic',
+  flag: '--weights <kind>',
+  help: 'dynamic or static',
+} as const;
+
+export const modelOption = {
+  rule: text,
+  required: true,
+  flag: '--model <model>',
+  help: 'llama2.c FILE.bin, DIR of a run or of a Hugging Face model',
+} as const;
