@@ -1,5 +1,5 @@
 import { addon } from '@mayfly/native';
-import { PROTOCOL_VERSION, packMessage, unpackRequest, type WorkerResponse } from '@mayfly/worker';
+import { PROTOCOL_VERSION, packResponse, unpackRequest } from '@mayfly/worker';
 import type { Arena } from '../../../packages/core/src/memory/arena.js';
 import type { StartTransport } from '../../../packages/core/src/pool/worker/transport.js';
 import { answer } from '../../../packages/worker/src/answer.js';
@@ -12,7 +12,7 @@ export function directTransport(arena: Arena): StartTransport {
     let open = true;
     // Answers come after the call, as they do from a process.
     const later = (body: () => void) => queueMicrotask(() => open && body());
-    const respond = (response: WorkerResponse) => later(() => onControl(packMessage(response)));
+    const respond = (payload: Uint8Array) => later(() => onControl(payload));
     const end = () => {
       if (!open) return;
       open = false;
@@ -22,7 +22,7 @@ export function directTransport(arena: Arena): StartTransport {
         onExit(0, null);
       });
     };
-    respond({ type: 'ready', protocol: PROTOCOL_VERSION, pid, device: name, isa: addon.isa() });
+    respond(packResponse({ type: 'ready', protocol: PROTOCOL_VERSION, pid, device: name, isa: addon.isa() }));
     const evaluate = (id: number, program: number, offsets: readonly number[]) => {
       const begin = performance.now();
       device.evaluate(program, offsets);
@@ -37,9 +37,9 @@ export function directTransport(arena: Arena): StartTransport {
         dispatch: (id, program, input, output) => evaluate(id, program, [input, output]),
         dispatchPorts: evaluate,
         control(payload) {
-          const response = answer(unpackRequest(payload), device);
-          respond(response);
-          if (response.type === 'retiring') later(end);
+          const request = unpackRequest(payload);
+          respond(answer(request, device));
+          if (request.type === 'retire') later(end);
         },
         ref() {},
         unref() {},

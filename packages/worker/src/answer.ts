@@ -1,30 +1,46 @@
-import type { ErrorDetails, NativeDevice } from '@mayfly/native';
-import type { WireError, WorkerRequest, WorkerResponse, WorkerStats } from './protocol.js';
+import { type ErrorDetails, isMayflyError, type NativeDevice } from '@mayfly/native';
+import { packResponse, type WireError, type WorkerRequest, type WorkerResponse, type WorkerStats } from './protocol.js';
 
-/** Carries out one control message. What the device throws becomes an answer of type `error`. */
-export function answer(message: WorkerRequest, device: NativeDevice): WorkerResponse {
-  const { request } = message;
+/** Characters of an error's message: a device may quote whatever it was given. */
+const LONGEST_MESSAGE = 2 ** 16;
+
+/**
+ * Carries out one control message, and packs the answer. What the device throws becomes one of type `error`, as does an
+ * answer that the wire does not take: that of a program with too many ports, say.
+ */
+export function answer(message: WorkerRequest, device: NativeDevice): Uint8Array {
   try {
-    switch (message.type) {
-      case 'compile': {
-        const info = device.compile(message.text, message.weights);
-        return { type: 'compiled', request, info, stats: statsOf(device) };
-      }
-      case 'unload':
-        device.unload(message.program);
-        return { type: 'unloaded', request, stats: statsOf(device) };
-      case 'retire':
-        return { type: 'retiring', request, stats: statsOf(device) };
-    }
+    return packResponse(carryOut(message, device));
   } catch (error) {
-    return { type: 'error', request, error: toWire(error), stats: statsOf(device) };
+    return packResponse({ type: 'error', request: message.request, error: toWire(error), stats: statsOf(device) });
+  }
+}
+
+function carryOut(message: WorkerRequest, device: NativeDevice): WorkerResponse {
+  const { request } = message;
+  switch (message.type) {
+    case 'compile': {
+      const info = device.compile(message.text, message.weights);
+      return { type: 'compiled', request, info, stats: statsOf(device) };
+    }
+    case 'unload':
+      device.unload(message.program);
+      return { type: 'unloaded', request, stats: statsOf(device) };
+    case 'retire':
+      return { type: 'retiring', request, stats: statsOf(device) };
   }
 }
 
 const statsOf = (device: NativeDevice): WorkerStats => ({ ...device.stats(), processBytes: process.memoryUsage.rss() });
 
 function toWire(error: unknown): WireError {
-  if (!(error instanceof Error)) return { code: 'ERR_NATIVE', message: String(error) };
-  const { code = 'ERR_NATIVE', message, line, column, limit } = error as Error & { code?: string } & ErrorDetails;
-  return { code, message, line, column, limit };
+  if (!isMayflyError(error)) return { code: 'ERR_NATIVE', message: String(error).slice(0, LONGEST_MESSAGE) };
+  const { code, message, line, column, limit } = error as typeof error & ErrorDetails;
+  return {
+    code,
+    message: message.slice(0, LONGEST_MESSAGE),
+    ...(line === undefined ? {} : { line }),
+    ...(column === undefined ? {} : { column }),
+    ...(limit === undefined ? {} : { limit }),
+  };
 }

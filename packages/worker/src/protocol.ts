@@ -4,8 +4,13 @@
  * Dispatches and completions are fixed 64-byte frames (see `docs/protocol.md`) that only native code reads. Everything
  * else is a control message: one of the unions below, packed by msgpack, in order with the dispatches around it.
  */
-import type { DeviceStats, ErrorDetails, Precision, ProgramInfo, WeightRange } from '@mayfly/native';
+import type { DeviceStats, ErrorDetails, Port, Precision, ProgramInfo, WeightRange } from '@mayfly/native';
 import { Packr } from 'msgpackr/pack';
+import { type Check, errorCode, fields, list, oneOf, optional, protocolError, text, whole } from './check.js';
+import { type MsgpackBounds, msgpackFault } from './msgpack-bounds.js';
+
+export { protocolError } from './check.js';
+export { type MsgpackBounds, msgpackFault } from './msgpack-bounds.js';
 
 /** Raised by one with every change of a message or of the frame; both sides must agree. */
 export const PROTOCOL_VERSION = 5;
@@ -25,6 +30,28 @@ export interface WorkerSettings {
   readonly device: string;
   readonly threads: number;
   readonly precision: Precision;
+}
+
+const positive: Check = (value, at) => {
+  whole(value, at);
+  if (value === 0) throw protocolError(`${at} to be 1 or more`, '0');
+};
+
+/** Errors: `ERR_PROTOCOL`, where a parent of another version says so, too. */
+export function parseSettings(json: string | undefined): WorkerSettings {
+  let settings: unknown;
+  try {
+    settings = JSON.parse(json ?? '');
+  } catch {
+    throw protocolError('settings in JSON', 'something else');
+  }
+  const parent = (settings as { protocol?: unknown } | null)?.protocol;
+  if (parent !== PROTOCOL_VERSION) throw protocolError(`to be started by protocol ${PROTOCOL_VERSION}`, String(parent));
+  fields<WorkerSettings>({
+    ...{ protocol: whole, parentPid: whole, worker: whole, device: text, threads: positive },
+    precision: oneOf('exact', 'fast'),
+  })(settings, 'settings');
+  return settings as WorkerSettings;
 }
 
 /** An error as it crosses the wire. */
@@ -65,11 +92,101 @@ export interface WorkerStats extends DeviceStats {
   readonly processBytes: number;
 }
 
+/** What each request is answered with, if not with an error. */
+export interface AnswerTypes {
+  readonly compile: 'compiled';
+  readonly unload: 'unloaded';
+  readonly retire: 'retiring';
+}
+export const answerTypes: AnswerTypes = { compile: 'compiled', unload: 'unloaded', retire: 'retiring' };
+
+/** The largest request, and the largest answer: what a worker is told may be a whole program, what it tells is short. */
+export const MOST_REQUEST_BYTES = 2 ** 28;
+export const MOST_ANSWER_BYTES = 2 ** 24;
+/** Weight files of one program. */
+export const MOST_WEIGHTS = 2 ** 15;
+/** Looked at before a message is decoded: what a hostile one costs is bounded. */
+const bounds: MsgpackBounds = { levels: 8, values: 2 ** 18, extensions: new Set() };
+
+type OneOf<Union, Type> = Extract<Union, { type: Type }>;
+const type = text;
+const request = whole;
+
+const requests: { readonly [Type in WorkerRequest['type']]: Check } = {
+  compile: fields<OneOf<WorkerRequest, 'compile'>>({
+    ...{ type, request, text },
+    weights: list(fields<WeightRange>({ path: text, offset: whole, bytes: whole }), MOST_WEIGHTS),
+  }),
+  unload: fields<OneOf<WorkerRequest, 'unload'>>({ type, request, program: whole }),
+  retire: fields<OneOf<WorkerRequest, 'retire'>>({ type, request }),
+};
+
+const dtype = oneOf('fp16', 'fp32', 'int32', 'bool', 'int8', 'uint8', 'int16', 'uint16');
+const ports = list(fields<Port>({ name: text, dtype, shape: list(whole), bytes: whole }));
+const info = fields<ProgramInfo>({
+  ...{ program: whole, inputs: ports, outputs: ports },
+  ...{ residentBytes: whole, compilations: whole, nanoseconds: whole },
+});
+const stats = fields<WorkerStats>({
+  ...{ compilations: whole, livePrograms: whole, evaluations: whole, residentBytes: whole },
+  ...{ evaluateNanoseconds: whole, compileNanoseconds: whole, processBytes: whole },
+});
+const error = fields<WireError>({
+  ...{ code: errorCode, message: text, line: optional(whole), column: optional(whole) },
+  limit: optional(oneOf('compilations', 'livePrograms', null)),
+});
+
+const responses: { readonly [Type in WorkerResponse['type']]: Check } = {
+  ready: fields<OneOf<WorkerResponse, 'ready'>>({
+    ...{ type, protocol: oneOf(PROTOCOL_VERSION), pid: whole, device: text, isa: text },
+  }),
+  compiled: fields<OneOf<WorkerResponse, 'compiled'>>({ type, request, info, stats }),
+  unloaded: fields<OneOf<WorkerResponse, 'unloaded'>>({ type, request, stats }),
+  retiring: fields<OneOf<WorkerResponse, 'retiring'>>({ type, request, stats }),
+  error: fields<OneOf<WorkerResponse, 'error'>>({ type, request, error, stats }),
+};
+
 // Records would be per-connection state; plain maps keep each message independent of all others.
 const packr = new Packr({ useRecords: false, int64AsType: 'number' });
 
-export const packMessage = (message: WorkerRequest | WorkerResponse): Uint8Array => packr.pack(message);
+/** Errors: `ERR_PROTOCOL` where the other side would refuse it. */
+export const packRequest = (message: WorkerRequest): Uint8Array => pack(message, MOST_REQUEST_BYTES);
 
-export const unpackRequest = (payload: Uint8Array): WorkerRequest => packr.unpack(payload) as WorkerRequest;
+/** Errors: `ERR_PROTOCOL` where the other side would refuse it. */
+export const packResponse = (message: WorkerResponse): Uint8Array => pack(message, MOST_ANSWER_BYTES);
 
-export const unpackResponse = (payload: Uint8Array): WorkerResponse => packr.unpack(payload) as WorkerResponse;
+/** Errors: `ERR_PROTOCOL` where it is no request. */
+export const unpackRequest = (payload: Uint8Array): WorkerRequest =>
+  unpack(payload, MOST_REQUEST_BYTES, requests) as WorkerRequest;
+
+/** Errors: `ERR_PROTOCOL` where it is no response. */
+export const unpackResponse = (payload: Uint8Array): WorkerResponse =>
+  unpack(payload, MOST_ANSWER_BYTES, responses) as WorkerResponse;
+
+function pack(message: WorkerRequest | WorkerResponse, most: number): Uint8Array {
+  const payload = packr.pack(message);
+  assertBounded(payload, most);
+  return payload;
+}
+
+function unpack(payload: Uint8Array, most: number, checks: Readonly<Record<string, Check>>): unknown {
+  assertBounded(payload, most);
+  let message: unknown;
+  try {
+    message = packr.unpack(payload);
+  } catch (cause) {
+    throw protocolError('a message', `one that msgpackr refuses: ${(cause as Error).message}`);
+  }
+  const named = (message as { type?: unknown } | null | undefined)?.type;
+  if (typeof named !== 'string' || !Object.hasOwn(checks, named)) {
+    throw protocolError(`a message of type ${Object.keys(checks).join(' or ')}`, 'another');
+  }
+  checks[named]!(message, named);
+  return message;
+}
+
+function assertBounded(payload: Uint8Array, most: number): void {
+  const { buffer, byteOffset, length } = payload;
+  const fault = length > most ? `${length} bytes` : msgpackFault(Buffer.from(buffer, byteOffset, length), bounds);
+  if (fault !== null) throw protocolError(`a message of plain data, of at most ${most} bytes`, fault);
+}

@@ -1,5 +1,5 @@
 import type { WorkerRequest, WorkerResponse, WorkerStats } from '@mayfly/worker';
-import { packMessage } from '@mayfly/worker';
+import { PROTOCOL_VERSION, packResponse } from '@mayfly/worker';
 import type { Arena } from '../../../packages/core/src/memory/arena.js';
 import type { TransportHandlers } from '../../../packages/core/src/pool/worker/transport.js';
 import type { Seen } from './simulated-workers.js';
@@ -92,7 +92,7 @@ export class SimulatedWorker {
     const item = this.inbox.shift();
     if (item === undefined) return false;
     if (item.kind === 'start') {
-      this.#send({ type: 'ready', protocol: 1, pid: this.pid, device: 'simulated', isa: 'none' });
+      this.#send({ type: 'ready', protocol: PROTOCOL_VERSION, pid: this.pid, device: 'simulated', isa: 'none' });
     } else if (item.kind === 'dispatch') this.#evaluate(item.id, item.program, item.offsets[1]!);
     else this.#answer(item.request);
     return true;
@@ -156,6 +156,6 @@ export class SimulatedWorker {
   }
 
   #send(response: WorkerResponse): void {
-    this.handlers.onControl(packMessage(response));
+    this.handlers.onControl(packResponse(response));
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { invalidArgument, MayflyError } from '@mayfly/native';
+import { type MsgpackBounds, msgpackFault } from '@mayfly/worker';
 import { Packr } from 'msgpackr';
-import { msgpackFault } from './msgpack-bounds.js';
 
 // A checkpoint file (docs/formats.md):
 //   8 bytes   "MAYFLYCK"
@@ -21,6 +21,8 @@ const ALIGNMENT = 64;
 export const prefixBytes = 16;
 export const digestBytes = 32;
 const LARGEST_HEADER = 2 ** 24;
+/** The extensions are those of msgpackr that hold plain data: `undefined`, typed arrays, dates. */
+const headerBounds: MsgpackBounds = { levels: 32, values: 2 ** 20, extensions: new Set([0x00, 0x74, 0xff]) };
 /** No names that JavaScript orders or inherits by itself: `1`, `__proto__`. */
 const sectionName = /^[a-z][\w./-]{0,255}$/i;
 
@@ -68,7 +70,7 @@ export function encodeHead(header: CheckpointHeader, sections: Sections): { byte
     return [name, [offset, byteLength]] as const;
   });
   const packed = packr.pack({ fields: header, sections: Object.fromEntries(table) });
-  const fault = packed.length > LARGEST_HEADER ? `${packed.length} bytes` : msgpackFault(packed);
+  const fault = packed.length > LARGEST_HEADER ? `${packed.length} bytes` : msgpackFault(packed, headerBounds);
   if (fault !== null) throw invalidArgument('header', `plain data of at most ${LARGEST_HEADER} bytes`, fault);
   const prefix = Buffer.alloc(prefixBytes);
   magic.copy(prefix);
@@ -103,7 +105,7 @@ export function decodeHead(prefix: Buffer, rest: Buffer, path: string): Checkpoi
   const expected = digest([prefix, packed]);
   const actual = rest.subarray(packed.length);
   if (!expected.equals(actual)) throw wrongDigest(path, 'header', actual, expected);
-  const fault = msgpackFault(packed);
+  const fault = msgpackFault(packed, headerBounds);
   if (fault !== null) throw damaged(path, 'a header of plain data', fault);
   let header: unknown;
   try {

@@ -51,6 +51,10 @@ export class WorkerExitError extends MayflyError implements WorkerEnd {
   }
 }
 
+/** The reason for which a worker is given up that broke the protocol. */
+export const reasonOf = (error: Error & { readonly code?: string }): string =>
+  error.code === undefined ? error.message : `${error.code}: ${error.message}`;
+
 /** One phrase: who died of what. */
 export function describeEnd(end: WorkerEnd): string {
   const how = end.signal === null ? `exited with code ${end.exitCode}` : `was ended by ${end.signal}`;

@@ -19,7 +19,7 @@ struct Read {
 
 // All frames, encoded again with their payloads.
 Read ReadInPieces(const uint8_t* data, size_t size, size_t piece) {
-  mayfly::FrameReader reader;
+  mayfly::FrameReader reader(mayfly::kMaxPayloadBytes);
   Read read;
   try {
     for (size_t at = 0; at < size; at += piece) {

@@ -19,7 +19,7 @@ constexpr size_t kReadBytes = 64 * 1024;
 }  // namespace
 
 Connection::Connection(uv_loop_t* loop, int fd, std::shared_ptr<Lane> lane, Handlers handlers)
-    : fd_(fd), lane_(std::move(lane)), handlers_(std::move(handlers)), inbox_(lane_), outbox_(fd) {
+    : fd_(fd), lane_(std::move(lane)), handlers_(std::move(handlers)), inbox_(lane_, kMaxAnswerBytes), outbox_(fd) {
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 #ifdef SO_NOSIGPIPE
   const int on = 1;

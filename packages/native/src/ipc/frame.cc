@@ -51,11 +51,11 @@ void EncodeFrame(const Frame& frame, uint8_t* to) {
   Store(to + kAfterAt, frame.after);
 }
 
-void DecodeFrame(const uint8_t* from, Frame* frame) {
+void DecodeFrame(const uint8_t* from, Frame* frame, uint32_t most) {
   const uint32_t magic = Load<uint32_t>(from);
   const uint8_t kind = from[kKindAt];
   const uint32_t payload_bytes = Load<uint32_t>(from + kPayloadAt);
-  if (magic != kMagic || kind < 1 || kind > 3 || payload_bytes > kMaxPayloadBytes) {
+  if (magic != kMagic || kind < 1 || kind > 3 || payload_bytes > most) {
     throw Error("ERR_FRAME", "Expected a frame, got magic " + std::to_string(magic) + ", kind " + std::to_string(kind) +
                                  ", payload of " + std::to_string(payload_bytes) + " bytes");
   }
@@ -87,7 +87,7 @@ uint8_t* FrameReader::Reserve(size_t bytes) {
 bool FrameReader::Next(Frame* frame, const uint8_t** payload) {
   if (end_ - begin_ < kFrameBytes) return false;
   const uint8_t* at = buffer_.data() + begin_;
-  DecodeFrame(at, frame);
+  DecodeFrame(at, frame, most_);
   if (end_ - begin_ < kFrameBytes + frame->payload_bytes) return false;
   *payload = at + kFrameBytes;
   begin_ += kFrameBytes + frame->payload_bytes;

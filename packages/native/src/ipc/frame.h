@@ -14,6 +14,8 @@ enum class DispatchStatus : uint32_t { kOk = 0, kUnknownProgram = 1, kOutOfBound
 
 constexpr size_t kFrameBytes = 64;
 constexpr uint32_t kMaxPayloadBytes = 256u << 20;
+// Of what a worker sends: the main process buffers no more for one that floods it.
+constexpr uint32_t kMaxAnswerBytes = 16u << 20;
 // A buffer that grew beyond this for one large message is given back once it is empty.
 constexpr size_t kKeepBytes = 1u << 20;
 
@@ -35,12 +37,14 @@ Frame ControlFrame(size_t bytes);
 
 // Writes exactly kFrameBytes.
 void EncodeFrame(const Frame& frame, uint8_t* to);
-// Reads kFrameBytes. Throws ERR_FRAME if they are no frame.
-void DecodeFrame(const uint8_t* from, Frame* frame);
+// Reads kFrameBytes. Throws ERR_FRAME if they are no frame, or one with a payload of more than `most` bytes.
+void DecodeFrame(const uint8_t* from, Frame* frame, uint32_t most = kMaxPayloadBytes);
 
 // Cuts a byte stream into frames with their payloads.
 class FrameReader {
  public:
+  // Payloads of more than `most` bytes are refused.
+  explicit FrameReader(uint32_t most) : most_(most) {}
   // Room for at least `bytes` more; the caller fills it and says how much it wrote.
   uint8_t* Reserve(size_t bytes);
   size_t capacity() const { return buffer_.size() - end_; }
@@ -50,6 +54,7 @@ class FrameReader {
   bool Next(Frame* frame, const uint8_t** payload);
 
  private:
+  uint32_t most_;
   std::vector<uint8_t> buffer_;
   size_t begin_ = 0;
   size_t end_ = 0;

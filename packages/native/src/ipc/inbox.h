@@ -11,7 +11,9 @@ namespace mayfly {
 
 class Inbox {
  public:
-  explicit Inbox(std::shared_ptr<Lane> lane) : lane_(std::move(lane)) {}
+  // Payloads of more than `most` bytes are refused.
+  explicit Inbox(std::shared_ptr<Lane> lane, uint32_t most = kMaxPayloadBytes)
+      : lane_(std::move(lane)), reader_(most) {}
 
   // For what is read from the socket.
   FrameReader& stream() { return reader_; }

@@ -20,6 +20,9 @@ constexpr std::chrono::microseconds kRingAfter{10};
 // Waits shorter than this make the next one worth spinning for. A wait that was slept through is longer by the waking.
 constexpr std::chrono::microseconds kBusy{200};
 
+// A device may quote whatever it was given.
+constexpr size_t kLongestMessage = 1 << 16;
+
 DispatchStatus StatusOf(const std::string& code) {
   if (code == "ERR_PROGRAM_UNKNOWN") return DispatchStatus::kUnknownProgram;
   if (code == "ERR_ARENA_BOUNDS") return DispatchStatus::kOutOfBounds;
@@ -117,6 +120,7 @@ void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
     answer.word = static_cast<uint32_t>(DispatchStatus::kFailed);
     message = error.what();
   }
+  if (message.size() > kLongestMessage) message.resize(kLongestMessage);
   answer.payload_bytes = static_cast<uint32_t>(message.size());
   Write(answer, message.data());
   unrung_ += std::chrono::nanoseconds(answer.first);

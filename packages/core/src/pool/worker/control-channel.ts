@@ -1,15 +1,28 @@
 import { errorOf } from '@mayfly/native';
-import { packMessage, type WorkerRequest, type WorkerResponse } from '@mayfly/worker';
+import {
+  type AnswerTypes,
+  answerTypes,
+  packRequest,
+  protocolError,
+  type WorkerRequest,
+  type WorkerResponse,
+} from '@mayfly/worker';
 import PQueue from 'p-queue';
 import type { Clock } from './clock.js';
 
+type RequestType = WorkerRequest['type'];
 /** A request as its sender writes it. */
-export type RequestBody = WorkerRequest extends infer R
-  ? R extends WorkerRequest
-    ? Omit<R, 'request'>
-    : never
-  : never;
-type Pending = { readonly resolve: (response: WorkerResponse) => void; readonly reject: (error: Error) => void };
+type RequestBody<Type extends RequestType> = Omit<Extract<WorkerRequest, { type: Type }>, 'request'>;
+/** What it is answered with. */
+type AnswerTo<Type extends RequestType> = Extract<WorkerResponse, { type: AnswerTypes[Type] }>;
+/** Whatever a worker says after `ready`. */
+export type Answer = Exclude<WorkerResponse, { type: 'ready' }>;
+
+interface Pending {
+  readonly type: AnswerTypes[RequestType];
+  readonly resolve: (response: Answer) => void;
+  readonly reject: (error: Error) => void;
+}
 
 /**
  * Requests to one worker and their answers, one at a time, so that a dispatch never waits behind more than one compilation.
@@ -30,33 +43,43 @@ export class ControlChannel {
     this.#overdue = overdue;
   }
 
-  /** Rejects with what the worker answers as an error, or with that of `fail`. The deadline is asked for when its turn comes. */
-  ask(body: RequestBody, deadlineMs: () => number): Promise<WorkerResponse> {
+  /**
+   * Rejects with what the worker answers as an error, with that of `fail`, or where the request cannot be sent. The deadline
+   * is asked for when its turn comes.
+   */
+  ask<Type extends RequestType>(
+    body: RequestBody<Type> & { readonly type: Type },
+    deadlineMs: () => number,
+  ): Promise<AnswerTo<Type>> {
     return this.#turns.add(async () => {
       if (this.#failure !== null) throw this.#failure;
       const request = ++this.#requests;
-      const answered = new Promise<WorkerResponse>((resolve, reject) =>
-        this.#pending.set(request, { resolve, reject }),
-      );
-      this.#send(packMessage({ ...body, request } as WorkerRequest));
+      // Nothing is kept of a request before all is done that can throw.
+      this.#send(packRequest({ ...body, request } as unknown as WorkerRequest));
       const milliseconds = deadlineMs();
       const complaint = `no answer to ${body.type} in ${Math.round(milliseconds)} ms`;
       const deadline = this.#clock.after(milliseconds, () => this.#overdue(complaint));
+      const answered = new Promise<Answer>((resolve, reject) =>
+        this.#pending.set(request, { type: answerTypes[body.type], resolve, reject }),
+      );
       try {
-        return await answered;
+        return (await answered) as AnswerTo<Type>;
       } finally {
         deadline.cancel();
       }
     });
   }
 
-  /** An answer came. */
-  settle(response: Exclude<WorkerResponse, { type: 'ready' }>): void {
+  /** An answer came. Errors: `ERR_PROTOCOL` where nobody asked for it; then nothing is settled. */
+  settle(response: Answer): void {
     const pending = this.#pending.get(response.request);
+    if (pending === undefined) throw protocolError('an answer to a request', `one to ${response.request}`);
+    if (response.type !== 'error' && response.type !== pending.type) {
+      throw protocolError(`an answer \`${pending.type}\``, `\`${response.type}\``);
+    }
     this.#pending.delete(response.request);
-    if (response.type === 'error')
-      pending?.reject(errorOf(response.error.code, response.error.message, response.error));
-    else pending?.resolve(response);
+    if (response.type !== 'error') pending.resolve(response);
+    else pending.reject(errorOf(response.error.code, response.error.message, response.error));
   }
 
   /** No answer will come any more, to requests made or to be made. */

@@ -28,13 +28,17 @@ export class InFlight {
     return this.#runs.size === 0 ? 0 : (this.#timeouts.dispatchMs ?? UNKNOWN_DISPATCH_MS);
   }
 
-  /** Gives the id that the answer will carry. Ids are never used again: what a caller is no longer waiting for is not found. */
-  add(run: Run): number {
+  /** The id that the next run's answer will carry. None is used again: what a caller is no longer waiting for is not found. */
+  get nextId(): number {
+    return this.#sequence;
+  }
+
+  /** A run was sent, with `nextId`. */
+  add(run: Run): void {
     run.id = this.#sequence++;
     run.sentTo = this;
     this.#runs.push(run);
     if (this.#runs.size === 1) this.#watch.begin(this.#deadlineOf(run));
-    return run.id;
   }
 
   /** The run that was answered; null where none is waited for. A worker answers in the order in which it was asked. */

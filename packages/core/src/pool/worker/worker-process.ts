@@ -1,6 +1,6 @@
 import { DispatchStatus, MayflyError, type ProgramInfo } from '@mayfly/native';
-import { unpackResponse, type WorkerResponse, type WorkerStats } from '@mayfly/worker';
-import { type WorkerEnd, WorkerLostError } from '../errors.js';
+import { protocolError, unpackResponse, type WorkerStats } from '@mayfly/worker';
+import { reasonOf, type WorkerEnd, WorkerLostError } from '../errors.js';
 import type { Budget, RetirementReason, WorkerUsage } from './budget.js';
 import type { Clock, Deadline } from './clock.js';
 import { ControlChannel } from './control-channel.js';
@@ -85,11 +85,11 @@ export class WorkerProcess implements WorkerUsage {
       { worker: id, device, threads, precision },
       {
         onCompletion: (run, status, nanoseconds, message) => this.#onCompletion(run, status, nanoseconds, message),
-        onControl: (payload) => this.#onControl(unpackResponse(payload)),
+        onControl: (payload) => this.#onControl(payload),
         onClose: (error) => {
           // The system closes a process's sockets after its last thread has left user mode.
           if (error === null) this.running = false;
-          this.#lose(error?.message ?? null);
+          this.#lose(error === null ? null : reasonOf(error));
         },
         onExit: (exitCode, signal) => this.#onExit(exitCode, signal),
       },
@@ -133,20 +133,21 @@ export class WorkerProcess implements WorkerUsage {
 
   /** The hot path: one frame. */
   send(run: Run, program: number): void {
-    const id = this.#inFlight.add(run);
+    const id = this.#inFlight.nextId;
     const { offsets } = run;
     const { connection } = this.#transport;
     if (run.kernel.inputs.length === 1 && offsets.length === 2)
       connection.dispatch(id, program, offsets[0]!, offsets[1]!, run.promise);
     else connection.dispatchPorts(id, program, offsets);
+    // Only now: what the addon refused was not sent, and no answer to it must be waited for.
+    this.#inFlight.add(run);
   }
 
   async compile({ text, weights }: ProgramSource): Promise<ProgramInfo> {
-    const response = await this.#control.ask({ type: 'compile', text, weights }, this.#compileDeadlineMs);
-    if (response.type !== 'compiled') throw this.#unexpected(response);
+    const { info } = await this.#control.ask({ type: 'compile', text, weights }, this.#compileDeadlineMs);
     this.livePrograms += 1;
-    this.#compileHistory.record(response.info.nanoseconds);
-    return response.info;
+    this.#compileHistory.record(info.nanoseconds);
+    return info;
   }
 
   async unload(program: number): Promise<void> {
@@ -183,8 +184,12 @@ export class WorkerProcess implements WorkerUsage {
   }
 
   #onCompletion(id: number, status: number, nanoseconds: number, message: string): void {
-    const run = this.#inFlight.take(id);
-    if (run === null) return;
+    if (this.#lost) return;
+    const run = status === DispatchStatus.ok || isStatus(status) ? this.#inFlight.take(id) : null;
+    if (run === null) {
+      this.#broken(protocolError('an answer to the oldest dispatch', `one to dispatch ${id} with status ${status}`));
+      return;
+    }
     this.evaluations += 1;
     if (status === DispatchStatus.ok) {
       this.latency.record(nanoseconds);
@@ -196,17 +201,29 @@ export class WorkerProcess implements WorkerUsage {
     this.#listener.onAnswer(this, run, new MayflyError(codeOf(status), `[${run.kernel.name}] ${message}`));
   }
 
-  #onControl(response: WorkerResponse): void {
+  #onControl(payload: Uint8Array): void {
     if (this.#lost) return;
-    if (response.type === 'ready') {
-      this.#disarm();
-      this.become('standby');
-      this.#transport.connection.unref();
-      this.#listener.onReady(this);
+    try {
+      const response = unpackResponse(payload);
+      if (response.type !== 'ready') {
+        this.#control.settle(response);
+        this.stats = response.stats;
+        return;
+      }
+      if (this.#state !== 'starting') throw protocolError('`ready` once', 'it again');
+    } catch (error) {
+      this.#broken(error as Error);
       return;
     }
-    this.stats = response.stats;
-    this.#control.settle(response);
+    this.#disarm();
+    this.become('standby');
+    this.#transport.connection.unref();
+    this.#listener.onReady(this);
+  }
+
+  /** It talks nonsense: nothing that it says or does can be relied upon. */
+  #broken(error: Error): void {
+    this.kill(reasonOf(error));
   }
 
   #lose(reason: string | null): void {
@@ -257,14 +274,9 @@ export class WorkerProcess implements WorkerUsage {
   #lostError(): WorkerLostError {
     return new WorkerLostError(this.id, this.pid, this.#reason ?? 'its connection closed', this.end);
   }
-
-  #unexpected(response: WorkerResponse): MayflyError {
-    return new MayflyError(
-      'ERR_PROTOCOL',
-      `Expected worker ${this.id} to answer \`compiled\`, got \`${response.type}\``,
-    );
-  }
 }
+
+const isStatus = (status: number): boolean => (Object.values(DispatchStatus) as number[]).includes(status);
 
 /** The code of a dispatch that a worker answered with a status other than `ok`. */
 function codeOf(status: number): string {

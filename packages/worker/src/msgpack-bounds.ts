@@ -1,10 +1,12 @@
-/** Maps and arrays within each other. */
-const DEEPEST = 32;
-/** Values in all, keys among them: decoding this many takes about 0.1 s. */
-const MOST_VALUES = 2 ** 20;
-
-/** Extensions of msgpackr that hold plain data: `undefined`, typed arrays, dates. */
-const plainExtensions: ReadonlySet<number> = new Set([0x00, 0x74, 0xff]);
+/** What a value may be made of. */
+export interface MsgpackBounds {
+  /** Maps and arrays within each other. */
+  readonly levels: number;
+  /** Values in all, keys among them: decoding 2²⁰ takes about 0.1 s. */
+  readonly values: number;
+  /** Types of extensions that may occur. */
+  readonly extensions: ReadonlySet<number>;
+}
 
 /** Bytes that follow a token of fixed size. */
 const fixedBytes: Readonly<Record<number, number>> = {
@@ -24,7 +26,7 @@ const lengths: Readonly<Record<number, readonly [number, 'bytes' | 'extension' |
  * values, refers to itself, or bytes follow it. Null where decoding it takes bounded memory, time and stack.
  * https://github.com/msgpack/msgpack/blob/master/spec.md
  */
-export function msgpackFault(bytes: Buffer): string | null {
+export function msgpackFault(bytes: Buffer, { levels, values: most, extensions }: MsgpackBounds): string | null {
   let position = 0;
   let values = 0;
   /** Values still to come of each map or array that is open, the outermost first. */
@@ -35,7 +37,7 @@ export function msgpackFault(bytes: Buffer): string | null {
       continue;
     }
     open[open.length - 1]! -= 1;
-    if (++values > MOST_VALUES) return `more than ${MOST_VALUES} values`;
+    if (++values > most) return `more than ${most} values`;
     if (position >= bytes.length) return 'a cut value';
     const token = bytes[position++]!;
     let children = 0;
@@ -45,7 +47,7 @@ export function msgpackFault(bytes: Buffer): string | null {
     else if (token < 0xc0) position += token - 0xa0;
     else if (token in fixedBytes) position += fixedBytes[token]!;
     else if (token >= 0xd4 && token <= 0xd8) {
-      if (!plainExtensions.has(bytes[position]!)) return `extension ${bytes[position]}`;
+      if (!extensions.has(bytes[position]!)) return `extension ${bytes[position]}`;
       position += 1 + 2 ** (token - 0xd4);
     } else if (token in lengths) {
       const [size, kind] = lengths[token]!;
@@ -56,13 +58,13 @@ export function msgpackFault(bytes: Buffer): string | null {
       else if (kind === 'map') children = 2 * length;
       else if (kind === 'bytes') position += length;
       else {
-        if (!plainExtensions.has(bytes[position]!)) return `extension ${bytes[position]}`;
+        if (!extensions.has(bytes[position]!)) return `extension ${bytes[position]}`;
         position += 1 + length;
       }
     } else return `token 0x${token.toString(16)}`;
     if (position > bytes.length || children > bytes.length - position) return 'a cut value';
     if (children === 0) continue;
-    if (open.length > DEEPEST) return `more than ${DEEPEST} levels`;
+    if (open.length > levels) return `more than ${levels} levels`;
     open.push(children);
   }
   return position === bytes.length ? null : `${bytes.length - position} bytes behind it`;
