@@ -24,8 +24,11 @@ constexpr size_t SizeOf(DType type) {
     case DType::kFp16:
     case DType::kInt16:
     case DType::kUint16: return 2;
-    default: return 1;
+    case DType::kBool:
+    case DType::kInt8:
+    case DType::kUint8: break;
   }
+  return 1;
 }
 
 constexpr const char* NameOf(DType type) {

@@ -20,9 +20,16 @@ function roundToHalf(single: number): number {
   return sign | (half + (rest > tie || (rest === tie && (half & 1) === 1) ? 1 : 0));
 }
 
-/** Bits of the IEEE binary16 nearest to `value` rounded to fp32, ties to even. */
+/** Bits of the IEEE binary16 nearest to `value`, ties to even: one rounding, not that to fp32 first. */
 export function toHalf(value: number): number {
   float[0] = value;
+  const nearest = float[0];
+  if (nearest !== value) {
+    // Rounded to odd: towards zero, with the last bit set where anything was cut off. That keeps apart what lies beside a
+    // tie from the tie itself.
+    if (Math.abs(nearest) > Math.abs(value)) bits[0]! -= 1;
+    bits[0]! |= 1;
+  }
   return roundToHalf(bits[0]!);
 }
 

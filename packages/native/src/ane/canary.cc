@@ -10,6 +10,7 @@
 #include "ane/settings.h"
 #include "error.h"
 #include "math/half.h"
+#include "number_text.h"
 
 namespace mayfly::ane {
 namespace {
@@ -39,12 +40,6 @@ float Run(AneProgram* program) {
   throw Error("ERR_ANE_EVALUATE", "Expected a constant result of the canary, got one that varies");
 }
 
-std::string Show(float value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", static_cast<double>(value));
-  return text;
-}
-
 CanaryReport Report(const std::string& name, const std::function<std::string()>& body) {
   try {
     return {name, body(), true};
@@ -68,7 +63,7 @@ std::string ReuseCompiled(Dialect dialect, const ProgramOptions& options) {
   const int before = CompilationsOfProcess();
   const auto second = Load(text, weights, reuse);
   if (const float got = Run(second.get()); got != 21) {
-    throw Error("ERR_ANE_EVALUATE", "Expected 21 of the canary, got " + Show(got));
+    throw Error("ERR_ANE_EVALUATE", "Expected 21 of the canary, got " + NumberText(got, 6));
   }
   return CompilationsOfProcess() == before ? "works" : "no effect";
 }
@@ -117,7 +112,7 @@ PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options) {
   }
   throw Error("ERR_ANE_PORTS",
               "Expected z = 2 and y = 4 of the canary with two inputs and outputs, in either order, got " +
-                  Show(HalfToFloat(z[0])) + " and " + Show(HalfToFloat(y[0])));
+                  NumberText(HalfToFloat(z[0]), 6) + " and " + NumberText(HalfToFloat(y[0]), 6));
 }
 
 bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options) {
@@ -127,7 +122,7 @@ bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options) {
   Load(OnePortCanary(dialect), CanaryWeights(4), parking).reset();
   const auto program = Load(OnePortCanary(dialect), CanaryWeights(5), parking);
   if (const float got = Run(program.get()); got != 15) {
-    throw Error("ERR_ANE_EVALUATE", "Expected 15 of the canary, got " + Show(got));
+    throw Error("ERR_ANE_EVALUATE", "Expected 15 of the canary, got " + NumberText(got, 6));
   }
   return program->compilations() == 0;
 }
@@ -147,7 +142,7 @@ uint64_t ProveStatistics(Dialect dialect, const ProgramOptions& options) {
   const uint64_t told = program->evaluate_nanoseconds();
   if (got == 18 && told > 0 && told <= static_cast<uint64_t>(elapsed)) return told;
   throw Error("ERR_ANE_STATISTICS", "Expected 18 of the canary, and 1 to " + std::to_string(elapsed) +
-                                        " nanoseconds of hardware time, got " + Show(got) + " and " +
+                                        " nanoseconds of hardware time, got " + NumberText(got, 6) + " and " +
                                         std::to_string(told));
 }
 
@@ -163,8 +158,8 @@ void ProvePath(Dialect dialect, const ProgramOptions& options, EvaluationPath pa
   program->set_path(path);
   const float got = Run(program.get());
   if (got != 6) {
-    throw Error("ERR_ANE_PATH",
-                std::string("Expected 6 of the canary on evaluation path ") + NameOf(path) + ", got " + Show(got));
+    throw Error("ERR_ANE_PATH", std::string("Expected 6 of the canary on evaluation path ") + NameOf(path) + ", got " +
+                                    NumberText(got, 6));
   }
 }
 
@@ -178,7 +173,7 @@ std::vector<CanaryReport> RunCanaries(const ProgramOptions& options) {
   if (!reports.back().ok) return reports;
   reports.push_back(Report("round trip", [&] {
     const float got = Run(Load(OnePortCanary(dialect), CanaryWeights(3), options).get());
-    if (got != 9) throw Error("ERR_ANE_EVALUATE", "Expected 9 of the canary, got " + Show(got));
+    if (got != 9) throw Error("ERR_ANE_EVALUATE", "Expected 9 of the canary, got " + NumberText(got, 6));
     return std::string("works");
   }));
   reports.push_back(Report("several inputs and outputs", [&] {

@@ -115,8 +115,9 @@ float FoldBlock(Fold fold, const float* x, int64_t count) {
   switch (fold) {
     case Fold::kSum: return FoldLanes<Tag>(x, count, [](float a, float b) { return a + b; }, 0.0f);
     case Fold::kMax: return FoldLanes<Tag>(x, count, Larger<Tag>, -__builtin_inff());
-    default: return FoldLanes<Tag>(x, count, Smaller<Tag>, __builtin_inff());
+    case Fold::kMin: break;
   }
+  return FoldLanes<Tag>(x, count, Smaller<Tag>, __builtin_inff());
 }
 
 template <class Tag>

@@ -11,7 +11,11 @@ namespace mayfly::cpu {
 namespace {
 
 constexpr int64_t kAlignment = AlignedBlock::kAlignment;
-constexpr int64_t kMaxScratchBytes = int64_t{16} << 30;
+void ExpectAtMost(int64_t most, int64_t bytes, const char* of_what) {
+  if (bytes <= most) return;
+  throw Error("ERR_MIL_UNSUPPORTED", "Expected a program that needs at most " + std::to_string(most) + " bytes of " +
+                                         of_what + ", got one that needs " + SizeText(bytes));
+}
 
 int64_t Aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -71,14 +75,20 @@ int BufferTable::Add(Entry entry) {
   return static_cast<int>(entries_.size()) - 1;
 }
 
+int BufferTable::AddScratch(int64_t bytes) {
+  ExpectAtMost(kMaxPlanBytes, bytes, "scratch memory");
+  return Add({BufferKind::kScratch, 0, bytes});
+}
+
 int BufferTable::AddConstant(const uint8_t* data, int64_t bytes) {
+  ExpectAtMost(kMaxPlanBytes, SizeSum(static_cast<int64_t>(constant_bytes()), bytes), "constants");
   Entry entry{BufferKind::kConstant, 0, bytes};
   entry.block = AlignedBlock(static_cast<size_t>(bytes));
   if (data != nullptr) std::memcpy(entry.block.data(), data, static_cast<size_t>(bytes));
   return Add(std::move(entry));
 }
 
-int64_t BufferTable::LayOutScratch() {
+int64_t BufferTable::LayOutScratch(int64_t most) {
   std::vector<int> starts, ends;
   for (size_t i = 0; i < entries_.size(); ++i) {
     if (entries_[i].kind == BufferKind::kScratch && entries_[i].first >= 0) starts.push_back(static_cast<int>(i));
@@ -97,10 +107,7 @@ int64_t BufferTable::LayOutScratch() {
       free.Give(gone.offset, Aligned(gone.bytes));
     }
     entry(i).offset = free.Take(Aligned(entry(i).bytes));
-    if (free.end() > kMaxScratchBytes) {
-      throw Error("ERR_MIL_UNSUPPORTED", "Expected a program that needs at most " + std::to_string(kMaxScratchBytes) +
-                                             " bytes of scratch memory, got one that needs more");
-    }
+    ExpectAtMost(most, free.end(), "scratch memory");
   }
   return free.end();
 }
@@ -115,7 +122,7 @@ void BufferTable::Finish(const std::vector<std::unique_ptr<Node>>& nodes, Shared
       }
     }
   }
-  scratch_ = SharedScratch::Share(scratch, static_cast<size_t>(LayOutScratch()));
+  scratch_ = SharedScratch::Share(scratch, static_cast<size_t>(LayOutScratch(scratch->limit())));
   for (size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
     if (entry.kind == BufferKind::kConstant && entry.first < 0) {

@@ -18,7 +18,8 @@ class BufferTable {
  public:
   int AddInput(int port) { return Add({BufferKind::kInput, port, 0}); }
   int AddOutput(int port) { return Add({BufferKind::kOutput, port, 0}); }
-  int AddScratch(int64_t bytes) { return Add({BufferKind::kScratch, 0, bytes}); }
+  // Throws ERR_MIL_UNSUPPORTED, as AddConstant and Finish do, where a program needs more than 16 GiB.
+  int AddScratch(int64_t bytes);
   // Allocated at once; `data` is copied unless null.
   int AddConstant(const uint8_t* data, int64_t bytes);
   BufferKind KindOf(int buffer) const { return entries_[static_cast<size_t>(buffer)].kind; }
@@ -42,8 +43,8 @@ class BufferTable {
     AlignedBlock block = {};
   };
   int Add(Entry entry);
-  // Sets the offsets of scratch entries and returns where the last ends.
-  int64_t LayOutScratch();
+  // Sets the offsets of scratch entries and returns where the last ends, at `most` at the farthest.
+  int64_t LayOutScratch(int64_t most);
 
   std::vector<Entry> entries_;
   std::vector<uint8_t*> addresses_;

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "math/half.h"
@@ -53,8 +54,26 @@ Opcode Arithmetic(OpKind kind, bool integer) {
     case OpKind::kAbs: return integer ? Opcode::kAbsInt : Opcode::kAbs;
     case OpKind::kRound: return Opcode::kRound;
     case OpKind::kClip: return Opcode::kClip;
-    default: return Opcode::kPow;
+    case OpKind::kSquare: return integer ? Opcode::kMulInt : Opcode::kMul;
+    case OpKind::kPow: return Opcode::kPow;
+    // Depends on both types: CastOpcode.
+    case OpKind::kCast:
+    case OpKind::kIdentity:
+    case OpKind::kReshape:
+    case OpKind::kTranspose:
+    case OpKind::kSlice:
+    case OpKind::kConcat:
+    case OpKind::kTile:
+    case OpKind::kGather:
+    case OpKind::kMatmul:
+    case OpKind::kConv:
+    case OpKind::kSoftmax:
+    case OpKind::kReduceSum:
+    case OpKind::kReduceMean:
+    case OpKind::kReduceMax:
+    case OpKind::kReduceMin: break;
   }
+  throw std::logic_error("no elementwise operation");
 }
 
 // Exponents with an instruction of their own; pow is exact there, too.
@@ -111,17 +130,15 @@ class Compiler {
     in.b = operation.inputs.size() > 1 ? operands[1] : operands[0];
     in.c = operands[2];
     const bool integer = IsInteger(operation.inputs[0]);
-    in.opcode = Arithmetic(operation.kind, integer);
+    in.opcode = operation.kind == OpKind::kCast ? CastOpcode(operation) : Arithmetic(operation.kind, integer);
     // The result's register differs from the operands': allocate before releasing.
     const int to = Allocate();
     in.to = static_cast<uint8_t>(to);
     if (operation.kind == OpKind::kGreater || operation.kind == OpKind::kGreaterEqual) std::swap(in.a, in.b);
-    if (operation.kind == OpKind::kSquare) in.opcode = integer ? Opcode::kMulInt : Opcode::kMul;
     if (operation.kind == OpKind::kPow) {
       const std::optional<float> exponent = ScalarOf(program_.values[static_cast<size_t>(operation.inputs[1])]);
       if (exponent) in.opcode = PowerOpcode(*exponent).value_or(Opcode::kPow);
     }
-    if (operation.kind == OpKind::kCast) in.opcode = CastOpcode(operation);
     if (const auto* epsilon = std::get_if<mil::EpsilonAttributes>(&operation.attributes)) in.x = epsilon->epsilon;
     if (const auto* clip = std::get_if<mil::ClipAttributes>(&operation.attributes)) {
       in.x = clip->low;

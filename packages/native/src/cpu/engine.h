@@ -8,7 +8,8 @@
 namespace mayfly::cpu {
 
 struct Engine {
-  Engine(int threads, Precision of_products) : pool(threads), precision(of_products) {}
+  Engine(int threads, Precision of_products, int64_t max_scratch_bytes = kMaxPlanBytes)
+      : pool(threads), scratch(max_scratch_bytes), precision(of_products) {}
 
   ThreadPool pool;
   SharedScratch scratch;

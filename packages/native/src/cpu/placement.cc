@@ -123,7 +123,7 @@ View DenseView(int buffer, const mil::Type& type) {
 }
 
 int64_t BytesOf(const mil::Type& type) {
-  return type.elements() * static_cast<int64_t>(SizeOf(mil::AsDType(type.element)));
+  return SizeProduct(type.elements(), static_cast<int64_t>(SizeOf(mil::AsDType(type.element))));
 }
 
 View ConcatSlot(const View& whole, const mil::ConcatAttributes& concat, size_t values, size_t index, int64_t begin,
@@ -134,8 +134,7 @@ View ConcatSlot(const View& whole, const mil::ConcatAttributes& concat, size_t v
 }
 
 std::optional<View> ConvResultAsProduct(const View& result, int64_t groups) {
-  int64_t positions = 1;
-  for (size_t i = 2; i < result.rank(); ++i) positions *= result.shape[i];
+  const int64_t positions = ElementsOf(Shape(result.shape.begin() + 2, result.shape.end()));
   return Reshaped(result, {result.shape[0], groups, result.shape[1] / groups, positions});
 }
 

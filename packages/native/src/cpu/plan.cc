@@ -247,7 +247,7 @@ class Planner {
     const auto& conv = std::get<mil::ConvAttributes>(operation.attributes);
     const View result = Write(operation.result);
     const int64_t groups = conv.groups, positions = ConvResultAsProduct(result, groups)->shape[3];
-    const int64_t depth = weight.shape[1] * Taps(weight);
+    const int64_t depth = SizeProduct(weight.shape[1], Taps(weight));
     const View kernel = *Reshaped(weight, {groups, weight.shape[0] / groups, depth});
     std::optional<View> windows = Pointwise(x, weight, conv, result, groups, positions);
     if (!windows) {
@@ -267,11 +267,7 @@ class Planner {
                     engine_->precision);
   }
 
-  static int64_t Taps(const View& weight) {
-    int64_t taps = 1;
-    for (size_t i = 2; i < weight.rank(); ++i) taps *= weight.shape[i];
-    return taps;
-  }
+  static int64_t Taps(const View& weight) { return ElementsOf(Shape(weight.shape.begin() + 2, weight.shape.end())); }
 
   static Shape Channels(int64_t count, size_t rank) {
     Shape shape(rank, 1);
@@ -281,10 +277,10 @@ class Planner {
 
   // Weights are a matrix per group; copied where they lie otherwise.
   View Collapsible(const View& weight) {
-    if (Reshaped(weight, {weight.shape[0], weight.shape[1] * Taps(weight)})) return weight;
+    if (Reshaped(weight, {weight.shape[0], SizeProduct(weight.shape[1], Taps(weight))})) return weight;
     View dense = weight;
     dense.buffer =
-        plan_.buffers.AddScratch(LoopNest{weight.shape, {}}.iterations() * static_cast<int64_t>(SizeOf(weight.dtype)));
+        plan_.buffers.AddScratch(SizeProduct(ElementsOf(weight.shape), static_cast<int64_t>(SizeOf(weight.dtype))));
     dense.offset = 0;
     dense.strides = DenseStrides(weight.shape);
     Add<CopyNode>(weight, dense);

@@ -16,8 +16,9 @@ int32_t FoldIntegers(Fold fold, int32_t a, int32_t b) {
   switch (fold) {
     case Fold::kSum: return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
     case Fold::kMax: return std::max(a, b);
-    default: return std::min(a, b);
+    case Fold::kMin: break;
   }
+  return std::min(a, b);
 }
 
 Fold FoldOf(mil::OpKind kind) {

@@ -10,6 +10,9 @@
 
 namespace mayfly::cpu {
 
+// Of each buffer of a program, of its constants together, and of its scratch memory.
+constexpr int64_t kMaxPlanBytes = int64_t{16} << 30;
+
 class SharedScratch {
  public:
   // A program's right to the first `bytes`, with arbitrary content before each evaluation.
@@ -31,10 +34,12 @@ class SharedScratch {
     size_t bytes_ = 0;
   };
 
-  SharedScratch() = default;
+  // Programs may need up to `limit` bytes.
+  explicit SharedScratch(int64_t limit = kMaxPlanBytes) : limit_(limit) {}
   SharedScratch(const SharedScratch&) = delete;
   SharedScratch& operator=(const SharedScratch&) = delete;
 
+  int64_t limit() const { return limit_; }
   // What the largest share needed, until there is none.
   size_t bytes() const { return bytes_; }
 
@@ -42,6 +47,7 @@ class SharedScratch {
   void Take(size_t bytes);
   void Give();
 
+  const int64_t limit_;
   AlignedBlock block_;
   size_t bytes_ = 0;
   size_t shares_ = 0;

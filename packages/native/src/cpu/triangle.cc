@@ -1,6 +1,7 @@
 #include "cpu/triangle.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "math/half.h"
 
@@ -12,6 +13,19 @@ using mil::OpKind;
 using mil::ValueId;
 
 constexpr float kMasked = -10000;
+
+// Of fp16 or fp32. A weight file may lie at any address.
+float ElementOf(const mil::Constant& constant, DType dtype, int64_t index) {
+  const uint8_t* at = constant.data + index * static_cast<int64_t>(SizeOf(dtype));
+  if (dtype == DType::kFp16) {
+    uint16_t half;
+    std::memcpy(&half, at, sizeof half);
+    return HalfToFloat(half);
+  }
+  float value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
 
 class Finder {
  public:
@@ -71,16 +85,12 @@ class Finder {
 
   bool IsCausalMask(ValueId value, int64_t size) const {
     const mil::Value& mask = program_.values[static_cast<size_t>(value)];
-    if (mask.constant == nullptr || mask.type.elements() != size * size || !IsSquare(value)) return false;
+    if (mask.constant == nullptr || mask.type.elements() != SizeProduct(size, size) || !IsSquare(value)) return false;
     const DType dtype = mil::AsDType(mask.type.element);
     if (dtype != DType::kFp16 && dtype != DType::kFp32) return false;
     for (int64_t row = 0; row < size; ++row) {
       for (int64_t column = row + 1; column < size; ++column) {
-        const int64_t at = row * size + column;
-        const float element = dtype == DType::kFp16
-                                  ? HalfToFloat(reinterpret_cast<const uint16_t*>(mask.constant->data)[at])
-                                  : reinterpret_cast<const float*>(mask.constant->data)[at];
-        if (!(element <= kMasked)) return false;
+        if (!(ElementOf(*mask.constant, dtype, row * size + column) <= kMasked)) return false;
       }
     }
     return true;

@@ -72,8 +72,9 @@ Skip Transposed(Skip skip) {
     case Skip::kBelowB: return Skip::kAboveA;
     case Skip::kAboveC: return Skip::kBelowC;
     case Skip::kBelowC: return Skip::kAboveC;
-    default: return skip;
+    case Skip::kNothing: break;
   }
+  return skip;
 }
 
 void TriangleProduct(const GemmArgs& first, Skip skip, int64_t count, int64_t a_stride, int64_t b_stride,

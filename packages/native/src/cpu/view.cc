@@ -10,7 +10,7 @@ Shape DenseStrides(const Shape& shape) {
   int64_t stride = 1;
   for (size_t i = shape.size(); i-- > 0;) {
     strides[i] = stride;
-    stride *= shape[i];
+    stride = SizeProduct(stride, shape[i]);
   }
   return strides;
 }
@@ -35,7 +35,7 @@ Shape DenseStridesLike(const Shape& shape, const Shape& like) {
   int64_t stride = 1;
   for (size_t i = order.size(); i-- > 0;) {
     strides[static_cast<size_t>(order[i])] = stride;
-    stride *= shape[static_cast<size_t>(order[i])];
+    stride = SizeProduct(stride, shape[static_cast<size_t>(order[i])]);
   }
   return strides;
 }
@@ -132,9 +132,7 @@ bool SamePlace(const View& a, const View& b) {
   return true;
 }
 
-int64_t LoopNest::iterations() const {
-  return std::accumulate(extents.begin(), extents.end(), int64_t{1}, std::multiplies<int64_t>());
-}
+int64_t LoopNest::iterations() const { return ElementsOf(extents); }
 
 LoopNest Merged(const Shape& extents, const std::vector<Shape>& strides) {
   LoopNest nest;

@@ -11,6 +11,7 @@
 
 #include "dtype.h"
 #include "math/precision.h"
+#include "size_math.h"
 
 namespace mayfly {
 
@@ -19,12 +20,9 @@ struct Port {
   DType dtype;
   std::vector<int64_t> shape;
 
-  size_t elements() const {
-    size_t n = 1;
-    for (int64_t d : shape) n *= static_cast<size_t>(d);
-    return n;
+  size_t bytes() const {
+    return static_cast<size_t>(SizeProduct(ElementsOf(shape), static_cast<int64_t>(SizeOf(dtype))));
   }
-  size_t bytes() const { return elements() * SizeOf(dtype); }
 };
 
 // One file named by BLOBFILE(path=…); `data` need only live during Compile.

@@ -5,6 +5,7 @@
 #include "math/ceil_divide.h"
 #include "math/gemm_choice.h"
 #include "math/gemm_rectangle.h"
+#include "size_math.h"
 
 namespace mayfly {
 namespace {
@@ -92,8 +93,8 @@ void BatchedGemm(const GemmArgs& first, int64_t count, int64_t a_stride, int64_t
   if (first.m <= 0 || first.n <= 0 || count <= 0) return;
   const GemmKernel& kernel = ChooseKernel(first);
   const int64_t threads = pool == nullptr ? 1 : pool->threads();
-  const int64_t work = first.m * first.n * std::max<int64_t>(first.k, 1);
-  const bool alone = threads == 1 || work * count < kParallelWork;
+  const int64_t work = SizeProduct(SizeProduct(count, first.m), SizeProduct(first.n, std::max<int64_t>(first.k, 1)));
+  const bool alone = threads == 1 || work < kParallelWork;
   const Split split = ChooseSplit(kernel, first, alone ? 1 : CeilDivide(threads, count));
   const int64_t parts = split.down * split.across;
   const auto run = [&](int64_t begin, int64_t end) {

@@ -1,9 +1,9 @@
 #include "math/math_options.h"
 
 #include <cmath>
-#include <cstdio>
 
 #include "error.h"
+#include "number_text.h"
 
 namespace mayfly {
 namespace {
@@ -18,9 +18,7 @@ std::string Describe(const Napi::Value& value) {
   if (value.IsFunction()) return "a function";
   if (!value.IsNumber()) return "an object";
   const double number = value.As<Napi::Number>().DoubleValue();
-  char text[40];
-  std::snprintf(text, sizeof text, std::fabs(number) < 1e15 && number == std::floor(number) ? "%.0f" : "%.17g", number);
-  return std::string(text) + " (number)";
+  return NumberText(number, 17) + " (number)";
 }
 
 [[noreturn]] void Refuse(const std::string& name, const std::string& expected, const Napi::Value& got) {

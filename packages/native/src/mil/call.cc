@@ -107,8 +107,13 @@ int64_t Call::ElementAsInt(const char* name, const Value& value, int64_t index) 
     case Element::kUint8: return Read<uint8_t>(data, index);
     case Element::kInt16: return Read<int16_t>(data, index);
     case Element::kUint16: return Read<uint16_t>(data, index);
-    default: FailArgument(name, "of an integer type", ToString(value.type));
+    case Element::kFp16:
+    case Element::kFp32:
+    case Element::kBool:
+    case Element::kString:
+    case Element::kUint64: break;
   }
+  FailArgument(name, "of an integer type", ToString(value.type));
 }
 
 int64_t Call::Int(const char* name, std::optional<int64_t> fallback) {
@@ -172,13 +177,11 @@ int Call::Axis(const char* name, int rank, std::optional<int64_t> fallback) {
 void Call::Emit(OpKind kind, std::vector<ValueId> inputs, Type result, Attributes attributes) {
   if (emitted_.size() == statement_.results.size()) Fail("to declare more results", std::to_string(emitted_.size()));
   const Declaration& declared = statement_.results[emitted_.size()];
-  int64_t elements = 1;
   for (int64_t dimension : result.shape) {
     if (dimension < 1) Fail("to have a result without empty dimensions", ToString(result));
-    if (dimension > kMaxElements / elements)
-      Fail("to have a result of at most " + std::to_string(kMaxElements) + " elements", ToString(result));
-    elements *= dimension;
   }
+  if (result.elements() > kMaxElements)
+    Fail("to have a result of at most " + std::to_string(kMaxElements) + " elements", ToString(result));
   if (result.rank() > kMaxRank)
     Fail("to have a result of at most " + std::to_string(kMaxRank) + " dimensions", ToString(result));
   if (declared.type != result) {

@@ -1,14 +1,15 @@
 #include "mil/constant.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 #include "error.h"
 #include "math/half.h"
 #include "mil/parser.h"
 #include "mil/weight_blob.h"
+#include "number_text.h"
 
 namespace mayfly::mil {
 namespace {
@@ -20,13 +21,14 @@ namespace {
               token.position.line, token.position.column);
 }
 
+bool SaysInfinity(const Token& token) { return token.text.find("inf") != std::string_view::npos; }
+
 double ParseNumber(const Token& token, Element element) {
   if (token.kind == TokenKind::kString || token.text == "true" || token.text == "false") Fail(token, element);
-  const std::string text(token.text);
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  if (end != text.c_str() + text.size()) Fail(token, element);
-  return value;
+  const std::optional<double> value = ReadNumber(std::string(token.text));
+  // An infinity has to be written as one: 1e999 is too large for a double as 70000 is for fp16.
+  if (!value || (std::isinf(*value) && !SaysInfinity(token))) Fail(token, element);
+  return *value;
 }
 
 template <typename T>
@@ -46,10 +48,21 @@ void AppendInteger(std::vector<uint8_t>* bytes, const Token& token, Element elem
   Append<T>(bytes, static_cast<T>(value));
 }
 
+// Rounded once, from double, to nearest even; a finite number that rounds to an infinity is out of range.
+void AppendFloat(std::vector<uint8_t>* bytes, const Token& token, Element element) {
+  const double value = ParseNumber(token, element);
+  const float single = static_cast<float>(value);
+  const uint16_t half = DoubleToHalf(value);
+  const bool overflow = element == Element::kFp16 ? std::isinf(HalfToFloat(half)) : std::isinf(single);
+  if (overflow && !std::isinf(value)) Fail(token, element);
+  if (element == Element::kFp16) return Append(bytes, half);
+  Append(bytes, single);
+}
+
 void AppendElement(std::vector<uint8_t>* bytes, const Token& token, Element element) {
   switch (element) {
-    case Element::kFp16: return Append(bytes, FloatToHalf(static_cast<float>(ParseNumber(token, element))));
-    case Element::kFp32: return Append(bytes, static_cast<float>(ParseNumber(token, element)));
+    case Element::kFp16:
+    case Element::kFp32: return AppendFloat(bytes, token, element);
     case Element::kInt32: return AppendInteger<int32_t>(bytes, token, element);
     case Element::kInt8: return AppendInteger<int8_t>(bytes, token, element);
     case Element::kUint8: return AppendInteger<uint8_t>(bytes, token, element);

@@ -1,12 +1,13 @@
 #include "mil/inspect.h"
 
-#include <cstdlib>
+#include <cmath>
 #include <string>
 
 #include "mil/ast.h"
 #include "mil/parser.h"
 #include "napi_arguments.h"
 #include "napi_error.h"
+#include "number_text.h"
 
 namespace mayfly {
 namespace {
@@ -102,7 +103,7 @@ class Inspector {
   Napi::Value Element(const mil::Token& token) const {
     if (token.kind == mil::TokenKind::kString) return Napi::String::New(env_, mil::Unescape(token.text));
     if (token.text == "true" || token.text == "false") return Napi::Boolean::New(env_, token.text == "true");
-    return Napi::Number::New(env_, std::strtod(std::string(token.text).c_str(), nullptr));
+    return Napi::Number::New(env_, ReadNumber(std::string(token.text)).value_or(std::nan("")));
   }
 
   Napi::Env env_;

@@ -1,5 +1,7 @@
 #include "mil/parser.h"
 
+#include <algorithm>
+
 #include "error.h"
 
 namespace mayfly::mil {
@@ -241,18 +243,17 @@ class Parser {
       FailSyntax(element.position, "an element type" + where_, Describe(element));
     Expect(",");
     Expect("[");
-    int64_t elements = 1;
     while (!Is("]")) {
       const Token token = Take(TokenKind::kNumber, "a dimension");
       const uint64_t dimension = UnsignedNumber(token, "a dimension");
       if (dimension == 0) FailSyntax(token.position, "a dimension from 1 up", "`0`");
       if (type.shape.size() == kMaxRank)
         FailSyntax(token.position, "at most " + std::to_string(kMaxRank) + " dimensions", "more");
-      if (dimension > static_cast<uint64_t>(kMaxElements / elements)) {
-        FailSyntax(token.position, "a tensor of at most " + std::to_string(kMaxElements) + " elements", "more");
+      type.shape.push_back(static_cast<int64_t>(std::min(dimension, static_cast<uint64_t>(kLargestSize))));
+      if (type.elements() > kMaxElements) {
+        FailSyntax(token.position, "a tensor of at most " + std::to_string(kMaxElements) + " elements",
+                   SizeText(type.elements()));
       }
-      elements *= static_cast<int64_t>(dimension);
-      type.shape.push_back(static_cast<int64_t>(dimension));
       if (!Accept(",")) break;
     }
     Expect("]");

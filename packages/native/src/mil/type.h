@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dtype.h"
+#include "size_math.h"
 
 namespace mayfly::mil {
 
@@ -23,11 +24,7 @@ struct Type {
   Shape shape;
 
   int rank() const { return static_cast<int>(shape.size()); }
-  int64_t elements() const {
-    int64_t n = 1;
-    for (int64_t d : shape) n *= d;
-    return n;
-  }
+  int64_t elements() const { return ElementsOf(shape); }
   bool operator==(const Type& other) const { return element == other.element && shape == other.shape; }
   bool operator!=(const Type& other) const { return !(*this == other); }
 };

@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint64_t kHeaderBytes = 64;
 constexpr uint64_t kRecordBytes = 64;
+constexpr uint64_t kAlignment = 64;
 constexpr uint32_t kVersion = 2;
 constexpr uint32_t kSentinel = 0xDEADBEEF;
 
@@ -29,8 +30,11 @@ uint32_t RecordType(Element element) {
     case Element::kInt16: return 6;
     case Element::kUint16: return 7;
     case Element::kInt32: return 14;
-    default: return 0;
+    case Element::kBool:
+    case Element::kString:
+    case Element::kUint64: break;
   }
+  return 0;
 }
 
 }  // namespace
@@ -66,7 +70,8 @@ const uint8_t* FindBlob(const std::vector<WeightFile>& files, const BlobReferenc
   if (record_type != expected_type) {
     fail("data type " + std::to_string(expected_type) + " (" + NameOf(type.element) + ")", std::to_string(record_type));
   }
-  const uint64_t expected_bytes = static_cast<uint64_t>(type.elements()) * SizeOf(AsDType(type.element));
+  const auto expected_bytes =
+      static_cast<uint64_t>(SizeProduct(type.elements(), static_cast<int64_t>(SizeOf(AsDType(type.element)))));
   const uint64_t bytes = Read<uint64_t>(record + 8);
   if (bytes != expected_bytes) {
     fail(std::to_string(expected_bytes) + " bytes for " + ToString(type), std::to_string(bytes));
@@ -75,6 +80,11 @@ const uint8_t* FindBlob(const std::vector<WeightFile>& files, const BlobReferenc
   if (data > file->bytes || file->bytes - data < bytes) {
     fail(std::to_string(bytes) + " bytes of data from " + std::to_string(data),
          "a file of " + std::to_string(file->bytes) + " bytes");
+  }
+  if (data % kAlignment != 0) fail("data at a multiple of 64 bytes", std::to_string(data));
+  if (data < kHeaderBytes) fail("data after the header of 64 bytes", "data at " + std::to_string(data));
+  if (data < blob.offset + kRecordBytes && blob.offset < data + bytes) {
+    fail("data apart from the record itself", std::to_string(bytes) + " bytes from " + std::to_string(data));
   }
   return file->data + data;
 }

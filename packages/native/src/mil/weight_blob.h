@@ -1,5 +1,6 @@
 // Weight files in the MILBlob v2 layout: a 64-byte header {count, version 2}, then for each tensor a 64-byte metadata
-// record {0xDEADBEEF, dtype, size in bytes, offset of the data} and the data. BLOBFILE names the record.
+// record {0xDEADBEEF, dtype, size in bytes, offset of the data} and the data. BLOBFILE names the
+// record. Data begin at multiples of 64 bytes, behind the header, and not within their own record.
 #pragma once
 
 #include <cstdint>

@@ -23,7 +23,9 @@ void Suffer(const Fault& fault) {
     case FaultKind::kCrash: EndBy(SIGSEGV);
     case FaultKind::kAbort: EndBy(SIGABRT);
     case FaultKind::kExit: std::_Exit(fault.code);
-    default: return;
+    case FaultKind::kError:
+    case FaultKind::kLoad:
+    case FaultKind::kZeros: return;
   }
 }
 

@@ -17,7 +17,7 @@ void CheckConcat(Call& call) {
       call.FailArgument("values", "tensors that fit " + ToString(result) + " but for axis " + std::to_string(axis),
                         ToString(call.TypeOf(value)));
     }
-    total += call.ShapeOf(value)[axis];
+    total = SizeSum(total, call.ShapeOf(value)[axis]);
   }
   result.shape[axis] = total;
   call.Emit(OpKind::kConcat, values, result, ConcatAttributes{static_cast<int>(axis), interleave});
@@ -31,9 +31,8 @@ void CheckTile(Call& call) {
     call.FailArgument("reps", std::to_string(result.rank()) + " integers", ToString(repetitions));
   }
   for (size_t i = 0; i < repetitions.size(); ++i) {
-    if (repetitions[i] < 1 || repetitions[i] > kMaxElements / result.shape[i])
-      call.FailArgument("reps", "from 1 up", ToString(repetitions));
-    result.shape[i] *= repetitions[i];
+    if (repetitions[i] < 1) call.FailArgument("reps", "from 1 up", ToString(repetitions));
+    result.shape[i] = SizeProduct(result.shape[i], repetitions[i]);
   }
   call.Emit(OpKind::kTile, {x}, result, TileAttributes{repetitions});
 }

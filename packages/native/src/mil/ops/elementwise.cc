@@ -1,6 +1,7 @@
 // Arithmetic, comparison, activation, cast: one result element per element of the broadcast operands.
 #include "mil/op_table.h"
 #include "mil/ops/broadcast.h"
+#include "number_text.h"
 
 namespace mayfly::mil {
 namespace {
@@ -61,7 +62,7 @@ void CheckClip(Call& call) {
   const ValueId x = call.Tensor("x");
   call.ExpectFloat("x", x);
   const double low = call.Number("alpha"), high = call.Number("beta");
-  if (!(low <= high)) call.FailArgument("beta", "at least alpha, " + std::to_string(low), std::to_string(high));
+  if (!(low <= high)) call.FailArgument("beta", "at least alpha, " + NumberText(low, 9), NumberText(high, 9));
   call.Emit(OpKind::kClip, {x}, call.TypeOf(x), ClipAttributes{static_cast<float>(low), static_cast<float>(high)});
 }
 

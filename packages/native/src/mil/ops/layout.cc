@@ -30,9 +30,8 @@ void CheckReshape(Call& call) {
       const size_t from_right = wanted.size() - i;
       dimension = from_right <= type.shape.size() ? type.shape[type.shape.size() - from_right] : 1;
     }
-    if (dimension < 1 || dimension > kMaxElements / known)
-      call.FailArgument("shape", "a shape for " + ToString(type), ToString(wanted));
-    known *= dimension;
+    if (dimension < 1) call.FailArgument("shape", "a shape for " + ToString(type), ToString(wanted));
+    known = SizeProduct(known, dimension);
   }
   if (inferred >= 0) result.shape[static_cast<size_t>(inferred)] = type.elements() / known;
   if (inferred >= 0 ? type.elements() % known != 0 || type.elements() < known : known != type.elements()) {

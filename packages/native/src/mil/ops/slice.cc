@@ -63,7 +63,8 @@ void CheckSliceByIndex(Call& call) {
     const int64_t count = (distance + step - 1) / step;
     if (distance < 1) call.FailArgument("end", "after begin in each dimension of " + ToString(type), ToString(ends));
     slice.begin.push_back(begin);
-    slice.stride.push_back(stride);
+    // One element has no next: a stride beyond the tensor would only make offsets that wrap.
+    slice.stride.push_back(count == 1 ? 1 : stride);
     slice.sizes.push_back(count);
     if (!squeeze_mask[i]) result.shape.push_back(count);
   }
