@@ -118,10 +118,10 @@ const std::unordered_map<std::string, void*> kOwn = {
 };
 
 const std::unordered_set<std::string> kSame = {
-    "__Unwind_Resume", "___cxa_atexit", "___stack_chk_fail", "_close",    "_dlerror", "_dlsym",  "_fclose", "_fflush",
-    "_flock",          "_fopen",        "_fprintf",          "_fread",    "_free",    "_fseek",  "_fseeko", "_ftello",
-    "_fwrite",         "_getenv",       "_getpid",           "_isxdigit", "_memchr",  "_memcmp", "_memcpy", "_memmove",
-    "_memset",         "_snprintf",     "_strlen",           "_strtod",
+    "__Unwind_Resume", "___cxa_atexit", "___stack_chk_fail", "_close",    "_dlerror",  "_dlsym",  "_fclose", "_fflush",
+    "_flock",          "_fopen",        "_fprintf",          "_fread",    "_free",     "_fseek",  "_fseeko", "_ftello",
+    "_fwrite",         "_getenv",       "_getpid",           "_isxdigit", "_memchr",   "_memcmp", "_memcpy", "_memmove",
+    "_memset",         "_newlocale",    "_snprintf",         "_strlen",   "_strtod_l",
 };
 
 // Of libc++ whose objects hold what the C library lays out in its own way; mutexes are above.
