@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { loadProfile, machineProfile } from '@mayfly/native';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Governor, resolvePacing } from '../../../packages/core/src/pool/fleet/governor.js';
+import { Health } from '../../../packages/core/src/pool/fleet/health.js';
 import { Clock } from '../../../packages/core/src/pool/worker/clock.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
@@ -27,30 +28,32 @@ async function after(happens: Promise<unknown>): Promise<number | null> {
 const start = (governor: Governor) => after(new Promise<void>((resolve) => void governor.start(async () => resolve())));
 
 test('the pause before a start doubles with each death in a row from the second on, to a longest one', async () => {
-  const governor = new Governor(resolvePacing('cpu', { backoffMs: 100, maxBackoffMs: 500, maxDeaths: 5 }), new Clock());
+  const health = new Health(5, 6);
+  const governor = new Governor(resolvePacing('cpu', { backoffMs: 100, maxBackoffMs: 500 }), health, new Clock());
   const pauses: (number | null)[] = [];
   for (let deaths = 0; deaths < 6; deaths++) {
     pauses.push(await start(governor));
-    expect(governor.exhausted).toBe(deaths >= 5);
-    governor.noteDeath();
+    expect(health.exhausted).toBe(deaths >= 5);
+    health.died();
   }
   expect(pauses).toEqual([0, 0, 100, 200, 400, 500]);
-  governor.noteProgress();
+  health.answered();
   expect(await start(governor)).toBe(0);
 });
 
 test('work that others do makes failed starts no better; a worker of use does', async () => {
-  const governor = new Governor(resolvePacing('cpu', { maxDeaths: 2 }), new Clock());
-  governor.noteFailedStart();
-  governor.noteFailedStart();
-  governor.noteProgress();
-  expect([governor.exhausted, await start(governor)]).toEqual([true, 100]);
-  governor.noteStart();
-  expect([governor.exhausted, await start(governor)]).toEqual([false, 0]);
+  const health = new Health(2, 6);
+  const governor = new Governor(resolvePacing('cpu'), health, new Clock());
+  health.failedStart();
+  health.failedStart();
+  health.worked('evaluate');
+  expect([health.exhausted, await start(governor)]).toEqual([true, 100]);
+  health.started();
+  expect([health.exhausted, await start(governor)]).toEqual([false, 0]);
 });
 
 test('one start at a time: the turn lasts as long as the start', async () => {
-  const governor = new Governor(resolvePacing('cpu'), new Clock());
+  const governor = new Governor(resolvePacing('cpu'), new Health(5, 6), new Clock());
   let ready: () => void = () => {};
   void governor.start(() => new Promise((resolve) => (ready = resolve)));
   const second = vi.fn(async () => {});
@@ -63,7 +66,11 @@ test('one start at a time: the turn lasts as long as the start', async () => {
 });
 
 test('a hot exit holds back the next start, a failed compilation the next one, wherever it is', async () => {
-  const governor = new Governor(resolvePacing('cpu', { settleMs: 1500, failureMs: 15_000 }), new Clock());
+  const governor = new Governor(
+    resolvePacing('cpu', { settleMs: 1500, failureMs: 15_000 }),
+    new Health(5, 6),
+    new Clock(),
+  );
   expect(await start(governor)).toBe(0);
   governor.noteHotExit();
   expect(await after(governor.compilation())).toBe(0);
@@ -74,7 +81,7 @@ test('a hot exit holds back the next start, a failed compilation the next one, w
 });
 
 test('compilations over all workers keep to the rate', async () => {
-  const governor = new Governor(resolvePacing('cpu', { compilationsPerSecond: 4 }), new Clock());
+  const governor = new Governor(resolvePacing('cpu', { compilationsPerSecond: 4 }), new Health(5, 6), new Clock());
   const ten = Promise.all(Array.from({ length: 9 }, () => governor.compilation()));
   const took = await after(ten);
   expect(took).toBeGreaterThanOrEqual(2000);
@@ -82,7 +89,7 @@ test('compilations over all workers keep to the rate', async () => {
 });
 
 test('nothing is started after a stop, and nobody waits for it', async () => {
-  const governor = new Governor(resolvePacing('cpu', { settleMs: 10_000 }), new Clock());
+  const governor = new Governor(resolvePacing('cpu', { settleMs: 10_000 }), new Health(5, 6), new Clock());
   governor.noteHotExit();
   const begun = vi.fn(async () => {});
   const started = governor.start(begun);

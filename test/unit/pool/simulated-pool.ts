@@ -47,8 +47,8 @@ export class SimulatedPool {
     for (const id of idle) this.worker(id).hung = false;
   }
 
-  async kernel(): Promise<Kernel> {
-    const compiled = this.pool.compile({ text: '', weights: { w: new Uint8Array([7]) } });
+  async kernel(text = ''): Promise<Kernel> {
+    const compiled = this.pool.compile({ text, weights: { w: new Uint8Array([7]) } });
     await this.settle();
     return compiled;
   }

@@ -9,6 +9,17 @@ export type Item =
   | { readonly kind: 'dispatch'; readonly id: number; readonly program: number; readonly offsets: readonly number[] }
   | { readonly kind: 'control'; readonly request: WorkerRequest };
 
+/** Programs that are wrong, by their texts: what a compilation, or else an evaluation, of them comes to. */
+export const mistakes: Readonly<
+  Record<string, { readonly code?: string; readonly status?: number; readonly message: string }>
+> = {
+  'is no MIL': { code: 'ERR_MIL_SYNTAX', message: 'Expected program, got is' },
+  'has a bad weight file': { code: 'ERR_WEIGHT_BLOB', message: 'Expected a weight file below @model_path, got /x' },
+  'is not compiled': { code: 'ERR_ANE_COMPILE', message: 'InvalidMILProgram' },
+  'is not evaluated': { status: 3, message: 'status=0x1d' },
+  'is given bad data': { status: 4, message: 'Expected an index below 4, got 99' },
+};
+
 /**
  * A worker that does one thing at a time, when the test says so. Its programs are the numbers in their weights. It is more
  * hostile than a real one: its answers reach the pool even after the pool has closed the connection.
@@ -28,6 +39,7 @@ export class SimulatedWorker {
   nanoseconds = 0;
   /** What its device says it holds. */
   residentBytes = 0;
+  readonly #texts = new Map<number, string>();
   #exit: { code: number | null; signal: string | null } | null = null;
   #closed = false;
   #ids = 0;
@@ -101,10 +113,12 @@ export class SimulatedWorker {
   #evaluate(id: number, program: number, output: number): void {
     this.#evaluations += 1;
     const weight = this.programs.get(program);
+    const mistake = mistakes[this.#texts.get(program) ?? ''];
     if (this.fault === 'dispatch') {
       this.fault = null;
-      this.handlers.onCompletion(id, 3, 0, 'status 0x1d');
-    } else if (weight === undefined) this.handlers.onCompletion(id, 1, 0, `no program ${program}`);
+      this.handlers.onCompletion(id, 3, 0, `status 0x16 on worker ${this.id}`);
+    } else if (mistake?.status !== undefined) this.handlers.onCompletion(id, mistake.status, 0, mistake.message);
+    else if (weight === undefined) this.handlers.onCompletion(id, 1, 0, `no program ${program}`);
     else {
       this.seen.set(output, [...(this.seen.get(output) ?? []), { weight, late: this.#closed }]);
       this.handlers.onCompletion(id, 0, this.nanoseconds, '');
@@ -116,13 +130,18 @@ export class SimulatedWorker {
       const error =
         this.fault === 'limit'
           ? ({ code: 'ERR_DEVICE_LIMIT', message: 'compiler refused', limit: 'compilations' } as const)
-          : { code: 'ERR_DEVICE_COMPILE', message: 'compiler refused' };
+          : { code: 'ERR_ANE_COMPILE', message: `compiler failed on worker ${this.id}` };
       this.fault = null;
       this.#send({ type: 'error', request: request.request, error, stats: this.#stats() });
+    } else if (request.type === 'compile' && mistakes[request.text]?.code !== undefined) {
+      this.#compilations += 1;
+      const { code, message } = mistakes[request.text]!;
+      this.#send({ type: 'error', request: request.request, error: { code: code!, message }, stats: this.#stats() });
     } else if (request.type === 'compile') {
       const { offset, bytes } = request.weights[0]!;
       const program = ++this.#ids;
       this.#compilations += 1;
+      this.#texts.set(program, request.text);
       this.programs.set(program, this.arena.native.view(offset, bytes)[0]!);
       const port = { dtype: 'fp32', shape: [1], bytes: 4 } as const;
       const info = {

@@ -78,28 +78,62 @@ export function noWorkerError(cause: unknown, tries: number): MayflyError {
   });
 }
 
-/** The device failed, whatever was asked of it and wherever: nothing that a new worker could mend. */
-export function deviceStuckError(device: string, failures: number, cause: Error): MayflyError {
+/** The device fails programs that it had done before, on fresh workers, too: starting another will not help. */
+export function deviceStuckError(device: string, failures: number, worker: number, cause: Error): MayflyError {
   const advice =
     device === 'ane'
       ? 'the system service of the Neural Engine is stuck: restart it with `sudo killall aned`, or restart the machine'
       : 'the device itself is at fault';
   return new MayflyError(
     'ERR_DEVICE_STUCK',
-    `[pool] the ${device} device failed ${failures} times in a row on fresh workers, the last time: ${cause.message}; ${advice}`,
+    `[pool] the ${device} device failed ${failures} times in a row on fresh workers, with programs that had worked, the last time on worker ${worker}: ${cause.message}; ${advice}`,
     { cause },
   );
 }
 
 /** The same kernel failed on several workers; the pool no longer runs it. */
-export const quarantinedError = (kernel: string, attempts: number, cause: Error): MayflyError =>
-  new MayflyError('ERR_KERNEL_QUARANTINED', `[pool] ${kernel} failed on ${attempts} workers: ${cause.message}`, {
+export const quarantinedError = (kernel: string, attempts: number, worker: number, cause: Error): MayflyError =>
+  new MayflyError(
+    'ERR_KERNEL_QUARANTINED',
+    `[pool] ${kernel} failed on ${attempts} workers, the last of them worker ${worker}: ${cause.message}`,
+    { cause },
+  );
+
+/** The device refused a program in the same way on two workers, before it ever worked on any. */
+export const programRefusedError = (kernel: string, cause: Error): MayflyError =>
+  new MayflyError('ERR_PROGRAM_REFUSED', `[pool] the device refuses the program of ${kernel}: ${cause.message}`, {
     cause,
   });
 
-/** Whether the device failed, rather than the program or its weights being wrong: another worker may do better. */
-export const isDeviceFault = (error: unknown): error is MayflyError =>
-  error instanceof MayflyError && /^ERR_(EVALUATE|DEVICE_|ANE_)/.test(error.code);
+/** A kernel that failed with this error is run no more. */
+export const isQuarantine = ({ code }: Error & { readonly code?: string }): boolean =>
+  code === 'ERR_KERNEL_QUARANTINED' || code === 'ERR_PROGRAM_REFUSED' || code === 'ERR_WORKER_EXIT';
+
+/**
+ * Whose fault an error is. `caller`: what was asked for is wrong, and would be anywhere. `program`: the device gives that as its
+ * verdict on a program, unless the process is poisoned. `device`: it may do better on another worker.
+ */
+export type Fault = 'caller' | 'program' | 'device';
+
+/** Every code by which a worker says that its device failed; all others are the caller's. */
+const faults: Readonly<Record<string, Fault>> = {
+  ERR_ANE_COMPILE: 'program',
+  ERR_EVALUATE: 'program',
+  ERR_ANE_CACHE: 'device',
+  ERR_ANE_CLASS: 'device',
+  ERR_ANE_EXCEPTION: 'device',
+  ERR_ANE_LOAD: 'device',
+  ERR_ANE_NIL: 'device',
+  ERR_ANE_SELECTOR: 'device',
+  ERR_ANE_STAGING: 'device',
+  ERR_ANE_SURFACE: 'device',
+  ERR_ANE_UNLOAD: 'device',
+  ERR_DEVICE_LIMIT: 'device',
+  ERR_PROTOCOL: 'device',
+};
+
+export const faultOf = (error: unknown): Fault =>
+  (error instanceof MayflyError ? faults[error.code] : undefined) ?? 'caller';
 
 export const poolClosedError = (): MayflyError => new MayflyError('ERR_POOL_CLOSED', '[pool] the pool is closed');
 

@@ -2,11 +2,12 @@ import type { FastProducts, Precision } from '@mayfly/native';
 import { Arena } from '../memory/arena.js';
 import { Calls } from './calls.js';
 import { DeferredEmitter } from './deferred-emitter.js';
-import { closeDeadlineError, kernelDisposedError, poolClosedError } from './errors.js';
+import { closeDeadlineError, isQuarantine, kernelDisposedError, poolClosedError } from './errors.js';
 import { Fleet, type FleetListener } from './fleet/fleet.js';
 import { noteRefusal } from './fleet/machine-limits.js';
 import { Placer } from './fleet/placer.js';
 import { Recovery } from './fleet/recovery.js';
+import { Refusals } from './fleet/refusals.js';
 import { KernelHandle } from './kernel/kernel-handle.js';
 import type { KernelHost, Placement } from './kernel/kernel-host.js';
 import { WeightStore } from './kernel/weight-store.js';
@@ -50,6 +51,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
 
   readonly #options: FilledPoolOptions;
   readonly #fleet: Fleet;
+  readonly #refusals: Refusals;
   readonly #placer: Placer;
   readonly #recovery: Recovery;
   readonly #calls: Calls;
@@ -76,8 +78,10 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     this.#weightStore = new WeightStore(this.arena);
     this.#calls = new Calls(clock, options.maxQueue, () => this.emit('drain'));
     this.#fleet = new Fleet(this.#withChaos(transport(this.arena)), { ...options, clock }, this.#fleetListener());
+    this.#refusals = new Refusals(this.arena);
     this.#placer = new Placer(
       this.#fleet,
+      this.#refusals,
       // Injected refusals tell nothing about this machine.
       {
         ...options,
@@ -87,12 +91,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
       () => this.#kernels.size,
       (name, event) => this.emit(name, event as never),
     );
-    this.#recovery = new Recovery(
-      this.#placer,
-      options.attempts,
-      () => this.#calls.settled(),
-      () => this.#fleet.closed,
-    );
+    this.#recovery = new Recovery(this.#fleet, this.#refusals, options, () => this.#calls.settled());
   }
 
   /** @internal */
@@ -135,8 +134,12 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     };
   }
 
-  /** Retires every serving worker, one after the other: their kernels move to fresh ones while they go on serving. */
+  /**
+   * Retires every serving worker, one after the other: their kernels move to fresh ones while they go on serving. Programs that the
+   * device refused are tried again when they are compiled next.
+   */
   rotate(): void {
+    this.#refusals.clear();
     this.#fleet.rotate();
   }
 
@@ -189,14 +192,18 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
       release: (kernel, placement) => this.#release(kernel, placement),
       calls: this.#calls,
       stalled: (reason, milliseconds) => this.#journal.stalled(reason, milliseconds),
-      forget: (kernel) => this.#kernels.delete(kernel),
+      forget: (kernel, error) => {
+        this.#kernels.delete(kernel);
+        this.#fleet.trials.end(kernel);
+        if (isQuarantine(error)) this.emit('kernel-quarantine', { kernel: kernel.name, error });
+      },
     };
   }
 
   #release(kernel: PlacedKernel, { worker, program }: Placement): void {
     if (kernel.worker !== worker) worker.kernels.delete(kernel);
     if (worker.lost) return;
-    if (worker.state === 'serving') worker.unload(program).catch(() => {});
+    if (worker.state === 'serving' || worker.state === 'standby') worker.unload(program).catch(() => {});
     this.#fleet.check(worker);
   }
 
@@ -205,9 +212,9 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
       onStart: (worker) => this.#journal.started(worker),
       onReady: (worker) => this.#journal.ready(worker),
       onRetire: (worker, reason) => this.#journal.retired(worker, reason),
-      onAnswer: (_worker, run, error) => {
+      onAnswer: (worker, run, error) => {
         this.#journal.answered();
-        this.#recovery.answered(run, error);
+        this.#recovery.answered(worker, run, error);
       },
       onLost: (worker, unanswered) => void this.#recovery.lost(worker, unanswered),
       onExit: (_worker, end, expected) => this.#journal.exited(end, expected),

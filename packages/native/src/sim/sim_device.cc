@@ -133,6 +133,8 @@ class SimDevice : public Device {
 
   std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) override {
     const Settings& settings = state_->settings;
+    // Mistakes in the text are told as everywhere, before the chip's own rules, and cost no compilation.
+    mil::TypedProgram typed = mil::CheckProgram(text, weights);
     const std::optional<FaultKind> fault = state_->compile_faults.Next();
     if (++state_->compilations > settings.compilations) {
       throw state_->LimitReached("compilations", "compile",
@@ -143,8 +145,6 @@ class SimDevice : public Device {
       throw state_->Refusal("ERR_ANE_COMPILE", "compile",
                             "com.apple.appleneuralengine.compiler code 1: _ANECompiler : ANECCompile() FAILED");
     }
-    // Mistakes in the text are told as everywhere, before the chip's own rules.
-    mil::TypedProgram typed = mil::CheckProgram(text, weights);
     Verdict verdict = settings.judge(text);
     if (!verdict.error_code.empty()) {
       throw state_->Refusal(verdict.error_code.c_str(), verdict.error_code == "ERR_ANE_LOAD" ? "load" : "compile",

@@ -1,8 +1,11 @@
 import { type Budget, isSoft, keepsKernels, type RetirementReason, retirementReason } from '../worker/budget.js';
 import type { PlacedKernel } from '../worker/placed-kernel.js';
 import type { WorkerProcess } from '../worker/worker-process.js';
+import type { WorkerState } from '../worker/worker-state.js';
+import type { Recruiter } from './recruiter.js';
 import type { Retirements } from './retirements.js';
 import type { Roster } from './roster.js';
+import type { Trials } from './trials.js';
 
 /** Who of a fleet compiles next; who may not any more is retired on the way. */
 export class Choice {
@@ -10,7 +13,9 @@ export class Choice {
   budget: Budget;
   readonly #workers: number;
   readonly #roster: Roster;
+  readonly #recruiter: Recruiter;
   readonly #retirements: Retirements;
+  readonly #trials: Trials;
   readonly #promote: (standby: WorkerProcess) => void;
 
   /**
@@ -21,18 +26,23 @@ export class Choice {
     budget: Budget,
     workers: number,
     roster: Roster,
+    recruiter: Recruiter,
     retirements: Retirements,
+    trials: Trials,
     promote: (standby: WorkerProcess) => void,
   ) {
     this.budget = budget;
     this.#workers = workers;
     this.#roster = roster;
+    this.#recruiter = recruiter;
     this.#retirements = retirements;
+    this.#trials = trials;
     this.#promote = promote;
   }
 
   /** The kernel's own worker while it may compile, else a standby where one is to serve, else the serving one with the fewest kernels. */
   for(kernel: PlacedKernel): WorkerProcess | null {
+    if (this.#trials.has(kernel)) return this.#secondFor(kernel);
     const own = kernel.worker;
     if (own?.state === 'serving' && !own.lost) {
       const limit = this.#limit(own);
@@ -57,6 +67,27 @@ export class Choice {
     return this.for(kernel);
   }
 
+  /**
+   * For a program that failed before it ever worked: a worker on which it did not. A standby stays one, since nothing says yet that
+   * a serving worker has to go. Where nobody else is there or on the way, one that it failed on makes room.
+   */
+  #secondFor(kernel: PlacedKernel): WorkerProcess | null {
+    const others = (...states: readonly WorkerState[]) =>
+      this.#roster.in(...states).filter((worker) => !this.#trials.suspects(kernel, worker));
+    const serving = this.#roster.in('serving').length;
+    const fresh = others('standby').find((worker) => !exhausted(this.#limit(worker)));
+    if (fresh !== undefined) {
+      if (serving < this.#workers) this.#promote(fresh);
+      return fresh;
+    }
+    const open = others('serving').filter((worker) => this.#limit(worker) === null);
+    if (open.length > 0) return leastLoaded(open);
+    if (this.#recruiter.expecting) return null;
+    const used = this.#roster.in('standby')[0] ?? this.#roster.in('serving')[0];
+    if (used !== undefined) this.#retirements.retire(used, this.#limit(used) ?? 'failures');
+    return null;
+  }
+
   /** What forbids one more compilation there. */
   #limit(worker: WorkerProcess): RetirementReason | null {
     // Lowered since the worker was started, perhaps.
@@ -64,6 +95,8 @@ export class Choice {
     return retirementReason(worker, { ...worker.budget, compilations, livePrograms }, 'compilation');
   }
 }
+
+const exhausted = (limit: RetirementReason | null): boolean => limit !== null && !isSoft(limit);
 
 const leastLoaded = (workers: readonly WorkerProcess[]): WorkerProcess =>
   workers.reduce((least, worker) => (load(worker) < load(least) ? worker : least));

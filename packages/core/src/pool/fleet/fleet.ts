@@ -8,12 +8,16 @@ import type { WorkerProcess } from '../worker/worker-process.js';
 import { AgeWatch } from './age-watch.js';
 import { Choice } from './choice.js';
 import { Governor, type Pacing } from './governor.js';
+import { Health, type Work } from './health.js';
 import { Recruiter, type RecruiterListener, type RecruiterOptions } from './recruiter.js';
 import { Retirements } from './retirements.js';
 import { Roster } from './roster.js';
+import { Trials } from './trials.js';
 
 export interface FleetOptions extends RecruiterOptions {
   readonly pacing: Pacing;
+  /** Workers that may fail during the same work. */
+  readonly attempts: number;
 }
 
 /** What the owner of a fleet is told. */
@@ -32,6 +36,8 @@ export interface FleetListener {
 export class Fleet implements RecruiterListener {
   /** Milliseconds in which some compilation waited for a worker to become ready. */
   waitedMs = 0;
+  readonly health: Health;
+  readonly trials = new Trials();
   #waiting = 0;
   #waitingSince = 0;
   readonly #roster = new Roster();
@@ -53,13 +59,21 @@ export class Fleet implements RecruiterListener {
     this.#options = options;
     this.#listener = listener;
     this.#ages = new AgeWatch(options.clock, (worker) => this.check(worker));
-    this.#governor = new Governor(options.pacing, options.clock);
-    this.#recruiter = new Recruiter(start, options, this.#roster, this.#governor, this);
+    // Faults in a row over enough workers to have quarantined two kernels are the device's own.
+    this.health = new Health(options.pacing.maxDeaths, 2 * options.attempts);
+    this.#governor = new Governor(options.pacing, this.health, options.clock);
+    this.#recruiter = new Recruiter(start, options, this.#roster, this.health, this.#governor, this);
     this.#retirements = new Retirements(options.workers, this.#roster, this.#recruiter, (worker, reason) =>
       listener.onRetire(worker, reason),
     );
-    this.#choice = new Choice(options.budget, options.workers, this.#roster, this.#retirements, (standby) =>
-      this.#promote(standby),
+    this.#choice = new Choice(
+      options.budget,
+      options.workers,
+      this.#roster,
+      this.#recruiter,
+      this.#retirements,
+      this.trials,
+      (standby) => this.#promote(standby),
     );
   }
 
@@ -106,14 +120,25 @@ export class Fleet implements RecruiterListener {
     }
   }
 
-  /** The compilation of `reserve` ended. */
-  done(worker: WorkerProcess, outcome: 'compiled' | 'rejected' | 'failed'): void {
+  /** The compilation of `reserve` ended: `refused` where the device failed it and nobody knows yet whose fault that is. */
+  done(worker: WorkerProcess, outcome: 'compiled' | 'rejected' | 'refused' | 'failed'): void {
     worker.reserved -= 1;
-    if (outcome === 'failed') {
-      worker.failures += 1;
-      this.#governor.noteCompileFailure();
-    } else if (!worker.lost) this.#governor.noteProgress();
+    if (outcome === 'failed') worker.failures += 1;
+    if (outcome === 'failed' || outcome === 'refused') this.#governor.noteCompileFailure();
+    else if (!worker.lost) this.health.answered();
     this.check(worker);
+  }
+
+  /** A device did its work with the kernel's program. Where it had failed before it ever worked, that was the worker's fault. */
+  worked(work: Work, kernel: PlacedKernel, worker: WorkerProcess): void {
+    this.health.worked(work);
+    const failed = this.trials.worked(kernel, work);
+    if (failed.length === 0) return;
+    for (const other of failed) {
+      other.failures += 1;
+      this.check(other);
+    }
+    if (worker.state === 'standby') this.#promote(worker);
   }
 
   /** Lowers the budget of every worker to what the device was found to allow. */
@@ -161,8 +186,6 @@ export class Fleet implements RecruiterListener {
   }
 
   onAnswer(worker: WorkerProcess, run: Run, error: Error | null): void {
-    if (error === null) this.#governor.noteProgress();
-    else worker.failures += 1;
     this.#listener.onAnswer(worker, run, error);
     const { evaluations, slowdown } = worker.budget;
     const used = worker.evaluations >= evaluations || worker.slowdown >= slowdown || error !== null;
@@ -172,11 +195,12 @@ export class Fleet implements RecruiterListener {
   onLost(worker: WorkerProcess, unanswered: readonly Run[]): void {
     if (worker.state === 'exiting' || worker.abandoned || this.#closed) this.#dismissed.add(worker);
     if (!this.#dismissed.has(worker)) {
-      if (worker.state === 'starting' || worker.state === 'standby') this.#governor.noteFailedStart();
-      else this.#governor.noteDeath();
+      const idle = worker.kernels.size === 0 && worker.reserved === 0;
+      if (worker.state === 'starting' || (worker.state === 'standby' && idle)) this.health.failedStart();
+      else if (!onTrial(worker, unanswered)) this.health.died();
     }
     this.#listener.onLost(worker, unanswered);
-    if (!this.#governor.exhausted) this.#recruiter.replenish();
+    if (!this.health.exhausted) this.#recruiter.replenish();
     this.#roster.notify();
   }
 
@@ -186,7 +210,7 @@ export class Fleet implements RecruiterListener {
     if (worker.livePrograms > 0) this.#governor.noteHotExit();
     const expected = this.#dismissed.has(worker);
     this.#listener.onExit(worker, end, expected);
-    if (!expected && this.#governor.exhausted) this.onGaveUp(poolFailedError(end, this.#governor.deaths));
+    if (!expected && this.health.exhausted) this.onGaveUp(poolFailedError(end, this.health.deaths));
     this.#retirements.exited(worker);
     this.#recruiter.replenish();
     this.#roster.notify();
@@ -200,7 +224,7 @@ export class Fleet implements RecruiterListener {
 
   #promote(worker: WorkerProcess): void {
     worker.become('serving');
-    this.#governor.noteStart();
+    this.health.started();
     this.#ages.begin(worker);
     this.#recruiter.replenish();
   }
@@ -237,3 +261,7 @@ export class Fleet implements RecruiterListener {
     if (this.#closed) throw poolClosedError();
   }
 }
+
+/** The worker died of a program that never worked, as far as anybody can tell: that says nothing of workers. */
+const onTrial = (worker: WorkerProcess, [first]: readonly Run[]): boolean =>
+  first === undefined ? worker.unproven > 0 : first.kernel.history.histogram.count === 0;

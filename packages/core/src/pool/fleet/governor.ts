@@ -3,6 +3,7 @@ import PQueue from 'p-queue';
 import { limit, milliseconds, whole } from '../../check.js';
 import { type OptionTable, resolveOptions } from '../../option-table.js';
 import type { Clock } from '../worker/clock.js';
+import type { Health } from './health.js';
 
 /** Paces what strains the system's services: starts, compilations, and restarts after deaths. All values per pool. */
 export interface Pacing {
@@ -62,23 +63,27 @@ function profileOf(device: string): ChipProfile | null {
   return pacing ? profile : null;
 }
 
-/** Decides when a worker may be started and a program compiled, and when it is time to give up. */
+/** Decides when a worker may be started and a program compiled. */
 export class Governor {
   readonly #starts: PQueue;
   readonly #compilations: PQueue | null;
   readonly #clock: Clock;
+  readonly #health: Health;
   readonly #pauses = new Set<() => void>();
   #stopped = false;
-  #deaths = 0;
-  #failedStarts = 0;
   #startAfter = 0;
   #compileAfter = 0;
 
-  /** @param clock Pauses go by it. */
+  /**
+   * @param health Whose deaths in a row make starts slower.
+   * @param clock Pauses go by it.
+   */
   constructor(
     readonly pacing: Pacing,
+    health: Health,
     clock: Clock,
   ) {
+    this.#health = health;
     this.#clock = clock;
     this.#starts = new PQueue({ concurrency: pacing.concurrentStarts });
     const { compilationsPerSecond } = pacing;
@@ -87,20 +92,12 @@ export class Governor {
       : null;
   }
 
-  /** Deaths since work was last done, or starts that failed since a worker was last of use. */
-  get deaths(): number {
-    return Math.max(this.#deaths, this.#failedStarts);
-  }
-
-  get exhausted(): boolean {
-    return this.deaths >= this.pacing.maxDeaths;
-  }
-
   /** Calls `start` when its turn has come; the turn lasts until the promise it returns settles. */
   async start(start: () => Promise<void>): Promise<void> {
     await this.#starts.add(async () => {
       const { backoffMs, maxBackoffMs } = this.pacing;
-      const backoff = this.deaths < 2 ? 0 : Math.min(backoffMs * 2 ** (this.deaths - 2), maxBackoffMs);
+      const { deaths } = this.#health;
+      const backoff = deaths < 2 ? 0 : Math.min(backoffMs * 2 ** (deaths - 2), maxBackoffMs);
       if (await this.#pause(Math.max(backoff, this.#startAfter - this.#clock.now()))) await start();
     });
   }
@@ -109,26 +106,6 @@ export class Governor {
   async compilation(): Promise<void> {
     await this.#compilations?.add(() => {});
     await this.#pause(this.#compileAfter - this.#clock.now());
-  }
-
-  /** A worker that had kernels, or was getting some, ended unasked. */
-  noteDeath(): void {
-    this.#deaths += 1;
-  }
-
-  /** A worker could not be started, or ended before it was of use. Work that others do does not make that good. */
-  noteFailedStart(): void {
-    this.#failedStarts += 1;
-  }
-
-  /** A started worker is of use. */
-  noteStart(): void {
-    this.#failedStarts = 0;
-  }
-
-  /** A compilation or an evaluation was done. */
-  noteProgress(): void {
-    this.#deaths = 0;
   }
 
   /** A worker that had programs loaded exited. */

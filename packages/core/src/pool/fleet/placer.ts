@@ -1,11 +1,19 @@
 import { type DeviceLimit, DeviceLimitError, type MayflyError } from '@mayfly/native';
-import { deviceStuckError, isDeviceFault, quarantinedError, WorkerExitError, WorkerLostError } from '../errors.js';
+import {
+  deviceStuckError,
+  faultOf,
+  programRefusedError,
+  quarantinedError,
+  WorkerExitError,
+  WorkerLostError,
+} from '../errors.js';
 import type { MoveReason, Placement } from '../kernel/kernel-host.js';
 import type { PoolEvents } from '../pool-events.js';
 import type { PlacedKernel } from '../worker/placed-kernel.js';
 import type { WorkerProcess } from '../worker/worker-process.js';
 import type { ProgramSource } from '../worker/worker-setup.js';
 import type { Fleet } from './fleet.js';
+import type { Refusals } from './refusals.js';
 
 export interface PlacerOptions {
   readonly device: string;
@@ -16,7 +24,7 @@ export interface PlacerOptions {
   readonly noteRefusal: (limit: DeviceLimit, allowed: number) => string | null;
 }
 
-type Told = 'kernel-move' | 'kernel-quarantine' | 'budget-lowered';
+type Told = 'kernel-move' | 'budget-lowered';
 type Tell = <Name extends Told>(name: Name, event: PoolEvents[Name][0]) => void;
 
 /** Compiles kernels on workers of a fleet, tries again where the device or the worker was at fault, and knows when to stop. */
@@ -24,14 +32,14 @@ export class Placer {
   /** Compilations begun. */
   compilations = 0;
   readonly #fleet: Fleet;
+  readonly #refusals: Refusals;
   readonly #options: PlacerOptions;
   readonly #kernelCount: () => number;
   readonly #tell: Tell;
-  /** Device faults since the device last did the same thing right: a device that compiles may still fail to evaluate. */
-  readonly #faults = { compile: 0, evaluate: 0 };
 
-  constructor(fleet: Fleet, options: PlacerOptions, kernelCount: () => number, tell: Tell) {
+  constructor(fleet: Fleet, refusals: Refusals, options: PlacerOptions, kernelCount: () => number, tell: Tell) {
     this.#fleet = fleet;
+    this.#refusals = refusals;
     this.#options = options;
     this.#kernelCount = kernelCount;
     this.#tell = tell;
@@ -39,20 +47,24 @@ export class Placer {
 
   async place(kernel: PlacedKernel, source: ProgramSource, reason: MoveReason): Promise<Placement> {
     const started = performance.now();
+    const refusal = this.#refusals.of(source);
+    if (refusal !== null) throw programRefusedError(kernel.name, refusal);
+    // A move compiles what was compiled before.
+    const proven = reason === 'retire' || reason === 'recover';
     for (let attempt = 1; ; attempt++) {
       const worker = await this.#fleet.reserve(kernel);
+      if (!proven) worker.unproven += 1;
       try {
         this.compilations += 1;
         const { program, inputs, outputs, compilations } = await worker.compile(source);
         if (compilations === 0) {
           // The device had it compiled already: it took nothing of the worker's budget.
-          this.compilations -= 1;
-          worker.compilations -= 1;
+          this.#uncount(worker);
         }
         const from = kernel.worker?.id ?? null;
         worker.kernels.add(kernel);
         this.#fleet.done(worker, 'compiled');
-        this.noteSuccess('compile');
+        this.#fleet.worked('compile', kernel, worker);
         this.#tell('kernel-move', {
           kernel: kernel.name,
           from,
@@ -62,45 +74,58 @@ export class Placer {
         });
         return { worker, program, inputs, outputs };
       } catch (error) {
-        await this.#compileFailed(kernel, worker, attempt, error);
+        if (error instanceof WorkerLostError) {
+          this.#fleet.done(worker, 'failed');
+          if (attempt < this.#options.attempts) continue;
+          throw new WorkerExitError(kernel.name, 'compiling', attempt, await error.end);
+        }
+        if (faultOf(error) === 'caller') {
+          // The device did not get to compile it.
+          this.#uncount(worker);
+          this.#fleet.done(worker, 'rejected');
+          throw error;
+        }
+        this.#compileFailed(kernel, source, worker, proven, error as MayflyError);
+        if (attempt >= this.#options.attempts) {
+          this.#fleet.trials.end(kernel);
+          throw quarantinedError(kernel.name, attempt, worker.id, error as MayflyError);
+        }
+      } finally {
+        if (!proven) worker.unproven -= 1;
       }
     }
   }
 
-  /** The device did this right. */
-  noteSuccess(what: 'compile' | 'evaluate'): void {
-    this.#faults[what] = 0;
-  }
-
-  /** Faults in a row over enough workers to have quarantined two kernels are the device's own. */
-  noteFault(what: 'compile' | 'evaluate', error: Error): void {
-    const { attempts, device } = this.#options;
-    this.#faults[what] += 1;
-    if (this.#faults[what] >= 2 * attempts) this.#fleet.fail(deviceStuckError(device, this.#faults[what], error));
-  }
-
-  /** Says that the kernel is run no more; gives the error back. */
-  quarantine(kernel: PlacedKernel, error: MayflyError): MayflyError {
-    this.#tell('kernel-quarantine', { kernel: kernel.name, error });
-    return error;
-  }
-
-  /** Returns when it is worth trying another worker. */
-  async #compileFailed(kernel: PlacedKernel, worker: WorkerProcess, attempt: number, error: unknown): Promise<void> {
-    const { attempts } = this.#options;
-    if (error instanceof WorkerLostError) {
+  /** The device failed a compilation. Returns when it is worth trying another worker. */
+  #compileFailed(
+    kernel: PlacedKernel,
+    source: ProgramSource,
+    worker: WorkerProcess,
+    proven: boolean,
+    error: MayflyError,
+  ): void {
+    const { health, trials } = this.#fleet;
+    if (error instanceof DeviceLimitError) {
+      this.#lowerBudget(worker, error);
       this.#fleet.done(worker, 'failed');
-      if (attempt < attempts) return;
-      throw this.quarantine(kernel, new WorkerExitError(kernel.name, 'compiling', attempt, await error.end));
+    } else if (proven) {
+      health.failed('compile', kernel);
+      const faults = health.stuck('compile');
+      if (faults > 0) this.#fleet.fail(deviceStuckError(this.#options.device, faults, worker.id, error));
+      this.#fleet.done(worker, 'failed');
+    } else {
+      const refused = trials.failed(kernel, 'compile', worker, error);
+      this.#fleet.done(worker, 'refused');
+      if (!refused) return;
+      trials.end(kernel);
+      this.#refusals.add(source, error);
+      throw programRefusedError(kernel.name, error);
     }
-    if (!isDeviceFault(error)) {
-      this.#fleet.done(worker, 'rejected');
-      throw error;
-    }
-    if (error instanceof DeviceLimitError) this.#lowerBudget(worker, error);
-    else this.noteFault('compile', error);
-    this.#fleet.done(worker, 'failed');
-    if (attempt >= attempts) throw this.quarantine(kernel, quarantinedError(kernel.name, attempt, error));
+  }
+
+  #uncount(worker: WorkerProcess): void {
+    this.compilations -= 1;
+    worker.compilations -= 1;
   }
 
   /** From now on the budget is what the device did allow, as long as that can hold the kernels at all. */

@@ -1,44 +1,40 @@
-import { isDeviceFault, quarantinedError, WorkerExitError } from '../errors.js';
+import type { MayflyError } from '@mayfly/native';
+import { deviceStuckError, faultOf, programRefusedError, quarantinedError, WorkerExitError } from '../errors.js';
 import type { PlacedKernel } from '../worker/placed-kernel.js';
 import type { Run } from '../worker/run.js';
 import type { WorkerProcess } from '../worker/worker-process.js';
-import type { Placer } from './placer.js';
+import type { Fleet } from './fleet.js';
+import type { Refusals } from './refusals.js';
+
+export interface RecoveryOptions {
+  readonly device: string;
+  /** Workers that may fail during the same run. */
+  readonly attempts: number;
+}
 
 /** What becomes of runs whose device or worker failed: they are repeated elsewhere, but not for ever. */
 export class Recovery {
-  readonly #placer: Placer;
-  readonly #attempts: number;
+  readonly #fleet: Fleet;
+  readonly #refusals: Refusals;
+  readonly #options: RecoveryOptions;
   readonly #settled: () => void;
-  readonly #ending: () => boolean;
 
-  /**
-   * @param attempts Workers that may fail during the same run.
-   * @param settled Told of each run that is given up here.
-   * @param ending Nothing is repeated any more: the pool ends.
-   */
-  constructor(placer: Placer, attempts: number, settled: () => void, ending: () => boolean) {
-    this.#placer = placer;
-    this.#attempts = attempts;
+  /** @param settled Called for each run that is given up here. */
+  constructor(fleet: Fleet, refusals: Refusals, options: RecoveryOptions, settled: () => void) {
+    this.#fleet = fleet;
+    this.#refusals = refusals;
+    this.#options = options;
     this.#settled = settled;
-    this.#ending = ending;
   }
 
   /** A run was answered, well or not. */
-  answered(run: Run, error: Error | null): void {
-    if (error === null) this.#placer.noteSuccess('evaluate');
-    if (error === null || !isDeviceFault(error)) {
-      run.kernel.answered(run, error);
+  answered(worker: WorkerProcess, run: Run, error: Error | null): void {
+    if (error !== null && faultOf(error) !== 'caller') {
+      this.#failed(worker, run, error as MayflyError);
       return;
     }
-    this.#placer.noteFault('evaluate', error);
-    run.attempts += 1;
-    if (run.attempts < this.#attempts) {
-      run.kernel.retry(run);
-      return;
-    }
-    const final = this.#placer.quarantine(run.kernel, quarantinedError(run.kernel.name, run.attempts, error));
-    run.kernel.answered(run, final);
-    run.kernel.fail(final);
+    if (error === null) this.#fleet.worked('evaluate', run.kernel, worker);
+    run.kernel.answered(run, error);
   }
 
   /** Sends every unanswered run again, but for the one being evaluated when it has ended too many workers. */
@@ -48,8 +44,8 @@ export class Recovery {
     const runs = new Map<PlacedKernel, Run[]>([...worker.kernels].map((kernel) => [kernel, []]));
     for (const run of unanswered) runs.set(run.kernel, [...(runs.get(run.kernel) ?? []), run]);
     worker.kernels.clear();
-    const condemned = culprit !== undefined && culprit.attempts >= this.#attempts;
-    if (worker.running && !this.#ending()) {
+    const condemned = culprit !== undefined && culprit.attempts >= this.#options.attempts;
+    if (worker.running && !this.#fleet.closed) {
       // Kernels move at once, but what a thread may still write must not be written elsewhere: until then it counts as sent.
       for (const kernel of runs.keys()) kernel.lost(worker, 0, []);
       await worker.stopped();
@@ -60,10 +56,35 @@ export class Recovery {
     if (condemned) await this.#condemn(culprit, worker);
   }
 
+  /** The device failed a run. A kernel that worked before shows that the worker is at fault; of another, nobody knows yet. */
+  #failed(worker: WorkerProcess, run: Run, error: MayflyError): void {
+    const { kernel } = run;
+    const { device, attempts } = this.#options;
+    const { health, trials } = this.#fleet;
+    run.attempts += 1;
+    if (kernel.history.histogram.count > 0) {
+      worker.failures += 1;
+      health.failed('evaluate', kernel);
+      const faults = health.stuck('evaluate');
+      if (faults > 0) this.#fleet.fail(deviceStuckError(device, faults, worker.id, error));
+    } else if (trials.failed(kernel, 'evaluate', worker, error)) {
+      this.#refusals.add(kernel.source, error);
+      this.#end(run, programRefusedError(kernel.name, error));
+      return;
+    }
+    if (run.attempts < attempts) kernel.retry(run);
+    else this.#end(run, quarantinedError(kernel.name, run.attempts, worker.id, error));
+  }
+
+  #end(run: Run, error: MayflyError): void {
+    run.kernel.answered(run, error);
+    run.kernel.fail(error);
+  }
+
   async #condemn(run: Run, worker: WorkerProcess): Promise<void> {
     const error = new WorkerExitError(run.kernel.name, 'evaluating', run.attempts, await worker.end);
     run.settle(error);
     this.#settled();
-    run.kernel.fail(this.#placer.quarantine(run.kernel, error));
+    run.kernel.fail(error);
   }
 }

@@ -7,6 +7,7 @@ import { WorkHistory } from '../worker/work-history.js';
 import { WorkerProcess } from '../worker/worker-process.js';
 import type { WorkerListener, WorkerTimeouts } from '../worker/worker-setup.js';
 import type { Governor } from './governor.js';
+import type { Health } from './health.js';
 import type { Roster } from './roster.js';
 
 export interface RecruiterOptions {
@@ -42,6 +43,7 @@ export class Recruiter {
   readonly #start: StartTransport;
   readonly #options: RecruiterOptions;
   readonly #roster: Roster;
+  readonly #health: Health;
   readonly #governor: Governor;
   readonly #listener: RecruiterListener;
   readonly #compileHistory = new WorkHistory();
@@ -53,6 +55,7 @@ export class Recruiter {
     start: StartTransport,
     options: RecruiterOptions,
     roster: Roster,
+    health: Health,
     governor: Governor,
     listener: RecruiterListener,
   ) {
@@ -60,6 +63,7 @@ export class Recruiter {
     this.#start = start;
     this.#options = options;
     this.#roster = roster;
+    this.#health = health;
     this.#governor = governor;
     this.#listener = listener;
   }
@@ -94,8 +98,8 @@ export class Recruiter {
       const setup = { ...this.#options, compileHistory: this.#compileHistory };
       worker = new WorkerProcess(id, this.#start, setup, workers > 1 ? jittered(budget, id) : budget, this.#listener);
     } catch (cause) {
-      this.#governor.noteFailedStart();
-      if (this.#governor.exhausted) this.#listener.onGaveUp(noWorkerError(cause, this.#governor.deaths));
+      this.#health.failedStart();
+      if (this.#health.exhausted) this.#listener.onGaveUp(noWorkerError(cause, this.#health.deaths));
       this.replenish();
       return;
     }

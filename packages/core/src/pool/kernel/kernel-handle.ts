@@ -5,6 +5,7 @@ import type { PlacedKernel } from '../worker/placed-kernel.js';
 import type { Run } from '../worker/run.js';
 import { WorkHistory } from '../worker/work-history.js';
 import type { WorkerProcess } from '../worker/worker-process.js';
+import type { ProgramSource } from '../worker/worker-setup.js';
 import type { KernelHost, Placement } from './kernel-host.js';
 import { KernelPlace } from './kernel-place.js';
 import { KernelRuns } from './kernel-runs.js';
@@ -43,6 +44,10 @@ export class KernelHandle implements Kernel, PlacedKernel {
     this.#stall = new StallClock(host.stalled);
     this.#text = text;
     this.#versions = new WeightVersions(host.weightStore.store(weights), settle);
+  }
+
+  get source(): ProgramSource {
+    return this.#sourceOf(this.#versions.serving);
   }
 
   get worker(): WorkerProcess | null {
@@ -107,7 +112,7 @@ export class KernelHandle implements Kernel, PlacedKernel {
   }
 
   fail(error: Error): void {
-    if (this.#failure === null) this.#host.forget(this);
+    if (this.#failure === null) this.#host.forget(this, error);
     this.#failure = error;
     this.#runs.fail(error);
     for (const placement of this.#place.clear()) this.#host.release(this, placement);
@@ -126,15 +131,18 @@ export class KernelHandle implements Kernel, PlacedKernel {
       const wanted = this.#place.wanted(this.#versions, this.#hasOldWork);
       if (wanted === null) break;
       const { version, reason } = wanted;
-      const source = { text: this.#text, weights: version.weights.ranges };
       this.#stall.reason = reason;
       try {
-        this.#accept(await this.#host.place(this, source, reason), version);
+        this.#accept(await this.#host.place(this, this.#sourceOf(version), reason), version);
       } catch (error) {
         this.#refuse(version, error instanceof Error ? error : new Error(String(error)));
       }
     }
     this.#reconciling = false;
+  }
+
+  #sourceOf({ weights: { ranges } }: Version): ProgramSource {
+    return { text: this.#text, weights: ranges };
   }
 
   #stored(weights: WeightSources | undefined): StoredWeights {

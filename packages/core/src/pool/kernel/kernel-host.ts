@@ -26,5 +26,6 @@ export interface KernelHost {
   readonly calls: Calls;
   /** The kernel could not run for `milliseconds` although it had work. */
   stalled(reason: MoveReason, milliseconds: number): void;
-  forget(kernel: PlacedKernel): void;
+  /** The kernel takes no more calls, for this reason. */
+  forget(kernel: PlacedKernel, reason: Error): void;
 }

@@ -2,11 +2,14 @@ import type { Port } from '@mayfly/native';
 import type { Run } from './run.js';
 import type { WorkHistory } from './work-history.js';
 import type { WorkerProcess } from './worker-process.js';
+import type { ProgramSource } from './worker-setup.js';
 
 /** A kernel as far as workers and their fleet know it: whose runs they are sent, and who is told what became of them. */
 export interface PlacedKernel {
   readonly name: string;
   readonly inputs: readonly Port[];
+  /** Its program, with the weights that are served now. */
+  readonly source: ProgramSource;
   /** Where its runs go now. */
   readonly worker: WorkerProcess | null;
   /** What devices took for its evaluations. */

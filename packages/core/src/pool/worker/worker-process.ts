@@ -33,6 +33,8 @@ export class WorkerProcess implements WorkerUsage {
   readonly latency = new LatencyHistogram();
   compilations = 0;
   reserved = 0;
+  /** Compilations under way or promised of programs that were never compiled before. */
+  unproven = 0;
   evaluations = 0;
   failures = 0;
   slowdown = 1;

@@ -11,7 +11,7 @@ export type WorkerState = 'starting' | 'standby' | 'serving' | 'retiring' | 'exi
 
 const next: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
   starting: ['standby', 'exited'],
-  standby: ['serving', 'exiting', 'exited'],
+  standby: ['serving', 'retiring', 'exiting', 'exited'],
   serving: ['retiring', 'exited'],
   retiring: ['exiting', 'exited'],
   exiting: ['exited'],
