@@ -103,13 +103,15 @@ test('train without --out writes to a folder of its own', async () => {
   const { code } = await mayfly(['train', ...small, '--steps', '1', '--json'], { cwd: folder });
   expect(code).toBe(0);
   const [own] = readdirSync(join(folder, 'runs'));
-  expect(readdirSync(join(folder, 'runs', own!))).toEqual(['step-00000001.mayfly']);
+  expect(readdirSync(join(folder, 'runs', own!)).sort()).toEqual(['log.jsonl', 'run.yaml', 'step-00000001.mayfly']);
 });
 
-test('train warns where --out holds another run', async () => {
-  const { code, stderr } = await mayfly(['train', ...small, '--steps', '1', '--out', run, '--json']);
-  expect(code).toBe(0);
-  expect(stderr).toMatch(/^mayfly: warning: .+ holds another run's checkpoints/);
+test('train refuses an --out that holds a run', async () => {
+  const { code, lines, stderr } = await mayfly(['train', ...small, '--steps', '1', '--out', run, '--json']);
+  expect({ code, lines }).toEqual({ code: 2, lines: [] });
+  expect(stderr).toMatch(
+    /^mayfly: Expected a folder for this run at .+, which has done 6 steps: --resume .+ --overwrite/,
+  );
 });
 
 test('eval measures the trained model', async () => {

@@ -102,9 +102,15 @@ async function readLatest(source: string, readBody: ReadBody, signal?: AbortSign
   throw new MayflyError('ERR_CHECKPOINT', `Expected a whole checkpoint in ${source}, got:\n  ${warnings.join('\n  ')}`);
 }
 
-/** What cannot be told to be another's is read, so that its damage is reported. */
-const isCheckpointOf = ({ run, adopted }: RunFile, found: string | undefined | null): boolean =>
-  found === run || found === null || (found === undefined && adopted);
+/**
+ * Whether a checkpoint belongs to a run.
+ *
+ * @param found As `runOf` answers; what cannot be told to be another's counts as its own, so that its damage is reported.
+ */
+export const isCheckpointOf = (
+  { run, adopted }: Pick<RunFile, 'run' | 'adopted'>,
+  found: string | undefined | null,
+): boolean => found === run || found === null || (found === undefined && adopted);
 
 async function candidates(source: string): Promise<{ paths: string[]; isDirectory: boolean }> {
   try {

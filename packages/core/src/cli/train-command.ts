@@ -1,9 +1,9 @@
+import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { openReporter } from '../observe/open-reporter.js';
 import { createTrainer } from '../train/create-trainer.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
-import { checkpointFolder, prepareFolder } from './checkpoint-folder.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 import { Interruption } from './interruption.js';
 
@@ -31,6 +31,9 @@ export function addTrainCommand(program: Command): void {
   addOptions(command, trainCommandOptions).action(train);
 }
 
+/** Where a run goes that says nothing else. */
+const newRunFolder = (): string => join('runs', new Date().toISOString().replaceAll(':', '-'));
+
 async function train(flags: CommandFlags): Promise<void> {
   const { json = false, ...options } = optionsFrom<TrainOptions & JsonFlag>(trainCommandOptions, flags);
   if (options.data === undefined && options.resume === undefined) {
@@ -40,10 +43,14 @@ async function train(flags: CommandFlags): Promise<void> {
   using interruption = new Interruption((signal) => {
     reporter.note('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);
   });
-  const out = await checkpointFolder(options);
+  const isNamed = options.resume !== undefined || options.autoResume === true;
+  const { out = isNamed ? undefined : newRunFolder() } = options;
   await using trainer = await createTrainer({ ...options, out });
-  await prepareFolder(out, options.resume);
   reporter.start(trainer);
+  const { step } = trainer;
+  if (step === trainer.options.steps) {
+    reporter.note('finished', { step }, `the run is finished: all of its ${step} steps are done`);
+  }
   const summary = await trainer.train({ signal: interruption.signal });
   reporter.done(summary);
   if (interruption.exitCode !== null) process.exitCode = interruption.exitCode;

@@ -6,16 +6,19 @@ import { MayflyError } from '@mayfly/native';
  * Makes a folder and those above it that are not there. Node 20's recursive mkdir never returns where a file system answers
  * ENOENT to the making of a folder in one that exists, as `/proc` does.
  *
+ * @returns The folders that were made, the topmost first.
  * @throws `ERR_FILE` where something else has the name, or where the file system makes no folders; the system's error for the rest.
  */
-export function makeFolder(path: string): void {
+export function makeFolder(path: string): string[] {
   const missing: string[] = [];
   let existing = resolve(path);
   while (!isFolder(existing)) {
     missing.push(existing);
     existing = dirname(existing);
   }
-  for (const folder of missing.reverse()) makeOne(folder);
+  missing.reverse();
+  for (const folder of missing) makeOne(folder);
+  return missing;
 }
 
 function isFolder(path: string): boolean {

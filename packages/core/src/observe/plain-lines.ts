@@ -15,12 +15,14 @@ const MOST_WORKER_LINES = 60;
 /** Lines for files and pipes, without control codes. */
 export class PlainLines implements Reporter {
   readonly #stream: { write(text: string): unknown };
+  #trainer: Trainer | null = null;
 
   constructor(stream: { write(text: string): unknown }) {
     this.#stream = stream;
   }
 
   start(trainer: Trainer): void {
+    this.#trainer = trainer;
     const { steps } = trainer.options;
     const firstStep = trainer.step;
     for (const line of runHeader(trainer)) this.#line(line);
@@ -41,11 +43,13 @@ export class PlainLines implements Reporter {
     trainer.on('checkpoint', ({ path }) => this.#line(`checkpoint ${path}`));
   }
 
-  note(_event: string, _fields: Readonly<Record<string, unknown>>, text: string): void {
+  note(event: string, fields: Readonly<Record<string, unknown>>, text: string): void {
+    this.#trainer?.record(event, fields);
     this.#line(text);
   }
 
   done(summary: TrainSummary): void {
+    this.#trainer?.record('done', summary);
     this.#line(`\n${closingTable(summary)}`);
   }
 

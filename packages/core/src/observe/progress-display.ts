@@ -47,11 +47,13 @@ export class ProgressDisplay implements Reporter {
     this.#draw();
   }
 
-  note(_event: string, _fields: Readonly<Record<string, unknown>>, text: string): void {
+  note(event: string, fields: Readonly<Record<string, unknown>>, text: string): void {
+    this.#trainer?.record(event, fields);
     this.#update.persist(text);
   }
 
   done(summary: TrainSummary): void {
+    this.#trainer?.record('done', summary);
     this.#draw();
     this[Symbol.dispose]();
     this.#stream.write(`\n${closingTable(summary)}\n`);

@@ -6,7 +6,7 @@ export interface Reporter extends Disposable {
   /** Once, before the first step: from here on the trainer's events are followed. */
   start(trainer: Trainer): void;
   /**
-   * Something that is no event of the trainer: a sample, a measurement between steps.
+   * Something that is no event of the trainer: a sample, a measurement between steps. Goes to the run's log, too.
    *
    * @param fields For programs.
    * @param text For people; may be several lines.

@@ -22,6 +22,8 @@ export interface RunFile {
   readonly adopted: boolean;
   /** ISO 8601. */
   readonly created: string;
+  /** Which trainer has last begun or gone on with it. */
+  readonly session?: string;
   readonly [field: string]: unknown;
 }
 

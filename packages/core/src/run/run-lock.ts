@@ -50,7 +50,11 @@ export class RunLock {
 
   /** Idempotent; leaves another's lock alone. */
   release(): void {
-    if (readTextIfThere(this.#path) === this.#content) rmSync(this.#path, { force: true });
+    try {
+      if (readTextIfThere(this.#path) === this.#content) rmSync(this.#path, { force: true });
+    } catch {
+      // Nobody can read it any more, or its folder does not let go of it: it is stale once this process has ended.
+    }
   }
 
   #take(): void {

@@ -1,3 +1,5 @@
+import { isMayflyError } from '@mayfly/native';
+
 /** What happened in a run, when: one line of `log.jsonl` and of `--json`. */
 export interface RunRecord {
   readonly event: string;
@@ -20,6 +22,7 @@ export function toJsonLine(value: object): string {
 function withSnakeCaseKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withSnakeCaseKeys);
   if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Error) return { code: isMayflyError(value) ? value.code : null, message: value.message };
   const entries = Object.entries(value).map(([key, field]) => [snakeCase(key), rounded(key, withSnakeCaseKeys(field))]);
   return Object.fromEntries(entries);
 }

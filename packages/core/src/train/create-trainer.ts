@@ -26,8 +26,10 @@ import {
   trainOptions,
 } from './options.js';
 import { programForm } from './program-form.js';
+import { describeOptions, describeRun } from './run-description.js';
+import { RunFolder } from './run-folder.js';
 import { Trainer } from './trainer.js';
-import { readTrainingOptions, restoreTraining, type TrainingProgress } from './training-checkpoint.js';
+import { checkpointBytes, readTrainingOptions, restoreTraining, type TrainingProgress } from './training-checkpoint.js';
 
 /** What a program that embeds Mayfly may give beside the options. */
 export interface TrainerExtras {
@@ -54,7 +56,26 @@ type Fill = (state: ModelState) => Promise<TrainingProgress | undefined>;
  */
 export async function createTrainer(given: TrainOptions, extras: TrainerExtras = {}): Promise<Trainer> {
   const startedAt = performance.now();
-  const { options, config, fill } = await openRun(given, bag('createTrainer, second argument', extraRules, extras));
+  const checkedExtras = bag('createTrainer, second argument', extraRules, extras);
+  const run = await RunFolder.open(checkOptions('createTrainer', trainOptions, given));
+  try {
+    const located = { ...given, out: run?.path, resume: run?.resume };
+    const trainer = await openTrainer(located, checkedExtras, run, startedAt);
+    trainer.record('start', describeRun(trainer));
+    return trainer;
+  } catch (error) {
+    run?.close();
+    throw error;
+  }
+}
+
+async function openTrainer(
+  given: TrainOptions,
+  extras: TrainerExtras,
+  run: RunFolder | null,
+  startedAt: number,
+): Promise<Trainer> {
+  const { options, config, fill } = await openRun(given, extras);
   const sequence = options.seq;
   const form = await programForm(extras.pool?.device ?? resolveDevice(options.device).device);
   const { stream, tokenizer } = openTokens(options, config, extras.stream);
@@ -70,14 +91,21 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
     if (extras.pool === undefined) await pool.close();
     else scope.free();
     stream.close();
+    run?.close();
   };
   try {
     assertFree(pool, arenaBytes);
     const decoder = new Decoder(scope, { ...shape, precision: pool.precision, products: hostThreads });
     const progress = await fill(decoder.state);
     const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
+    const done = progress?.counts.step ?? 0;
+    if (done > options.steps)
+      throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
     await decoder.load(pool);
-    return new Trainer({ options, tokenizer, windows, decoder, pool, progress, startedAt, close });
+    await run?.expectRoom(options.keep, checkpointBytes(decoder.state));
+    await run?.begin(done, describeOptions(options));
+    const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
+    return new Trainer({ options, tokenizer, windows, decoder, pool, progress, run, checkpoint, startedAt, close });
   } catch (error) {
     await close();
     throw error;
@@ -89,7 +117,7 @@ async function openRun(
   given: TrainOptions,
   { config: ownConfig, stream }: TrainerExtras,
 ): Promise<{ options: FilledTrainOptions; config: ModelConfig; fill: Fill }> {
-  const { resume } = checkOptions('createTrainer', trainOptions, given);
+  const { resume } = given;
   const defaults = { data: stream?.source };
   if (resume !== undefined) {
     const { config, options } = await readTrainingOptions(resume);

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { invalidArgument, type Precision } from '@mayfly/native';
-import { abortSignal, number, numberOr, oneOf, pair, text, whole } from '../check.js';
+import { abortSignal, flag, number, numberOr, oneOf, pair, text, whole } from '../check.js';
 import { presets } from '../model/presets.js';
 import { type AnyOptionTable, nested, type OptionOrigins, type OptionTable, resolveOptions } from '../option-table.js';
 import { poolOptions } from '../pool/pool-options.js';
@@ -68,14 +68,25 @@ export interface TrainOptions {
   readonly order?: 'random' | 'sequential' | undefined;
   /** Of the initial parameters and of the order. Default 0. */
   readonly seed?: number | undefined;
-  /** Folder for checkpoints. Default: none are written, or on resuming the folder resumed from. */
+  /** The run's folder (docs/runs.md). Default: none, and no checkpoint or log is written; on resuming the folder resumed from. */
   readonly out?: string | undefined;
-  /** Steps from one checkpoint to the next, beside the one at the end; 0 writes only that. Default 0. */
+  /** Steps from one checkpoint to the next; 0 writes none by steps. Default 0. */
   readonly checkpointEvery?: number | undefined;
-  /** Checkpoints kept; older ones are removed. Default 3. */
+  /**
+   * Minutes from one checkpoint to the next, or 50 times as long as the last one took to write, if that is more; 0 writes none by
+   * time. Default 10.
+   */
+  readonly checkpointMinutes?: number | undefined;
+  /** Checkpoints kept; older ones of the same run are removed. Default 3. */
   readonly keep?: number | undefined;
-  /** Folder of the run to go on with. */
+  /** Steps whose checkpoints are written and stay for good, beside those: multiples of this; 0: none. Default 0. */
+  readonly keepEvery?: number | undefined;
+  /** Folder of the run to go on with, or one of its checkpoints. */
   readonly resume?: string | undefined;
+  /** Goes on with the run in `out`, where one is there; begins it where none is. Default false. */
+  readonly autoResume?: boolean | undefined;
+  /** Removes the run that is in `out`. Default false: that is an error. */
+  readonly overwrite?: boolean | undefined;
   /** Ends the start when it is aborted, with its reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -211,21 +222,39 @@ export const trainOptions = {
   out: {
     ...{ rule: text, derive: ({ resume }) => resume as string | undefined },
     defaultText: 'runs/<time>, or the folder resumed from',
-    ...{ flag: '--out <dir>', help: 'folder for checkpoints', group: groups.output },
+    ...{ flag: '--out <dir>', help: "the run's folder: checkpoints, log.jsonl, run.yaml", group: groups.output },
   },
   checkpointEvery: {
     ...{ rule: whole(0, MOST_STEPS), default: 0, ...saved },
-    ...{ flag: '--checkpoint-every <n>', help: 'steps; 0: only at the end', group: groups.output },
+    ...{ flag: '--checkpoint-every <n>', help: 'steps; 0: none by steps', group: groups.output },
+  },
+  checkpointMinutes: {
+    ...{ rule: number('from 0 up', from0), default: 10, ...saved },
+    flag: '--checkpoint-minutes <n>',
+    help: 'minutes, or 50 times what writing one takes if that is more; 0: none by time',
+    group: groups.output,
   },
   keep: {
     ...{ rule: whole(1), default: 3, ...saved },
     ...{ flag: '--keep <n>', help: 'checkpoints kept', group: groups.output },
+  },
+  keepEvery: {
+    ...{ rule: whole(0, MOST_STEPS), default: 0, ...saved },
+    ...{ flag: '--keep-every <n>', help: 'steps whose checkpoints stay for good; 0: none', group: groups.output },
   },
   resume: {
     rule: text,
     flag: '--resume <dir>',
     help: 'go on with the run of this folder; other options override its own',
     group: groups.output,
+  },
+  autoResume: {
+    ...{ rule: flag, default: false, flag: '--auto-resume' },
+    ...{ help: 'go on with the run in --out where one is there, begin it where none is', group: groups.output },
+  },
+  overwrite: {
+    ...{ rule: flag, default: false, flag: '--overwrite' },
+    ...{ help: 'remove the run that is in --out', group: groups.output },
   },
   signal: { rule: abortSignal },
 } as const satisfies OptionTable<TrainOptions>;

@@ -1,3 +1,5 @@
+import { isMayflyError } from '@mayfly/native';
+import type { CheckpointFile } from '../checkpoint/directory.js';
 import type { TokenStream } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import type { Windows } from '../data/windows.js';
@@ -5,12 +7,15 @@ import type { ModelConfig } from '../model/config.js';
 import { DeferredEmitter } from '../pool/deferred-emitter.js';
 import type { Pool } from '../pool/pool.js';
 import { type PoolEvents, poolEventNames } from '../pool/pool-events.js';
+import { type RunRecord, runRecord } from '../run/run-records.js';
+import { CheckpointSchedule } from './checkpoint-schedule.js';
 import type { Decoder } from './decoder.js';
 import { SequenceDigest, tensorDigest } from './digest.js';
 import { Divergence } from './divergence.js';
 import { allFinite, explainOverflow } from './finite.js';
 import { LossScaler } from './loss-scaler.js';
 import type { FilledTrainOptions } from './options.js';
+import type { RunFolder } from './run-folder.js';
 import type { Activity } from './stopwatch.js';
 import { generateTokens, type TokenGeneratorOptions } from './token-generator.js';
 import { type StepRecord, TrainStep } from './train-step.js';
@@ -22,7 +27,23 @@ import { type WindowLoss, windowLoss } from './window-loss.js';
 export interface TrainerEvents extends PoolEvents {
   step: [record: StepRecord];
   checkpoint: [event: { readonly step: number; readonly path: string; readonly ms: number }];
+  /** Each line of the run's log, also where no log is written. */
+  record: [record: RunRecord];
 }
+
+/** What a pool tells that belongs in a run's log: not what happens with each dispatch. */
+const logged: ReadonlySet<string> = new Set([
+  'worker-start',
+  'worker-ready',
+  'worker-retire',
+  'worker-exit',
+  'kernel-move',
+  'kernel-quarantine',
+  'budget-lowered',
+] satisfies (keyof PoolEvents)[]);
+
+/** Errors of a checkpoint amid a run that the next one may not meet. */
+const passing: ReadonlySet<string> = new Set(['ERR_FILE', 'ERR_FILE_NOT_FOUND', 'ERR_DISK_SPACE']);
 
 /** What `createTrainer` puts together. */
 export interface TrainerParts {
@@ -32,6 +53,10 @@ export interface TrainerParts {
   readonly decoder: Decoder;
   readonly pool: Pool;
   readonly progress: TrainingProgress | undefined;
+  /** Null where no checkpoints and no log are written. */
+  readonly run: RunFolder | null;
+  /** The checkpoint of the run's folder that it goes on from. */
+  readonly checkpoint: CheckpointFile | null;
   /** When its making began, of `performance.now()`: before the pool and the first compilations. */
   readonly startedAt: number;
   /** Gives back what the run took; nothing is computed any more. */
@@ -53,7 +78,9 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   readonly #divergence: Divergence;
   #lastLoss: number | null;
   #stepMs = 0;
-  #checkpoint: { readonly step: number; readonly path: string } | null = null;
+  readonly #schedule: CheckpointSchedule;
+  #checkpoint: CheckpointFile | null = null;
+  #isDone = false;
   #reason: EndReason = 'running';
   #closing: Promise<void> | null = null;
 
@@ -72,8 +99,9 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.#losses = new SequenceDigest(progress?.lossDigest);
     this.#lastLoss = progress?.lastLoss ?? null;
     this.#firstStep = this.#step.counts.step;
+    this.#schedule = new CheckpointSchedule(options);
     this.#forwarding = poolEventNames.map(
-      (event) => [event, (payload?: object) => void this.emit(event, payload as never)] as const,
+      (event) => [event, (payload?: object) => this.#forward(event, payload)] as const,
     );
     for (const [event, listener] of this.#forwarding) pool.on(event, listener);
   }
@@ -81,6 +109,11 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   /** Steps done since the beginning of the run, resumed parts among them. */
   get step(): number {
     return this.#step.counts.step;
+  }
+
+  /** The name of the run, which its folder and checkpoints have; null where it has no folder. */
+  get run(): string | null {
+    return this.#parts.run?.run ?? null;
   }
 
   /** What the main process has waited for or computed since the trainer was made, milliseconds. */
@@ -107,6 +140,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   } = {}): AsyncGenerator<StepRecord, void, undefined> {
     this.#reason = 'running';
     let last: StepRecord | null = null;
+    await this.#parts.run?.hold();
     try {
       while (this.step < this.options.steps && !signal?.aborted) {
         last = await this.#runStep();
@@ -115,6 +149,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       if (last !== null && !signal?.aborted && this.#divergence.hasFailed) await this.#diverge(last);
     } catch (error) {
       this.#reason = 'failed';
+      this.record('error', { error });
       throw error;
     } finally {
       // The caller may leave the loop at any step, which ends this function here.
@@ -122,6 +157,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
         this.#reason = this.step < this.options.steps ? 'aborted' : 'finished';
         await this.#saveIfSound();
       }
+      this.#parts.run?.release();
     }
   }
 
@@ -131,14 +167,28 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
    * @throws `ERR_NOT_FINITE` where parameters or moments are not finite; what writing a file throws.
    */
   async save(): Promise<string | null> {
-    const { out, keep } = this.options;
-    if (out === undefined) return null;
+    const { run, decoder } = this.#parts;
+    if (run === null) return null;
     const start = performance.now();
     const { step } = this;
-    const path = await saveTraining(out, keep, this.#parts.decoder.state, this.#progress(), this.options);
-    this.#checkpoint = { step, path };
-    this.emit('checkpoint', { step, path, ms: performance.now() - start });
-    return path;
+    try {
+      const path = await saveTraining(run, decoder.state, this.#progress(), this.options);
+      const event = { step, path, ms: performance.now() - start };
+      this.#checkpoint = { step, path };
+      this.record('checkpoint', event);
+      this.emit('checkpoint', event);
+      return path;
+    } finally {
+      this.#schedule.tried(performance.now() - start);
+    }
+  }
+
+  /** Adds a record to the run's log: something that is no event of the trainer, such as a measurement between steps. */
+  record(event: string, fields: object): void {
+    const record = runRecord(event, fields);
+    this.#isDone ||= event === 'done';
+    this.#parts.run?.log.write(record);
+    this.emit('record', record);
   }
 
   /** Mean cross-entropy over windows of a stream, with the parameters as they are. Not while a step runs. */
@@ -168,7 +218,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       wallMs: performance.now() - this.#parts.startedAt,
       activityMs: this.activityMs,
       pool: this.pool.stats(),
-      checkpoint: this.#checkpoint?.path ?? null,
+      checkpoint: (this.#checkpoint ?? this.#parts.checkpoint)?.path ?? null,
       out: this.options.out ?? null,
       lossesDigest: this.#losses.value,
       parametersDigest: this.parametersDigest(),
@@ -192,12 +242,24 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.#lastLoss = record.loss;
     this.#stepMs += record.ms;
     this.#divergence.observe(record, scaleCanFall);
+    this.record('step', record);
     this.emit('step', record);
     const parametersAreLost = !Number.isFinite(record.loss) && !allFinite(this.#parts.decoder.state.parameters);
     if (parametersAreLost || this.#divergence.isOver) await this.#diverge(record);
-    const { checkpointEvery } = this.options;
-    if (checkpointEvery > 0 && record.step % checkpointEvery === 0) await this.#saveIfSound();
+    if (this.#parts.run !== null && this.#schedule.isDue(record.step)) await this.#trySave();
     return record;
+  }
+
+  /** A checkpoint that cannot be written amid a run does not end it: the older ones are there, and the next may be written. */
+  async #trySave(): Promise<void> {
+    const { step } = this;
+    try {
+      await this.#saveIfSound();
+    } catch (error) {
+      if (!isMayflyError(error) || !passing.has(error.code)) throw error;
+      this.record('checkpoint-fail', { step, error });
+      process.emitWarning(`no checkpoint of step ${step}, the run goes on: ${error.message}`);
+    }
   }
 
   /** Not after a step without a finite loss, where that checkpoint would take the place of one that is worth going on from. */
@@ -205,15 +267,23 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const { lossIsFinite, isOver } = this.#divergence;
     const isFirst = this.#checkpoint === null && this.options.resume === undefined;
     const isSound = lossIsFinite || (isFirst && !isOver && allFinite(this.#parts.decoder.state.parameters));
-    if (isSound && this.#checkpoint?.step !== this.step) await this.save();
+    const latest = this.#checkpoint ?? this.#parts.checkpoint;
+    if (isSound && latest?.step !== this.step) await this.save();
   }
 
   async #diverge(record: StepRecord): Promise<never> {
     // Where only gradients overflow, the parameters are as good as ever.
-    await this.#saveIfSound();
+    await this.#trySave();
     const finite = this.#divergence.lossIsFinite;
     const cause = finite ? '' : await explainOverflow(this.#parts.decoder.forward);
     throw this.#divergence.error(record, cause, this.#checkpoint?.path ?? this.options.resume ?? null);
+  }
+
+  #forward(event: keyof PoolEvents, payload: object = {}): void {
+    // An update in place is a compilation, but nothing that moves.
+    const { from, to } = payload as Partial<PoolEvents['kernel-move'][0]>;
+    if (logged.has(event) && !(event === 'kernel-move' && from === to)) this.record(event, payload);
+    this.emit(event, payload as never);
   }
 
   #progress(): TrainingProgress {
@@ -229,6 +299,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   async #close(): Promise<void> {
     const { decoder, pool, close } = this.#parts;
     for (const [event, listener] of this.#forwarding) pool.off(event, listener);
+    const hasEnded = this.#reason === 'finished' || this.#reason === 'aborted';
+    if (hasEnded && !this.#isDone) this.record('done', this.summary());
     // Host threads compute on the arena: they must be done before it is unmapped.
     await decoder.dispose();
     await close();

@@ -4,7 +4,6 @@ import {
   readCheckpoint,
   readCheckpointHeader,
   type Sections,
-  writeCheckpoint,
 } from '../checkpoint/checkpoint.js';
 import type { WindowState } from '../data/windows.js';
 import type { Tensor } from '../memory/tensor.js';
@@ -14,6 +13,7 @@ import { allFinite, checkValues } from './finite.js';
 import type { LossScalerState } from './loss-scaler.js';
 import type { ModelState } from './model-state.js';
 import { type FilledTrainOptions, type SavedTrainOptions, savedTrainOptions } from './options.js';
+import type { RunFolder } from './run-folder.js';
 import type { StepCounts } from './train-step.js';
 
 /** What a run needs, beside parameters and moments, to go on bit for bit. */
@@ -38,8 +38,7 @@ interface TrainingHeader extends CheckpointHeader {
  * @throws `ERR_NOT_FINITE` where parameters or moments are not finite: checkpoints that were written before stay.
  */
 export async function saveTraining(
-  folder: string,
-  keep: number,
+  run: RunFolder,
   state: ModelState,
   progress: TrainingProgress,
   options: FilledTrainOptions,
@@ -50,8 +49,13 @@ export async function saveTraining(
     throw new MayflyError('ERR_NOT_FINITE', `no checkpoint of step ${step} was written: its ${name} are not finite`);
   }
   const header = { config: state.config, options: savedTrainOptions(options), progress };
-  return writeCheckpoint(folder, progress.counts.step, header, sectionsOf(state), { keep });
+  const { keep, keepEvery } = options;
+  return run.save(progress.counts.step, header, sectionsOf(state), { keep, keepEvery });
 }
+
+/** About the size of a checkpoint, for which header and padding are as good as nothing. */
+export const checkpointBytes = (state: ModelState): number =>
+  Object.values(sectionsOf(state)).reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 /** The model and options of the run to be resumed. */
 export async function readTrainingOptions(source: string): Promise<Pick<TrainingHeader, 'config' | 'options'>> {

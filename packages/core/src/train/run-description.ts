@@ -1,0 +1,48 @@
+import { countParameters } from '../model/count-parameters.js';
+import type { OptionOrigin } from '../option-table.js';
+import { machine, versions } from '../run/environment.js';
+import type { FilledTrainOptions } from './options.js';
+import type { Trainer } from './trainer.js';
+
+/** What a run is, where and how it is done: the first record of its log, and of each time that it goes on. */
+export function describeRun({ pool, options, config, step, run }: Trainer) {
+  return {
+    device: pool.device,
+    deviceReason: pool.deviceReason,
+    model: options.model,
+    parameters: countParameters(config),
+    config,
+    data: options.data,
+    precision: options.precision,
+    products: pool.products,
+    weights: options.weights,
+    steps: options.steps,
+    firstStep: step + 1,
+    tokensPerStep: options.batch * options.seq * options.accumulate,
+    out: options.out ?? null,
+    run,
+    options: plainOptions(options),
+    versions,
+    machine: machine(),
+    workers: pool.stats().workers,
+  };
+}
+
+/** What `run.yaml` says of a run's options: all as they are, and who decided. */
+export function describeOptions(options: FilledTrainOptions) {
+  const named = (origin: OptionOrigin) =>
+    Object.entries(options.origins).flatMap(([name, from]) => (from === origin ? [name] : []));
+  return {
+    options: plainOptions(options),
+    given: named('given'),
+    resumed: named('resumed'),
+    derived: named('derived'),
+    versions,
+    machine: machine(),
+  };
+}
+
+/** Without what is left out, and what is no data. */
+function plainOptions({ origins: _, signal: __, ...options }: FilledTrainOptions) {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

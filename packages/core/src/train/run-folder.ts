@@ -1,0 +1,314 @@
+import { randomBytes } from 'node:crypto';
+import { constants, existsSync, realpathSync, rmdirSync, statSync } from 'node:fs';
+import { access, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { invalidArgument, isMayflyError, MayflyError } from '@mayfly/native';
+import {
+  type CheckpointFields,
+  readCheckpointHeader,
+  type Sections,
+  type WriteCheckpointOptions,
+  writeCheckpoint,
+} from '../checkpoint/checkpoint.js';
+import { type CheckpointFile, checkpointPath, listCheckpoints } from '../checkpoint/directory.js';
+import { isCheckpointOf, runOf } from '../checkpoint/read.js';
+import { fileError } from '../data/file-error.js';
+import { makeFolder } from '../files/make-folder.js';
+import { assertDiskSpace } from '../run/disk-space.js';
+import { type RunFile, readRunFile, runFileName, writeRunFile } from '../run/run-file.js';
+import { RunLock } from '../run/run-lock.js';
+import { logName, RunLog } from '../run/run-log.js';
+
+/** Folders for checkpoints that are in the way and not ours to delete. */
+const asideName = /^set-aside-/;
+
+/** What decides where a run writes and what it goes on from; as in `TrainOptions`. */
+export interface RunFolderOptions {
+  readonly out?: string | undefined;
+  readonly resume?: string | undefined;
+  readonly overwrite?: boolean | undefined;
+  readonly autoResume?: boolean | undefined;
+}
+
+/** What is to be found in a folder, and what this run makes of it. */
+interface Plan {
+  readonly identity: Pick<RunFile, 'run' | 'adopted' | 'created'>;
+  /** The file or folder that the run goes on from. */
+  readonly resume: string | undefined;
+  /** The run that is there and shall be removed. */
+  readonly overwritten: Pick<RunFile, 'run' | 'adopted'> | null;
+}
+
+/** The folder that a run owns, from its first look to its end: lock, `run.yaml`, `log.jsonl` and checkpoints. */
+export class RunFolder {
+  /** Absolute. */
+  readonly path: string;
+  readonly log: RunLog;
+  readonly #lock: RunLock;
+  readonly #plan: Plan;
+  /** Where checkpoints go that are in the way. */
+  readonly #aside: string;
+  /** The folders that were made for it. */
+  readonly #made: readonly string[];
+  #file: RunFile;
+  #hasBegun = false;
+
+  private constructor(path: string, { lock, made }: Locked, plan: Plan) {
+    this.path = path;
+    this.log = new RunLog(path);
+    this.#lock = lock;
+    this.#made = made;
+    this.#plan = plan;
+    this.#aside = join(path, `set-aside-${new Date().toISOString().replaceAll(':', '-')}`);
+    this.#file = plan.identity;
+  }
+
+  /**
+   * Locks a folder for a run and finds out what the run goes on from. Changes nothing in it.
+   *
+   * @returns Null where the options name no folder.
+   * @throws `ERR_RUN_EXISTS`, `ERR_RUN_LOCKED`, `ERR_RUN_FILE`, `ERR_FILE`, `ERR_FILE_NOT_FOUND`, `ERR_INVALID_ARGUMENT`.
+   */
+  static async open(options: RunFolderOptions): Promise<RunFolder | null> {
+    const resume = options.resume === undefined ? undefined : absolute(options.resume);
+    const source = resume === undefined ? undefined : folderOf(resume);
+    const path = options.out === undefined ? source : absolute(options.out);
+    if (path === undefined) {
+      if (options.autoResume) throw invalidArgument('autoResume', 'given together with out', true);
+      return null;
+    }
+    const locked = await lockFolder(path);
+    try {
+      return new RunFolder(path, locked, await makePlan(path, { ...options, resume }, source));
+    } catch (error) {
+      locked.lock.release();
+      removeEmpty(locked.made);
+      throw error;
+    }
+  }
+
+  /** The run's name, which `run.yaml` and its checkpoints have. */
+  get run(): string {
+    return this.#file.run;
+  }
+
+  /** The file or folder that the run goes on from; undefined where it begins. */
+  get resume(): string | undefined {
+    return this.#plan.resume;
+  }
+
+  /**
+   * Makes the folder this run's: removes the run that it overwrites, sets later checkpoints aside where it goes back to an
+   * earlier one, and writes `run.yaml`. Once, before the first step.
+   *
+   * @param step Steps done.
+   * @param facts For `run.yaml`.
+   */
+  async begin(step: number, facts: Readonly<Record<string, unknown>>): Promise<void> {
+    try {
+      if (this.#plan.overwritten !== null) await removeRun(this.path, this.#plan.overwritten);
+      for (const file of await listCheckpoints(this.path)) {
+        if (file.step > step && (await this.#isOwn(file.path))) await this.#setAside(file.path);
+      }
+      this.#file = { ...this.#plan.identity, session: randomWord(), ...facts };
+      await writeRunFile(this.path, this.#file);
+      this.#hasBegun = true;
+    } catch (error) {
+      throw fileError(`to begin a run in the folder ${this.path}`, error);
+    }
+  }
+
+  /**
+   * Makes sure that there is room for `keep` checkpoints and the next one, those counted that are there already.
+   *
+   * @param bytes Of one checkpoint.
+   * @throws `ERR_DISK_SPACE`.
+   */
+  async expectRoom(keep: number, bytes: number): Promise<void> {
+    let there = 0;
+    for (const { path } of await listCheckpoints(this.path)) if (await this.#isOwn(path)) there += 1;
+    const more = Math.max(1, keep + 1 - there);
+    await assertDiskSpace(this.path, more * bytes, more === 1 ? 'a checkpoint' : `${more} checkpoints`);
+  }
+
+  /**
+   * Makes sure that the folder is still this run's, and makes it again where somebody has removed it.
+   *
+   * @throws `ERR_RUN_LOCKED`, `ERR_RUN_EXISTS` where another trainer has taken it.
+   */
+  async hold(): Promise<void> {
+    makeFolder(this.path);
+    this.#lock.ensure();
+    const found = readRunFile(this.path);
+    if (found === null) await writeRunFile(this.path, this.#file);
+    else if (found.session !== this.#file.session) {
+      throw runExists(this.path, `the run ${found.run}, with which another trainer has gone on`);
+    }
+  }
+
+  /** Lets others have the folder until the next `hold`. Idempotent. */
+  release(): void {
+    this.#lock.release();
+  }
+
+  /**
+   * Writes a checkpoint; makes the folder again where somebody has removed it.
+   *
+   * @returns Its path.
+   * @throws `ERR_RUN_LOCKED`, `ERR_RUN_EXISTS` where another run has taken the folder; `ERR_FILE`.
+   */
+  async save(
+    step: number,
+    fields: CheckpointFields,
+    sections: Sections,
+    options: WriteCheckpointOptions,
+  ): Promise<string> {
+    const path = checkpointPath(this.path, step);
+    try {
+      await this.hold();
+      if (existsSync(path) && !(await this.#isOwn(path))) await this.#setAside(path);
+    } catch (error) {
+      throw fileError(`to write a checkpoint to ${path}`, error);
+    }
+    return writeCheckpoint(this.path, step, { ...fields, run: this.run }, sections, options);
+  }
+
+  /** The run's own checkpoint of a step, where there is one. */
+  async checkpointAt(step: number): Promise<CheckpointFile | null> {
+    const path = checkpointPath(this.path, step);
+    return (await this.#isOwn(path)) ? { path, step } : null;
+  }
+
+  /** Lets others have the folder for good. Where no run has begun, one that was made for it goes again. Idempotent. */
+  close(): void {
+    this.release();
+    if (!this.#hasBegun) removeEmpty(this.#made);
+  }
+
+  async #isOwn(path: string): Promise<boolean> {
+    const run = await runOf(path);
+    return run !== null && isCheckpointOf(this.#file, run);
+  }
+
+  async #setAside(path: string): Promise<void> {
+    makeFolder(this.#aside);
+    await rename(path, join(this.#aside, basename(path)));
+    process.emitWarning(`${path} is in the way of this run and was moved to ${this.#aside}`);
+  }
+}
+
+function absolute(path: string): string {
+  try {
+    return resolve(path);
+  } catch (error) {
+    throw fileError(`a folder from which to take ${path}`, error);
+  }
+}
+
+/** Of a checkpoint, the folder that it is in. */
+function folderOf(source: string): string {
+  try {
+    return statSync(source).isDirectory() ? source : dirname(source);
+  } catch (error) {
+    throw fileError(`a run to resume at ${source}`, error);
+  }
+}
+
+interface Locked {
+  readonly lock: RunLock;
+  readonly made: readonly string[];
+}
+
+async function lockFolder(path: string): Promise<Locked> {
+  try {
+    const made = makeFolder(path);
+    await access(path, constants.W_OK | constants.X_OK);
+    return { lock: RunLock.take(path), made };
+  } catch (error) {
+    throw fileError(`to write to the folder ${path}`, error);
+  }
+}
+
+function removeEmpty(folders: readonly string[]): void {
+  try {
+    for (const folder of folders.toReversed()) rmdirSync(folder);
+  } catch {
+    // Somebody else has use for it.
+  }
+}
+
+async function makePlan(path: string, options: RunFolderOptions, source: string | undefined): Promise<Plan> {
+  const { resume, overwrite = false, autoResume = false } = options;
+  const isSame = source !== undefined && realpathSync(source) === realpathSync(path);
+  if (overwrite && (isSame || autoResume)) throw invalidArgument('overwrite', 'left out where a run is resumed', true);
+  const file = readRunFile(path);
+  const isUsed = file !== null || (await listCheckpoints(path)).length > 0;
+  if (isSame) return continueRun(path, file, resume!);
+  if (isUsed && autoResume) return continueRun(path, file, path, true);
+  if (isUsed && !overwrite) throw runExists(path, await describeRun(path, file));
+  const overwritten = isUsed ? (file ?? (await unnamedRun(path))) : null;
+  return { identity: newIdentity(), resume, overwritten };
+}
+
+/** @param source A checkpoint of the folder, or the folder. */
+async function continueRun(path: string, file: RunFile | null, source: string, mayBegin = false): Promise<Plan> {
+  try {
+    const { header, path: checkpoint } = await readCheckpointHeader(source);
+    if (file !== null && !isCheckpointOf(file, header.run)) {
+      throw runExists(path, `the run ${file.run}, and ${checkpoint} is of another`);
+    }
+    const { created } = newIdentity();
+    const identity = file ?? { run: header.run ?? newIdentity().run, adopted: header.run === undefined, created };
+    return { identity: pick(identity), resume: source, overwritten: null };
+  } catch (error) {
+    // It ended before its first checkpoint: it begins again.
+    if (!mayBegin || file === null || !isMayflyError(error) || error.code !== 'ERR_FILE_NOT_FOUND') throw error;
+    return { identity: pick(file), resume: undefined, overwritten: null };
+  }
+}
+
+const pick = ({ run, adopted, created }: RunFile): Plan['identity'] => ({ run, adopted, created });
+
+const newIdentity = (): Plan['identity'] => ({
+  run: randomWord(),
+  adopted: false,
+  created: new Date().toISOString(),
+});
+
+/** Of a folder without `run.yaml`: the run of its latest checkpoint, and what has no name. */
+async function unnamedRun(path: string): Promise<Pick<RunFile, 'run' | 'adopted'>> {
+  const latest = await readCheckpointHeader(path).catch(() => null);
+  return { run: latest?.header.run ?? '', adopted: true };
+}
+
+const randomWord = (): string => randomBytes(8).toString('hex');
+
+async function describeRun(path: string, file: RunFile | null): Promise<string> {
+  const latest = await readCheckpointHeader(path).catch(() => null);
+  const name = file === null ? 'a run' : `the run ${file.run}`;
+  return latest === null ? `${name} without a checkpoint` : `${name}, which has done ${latest.header.step} steps`;
+}
+
+function runExists(path: string, found: string): MayflyError {
+  return new MayflyError(
+    'ERR_RUN_EXISTS',
+    `Expected a folder for this run at ${path}, got one of ${found}: --resume goes on with it, --overwrite (overwrite: true) removes it, another --out leaves it alone`,
+  );
+}
+
+/** Removes a run's checkpoints, log and `run.yaml`, and nothing else that is in the folder. */
+async function removeRun(path: string, run: Pick<RunFile, 'run' | 'adopted'>): Promise<void> {
+  const entries = await readdir(path, { withFileTypes: true });
+  const aside = entries.filter((entry) => entry.isDirectory() && asideName.test(entry.name));
+  for (const folder of [path, ...aside.map(({ name }) => join(path, name))]) {
+    for (const file of await listCheckpoints(folder)) {
+      const found = await runOf(file.path);
+      if (found !== null && isCheckpointOf(run, found)) await rm(file.path);
+    }
+    // Stays where something else is in it.
+    if (folder !== path) await rmdir(folder).catch(() => {});
+  }
+  await rm(join(path, logName), { force: true });
+  // Last: where the rest was not removed, the folder still says whose it is.
+  await rm(join(path, runFileName), { force: true });
+}
