@@ -12,7 +12,11 @@
   },
   'target_defaults': {
     'include_dirs': ['src', "<!(node -p \"require('node-addon-api').include_dir\")"],
-    'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_DEPRECATED'],
+    # Where a thread is ending, an error can no longer be thrown into its JavaScript: without the third, that aborts the
+    # process.
+    'defines': [
+      'NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_DEPRECATED', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+    ],
     'cflags!': ['-fno-exceptions'],
     'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17'],
     'cflags_cc': ['-std=c++17', '-O3', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror', '-Wno-cast-function-type', '-Wno-psabi', '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math'],

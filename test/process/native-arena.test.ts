@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
@@ -104,6 +105,44 @@ test('closed, it refuses; a view that is left stays safe to touch', () => {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
   expect([...view]).toEqual(Array(16).fill(5));
+});
+
+test('a second handle that is closed leaves the owner what it has; a closed owner leaves the others their memory', () => {
+  const arena = create(4 * MIB);
+  const found = addon.findArena(arena.id);
+  found.close();
+  arena.populate(0, MIB);
+  expect(arena.residentBytes()).toBe(MIB);
+
+  const other = addon.findArena(arena.id);
+  const view = other.view(0, 16).fill(7);
+  arena.close();
+  const refused = coded('ERR_INVALID_ARGUMENT', 'an open arena, got one that its owner has closed');
+  expect(() => other.residentBytes()).toThrow(refused);
+  expect(() => other.populate(0, 2 * MIB)).toThrow(refused);
+  expect(() => addon.spawn({ file: '/bin/true', args: [], env: {}, arena: other, onExit() {} })).toThrow(refused);
+  expect([...view]).toEqual(Array(16).fill(7));
+  expect([...other.view(0, 16)]).toEqual(Array(16).fill(7));
+  other.close();
+});
+
+test('arenas that are collected in mid-run, with views or without, end no process', () => {
+  const script = `
+    import { addon } from '@mayfly/native';
+    for (let round = 0; round < 20; round++) {
+      const arena = addon.createArena(2 ** 33);
+      arena.view(0, 64)[0] = 1;
+      let view = arena.view(2 ** 32, 64);
+      if (round % 2) arena.close();
+      if (round % 3) view = null;
+      gc();
+      await new Promise((resolve) => setImmediate(resolve));
+      gc();
+    }
+    addon.createArena(4096).view(0, 1);`;
+  const args = ['--expose-gc', '--input-type=module', '-e', script];
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 });
 
 test('threads of one process find it, and outlive its close', async () => {

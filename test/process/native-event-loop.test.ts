@@ -24,7 +24,7 @@ const run = (body: string) => {
 };
 
 test('an open connection lets a process end unless it is referenced', () => {
-  const unreferenced = "setTimeout(() => console.log('timer'), 20).unref(); addon.connect(near, arena, handlers)";
+  const unreferenced = "setTimeout(() => console.log('timer'), 60_000).unref(); addon.connect(near, arena, handlers)";
   expect(run(unreferenced)).toBe('');
   const close = "setTimeout(() => { console.log('timer'); connection.close(); }, 20).unref();";
   expect(run(`const connection = addon.connect(near, arena, handlers); connection.ref(); ${close}`)).toBe('timer\n');

@@ -1,4 +1,5 @@
 // What mayfly.node exports: a table of contents. lib/contract.ts is its type.
+#include <dlfcn.h>
 #include <napi.h>
 
 #include "addon_data.h"
@@ -17,8 +18,21 @@
 
 namespace mayfly {
 
+namespace {
+
+// Threads of the host math's pool, and what the Neural Engine's framework still has to tell, outlive the environment
+// that began them: the code must stay when the last thread that loaded the addon ends.
+void StayLoaded() {
+  Dl_info self;
+  if (dladdr(reinterpret_cast<void*>(&StayLoaded), &self) != 0)
+    dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+}  // namespace
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new AddonData());
+  StayLoaded();
+  env.SetInstanceData(new AddonData(env));
   ExportAne(env, exports);
   ExportArena(env, exports);
   ExportDevice(env, exports);

@@ -5,6 +5,9 @@
 
 #include <initializer_list>
 
+#include "error.h"
+#include "napi_error.h"
+
 namespace mayfly {
 
 // Calls `function` within an open callback scope. What it throws is an uncaught exception, as from any event handler.
@@ -15,6 +18,12 @@ inline bool CallBack(Napi::Env env, napi_value function, std::initializer_list<n
   if (napi_call_function(env, self, function, arguments.size(), arguments.begin(), nullptr) == napi_ok) return true;
   napi_value thrown = nullptr;
   return napi_get_and_clear_last_exception(env, &thrown) == napi_ok && napi_fatal_exception(env, thrown) == napi_ok;
+}
+
+// Raises an uncaught exception; nothing once the thread is ending.
+inline void RaiseUncaught(Napi::Env env, const Error& error) {
+  const Napi::HandleScope handles(env);
+  if (const napi_value value = TryToJs(env, error)) napi_fatal_exception(env, value);
 }
 
 }  // namespace mayfly

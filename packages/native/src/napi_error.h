@@ -3,23 +3,33 @@
 
 #include <napi.h>
 
+#include <iterator>
+
 #include "addon_data.h"
 #include "error.h"
 
 namespace mayfly {
 
 // A JavaScript error, made by JavaScript where its loader said how (lib/errors.ts): so it has its class, and its stack
-// begins at the caller.
-inline Napi::Error ToJs(Napi::Env env, const Error& error) {
+// begins at the caller. Null where JavaScript can no longer run. On the C API, as CallBack is.
+inline napi_value TryToJs(Napi::Env env, const Error& error) {
+  napi_value code = Napi::String::New(env, error.code()), message = Napi::String::New(env, error.what());
+  napi_value made = nullptr;
   const Napi::FunctionReference& factory = DataOf(env).error_factory;
   if (factory.IsEmpty()) {
-    Napi::Error js = Napi::Error::New(env, error.what());
-    js.Set("code", Napi::String::New(env, error.code()));
-    return js;
+    napi_create_error(env, code, message, &made);
+    return made;
   }
-  return Napi::Error(env, factory.Call({Napi::String::New(env, error.code()), Napi::String::New(env, error.what()),
-                                        Napi::Number::New(env, error.line()), Napi::Number::New(env, error.column()),
-                                        Napi::String::New(env, error.limit())}));
+  const napi_value arguments[] = {code, message, Napi::Number::New(env, error.line()),
+                                  Napi::Number::New(env, error.column()), Napi::String::New(env, error.limit())};
+  if (napi_call_function(env, env.Undefined(), factory.Value(), std::size(arguments), arguments, &made) != napi_ok)
+    napi_get_and_clear_last_exception(env, &made);
+  return made;
+}
+
+inline Napi::Error ToJs(Napi::Env env, const Error& error) {
+  const napi_value made = TryToJs(env, error);
+  return made == nullptr ? Napi::Error::New(env, error.what()) : Napi::Error(env, made);
 }
 
 // Runs `body` and turns every C++ exception into a JavaScript one. Wrap each exported function in it.

@@ -14,13 +14,14 @@
 namespace {
 
 using mayfly::Lane;
+using mayfly::OwnedFd;
 
 // A lane's memory that stays, and pipes that nobody rings.
 class Peer {
  public:
-  Peer() : lane_(Lane::Create()), bytes_(static_cast<size_t>(lseek(lane_->far_ends().memory, 0, SEEK_END))) {
-    memory_ =
-        static_cast<uint8_t*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, lane_->far_ends().memory, 0));
+  Peer() : lane_(Lane::Create()), bytes_(static_cast<size_t>(lseek(lane_->far_ends().memory.get(), 0, SEEK_END))) {
+    memory_ = static_cast<uint8_t*>(
+        mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, lane_->far_ends().memory.get(), 0));
     FUZZ_EXPECT(memory_ != MAP_FAILED);
   }
 
@@ -32,7 +33,8 @@ class Peer {
 
   std::shared_ptr<Lane> AttachWorker() const {
     const Lane::Ends& ends = lane_->far_ends();
-    return Lane::Attach({dup(ends.memory), dup(ends.bell_in), dup(ends.bell_out)});
+    return Lane::Attach(
+        {OwnedFd(dup(ends.memory.get())), OwnedFd(dup(ends.bell_in.get())), OwnedFd(dup(ends.bell_out.get()))});
   }
 
  private:

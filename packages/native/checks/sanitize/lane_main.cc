@@ -36,7 +36,9 @@ void Send(Lane* lane, uint64_t id) {
 }
 
 // What a worker inherits, as descriptors of its own.
-Lane::Ends Inherit(const Lane::Ends& far) { return {dup(far.memory), dup(far.bell_in), dup(far.bell_out)}; }
+Lane::Ends Inherit(const Lane::Ends& far) {
+  return {OwnedFd(dup(far.memory.get())), OwnedFd(dup(far.bell_in.get())), OwnedFd(dup(far.bell_out.get()))};
+}
 
 bool Exchange() {
   const std::shared_ptr<Lane> near = Lane::Create();

@@ -8,6 +8,8 @@
 #include <unordered_set>
 
 #include "engine.h"
+#include "faults.h"
+#include "objc/foundation.h"
 #include "objc/method.h"
 
 namespace mayfly::emulator {
@@ -44,7 +46,15 @@ thread_local std::vector<Pool*> pools;
 
 Object* ReturnSelf(Object* self, Selector) { return self; }
 Object* RetainMethod(Object* self, Selector) { return Retain(self); }
-void ReleaseMethod(Object* self, Selector) { Release(self); }
+// As an object that fails on its way out.
+void RaiseIfDue(const char* phase) {
+  if (NextFault(phase).kind == FaultKind::kException) throw NSException{"injected"};
+}
+
+void ReleaseMethod(Object* self, Selector) {
+  Release(self);
+  RaiseIfDue("release");
+}
 Object* AutoreleaseMethod(Object* self, Selector) { return Autorelease(self); }
 unsigned long RetainCount(Object* self, Selector) { return static_cast<unsigned long>(self->references.load()); }
 
@@ -67,6 +77,7 @@ void DrainPool(Object* self, Selector) {
   }
   pools.pop_back();
   Release(self);
+  RaiseIfDue("drain");
 }
 
 Class* Root() {

@@ -1,7 +1,6 @@
 #include "ane/ane_program.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <optional>
 
@@ -81,12 +80,10 @@ AneProgram::AneProgram(std::string_view text, const std::vector<WeightFile>& wei
 
 AneProgram::~AneProgram() {
   if (options_.park == nullptr || staged_ == nullptr) return;
-  try {
+  PrintFailure([this] {
     staged_->model().Unload();
     options_.park->Keep(text_, {std::move(staged_), fingerprint_});
-  } catch (const Error& error) {
-    std::fprintf(stderr, "mayfly: %s\n", error.what());
-  }
+  });
 }
 
 bool AneProgram::LoadParked(const std::vector<WeightFile>& weights) {

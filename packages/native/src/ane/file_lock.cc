@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
@@ -11,32 +11,31 @@
 #include "error.h"
 
 namespace mayfly::ane {
+namespace {
+
+[[noreturn]] void Fail(const char* what, const std::string& path, const std::string& why) {
+  throw Error("ERR_ANE_STAGING", std::string("Expected to ") + what + " lock file " + path + ", got: " + why);
+}
+
+}  // namespace
 
 FileLock FileLock::Take(const std::string& path, int operation) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) throw Error("ERR_ANE_STAGING", "Expected to open " + path + ", got: " + std::strerror(errno));
+  OwnedFd fd = OpenFile(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+  if (!fd) Fail("open", path, errno == ELOOP ? "a symbolic link" : std::strerror(errno));
+  struct stat status;
+  if (fstat(fd.get(), &status) != 0) Fail("open", path, std::strerror(errno));
+  if (!S_ISREG(status.st_mode)) Fail("open", path, "something that is no regular file");
   int result;
   do {
-    result = flock(fd, operation);
+    result = flock(fd.get(), operation);
   } while (result != 0 && errno == EINTR);
-  if (result == 0) return FileLock(fd);
-  const int error = errno;
-  close(fd);
-  if (error == EWOULDBLOCK) return FileLock();
-  throw Error("ERR_ANE_STAGING", "Expected to lock " + path + ", got: " + std::strerror(error));
+  if (result == 0) return FileLock(std::move(fd));
+  if (errno == EWOULDBLOCK) return FileLock();
+  Fail("lock", path, std::strerror(errno));
 }
 
 FileLock FileLock::Wait(const std::string& path) { return Take(path, LOCK_EX); }
 
 FileLock FileLock::Try(const std::string& path) { return Take(path, LOCK_EX | LOCK_NB); }
-
-FileLock& FileLock::operator=(FileLock&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-FileLock::~FileLock() {
-  if (fd_ >= 0) close(fd_);
-}
 
 }  // namespace mayfly::ane

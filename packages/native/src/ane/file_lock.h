@@ -2,28 +2,28 @@
 #pragma once
 
 #include <string>
+#include <utility>
+
+#include "owned_fd.h"
 
 namespace mayfly::ane {
 
 class FileLock {
  public:
   FileLock() = default;
-  // Creates the file where absent and waits for the lock. Throws ERR_ANE_STAGING.
+  // Creates the file where absent and waits for the lock. Throws ERR_ANE_STAGING, also where the path is no regular
+  // file: through a symbolic link, a stranger could have any file of this user made.
   static FileLock Wait(const std::string& path);
   // One that holds nothing if another process (or another FileLock) has it.
   static FileLock Try(const std::string& path);
 
-  FileLock(FileLock&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  FileLock& operator=(FileLock&& other) noexcept;
-  ~FileLock();
-
-  bool held() const { return fd_ >= 0; }
+  bool held() const { return static_cast<bool>(fd_); }
 
  private:
-  explicit FileLock(int fd) : fd_(fd) {}
+  explicit FileLock(OwnedFd fd) : fd_(std::move(fd)) {}
   static FileLock Take(const std::string& path, int operation);
 
-  int fd_ = -1;
+  OwnedFd fd_;
 };
 
 }  // namespace mayfly::ane

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <thread>
 
 #include "ane/foundation.h"
@@ -62,11 +61,7 @@ Model::Model(std::string_view text, const std::vector<WeightFile>& weights, cons
 
 Model::~Model() {
   if (!loaded_) return;
-  try {
-    Unload();
-  } catch (const Error& error) {
-    std::fprintf(stderr, "mayfly: %s\n", error.what());
-  }
+  PrintFailure([this] { Unload(); });
 }
 
 bool Model::CompiledModelExists() const {

@@ -5,9 +5,11 @@
 //
 // Exceptions: every message goes through Send, which catches whatever the method throws (on Apple's runtime an
 // Objective-C exception is a C++ one; GCC's are foreign exceptions, which `catch (...)` takes, too) and throws
-// ERR_ANE_EXCEPTION in its place. No Objective-C exception unwinds further than that.
+// ERR_ANE_EXCEPTION in its place. No Objective-C exception unwinds further than that, and none leaves a destructor.
 #pragma once
 
+#include <cstdio>
+#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,6 +89,16 @@ Result Send(Id receiver, const char* selector, Arguments... arguments) {
   }
 }
 
+// For destructors: prints what `body` throws as one line on stderr.
+template <typename Body>
+void PrintFailure(const Body& body) noexcept {
+  try {
+    body();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "mayfly: %s\n", error.what());
+  }
+}
+
 // What methods return without ownership lives until the innermost pool of the thread ends. One around every call that
 // sends messages.
 class AutoreleasePool {
@@ -94,7 +106,9 @@ class AutoreleasePool {
   AutoreleasePool() : pool_(Send(Send(ObjcRuntime::Get().ClassNamed("NSAutoreleasePool"), "alloc"), "init")) {}
   AutoreleasePool(const AutoreleasePool&) = delete;
   AutoreleasePool& operator=(const AutoreleasePool&) = delete;
-  ~AutoreleasePool() { Send<void>(pool_, "drain"); }
+  ~AutoreleasePool() {
+    PrintFailure([this] { Send<void>(pool_, "drain"); });
+  }
 
  private:
   Id pool_;
@@ -117,8 +131,10 @@ class Owned {
   // What an object does on its way out may leave more in the pool.
   ~Owned() {
     if (object_ == nullptr) return;
-    const AutoreleasePool pool;
-    Send<void>(object_, "release");
+    PrintFailure([this] {
+      const AutoreleasePool pool;
+      Send<void>(object_, "release");
+    });
   }
 
   Id get() const { return object_; }

@@ -1,5 +1,6 @@
 #include "ane/staging.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -7,13 +8,13 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
 #include <unordered_map>
 
 #include "ane/foundation.h"
 #include "ane/staged_name.h"
 #include "error.h"
+#include "owned_fd.h"
 
 namespace mayfly::ane {
 namespace {
@@ -47,6 +48,19 @@ FileLock LockRoot(const std::string& root) { return FileLock::Wait(Join(root, kL
 
 [[noreturn]] void Fail(const std::string& what, const std::string& path, const std::string& why) {
   throw Error("ERR_ANE_STAGING", "Expected to " + what + " " + path + ", got: " + why);
+}
+
+// 0, or why not.
+int WriteFile(const std::string& path, const void* data, size_t bytes) {
+  const OwnedFd file = OpenFile(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666);
+  if (!file) return errno;
+  const auto* from = static_cast<const char*>(data);
+  for (size_t at = 0; at < bytes;) {
+    const ssize_t wrote = write(file.get(), from + at, bytes - at);
+    if (wrote < 0 && errno != EINTR) return errno;
+    if (wrote > 0) at += static_cast<size_t>(wrote);
+  }
+  return 0;
 }
 
 enum class Owners { kNone, kDead, kAlive };
@@ -143,11 +157,8 @@ void StagedDirectory::Put(const std::string& name, const void* data, size_t byte
   if (error) Fail("create directory", fs::path(target).parent_path().string(), error.message());
   static std::atomic<int> count{0};
   const std::string part = target + ".part-" + std::to_string(getpid()) + "-" + std::to_string(++count);
-  std::ofstream file(part, std::ios::binary);
-  file.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
-  file.close();
-  const int write_error = errno;
-  if (!file) {
+  const int write_error = WriteFile(part, data, bytes);
+  if (write_error != 0) {
     fs::remove(part, error);
     Fail("write", target, std::strerror(write_error));
   }

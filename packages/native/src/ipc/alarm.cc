@@ -5,27 +5,25 @@
 #endif
 #include <unistd.h>
 
-#include <utility>
-
 namespace mayfly {
 
 #ifdef __linux__
 
 bool Alarm::Open() {
-  fd_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  return fd_ >= 0;
+  fd_ = OwnedFd(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  return static_cast<bool>(fd_);
 }
 
 void Alarm::Set(uint64_t nanoseconds) {
   itimerspec when{};
   when.it_value.tv_sec = static_cast<time_t>(nanoseconds / 1'000'000'000);
   when.it_value.tv_nsec = static_cast<long>(nanoseconds % 1'000'000'000);  // NOLINT(google-runtime-int): its type
-  timerfd_settime(fd_, 0, &when, nullptr);
+  timerfd_settime(fd_.get(), 0, &when, nullptr);
 }
 
 void Alarm::Answer() {
   uint64_t times;
-  [[maybe_unused]] const ssize_t got = read(fd_, &times, sizeof times);
+  [[maybe_unused]] const ssize_t got = read(fd_.get(), &times, sizeof times);
 }
 
 #else
@@ -35,10 +33,5 @@ void Alarm::Set(uint64_t) {}
 void Alarm::Answer() {}
 
 #endif
-
-void Alarm::Close() {
-  const int open = std::exchange(fd_, -1);
-  if (open >= 0) close(open);
-}
 
 }  // namespace mayfly

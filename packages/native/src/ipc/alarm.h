@@ -3,26 +3,23 @@
 
 #include <cstdint>
 
+#include "owned_fd.h"
+
 namespace mayfly {
 
 class Alarm {
  public:
-  Alarm() = default;
-  ~Alarm() { Close(); }
-  Alarm(const Alarm&) = delete;
-  Alarm& operator=(const Alarm&) = delete;
-
   // False where the system has none, or no descriptor for it.
   bool Open();
   // Readable from when it went off until it is answered; -1 while not open.
-  int fd() const { return fd_; }
+  int fd() const { return fd_.get(); }
   // Goes off once, so many nanoseconds from now, above 0; not when it was set to before.
   void Set(uint64_t nanoseconds);
   void Answer();
-  void Close();
+  void Close() { fd_.Close(); }
 
  private:
-  int fd_ = -1;
+  OwnedFd fd_;
 };
 
 }  // namespace mayfly

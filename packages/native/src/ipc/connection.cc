@@ -1,15 +1,13 @@
 #include "ipc/connection.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "error.h"
-#include "ipc/watches.h"
 
 namespace mayfly {
 namespace {
@@ -18,43 +16,49 @@ constexpr size_t kReadBytes = 64 * 1024;
 
 }  // namespace
 
-Connection::Connection(uv_loop_t* loop, int fd, std::shared_ptr<Lane> lane, Handlers handlers)
-    : fd_(fd), lane_(std::move(lane)), handlers_(std::move(handlers)), inbox_(lane_, kMaxAnswerBytes), outbox_(fd) {
-  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+Connection::Connection(EventLoop* loop, int fd, std::shared_ptr<Lane> lane, Handlers handlers)
+    : loop_(loop),
+      lane_(std::move(lane)),
+      handlers_(std::move(handlers)),
+      socket_watch_(
+          loop, "ERR_CONNECT", "a worker's socket",
+          [fd](uv_loop_t* with, uv_poll_t* handle) { return uv_poll_init(with, handle, fd); },
+          [this](int status, int events) { OnSocket(status, events); }),
+      inbox_(lane_, kMaxAnswerBytes),
+      outbox_(fd) {
+  socket_watch_.SetReferenced(false);
+  if (lane_ != nullptr) WatchLane();
+  SetNonBlocking(fd);
 #ifdef SO_NOSIGPIPE
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
 #endif
-  watches_ = new Watches{};
-  watches_->owner = this;
-  const int status = uv_poll_init(loop, &watches_->socket, fd);
-  if (status != 0) {
-    delete watches_;
-    throw Error("ERR_CONNECT", std::string("Expected a socket, got: ") + uv_strerror(status));
-  }
-  watches_->Add(&watches_->socket);
+  fd_ = OwnedFd(fd);
   Watch();
-  if (lane_ != nullptr) WatchLane(loop);
 }
 
 Connection::~Connection() { Close(); }
 
 void Connection::Send(const Frame& frame, const void* payload) {
   if (!open_) return;
+  const bool is_dispatch = frame.kind == FrameKind::kDispatch;
   Frame numbered = frame;
-  if (frame.kind == FrameKind::kDispatch && ++in_flight_ == 1) {
+  numbered.after = streamed_;
+  if (lane_ == nullptr) {
+    Stream(frame, payload);
+  } else if (frame.payload_bytes > 0 || !lane_->Push(numbered)) {
+    numbered.after = lane_->pushed();
+    Stream(numbered, payload);
+    // Counted once it is on its way: a frame that could not be kept was never sent.
+    ++streamed_;
+    lane_->CountStreamed();
+  }
+  if (is_dispatch && ++in_flight_ == 1) {
     sent_at_ = uv_hrtime();
     KeepLoopAlive();
   }
-  if (lane_ == nullptr) return Stream(numbered, payload);
-  numbered.after = streamed_;
-  if (frame.payload_bytes > 0 || !lane_->Push(numbered)) {
-    numbered.after = lane_->pushed();
-    ++streamed_;
-    Stream(numbered, payload);
-    lane_->CountStreamed();
-  }
-  if (frame.kind == FrameKind::kDispatch) StartLooking();
+  if (lane_ == nullptr) return;
+  if (is_dispatch) StartLooking();
   RingAfterSend();
 }
 
@@ -68,33 +72,19 @@ void Connection::SetReferenced(bool referenced) {
   if (open_) KeepLoopAlive();
 }
 
-void Connection::KeepLoopAlive() {
-  auto* handle = reinterpret_cast<uv_handle_t*>(&watches_->socket);
-  if (referenced_ || in_flight_ > 0)
-    uv_ref(handle);
-  else
-    uv_unref(handle);
-}
+void Connection::KeepLoopAlive() { socket_watch_.SetReferenced(referenced_ || in_flight_ > 0); }
 
 void Connection::Close() {
   if (!open_) return;
   open_ = false;
-  watches_->owner = nullptr;
-  uv_poll_stop(&watches_->socket);
-  watches_->Close(&watches_->socket);
-  if (lane_ != nullptr) {
-    uv_poll_stop(&watches_->bell);
-    watches_->Close(&watches_->bell);
-    watches_->Close(&watches_->look);
-    watches_->Close(&watches_->awake);
-    lane_->CloseBells();
-    if (alarm_.fd() >= 0) {
-      uv_poll_stop(&watches_->alarm);
-      watches_->Close(&watches_->alarm);
-      alarm_.Close();
-    }
-  }
-  close(fd_);
+  socket_watch_.Close();
+  bell_watch_.Close();
+  alarm_watch_.Close();
+  look_.Close();
+  awake_.Close();
+  alarm_.Close();
+  if (lane_ != nullptr) lane_->CloseBells();
+  fd_.Close();
   if (!reading_) FreeBuffers();
 }
 
@@ -126,7 +116,7 @@ bool Connection::Read() {
   // One read an event is enough: what is left makes the descriptor readable again, and other handles get their turn.
   FrameReader& stream = inbox_.stream();
   uint8_t* into = stream.Reserve(kReadBytes);
-  const ssize_t got = recv(fd_, into, stream.capacity(), 0);
+  const ssize_t got = recv(fd_.get(), into, stream.capacity(), 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (got <= 0) {
     const std::string error = got < 0 && errno != ECONNRESET ? std::strerror(errno) : "";
@@ -141,19 +131,23 @@ bool Connection::Read() {
 }
 
 void Connection::Turn(const std::function<void()>& body) {
-  // A handler may destroy this object: what is needed afterwards is copied first, and libuv keeps the watches for now.
-  const auto enter = handlers_.enter;
-  Watches* const watches = watches_;
-  watches->in_turn = true;
-  enter(body);
-  watches->in_turn = false;
-  if (watches->owner != nullptr && std::exchange(bell_due_, false)) Ring();
+  in_turn_ = true;
+  handlers_.enter([&] {
+    try {
+      body();
+    } catch (const std::bad_alloc&) {
+      Lose("Expected memory for frames of a worker, got none");
+    } catch (const std::exception& error) {
+      Lose(error.what());
+    }
+  });
+  in_turn_ = false;
+  if (open_ && std::exchange(bell_due_, false)) Ring();
 }
 
 void Connection::Drain() {
-  std::string broken;
+  reading_ = true;
   try {
-    reading_ = true;
     Frame frame;
     const uint8_t* payload;
     // What comes after the last look is rung for, so the last look is after falling asleep.
@@ -168,12 +162,16 @@ void Connection::Drain() {
         asleep = true;
       }
     }
-  } catch (const Error& error) {
-    broken = error.what();
+  } catch (...) {
+    StopReading();
+    throw;
   }
+  StopReading();
+}
+
+void Connection::StopReading() {
   reading_ = false;
   if (!open_) FreeBuffers();
-  if (!broken.empty()) Lose(broken);
 }
 
 void Connection::NoteAnswer(uint64_t nanoseconds) {
@@ -185,18 +183,13 @@ void Connection::NoteAnswer(uint64_t nanoseconds) {
 
 void Connection::Watch() {
   const int events = UV_READABLE | (outbox_.queued_bytes() > 0 ? UV_WRITABLE : 0);
-  uv_poll_start(&watches_->socket, events, [](uv_poll_t* handle, int status, int happened) {
-    Connection* owner = Watches::OwnerOf(handle);
-    if (owner != nullptr) owner->OnSocket(status, happened);
-  });
+  if (socket_watch_.is_open()) uv_poll_start(socket_watch_.get(), events, PollHandle::Entry);
 }
 
 void Connection::Lose(const std::string& error) {
   if (!open_) return;
-  // The handler may destroy this object.
-  const auto on_close = handlers_.on_close;
   Close();
-  on_close(error);
+  handlers_.on_close(error);
 }
 
 }  // namespace mayfly

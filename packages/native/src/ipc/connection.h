@@ -9,6 +9,7 @@
 #include <string>
 
 #include "ipc/alarm.h"
+#include "ipc/event_loop.h"
 #include "ipc/forecast.h"
 #include "ipc/frame.h"
 #include "ipc/inbox.h"
@@ -17,12 +18,10 @@
 
 namespace mayfly {
 
-struct Watches;
-
 class Connection {
  public:
   struct Handlers {
-    // Called with a body for every batch of events; must call it.
+    // Called with a body for every batch of events; must call it. No handler may destroy the connection.
     std::function<void(const std::function<void()>& body)> enter;
     std::function<void(const Frame& frame, const uint8_t* payload)> on_frame;
     // The peer is gone, or `error` says how it broke the protocol. Called once; nothing follows.
@@ -31,7 +30,7 @@ class Connection {
 
   // Takes the descriptor over and makes it non-blocking. `lane` may be null. Throws ERR_CONNECT; the descriptor is the
   // caller's then.
-  Connection(uv_loop_t* loop, int fd, std::shared_ptr<Lane> lane, Handlers handlers);
+  Connection(EventLoop* loop, int fd, std::shared_ptr<Lane> lane, Handlers handlers);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -53,11 +52,12 @@ class Connection {
   void Turn(const std::function<void()>& body);
   // Handles all frames that are there.
   void Drain();
+  void StopReading();
   void Watch();
   void NoteAnswer(uint64_t nanoseconds);
   void KeepLoopAlive();
   // In connection_look.cc.
-  void WatchLane(uv_loop_t* loop);
+  void WatchLane();
   void RingAfterSend();
   void Ring();
   void StartLooking();
@@ -69,10 +69,18 @@ class Connection {
   void Lose(const std::string& error);
   void FreeBuffers();
 
-  int fd_;
+  EventLoop* loop_;
+  OwnedFd fd_;
   std::shared_ptr<Lane> lane_;
   Handlers handlers_;
-  Watches* watches_;
+  Alarm alarm_;
+  // Declared after the descriptors that they watch: libuv must let go of one before it is closed.
+  PollHandle socket_watch_;
+  PollHandle bell_watch_;
+  PollHandle alarm_watch_;
+  // `look_` looks for answers before each poll of the loop, `awake_` keeps the loop from blocking in it meanwhile.
+  PrepareHandle look_;
+  IdleHandle awake_;
   Inbox inbox_;
   Outbox outbox_;
   bool open_ = true;
@@ -85,6 +93,7 @@ class Connection {
   uint64_t in_flight_ = 0;
   // The device's time for the last of them, in nanoseconds.
   uint64_t last_evaluation_ = 0;
+  bool in_turn_ = false;
   // Sends of a turn ring once, at its end.
   bool bell_due_ = false;
   // The event loop looks for answers before it sleeps: the worker need not ring.
@@ -94,7 +103,6 @@ class Connection {
   // When the only dispatch without an answer was sent.
   uint64_t sent_at_ = 0;
   Forecast forecast_;
-  Alarm alarm_;
   // The alarm went off, and the answer to a long evaluation is looked for.
   bool expecting_ = false;
 };

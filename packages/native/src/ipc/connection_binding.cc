@@ -37,10 +37,8 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
       on_completion_ = Napi::Persistent(FunctionOf(handlers.Get("onCompletion"), "onCompletion"));
       on_control_ = Napi::Persistent(FunctionOf(handlers.Get("onControl"), "onControl"));
       on_close_ = Napi::Persistent(FunctionOf(handlers.Get("onClose"), "onClose"));
-      uv_loop_t* loop = nullptr;
-      napi_get_uv_event_loop(info.Env(), &loop);
       connection_.emplace(
-          loop, fd, TakeLane(info[2]),
+          &DataOf(info.Env()).loop, fd, TakeLane(info[2]),
           Connection::Handlers{[this](const std::function<void()>& body) { Enter(body); },
                                [this](const Frame& frame, const uint8_t* payload) { OnFrame(frame, payload); },
                                [this](const std::string& error) { OnClose(error); }});
@@ -85,11 +83,10 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
   }
 
   void OnClose(const std::string& error) {
-    const Napi::Value value =
-        error.empty() ? Env().Null() : Napi::Value(ToJs(Env(), Error("ERR_FRAME", error)).Value());
+    const napi_value value = error.empty() ? napi_value{Env().Null()} : TryToJs(Env(), Error("ERR_FRAME", error));
     const Napi::FunctionReference on_close = std::move(on_close_);
     LetHandlersGo();
-    Call(on_close, {value});
+    if (value != nullptr) Call(on_close, {value});
   }
 
   // Handlers usually know this object: held any longer, they and it would keep each other alive for ever.

@@ -2,8 +2,8 @@
 // See "The lane" in docs/protocol.md.
 #include <uv.h>
 
+#include "error.h"
 #include "ipc/connection.h"
-#include "ipc/watches.h"
 
 namespace mayfly {
 namespace {
@@ -17,20 +17,22 @@ constexpr uint64_t kTurnNanoseconds = 5'000;
 
 }  // namespace
 
-void Connection::WatchLane(uv_loop_t* loop) {
-  uv_poll_init(loop, &watches_->bell, lane_->bell_fd());
-  uv_prepare_init(loop, &watches_->look);
-  uv_idle_init(loop, &watches_->awake);
-  watches_->Add(&watches_->bell);
-  watches_->Add(&watches_->look);
-  watches_->Add(&watches_->awake);
-  uv_poll_start(&watches_->bell, UV_READABLE, [](uv_poll_t* handle, int, int) {
-    Connection* owner = Watches::OwnerOf(handle);
-    if (owner == nullptr) return;
-    // The end of the socket tells of the end of the worker.
-    if (!owner->lane_->AnswerBell()) uv_poll_stop(handle);
-    owner->Turn([owner] { owner->Drain(); });
-  });
+void Connection::WatchLane() {
+  constexpr const char* kCode = "ERR_CONNECT";
+  bell_watch_ = PollHandle(
+      loop_, kCode, "a worker's bell",
+      [this](uv_loop_t* loop, uv_poll_t* handle) { return uv_poll_init(loop, handle, lane_->bell_fd()); },
+      [this](int, int) {
+        // The end of the socket tells of the end of the worker.
+        if (!lane_->AnswerBell()) uv_poll_stop(bell_watch_.get());
+        Turn([this] { Drain(); });
+      });
+  look_ = PrepareHandle(loop_, kCode, "for answers", uv_prepare_init, [this] { Look(); });
+  awake_ = IdleHandle(loop_, kCode, "for answers", uv_idle_init, [] {});
+  bell_watch_.SetReferenced(false);
+  look_.SetReferenced(false);
+  awake_.SetReferenced(false);
+  uv_poll_start(bell_watch_.get(), UV_READABLE, PollHandle::Entry);
   lane_->FallAsleep();
 }
 
@@ -38,7 +40,7 @@ void Connection::RingAfterSend() {
   // The worker would take this processor at once and answer each dispatch before the next. A long kernel should begin
   // now, whatever else this turn does; a short one loses nothing, for its answer cannot be taken before the end of the
   // turn.
-  if (watches_->in_turn && last_evaluation_ < kSpinNanoseconds)
+  if (in_turn_ && last_evaluation_ < kSpinNanoseconds)
     bell_due_ = true;
   else
     Ring();
@@ -54,17 +56,14 @@ void Connection::StartLooking() {
   looking_ = true;
   patience_ = uv_hrtime() + kSpinNanoseconds;
   lane_->WakeUp();
-  uv_idle_start(&watches_->awake, [](uv_idle_t*) {});
-  uv_prepare_start(&watches_->look, [](uv_prepare_t* handle) {
-    Connection* owner = Watches::OwnerOf(handle);
-    if (owner != nullptr) owner->Look();
-  });
+  uv_idle_start(awake_.get(), IdleHandle::Entry);
+  uv_prepare_start(look_.get(), PrepareHandle::Entry);
 }
 
 void Connection::StopLooking() {
   looking_ = false;
-  uv_idle_stop(&watches_->awake);
-  uv_prepare_stop(&watches_->look);
+  uv_idle_stop(awake_.get());
+  uv_prepare_stop(look_.get());
   lane_->FallAsleep();
   // What came before is not rung for.
   if (!lane_->IsEmpty()) return Turn([this] { Drain(); });
@@ -81,7 +80,6 @@ bool Connection::MaySpin() {
 }
 
 void Connection::Look() {
-  const Watches* const watches = watches_;
   for (const uint64_t turn_end = uv_hrtime() + kTurnNanoseconds;;) {
     while (lane_->IsEmpty()) {
       const uint64_t now = uv_hrtime();
@@ -90,7 +88,7 @@ void Connection::Look() {
       for (int i = 0; i < 16; ++i) Relax();
     }
     Turn([this] { Drain(); });
-    if (watches->owner == nullptr) return;
+    if (!open_) return;
     const uint64_t now = uv_hrtime();
     patience_ = now + kSpinNanoseconds;
     if (now > turn_end) return;
@@ -109,16 +107,23 @@ void Connection::SetAlarm() {
 bool Connection::OpenAlarm() {
   if (alarm_.fd() >= 0) return true;
   if (!alarm_.Open()) return false;
-  uv_poll_init(watches_->socket.loop, &watches_->alarm, alarm_.fd());
-  watches_->Add(&watches_->alarm);
-  uv_poll_start(&watches_->alarm, UV_READABLE, [](uv_poll_t* handle, int, int) {
-    Connection* owner = Watches::OwnerOf(handle);
-    if (owner == nullptr) return;
-    owner->alarm_.Answer();
-    if (owner->in_flight_ != 1 || owner->looking_) return;
-    owner->expecting_ = true;
-    owner->StartLooking();
-  });
+  try {
+    alarm_watch_ = PollHandle(
+        loop_, "ERR_CONNECT", "an alarm",
+        [this](uv_loop_t* loop, uv_poll_t* handle) { return uv_poll_init(loop, handle, alarm_.fd()); },
+        [this](int, int) {
+          alarm_.Answer();
+          if (in_flight_ != 1 || looking_) return;
+          expecting_ = true;
+          StartLooking();
+        });
+  } catch (const Error&) {
+    // Without an alarm answers are seen a little later.
+    alarm_.Close();
+    return false;
+  }
+  alarm_watch_.SetReferenced(false);
+  uv_poll_start(alarm_watch_.get(), UV_READABLE, PollHandle::Entry);
   return true;
 }
 

@@ -1,6 +1,5 @@
 #include "ipc/lane.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,11 +30,6 @@ int32_t CurrentProcessor() {
 #else
   return -1;
 #endif
-}
-
-void CloseDescriptor(int* fd) {
-  const int open = std::exchange(*fd, -1);
-  if (open >= 0) close(open);
 }
 
 [[noreturn]] void Fail(const char* what) {
@@ -73,53 +67,35 @@ Lane::Lane(int memory, Side side) : side_(side) {
 }
 
 std::shared_ptr<Lane> Lane::Create() {
-  const int memory = CreateUnnamedMemory("mayfly-lane", sizeof(Memory));
-  if (memory < 0) Fail("shared memory");
-  std::shared_ptr<Lane> lane;
-  try {
-    lane.reset(new Lane(memory, Side::kParent));
-  } catch (...) {
-    close(memory);
-    throw;
-  }
-  lane->far_.memory = memory;
+  Ends near, far;
+  far.memory = CreateUnnamedMemory("mayfly-lane", sizeof(Memory));
+  if (!far.memory) Fail("shared memory");
   for (const auto& [reader, writer] :
-       {std::pair{&lane->far_.bell_in, &lane->near_.bell_out}, std::pair{&lane->near_.bell_in, &lane->far_.bell_out}}) {
-    int ends[2];
-    if (pipe(ends) != 0) Fail("a pipe");
-    for (const int end : ends) fcntl(end, F_SETFD, FD_CLOEXEC);
-    *reader = ends[0];
-    *writer = ends[1];
+       {std::pair{&far.bell_in, &near.bell_out}, std::pair{&near.bell_in, &far.bell_out}}) {
+    auto [read_end, write_end] = MakePipe();
+    if (!read_end) Fail("a pipe");
+    *reader = std::move(read_end);
+    *writer = std::move(write_end);
   }
-  for (const int end : {lane->near_.bell_in, lane->near_.bell_out})
-    fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK);
+  SetNonBlocking(near.bell_in.get());
+  SetNonBlocking(near.bell_out.get());
+  std::shared_ptr<Lane> lane(new Lane(far.memory.get(), Side::kParent));
+  lane->near_ = std::move(near);
+  lane->far_ = std::move(far);
   // Committed now: running out of memory later would be a SIGBUS.
   std::memset(static_cast<void*>(lane->shared_), 0, sizeof(Memory));
   return lane;
 }
 
-std::shared_ptr<Lane> Lane::Attach(const Ends& ends) {
-  for (const int end : {ends.memory, ends.bell_in, ends.bell_out}) fcntl(end, F_SETFD, FD_CLOEXEC);
-  std::shared_ptr<Lane> lane(new Lane(ends.memory, Side::kWorker));
-  lane->near_ = ends;
-  CloseDescriptor(&lane->near_.memory);
+std::shared_ptr<Lane> Lane::Attach(Ends ends) {
+  for (const OwnedFd* end : {&ends.memory, &ends.bell_in, &ends.bell_out}) SetCloseOnExec(end->get());
+  std::shared_ptr<Lane> lane(new Lane(ends.memory.get(), Side::kWorker));
+  ends.memory.Close();
+  lane->near_ = std::move(ends);
   return lane;
 }
 
-Lane::~Lane() {
-  CloseBells();
-  CloseFarEnds();
-  munmap(shared_, sizeof(Memory));
-}
-
-void Lane::CloseFarEnds() {
-  for (int* end : {&far_.memory, &far_.bell_in, &far_.bell_out}) CloseDescriptor(end);
-}
-
-void Lane::CloseBells() {
-  CloseDescriptor(&near_.bell_in);
-  CloseDescriptor(&near_.bell_out);
-}
+Lane::~Lane() { munmap(shared_, sizeof(Memory)); }
 
 Lane::Direction& Lane::out() const { return shared_->directions[static_cast<int>(side_)]; }
 Lane::Direction& Lane::in() const { return shared_->directions[1 - static_cast<int>(side_)]; }
@@ -161,7 +137,7 @@ bool Lane::Ring() {
     return false;
   const uint8_t bell = 0;
   // A peer that is gone is noticed by the end of its stream.
-  [[maybe_unused]] const ssize_t rung = write(near_.bell_out, &bell, 1);
+  [[maybe_unused]] const ssize_t rung = write(near_.bell_out.get(), &bell, 1);
   return true;
 }
 
@@ -171,7 +147,7 @@ void Lane::WakeUp() { in().asleep.store(0, std::memory_order_relaxed); }
 bool Lane::AnswerBell() {
   uint8_t bells[64];
   for (;;) {
-    const ssize_t got = read(near_.bell_in, bells, sizeof bells);
+    const ssize_t got = read(near_.bell_in.get(), bells, sizeof bells);
     if (got < 0 && errno == EINTR) continue;
     return got > 0 || (got < 0 && errno == EAGAIN);
   }

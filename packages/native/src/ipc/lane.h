@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "ipc/frame.h"
+#include "owned_fd.h"
 
 namespace mayfly {
 
@@ -15,26 +16,24 @@ class Lane {
 
   // What a worker inherits of a lane, in the order of its descriptors.
   struct Ends {
-    int memory = -1;
-    int bell_in = -1;
-    int bell_out = -1;
+    OwnedFd memory, bell_in, bell_out;
   };
 
   // The parent's side. Throws ERR_SPAWN.
   static std::shared_ptr<Lane> Create();
   // The worker's side; takes the descriptors over. Throws ERR_FRAME.
-  static std::shared_ptr<Lane> Attach(const Ends& ends);
+  static std::shared_ptr<Lane> Attach(Ends ends);
   ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
   // What a worker is to inherit; the parent's copies are closed once it has.
   const Ends& far_ends() const { return far_; }
-  void CloseFarEnds();
+  void CloseFarEnds() { far_ = Ends(); }
   // Becomes readable when the peer rings; -1 once closed.
-  int bell_fd() const { return near_.bell_in; }
+  int bell_fd() const { return near_.bell_in.get(); }
   // From here on nothing more comes or goes; what the peer has sent can still be taken.
-  void CloseBells();
+  void CloseBells() { near_ = Ends(); }
 
   // Frames given to the ring, and taken from it, so far.
   uint64_t pushed() const { return pushed_; }

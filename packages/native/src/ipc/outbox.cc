@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+
 namespace mayfly {
 namespace {
 
@@ -22,6 +24,9 @@ void Outbox::Send(const Frame& frame, const void* payload) {
     const size_t taken = sent > 0 ? static_cast<size_t>(sent) : 0;
     queue_.insert(queue_.end(), header + taken, header + kFrameBytes);
   } else {
+    // All of the frame or, where there is no memory for it, nothing.
+    const size_t needed = queue_.size() + kFrameBytes + frame.payload_bytes;
+    if (needed > queue_.capacity()) queue_.reserve(std::max(needed, queue_.capacity() * 2));
     queue_.insert(queue_.end(), header, header + kFrameBytes);
     const auto* bytes = static_cast<const uint8_t*>(payload);
     queue_.insert(queue_.end(), bytes, bytes + frame.payload_bytes);

@@ -4,70 +4,114 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <thread>
 #include <utility>
-#include <vector>
 
 namespace mayfly {
+namespace {
 
-// `signal` tells of exits; `check` looks once after a start, for a child that was gone before we listened.
-struct Reaper::Handles {
-  uv_signal_t signal;
-  uv_async_t check;
-  Reaper* owner;
-  int open = 2;
-};
+constexpr std::chrono::seconds kEndPatience{1};
+constexpr std::chrono::milliseconds kEndPause{1};
 
-Reaper::~Reaper() { Stop(); }
+// Children that outlived their environment: reaped by whichever reaper of this process looks next.
+std::mutex orphans_mutex;
+std::map<pid_t, Reaper::OnExit> orphans;
 
-void Reaper::Watch(pid_t pid, OnExit on_exit) {
-  children_[pid] = std::move(on_exit);
-  if (handles_ == nullptr) Start();
-  uv_async_send(&handles_->check);
+// Whether the child is gone; `status` is set unless something else has reaped it.
+bool IsGone(pid_t pid, std::optional<int>* status) {
+  int told = 0;
+  pid_t reaped;
+  do {
+    reaped = waitpid(pid, &told, WNOHANG);
+  } while (reaped < 0 && errno == EINTR);
+  if (reaped == pid) *status = told;
+  return reaped != 0;
 }
 
-void Reaper::Start() {
-  handles_ = new Handles{};
-  handles_->owner = this;
-  handles_->signal.data = handles_->check.data = handles_;
-  uv_signal_init(loop_, &handles_->signal);
-  uv_signal_start(
-      &handles_->signal,
-      [](uv_signal_t* handle, int) {
-        if (Reaper* owner = static_cast<Handles*>(handle->data)->owner) owner->Reap();
-      },
-      SIGCHLD);
-  uv_async_init(loop_, &handles_->check, [](uv_async_t* handle) {
-    if (Reaper* owner = static_cast<Handles*>(handle->data)->owner) owner->Reap();
-  });
+void ReapOrphans() {
+  const std::lock_guard<std::mutex> lock(orphans_mutex);
+  for (auto orphan = orphans.begin(); orphan != orphans.end();) {
+    std::optional<int> ignored;
+    orphan = IsGone(orphan->first, &ignored) ? orphans.erase(orphan) : std::next(orphan);
+  }
 }
 
-void Reaper::Stop() {
-  if (handles_ == nullptr) return;
-  handles_->owner = nullptr;
-  const auto closed = [](uv_handle_t* handle) {
-    auto* handles = static_cast<Handles*>(handle->data);
-    if (--handles->open == 0) delete handles;
-  };
-  uv_close(reinterpret_cast<uv_handle_t*>(&handles_->signal), closed);
-  uv_close(reinterpret_cast<uv_handle_t*>(&handles_->check), closed);
-  handles_ = nullptr;
+}  // namespace
+
+pid_t Reaper::Start(const std::function<pid_t()>& start, OnExit on_exit) {
+  Listen();
+  // What can fail comes first: a child that nobody waits for must not be.
+  std::map<pid_t, OnExit> made;
+  made.emplace(0, std::move(on_exit));
+  pid_t pid;
+  try {
+    pid = start();
+  } catch (...) {
+    if (children_.empty()) StopListening();
+    throw;
+  }
+  auto child = made.extract(made.begin());
+  child.key() = pid;
+  children_.insert(std::move(child));
+  uv_async_send(check_.get());
+  return pid;
+}
+
+void Reaper::Listen() {
+  if (signal_.is_open()) return;
+  SignalHandle signal(loop_, "ERR_SPAWN", "for the ends of workers", uv_signal_init, [this](int) { Reap(); });
+  AsyncHandle check(
+      loop_, "ERR_SPAWN", "for the ends of workers",
+      [](uv_loop_t* loop, uv_async_t* handle) { return uv_async_init(loop, handle, AsyncHandle::Entry); },
+      [this] { Reap(); });
+  const int status = uv_signal_start(signal.get(), SignalHandle::Entry, SIGCHLD);
+  if (status != 0) loop_->Refuse("ERR_SPAWN", "for the ends of workers", status);
+  signal_ = std::move(signal);
+  check_ = std::move(check);
+}
+
+void Reaper::StopListening() {
+  signal_.Close();
+  check_.Close();
 }
 
 void Reaper::Reap() {
-  std::vector<std::pair<OnExit, std::optional<int>>> exits;
-  for (auto child = children_.begin(); child != children_.end();) {
-    int status = 0;
-    const pid_t reaped = waitpid(child->first, &status, WNOHANG);
-    const bool lost = reaped < 0 && errno == ECHILD;
-    if (reaped != child->first && !lost) {
-      ++child;
-      continue;
-    }
-    exits.emplace_back(std::move(child->second), lost ? std::nullopt : std::make_optional(status));
-    child = children_.erase(child);
+  ReapOrphans();
+  // Moved without an allocation, which could fail once a child was reaped.
+  std::map<pid_t, OnExit> gone;
+  std::map<pid_t, std::optional<int>> statuses;
+  for (const auto& [pid, on_exit] : children_) statuses[pid];
+  for (auto& [pid, status] : statuses) {
+    if (IsGone(pid, &status)) gone.insert(children_.extract(pid));
   }
-  if (children_.empty()) Stop();
-  for (const auto& [on_exit, status] : exits) on_exit(status);
+  if (children_.empty()) StopListening();
+  for (const auto& [pid, on_exit] : gone) {
+    loop_->Run([&on_exit = on_exit, &status = statuses[pid]] { on_exit(status); });
+  }
+}
+
+void Reaper::End() noexcept {
+  StopListening();
+  for (const auto& [pid, on_exit] : children_) kill(pid, SIGKILL);
+  const auto deadline = std::chrono::steady_clock::now() + kEndPatience;
+  for (;;) {
+    for (auto child = children_.begin(); child != children_.end();) {
+      std::optional<int> ignored;
+      child = IsGone(child->first, &ignored) ? children_.erase(child) : std::next(child);
+    }
+    if (children_.empty() || std::chrono::steady_clock::now() > deadline) break;
+    std::this_thread::sleep_for(kEndPause);
+  }
+  const std::lock_guard<std::mutex> lock(orphans_mutex);
+  while (!children_.empty()) {
+    auto child = children_.extract(children_.begin());
+    // What it captured is of the environment that ends.
+    child.mapped() = nullptr;
+    orphans.insert(std::move(child));
+  }
 }
 
 }  // namespace mayfly

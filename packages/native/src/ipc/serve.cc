@@ -1,8 +1,6 @@
 #include "ipc/serve.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -34,10 +32,8 @@ DispatchStatus StatusOf(const std::string& code) {
 
 ServeLoop::ServeLoop(int fd, std::shared_ptr<Lane> lane, std::shared_ptr<DeviceSession> session)
     : fd_(fd), lane_(std::move(lane)), session_(std::move(session)), inbox_(lane_) {
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  SetCloseOnExec(fd);
 }
-
-ServeLoop::~ServeLoop() { close(fd_); }
 
 bool ServeLoop::Serve(std::vector<uint8_t>* control) {
   do {
@@ -72,7 +68,7 @@ bool ServeLoop::ReadSocket() {
   uint8_t* into = stream.Reserve(kReadBytes);
   ssize_t got;
   do {
-    got = recv(fd_, into, stream.capacity(), 0);
+    got = recv(fd_.get(), into, stream.capacity(), 0);
   } while (got < 0 && errno == EINTR);
   if (got > 0) stream.Commit(static_cast<size_t>(got));
   return got > 0;
@@ -149,9 +145,9 @@ void ServeLoop::WriteToSocket(const Frame& frame, const void* payload) {
   if (frame.payload_bytes > 0) std::memcpy(out_.data() + kFrameBytes, payload, frame.payload_bytes);
   for (size_t at = 0; at < out_.size();) {
 #ifdef MSG_NOSIGNAL
-    const ssize_t sent = send(fd_, out_.data() + at, out_.size() - at, MSG_NOSIGNAL);
+    const ssize_t sent = send(fd_.get(), out_.data() + at, out_.size() - at, MSG_NOSIGNAL);
 #else
-    const ssize_t sent = send(fd_, out_.data() + at, out_.size() - at, 0);
+    const ssize_t sent = send(fd_.get(), out_.data() + at, out_.size() - at, 0);
 #endif
     if (sent < 0 && errno == EINTR) continue;
     // The parent is gone; the next read says so.

@@ -11,6 +11,7 @@
 #include "ipc/frame.h"
 #include "ipc/inbox.h"
 #include "ipc/lane.h"
+#include "owned_fd.h"
 
 namespace mayfly {
 
@@ -18,7 +19,6 @@ class ServeLoop {
  public:
   // Takes the descriptor over. `lane` may be null.
   ServeLoop(int fd, std::shared_ptr<Lane> lane, std::shared_ptr<DeviceSession> session);
-  ~ServeLoop();
   ServeLoop(const ServeLoop&) = delete;
   ServeLoop& operator=(const ServeLoop&) = delete;
 
@@ -40,7 +40,7 @@ class ServeLoop {
   // Whether something came.
   bool Spin(Clock::time_point begin);
 
-  int fd_;
+  OwnedFd fd_;
   std::shared_ptr<Lane> lane_;
   std::shared_ptr<DeviceSession> session_;
   Inbox inbox_;

@@ -27,7 +27,8 @@ class WorkerSocketObject : public Napi::ObjectWrap<WorkerSocketObject> {
       std::shared_ptr<Lane> lane;
       if (!info[2].IsUndefined()) {
         const Napi::Array ends = ArrayOf(info[2], "lane");
-        lane = Lane::Attach({Descriptor(ends.Get(0u)), Descriptor(ends.Get(1u)), Descriptor(ends.Get(2u))});
+        lane = Lane::Attach(
+            {OwnedFd(Descriptor(ends.Get(0u))), OwnedFd(Descriptor(ends.Get(1u))), OwnedFd(Descriptor(ends.Get(2u)))});
       }
       loop_.emplace(Descriptor(info[0]), std::move(lane), UnwrapDevice(info[1]));
     });

@@ -22,30 +22,10 @@ namespace {
   throw Error("ERR_SPAWN", "Expected " + what + ", got: " + Refusal(error));
 }
 
-// A descriptor that is closed unless released.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  int Release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
-#ifndef __linux__
-void CloseOnExec(int fd) { fcntl(fd, F_SETFD, FD_CLOEXEC); }
-#endif
-
 // dup2 onto itself would keep close-on-exec, so what the child inherits must lie above the numbers it gets there.
-int AboveChildDescriptors(int fd) {
-  const int moved = fcntl(fd, F_DUPFD_CLOEXEC, 10);
-  if (moved < 0) Fail("a descriptor for a worker", errno);
+OwnedFd AboveChildDescriptors(const OwnedFd& fd) {
+  OwnedFd moved = DuplicateFrom(fd.get(), 10);
+  if (!moved) Fail("a descriptor for a worker", errno);
   return moved;
 }
 
@@ -84,35 +64,20 @@ struct Actions {
 
 }  // namespace
 
-std::pair<int, int> SocketPair() {
-  int ends[2];
-#ifdef __linux__
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) Fail("a socket pair", errno);
-#else
-  if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) Fail("a socket pair", errno);
-  CloseOnExec(ends[0]);
-  CloseOnExec(ends[1]);
-#endif
-  return {ends[0], ends[1]};
+std::array<OwnedFd, 2> SocketPair() {
+  std::array<OwnedFd, 2> ends = MakeSocketPair();
+  if (!ends[0]) Fail("a socket pair", errno);
+  return ends;
 }
 
 Spawned SpawnWorker(const SpawnRequest& request) {
-  const auto [near, far] = SocketPair();
-  Descriptor connection(near), far_end(far);
-  int pipe_ends[2];
-#ifdef __linux__
-  if (pipe2(pipe_ends, O_CLOEXEC) != 0) Fail("a pipe", errno);
-#else
-  if (pipe(pipe_ends) != 0) Fail("a pipe", errno);
-  CloseOnExec(pipe_ends[0]);
-  CloseOnExec(pipe_ends[1]);
-#endif
-  Descriptor words(pipe_ends[0]), words_far(pipe_ends[1]);
-  Descriptor socket_high(AboveChildDescriptors(far_end.get()));
-  Descriptor words_high(AboveChildDescriptors(words_far.get()));
-  Descriptor arena_high(AboveChildDescriptors(request.arena_fd));
+  auto [connection, far_end] = SocketPair();
+  auto [words, words_far] = MakePipe();
+  if (!words) Fail("a pipe", errno);
+  const OwnedFd socket_high = AboveChildDescriptors(far_end);
+  const OwnedFd words_high = AboveChildDescriptors(words_far);
+  const OwnedFd arena_high = AboveChildDescriptors(*request.arena);
   const std::shared_ptr<Lane> lane = request.lane ? Lane::Create() : nullptr;
-  const Lane::Ends ends = lane ? lane->far_ends() : Lane::Ends{};
 
   Actions actions;
   posix_spawn_file_actions_addopen(&actions.value, 0, "/dev/null", O_RDONLY, 0);
@@ -121,11 +86,13 @@ Spawned SpawnWorker(const SpawnRequest& request) {
   posix_spawn_file_actions_adddup2(&actions.value, socket_high.get(), 3);
   posix_spawn_file_actions_adddup2(&actions.value, arena_high.get(), 4);
   int next = 5;
-  std::vector<std::unique_ptr<Descriptor>> lane_high;
-  for (const int end : {ends.memory, ends.bell_in, ends.bell_out}) {
-    if (end < 0) continue;
-    lane_high.push_back(std::make_unique<Descriptor>(AboveChildDescriptors(end)));
-    posix_spawn_file_actions_adddup2(&actions.value, lane_high.back()->get(), next++);
+  std::vector<OwnedFd> lane_high;
+  if (lane) {
+    const Lane::Ends& ends = lane->far_ends();
+    for (const OwnedFd* end : {&ends.memory, &ends.bell_in, &ends.bell_out}) {
+      lane_high.push_back(AboveChildDescriptors(*end));
+      posix_spawn_file_actions_adddup2(&actions.value, lane_high.back().get(), next++);
+    }
   }
 #ifdef __GLIBC__
 #if __GLIBC_PREREQ(2, 34)
@@ -142,11 +109,12 @@ Spawned SpawnWorker(const SpawnRequest& request) {
                                 Pointers(request.env).data());
   if (error != 0) Fail("to start " + request.file, error);
   if (lane) lane->CloseFarEnds();
-  return {pid, connection.Release(), words.Release(), lane};
+  return {pid, std::move(connection), std::move(words), lane};
 }
 
 void DieWithParent(pid_t parent) {
 #ifdef __linux__
+  // Sent when the thread that started this process ends, whether or not its process goes on.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
   // The parent may have died before the request was made.

@@ -3,12 +3,13 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "ipc/lane.h"
+#include "owned_fd.h"
 
 namespace mayfly {
 
@@ -16,15 +17,15 @@ struct SpawnRequest {
   std::string file;
   std::vector<std::string> args;  // without argv[0]
   std::vector<std::string> env;   // NAME=value
-  int arena_fd = -1;
+  std::shared_ptr<const OwnedFd> arena;
   // Whether to join the two by a lane too.
   bool lane = false;
 };
 
 struct Spawned {
-  pid_t pid;
-  int connection_fd;
-  int stderr_fd;
+  pid_t pid = 0;
+  OwnedFd connection;
+  OwnedFd stderr_end;
   std::shared_ptr<Lane> lane;
 };
 
@@ -33,8 +34,8 @@ struct Spawned {
 // ERR_SPAWN; nothing is left open then.
 Spawned SpawnWorker(const SpawnRequest& request);
 
-// Two joined stream sockets, closed on exec.
-std::pair<int, int> SocketPair();
+// Two joined stream sockets. Throws ERR_SPAWN.
+std::array<OwnedFd, 2> SocketPair();
 
 // Ends this process when its parent ends; at once if the parent is no longer `parent`.
 void DieWithParent(pid_t parent);

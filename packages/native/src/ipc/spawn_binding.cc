@@ -8,7 +8,6 @@
 
 #include "addon_data.h"
 #include "ipc/lane_binding.h"
-#include "ipc/reaper.h"
 #include "ipc/spawn.h"
 #include "napi_arguments.h"
 #include "napi_callback.h"
@@ -42,17 +41,7 @@ std::string SignalName(int signal) {
   }
 }
 
-Reaper& ReaperOf(Napi::Env env) {
-  AddonData& data = DataOf(env);
-  if (!data.reaper) {
-    uv_loop_t* loop = nullptr;
-    napi_get_uv_event_loop(env, &loop);
-    data.reaper = std::make_unique<Reaper>(loop);
-  }
-  return *data.reaper;
-}
-
-SpawnRequest RequestFrom(const Napi::Object& options, int arena_fd) {
+SpawnRequest RequestFrom(const Napi::Object& options) {
   SpawnRequest request;
   request.file = Text(options.Get("file"), "file");
   const Napi::Array args = ArrayOf(options.Get("args"), "args");
@@ -63,7 +52,7 @@ SpawnRequest RequestFrom(const Napi::Object& options, int arena_fd) {
     const std::string name = Text(names.Get(i), "env");
     request.env.push_back(name + "=" + Text(env.Get(name), "env"));
   }
-  request.arena_fd = arena_fd;
+  request.arena = UnwrapArena(options.Get("arena"))->descriptor();
   request.lane = options.Get("lane").ToBoolean();
   return request;
 }
@@ -82,18 +71,24 @@ Napi::Value Spawn(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return Guard(env, [&] {
     const Napi::Object options = ObjectOf(info[0], "options");
-    const std::shared_ptr<Arena> arena = UnwrapArena(options.Get("arena"));
+    const SpawnRequest request = RequestFrom(options);
     auto on_exit =
         std::make_shared<Napi::FunctionReference>(Napi::Persistent(FunctionOf(options.Get("onExit"), "onExit")));
     auto context = std::make_shared<Napi::AsyncContext>(env, "mayfly.worker");
-    const Spawned spawned = SpawnWorker(RequestFrom(options, arena->fd()));
-    ReaperOf(env).Watch(
-        spawned.pid, [env, on_exit, context](std::optional<int> status) { Report(env, *on_exit, *context, status); });
+    Spawned spawned;
+    DataOf(env).reaper.Start(
+        [&] {
+          spawned = SpawnWorker(request);
+          return spawned.pid;
+        },
+        [env, on_exit, context](std::optional<int> status) { Report(env, *on_exit, *context, status); });
     Napi::Object result = Napi::Object::New(env);
     result.Set("pid", spawned.pid);
-    result.Set("connectionFd", spawned.connection_fd);
-    result.Set("stderrFd", spawned.stderr_fd);
+    result.Set("connectionFd", spawned.connection.get());
+    result.Set("stderrFd", spawned.stderr_end.get());
     if (spawned.lane != nullptr) result.Set("lane", WrapLane(env, spawned.lane));
+    spawned.connection.Release();
+    spawned.stderr_end.Release();
     return result;
   });
 }
@@ -104,10 +99,12 @@ void ExportSpawn(Napi::Env env, Napi::Object exports) {
   exports.Set("spawn", Napi::Function::New(env, Spawn));
   exports.Set("socketPair", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&] {
-                  const auto [near, far] = SocketPair();
+                  auto [near, far] = SocketPair();
                   Napi::Array ends = Napi::Array::New(info.Env(), 2);
-                  ends.Set(0u, near);
-                  ends.Set(1u, far);
+                  ends.Set(0u, near.get());
+                  ends.Set(1u, far.get());
+                  near.Release();
+                  far.Release();
                   return ends;
                 });
               }));

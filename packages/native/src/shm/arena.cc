@@ -49,20 +49,33 @@ std::shared_ptr<Arena> Register(Arena* made, uint32_t* id) {
   throw Error("ERR_ARENA_FULL", "Expected " + std::to_string(bytes) + " bytes of memory to commit, got: " + reason);
 }
 
+// Bytes of [begin, end) that no page backs.
+uint64_t UncommittedBytes([[maybe_unused]] int fd, uint64_t begin, uint64_t end) {
+#ifdef __linux__
+  uint64_t holes = 0;
+  while (begin < end) {
+    const off_t hole = lseek(fd, static_cast<off_t>(begin), SEEK_HOLE);
+    if (hole < 0 || static_cast<uint64_t>(hole) >= end) break;
+    const off_t data = lseek(fd, hole, SEEK_DATA);
+    begin = data < 0 ? end : std::min(static_cast<uint64_t>(data), end);
+    holes += begin - static_cast<uint64_t>(hole);
+  }
+  return holes;
+#else
+  return end - begin;
+#endif
+}
+
 }  // namespace
 
-Arena::Arena(int fd, uint64_t bytes) : fd_(fd), bytes_(bytes) {
+Arena::Arena(OwnedFd fd, uint64_t bytes) : bytes_(bytes) {
   int flags = MAP_SHARED;
 #ifdef __linux__
   flags |= MAP_NORESERVE;
 #endif
-  void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
-  if (base == MAP_FAILED) {
-    const int error = errno;
-    close(fd);
-    errno = error;
-    Fail("mmap", bytes);
-  }
+  fd_ = std::make_shared<const OwnedFd>(std::move(fd));
+  void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, fd_->get(), 0);
+  if (base == MAP_FAILED) Fail("mmap", bytes);
   base_ = static_cast<uint8_t*>(base);
 }
 
@@ -72,18 +85,23 @@ Arena::~Arena() {
     registry.erase(id_);
   }
   munmap(base_, bytes_);
-  CloseDescriptor();
+}
+
+std::shared_ptr<const OwnedFd> Arena::descriptor() const {
+  std::lock_guard<std::mutex> lock(fd_mutex_);
+  if (!fd_) throw Error("ERR_INVALID_ARGUMENT", "Expected an open arena, got one that its owner has closed");
+  return fd_;
 }
 
 void Arena::CloseDescriptor() {
-  if (fd_ >= 0) close(fd_);
-  fd_ = -1;
+  std::lock_guard<std::mutex> lock(fd_mutex_);
+  fd_ = nullptr;
 }
 
 std::shared_ptr<Arena> Arena::Create(uint64_t bytes) {
-  const int fd = CreateUnnamedMemory("mayfly-arena", bytes);
-  if (fd < 0) Fail("shared memory", bytes);
-  Arena* arena = new Arena(fd, bytes);
+  OwnedFd fd = CreateUnnamedMemory("mayfly-arena", bytes);
+  if (!fd) Fail("shared memory", bytes);
+  Arena* arena = new Arena(std::move(fd), bytes);
   return Register(arena, &arena->id_);
 }
 
@@ -94,18 +112,18 @@ std::shared_ptr<Arena> Arena::Attach(int fd) {
     throw Error("ERR_ARENA_CREATE",
                 "Expected descriptor " + std::to_string(fd) + " to be an arena, got one without a size");
   }
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
-  Arena* arena = new Arena(fd, static_cast<uint64_t>(status.st_size));
-  arena->MapCommitted();
+  SetCloseOnExec(fd);
+  Arena* arena = new Arena(OwnedFd(fd), static_cast<uint64_t>(status.st_size));
+  arena->MapCommitted(fd);
   return Register(arena, &arena->id_);
 }
 
-void Arena::MapCommitted() const {
+void Arena::MapCommitted([[maybe_unused]] int fd) const {
 #ifdef __linux__
   for (off_t hole = 0;;) {
-    const off_t data = lseek(fd_, hole, SEEK_DATA);
+    const off_t data = lseek(fd, hole, SEEK_DATA);
     if (data < 0) return;
-    hole = lseek(fd_, data, SEEK_HOLE);
+    hole = lseek(fd, data, SEEK_HOLE);
     // A fault for reading maps its neighbours, too. Kernels that do not know the advice map pages as they are used.
     if (hole <= data || madvise(base_ + data, static_cast<size_t>(hole - data), MADV_POPULATE_READ) != 0) return;
   }
@@ -128,32 +146,17 @@ uint8_t* Arena::At(uint64_t offset, uint64_t bytes) const {
   return base_ + offset;
 }
 
-uint64_t Arena::UncommittedBytes(uint64_t begin, uint64_t end) const {
-#ifdef __linux__
-  uint64_t holes = 0;
-  while (begin < end) {
-    const off_t hole = lseek(fd_, static_cast<off_t>(begin), SEEK_HOLE);
-    if (hole < 0 || static_cast<uint64_t>(hole) >= end) break;
-    const off_t data = lseek(fd_, hole, SEEK_DATA);
-    begin = data < 0 ? end : std::min(static_cast<uint64_t>(data), end);
-    holes += begin - static_cast<uint64_t>(hole);
-  }
-  return holes;
-#else
-  return end - begin;
-#endif
-}
-
 void Arena::Populate(uint64_t offset, uint64_t bytes) {
   if (bytes == 0) return;
   At(offset, bytes);
+  const std::shared_ptr<const OwnedFd> fd = descriptor();
   const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const uint64_t begin = offset / page * page;
   const uint64_t end = (offset + bytes + page - 1) / page * page;
   // Committing more than there is would wake the kernel's out-of-memory killer instead of failing. Small requests are
   // not worth the asking.
   if (end - begin >= kAskFrom) {
-    const uint64_t wanted = UncommittedBytes(begin, std::min(end, bytes_));
+    const uint64_t wanted = UncommittedBytes(fd->get(), begin, std::min(end, bytes_));
     const uint64_t available = wanted == 0 ? 0 : AvailableMemory();
     if (wanted > 0 && (wanted > available || available - wanted < kReserveBytes)) {
       Full(bytes, std::to_string(available) + " bytes available to this process");
@@ -163,7 +166,8 @@ void Arena::Populate(uint64_t offset, uint64_t bytes) {
   if (madvise(base_ + begin, end - begin, MADV_POPULATE_WRITE) == 0) return;
   // Kernels before 5.14 do not know the advice.
   if (errno != EINVAL) Full(bytes, std::strerror(errno));
-  const int error = posix_fallocate(fd_, static_cast<off_t>(begin), static_cast<off_t>(std::min(end, bytes_) - begin));
+  const int error =
+      posix_fallocate(fd->get(), static_cast<off_t>(begin), static_cast<off_t>(std::min(end, bytes_) - begin));
   if (error != 0) Full(bytes, std::strerror(error));
 #endif
   // A worker may be writing to a neighbour on the same page: the touch must not undo that.
@@ -189,7 +193,7 @@ void Arena::Discard(uint64_t offset, uint64_t bytes) {
 
 uint64_t Arena::ResidentBytes() const {
   struct stat status;
-  return fstat(fd_, &status) == 0 ? static_cast<uint64_t>(status.st_blocks) * 512 : 0;
+  return fstat(descriptor()->get(), &status) == 0 ? static_cast<uint64_t>(status.st_blocks) * 512 : 0;
 }
 
 }  // namespace mayfly

@@ -4,6 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
+
+#include "owned_fd.h"
 
 namespace mayfly {
 
@@ -18,8 +21,8 @@ class Arena {
   ~Arena();
 
   uint32_t id() const { return id_; }
-  // -1 after CloseDescriptor.
-  int fd() const { return fd_; }
+  // Stays open for as long as the caller keeps it. Throws ERR_INVALID_ARGUMENT after CloseDescriptor.
+  std::shared_ptr<const OwnedFd> descriptor() const;
   uint8_t* base() const { return base_; }
   uint64_t bytes() const { return bytes_; }
 
@@ -27,7 +30,7 @@ class Arena {
   uint8_t* At(uint64_t offset, uint64_t bytes) const;
 
   // The mapping outlives its descriptor: views may stay for as long as the garbage collector likes, a descriptor may
-  // not.
+  // not. For the one that created or attached the arena, not for those that found it.
   void CloseDescriptor();
 
   // Commits pages. Throws ERR_ARENA_FULL with the amount asked for.
@@ -36,14 +39,13 @@ class Arena {
   uint64_t ResidentBytes() const;
 
  private:
-  Arena(int fd, uint64_t bytes);
+  Arena(OwnedFd fd, uint64_t bytes);
 
   // Maps what has pages already: at its start a worker has the time for it, in its first evaluations it has not.
-  void MapCommitted() const;
-  // Bytes of [begin, end) that no page backs.
-  uint64_t UncommittedBytes(uint64_t begin, uint64_t end) const;
+  void MapCommitted(int fd) const;
 
-  int fd_;
+  mutable std::mutex fd_mutex_;
+  std::shared_ptr<const OwnedFd> fd_;  // guarded by fd_mutex_; null after CloseDescriptor
   uint64_t bytes_;
   uint8_t* base_ = nullptr;
   uint32_t id_ = 0;

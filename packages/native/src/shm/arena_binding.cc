@@ -16,12 +16,6 @@ namespace {
 constexpr uint64_t kWindowBytes = uint64_t{1} << 32;
 constexpr napi_type_tag kArenaTag = {0x6d6179666c796172, 0x656e61206f626a31};
 
-// What a live window keeps: the mapping, and what V8 was told to forget.
-struct Keep {
-  std::shared_ptr<Arena> arena;
-  uint64_t bytes;
-};
-
 class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
  public:
   static Napi::Function Define(Napi::Env env) {
@@ -37,7 +31,13 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
     info.This().As<Napi::Object>().TypeTag(&kArenaTag);
   }
 
-  void Hold(std::shared_ptr<Arena> arena) { arena_ = std::move(arena); }
+  ~ArenaObject() override { LetGo(); }
+
+  // `owns`: whether the arena's descriptor is this handle's to close.
+  void Hold(std::shared_ptr<Arena> arena, bool owns) {
+    arena_ = std::move(arena);
+    owns_ = owns;
+  }
 
   std::shared_ptr<Arena> arena() const {
     if (!arena_) throw Error("ERR_INVALID_ARGUMENT", "Expected an open arena, got a closed one");
@@ -75,33 +75,26 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
     });
   }
 
-  // The finalizer keeps the mapping until no view of it is left. V8 is told to forget the size again: shared pages are
-  // not its to reclaim, and counting them would only make it collect garbage more often.
+  // The finalizer keeps the mapping until no view of it is left. V8 counts a window as external memory from here on,
+  // and checks that the count covers it when it frees or detaches the buffer: an embedder must take nothing off it. The
+  // count costs one collection, after which V8 measures growth from there.
   Napi::ArrayBuffer Window(Napi::Env env, uint64_t window) {
     auto found = windows_.find(window);
     if (found != windows_.end() && !found->second.IsEmpty()) return found->second.Value();
     const std::shared_ptr<Arena> held = arena();
     const uint64_t begin = window * kWindowBytes;
     const uint64_t bytes = std::min(kWindowBytes, held->bytes() - begin);
-    auto* keep = new Keep{held, bytes};
+    auto* kept = new std::shared_ptr<Arena>(held);
     napi_value buffer = nullptr;
     const napi_status status = napi_create_external_arraybuffer(
         env, held->base() + begin, bytes,
-        [](napi_env finalizing, void*, void* hint) {
-          auto* kept = static_cast<Keep*>(hint);
-          int64_t adjusted = 0;
-          napi_adjust_external_memory(finalizing, static_cast<int64_t>(kept->bytes), &adjusted);
-          delete kept;
-        },
-        keep, &buffer);
+        [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Arena>*>(hint); }, kept, &buffer);
     if (status != napi_ok) {
-      delete keep;
+      delete kept;
       throw Error("ERR_ARENA_VIEW", "Expected this runtime to allow external buffers, got status " +
                                         std::to_string(status) +
                                         ": Mayfly cannot run where they are forbidden (Electron's memory cage)");
     }
-    int64_t adjusted = 0;
-    napi_adjust_external_memory(env, -static_cast<int64_t>(bytes), &adjusted);
     Napi::ArrayBuffer made(env, buffer);
     windows_[window] = Napi::Reference<Napi::ArrayBuffer>::New(made, 1);
     return made;
@@ -112,19 +105,22 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
                  [&] { return Napi::Number::New(info.Env(), static_cast<double>(arena()->ResidentBytes())); });
   }
 
-  void Close(const Napi::CallbackInfo&) {
+  void Close(const Napi::CallbackInfo&) { LetGo(); }
+
+  void LetGo() {
     windows_.clear();
-    if (arena_) arena_->CloseDescriptor();
+    if (arena_ && owns_) arena_->CloseDescriptor();
     arena_.reset();
   }
 
   std::shared_ptr<Arena> arena_;
+  bool owns_ = false;
   std::unordered_map<uint64_t, Napi::Reference<Napi::ArrayBuffer>> windows_;
 };
 
-Napi::Value Wrap(Napi::Env env, std::shared_ptr<Arena> arena) {
+Napi::Value Wrap(Napi::Env env, std::shared_ptr<Arena> arena, bool owns) {
   Napi::Object object = DataOf(env).arena.New({});
-  ArenaObject::Unwrap(object)->Hold(std::move(arena));
+  ArenaObject::Unwrap(object)->Hold(std::move(arena), owns);
   return object;
 }
 
@@ -134,7 +130,7 @@ void ExportArena(Napi::Env env, Napi::Object exports) {
   DataOf(env).arena = Napi::Persistent(ArenaObject::Define(env));
   exports.Set("createArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(),
-                             [&] { return Wrap(info.Env(), Arena::Create(WholeNumber(info[0], "bytes"))); });
+                             [&] { return Wrap(info.Env(), Arena::Create(WholeNumber(info[0], "bytes")), true); });
               }));
   exports.Set("availableMemory", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&] {
@@ -143,11 +139,12 @@ void ExportArena(Napi::Env env, Napi::Object exports) {
                 });
               }));
   exports.Set("attachArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Attach(Descriptor(info[0]))); });
+                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Attach(Descriptor(info[0])), true); });
               }));
   exports.Set("findArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&] {
-                  return Wrap(info.Env(), Arena::Find(static_cast<uint32_t>(WholeNumber(info[0], "id", 4294967295.0))));
+                  return Wrap(info.Env(), Arena::Find(static_cast<uint32_t>(WholeNumber(info[0], "id", 4294967295.0))),
+                              false);
                 });
               }));
 }

@@ -1,18 +1,37 @@
 #include "shm/available_memory.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <fstream>
+#include <cerrno>
 #include <limits>
+#include <sstream>
 #include <string>
+
+#include "owned_fd.h"
 
 namespace mayfly {
 namespace {
 
 constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
 
+// The text of a file; empty where there is none. A std::ifstream is not close-on-exec.
+std::istringstream TextOf(const std::string& path) {
+  std::string text;
+  const OwnedFd file = OpenFile(path.c_str(), O_RDONLY);
+  for (char part[4096]; file;) {
+    const ssize_t got = read(file.get(), part, sizeof part);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    text.append(part, static_cast<size_t>(got));
+  }
+  return std::istringstream(text);
+}
+
 // The number after `key` in a file of "key number" lines, or `otherwise`.
 uint64_t Field(const std::string& file, const std::string& key, uint64_t otherwise) {
-  std::ifstream lines(file);
+  std::istringstream lines = TextOf(file);
   for (std::string word; lines >> word; lines.ignore(4096, '\n')) {
     uint64_t value = 0;
     if (word == key && lines >> value) return value;
@@ -24,7 +43,7 @@ uint64_t Field(const std::string& file, const std::string& key, uint64_t otherwi
 // A file of one number; "max", and a file that is not there, are no limit.
 uint64_t Number(const std::string& file) {
   uint64_t value = 0;
-  return std::ifstream(file) >> value ? value : kUnlimited;
+  return TextOf(file) >> value ? value : kUnlimited;
 }
 
 // The two versions of the cgroup interface differ in names only.
@@ -62,7 +81,7 @@ uint64_t AvailableMemory(const std::string& root) {
   const uint64_t kilobytes = Field(root + "/proc/meminfo", "MemAvailable:", kUnlimited / 1024);
   uint64_t available = kilobytes == kUnlimited / 1024 ? kUnlimited : kilobytes * 1024;
   // Lines are "hierarchy:controllers:path": version 2 has no controllers, version 1 names them.
-  std::ifstream groups(root + "/proc/self/cgroup");
+  std::istringstream groups = TextOf(root + "/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
     const size_t first = line.find(':');
     const size_t second = first == std::string::npos ? first : line.find(':', first + 1);

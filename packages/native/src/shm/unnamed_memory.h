@@ -3,10 +3,12 @@
 
 #include <cstdint>
 
+#include "owned_fd.h"
+
 namespace mayfly {
 
-// A descriptor of `bytes` zero bytes, closed on exec, sealed against resizing where the system can; -1 with errno
-// else. `name` is only shown, in lists of mappings.
-int CreateUnnamedMemory(const char* name, uint64_t bytes);
+// A descriptor of `bytes` zero bytes, sealed against resizing where the system can; none, with errno set, else. `name`
+// is only shown, in lists of mappings.
+OwnedFd CreateUnnamedMemory(const char* name, uint64_t bytes);
 
 }  // namespace mayfly

@@ -9,6 +9,7 @@ DARWIN_BEGIN
 #define O_RDWR 0x2
 #define O_NONBLOCK 0x4
 #define O_APPEND 0x8
+#define O_NOFOLLOW 0x100
 #define O_CREAT 0x200
 #define O_TRUNC 0x400
 #define O_EXCL 0x800

@@ -23,6 +23,9 @@ struct stat {
 };
 int stat(const char*, struct stat*) DARWIN_INODE64(stat);
 int fstat(int, struct stat*) DARWIN_INODE64(fstat);
+#define S_IFMT 0170000
+#define S_IFREG 0100000
+#define S_ISREG(mode) (((mode) & S_IFMT) == S_IFREG)
 int mkdir(const char*, mode_t);
 DARWIN_END
 
