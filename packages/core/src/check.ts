@@ -9,19 +9,26 @@ export interface Rule<Value> {
   read(name: string, text: string): Value;
 }
 
-/**
- * A rule from its two parts.
- *
- * @param refusal Completes `Expected X to be …` for a value that is wrong; null for one that is right.
- * @param parse The value that a text stands for; one that `refusal` refuses where it stands for none.
- */
-export function rule<Value>(refusal: (value: unknown) => string | null, parse: (text: string) => unknown): Rule<Value> {
+/** A rule that is made of two functions. */
+export interface SimpleRule<Value> extends Rule<Value> {
+  /** Completes `Expected X to be …` for a value that is wrong; null for one that is right. */
+  readonly refusal: (value: unknown) => string | null;
+  /** The value that a text stands for; one that `refusal` refuses where it stands for none. */
+  readonly parse: (text: string) => unknown;
+}
+
+/** A rule from its two parts. */
+export function rule<Value>(
+  refusal: (value: unknown) => string | null,
+  parse: (text: string) => unknown,
+): SimpleRule<Value> {
   const check = (name: string, value: unknown, shown: unknown): Value => {
     const expected = refusal(value);
     if (expected === null) return value as Value;
     throw invalidArgument(name, expected, shown);
   };
   return {
+    ...{ refusal, parse },
     check: (name, value) => check(name, value, value),
     read: (name, text) => check(name, parse(text), text),
   };
@@ -31,7 +38,7 @@ export function rule<Value>(refusal: (value: unknown) => string | null, parse: (
 export const LONGEST_MS = 2 ** 31 - 1;
 
 /** `least` to `most`, both included. Its text may be written as `1e3`. */
-export function whole(least: number, most = Number.MAX_SAFE_INTEGER): Rule<number> {
+export function whole(least: number, most = Number.MAX_SAFE_INTEGER): SimpleRule<number> {
   const refusal = (value: unknown): string | null => {
     if (!Number.isSafeInteger(value) || (value as number) < least) return `a whole number from ${least} up`;
     return (value as number) <= most ? null : `a whole number from ${least} to ${most}`;

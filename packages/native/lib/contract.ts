@@ -60,6 +60,15 @@ export interface Addon {
   ): WorkerSocket;
   /** Asks the kernel to kill this process when its parent dies (Linux), and exits at once if it already did. */
   dieWithParent(parentPid: number): void;
+  /**
+   * From now on each of these signals writes `farewell` (256 bytes at most) to stderr and ends the process with exit code 128
+   * + its number, even while JavaScript is busy. A listener of `process` takes its place, and when it goes the system's default.
+   */
+  exitOnSignals(signals: readonly number[], farewell: string): void;
+  /** Makes the descriptor of a terminal that is gone one of /dev/null: Node would abort at its exit. */
+  redirectToNull(fd: number): void;
+  /** How many descriptors this process may have open (RLIMIT_NOFILE); Infinity where there is no limit. */
+  descriptorLimit(): number;
   /** Says how errors are made, so that they have their class and stack. Called once per thread, by the loader. */
   setErrorFactory(
     factory: (code: string, message: string, line: number, column: number, limit: DeviceLimit | '') => Error,

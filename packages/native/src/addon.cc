@@ -6,6 +6,7 @@
 #include "ane/ane_binding.h"
 #include "device/device_binding.h"
 #include "ipc/connection_binding.h"
+#include "ipc/process_binding.h"
 #include "ipc/serve_binding.h"
 #include "ipc/spawn_binding.h"
 #include "math/gemm_choice.h"
@@ -40,6 +41,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportConnection(env, exports);
   ExportServe(env, exports);
   ExportSpawn(env, exports);
+  ExportProcess(env, exports);
   exports.Set("math", ExportMath(env));
   exports.Set("isa", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), NameOf(CurrentIsa())); });

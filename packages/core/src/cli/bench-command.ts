@@ -3,6 +3,7 @@ import { oneOf } from '../check.js';
 import { type HardwareProbe, type ProbeRunOptions, probeRunOptions, runProbe } from '../chips/hardware-probes.js';
 import { probeCases } from '../chips/probe-cases.js';
 import { toJsonLine } from '../observe/json-lines.js';
+import { print } from '../observe/printable.js';
 import { probeReport } from '../observe/probe-report.js';
 import { StatusLine } from '../observe/status-line.js';
 import { defaultsOf } from '../option-table.js';
@@ -49,6 +50,6 @@ async function benchCommand(given: string, flags: CommandFlags): Promise<void> {
     status.show(`${probe}: ${index + 1} of ${count}, ${what}`);
   await untilInterrupted(interruption, async () => {
     const lines = await runProbe(probe, { device, repeat, onProgress, signal: interruption.signal });
-    process.stdout.write(json ? `${toJsonLine({ probe, device, repeat, lines })}\n` : probeReport(lines));
+    print(process.stdout, json ? `${toJsonLine({ probe, device, repeat, lines })}\n` : probeReport(lines));
   });
 }

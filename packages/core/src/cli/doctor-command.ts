@@ -3,6 +3,7 @@ import { flag, text } from '../check.js';
 import { type DoctorReport, examine } from '../doctor/doctor-report.js';
 import { type ProbeResult, probeLimits, probeOptions, type StageResult } from '../doctor/probe-limits.js';
 import { toJsonLine } from '../observe/json-lines.js';
+import { print } from '../observe/printable.js';
 import { StatusLine } from '../observe/status-line.js';
 import { addOptions, type CommandFlags, jsonOption, optionsFrom } from './command-options.js';
 import { ExitCode } from './exit-code.js';
@@ -65,7 +66,7 @@ async function probeCommand(
 ): Promise<void> {
   const onProgress = (stage: string, count: number) => status.show(`${device}: ${stage} ${count} of ${ceiling}`);
   const result = await probeLimits({ device, ceiling, onProgress, signal });
-  process.stdout.write(json ? `${toJsonLine(result)}\n` : probeReport(result));
+  print(process.stdout, json ? `${toJsonLine(result)}\n` : probeReport(result));
   if (result.file === null) process.exitCode = ExitCode.failure;
 }
 
@@ -76,7 +77,7 @@ async function reportCommand(
 ): Promise<void> {
   const onProgress = (what: string) => status.show(`trying ${what}`);
   const report = await examine(device === undefined ? [] : [device], { signal, onProgress });
-  process.stdout.write(json ? `${toJsonLine(report)}\n` : doctorText(report));
+  print(process.stdout, json ? `${toJsonLine(report)}\n` : doctorText(report));
   if (report.devices.some(({ roundTrip }) => roundTrip?.ok === false)) process.exitCode = ExitCode.failure;
 }
 

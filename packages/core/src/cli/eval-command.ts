@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { formatCount } from '../observe/format.js';
 import { toJsonLine } from '../observe/json-lines.js';
+import { print } from '../observe/printable.js';
 import { type EvaluateOptions, evaluate, evaluateOptions } from '../train/evaluate.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 
@@ -28,6 +29,6 @@ async function evalCommand(flags: CommandFlags): Promise<void> {
   const { json = false, ...options } = optionsFrom<EvaluateOptions & JsonFlag>(evalCommandOptions, flags);
   const result = await evaluate(options);
   const { crossEntropy, targets } = result;
-  const told = `cross-entropy ${crossEntropy.toFixed(6)} nats per token over ${formatCount(targets)} targets`;
-  process.stdout.write(`${json ? toJsonLine(result) : told}\n`);
+  const text = `cross-entropy ${crossEntropy.toFixed(6)} nats per token over ${formatCount(targets)} targets`;
+  print(process.stdout, `${json ? toJsonLine(result) : text}\n`);
 }

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { toJsonLine } from '../observe/json-lines.js';
-import { printable } from '../observe/printable.js';
+import { print } from '../observe/printable.js';
 import { type GenerateOptions, generate, generateOptions } from '../train/generate.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
-import { Interruption } from './interruption.js';
 
 const examples = `
 Examples:
@@ -24,22 +23,18 @@ export function addGenerateCommand(program: Command): void {
 
 async function generateCommand(flags: CommandFlags): Promise<void> {
   const { json = false, ...options } = optionsFrom<GenerateOptions & JsonFlag>(generateCommandOptions, flags);
-  using interruption = new Interruption();
   const ids: number[] = [];
   let drawn = '';
   let started = false;
-  try {
-    for await (const token of generate({ ...options, signal: interruption.signal })) {
-      ids.push(token.id);
-      drawn += token.text;
-      if (json) continue;
-      const next = started ? token.text : `${options.prompt ?? ''}${token.text}`;
-      process.stdout.write(process.stdout.isTTY ? printable(next) : next);
-      started = true;
-    }
-  } catch (error) {
-    if (interruption.exitCode === null) throw error;
-    process.exitCode = interruption.exitCode;
+  for await (const token of generate(options)) {
+    ids.push(token.id);
+    drawn += token.text;
+    if (json) continue;
+    const next = started ? token.text : `${options.prompt ?? ''}${token.text}`;
+    // Elsewhere than on a terminal the text is data.
+    if (process.stdout.isTTY) print(process.stdout, next);
+    else process.stdout.write(next);
+    started = true;
   }
   process.stdout.write(json ? `${toJsonLine({ text: drawn, ids })}\n` : '\n');
 }

@@ -1,7 +1,62 @@
 import { constants } from 'node:os';
+import { isatty } from 'node:tty';
+import { addon } from '@mayfly/native';
+import { print } from '../observe/printable.js';
+import { ExitCode } from './exit-code.js';
 
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-type Signal = (typeof signals)[number];
+type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+/**
+ * Whether whoever started the command wants it to outlive its terminal. Node resets ignored signals when it starts, so this
+ * is asked of the launcher `bin/mayfly`, which is a shell's script; `npx` does the same as Node before it gets there, but
+ * shells leave the name of the program that they started, nohup, in `_`.
+ */
+const hangUpIgnored = process.env.MAYFLY_HANGUP === 'ignored' || /(^|\/)nohup$/.test(process.env._ ?? '');
+
+const signals: readonly Signal[] = hangUpIgnored ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+const terminals = [0, 1, 2].filter((fd) => isatty(fd));
+
+/** What a signal that ends the command at once writes; a display has hidden the cursor. */
+const farewell = `${terminals.includes(2) ? '\u001B[?25h' : ''}mayfly: interrupted\n`;
+
+/** From now on a signal ends the command at once, with exit code 128 + its number, whatever the command is busy with. */
+function endAtOnce(): void {
+  const numbers = signals.map((signal) => constants.signals[signal]);
+  addon.exitOnSignals(numbers, farewell);
+}
+
+let outputMatters = true;
+
+/** From now on the command goes on where it cannot write to stdout: its work is kept elsewhere. */
+export function outliveOutput(): void {
+  outputMatters = false;
+}
+
+/**
+ * How the command ends where nobody saves anything: at once. Workers notice their parent's end by themselves. Called once,
+ * before anything else.
+ *
+ * An error of stdout (a terminal that is gone, a full disk behind it) ends the command, unless `outliveOutput` was called; a
+ * reader of it that went away always does. Errors of stderr only silence it.
+ */
+export function prepareEnd(): void {
+  endAtOnce();
+  if (hangUpIgnored) process.on('SIGHUP', () => {});
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') return onBrokenPipe();
+    if (!outputMatters) return;
+    print(process.stderr, `mayfly: Expected to write to stdout, got ${message}\n`);
+    process.exit(ExitCode.failure);
+  });
+  process.stderr.on('error', () => {});
+  process.on('exit', () => {
+    for (const fd of terminals) if (!isatty(fd)) addon.redirectToNull(fd);
+  });
+}
+
+const endOfBrokenPipe = (): void => process.exit(128 + constants.signals.SIGPIPE);
+let onBrokenPipe = endOfBrokenPipe;
 
 /** Runs something that ends by throwing when it is interrupted; the process then ends with the signal's exit code. */
 export async function untilInterrupted(interruption: Interruption, run: () => Promise<void>): Promise<void> {
@@ -16,7 +71,7 @@ export async function untilInterrupted(interruption: Interruption, run: () => Pr
 
 /**
  * Turns the first signal to end into an abort, so that a run can finish its step and save; the second one ends the process at
- * once. Workers notice their parent's end by themselves. A reader of stdout that went away counts as a signal.
+ * once. A reader of stdout that went away counts as a signal. For as long as it is not disposed of; one at a time.
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();
@@ -25,8 +80,8 @@ export class Interruption implements Disposable {
 
   constructor(onFirst: (signal: Signal | 'SIGPIPE') => void = () => {}) {
     this.#onFirst = onFirst;
-    for (const signal of signals) process.on(signal, this.#onSignal);
-    process.stdout.on('error', this.#onStdoutError);
+    for (const signal of signals) process.on(signal, this.#interrupt);
+    onBrokenPipe = () => this.#interrupt('SIGPIPE');
   }
 
   get signal(): AbortSignal {
@@ -39,21 +94,17 @@ export class Interruption implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const signal of signals) process.off(signal, this.#onSignal);
-    process.stdout.off('error', this.#onStdoutError);
+    for (const signal of signals) process.off(signal, this.#interrupt);
+    onBrokenPipe = endOfBrokenPipe;
+    endAtOnce();
   }
 
-  readonly #onSignal = (signal: Signal): void => this.#interrupt(signal);
-
-  readonly #onStdoutError = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-    if (this.#exitCode === null) this.#interrupt('SIGPIPE');
-  };
-
-  #interrupt(signal: Signal | 'SIGPIPE'): void {
-    if (this.#exitCode !== null) process.exit(this.#exitCode);
+  readonly #interrupt = (signal: Signal | 'SIGPIPE'): void => {
+    if (this.#exitCode !== null) return;
     this.#exitCode = 128 + constants.signals[signal];
+    // Not a listener: the second signal has to end a process that is too busy for listeners.
+    endAtOnce();
     this.#onFirst(signal);
     this.#controller.abort();
-  }
+  };
 }

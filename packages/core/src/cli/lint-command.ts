@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { flag } from '../check.js';
 import { fileError } from '../data/file-error.js';
 import { toJsonLine } from '../observe/json-lines.js';
+import { print } from '../observe/printable.js';
 import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
 import { ExitCode } from './exit-code.js';
 
@@ -42,7 +43,7 @@ export function addLintCommand(program: Command): void {
 async function lintCommand(file: string | undefined, flags: CommandFlags): Promise<void> {
   const { chip = 'm4', rules: table, json = false } = optionsFrom<LintFlags>(lintCommandOptions, flags);
   if (table === true) {
-    process.stdout.write(json ? `${toJsonLine({ rules })}\n` : rulesTable());
+    print(process.stdout, json ? `${toJsonLine({ rules })}\n` : rulesTable());
     return;
   }
   if (file === undefined)
@@ -53,7 +54,8 @@ async function lintCommand(file: string | undefined, flags: CommandFlags): Promi
   const findings = lint(source, loadProfile(chip));
   const errors = findings.filter(({ level }) => level === 'error').length;
   const warnings = findings.length - errors;
-  process.stdout.write(
+  print(
+    process.stdout,
     json
       ? `${toJsonLine({ file, chip, errors, warnings, findings })}\n`
       : report(file, chip, findings, errors, warnings),

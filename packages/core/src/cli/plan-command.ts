@@ -6,6 +6,7 @@ import { planOptions, planTraining, type TrainingPlan, type WeightStrategy } fro
 import { loadModel } from '../model/load-model.js';
 import { presets } from '../model/presets.js';
 import { toJsonLine } from '../observe/json-lines.js';
+import { print } from '../observe/printable.js';
 import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
 
 const strategies: readonly WeightStrategy[] = ['dynamic', 'static', 'reloaded'];
@@ -65,7 +66,7 @@ async function planCommand(given: CommandFlags): Promise<void> {
   const flags = optionsFrom<PlanFlags>(planCommandOptions, given);
   const { model = 'stories110m', chip = 'm4', weights, batch = 1, accumulate, retireAfter, json = false } = flags;
   if (flags.calibration === true) {
-    process.stdout.write(calibrationReport());
+    print(process.stdout, calibrationReport());
     return;
   }
   const profile = loadProfile(chip);
@@ -82,7 +83,8 @@ async function planCommand(given: CommandFlags): Promise<void> {
     planTraining({ config, profile, weights: each, batch, sequence, accumulate, retireAfter }),
   );
   const best = plans.reduce((a, b) => (b.step.total < a.step.total ? b : a)).weights;
-  process.stdout.write(
+  print(
+    process.stdout,
     json ? `${toJsonLine({ model, chip, best, plans })}\n` : report(model, profile.title, plans, best),
   );
 }

@@ -15,7 +15,7 @@ import { trainOptions } from '../train/options.js';
 import { programForm } from '../train/program-form.js';
 import { weightsOption } from '../train/shared-options.js';
 import { addOptions, type CommandFlags, jsonOption, optionsFrom } from './command-options.js';
-import { Interruption } from './interruption.js';
+import { Interruption, outliveOutput } from './interruption.js';
 
 interface StressFlags {
   readonly steps?: number;
@@ -82,10 +82,8 @@ async function stress(given: CommandFlags): Promise<void> {
   const { json = false, ...flags } = optionsFrom<StressFlags>(stressCommandOptions, given);
   const { steps = 200, chaos = {}, chaosSeed = 1, seed = 0, weights = 'dynamic' } = flags;
   const { workers = 1, standby = 1, retireAfter = 100, deadline = 2000, device, precision } = flags;
+  outliveOutput();
   using reporter = openReporter(process.stdout, { json });
-  using interruption = new Interruption((signal) =>
-    reporter.note('interrupt', { signal }, `${signal}: finishing the step`),
-  );
 
   const model = 'tiny';
   const form = await programForm(resolveDevice(device ?? 'auto').device);
@@ -111,6 +109,10 @@ async function stress(given: CommandFlags): Promise<void> {
   await using trainer = await createTrainer(
     { model, precision, weights, batch: 2, seq: 32, steps, seed, lr: 1e-3 },
     { pool, stream },
+  );
+  // Until here a signal ends the command at once.
+  using interruption = new Interruption((signal) =>
+    reporter.note('interrupt', { signal }, `${signal}: finishing the step`),
   );
   reporter.start(trainer);
   const summary = await trainer.train({ signal: interruption.signal });

@@ -5,7 +5,7 @@ import { openReporter } from '../observe/open-reporter.js';
 import { createTrainer } from '../train/create-trainer.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
-import { Interruption } from './interruption.js';
+import { Interruption, outliveOutput } from './interruption.js';
 
 const examples = `
 Examples:
@@ -39,13 +39,15 @@ async function train(flags: CommandFlags): Promise<void> {
   if (options.data === undefined && options.resume === undefined) {
     throw new MayflyError('ERR_INVALID_ARGUMENT', 'Expected --data with text or tokens, or --resume, got neither');
   }
+  outliveOutput();
   using reporter = openReporter(process.stdout, { json });
-  using interruption = new Interruption((signal) => {
-    reporter.note('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);
-  });
   const isNamed = options.resume !== undefined || options.autoResume === true;
   const { out = isNamed ? undefined : newRunFolder() } = options;
   await using trainer = await createTrainer({ ...options, out });
+  // Until here a signal ends the command at once: there is nothing to save.
+  using interruption = new Interruption((signal) => {
+    reporter.note('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);
+  });
   reporter.start(trainer);
   const { step } = trainer;
   if (step === trainer.options.steps) {

@@ -2,16 +2,17 @@ import { type RunRecord, runRecord, toJsonLine } from '../run/run-records.js';
 import { describeRun } from '../train/run-description.js';
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
+import type { Output } from './printable.js';
 import type { Reporter } from './reporter.js';
 
 export { toJsonLine };
 
 /** One JSON object per line: the records of the run's log, from when the trainer is made. */
 export class JsonLines implements Reporter {
-  readonly #stream: { write(text: string): unknown };
+  readonly #stream: Output;
   #trainer: Trainer | null = null;
 
-  constructor(stream: { write(text: string): unknown }) {
+  constructor(stream: Output) {
     this.#stream = stream;
   }
 

@@ -1,6 +1,7 @@
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
 import { closingTable } from './closing-table.js';
+import { type Output, print } from './printable.js';
 import type { Reporter } from './reporter.js';
 import { runHeader } from './run-header.js';
 import { stepLine } from './step-line.js';
@@ -14,10 +15,10 @@ const MOST_WORKER_LINES = 60;
 
 /** Lines for files and pipes, without control codes. */
 export class PlainLines implements Reporter {
-  readonly #stream: { write(text: string): unknown };
+  readonly #stream: Output;
   #trainer: Trainer | null = null;
 
-  constructor(stream: { write(text: string): unknown }) {
+  constructor(stream: Output) {
     this.#stream = stream;
   }
 
@@ -56,6 +57,6 @@ export class PlainLines implements Reporter {
   [Symbol.dispose](): void {}
 
   #line(text: string): void {
-    this.#stream.write(`${text}\n`);
+    print(this.#stream, `${text}\n`);
   }
 }

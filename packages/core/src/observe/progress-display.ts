@@ -1,11 +1,11 @@
 import { createLogUpdate } from 'log-update';
-import type { WorkerSummary } from '../pool/pool-events.js';
-import { defaultBudget } from '../pool/worker/budget.js';
+import wrapAnsi from 'wrap-ansi';
 import type { StepRecord } from '../train/train-step.js';
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
 import { closingTable } from './closing-table.js';
 import { formatCount, formatDuration, formatFigure, formatSmall } from './format.js';
+import { print, printable } from './printable.js';
 import type { Reporter } from './reporter.js';
 import { runHeader } from './run-header.js';
 import { sparkline } from './sparkline.js';
@@ -14,11 +14,20 @@ import { WorkerNarrator } from './worker-narrator.js';
 /** Milliseconds between two pictures. */
 const FRAME_MS = 100;
 const SPARKLINE_WIDTH = 40;
+/** Of the loss before it, a large one. */
+const LOSS_WIDTH = 16;
 const BAR_WIDTH = 24;
 /** Losses kept for the curve; when full, every second one goes. */
 const MOST_LOSSES = 2048;
 /** Weight of the newest step in the averages that are shown. */
 const SMOOTHING = 0.05;
+
+/** That of the labels in a run's header. */
+const HEADER_INDENT = 8;
+
+/** Text, in a colour or style of SGR where there is one: 1 bold, 2 faint, 33 yellow. */
+type Part = string | { readonly color: number; readonly text: string };
+type Line = Part | readonly Part[];
 
 /** A few lines of a terminal that are drawn again and again; what happens to workers scrolls by above them. */
 export class ProgressDisplay implements Reporter {
@@ -39,24 +48,24 @@ export class ProgressDisplay implements Reporter {
 
   start(trainer: Trainer): void {
     this.#trainer = trainer;
-    this.#stream.write(`${runHeader(trainer).join('\n')}\n`);
+    for (const line of runHeader(trainer)) this.#scroll(line, HEADER_INDENT);
     trainer.on('step', (record) => this.#onStep(record));
-    new WorkerNarrator(trainer, (line) => this.#update.persist(this.#paint(33, line)));
-    trainer.on('checkpoint', ({ path }) => this.#update.persist(`checkpoint ${path}`));
+    new WorkerNarrator(trainer, (line) => this.#scroll({ color: 33, text: line }));
+    trainer.on('checkpoint', ({ path }) => this.#scroll(`checkpoint ${path}`));
     this.#timer = setInterval(() => this.#draw(), FRAME_MS).unref();
     this.#draw();
   }
 
   note(event: string, fields: Readonly<Record<string, unknown>>, text: string): void {
     this.#trainer?.record(event, fields);
-    this.#update.persist(text);
+    this.#scroll(text);
   }
 
   done(summary: TrainSummary): void {
     this.#trainer?.record('done', summary);
     this.#draw();
     this[Symbol.dispose]();
-    this.#stream.write(`\n${closingTable(summary)}\n`);
+    print(this.#stream, `\n${closingTable(summary)}\n`);
   }
 
   [Symbol.dispose](): void {
@@ -79,11 +88,12 @@ export class ProgressDisplay implements Reporter {
 
   #draw(): void {
     this.#drawnAt = performance.now();
-    if (this.#trainer !== null)
-      this.#update(['', ...this.#stepLines(this.#trainer), ...this.#workerLines(this.#trainer)].join('\n'));
+    if (this.#trainer === null) return;
+    const lines = [...this.#stepLines(this.#trainer), ...workerLines(this.#trainer)];
+    this.#update(['', ...lines.map((line) => this.#render(line, 2))].join('\n'));
   }
 
-  #stepLines({ step, options: { steps, batch, seq, accumulate } }: Trainer): string[] {
+  #stepLines({ step, options: { steps, batch, seq, accumulate } }: Trainer): Line[] {
     const filled = Math.round((BAR_WIDTH * step) / steps);
     const bar = `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)}`;
     const last = this.#last;
@@ -92,23 +102,55 @@ export class ProgressDisplay implements Reporter {
     const left = formatDuration((steps - step) * this.#stepMs);
     return [
       `${bar} step ${formatCount(step)}/${formatCount(steps)}, ${left} left`,
-      `loss ${this.#paint(1, last.loss.toFixed(4))} ${sparkline(this.#losses, SPARKLINE_WIDTH)}`,
+      [
+        'loss ',
+        { color: 1, text: last.loss.toFixed(4) },
+        ` ${sparkline(this.#losses, Math.max(1, Math.min(SPARKLINE_WIDTH, this.#stream.columns - LOSS_WIDTH)))}`,
+      ],
       `${formatFigure(this.#stepMs)} ms/step, ${formatCount(tokens)} tokens/s, grad ${formatFigure(last.gradNorm)}, lr ${formatSmall(last.lr)}`,
     ];
   }
 
-  #workerLines({ pool, options }: Trainer): string[] {
-    const budget = { ...defaultBudget, ...options.budget };
-    const limits = { ...budget, compilations: options.retireAfter ?? budget.compilations };
-    const line = ({ worker, pid, state, kernels, compilations, evaluations }: WorkerSummary) =>
-      `worker ${worker} (pid ${pid}) ${state.padEnd(8)} ${kernels} kernels, compilations ${used(compilations, limits.compilations)}, evaluations ${used(evaluations, limits.evaluations)}`;
-    return pool.stats().workers.map((summary) => this.#paint(2, line(summary)));
+  /** Above the lines that are drawn again. */
+  #scroll(line: Line, indent = 0): void {
+    this.#update.persist(this.#render(line, indent));
   }
 
-  /** @param code Of SGR: 1 bold, 2 faint, 33 yellow. */
-  #paint(code: number, text: string): string {
-    return this.#stream.hasColors() ? `\u001B[${code}m${text}\u001B[0m` : text;
+  /** The one place in which texts become what is written: they cannot steer the terminal, and break between words. */
+  #render(line: Line, indent: number): string {
+    const parts = Array.isArray(line) ? (line as readonly Part[]) : [line as Part];
+    const colors = this.#stream.hasColors();
+    const painted = parts.map((part) => {
+      if (typeof part === 'string') return printable(part);
+      return colors ? `\u001B[${part.color}m${printable(part.text)}\u001B[0m` : printable(part.text);
+    });
+    return wrap(painted.join(''), this.#stream.columns, indent);
   }
+}
+
+function workerLines({ pool }: Trainer): Line[] {
+  return pool.stats().workers.map(({ worker, pid, state, kernels, compilations, evaluations, budget }) => ({
+    color: 2,
+    text: `worker ${worker} (pid ${pid}) ${state.padEnd(8)} ${kernels} kernels, compilations ${used(compilations, budget.compilations)}, evaluations ${used(evaluations, budget.evaluations)}`,
+  }));
+}
+
+/** Breaks lines between words; what follows a break is indented. Words that are longer than a line are left to the terminal. */
+function wrap(text: string, columns: number, indent: number): string {
+  const room = Math.max(columns - indent, 1);
+  return text
+    .split('\n')
+    .map((line) => {
+      const [first = '', ...rest] = wrapAnsi(line, columns, { trim: false }).split('\n');
+      if (rest.length === 0) return first;
+      return [
+        first,
+        ...wrapAnsi(rest.join('').trimStart(), room)
+          .split('\n')
+          .map((part) => ' '.repeat(indent) + part),
+      ].join('\n');
+    })
+    .join('\n');
 }
 
 const used = (count: number, limit: number): string =>

@@ -1,4 +1,5 @@
 import { createLogUpdate } from 'log-update';
+import { canRedraw, print, printable } from './printable.js';
 
 /** What is over sooner needs no words. */
 const PATIENCE_MS = 2000;
@@ -15,14 +16,14 @@ export class StatusLine implements Disposable {
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
     this.#stream = stream;
-    this.#update = stream.isTTY ? createLogUpdate(stream) : null;
+    this.#update = canRedraw(stream) ? createLogUpdate(stream) : null;
   }
 
   show(text: string): void {
     const now = performance.now();
     if (now - this.#started < PATIENCE_MS) return;
-    if (this.#update !== null) this.#update(text);
-    else if (now - this.#shownAt >= PATIENCE_MS) this.#stream.write(`${text}\n`);
+    if (this.#update !== null) this.#update(printable(text));
+    else if (now - this.#shownAt >= PATIENCE_MS) print(this.#stream, `${text}\n`);
     else return;
     this.#shownAt = now;
   }

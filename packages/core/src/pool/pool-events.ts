@@ -1,6 +1,6 @@
 import type { DeviceLimit } from '@mayfly/native';
 import type { MoveReason } from './kernel/kernel-host.js';
-import type { RetirementReason } from './worker/budget.js';
+import type { Budget, RetirementReason } from './worker/budget.js';
 import type { Chaos } from './worker/chaos-transport.js';
 import type { LatencySummary } from './worker/latency-histogram.js';
 
@@ -112,6 +112,8 @@ export interface WorkerSummary {
   readonly ageMs: number;
   readonly residentBytes: number;
   readonly failures: number;
+  /** Its own limits: with several workers, they do not all retire at once. */
+  readonly budget: Budget;
   /** What its device took for evaluations. */
   readonly device: LatencySummary;
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { addon, isSimName, MayflyError, type Precision, parseSimName } from '@mayfly/native';
+import { addon, invalidArgument, isSimName, MayflyError, type Precision, parseSimName } from '@mayfly/native';
 import { LONGEST_MS, milliseconds, oneOf, text, whole } from '../check.js';
+import { processCapacity, refusal, threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import { defaultsOf, nested, type OptionTable, resolveOptions } from '../option-table.js';
 import { type Pacing, pacingOptions, resolvePacing } from './fleet/governor.js';
 import { budgetOf, readMachineLimits } from './fleet/machine-limits.js';
@@ -94,19 +95,19 @@ export const poolOptions = {
     help: 'auto, ane, cpu or sim:<chip>',
   },
   workers: {
-    rule: whole(1),
+    rule: wholeUpTo(1, processCapacity),
     default: 1,
     flag: '--workers <n>',
     help: 'processes that evaluate kernels',
   },
   standby: {
-    rule: whole(0),
+    rule: wholeUpTo(0, processCapacity),
     default: 1,
     flag: '--standby <n>',
     help: 'started processes kept ready to take over',
   },
   threads: {
-    rule: whole(1),
+    rule: wholeUpTo(1, threadCapacity),
     derive: ({ workers }) => Math.max(1, Math.floor(availableParallelism() / Number(workers))),
     defaultText: 'cores / workers',
     flag: '--threads <n>',
@@ -131,7 +132,9 @@ export const poolOptions = {
 export function resolvePoolOptions(given?: PoolOptions): FilledPoolOptions {
   const { options } = resolveOptions('createPool', poolOptions, given);
   const { device, deviceReason } = resolveDevice(options.device);
-  const { budget, timeouts, pacing, chaos } = options;
+  const { budget, timeouts, pacing, chaos, workers, standby } = options;
+  const excess = refusal(1, workers + standby, processCapacity());
+  if (excess !== null) throw invalidArgument('workers and standby together', excess, workers + standby);
   return {
     ...options,
     ...{ device, deviceReason },

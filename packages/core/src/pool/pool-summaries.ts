@@ -13,6 +13,7 @@ export const workerSummary = (worker: WorkerProcess): WorkerSummary => ({
   ageMs: worker.ageMs,
   residentBytes: worker.stats?.residentBytes ?? 0,
   failures: worker.failures,
+  budget: worker.budget,
   device: worker.latency.summary(),
 });
 

@@ -14,10 +14,17 @@ export function runRecord(event: string, fields: object): RunRecord {
   return { event, ...fields, time: new Date().toISOString(), monotonicMs: performance.now() };
 }
 
-/** One line of JSON, keys in snake_case; times to the microsecond. What is no finite number is null, as JSON has it. */
+/**
+ * One line of JSON, keys in snake_case; times to the microsecond. What is no finite number is null, as JSON has it. What could
+ * steer a terminal and JSON leaves as it is (C1, bidirectional marks) is escaped.
+ */
 export function toJsonLine(value: object): string {
-  return JSON.stringify(withSnakeCaseKeys(value));
+  return JSON.stringify(withSnakeCaseKeys(value)).replace(/\p{C}/gu, (character) =>
+    Array.from({ length: character.length }, (_, at) => unicodeEscape(character.charCodeAt(at))).join(''),
+  );
 }
+
+const unicodeEscape = (unit: number): string => `\\u${unit.toString(16).padStart(4, '0')}`;
 
 function withSnakeCaseKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withSnakeCaseKeys);

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { invalidArgument, type Precision } from '@mayfly/native';
 import { abortSignal, flag, number, numberOr, oneOf, pair, text, whole } from '../check.js';
+import { threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import { presets } from '../model/presets.js';
 import { type AnyOptionTable, nested, type OptionOrigins, type OptionTable, resolveOptions } from '../option-table.js';
 import { poolOptions } from '../pool/pool-options.js';
@@ -208,7 +209,7 @@ export const trainOptions = {
   // The pool derives it from its workers.
   threads: { ...poolOptions.threads, derive: () => undefined, group: groups.workers },
   hostThreads: {
-    rule: whole(0, 1024),
+    rule: wholeUpTo(0, threadCapacity),
     ...{ derive: () => Math.min(8, availableParallelism()), defaultText: 'the cores, 8 at most' },
     ...{ flag: '--host-threads <n>', help: 'threads for weight gradients; 0: the main one', group: groups.workers },
   },

@@ -1,0 +1,30 @@
+#include "ipc/process_binding.h"
+
+#include <vector>
+
+#include "ipc/exit_on_signal.h"
+#include "napi_arguments.h"
+#include "napi_error.h"
+
+namespace mayfly {
+
+void ExportProcess(Napi::Env env, Napi::Object exports) {
+  exports.Set("exitOnSignals", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                Guard(info.Env(), [&] {
+                  const Napi::Array array = ArrayOf(info[0], "signals");
+                  std::vector<int> signals;
+                  for (uint32_t i = 0; i < array.Length(); ++i) {
+                    signals.push_back(static_cast<int>(WholeNumber(array.Get(i), "signal", 64)));
+                  }
+                  ExitOnSignals(signals, Text(info[1], "farewell"));
+                });
+              }));
+  exports.Set("redirectToNull", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                Guard(info.Env(), [&] { RedirectToNull(Descriptor(info[0])); });
+              }));
+  exports.Set("descriptorLimit", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Guard(info.Env(), [&] { return Napi::Number::New(info.Env(), DescriptorLimit()); });
+              }));
+}
+
+}  // namespace mayfly
