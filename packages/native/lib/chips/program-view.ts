@@ -129,6 +129,11 @@ export class ProgramView {
     }
   }
 
+  /** Where what is said of the program as a whole is told: its first input, else its first operation or result. */
+  get start(): MilPosition {
+    return this.inputs[0] ?? this.operations[0] ?? this.outputs[0] ?? { line: 1, column: 1 };
+  }
+
   consumers(name: string): readonly OperationView[] {
     return this.#consumers.get(name) ?? [];
   }

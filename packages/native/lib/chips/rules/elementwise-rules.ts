@@ -27,7 +27,7 @@ export const elementwiseRules: readonly Rule[] = [
     contradicted: 'ORI compiles and runs a single add on M4 Max',
     *check(program) {
       if (isElementwise(program))
-        yield { message: 'elementwise operations only', at: program.outputs[0] ?? program.operations[0]! };
+        yield { message: 'elementwise operations only', at: program.outputs[0] ?? program.start };
     },
   },
   {

@@ -65,7 +65,7 @@ export const performanceRules: readonly Rule[] = [
     *check(program) {
       const bytes = [...program.inputs, ...program.outputs].reduce((sum, port) => sum + bytesOf(port), 0);
       if (bytes > 220e6)
-        yield { message: `inputs and outputs take ${bytes} bytes: use smaller batches`, at: program.inputs[0]! };
+        yield { message: `inputs and outputs take ${bytes} bytes: use smaller batches`, at: program.start };
     },
   },
 ];

@@ -152,8 +152,7 @@ export const portRules: readonly Rule[] = [
     grade: 'B',
     *check(program) {
       const count = program.inputs.length + program.outputs.length;
-      if (count > 128)
-        yield { message: `${count} inputs and outputs: pack some of them together`, at: program.inputs[0]! };
+      if (count > 128) yield { message: `${count} inputs and outputs: pack some of them together`, at: program.start };
     },
   },
   {
