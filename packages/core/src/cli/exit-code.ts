@@ -11,6 +11,7 @@ const inputErrors: ReadonlySet<string> = new Set([
   'ERR_CHECKPOINT',
   'ERR_CHECKPOINT_MISMATCH',
   'ERR_CHIP_PROFILE',
+  'ERR_CHIP_RULES',
   'ERR_CHIP_UNKNOWN',
   'ERR_CONFIG',
   'ERR_DATA_FORMAT',

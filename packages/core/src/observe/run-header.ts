@@ -4,7 +4,7 @@ import type { Trainer } from '../train/trainer.js';
 import { formatBytes, formatCount, plural } from './format.js';
 
 /** What a run is about, in a few lines: device and why, model, data, step. */
-export function runHeader({ pool, config, options, step }: Trainer): string[] {
+export function runHeader({ pool, config, options, step, chipWarning }: Trainer): string[] {
   const { dim, hidden, layers, heads, kvHeads, vocab } = config;
   const { workers, standby, weights, batch, seq, accumulate, steps } = options;
   const tokens = batch * seq * accumulate;
@@ -23,5 +23,6 @@ export function runHeader({ pool, config, options, step }: Trainer): string[] {
       `memory  the gradients of ${accumulate} passes are summed in ${blocks} of ${formatBytes(4 * countParameters(config))}`,
     );
   }
+  if (chipWarning !== null) lines.push(`chip    ${chipWarning}`);
   return lines;
 }

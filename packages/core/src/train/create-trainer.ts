@@ -14,6 +14,7 @@ import { validateConfig } from '../model/validate-config.js';
 import { checkOptions } from '../option-table.js';
 import { createPool, type Pool } from '../pool/pool.js';
 import { resolveDevice } from '../pool/pool-options.js';
+import { checkChipRules } from './chip-rules.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
 import { checkValues } from './finite.js';
 import { HostThreads } from './host-threads.js';
@@ -51,7 +52,7 @@ type Fill = (state: ModelState) => Promise<TrainingProgress | undefined>;
  * caller's to close.
  *
  * @throws `ERR_INVALID_ARGUMENT` for an option that makes no sense; what opening the model, the data or the checkpoint to be
- * resumed throws; `ERR_BUDGET` where no worker can hold its share of the kernels; `ERR_ARENA_FULL` where a given pool's arena
+ * resumed throws; `ERR_CHIP_RULES` where the device's chip would not run the programs right; `ERR_BUDGET` where no worker can hold its share of the kernels; `ERR_ARENA_FULL` where a given pool's arena
  * is too small.
  */
 export async function createTrainer(given: TrainOptions, extras: TrainerExtras = {}): Promise<Trainer> {
@@ -77,7 +78,10 @@ async function openTrainer(
 ): Promise<Trainer> {
   const { options, config, fill } = await openRun(given, extras);
   const sequence = options.seq;
-  const form = await programForm(extras.pool?.device ?? resolveDevice(options.device).device);
+  const device = extras.pool?.device ?? resolveDevice(options.device).device;
+  const form = await programForm(device);
+  const kernels = { ...config, batch: options.batch, sequence };
+  const chipWarning = checkChipRules(device, { shape: kernels, weights: options.weights, form, training: true });
   const { stream, tokenizer } = openTokens(options, config, extras.stream);
   const fresh = new Windows(stream, sequence, options.order, options.seed);
 
@@ -105,7 +109,8 @@ async function openTrainer(
     await run?.expectRoom(options.keep, checkpointBytes(decoder.state));
     await run?.begin(done, describeOptions(options));
     const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
-    return new Trainer({ options, tokenizer, windows, decoder, pool, progress, run, checkpoint, startedAt, close });
+    const state = { progress, run, checkpoint };
+    return new Trainer({ options, tokenizer, windows, decoder, pool, ...state, chipWarning, startedAt, close });
   } catch (error) {
     await close();
     throw error;

@@ -4,6 +4,7 @@ import type { ModelSource } from '../model/load-model.js';
 import type { OptionTable } from '../option-table.js';
 import { createPool, type Pool } from '../pool/pool.js';
 import { poolOptions, resolveDevice } from '../pool/pool-options.js';
+import { checkChipRules } from './chip-rules.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
 import { checkValues } from './finite.js';
 import { programForm } from './program-form.js';
@@ -50,7 +51,9 @@ export class InferenceSession implements AsyncDisposable {
     sequence: number,
     { device, workers, standby = 0, precision, weights = 'dynamic' }: DeviceOptions,
   ): Promise<InferenceSession> {
-    const form = await programForm(resolveDevice(device ?? 'auto').device);
+    const resolved = resolveDevice(device ?? 'auto').device;
+    const form = await programForm(resolved);
+    checkChipRules(resolved, { shape: { ...model.config, batch, sequence }, weights, form, training: false });
     const shape = { config: model.config, batch, sequence, weights, form };
     const arenaBytes = arenaBytesFor({ ...shape, training: false });
     const pool = await createPool({ device, workers, standby, precision, arenaBytes });

@@ -5,7 +5,7 @@ import type { FilledTrainOptions } from './options.js';
 import type { Trainer } from './trainer.js';
 
 /** What a run is, where and how it is done: the first record of its log, and of each time that it goes on. */
-export function describeRun({ pool, options, config, step, run }: Trainer) {
+export function describeRun({ pool, options, config, step, run, chipWarning }: Trainer) {
   return {
     device: pool.device,
     deviceReason: pool.deviceReason,
@@ -25,6 +25,7 @@ export function describeRun({ pool, options, config, step, run }: Trainer) {
     versions,
     machine: machine(),
     workers: pool.stats().workers,
+    ...(chipWarning === null ? {} : { chipWarning }),
   };
 }
 

@@ -57,6 +57,7 @@ export interface TrainerParts {
   readonly run: RunFolder | null;
   /** The checkpoint of the run's folder that it goes on from. */
   readonly checkpoint: CheckpointFile | null;
+  readonly chipWarning: string | null;
   /** When its making began, of `performance.now()`: before the pool and the first compilations. */
   readonly startedAt: number;
   /** Gives back what the run took; nothing is computed any more. */
@@ -69,6 +70,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   readonly config: ModelConfig;
   readonly pool: Pool;
   readonly tokenizer: Tokenizer | undefined;
+  /** Rules of the device's chip that the programs break and that only warn, in one line; null where there are none. */
+  readonly chipWarning: string | null;
   readonly #parts: TrainerParts;
   readonly #scaler: LossScaler;
   readonly #step: TrainStep;
@@ -93,6 +96,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.config = decoder.state.config;
     this.pool = pool;
     this.tokenizer = parts.tokenizer;
+    this.chipWarning = parts.chipWarning;
     this.#scaler = new LossScaler(options.lossScale, progress?.lossScaler);
     this.#step = new TrainStep(decoder, windows, this.#scaler, options, progress?.counts);
     this.#divergence = new Divergence(options.maxSkips);

@@ -1,0 +1,86 @@
+import {
+  type ChipProfile,
+  isSimName,
+  type LintFinding,
+  lint,
+  MayflyError,
+  machineProfile,
+  parseSimName,
+} from '@mayfly/native';
+import { dynamicKernels } from '../kernels/dynamic-kernels.js';
+import type { KernelShape } from '../kernels/kernel-shape.js';
+import { staticKernels } from '../kernels/static-kernels.js';
+import type { MilOptions } from '../mil/mil-graph.js';
+
+type Weights = 'dynamic' | 'static';
+
+/** The programs that a model is about to be run by. */
+export interface PlannedPrograms {
+  readonly shape: KernelShape;
+  readonly weights: Weights;
+  readonly form: MilOptions;
+  /** Without the programs of the backward pass where false. */
+  readonly training: boolean;
+}
+
+/** A rule that a program breaks. */
+interface BrokenRule extends LintFinding {
+  readonly program: string;
+}
+
+/**
+ * Holds programs against the rules of the device's chip (`docs/lint.md`) before anything is compiled: wrong data has no error
+ * of its own. Devices without rules (`cpu`, a simulator with `no-rules`, an engine of an unknown chip) pass. With the variable
+ * MAYFLY_CHIP_RULES=warn, errors count as warnings.
+ *
+ * @returns One line for people about rules that only warn; null where there is nothing to say.
+ * @throws `ERR_CHIP_RULES` with chip, rule, program and a way out.
+ */
+export function checkChipRules(device: string, planned: PlannedPrograms): string | null {
+  const profile = profileOf(device);
+  if (profile === null) return null;
+  const broken = brokenRules(profile, planned);
+  const error = broken.find(({ level }) => level === 'error');
+  const lenient = process.env.MAYFLY_CHIP_RULES === 'warn';
+  if (error === undefined || lenient) return warning(profile, lenient ? broken : broken.filter(isWorthTelling));
+  const { program, rule, severity, message } = error;
+  throw new MayflyError(
+    'ERR_CHIP_RULES',
+    `Expected programs that ${profile.name} runs right, got ${program} of ${planned.weights} weights, which breaks ${rule} ` +
+      `(${severity}: ${message}): ${wayOut(device, profile, planned)}`,
+  );
+}
+
+function profileOf(device: string): ChipProfile | null {
+  if (device === 'ane') return machineProfile();
+  if (!isSimName(device)) return null;
+  const { profile, rules } = parseSimName(device);
+  return rules ? profile : null;
+}
+
+function brokenRules(profile: ChipProfile, { shape, weights, form, training }: PlannedPrograms): BrokenRule[] {
+  const programs = weights === 'static' ? staticKernels(shape, form) : dynamicKernels(shape, form);
+  return Object.entries(programs)
+    .filter(([name]) => training || !name.endsWith('Backward'))
+    .flatMap(([program, { program: source }]) => lint(source.text, profile).map((each) => ({ ...each, program })));
+}
+
+/** Time and memory are what `mayfly plan` is about. */
+const isWorthTelling = ({ severity }: LintFinding): boolean => severity !== 'performance' && severity !== 'resource';
+
+function warning({ name }: ChipProfile, broken: readonly BrokenRule[]): string | null {
+  if (broken.length === 0) return null;
+  const rules = [...new Set(broken.map(({ rule }) => rule))].join(', ');
+  const programs = [...new Set(broken.map(({ program }) => program))].join(', ');
+  return `${name} may not run ${programs} right: ${rules} (mayfly lint --rules tells what is known)`;
+}
+
+function wayOut(device: string, profile: ChipProfile, planned: PlannedPrograms): string {
+  const other: Weights = planned.weights === 'static' ? 'dynamic' : 'static';
+  const clean = !brokenRules(profile, { ...planned, weights: other }).some(({ level }) => level === 'error');
+  const change = clean
+    ? `take weights: '${other}' (--weights ${other}), whose programs break none`
+    : 'take another batch, seq or model';
+  const anyway = device === 'ane' ? 'MAYFLY_CHIP_RULES=warn' : `${device},no-rules`;
+  return `${change}, or run them anyway with ${anyway}`;
+}
