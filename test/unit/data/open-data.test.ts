@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -129,6 +130,44 @@ describe('text', () => {
     const stream = openData(path, { tokenizer: unitTokenizer });
     expect(String.fromCodePoint(...tokens(stream, 0, 10))).toBe('\0xéééééééé');
     expect(stream.length).toBe(5 * (2 + document.length));
+  });
+
+  test('of a tokenizer that puts nothing around a text: with a separator between documents', () => {
+    const path = write('bare.txt', 'one\n<|endoftext|>\ntwo\n<|endoftext|>\n');
+    const bare: Tokenizer = { ...unitTokenizer, encode: (text) => unitTokenizer.encode(text).slice(1) };
+    expect(asText(openData(path, { tokenizer: { ...bare, separator: [33] } }))).toBe('one!two');
+  });
+
+  test.each([
+    ['.bin', 'text all the same', 'a .bin file'],
+    ['.npy', Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0), 'a NumPy array'],
+    ['.txt', Uint8Array.of(97, 0, 98), 'bytes that are no UTF-8'],
+    ['.txt', Uint8Array.of(97, 0xff, 98), 'bytes that are no UTF-8'],
+    ['.gz', Uint8Array.of(0x1f, 0x8b, 8, 0), 'a gzip file'],
+  ])('is not what a %s file holds', (extension, content, kind) => {
+    const path = write(`strange${extension}`, content);
+    expect(() => openData(path, { tokenizer: unitTokenizer })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_DATA_FORMAT',
+        message: expect.stringContaining(`Expected text, got ${kind}: name a file of little-endian uint16 tokens .u16`),
+      }),
+    );
+    expect(() => openData(path, { tokenizer: bytes })).not.toThrow();
+  });
+
+  test('may be JSON, and end within a character where it is looked at', () => {
+    expect(openData(write('list.json', '{"a": 1}'), { tokenizer: unitTokenizer }).length).toBe(9);
+    expect(openData(write('long.md', `${'x'.repeat(7999)}é`), { tokenizer: unitTokenizer }).length).toBe(8001);
+  });
+
+  test.each(['text.txt', 'tokens.u16'])('a pipe is not waited for: %s', (name) => {
+    const path = join(folder, `pipe-${name}`);
+    execFileSync('mkfifo', [path]);
+    for (const tokenizer of [bytes, unitTokenizer]) {
+      expect(() => openData(path, { tokenizer })).toThrow(
+        expect.objectContaining({ code: 'ERR_FILE', message: expect.stringContaining('got a pipe') }),
+      );
+    }
   });
 
   test('needs a tokenizer', () => {

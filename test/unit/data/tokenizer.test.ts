@@ -156,7 +156,17 @@ describe('openTokenizer', () => {
     ],
     ['cut before the bytes end', (bytes) => bytes.subarray(0, 2000), 'got'],
     ['empty', () => Buffer.alloc(0), 'piece 3 to be <0x00>, got the end of the file'],
-    ['text', () => Buffer.from('{"version": "1.0", "truncation": null}'), 'piece 0 to have'],
+    [
+      'text',
+      () => Buffer.from('{"version": "1.0", "truncation": null}'),
+      'Expected a tokenizer.json, got one refused with',
+    ],
+    ['prose', () => Buffer.from('Once upon a time'), 'piece 0 to have'],
+    [
+      'SentencePiece',
+      () => Buffer.from('\x0a\x0e\x0a\x05<unk>\x15\0\0\0\0\x18\x02', 'latin1'),
+      'got a SentencePiece model: convert it to a tokenizer.json',
+    ],
   ])('a file that is %s', (name, change, message) => {
     const path = write(`${name}.bin`, change);
     expect(() => openTokenizer(path)).toThrow(

@@ -27,7 +27,7 @@ function save(directory: string, step: number, parameters: Float32Array): Promis
 }
 
 test('a preset has a shape and no parameters', async () => {
-  expect(await loadModel('tiny')).toEqual({ config: presets.tiny, description: 'tiny (preset)' });
+  expect(await loadModel('tiny')).toEqual({ config: presets.tiny, tokenizer: 'bytes', description: 'tiny (preset)' });
 });
 
 test('a llama2.c file', async () => {

@@ -1,5 +1,5 @@
 import { MayflyError } from '@mayfly/native';
-import { decodeWith, type TokenDecoder, type Tokenizer } from './tokenizer.js';
+import { decoderBehind, decodeWith, type TokenDecoder, type Tokenizer } from './tokenizer.js';
 
 /** Each byte of UTF-8 is its own id. */
 export class ByteTokenizer implements Tokenizer {
@@ -14,10 +14,10 @@ export class ByteTokenizer implements Tokenizer {
     return decodeWith(this.decoder(), ids);
   }
 
-  decoder(): TokenDecoder {
+  decoder(before: Iterable<number> = []): TokenDecoder {
     const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
     const byte = new Uint8Array(1);
-    return {
+    const decoder: TokenDecoder = {
       write(id) {
         if (!(id >= 0 && id < 256)) {
           throw new MayflyError('ERR_TOKEN_RANGE', `Expected a token id below the vocabulary's 256, got ${id}`);
@@ -27,5 +27,6 @@ export class ByteTokenizer implements Tokenizer {
       },
       end: () => utf8.decode(),
     };
+    return decoderBehind(decoder, before);
   }
 }

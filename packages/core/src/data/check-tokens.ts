@@ -1,14 +1,36 @@
 import { MayflyError } from '@mayfly/native';
+import { describeValue } from './describe-value.js';
 import type { TokenStream } from './token-stream.js';
+import type { Tokenizer } from './tokenizer.js';
 
 const CHUNK = 2 ** 18;
+
+/**
+ * Refuses a tokenizer whose ordinary tokens a model has no rows for. Added tokens may be beyond: they only occur where a text
+ * spells them out, which `checkTokens` or `checkIds` sees.
+ *
+ * @throws `ERR_TOKENIZER`.
+ */
+export function checkTokenizer({ name, vocab: all, ordinary = all }: Tokenizer, vocab: number): void {
+  if (ordinary <= vocab) return;
+  throw new MayflyError(
+    'ERR_TOKENIZER',
+    `Expected a tokenizer of at most the model's ${vocab} ids, got ${ordinary} (${name})`,
+  );
+}
+
+/** @throws `ERR_TOKEN_RANGE`, which names the first id that a model has no row for. */
+export function checkIds(ids: readonly number[], vocab: number, source: string, tokenizer: Tokenizer): void {
+  const index = ids.findIndex((id) => id >= vocab);
+  if (index >= 0) throw outOfRange(source, vocab, ids[index]!, index, tokenizer);
+}
 
 /**
  * Looks at every token once (about 1 ns each), so that training needs to look at none.
  *
  * @throws `ERR_TOKEN_RANGE`, which names the first id that the vocabulary does not have and its position.
  */
-export function checkTokens(stream: TokenStream, vocab: number): void {
+export function checkTokens(stream: TokenStream, vocab: number, tokenizer?: Tokenizer): void {
   const buffer = new Int32Array(Math.min(CHUNK, stream.length));
   for (let start = 0; start < stream.length; start += CHUNK) {
     const chunk = buffer.subarray(0, Math.min(CHUNK, stream.length - start));
@@ -18,9 +40,13 @@ export function checkTokens(stream: TokenStream, vocab: number): void {
     for (let index = 0; index < chunk.length; index++) largest = Math.max(largest, chunk[index]! >>> 0);
     if (largest < vocab) continue;
     const index = chunk.findIndex((id) => id >>> 0 >= vocab);
-    throw new MayflyError(
-      'ERR_TOKEN_RANGE',
-      `${stream.source}: Expected token ids below the vocabulary's ${vocab}, got ${chunk[index]! >>> 0} at position ${start + index}`,
-    );
+    throw outOfRange(stream.source, vocab, chunk[index]! >>> 0, start + index, tokenizer);
   }
+}
+
+function outOfRange(source: string, vocab: number, id: number, position: number, tokenizer?: Tokenizer): MayflyError {
+  const token = tokenizer?.token?.(id);
+  const told = token === undefined ? id : `${id} (${describeValue(token)})`;
+  const expected = `Expected token ids below the vocabulary's ${vocab}`;
+  return new MayflyError('ERR_TOKEN_RANGE', `${source}: ${expected}, got ${told} at position ${position}`);
 }

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
+import { openFile } from './with-file.js';
 
 /** The line that ends a document in a file of many (GPT-2's name for it; TinyStories is written so). */
 const separator = /^<\|endoftext\|>/m;
@@ -9,7 +10,7 @@ const CHUNK_BYTES = 2 ** 22;
  * larger than a string can be, a document may not.
  */
 export function* documents(path: string): Generator<string> {
-  const fd = openSync(path, 'r');
+  const { fd } = openFile(path, 'text');
   try {
     const utf8 = new TextDecoder();
     const chunk = Buffer.alloc(CHUNK_BYTES);

@@ -1,83 +1,130 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { Tokenizer as Tokenizers } from '@huggingface/tokenizers';
+import type { Tokenizer as Tokenizers } from '@huggingface/tokenizers';
 import { MayflyError } from '@mayfly/native';
+import { boundedTokenizers } from './bounded-tokenizers.js';
+import { cleanableLength, cleanUp } from './clean-up.js';
+import { growsAtItsEnd } from './growing-text.js';
+import { HeldDecoder, type WholeDecoder } from './held-decoder.js';
 import { isRecord, readJson } from './read-json.js';
-import type { TokenDecoder, Tokenizer } from './tokenizer.js';
+import type { EncodeOptions, TokenDecoder, Tokenizer } from './tokenizer.js';
+import { readBeside, readStopIds } from './tokenizer-config.js';
+import { readTokenizerFile, type TokenizerFile } from './tokenizer-file.js';
 
-/** A character whose last byte has not come. */
-const REPLACEMENT = '\uFFFD';
+/** What GPT-2 puts between documents. */
+const END_OF_TEXT = '<|endoftext|>';
 
-/** A `tokenizer.json` of Hugging Face's tokenizers, with the `tokenizer_config.json` beside it where there is one. */
+/**
+ * A `tokenizer.json` of Hugging Face's tokenizers, with `tokenizer_config.json`, `generation_config.json` and `config.json`
+ * beside it where they are there: from these come the tokens around a text and those that end one, as transformers takes them.
+ */
 export class HuggingFaceTokenizer implements Tokenizer {
   readonly vocab: number;
+  readonly ordinary: number;
+  readonly holes: readonly number[];
   readonly bos?: number;
   readonly eos?: number;
+  readonly stops: readonly number[];
+  readonly separator?: readonly number[];
+  readonly #file: TokenizerFile;
   readonly #tokenizer: Tokenizers;
+  readonly #before: readonly number[];
+  readonly #after: readonly number[];
+  readonly #whole: WholeDecoder;
 
-  /** @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_TOKENIZER` for a file of another kind. */
+  /**
+   * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_TOKENIZER` for a file of another kind, and in use for a regular expression
+   * that does not end.
+   */
   constructor(readonly name: string) {
     const json = readJson(name, 'ERR_TOKENIZER');
-    const beside = join(dirname(name), 'tokenizer_config.json');
-    const config = existsSync(beside) ? readJson(beside, 'ERR_TOKENIZER') : {};
+    const config = readBeside(name, 'tokenizer_config.json');
+    const stops = readStopIds(name);
     try {
-      this.#tokenizer = new Tokenizers(json, config);
-      this.vocab = Math.max(...this.#tokenizer.get_vocab(true).values()) + 1;
+      this.#file = readTokenizerFile(json);
+      this.#tokenizer = boundedTokenizers(name, json, config);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new MayflyError('ERR_TOKENIZER', `${name}: Expected a tokenizer.json, got one refused with: ${reason}`, {
         cause,
       });
     }
-    const bos = this.#tokenizer.encode('').ids[0];
+    const { vocab, ordinary, tokens } = this.#file;
+    this.vocab = vocab;
+    this.ordinary = ordinary;
+    this.holes =
+      tokens.size === vocab ? [] : Array.from({ length: vocab }, (_, id) => id).filter((id) => !tokens.has(id));
+    const bos = this.#special(config.bos_token);
     const eos = this.#special(config.eos_token);
-    if (bos !== undefined && bos !== eos) this.bos = bos;
-    if (eos !== undefined) this.eos = eos;
+    this.#before = added(config.add_bos_token, bos) ?? this.#file.before;
+    this.#after = added(config.add_eos_token, eos) ?? this.#file.after;
+    this.stops = stops ?? (eos === undefined ? this.#after.slice(0, 1) : [eos]);
+    const end = eos ?? this.#after[0] ?? this.stops[0];
+    if (this.#before[0] !== undefined) this.bos = this.#before[0];
+    if (end !== undefined) this.eos = end;
+    if (this.#before.length + this.#after.length === 0) this.separator = this.#separatorOr(end ?? bos);
+    this.#whole = this.#wholeDecoder(json.decoder, config.clean_up_tokenization_spaces === true);
   }
 
-  encode(text: string, { bos = true }: { readonly bos?: boolean } = {}): number[] {
-    return this.#tokenizer.encode(text, { add_special_tokens: bos }).ids;
+  token(id: number): string | undefined {
+    return this.#file.tokens.get(id);
+  }
+
+  encode(text: string, { bos = true, eos = false }: EncodeOptions = {}): number[] {
+    const ids = this.#plain(text);
+    return [...(bos ? this.#before : []), ...ids, ...(eos ? this.#after : [])];
   }
 
   decode(ids: Iterable<number>): string {
-    const checked = Array.from(ids, (id) => this.#checked(id));
-    return checked.length === 0 ? '' : this.#tokenizer.decode(checked, { skip_special_tokens: true });
+    return this.#whole.finish(this.#whole.text(Array.from(ids)));
   }
 
-  /**
-   * What a token adds to the text depends on its neighbours (spaces, bytes of a character): each is decoded behind those
-   * that came with the last text given out.
-   */
-  decoder(): TokenDecoder {
-    let before: number[] = [];
-    let open: number[] = [];
-    const added = () => this.decode([...before, ...open]).slice(this.decode(before).length);
+  decoder(before: Iterable<number> = []): TokenDecoder {
+    return new HeldDecoder(this.#whole, before);
+  }
+
+  #plain(text: string): number[] {
+    // A character that is no token is left out where there is no token for what is unknown.
+    return this.#tokenizer
+      .encode(text, { add_special_tokens: false })
+      .ids.filter((id: number | undefined) => id !== undefined);
+  }
+
+  #wholeDecoder(decoder: unknown, cleansUp: boolean): WholeDecoder {
+    const grows = growsAtItsEnd(decoder) && this.#tokenizer.model?.end_of_word_suffix == null;
     return {
-      write: (id) => {
-        open.push(id);
-        const text = added();
-        if (text.endsWith(REPLACEMENT)) return '';
-        before = open;
-        open = [];
-        return text;
+      text: (ids) => {
+        for (const id of ids) this.#expectToken(id);
+        const options = { skip_special_tokens: true, clean_up_tokenization_spaces: false };
+        return ids.length === 0 ? '' : this.#tokenizer.decode([...ids], options);
       },
-      end: () => {
-        const text = added();
-        before = [];
-        open = [];
-        return text;
+      settled: (text) => {
+        if (!grows) return 0;
+        const whole = text.replace(/\uFFFD$/, '');
+        return cleansUp ? cleanableLength(whole) : whole.length;
       },
+      finish: cleansUp ? cleanUp : (text) => text,
     };
   }
 
-  #checked(id: number): number {
-    if (Number.isInteger(id) && id >= 0 && id < this.vocab) return id;
+  #expectToken(id: number): void {
+    if (Number.isInteger(id) && id >= 0 && id < this.vocab) return;
     throw new MayflyError('ERR_TOKEN_RANGE', `Expected a token id below the vocabulary's ${this.vocab}, got ${id}`);
+  }
+
+  /** Between documents: the token of that purpose, else the one that ends or begins texts, else a blank line. */
+  #separatorOr(token: number | undefined): readonly number[] {
+    const id = this.#file.ids.get(END_OF_TEXT) ?? token;
+    return id === undefined ? this.#plain('\n\n') : [id];
   }
 
   /** A token's name is text, or an object that holds it. */
   #special(token: unknown): number | undefined {
     const content = isRecord(token) ? token.content : token;
-    return typeof content === 'string' ? this.#tokenizer.token_to_id(content) : undefined;
+    return typeof content === 'string' ? this.#file.ids.get(content) : undefined;
   }
+}
+
+/** What `add_bos_token` or `add_eos_token` makes of a template; undefined where they say nothing. */
+function added(isAdded: unknown, id: number | undefined): readonly number[] | undefined {
+  if (typeof isAdded !== 'boolean' || (isAdded && id === undefined)) return undefined;
+  return isAdded ? [id!] : [];
 }

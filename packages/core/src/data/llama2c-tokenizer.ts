@@ -1,6 +1,6 @@
 import { MayflyError } from '@mayfly/native';
 import { PairMerger } from './pair-merger.js';
-import { decodeWith, type TokenDecoder, type Tokenizer } from './tokenizer.js';
+import { decoderBehind, decodeWith, type EncodeOptions, type TokenDecoder, type Tokenizer } from './tokenizer.js';
 
 const BOS = 1;
 const EOS = 2;
@@ -18,6 +18,8 @@ export class Llama2cTokenizer implements Tokenizer {
   readonly vocab: number;
   readonly bos = BOS;
   readonly eos = EOS;
+  /** Run.c ends a text at BOS, with which the next would begin. */
+  readonly stops = [EOS, BOS];
   /** Pieces as byte strings: one character per byte. */
   readonly #pieces: readonly string[];
   readonly #ids: ReadonlyMap<string, number>;
@@ -40,7 +42,7 @@ export class Llama2cTokenizer implements Tokenizer {
     this.#wordsAreIndependent = pieces.every((piece) => !/[^ ] /.test(piece));
   }
 
-  encode(text: string, { bos = true }: { readonly bos?: boolean } = {}): number[] {
+  encode(text: string, { bos = true }: EncodeOptions = {}): number[] {
     const ids = bos ? [BOS] : [];
     if (text === '') return ids;
     const spaced = ` ${text}`;
@@ -56,10 +58,10 @@ export class Llama2cTokenizer implements Tokenizer {
   }
 
   /** The space that `encode` put in front is taken off after BOS; BOS and EOS themselves are no text. */
-  decoder(): TokenDecoder {
+  decoder(before: Iterable<number> = []): TokenDecoder {
     const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
     let afterBos = false;
-    return {
+    const decoder: TokenDecoder = {
       write: (id) => {
         const piece = this.#pieces[id];
         if (piece === undefined) {
@@ -80,6 +82,7 @@ export class Llama2cTokenizer implements Tokenizer {
         return utf8.decode();
       },
     };
+    return decoderBehind(decoder, before);
   }
 
   #encodeWord(word: string): readonly number[] {

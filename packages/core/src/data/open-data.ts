@@ -1,7 +1,7 @@
 import { MayflyError } from '@mayfly/native';
 import { fileError } from './file-error.js';
-import { textFiles } from './text-files.js';
-import { openTokenFile } from './token-file.js';
+import { expectText, textFiles } from './text-files.js';
+import { isTokenFile, openTokenFile } from './token-file.js';
 import { TokenArray, type TokenStream } from './token-stream.js';
 import { tokenizeFiles } from './tokenize-files.js';
 import type { Tokenizer } from './tokenizer.js';
@@ -16,16 +16,17 @@ export interface OpenDataOptions {
 /**
  * Opens training data: a `.u16` file of tokens, a text file, or a folder of text files.
  *
- * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`, `ERR_DATA_FORMAT`; `ERR_TOKENIZER` where text comes without a tokenizer.
+ * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`, `ERR_DATA_FORMAT` for a file that is no text; `ERR_TOKENIZER` where text comes without a tokenizer.
  */
 export function openData(path: string, { tokenizer, extensions }: OpenDataOptions = {}): TokenStream {
-  if (path.endsWith('.u16')) return openTokenFile(path, 2);
+  if (isTokenFile(path)) return openTokenFile(path, 2);
   const files = textFiles(path, extensions);
   if (tokenizer === undefined) {
     throw new MayflyError('ERR_TOKENIZER', `${path}: Expected a tokenizer for text (\`bytes\` or a file), got none`);
   }
   const [file] = files;
-  if (tokenizer.name === 'bytes' && file === path) return openTokenFile(path, 1);
+  if (tokenizer.name !== 'bytes') expectText(path);
+  else if (file === path) return openTokenFile(path, 1);
   try {
     return new TokenArray(tokenizeFiles(files, tokenizer), path);
   } catch (error) {

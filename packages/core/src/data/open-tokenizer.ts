@@ -1,17 +1,43 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { MayflyError } from '@mayfly/native';
 import { ByteTokenizer } from './byte-tokenizer.js';
+import { type FileFormat, fileFormat } from './file-format.js';
 import { HuggingFaceTokenizer } from './hugging-face-tokenizer.js';
+import { isFolder } from './is-folder.js';
 import { readLlama2cTokenizer } from './read-llama2c-tokenizer.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /**
- * @param source `bytes`, a vocabulary file of llama2.c, a `tokenizer.json`, or a folder with one. Errors: as
- * `readLlama2cTokenizer` and `HuggingFaceTokenizer`.
+ * @param source `bytes`, a vocabulary file of llama2.c, a `tokenizer.json`, or a folder with one.
+ * @throws As `readLlama2cTokenizer` and `HuggingFaceTokenizer`; `ERR_TOKENIZER` for a file that is known to be another.
  */
 export function openTokenizer(source: string): Tokenizer {
   if (source === 'bytes') return new ByteTokenizer();
   if (source.endsWith('.json')) return new HuggingFaceTokenizer(source);
-  const inFolder = join(source, 'tokenizer.json');
-  return existsSync(inFolder) ? new HuggingFaceTokenizer(inFolder) : readLlama2cTokenizer(source);
+  if (isFolder(source, 'a tokenizer')) {
+    const inFolder = join(source, 'tokenizer.json');
+    if (existsSync(inFolder)) return new HuggingFaceTokenizer(inFolder);
+    const other = existsSync(join(source, 'tokenizer.model')) ? `tokenizer.model alone${SENTENCE_PIECE}` : 'none';
+    throw unexpected('a tokenizer.json', source, other);
+  }
+  const format = fileFormat(source);
+  if (format === 'a JSON file') return new HuggingFaceTokenizer(source);
+  if (format === undefined) return readLlama2cTokenizer(source);
+  throw unexpected(
+    'a tokenizer (a tokenizer.json, or a vocabulary file of llama2.c)',
+    source,
+    format + (remedies[format] ?? ''),
+  );
 }
+
+const SENTENCE_PIECE = ': convert it to a tokenizer.json, which transformers writes when it saves a fast tokenizer';
+
+/** What is needed instead. */
+const remedies: Readonly<Partial<Record<FileFormat, string>>> = {
+  'a SentencePiece model': SENTENCE_PIECE,
+  'a safetensors file': ', which is a model',
+};
+
+const unexpected = (expected: string, path: string, actual: string): MayflyError =>
+  new MayflyError('ERR_TOKENIZER', `Expected ${expected} at ${path}, got ${actual}`);

@@ -1,7 +1,11 @@
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { fileError } from './file-error.js';
+import { fileFormat } from './file-format.js';
+import { isFolder } from './is-folder.js';
+import { readFully } from './read-fully.js';
+import { withFile } from './with-file.js';
 
 /** A NUL among the first bytes says that a file is no text (git's rule). */
 const LOOK_BYTES = 8000;
@@ -15,7 +19,7 @@ const LOOK_BYTES = 8000;
  */
 export function textFiles(path: string, extensions?: readonly string[]): string[] {
   try {
-    if (!statSync(path).isDirectory()) return [path];
+    if (!isFolder(path, 'text')) return [path];
     const files = filesBelow(path, '').filter(
       (file) => extensions?.some((extension) => file.endsWith(extension)) ?? true,
     );
@@ -40,12 +44,42 @@ function filesBelow(root: string, folder: string): string[] {
     .sort((a, b) => (a < b ? -1 : 1));
 }
 
-function isText(path: string): boolean {
-  const fd = openSync(path, 'r');
+/** Files of tokens and arrays, whatever their first bytes are. */
+const binaryExtensions: ReadonlySet<string> = new Set(['.bin', '.npy', '.npz', '.u32']);
+
+/**
+ * Refuses a file that is no UTF-8 text. Folders pass: binary files in them are left out.
+ *
+ * @throws `ERR_DATA_FORMAT`, which says what to do instead; `ERR_FILE_NOT_FOUND`.
+ */
+export function expectText(path: string): void {
+  if (isFolder(path, 'text')) return;
+  const extension = extname(path);
+  const format = fileFormat(path);
+  const kind = format === undefined || format === 'a JSON file' ? undefined : format;
+  if (kind === undefined && !binaryExtensions.has(extension) && isUtf8(path)) return;
+  const told = kind ?? (binaryExtensions.has(extension) ? `a ${extension} file` : 'bytes that are no UTF-8');
+  const remedy =
+    'name a file of little-endian uint16 tokens .u16, or ask for `bytes` as the tokenizer to read any file as bytes';
+  throw new MayflyError('ERR_DATA_FORMAT', `${path}: Expected text, got ${told}: ${remedy}`);
+}
+
+const isText = (path: string): boolean => !firstBytes(path).includes(0);
+
+function isUtf8(path: string): boolean {
+  const start = firstBytes(path);
   try {
-    const start = Buffer.alloc(LOOK_BYTES);
-    return !start.subarray(0, readSync(fd, start)).includes(0);
-  } finally {
-    closeSync(fd);
+    // Its last character may be cut.
+    new TextDecoder('utf-8', { fatal: true }).decode(start, { stream: true });
+    return !start.includes(0);
+  } catch {
+    return false;
   }
+}
+
+function firstBytes(path: string): Buffer {
+  return withFile(path, 'text', (fd) => {
+    const start = Buffer.alloc(LOOK_BYTES);
+    return start.subarray(0, readFully(fd, start, 0));
+  });
 }

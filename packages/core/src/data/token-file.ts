@@ -7,6 +7,9 @@ import { openFile } from './with-file.js';
 /** Files up to this size are read whole: no system call per window. */
 const SMALL_FILE = 64 * 2 ** 20;
 
+/** Whether a path is that of a file of tokens, by its extension. */
+export const isTokenFile = (path: string): boolean => path.endsWith('.u16');
+
 /**
  * Opens a file of raw tokens: little-endian uint16 (`.u16`), or one byte each.
  *

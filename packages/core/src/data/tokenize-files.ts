@@ -5,13 +5,19 @@ import type { Tokenizer } from './tokenizer.js';
 
 /**
  * All files as one row of tokens. Byte-level: their bytes, one file after the other. Else each document (a file, or what
- * lies between `<|endoftext|>` lines) is stripped, encoded and starts with BOS.
+ * lies between `<|endoftext|>` lines) is stripped and encoded with
+ * the tokens that the tokenizer puts around a text; where it puts none, a separator stands between documents.
  */
 export function tokenizeFiles(files: readonly string[], tokenizer: Tokenizer): Uint8Array | Uint16Array | Uint32Array {
   if (tokenizer instanceof ByteTokenizer) return Buffer.concat(files.map((file) => readFileSync(file)));
   const tokens = new TokenBuffer(tokenizer.vocab);
+  let isFirst = true;
   for (const file of files) {
-    for (const document of documents(file)) tokens.append(tokenizer.encode(document));
+    for (const document of documents(file)) {
+      if (!isFirst) tokens.append(tokenizer.separator ?? []);
+      tokens.append(tokenizer.encode(document, { eos: true }));
+      isFirst = false;
+    }
   }
   return tokens.done();
 }

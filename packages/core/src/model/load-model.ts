@@ -1,9 +1,9 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { type CheckpointHeader, readCheckpoint, readCheckpointHeader } from '../checkpoint/checkpoint.js';
-import { fileError } from '../data/file-error.js';
 import { type FileFormat, fileFormat } from '../data/file-format.js';
+import { isFolder } from '../data/is-folder.js';
 import { isRecord } from '../data/read-json.js';
 import type { ModelConfig } from './config.js';
 import { isHuggingFace, openHuggingFace } from './hugging-face.js';
@@ -15,7 +15,10 @@ export interface ModelSource {
   readonly config: ModelConfig;
   /** Reads the parameters into the flat block; absent for a preset, which has none. */
   readonly parameters?: (target: Float32Array) => Promise<void>;
-  /** The tokenizer that the model was trained with, as `openTokenizer` takes it, where that is known. */
+  /**
+   * The tokenizer that the model was trained with, or made for, as `openTokenizer` takes it, where that is known. `bytes` where
+   * Mayfly made a model of 256 ids without naming another.
+   */
   readonly tokenizer?: string;
   /** One line, e.g. `stories260K.bin (llama2.c)`. */
   readonly description: string;
@@ -33,9 +36,11 @@ export async function loadModel(
   source: string,
   onWarning: (message: string) => void = (message) => process.emitWarning(message),
 ): Promise<ModelSource> {
-  if (isPreset(source)) return { config: presets[source], description: `${source} (preset)` };
+  if (isPreset(source))
+    return { config: presets[source], ...bytesOf(presets[source]), description: `${source} (preset)` };
   if (isHuggingFace(source)) return huggingFaceModel(source);
-  const format = isFolder(source) || source.endsWith('.mayfly') ? 'a checkpoint of Mayfly' : fileFormat(source);
+  const isOurs = isFolder(source, `a preset (${Object.keys(presets).join(', ')}) or a checkpoint`);
+  const format = isOurs || source.endsWith('.mayfly') ? 'a checkpoint of Mayfly' : fileFormat(source);
   if (format === 'a checkpoint of Mayfly') return await checkpointModel(source, onWarning);
   // Llama2.c's files have no mark: a file is one unless it says that it is another.
   if (format === undefined) return llama2cModel(source);
@@ -86,21 +91,18 @@ async function checkpointModel(source: string, onWarning: (message: string) => v
       // Damage in a header was reported above.
       for (const warning of read.warnings) if (!warnings.includes(warning)) onWarning(warning);
     },
+    ...bytesOf(header.config as ModelConfig),
     ...tokenizerOf(header),
     description: `${basename(path)} (checkpoint, step ${header.step})`,
   };
 }
 
+/** 256 ids are those of bytes, in presets and in checkpoints older than the name. */
+const bytesOf = ({ vocab }: ModelConfig): Pick<ModelSource, 'tokenizer'> =>
+  vocab === 256 ? { tokenizer: 'bytes' } : {};
+
 /** That of a training run, whose options its checkpoints hold. */
 function tokenizerOf({ options }: CheckpointHeader): Pick<ModelSource, 'tokenizer'> {
   const tokenizer = isRecord(options) ? options.tokenizer : undefined;
   return typeof tokenizer === 'string' ? { tokenizer } : {};
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch (error) {
-    throw fileError(`a preset (${Object.keys(presets).join(', ')}) or a checkpoint at ${path}`, error);
-  }
 }

@@ -2,7 +2,8 @@ import { invalidArgument, MayflyError } from '@mayfly/native';
 import { bag, object } from '../check.js';
 import { checkTokens } from '../data/check-tokens.js';
 import { openData } from '../data/open-data.js';
-import { openTokenizer } from '../data/open-tokenizer.js';
+import { expectText } from '../data/text-files.js';
+import { isTokenFile } from '../data/token-file.js';
 import type { TokenStream } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { Windows } from '../data/windows.js';
@@ -19,6 +20,7 @@ import { arenaBytesFor, Decoder } from './decoder.js';
 import { checkValues } from './finite.js';
 import { HostThreads } from './host-threads.js';
 import type { ModelState } from './model-state.js';
+import { modelTokenizer } from './model-tokenizer.js';
 import {
   type FilledTrainOptions,
   type ResolvedTrainOptions,
@@ -127,7 +129,10 @@ async function openRun(
   if (resume !== undefined) {
     const { config, options } = await readTrainingOptions(resume);
     const resolved = resolveTrainOptions(given, { resumed: options, defaults });
-    return { options: forModel(resolved, config), config, fill: (state) => restoreTraining(resume, state) };
+    // Runs of text that name no tokenizer are older than that name: they read bytes.
+    const read = options.tokenizer ?? (options.data === undefined || isTokenFile(options.data) ? undefined : 'bytes');
+    const filled = forModel(withDerived(resolved, 'tokenizer', read), config);
+    return { options: filled, config, fill: (state) => restoreTraining(resume, state) };
   }
   const options = resolveTrainOptions(given, { defaults });
   const own: Omit<ModelSource, 'description'> | undefined = ownConfig && { config: validateConfig(ownConfig) };
@@ -165,11 +170,13 @@ function openTokens(
   config: ModelConfig,
   ready: TokenStream | undefined,
 ): { stream: TokenStream; tokenizer: Tokenizer | undefined } {
-  const tokenless = ready !== undefined || options.data.endsWith('.u16');
-  const name = options.tokenizer ?? (tokenless ? undefined : 'bytes');
-  const tokenizer = name === undefined ? undefined : openTokenizer(name);
-  const stream = ready ?? openData(options.data, { tokenizer });
-  checkTokens(stream, config.vocab);
+  const { tokenizer: name, model, data, origins } = options;
+  const isText = ready === undefined && !isTokenFile(data);
+  // Only who asks for bytes, now or when the run began, gets any file as bytes.
+  if (isText && (name === undefined || origins.tokenizer === 'derived')) expectText(data);
+  const tokenizer = isText || name !== undefined ? modelTokenizer(name, model, config.vocab) : undefined;
+  const stream = ready ?? openData(data, { tokenizer });
+  checkTokens(stream, config.vocab, tokenizer);
   return { stream, tokenizer };
 }
 

@@ -2,12 +2,14 @@ import { invalidArgument } from '@mayfly/native';
 import { range, rule, whole } from '../check.js';
 import { checkTokens } from '../data/check-tokens.js';
 import { openData } from '../data/open-data.js';
-import { openTokenizer } from '../data/open-tokenizer.js';
+import { expectText } from '../data/text-files.js';
+import { isTokenFile } from '../data/token-file.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { countWindows } from '../data/windows.js';
 import { loadModel } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { type DeviceOptions, deviceOptions, InferenceSession } from './inference-session.js';
+import { modelTokenizer } from './model-tokenizer.js';
 import { modelOption, tokenizerOption } from './shared-options.js';
 import { checkWindows, type WindowLoss, windowLoss } from './window-loss.js';
 
@@ -16,7 +18,7 @@ export interface EvaluateOptions extends DeviceOptions {
   readonly model: string;
   /** A text file, a folder of text files, a `.u16` token stream, or tokens at hand. */
   readonly data: string | TokenStream;
-  /** For text: `bytes` or a file. Default: the model's own, else `bytes`. */
+  /** For text: `bytes` or a file. Default: the model's own. */
   readonly tokenizer?: string | undefined;
   /** Tokens per window: T. Default: 256, or the model's context if that is shorter. */
   readonly window?: number | undefined;
@@ -59,18 +61,20 @@ export async function evaluate(given: EvaluateOptions): Promise<WindowLoss> {
   const options = resolveOptions('evaluate', evaluateOptions, given).options;
   const { data, batch } = options;
   const model = await loadModel(options.model);
-  const tokenizer = options.tokenizer ?? model.tokenizer ?? 'bytes';
   const { vocab, sequence } = model.config;
   const window = options.window ?? Math.min(256, sequence);
   if (window > sequence) {
     throw invalidArgument('window', `a whole number from 1 to the model's context of ${sequence}`, window);
   }
-  const stream = typeof data === 'string' ? openData(data, tokenizerFor(data, tokenizer)) : data;
-  checkTokens(stream, vocab);
+  const isText = typeof data === 'string' && !isTokenFile(data);
+  // Only who asks for bytes gets any file as bytes.
+  if (isText && options.tokenizer === undefined) expectText(data);
+  const named = options.tokenizer ?? model.tokenizer;
+  const tokenizer = isText ? modelTokenizer(named, options.model, vocab) : undefined;
+  const stream = typeof data === 'string' ? openData(data, { tokenizer }) : data;
+  checkTokens(stream, vocab, tokenizer);
   const windows = options.windows ?? [0, countWindows(stream, window)];
   checkWindows(stream, window, windows);
   await using session = await InferenceSession.open(model, Math.min(batch, windows[1] - windows[0]), window, options);
   return await windowLoss(session.decoder.forward, stream, windows);
 }
-
-const tokenizerFor = (data: string, name: string) => (data.endsWith('.u16') ? {} : { tokenizer: openTokenizer(name) });

@@ -1,10 +1,11 @@
-import { invalidArgument, MayflyError } from '@mayfly/native';
+import { invalidArgument } from '@mayfly/native';
 import { anyText, flag, rule } from '../check.js';
-import { openTokenizer } from '../data/open-tokenizer.js';
+import { checkIds } from '../data/check-tokens.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { loadModel } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { type DeviceOptions, deviceOptions, InferenceSession } from './inference-session.js';
+import { modelTokenizer } from './model-tokenizer.js';
 import type { SamplingOptions } from './sampler.js';
 import { modelOption, tokenizerOption } from './shared-options.js';
 import { generateTokens, tokenGeneratorOptions } from './token-generator.js';
@@ -12,13 +13,13 @@ import { generateTokens, tokenGeneratorOptions } from './token-generator.js';
 export interface GenerateOptions extends DeviceOptions, SamplingOptions {
   /** A llama2.c checkpoint, a folder of Hugging Face's transformers, a checkpoint of Mayfly, or a folder of these. */
   readonly model: string;
-  /** `bytes` or a file. Default: the model's own, else `bytes`. */
+  /** `bytes` or a file. Default: the model's own. */
   readonly tokenizer?: string | Tokenizer | undefined;
   /** Text to be continued. Default: empty, which needs a tokenizer with a beginning-of-sequence token. */
   readonly prompt?: string | undefined;
   /** Tokens to draw. Default 256. */
   readonly maxTokens?: number | undefined;
-  /** Stop where the tokenizer's end of text is drawn. Default true. */
+  /** Stop where a token is drawn that ends a text: the tokenizer's `stops`. Default true. */
   readonly stopAtEnd?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -35,7 +36,7 @@ const WINDOW_MULTIPLE = 16;
 
 const isTokenizer = (value: unknown): boolean => typeof value === 'object' && value !== null && 'encode' in value;
 
-const { stop: _, signal, ...drawing } = tokenGeneratorOptions;
+const { stop: _, tokenizer: __, signal, ...drawing } = tokenGeneratorOptions;
 
 /** The table of `GenerateOptions`. */
 export const generateOptions = {
@@ -60,26 +61,34 @@ export async function* generate(given: GenerateOptions): AsyncGenerator<Generate
   const options = resolveOptions('generate', generateOptions, given).options;
   const { maxTokens, stopAtEnd, temperature, topK, topP, seed } = options;
   const model = await loadModel(options.model);
-  const named = options.tokenizer ?? model.tokenizer ?? 'bytes';
-  const tokenizer = typeof named === 'string' ? openTokenizer(named) : named;
-  if (tokenizer.vocab > model.config.vocab) {
-    throw new MayflyError(
-      'ERR_TOKENIZER',
-      `Expected a tokenizer of at most the model's ${model.config.vocab} ids, got ${tokenizer.vocab} (${tokenizer.name})`,
-    );
-  }
+  const { vocab } = model.config;
+  const tokenizer = modelTokenizer(options.tokenizer ?? model.tokenizer, options.model, vocab);
   const prompt = tokenizer.encode(options.prompt ?? '');
   if (prompt.length === 0)
     throw invalidArgument('prompt', 'some text, since the tokenizer has no token to begin with', '');
+  checkIds(prompt, vocab, 'prompt', tokenizer);
   const wanted = Math.ceil((prompt.length + maxTokens) / WINDOW_MULTIPLE) * WINDOW_MULTIPLE;
   await using session = await InferenceSession.open(model, 1, Math.min(wanted, model.config.sequence), options);
-  const decoder = tokenizer.decoder();
   // The decoder goes on where the prompt ends: within a character, or after BOS, whose space is taken off.
-  for (const id of prompt) decoder.write(id);
-  const stop = stopAtEnd ? tokenizer.eos : undefined;
+  const decoder = tokenizer.decoder(prompt);
+  const stop = stopAtEnd ? (tokenizer.stops ?? tokenizer.eos) : undefined;
   const drawn = generateTokens(session.decoder.forward, prompt, {
     ...{ temperature, topK, topP, seed },
-    ...{ maxTokens, stop, signal: options.signal },
+    ...{ maxTokens, stop, tokenizer, signal: options.signal },
   });
-  for await (const id of drawn) yield { id, text: decoder.write(id) };
+  // Each token waits for the next one, since the last takes with it what the decoder held back.
+  let last: GeneratedToken | undefined;
+  const withRest = function* (): Generator<GeneratedToken> {
+    if (last !== undefined) yield { ...last, text: last.text + decoder.end() };
+  };
+  try {
+    for await (const id of drawn) {
+      if (last !== undefined) yield last;
+      last = { id, text: decoder.write(id) };
+    }
+  } catch (error) {
+    yield* withRest();
+    throw error;
+  }
+  yield* withRest();
 }

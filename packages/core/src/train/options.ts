@@ -14,7 +14,7 @@ export interface TrainOptions {
   readonly model?: string | undefined;
   /** A text file, a folder of text files, or a `.u16` token stream. */
   readonly data?: string | undefined;
-  /** `bytes`, a vocabulary file of llama2.c or a `tokenizer.json`. Default: the model's own, else `bytes`. */
+  /** `bytes`, a vocabulary file of llama2.c or a `tokenizer.json`. Default: the model's own. */
   readonly tokenizer?: string | undefined;
   /** Default `auto`. */
   readonly device?: string | undefined;

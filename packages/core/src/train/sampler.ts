@@ -64,7 +64,7 @@ export class Sampler {
     const all = Array.from(logits, (logit, token) => ({
       token,
       weight: Math.exp((logit - highest) / this.#temperature),
-    }));
+    })).filter(({ weight }) => weight > 0);
     all.sort((a, b) => b.weight - a.weight || a.token - b.token);
     const kept = this.#topK > 0 ? all.slice(0, this.#topK) : all;
     if (this.#topP >= 1) return kept;

@@ -3,7 +3,7 @@ import { oneOf, text } from '../check.js';
 /** Rows that several tables have. */
 export const tokenizerOption = {
   rule: text,
-  defaultText: "the model's own, else bytes",
+  defaultText: "the model's own",
   flag: '--tokenizer <name>',
   help: '`bytes`, a llama2.c tokenizer file or a tokenizer.json',
 } as const;

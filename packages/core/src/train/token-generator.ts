@@ -1,4 +1,5 @@
-import { abortSignal, whole } from '../check.js';
+import { abortSignal, object, rule, whole } from '../check.js';
+import type { Tokenizer } from '../data/tokenizer.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { expectFinite } from './finite.js';
 import type { ForwardPass } from './forward-pass.js';
@@ -7,8 +8,10 @@ import { Sampler, type SamplingOptions, samplingOptions } from './sampler.js';
 export interface TokenGeneratorOptions extends SamplingOptions {
   /** Tokens to draw. Default 256. */
   readonly maxTokens?: number | undefined;
-  /** Ends the text, without being part of it. */
-  readonly stop?: number | undefined;
+  /** A token, or several, each of which ends the text without being part of it. */
+  readonly stop?: number | readonly number[] | undefined;
+  /** Only its tokens are drawn: a model may have more rows than its tokenizer has tokens. Default: all. */
+  readonly tokenizer?: Pick<Tokenizer, 'vocab' | 'holes'> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -16,7 +19,13 @@ export interface TokenGeneratorOptions extends SamplingOptions {
 export const tokenGeneratorOptions = {
   ...samplingOptions,
   maxTokens: { rule: whole(0), default: 256, flag: '--max-tokens <n>', help: 'tokens to draw' },
-  stop: { rule: whole(0) },
+  stop: {
+    rule: rule<number | readonly number[]>(
+      (value) => ([value].flat().every((id) => Number.isSafeInteger(id)) ? null : 'a token id or a list of them'),
+      Number,
+    ),
+  },
+  tokenizer: { rule: object<Pick<Tokenizer, 'vocab' | 'holes'>>() },
   signal: { rule: abortSignal },
 } as const satisfies OptionTable<TokenGeneratorOptions>;
 
@@ -32,7 +41,8 @@ export async function* generateTokens(
   given: TokenGeneratorOptions = {},
 ): AsyncGenerator<number, void, undefined> {
   const { options } = resolveOptions('generate', tokenGeneratorOptions, given);
-  const { maxTokens, stop, signal, ...sampling } = options;
+  const { maxTokens, stop, tokenizer, signal, ...sampling } = options;
+  const stops = new Set([stop ?? []].flat());
   const { sequence } = forward.stack.shape;
   const sampler = new Sampler(sampling);
   let context = prompt.slice(-sequence);
@@ -41,9 +51,15 @@ export async function* generateTokens(
     await forward.run(context);
     const logits = forward.logits(context.length - 1);
     await expectFinite(logits.every(Number.isFinite), forward);
-    const token = sampler.sample(logits);
-    if (token === stop) return;
+    const token = sampler.sample(tokenizer === undefined ? logits : drawable(logits, tokenizer));
+    if (stops.has(token)) return;
     yield token;
     context = [...context, token].slice(-sequence);
   }
+}
+
+function drawable(logits: Float32Array, { vocab, holes = [] }: Pick<Tokenizer, 'vocab' | 'holes'>): Float32Array {
+  const known = logits.slice(0, vocab);
+  for (const id of holes) if (id < known.length) known[id] = Number.NEGATIVE_INFINITY;
+  return known;
 }

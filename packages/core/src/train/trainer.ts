@@ -202,7 +202,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   /** Draws tokens with the parameters as they are. Not while a step runs. */
   generate(prompt: readonly number[], options?: TokenGeneratorOptions): AsyncGenerator<number, void, undefined> {
-    return generateTokens(this.#parts.decoder.forward, prompt, options);
+    const { decoder, tokenizer } = this.#parts;
+    return generateTokens(decoder.forward, prompt, { tokenizer, ...options });
   }
 
   /** SHA-256 of the parameters: equal only for runs that are equal bit for bit. */

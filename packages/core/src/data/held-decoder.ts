@@ -1,0 +1,72 @@
+import type { TokenDecoder } from './tokenizer.js';
+
+/** What a text is made of by decoding ids all at once. */
+export interface WholeDecoder {
+  /** The text of ids before it is finished: each id more only adds to it, but for the end that `settled` leaves out. */
+  text(ids: readonly number[]): string;
+  /** How much of a text stays as it is, whatever ids follow. */
+  settled(text: string): number;
+  /** A last change of a text; of its settled part it is the same alone. */
+  finish(text: string): string;
+}
+
+/** Ids that are decoded again with each that comes. Behind them, fewer serve as context. */
+const LONGEST_CONTEXT = 64;
+const SHORTEST_CONTEXT = 16;
+const REPLACEMENT = '\uFFFD';
+
+/**
+ * Decodes ids as they come by decoding all of them again and again, so that the outcome is that of `decode`. Once nothing is
+ * held back, ids are forgotten where the rest gives the same text without them.
+ */
+export class HeldDecoder implements TokenDecoder {
+  readonly #whole: WholeDecoder;
+  #ids: number[];
+  /** The part of the ids' text that was given out. */
+  #given: string;
+
+  constructor(whole: WholeDecoder, before: Iterable<number>) {
+    this.#whole = whole;
+    this.#ids = [...before];
+    // An unfinished character of a prompt is not there yet.
+    this.#given = whole.finish(whole.text(this.#ids)).replace(/\uFFFD$/, '');
+  }
+
+  write(id: number): string {
+    this.#ids.push(id);
+    const text = this.#whole.text(this.#ids);
+    const settled = this.#whole.settled(text);
+    const added = this.#give(this.#whole.finish(text.slice(0, settled)));
+    if (settled === text.length && this.#ids.length >= LONGEST_CONTEXT) this.#forget(text);
+    return added;
+  }
+
+  end(): string {
+    const added = this.#give(this.#whole.finish(this.#whole.text(this.#ids)));
+    this.#ids = [];
+    this.#given = '';
+    return added;
+  }
+
+  /** What `text` has beyond the text given out. Only behind a prompt the two may differ before its end. */
+  #give(text: string): string {
+    if (this.#given.startsWith(text)) return '';
+    const added = text.slice(commonLength(this.#given, text));
+    this.#given = text;
+    return added;
+  }
+
+  #forget(text: string): void {
+    const ids = this.#ids.slice(-SHORTEST_CONTEXT);
+    const rest = this.#whole.text(ids);
+    if (rest === '' || rest.includes(REPLACEMENT) || !text.endsWith(rest.trimStart())) return;
+    this.#ids = ids;
+    this.#given = this.#whole.finish(rest);
+  }
+}
+
+function commonLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
+}
