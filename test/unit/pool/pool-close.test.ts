@@ -55,11 +55,11 @@ test('destroy cuts a close short; both settle when the last process was reaped, 
   void under.pool.close().then(() => settled.push('close'));
   void under.pool.destroy().then(() => settled.push('destroy'));
   expect(under.pool.destroy()).toBe(under.pool.destroy());
-  expect(await run).toBe('ERR_POOL_CLOSED');
   await new Promise<void>((resolve) => setImmediate(resolve));
   expect(settled).toEqual([]);
   expect(under.processes).toHaveLength(3);
   await under.settle();
+  expect(await run).toBe('ERR_POOL_CLOSED');
   expect(settled.sort()).toEqual(['close', 'destroy']);
   expect(under.processes).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { addon, type DType, type NativeArena } from '@mayfly/native';
 import { blockBytes, blockOffset } from './arena.js';
 import type { TensorSource } from './arena-scope.js';
-import { elementBytes, Tensor } from './tensor.js';
+import { Tensor, tensorBytes } from './tensor.js';
 
 /** Hands out tensors that must never be touched, to find how large an arena the same requests need. */
 export class ArenaMeter implements TensorSource {
@@ -14,7 +14,7 @@ export class ArenaMeter implements TensorSource {
   }
 
   tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T> {
-    const size = blockBytes(shape.reduce((product, extent) => product * extent, elementBytes[dtype]));
+    const size = blockBytes(tensorBytes(dtype, shape));
     const offset = blockOffset(this.#bytes, size);
     this.#bytes = offset + size;
     return new Tensor(this.#placeholder, offset, dtype, shape);

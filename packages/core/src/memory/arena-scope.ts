@@ -1,6 +1,6 @@
 import type { DType } from '@mayfly/native';
-import type { Arena, Block } from './arena.js';
-import { elementBytes, Tensor } from './tensor.js';
+import type { Arena } from './arena.js';
+import { type Block, Tensor, tensorBytes } from './tensor.js';
 
 /** Where tensors come from. */
 export interface TensorSource {
@@ -14,13 +14,12 @@ export class ArenaScope implements TensorSource {
   constructor(readonly arena: Arena) {}
 
   tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T> {
-    const bytes = shape.reduce((product, size) => product * size, elementBytes[dtype]);
-    const block = this.arena.allocate(bytes);
+    const block = this.arena.allocate(tensorBytes(dtype, shape));
     this.#blocks.push(block);
-    return new Tensor(this.arena.native, block.offset, dtype, shape);
+    return new Tensor(this.arena.native, block.offset, dtype, shape, block);
   }
 
-  /** Gives every tensor's memory back. Idempotent. */
+  /** Gives every tensor's memory back: no run may have them any more, which is to say that each has settled. Idempotent. */
   free(): void {
     for (const block of this.#blocks.splice(0)) block.free();
   }

@@ -1,18 +1,11 @@
 import { addon, type DType, invalidArgument, MayflyError, type NativeArena } from '@mayfly/native';
-import { elementBytes, Tensor } from './tensor.js';
+import { type Block, Tensor, tensorBytes } from './tensor.js';
 
 /** Blocks start on a cache line; devices and SIMD loops rely on it. */
 const ALIGNMENT = 128;
 /** A typed-array view cannot cross this boundary (Node 20's largest ArrayBuffer). */
 const WINDOW = 2 ** 32;
 const PAGE = 4096;
-
-/** A range of the arena. `free` is idempotent. */
-export interface Block {
-  readonly offset: number;
-  readonly bytes: number;
-  free(): void;
-}
 
 /** What a block of `bytes` takes: whole cache lines, one at least. */
 export const blockBytes = (bytes: number): number => Math.max(Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, ALIGNMENT);
@@ -31,6 +24,7 @@ interface Gap {
 /** Allocates blocks of one shared mapping: first fit, freed neighbours merged, pages committed before first use. */
 export class Arena {
   readonly native: NativeArena;
+  readonly bytes: number;
   #gaps: Gap[];
   #used = 0;
 
@@ -39,11 +33,8 @@ export class Arena {
     if (!Number.isSafeInteger(bytes) || bytes < 1)
       throw invalidArgument('arenaBytes', 'a whole number of bytes from 1 up', bytes);
     this.native = addon.createArena(Math.ceil(bytes / PAGE) * PAGE);
-    this.#gaps = [{ offset: 0, bytes: this.native.bytes }];
-  }
-
-  get bytes(): number {
-    return this.native.bytes;
+    this.bytes = this.native.bytes;
+    this.#gaps = [{ offset: 0, bytes: this.bytes }];
   }
 
   /** Bytes handed out and not freed. */
@@ -62,19 +53,20 @@ export class Arena {
       this.#release(offset, size);
       throw error;
     }
-    let freed = false;
-    const free = () => {
-      if (freed) return;
-      freed = true;
-      this.#release(offset, size);
+    const block = {
+      ...{ offset, bytes: size, freed: false },
+      free: () => {
+        if (block.freed) return;
+        block.freed = true;
+        this.#release(offset, size);
+      },
     };
-    return { offset, bytes: size, free };
+    return block;
   }
 
   /** A tensor in a block of its own, which lives as long as the arena. */
   tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T> {
-    const bytes = shape.reduce((product, size) => product * size, elementBytes[dtype]);
-    return new Tensor(this.native, this.allocate(bytes).offset, dtype, shape);
+    return new Tensor(this.native, this.allocate(tensorBytes(dtype, shape)).offset, dtype, shape);
   }
 
   close(): void {

@@ -12,6 +12,26 @@ export const elementBytes: Readonly<Record<DType, number>> = {
   uint16: 2,
 };
 
+/** A range of an arena that was handed out. */
+export interface Block {
+  readonly offset: number;
+  readonly bytes: number;
+  /** It was given back: whatever lies there now is somebody else's. */
+  readonly freed: boolean;
+  /** Idempotent. */
+  free(): void;
+}
+
+/** Errors: `ERR_INVALID_ARGUMENT` where there is no such type, or a size is no whole number from 0 up. */
+export function tensorBytes(dtype: DType, shape: readonly number[]): number {
+  if (!Object.hasOwn(elementBytes, dtype))
+    throw invalidArgument('dtype', Object.keys(elementBytes).join(' or '), dtype);
+  if (!Array.isArray(shape)) throw invalidArgument('shape', 'an array of sizes', shape);
+  const bytes = shape.reduce((product: number, size) => product * size, elementBytes[dtype]);
+  if (Number.isSafeInteger(bytes) && shape.every((size) => Number.isSafeInteger(size) && size >= 0)) return bytes;
+  throw invalidArgument('shape', 'whole sizes from 0 up', `[${shape.join(', ')}]`);
+}
+
 /** Typed arrays by dtype; fp16 has none in Node 20 and is seen as its bits. */
 interface ArrayOf {
   fp16: Uint16Array;
@@ -39,33 +59,42 @@ const arrayClass = {
 export class Tensor<T extends DType = DType> {
   readonly elements: number;
   readonly bytes: number;
+  readonly #block: Block | null;
 
+  /** @param block What it lies in, where that may be freed before its arena is closed. */
   constructor(
     readonly arena: NativeArena,
     /** Byte offset into the arena. */
     readonly offset: number,
     readonly dtype: T,
     readonly shape: readonly number[],
+    block: Block | null = null,
   ) {
-    this.elements = shape.reduce((product, size) => product * size, 1);
-    this.bytes = this.elements * elementBytes[dtype];
-    if (!Number.isSafeInteger(this.elements) || shape.some((size) => size < 0)) {
-      throw invalidArgument('shape', 'whole sizes from 0 up', `[${shape.join(', ')}]`);
-    }
+    this.bytes = tensorBytes(dtype, shape);
+    this.elements = this.bytes / elementBytes[dtype];
+    this.#block = block;
+    if (!Number.isSafeInteger(offset) || offset < 0)
+      throw invalidArgument('offset', 'a whole number from 0 up', offset);
   }
 
-  /** A live typed-array view: writes are seen by every process of the pool. */
+  /** Its memory was given back, by `ArenaScope.free` say: nobody may read or write it any more. */
+  get freed(): boolean {
+    return this.#block?.freed ?? false;
+  }
+
+  /** A live typed-array view: writes are seen by every process of the pool. Errors: `ERR_INVALID_ARGUMENT` where it was freed. */
   array(): ArrayOf[T] {
+    if (this.freed) throw invalidArgument('a tensor', 'one whose memory is its own', 'one that was freed');
     const { buffer, byteOffset } = this.arena.view(this.offset, this.bytes);
     return new arrayClass[this.dtype](buffer as ArrayBuffer, byteOffset, this.elements) as ArrayOf[T];
   }
 
   /** The part that starts `from` elements in, seen with another shape. */
   at(from: number, shape: readonly number[]): Tensor<T> {
-    const part = new Tensor(this.arena, this.offset + from * elementBytes[this.dtype], this.dtype, shape);
-    if (from < 0 || from + part.elements > this.elements) {
-      throw invalidArgument('part', `within ${this.elements} elements`, `${part.elements} from ${from}`);
+    const elements = tensorBytes(this.dtype, shape) / elementBytes[this.dtype];
+    if (!Number.isSafeInteger(from) || from < 0 || from + elements > this.elements) {
+      throw invalidArgument('part', `within ${this.elements} elements`, `${elements} from ${from}`);
     }
-    return part;
+    return new Tensor(this.arena, this.offset + from * elementBytes[this.dtype], this.dtype, shape, this.#block);
   }
 }

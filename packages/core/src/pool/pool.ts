@@ -1,5 +1,7 @@
 import type { FastProducts, Precision } from '@mayfly/native';
+import { anyText, object } from '../check.js';
 import { Arena } from '../memory/arena.js';
+import { signalOf } from './call-options.js';
 import { Calls } from './calls.js';
 import { DeferredEmitter } from './deferred-emitter.js';
 import { closeDeadlineError, isQuarantine, kernelDisposedError, poolClosedError } from './errors.js';
@@ -17,6 +19,7 @@ import { type FilledPoolOptions, type PoolOptions, resolvePoolOptions } from './
 import { kernelSummary, workerSummary } from './pool-summaries.js';
 import { productsOf, warnOfIsaFault } from './products.js';
 import type { CallOptions, Kernel, PoolProgram } from './types.js';
+import { unwatchAbort, watchAbort } from './worker/abort-watch.js';
 import { assertBudgetCovers } from './worker/budget.js';
 import { chaosTransport } from './worker/chaos-transport.js';
 import { Clock } from './worker/clock.js';
@@ -100,24 +103,28 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
   }
 
   /** Compiles a program; the kernel it gives outlives every worker. One compilation. */
-  compile(program: PoolProgram, options: CallOptions = {}): Promise<Kernel> {
+  compile(program: PoolProgram, options?: CallOptions): Promise<Kernel> {
     return new Promise((resolve, reject) => {
-      const { signal } = options;
-      const { text, weights = {}, name = `kernel-${++this.#names}` } = program;
+      const signal = signalOf(options);
+      const { text, weights = {}, name = `kernel-${++this.#names}` } = object<PoolProgram>().check('program', program);
+      anyText.check('text', text);
+      anyText.check('name', name);
       signal?.throwIfAborted();
       assertBudgetCovers(this.#fleet.budget, this.#kernels.size + 1, this.#options.workers);
       const settle = (error: Error | null) => {
-        signal?.removeEventListener('abort', onAbort);
+        if (signal !== undefined) unwatchAbort(signal, abortable);
         this.#calls.settled();
         if (error === null) resolve(kernel);
         else reject(error);
       };
       const kernel = this.#calls.admitWith(() => new KernelHandle(name, text, weights, this.#kernelHost, settle));
-      const onAbort = () => {
-        reject(signal?.reason);
-        kernel.fail(kernelDisposedError(name));
+      const abortable = {
+        aborted: (reason: unknown) => {
+          reject(reason);
+          kernel.fail(kernelDisposedError(name));
+        },
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal !== undefined) watchAbort(signal, abortable);
       this.#kernels.add(kernel);
       void kernel.reconcile();
     });

@@ -18,9 +18,10 @@ export interface PoolProgram {
 
 export interface CallOptions {
   /**
-   * Rejects the call at once with the signal's reason; the pool stays whole. A run that waits is not sent; one that is being
-   * evaluated is given up, and ends its worker where it takes longer than `timeouts.abandonMs` from then. An update is carried
-   * out all the same.
+   * Ends the call, which rejects with the signal's reason; the pool stays whole. A run that waits is not sent, and rejects at
+   * once. One that was sent rejects when nothing can write its outputs any more: when its worker has answered, or was ended
+   * because that took longer than `timeouts.abandonMs`. An update is carried out all the same. Any number of calls may have
+   * one signal.
    */
   readonly signal?: AbortSignal | undefined;
 }
@@ -41,7 +42,8 @@ export interface Kernel {
   /**
    * Evaluates once: reads `inputs`, writes `outputs` (tensors of the pool's arena, of the ports' bytes). Calls on one kernel
    * run in order. A worker's death is not seen: the work is repeated elsewhere, so inputs must stay as they are until the
-   * promise settles.
+   * promise settles. The tensors are the run's until then, and the caller's from then on, however it settles: nothing reads or
+   * writes them any more. Errors: `ERR_INVALID_ARGUMENT`, also for tensors of another arena and for freed ones.
    */
   run(inputs: Tensors, outputs: Tensors, options?: RunOptions): Promise<void>;
   /**

@@ -81,11 +81,6 @@ export class Fleet implements RecruiterListener {
     return this.#choice.budget;
   }
 
-  /** Its workers are being ended, or have been. */
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   get workers(): readonly WorkerProcess[] {
     return this.#roster.all;
   }

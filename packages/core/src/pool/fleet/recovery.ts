@@ -45,7 +45,7 @@ export class Recovery {
     for (const run of unanswered) runs.set(run.kernel, [...(runs.get(run.kernel) ?? []), run]);
     worker.kernels.clear();
     const condemned = culprit !== undefined && culprit.attempts >= this.#options.attempts;
-    if (worker.running && !this.#fleet.closed) {
+    if (worker.running) {
       // Kernels move at once, but what a thread may still write must not be written elsewhere: until then it counts as sent.
       for (const kernel of runs.keys()) kernel.lost(worker, 0, []);
       await worker.stopped();

@@ -1,6 +1,8 @@
 import type { Port } from '@mayfly/native';
+import { promiseOf, signalOf } from '../call-options.js';
 import { kernelDisposedError } from '../errors.js';
 import type { CallOptions, Kernel, RunOptions, Tensors, WeightSources } from '../types.js';
+import { unwatchAbort, watchAbort } from '../worker/abort-watch.js';
 import type { PlacedKernel } from '../worker/placed-kernel.js';
 import type { Run } from '../worker/run.js';
 import { WorkHistory } from '../worker/work-history.js';
@@ -40,10 +42,10 @@ export class KernelHandle implements Kernel, PlacedKernel {
     settle: (error: Error | null) => void,
   ) {
     this.#host = host;
-    this.#runs = new KernelRuns(this, host.calls);
+    this.#runs = new KernelRuns(this, host.weightStore.arena, host.calls);
     this.#stall = new StallClock(host.stalled);
     this.#text = text;
-    this.#versions = new WeightVersions(host.weightStore.store(weights), settle);
+    this.#versions = new WeightVersions(host.weightStore.store(weights, text), settle);
   }
 
   get source(): ProgramSource {
@@ -56,8 +58,8 @@ export class KernelHandle implements Kernel, PlacedKernel {
 
   run(inputs: Tensors, outputs: Tensors, options?: RunOptions): Promise<void> {
     try {
-      const signal = options?.signal;
-      const promise = options?.promise;
+      const signal = signalOf(options);
+      const promise = promiseOf(options);
       const run = this.#runs.bound(inputs, outputs);
       signal?.throwIfAborted();
       // What the caller gave was read by now: getters of it may have called anything.
@@ -72,14 +74,14 @@ export class KernelHandle implements Kernel, PlacedKernel {
 
   update(weights?: WeightSources, options?: CallOptions): Promise<void> {
     return new Promise((resolve, reject) => {
-      const signal = options?.signal;
+      const signal = signalOf(options);
       signal?.throwIfAborted();
       if (this.#failure !== null) throw this.#failure;
       const stored = this.#host.calls.admitWith(() => this.#stored(weights));
-      const onAbort = () => reject(signal?.reason);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const abortable = { aborted: reject };
+      if (signal !== undefined) watchAbort(signal, abortable);
       this.#versions.add(stored, (error) => {
-        signal?.removeEventListener('abort', onAbort);
+        if (signal !== undefined) unwatchAbort(signal, abortable);
         this.#host.calls.settled();
         if (error === null) resolve();
         else reject(error);
@@ -89,7 +91,7 @@ export class KernelHandle implements Kernel, PlacedKernel {
   }
 
   async dispose(): Promise<void> {
-    if (this.#failure === null) this.fail(kernelDisposedError(this.name));
+    this.fail(kernelDisposedError(this.name));
   }
 
   answered(run: Run, error: Error | null): void {
@@ -112,8 +114,10 @@ export class KernelHandle implements Kernel, PlacedKernel {
   }
 
   fail(error: Error): void {
-    if (this.#failure === null) this.#host.forget(this, error);
+    // The first one stands: what follows from it must not hide it.
+    if (this.#failure !== null) return;
     this.#failure = error;
+    this.#host.forget(this, error);
     this.#runs.fail(error);
     for (const placement of this.#place.clear()) this.#host.release(this, placement);
     this.#versions.end(error);
@@ -132,10 +136,14 @@ export class KernelHandle implements Kernel, PlacedKernel {
       if (wanted === null) break;
       const { version, reason } = wanted;
       this.#stall.reason = reason;
+      // A worker may read them until it has answered, even where the kernel is disposed of meanwhile.
+      const read = version.weights.again();
       try {
         this.#accept(await this.#host.place(this, this.#sourceOf(version), reason), version);
       } catch (error) {
         this.#refuse(version, error instanceof Error ? error : new Error(String(error)));
+      } finally {
+        read.free();
       }
     }
     this.#reconciling = false;
@@ -146,7 +154,7 @@ export class KernelHandle implements Kernel, PlacedKernel {
   }
 
   #stored(weights: WeightSources | undefined): StoredWeights {
-    const stored = weights === undefined ? this.#versions.again() : this.#host.weightStore.store(weights);
+    const stored = weights === undefined ? this.#versions.again() : this.#host.weightStore.store(weights, this.#text);
     if (this.#failure === null) return stored;
     // A getter of the weights disposed of the kernel.
     stored.free();

@@ -1,4 +1,5 @@
 import type { InputPromise } from '@mayfly/native';
+import type { Arena } from '../../memory/arena.js';
 import type { Calls } from '../calls.js';
 import type { Kernel, Tensors } from '../types.js';
 import type { PlacedKernel } from '../worker/placed-kernel.js';
@@ -13,13 +14,16 @@ const MOST_SPARE = 64;
 /** The runs of one kernel: those that wait, in the order of their calls, how many are in flight, and settled ones to use again. */
 export class KernelRuns {
   readonly #kernel: Kernel & PlacedKernel;
+  readonly #arena: Arena;
   readonly #calls: Calls;
   readonly #waiting = new RunQueue();
   readonly #spare = new RunQueue();
   #inFlight = 0;
 
-  constructor(kernel: Kernel & PlacedKernel, calls: Calls) {
+  /** @param arena Where tensors have to lie. */
+  constructor(kernel: Kernel & PlacedKernel, arena: Arena, calls: Calls) {
     this.#kernel = kernel;
+    this.#arena = arena;
     this.#calls = calls;
   }
 
@@ -40,15 +44,16 @@ export class KernelRuns {
   /** A run over these tensors, which nothing knows of yet. Errors: `ERR_INVALID_ARGUMENT`. */
   bound(inputs: Tensors, outputs: Tensors): Run {
     const run = this.#spare.shift() ?? new Run(this.#kernel);
-    bindTensors(this.#kernel, inputs, outputs, run.offsets);
+    bindTensors(this.#kernel, this.#arena, inputs, outputs, run.offsets);
     return run;
   }
 
   /** Takes a call in. Errors: `ERR_QUEUE_FULL`, `ERR_POOL_CLOSED`. */
   add(run: Run, epoch: number, signal: AbortSignal | undefined, promise: InputPromise | undefined): Promise<void> {
     this.#calls.admit();
+    const settled = run.begin(epoch, signal, promise);
     this.#waiting.push(run);
-    return run.begin(epoch, signal, promise);
+    return settled;
   }
 
   /** Ends those at the front that nobody waits for any more. */
@@ -59,8 +64,14 @@ export class KernelRuns {
   /** Sends the first of those that wait. */
   send({ worker, program }: Placement): void {
     const run = this.#waiting.shift()!;
+    try {
+      worker.send(run, program);
+    } catch (error) {
+      // It alone was refused; whoever's call it was that made room for it must not be told.
+      this.end(run, error as Error);
+      return;
+    }
     this.#inFlight += 1;
-    worker.send(run, program);
   }
 
   answered(run: Run, error: Error | null): void {
@@ -71,7 +82,10 @@ export class KernelRuns {
   /** `sent` runs will not be answered where they are; `again` of them are to be sent again, before all that wait. */
   again(sent: number, again: readonly Run[]): void {
     this.#inFlight -= sent;
-    this.#waiting.unshift(again);
+    const [wanted, abandoned] = [again.filter((run) => !run.abandoned), again.filter((run) => run.abandoned)];
+    for (const run of wanted) run.recalled();
+    this.#waiting.unshift(wanted);
+    for (const run of abandoned) this.end(run, null);
   }
 
   /** Ends those that wait, or of these only those of one epoch. */

@@ -1,5 +1,8 @@
-import { invalidArgument, type WeightRange } from '@mayfly/native';
-import type { Arena, Block } from '../../memory/arena.js';
+import { invalidArgument, MayflyError, type WeightRange } from '@mayfly/native';
+import { MOST_REQUEST_BYTES, MOST_WEIGHTS } from '@mayfly/worker';
+import { object } from '../../check.js';
+import type { Arena } from '../../memory/arena.js';
+import type { Block } from '../../memory/tensor.js';
 import type { WeightSources } from '../types.js';
 
 /** Weight files where a worker can read them. `free` when no compilation will read them again. */
@@ -14,7 +17,12 @@ export interface StoredWeights {
 export class WeightStore {
   constructor(readonly arena: Arena) {}
 
-  store(sources: WeightSources): StoredWeights {
+  /**
+   * @param text Of the program that they belong to.
+   * Errors: `ERR_INVALID_ARGUMENT`, also where text and paths are more than a request to a worker may hold; `ERR_ARENA_FULL`.
+   */
+  store(sources: WeightSources, text: string): StoredWeights {
+    assertSendable(text, Object.keys(object<WeightSources>().check('weights', sources)));
     const blocks: Block[] = [];
     try {
       const ranges = Object.entries(sources).map(([path, source]): WeightRange => {
@@ -32,7 +40,7 @@ export class WeightStore {
   }
 
   #checked(path: string, range: { offset: number; bytes: number }): { offset: number; bytes: number } {
-    const { offset, bytes } = range;
+    const { offset, bytes } = object<typeof range>().check(`weights ${path}`, range);
     const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(bytes) && offset >= 0 && bytes >= 0;
     if (!inside || offset + bytes > this.arena.bytes) {
       throw invalidArgument(
@@ -43,6 +51,22 @@ export class WeightStore {
     }
     return { offset, bytes };
   }
+}
+
+/** What a message takes for each weight file besides its path, and for all else besides the text. */
+const REQUEST_OVERHEAD = 64;
+
+function assertSendable(text: string, paths: readonly string[]): void {
+  if (paths.length > MOST_WEIGHTS) throw invalidArgument('weights', `at most ${MOST_WEIGHTS} files`, paths.length);
+  const bytes = paths.reduce(
+    (sum, path) => sum + Buffer.byteLength(path) + REQUEST_OVERHEAD,
+    Buffer.byteLength(text) + REQUEST_OVERHEAD,
+  );
+  if (bytes <= MOST_REQUEST_BYTES) return;
+  throw new MayflyError(
+    'ERR_INVALID_ARGUMENT',
+    `Expected a program's text and the paths of its weights to take at most ${MOST_REQUEST_BYTES} bytes, got ${bytes}`,
+  );
 }
 
 function counted(ranges: readonly WeightRange[], blocks: readonly Block[]): StoredWeights {

@@ -1,9 +1,10 @@
 import type { InputPromise } from '@mayfly/native';
+import { type Abortable, unwatchAbort, watchAbort } from './abort-watch.js';
 import type { InFlight } from './in-flight.js';
 import type { PlacedKernel } from './placed-kernel.js';
 
 type Resolve = () => void;
-type Reject = (error: Error) => void;
+type Reject = (reason: unknown) => void;
 
 const nothing = () => {};
 let resolveLast: Resolve = nothing;
@@ -18,16 +19,16 @@ const keepEnds = (resolve: Resolve, reject: Reject) => {
  * A call of `kernel.run`, from the call until it settles; then the object serves another call of the same kernel. It survives
  * the worker it was sent to: what is not answered is sent again, elsewhere.
  */
-export class Run {
+export class Run implements Abortable {
   /** What follows it in its queue. */
   next: Run | null = null;
   /** Of its dispatch, as the answer carries it. */
   id = 0;
   /** Workers that ended, or whose device failed, while evaluating it. */
   attempts = 0;
-  /** Its caller gave it up: the answer goes nowhere, and it is not sent again. */
+  /** Its caller gave it up: it is not sent again, and rejects whatever the answer. */
   abandoned = false;
-  /** Where it was sent last. */
+  /** Who was sent it and may still be at it; null while it waits. */
   sentTo: InFlight | null = null;
   /** The kernel's weights as of the call; the run only ever sees these. */
   epoch = 0;
@@ -37,7 +38,6 @@ export class Run {
   #resolve: Resolve = nothing;
   #reject: Reject = nothing;
   #signal: AbortSignal | undefined = undefined;
-  #onAbort: (() => void) | undefined = undefined;
 
   constructor(readonly kernel: PlacedKernel) {}
 
@@ -48,32 +48,38 @@ export class Run {
     this.#reject = rejectLast;
     this.epoch = epoch;
     this.promise = promise;
-    if (signal !== undefined) this.#endWith(signal);
+    this.#signal = signal;
+    if (signal !== undefined) watchAbort(signal, this);
     return settled;
   }
 
-  /** The end of the call, whichever way: a caller's long-lived signal must not keep it. */
+  /**
+   * Its caller gave it up. The promise rejects at once where no worker has it. Where one may be at it, its tensors are not the
+   * caller's yet: then it rejects when the worker has answered or was stopped.
+   */
+  aborted(reason: unknown): void {
+    this.abandoned = true;
+    if (this.sentTo === null) this.#reject(reason);
+    else this.sentTo.abandoned(this);
+  }
+
+  /** Nobody is at it any more: it waits to be sent again. */
+  recalled(): void {
+    this.sentTo = null;
+  }
+
+  /** The end of the call, whichever way. No worker reads or writes its tensors any more. */
   settle(error: Error | null): void {
-    if (error === null) this.#resolve();
+    if (this.abandoned) this.#reject(this.#signal?.reason);
+    else if (error === null) this.#resolve();
     else this.#reject(error);
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#signal !== undefined) unwatchAbort(this.#signal, this);
     this.#signal = undefined;
-    this.#onAbort = undefined;
     this.#resolve = nothing;
     this.#reject = nothing;
     this.promise = undefined;
     this.sentTo = null;
     this.attempts = 0;
     this.abandoned = false;
-  }
-
-  #endWith(signal: AbortSignal): void {
-    this.#signal = signal;
-    this.#onAbort = () => {
-      this.abandoned = true;
-      this.#reject(signal.reason);
-      this.sentTo?.abandoned(this);
-    };
-    signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 }
