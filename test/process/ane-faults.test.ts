@@ -1,6 +1,9 @@
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type AneRun, type AneStep, aneRunner, onEachRuntime } from '../fixtures/ane-emulator.js';
 import { addWeightProgram, scaleProgram, weightBlob } from '../fixtures/programs.js';
+import { temporaryFolder } from '../fixtures/temporary-folder.js';
 
 const N = 64;
 const run = aneRunner();
@@ -13,7 +16,7 @@ const coded = (code: string, ...messages: string[]) =>
   });
 const none = { models: 0, loaded: 0, surfaces: 0 };
 
-onEachRuntime((_, runtime) => {
+onEachRuntime((tier, runtime) => {
   /** Compile, evaluate twice, close, with faults. */
   const faulty = async (faults: string, env: Record<string, string> = {}) => {
     const result = await run(runtime, [['open'], compile, evaluate, evaluate, ['close']], {
@@ -56,6 +59,39 @@ onEachRuntime((_, runtime) => {
     expect(result.report?.compilations).toBe(1);
     expectNothingLeft(result);
   });
+
+  test('a lock that is a symbolic link is refused, and what it points to is not made', async () => {
+    const folder = temporaryFolder();
+    const target = join(folder, 'target');
+    for (const victim of [target, '/dev/null']) {
+      symlinkSync(victim, join(folder, '.mayfly-ane.lock'));
+      const result = await run(runtime, [['open']], {}, folder);
+      expect(result.results[0]?.open).toEqual(coded('ERR_ANE_STAGING', '.mayfly-ane.lock', 'a symbolic link'));
+      rmSync(join(folder, '.mayfly-ane.lock'));
+    }
+    expect(existsSync(target)).toBe(false);
+    mkdirSync(join(folder, '.mayfly-ane.lock'));
+    const result = await run(runtime, [['open']], {}, folder);
+    expect(result.results[0]?.open).toEqual(coded('ERR_ANE_STAGING', '.mayfly-ane.lock'));
+  });
+
+  // Objective-C's own release cannot be made to fail.
+  test.runIf(tier === 'T1').each(['release@*=exception', 'drain@*=exception'])(
+    'an exception where an object goes is a line on stderr, and the work goes on: %s',
+    async (faults) => {
+      const { compiled, evaluated, exitCode, stderr, report } = await faulty(faults);
+      expect({ compiled, evaluated, exitCode }).toEqual({
+        compiled: { inputs: expect.any(Array), outputs: expect.any(Array) },
+        evaluated: [[6], [6]],
+        exitCode: 0,
+      });
+      const message = faults.split('@')[0];
+      expect(new Set(stderr.trim().split('\n'))).toEqual(
+        new Set([`mayfly: Expected ${message} to return, got an exception`]),
+      );
+      expect(report?.live).toEqual(none);
+    },
+  );
 
   test('what the compiler says beneath the error is told', async () => {
     const result = await faulty('', { MAYFLY_EMULATOR_DIALECT: 'ios16' });

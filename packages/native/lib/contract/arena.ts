@@ -13,6 +13,10 @@ export interface NativeArena {
   view(offset: number, bytes: number): Uint8Array;
   /** Bytes of committed pages. */
   residentBytes(): number;
-  /** Drops this process's mapping once no dispatch or math call uses it. Views must no longer be touched. */
+  /**
+   * Lets this handle go, and the mapping once no handle, view, dispatch or math call uses it. The handle that created or attached
+   * the arena owns its file descriptor: from its close on, other handles can neither populate it, measure it nor start processes
+   * over it (`ERR_INVALID_ARGUMENT`). Theirs closes nothing of the owner's. Idempotent.
+   */
   close(): void;
 }

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "error.h"
+#include "owned_fd.h"
 
 namespace mayfly {
 namespace {
@@ -38,10 +39,7 @@ void ExitOnSignals(const std::vector<int>& signals, const std::string& farewell)
 }
 
 void RedirectToNull(int fd) {
-  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null < 0) return;
-  dup2(null, fd);
-  close(null);
+  if (const OwnedFd null = OpenFile("/dev/null", O_RDWR)) dup2(null.get(), fd);
 }
 
 double DescriptorLimit() {

@@ -16,6 +16,12 @@
 namespace mayfly {
 namespace {
 
+// Read as the addon is loaded: a thread that first computes later would race with an assignment to process.env.
+const std::string wanted_isa = [] {
+  const char* value = std::getenv("MAYFLY_ISA");
+  return std::string(value == nullptr ? "" : value);
+}();
+
 const char* isa_fault = nullptr;  // written once, by the first CurrentIsa()
 
 #if defined(__x86_64__)
@@ -84,16 +90,15 @@ bool Includes(Isa best, Isa isa) {
 
 Isa ChooseIsa() {
   const Isa best = BestIsa();
-  const char* wanted = std::getenv("MAYFLY_ISA");
-  if (wanted == nullptr || *wanted == '\0') return best;
+  if (wanted_isa.empty()) return best;
   std::string offered;
   for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAmx, Isa::kNeon}) {
     if (!Includes(best, isa)) continue;
-    if (std::string(wanted) == NameOf(isa)) return isa;
+    if (wanted_isa == NameOf(isa)) return isa;
     offered += std::string(offered.empty() ? "" : ", ") + NameOf(isa);
   }
   throw Error("ERR_INVALID_ARGUMENT",
-              "Expected MAYFLY_ISA to be one of this processor's (" + offered + "), got `" + wanted + "`");
+              "Expected MAYFLY_ISA to be one of this processor's (" + offered + "), got `" + wanted_isa + "`");
 }
 
 }  // namespace
