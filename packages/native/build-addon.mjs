@@ -1,15 +1,18 @@
-// Builds build/Release/mayfly.node with node-gyp. `--if-missing` (the install step) leaves a present build alone.
+// Builds build/Release/mayfly.node with node-gyp. `--if-missing` (the install step) leaves a finished build alone.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { lockBuild } from './build-lock.mjs';
 
 const require = createRequire(import.meta.url);
 const root = dirname(fileURLToPath(import.meta.url));
 const build = join(root, 'build');
-if (process.argv.includes('--if-missing') && existsSync(join(build, 'Release', 'mayfly.node'))) process.exit(0);
+const release = join(build, 'Release');
+/** What the finished build was made for and from; there from its end to the beginning of the next. */
+const finished = join(build, 'mayfly-configuration.json');
 
 /** A Node distribution carries its own headers; with them no download is needed. */
 function bundledHeaders() {
@@ -21,18 +24,24 @@ function bundledHeaders() {
   return `v${version.join('.')}` === process.version ? [`--nodedir=${prefix}`] : [];
 }
 
-/** What the Makefile was generated from: when any of it changes, it is generated again. */
-function configuration(headers) {
-  const sources = require('./sources.cjs');
-  const gyp = readFileSync(join(root, 'binding.gyp'), 'utf8');
-  // node-gyp writes these variables into the Makefile.
+/** What every object file depends on beside its source: where any of it changes, nothing of the last build is of use. */
+function environment(headers) {
+  const { platform, arch, version } = process;
+  const libc = process.report.getReport().header.glibcVersionRuntime ?? 'other';
+  // Makefile and dependencies hold absolute paths of these two.
+  const places = { root, nodeGyp: require.resolve('node-gyp/bin/node-gyp.js') };
   const { CC, CXX, AR, LINK, CFLAGS, CXXFLAGS, LDFLAGS } = process.env;
-  const compiler = { CC, CXX, AR, LINK, CFLAGS, CXXFLAGS, LDFLAGS };
+  return { node: version, platform, arch, libc, headers, ...places, CC, CXX, AR, LINK, CFLAGS, CXXFLAGS, LDFLAGS };
+}
+
+/** What the Makefile is generated from beside that. */
+function inputs() {
+  const sources = require('./sources.cjs');
   const sets = [
     ...['base', 'avx2', 'avx512', 'avx512bf16', 'amx'].map((set) => sources('sources', set)),
     ...['ane', 'tiles'].map((part) => sources('emulator', part)),
   ];
-  return JSON.stringify({ node: process.version, headers, compiler, gyp, sources: sets });
+  return { gyp: readFileSync(join(root, 'binding.gyp'), 'utf8'), sources: sets };
 }
 
 function nodeGyp(step, headers) {
@@ -47,12 +56,45 @@ function nodeGyp(step, headers) {
   process.exit(run.status ?? 1);
 }
 
-const headers = bundledHeaders();
-const configured = join(build, 'mayfly-configuration.json');
-const wanted = configuration(headers);
-if (!existsSync(configured) || readFileSync(configured, 'utf8') !== wanted) {
-  nodeGyp('configure', headers);
-  mkdirSync(build, { recursive: true });
-  writeFileSync(configured, wanted);
+/** Of the last build that was finished; null where there is none, or one was interrupted. */
+function lastBuild() {
+  try {
+    return existsSync(join(release, 'mayfly.node')) ? JSON.parse(readFileSync(finished, 'utf8')) : null;
+  } catch {
+    return null;
+  }
 }
+
+/** Device ane's second stand-in, where somebody has built it: tests take what is there, so it must not be older than what it is of. */
+function refreshGnustep() {
+  const library = join(release, 'libane_gnustep.so');
+  const folder = join(root, 'emulator', 'gnustep');
+  if (!existsSync(library) || !existsSync(folder)) return;
+  const made = statSync(library).mtimeMs;
+  const isNewer = (path) => statSync(path).mtimeMs > made;
+  const parts = [
+    ...readdirSync(release)
+      .filter((name) => name.endsWith('.a') || name.endsWith('.node'))
+      .map((name) => join(release, name)),
+    ...readdirSync(folder).map((name) => join(folder, name)),
+  ];
+  if (!parts.some(isNewer)) return;
+  rmSync(library);
+  spawnSync(process.execPath, [join(folder, 'build.mjs')], { stdio: 'inherit' });
+}
+
+mkdirSync(build, { recursive: true });
+lockBuild(join(build, 'lock'));
+const headers = bundledHeaders();
+const wanted = JSON.parse(JSON.stringify({ environment: environment(headers), inputs: inputs() }));
+const last = lastBuild();
+const same = (part) => JSON.stringify(last?.[part]) === JSON.stringify(wanted[part]);
+if (process.argv.includes('--if-missing') && same('environment')) process.exit(0);
+
+rmSync(finished, { force: true });
+// What an interrupted compiler or linker left is newer than its sources, and make takes it for whole.
+if (!same('environment')) rmSync(release, { recursive: true, force: true });
+if (!same('environment') || !same('inputs')) nodeGyp('configure', headers);
 nodeGyp('build', headers);
+refreshGnustep();
+writeFileSync(finished, JSON.stringify(wanted));

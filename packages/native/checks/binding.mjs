@@ -31,10 +31,15 @@ export const sources = {
   plain: (x64) =>
     sources
       .addon(x64)
-      .filter((file) => /^src\/(?:(?:cpu|math|mil|parallel|shm|ipc)\/|device\/session)/.test(file) && !knowsNode(file)),
+      .filter(
+        (file) =>
+          /^src\/(?:(?:cpu|math|mil|parallel|shm|ipc)\/|device\/session|number_text)/.test(file) && !knowsNode(file),
+      ),
   /** Device ane and the MIL front end that it asks first. */
   ane: (x64) =>
-    sources.addon(x64).filter((file) => /^src\/(?:(?:ane|mil)\/|math\/half\.cc$)/.test(file) && !knowsNode(file)),
+    sources
+      .addon(x64)
+      .filter((file) => /^src\/(?:(?:ane|mil)\/|math\/half\.cc$|number_text)/.test(file) && !knowsNode(file)),
 };
 
 /** The archives of the addon that node-gyp built for this system, without those that model another. */
