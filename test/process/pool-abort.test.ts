@@ -1,4 +1,4 @@
-import { createPool, type Pool, type PoolEvents } from '@mayfly/core';
+import { ArenaScope, createPool, type Pool, type PoolEvents } from '@mayfly/core';
 import { afterEach, expect, test } from 'vitest';
 import { scaleProgram, slowProgram } from '../fixtures/programs.js';
 
@@ -42,3 +42,28 @@ test('a long evaluation that is given up ends its worker; what waits behind it i
   expect(pool.stats()).toMatchObject({ deaths: 0, pending: 0 });
   await run();
 });
+
+test.each([60_000, 1])(
+  'memory of an aborted run is the caller’s once it has settled (abandonMs %i)',
+  async (abandonMs) => {
+    pool = await createPool({ threads: 1, timeouts: { abandonMs } });
+    const kernel = await pool.compile({ text: slowProgram(SIDE, 1000) });
+    const scope = new ArenaScope(pool.arena);
+    const [x, y] = [scope.tensor('fp32', [SIDE, SIDE]), scope.tensor('fp32', [SIDE, SIDE])];
+    x.array().fill(1 / SIDE);
+    const abort = new AbortController();
+    const aborted = kernel.run(x, y, { signal: abort.signal });
+    // Sent by now.
+    await new Promise((resolve) => setImmediate(resolve));
+    abort.abort(new Error('enough'));
+    await expect(aborted).rejects.toThrow('enough');
+    scope.free();
+    const others = [x, y].map(({ shape }) => pool.arena.tensor('fp32', shape));
+    for (const other of others) other.array().fill(42);
+    expect(others.map(({ offset }) => offset)).toEqual([x.offset, y.offset]);
+    // A worker that were still at it would be done with it before this.
+    const [a, b] = [pool.arena.tensor('fp32', [SIDE, SIDE]), pool.arena.tensor('fp32', [SIDE, SIDE])];
+    await kernel.run(a, b);
+    for (const other of others) expect(other.array().every((value) => value === 42)).toBe(true);
+  },
+);

@@ -28,15 +28,17 @@ async function follow(given: Schedule): Promise<void> {
     'a closed pool takes no calls',
   ).toBe(true);
 
-  for (const { kind, output, weight, outcomes, punctual, abort } of calls) {
+  for (const { kind, output, weight, outcomes, written, punctual, abort } of calls) {
     expect(outcomes, `a ${kind} settles exactly once`).toHaveLength(1);
     const [outcome] = outcomes;
     const allowed = ['ok', 'ERR_KERNEL_DISPOSED'];
     if (abort.signal.aborted) allowed.push('GIVEN_UP');
     if (ending !== 'close') allowed.push('ERR_POOL_CLOSED');
     expect(allowed, `the outcome of a ${kind}`).toContain(outcome);
-    if (kind !== 'run' || outcome !== 'ok') continue;
+    if (kind !== 'run') continue;
     const seen = simulated.seen.get(output) ?? [];
+    expect(seen, 'nothing writes the memory of a run that has settled').toHaveLength(written);
+    if (outcome !== 'ok') continue;
     expect(new Set(seen.map((each) => each.weight)), 'a run sees the weights of its call and no others').toEqual(
       new Set([weight]),
     );

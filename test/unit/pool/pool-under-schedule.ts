@@ -18,6 +18,8 @@ export interface Call {
   readonly output: number;
   readonly weight: number;
   readonly outcomes: string[];
+  /** Of a run: how often its output had been written when it settled. */
+  written: number;
   /** Of a run: whether a worker had answered that the pool had not given up, when it settled well. */
   punctual: boolean;
 }
@@ -188,13 +190,15 @@ export class PoolUnderSchedule {
   }
 
   #record(kind: Call['kind'], promise: Promise<unknown>, abort: AbortController, output: number, weight: number): void {
-    const call: Call = { kind, abort, output, weight, outcomes: [], punctual: false };
+    const call: Call = { kind, abort, output, weight, outcomes: [], written: 0, punctual: false };
     this.calls.push(call);
     void promise
       .then(() => 'ok', codeOf)
       .then((outcome) => {
         call.outcomes.push(outcome);
-        call.punctual = (this.simulated.seen.get(output) ?? []).some(({ late }) => !late);
+        const seen = this.simulated.seen.get(output) ?? [];
+        call.written = seen.length;
+        call.punctual = seen.some(({ late }) => !late);
       });
   }
 
