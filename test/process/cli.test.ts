@@ -79,7 +79,7 @@ describe('train --json', () => {
   test('ends with the figures of the closing table', () => {
     const done = eventsOf(trained).at(-1);
     expect(done).toMatchObject({ event: 'done', reason: 'finished', steps: 6, tokens: 192, worker_deaths: 0 });
-    expect(done?.resume_command).toBe(`mayfly train --resume ${run}`);
+    expect(done?.resume_command).toMatch(/mayfly(\.js)? train --resume .+ --host-threads 0 --retire-after 24$/);
     for (const name of ['params_sha256', 'losses_sha256']) expect(done?.[name]).toMatch(/^[0-9a-f]{64}$/);
     const number = expect.any(Number);
     const activities = ['kernels', 'host_math', 'host_threads', 'compile', 'dispatch'];
@@ -96,7 +96,7 @@ test('train without --json prints plain lines and the closing table', async () =
   expect(output).not.toMatch(/[\u0000-\u0009\u000B-\u001F]/);
   expect(output).toMatch(/^device {2}cpu \(.+\), 1 worker/);
   expect(output).toMatch(/^step 4\/4 {2}loss \d\.\d{4} /m);
-  expect(output).toMatch(/^train further +mayfly train --resume .+ --steps 8$/m);
+  expect(output).toMatch(/^train further +.*mayfly(\.js)? train --resume .+ --steps 8$/m);
 });
 
 test('train without --out writes to a folder of its own', async () => {

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { createTrainer, readCheckpoint, readCheckpointHeader, type TrainOptions, writeCheckpoint } from '@mayfly/core';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
-import { eventsOf, type JsonEvent, lastEvent, mayfly } from '../fixtures/command.js';
+import { eventsOf, type JsonEvent, lastEvent, launcher, mayfly } from '../fixtures/command.js';
 import { fingerprint, runTraining, smallRun, smallStream } from '../fixtures/small-run.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';
 
@@ -321,13 +321,16 @@ describe('--auto-resume', () => {
     expect(new Set(log().flatMap(({ event, run: name }) => (event === 'start' ? [name] : []))).size).toBe(1);
   });
 
-  test('begins again where nothing was saved', async () => {
-    await run({}, 1);
-    rmSync(at(1));
-    const { run: name } = runFile();
-    const { summary } = await run({ autoResume: true });
-    expect(summary.step).toBe(4);
-    expect(runFile().run).toBe(name);
+  test('begins again where nothing was saved, as --resume does', async () => {
+    const whole = await runTraining({ ...small, lr: 2e-3 });
+    for (const again of [() => run({ lr: 2e-3, autoResume: true }), () => runTraining({ resume: out })]) {
+      await run({ lr: 2e-3 }, 1);
+      rmSync(at(1));
+      const { run: name } = runFile();
+      expect(fingerprint(await again())).toEqual(fingerprint(whole));
+      expect(runFile().run).toBe(name);
+      rmSync(out, { recursive: true });
+    }
   });
 
   test('is an error while another process has the folder, or without one', async () => {
@@ -344,15 +347,34 @@ describe('--auto-resume', () => {
   });
 });
 
-test('the command to resume works from another folder', async () => {
-  mkdirSync(out);
-  const name = "it's a run";
-  const first = await mayfly(['train', ...flags, '--steps', '2', '--out', name, '--json'], { cwd: out });
-  const command = lastEvent(first, 'done').resume_command as string;
-  expect(command).toBe(`mayfly train --resume '${join(out, "it'\\''s a run")}'`);
-  const words = spawnSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
-    .stdout.trim()
-    .split('\n');
-  const rest = await mayfly([...words.slice(1), '--steps', '3', '--json'], { cwd: folder });
-  expect(lastEvent(rest, 'done')).toMatchObject({ step: 3, steps: 1 });
+describe('the command to resume', () => {
+  /** As a user would paste it, elsewhere. */
+  const paste = (command: string, env: NodeJS.ProcessEnv) =>
+    spawnSync('sh', ['-c', `${command} --steps 3 --json`], {
+      cwd: folder,
+      env: { ...process.env, ...env },
+      encoding: 'utf8',
+    });
+
+  test.each([
+    ['is on the path', (bin: string) => `${bin}:${process.env.PATH}`, 'mayfly'],
+    ['is not', () => '/usr/bin:/bin', 'mayfly.js'],
+  ])(
+    'runs as printed from another folder when mayfly %s, with all that checkpoints do not keep',
+    async (_, path, name) => {
+      const bin = join(out, 'bin');
+      mkdirSync(bin, { recursive: true });
+      symlinkSync(launcher, join(bin, 'mayfly'));
+      const env = { PATH: path(bin) };
+      const budget = ['--workers', '2', '--retire-evaluations', '500'];
+      const args = ['train', ...flags, '--steps', '2', '--out', "it's a run", ...budget, '--json'];
+      const first = await mayfly(args, { cwd: out, env });
+      const command = lastEvent(first, 'done').resume_command as string;
+      expect(command).toContain(`${name} train --resume '${join(out, "it'\\''s a run")}' --workers 2 --standby 0`);
+      expect(command).toMatch(/ --host-threads 0 --retire-evaluations 500$/);
+      const rest = paste(command, env);
+      expect(rest).toMatchObject({ status: 0, stderr: '' });
+      expect(JSON.parse(rest.stdout.trim().split('\n').at(-1)!)).toMatchObject({ event: 'done', step: 3, steps: 1 });
+    },
+  );
 });

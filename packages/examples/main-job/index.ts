@@ -1,6 +1,6 @@
 // What `npm start` runs: a byte-level transformer learns to write TypeScript declarations, in workers that retire.
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createTrainer, generate, openData, openReporter, openTokenizer, printable } from '@mayfly/core';
 import { exampleOptions } from '../example-options.js';
 import { model, training } from './recipe.js';
@@ -10,9 +10,9 @@ const { steps, seconds, json, ...rest } = exampleOptions(
   'Trains a small byte-level model on the TypeScript declaration files of this install.',
   { steps: training.steps, seconds: 115, 'retire-evaluations': training.evaluations, out: '', json: false },
 );
-/** A folder of its own for each run: `--resume` goes on from the latest checkpoint in a folder. */
+/** A folder of its own for each run. */
 const out = rest.out || join('runs', 'main-job', new Date().toISOString().replaceAll(':', '-'));
-mkdirSync(out, { recursive: true });
+makeFolder(out);
 const files = writeDeclarations(out);
 const heldOut = openData(files.heldOut, { tokenizer: openTokenizer('bytes') });
 /** Windows of the held-out text that are looked at during training; the last look takes four times as many. */
@@ -61,4 +61,11 @@ for await (const { step } of trainer.steps({ signal: stop.signal })) {
 await measure(4 * FEW_WINDOWS);
 await sample('after training');
 const summary = trainer.summary();
-reporter.done({ ...summary, resumeCommand: `npx ${summary.resumeCommand}` });
+reporter.done({ ...summary, resumeCommand: summary.resumeCommand?.replace(/^mayfly /, 'npx mayfly ') ?? null });
+
+/** Node 20's recursive mkdir never returns where a file system, such as /proc, makes no folders. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
+}

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { flag as flagRule, text } from '../check.js';
+import { commandOptions } from '../command-line.js';
 import type { AnyOptionTable, OptionEntry } from '../option-table.js';
 
 /** The row of `--json`, which every command has. */
@@ -22,20 +23,6 @@ export interface JsonFlag {
 
 /** What commander read, by the camelCase of its flags. */
 export type CommandFlags = Readonly<Record<string, unknown>>;
-
-/** An option of a command: where its value goes in the bag that the table describes. */
-interface CommandOption {
-  readonly path: readonly string[];
-  readonly row: OptionEntry<unknown>;
-}
-
-/** The rows that a command offers, those of bags within bags among them. */
-export function* commandOptions(table: AnyOptionTable, path: readonly string[] = []): Generator<CommandOption> {
-  for (const [name, row] of Object.entries(table)) {
-    if (row.flag !== undefined) yield { path: [...path, name], row };
-    if (row.members !== undefined) yield* commandOptions(row.members, [...path, name]);
-  }
-}
 
 /**
  * Gives a command the options of a table. What applies when one is left out is only told in the help, not set: the library
@@ -61,9 +48,6 @@ export function optionsFrom<Options>(table: AnyOptionTable, flags: CommandFlags)
   }
   return options as Options;
 }
-
-/** `--min-lr` for `--min-lr <x>`. */
-export const flagName = ({ flag }: OptionEntry<unknown>): string => flag!.split(' ')[0]!;
 
 function commanderOption(row: OptionEntry<unknown>): Option {
   const { rule, flag, help = '', group } = row;

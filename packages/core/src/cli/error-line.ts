@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { commandOptions, flagName } from './command-options.js';
+import { commandOptions, flagName } from '../command-line.js';
 import { ExitCode, exitCodeOf } from './exit-code.js';
 import { commandTables } from './program.js';
 

@@ -60,9 +60,10 @@ type Fill = (state: ModelState) => Promise<TrainingProgress | undefined>;
 export async function createTrainer(given: TrainOptions, extras: TrainerExtras = {}): Promise<Trainer> {
   const startedAt = performance.now();
   const checkedExtras = bag('createTrainer, second argument', extraRules, extras);
-  const run = await RunFolder.open(checkOptions('createTrainer', trainOptions, given));
+  const checked: TrainOptions = checkOptions('createTrainer', trainOptions, given);
+  const run = await RunFolder.open(checked);
   try {
-    const located = { ...given, out: run?.path, resume: run?.resume };
+    const located = { ...run?.begunWith, ...checked, out: run?.path, resume: run?.resume };
     const trainer = await openTrainer(located, checkedExtras, run, startedAt);
     trainer.record('start', describeRun(trainer));
     return trainer;

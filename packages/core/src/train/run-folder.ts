@@ -13,6 +13,7 @@ import {
 import { type CheckpointFile, checkpointPath, listCheckpoints } from '../checkpoint/directory.js';
 import { isCheckpointOf, runOf } from '../checkpoint/read.js';
 import { fileError } from '../data/file-error.js';
+import { isRecord } from '../data/read-json.js';
 import { makeFolder } from '../files/make-folder.js';
 import { assertDiskSpace } from '../run/disk-space.js';
 import { type RunFile, readRunFile, runFileName, writeRunFile } from '../run/run-file.js';
@@ -35,6 +36,8 @@ interface Plan {
   readonly identity: Pick<RunFile, 'run' | 'adopted' | 'created'>;
   /** The file or folder that the run goes on from. */
   readonly resume: string | undefined;
+  /** With what the run was begun, where it ended before its first checkpoint and begins again. */
+  readonly begunWith: Readonly<Record<string, unknown>>;
   /** The run that is there and shall be removed. */
   readonly overwritten: Pick<RunFile, 'run' | 'adopted'> | null;
 }
@@ -95,6 +98,11 @@ export class RunFolder {
   /** The file or folder that the run goes on from; undefined where it begins. */
   get resume(): string | undefined {
     return this.#plan.resume;
+  }
+
+  /** The options that the run was given, where it ended before its first checkpoint and begins again; else none. */
+  get begunWith(): Readonly<Record<string, unknown>> {
+    return this.#plan.begunWith;
   }
 
   /**
@@ -244,14 +252,14 @@ async function makePlan(path: string, options: RunFolderOptions, source: string 
   const file = readRunFile(path);
   const isUsed = file !== null || (await listCheckpoints(path)).length > 0;
   if (isSame) return continueRun(path, file, resume!);
-  if (isUsed && autoResume) return continueRun(path, file, path, true);
+  if (isUsed && autoResume) return continueRun(path, file, path);
   if (isUsed && !overwrite) throw runExists(path, await describeRun(path, file));
   const overwritten = isUsed ? (file ?? (await unnamedRun(path))) : null;
-  return { identity: newIdentity(), resume, overwritten };
+  return { identity: newIdentity(), resume, begunWith: {}, overwritten };
 }
 
 /** @param source A checkpoint of the folder, or the folder. */
-async function continueRun(path: string, file: RunFile | null, source: string, mayBegin = false): Promise<Plan> {
+async function continueRun(path: string, file: RunFile | null, source: string): Promise<Plan> {
   try {
     const { header, path: checkpoint } = await readCheckpointHeader(source);
     if (file !== null && !isCheckpointOf(file, header.run)) {
@@ -259,12 +267,20 @@ async function continueRun(path: string, file: RunFile | null, source: string, m
     }
     const { created } = newIdentity();
     const identity = file ?? { run: header.run ?? newIdentity().run, adopted: header.run === undefined, created };
-    return { identity: pick(identity), resume: source, overwritten: null };
+    return { identity: pick(identity), resume: source, begunWith: {}, overwritten: null };
   } catch (error) {
     // It ended before its first checkpoint: it begins again.
-    if (!mayBegin || file === null || !isMayflyError(error) || error.code !== 'ERR_FILE_NOT_FOUND') throw error;
-    return { identity: pick(file), resume: undefined, overwritten: null };
+    if (file === null || !isMayflyError(error) || error.code !== 'ERR_FILE_NOT_FOUND') throw error;
+    const begunWith = givenOptions(file);
+    const { resume } = begunWith;
+    const isFromElsewhere = typeof resume === 'string' && resume !== path && dirname(resume) !== path;
+    return { identity: pick(file), resume: isFromElsewhere ? resume : undefined, begunWith, overwritten: null };
   }
+}
+
+function givenOptions({ options, given }: RunFile): Record<string, unknown> {
+  if (!isRecord(options) || !Array.isArray(given)) return {};
+  return Object.fromEntries(Object.entries(options).filter(([name]) => given.includes(name)));
 }
 
 const pick = ({ run, adopted, created }: RunFile): Plan['identity'] => ({ run, adopted, created });

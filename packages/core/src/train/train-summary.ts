@@ -55,13 +55,13 @@ export interface SummaryFacts {
   readonly activityMs: Readonly<Record<Activity, number>>;
   readonly pool: PoolStats;
   readonly checkpoint: string | null;
-  readonly out: string | null;
+  readonly resumeCommand: string | null;
   readonly lossesDigest: string;
   readonly parametersDigest: string;
 }
 
 export function summarize(facts: SummaryFacts): TrainSummary {
-  const { counts, stepsRun, stepMs, pool, checkpoint, out } = facts;
+  const { counts, stepsRun, stepMs, pool, checkpoint } = facts;
   const tokens = stepsRun * facts.tokensPerStep;
   return {
     reason: facts.reason,
@@ -82,12 +82,8 @@ export function summarize(facts: SummaryFacts): TrainSummary {
     activityMs: facts.activityMs,
     lostToRetirementsMs: pool.stalledMs.retire + pool.stalledMs.recover + pool.waitedForWorkersMs,
     checkpoint,
-    resumeCommand: checkpoint === null || out === null ? null : `mayfly train --resume ${shellWord(out)}`,
+    resumeCommand: facts.resumeCommand,
     paramsSha256: facts.parametersDigest,
     lossesSha256: facts.lossesDigest,
   };
 }
-
-/** A word as a POSIX shell reads it back. */
-const shellWord = (word: string): string =>
-  /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

@@ -15,6 +15,7 @@ import { Divergence } from './divergence.js';
 import { allFinite, explainOverflow } from './finite.js';
 import { LossScaler } from './loss-scaler.js';
 import type { FilledTrainOptions } from './options.js';
+import { resumeCommand } from './resume-command.js';
 import type { RunFolder } from './run-folder.js';
 import type { Activity } from './stopwatch.js';
 import { generateTokens, type TokenGeneratorOptions } from './token-generator.js';
@@ -212,6 +213,9 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   }
 
   summary(): TrainSummary {
+    const { run } = this.#parts;
+    const checkpoint = (this.#checkpoint ?? this.#parts.checkpoint)?.path ?? null;
+    const canResume = run !== null && checkpoint !== null;
     return summarize({
       reason: this.#reason,
       counts: this.#step.counts,
@@ -223,8 +227,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       wallMs: performance.now() - this.#parts.startedAt,
       activityMs: this.activityMs,
       pool: this.pool.stats(),
-      checkpoint: (this.#checkpoint ?? this.#parts.checkpoint)?.path ?? null,
-      out: this.options.out ?? null,
+      checkpoint,
+      resumeCommand: canResume ? resumeCommand(run.path, this.options) : null,
       lossesDigest: this.#losses.value,
       parametersDigest: this.parametersDigest(),
     });

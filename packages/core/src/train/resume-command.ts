@@ -1,0 +1,46 @@
+import { realpathSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { optionWords, shellWords } from '../command-line.js';
+import type { AnyOptionTable } from '../option-table.js';
+import { type FilledTrainOptions, trainOptions } from './options.js';
+
+/** Options about a folder, which the command names itself. */
+const placing: ReadonlySet<string> = new Set(['out', 'resume', 'autoResume', 'overwrite']);
+
+/**
+ * The command that goes on with a run, from any working directory: with what its checkpoints do not keep, such as how many workers
+ * there are, as it was given.
+ *
+ * @param folder Absolute.
+ */
+export function resumeCommand(folder: string, options: FilledTrainOptions): string {
+  const table: AnyOptionTable = trainOptions;
+  const rows = Object.entries(table).filter(
+    ([name, row]) => !row.saved && !placing.has(name) && options.origins[name as keyof typeof trainOptions] === 'given',
+  );
+  return shellWords([...launcher(), 'train', '--resume', folder, ...optionWords(Object.fromEntries(rows), options)]);
+}
+
+/** `mayfly` where the user's shell finds this one under that name; else Node and where it lies. */
+function launcher(): string[] {
+  const script = fileURLToPath(new URL('../bin/mayfly.js', import.meta.url));
+  if (!isStartedByNpx() && isOnPath('mayfly', script)) return ['mayfly'];
+  return [isOnPath('node', process.execPath) ? 'node' : process.execPath, script];
+}
+
+/** It puts the folder of a package's commands on the path, but for the command that it starts only. */
+const isStartedByNpx = (): boolean =>
+  process.env.npm_execpath !== undefined && dirname(process.argv[1] ?? '').endsWith(join('node_modules', '.bin'));
+
+function isOnPath(command: string, file: string): boolean {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    try {
+      const found = realpathSync(join(folder, command));
+      return found === realpathSync(file);
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return false;
+}
