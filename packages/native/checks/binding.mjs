@@ -18,7 +18,7 @@ const xcode = defaults.xcode_settings;
 const list = require('../sources.cjs');
 const setsOfX64 = ['avx2', 'avx512', 'avx512bf16', 'amx'];
 const knowsNode = (file) =>
-  /\b(?:napi|uv)\.h|_binding\.h|napi_\w+\.h|math_(?:function|options)\.h|connection\.h|reaper\.h|inspect\.h/.test(
+  /\b(?:napi|uv)\.h|_binding\.h|napi_\w+\.h|math_(?:function|options)\.h|connection\.h|event_loop\.h|reaper\.h|inspect\.h/.test(
     readFileSync(join(root, file), 'utf8'),
   );
 export const sources = {
@@ -33,13 +33,13 @@ export const sources = {
       .addon(x64)
       .filter(
         (file) =>
-          /^src\/(?:(?:cpu|math|mil|parallel|shm|ipc)\/|device\/session|number_text)/.test(file) && !knowsNode(file),
+          /^src\/(?:(?:cpu|math|mil|parallel|shm|ipc)\/|device\/session|number_text|owned_fd)/.test(file) && !knowsNode(file),
       ),
   /** Device ane and the MIL front end that it asks first. */
   ane: (x64) =>
     sources
       .addon(x64)
-      .filter((file) => /^src\/(?:(?:ane|mil)\/|math\/half\.cc$|number_text)/.test(file) && !knowsNode(file)),
+      .filter((file) => /^src\/(?:(?:ane|mil)\/|math\/half\.cc$|number_text|owned_fd)/.test(file) && !knowsNode(file)),
 };
 
 /** The archives of the addon that node-gyp built for this system, without those that model another. */
