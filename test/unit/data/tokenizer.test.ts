@@ -161,6 +161,7 @@ describe('openTokenizer', () => {
       () => Buffer.from('{"version": "1.0", "truncation": null}'),
       'Expected a tokenizer.json, got one refused with',
     ],
+    ['full of empty pieces', () => Buffer.alloc(8 * 2 ** 20 + 12), 'at most 1048576 pieces, got more'],
     ['prose', () => Buffer.from('Once upon a time'), 'piece 0 to have'],
     [
       'SentencePiece',

@@ -30,6 +30,19 @@ test('a preset has a shape and no parameters', async () => {
   expect(await loadModel('tiny')).toEqual({ config: presets.tiny, tokenizer: 'bytes', description: 'tiny (preset)' });
 });
 
+test.each([
+  [{ data: 'a.txt', tokenizer: 'tokenizer.json' }, 'tokenizer.json'],
+  [{ data: 'a.txt' }, 'bytes'],
+  [{ data: 'a.u16' }, undefined],
+  [undefined, undefined],
+])('the tokenizer of a run with the options %j is %s', async (options, tokenizer) => {
+  const config = { ...presets.tiny, vocab: 512 };
+  const directory = join(folder, `run-${JSON.stringify(options)?.length}`);
+  const parameters = new Uint8Array(4 * new ParameterLayout(config).count);
+  await writeCheckpoint(directory, 1, { config, ...(options && { options }) }, { parameters });
+  expect((await loadModel(directory)).tokenizer).toBe(tokenizer);
+});
+
 test('a llama2.c file', async () => {
   const path = join(folder, 'model.bin');
   await exportLlama2c(path, presets.tiny, initialized(1));

@@ -2,6 +2,9 @@ import { MayflyError } from '@mayfly/native';
 import { Llama2cTokenizer } from './llama2c-tokenizer.js';
 import { readFile } from './with-file.js';
 
+/** Known vocabularies have 32,000. */
+const LARGEST = 2 ** 20;
+
 /**
  * Reads a vocabulary file of llama2.c: int32 length of the longest piece, then for each piece fp32 score, int32 length, bytes
  * (little-endian). The file does not say how many pieces there are: it is read to its end.
@@ -15,6 +18,7 @@ export function readLlama2cTokenizer(path: string): Llama2cTokenizer {
   const longest = file.length >= 4 ? file.readInt32LE(0) : 0;
   let position = 4;
   while (position < file.length) {
+    if (pieces.length === LARGEST) throw notTokenizer(path, `at most ${LARGEST} pieces`, 'more');
     const left = file.length - position - 8;
     if (left < 0) throw notTokenizer(path, `8 bytes of score and length for piece ${pieces.length}`, `${left + 8}`);
     const length = file.readInt32LE(position + 4);

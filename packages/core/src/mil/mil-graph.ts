@@ -140,7 +140,7 @@ export class MilGraph {
       const statement = this.#producers.get(value);
       if (statement == null || live.has(statement)) continue;
       live.add(statement);
-      pending.push(...Object.values(statement.arguments).flat());
+      for (const argument of Object.values(statement.arguments).flat()) pending.push(argument);
     }
     return this.#statements.filter((statement) => live.has(statement));
   }

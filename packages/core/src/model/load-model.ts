@@ -5,6 +5,7 @@ import { type CheckpointHeader, readCheckpoint, readCheckpointHeader } from '../
 import { type FileFormat, fileFormat } from '../data/file-format.js';
 import { isFolder } from '../data/is-folder.js';
 import { isRecord } from '../data/read-json.js';
+import { runTokenizer } from '../data/run-tokenizer.js';
 import type { ModelConfig } from './config.js';
 import { isHuggingFace, openHuggingFace } from './hugging-face.js';
 import { importLlama2c, readLlama2cConfig } from './llama2c.js';
@@ -15,10 +16,7 @@ export interface ModelSource {
   readonly config: ModelConfig;
   /** Reads the parameters into the flat block; absent for a preset, which has none. */
   readonly parameters?: (target: Float32Array) => Promise<void>;
-  /**
-   * The tokenizer that the model was trained with, or made for, as `openTokenizer` takes it, where that is known. `bytes` where
-   * Mayfly made a model of 256 ids without naming another.
-   */
+  /** The tokenizer that the model was trained with, or made for, as `openTokenizer` takes it, where that is known. */
   readonly tokenizer?: string;
   /** One line, e.g. `stories260K.bin (llama2.c)`. */
   readonly description: string;
@@ -91,18 +89,17 @@ async function checkpointModel(source: string, onWarning: (message: string) => v
       // Damage in a header was reported above.
       for (const warning of read.warnings) if (!warnings.includes(warning)) onWarning(warning);
     },
-    ...bytesOf(header.config as ModelConfig),
     ...tokenizerOf(header),
     description: `${basename(path)} (checkpoint, step ${header.step})`,
   };
 }
 
-/** 256 ids are those of bytes, in presets and in checkpoints older than the name. */
+/** Ids of bytes. */
 const bytesOf = ({ vocab }: ModelConfig): Pick<ModelSource, 'tokenizer'> =>
   vocab === 256 ? { tokenizer: 'bytes' } : {};
 
 /** That of a training run, whose options its checkpoints hold. */
-function tokenizerOf({ options }: CheckpointHeader): Pick<ModelSource, 'tokenizer'> {
-  const tokenizer = isRecord(options) ? options.tokenizer : undefined;
-  return typeof tokenizer === 'string' ? { tokenizer } : {};
+function tokenizerOf({ options, config }: CheckpointHeader): Pick<ModelSource, 'tokenizer'> {
+  const tokenizer = isRecord(options) ? runTokenizer(options) : undefined;
+  return tokenizer === undefined ? bytesOf(config as ModelConfig) : { tokenizer };
 }

@@ -2,6 +2,7 @@ import { invalidArgument, MayflyError } from '@mayfly/native';
 import { bag, object } from '../check.js';
 import { checkTokens } from '../data/check-tokens.js';
 import { openData } from '../data/open-data.js';
+import { runTokenizer } from '../data/run-tokenizer.js';
 import { expectText } from '../data/text-files.js';
 import { isTokenFile } from '../data/token-file.js';
 import type { TokenStream } from '../data/token-stream.js';
@@ -130,9 +131,8 @@ async function openRun(
   if (resume !== undefined) {
     const { config, options } = await readTrainingOptions(resume);
     const resolved = resolveTrainOptions(given, { resumed: options, defaults });
-    // Runs of text that name no tokenizer are older than that name: they read bytes.
-    const read = options.tokenizer ?? (options.data === undefined || isTokenFile(options.data) ? undefined : 'bytes');
-    const filled = forModel(withDerived(resolved, 'tokenizer', read), config);
+    const tokenizer = stream === undefined ? runTokenizer(options) : options.tokenizer;
+    const filled = forModel(withDerived(resolved, 'tokenizer', tokenizer), config);
     return { options: filled, config, fill: (state) => restoreTraining(resume, state) };
   }
   const options = resolveTrainOptions(given, { defaults });

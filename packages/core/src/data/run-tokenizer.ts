@@ -1,0 +1,16 @@
+import { isTokenFile } from './token-file.js';
+
+/**
+ * The tokenizer of a run by the options that its checkpoint keeps, as `openTokenizer` takes it; undefined for a run of tokens.
+ * Runs of text that name none are older than the name: they read bytes.
+ */
+export function runTokenizer({
+  tokenizer,
+  data,
+}: {
+  readonly tokenizer?: unknown;
+  readonly data?: unknown;
+}): string | undefined {
+  if (typeof tokenizer === 'string') return tokenizer;
+  return typeof data === 'string' && !isTokenFile(data) ? 'bytes' : undefined;
+}
