@@ -33,7 +33,8 @@ export const sources = {
       .addon(x64)
       .filter(
         (file) =>
-          /^src\/(?:(?:cpu|math|mil|parallel|shm|ipc)\/|device\/session|number_text|owned_fd)/.test(file) && !knowsNode(file),
+          /^src\/(?:(?:cpu|math|mil|parallel|shm|ipc)\/|device\/session|number_text|owned_fd)/.test(file) &&
+          !knowsNode(file),
       ),
   /** Device ane and the MIL front end that it asks first. */
   ane: (x64) =>

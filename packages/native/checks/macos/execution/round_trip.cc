@@ -35,9 +35,9 @@ std::string Line(const std::string& what, const std::function<std::string()>& bo
 
 // The result of a canary for an input in which no two rows are alike, as the bits of its halves.
 std::string Evaluate(Program* program, const mayfly::InputPromise& promise) {
-  std::vector<uint16_t> input(program->inputs()[0].elements());
+  std::vector<uint16_t> input(program->inputs()[0].bytes() / sizeof(uint16_t));
   for (size_t i = 0; i < input.size(); ++i) input[i] = mayfly::FloatToHalf(0.125f * static_cast<float>(i % 97) - 6);
-  std::vector<uint16_t> output(program->outputs()[0].elements());
+  std::vector<uint16_t> output(program->outputs()[0].bytes() / sizeof(uint16_t));
   const void* inputs[] = {input.data()};
   void* outputs[] = {output.data()};
   program->EvaluateFresh(inputs, outputs, promise);
