@@ -102,6 +102,33 @@ test('refusals that were injected tell nothing about the machine', async () => {
   expect(to).toBeLessThan(from);
 });
 
+test.each([
+  ['rssBytes', { rssBytes: 4e8 }, { fault: 'leak', from: 1 }],
+  ['rssGrowthBytes', { rssGrowthBytes: 8e6 }, { fault: 'leak', every: 10 }],
+] as const)(
+  'a worker whose device leaks retires by %s, and its successor, which does not, stays',
+  async (reason, budget, leak) => {
+    process.env.MAYFLY_SIM_FAULTS = JSON.stringify({ evaluate: [leak] });
+    const pool = await createPool({ device: 'sim:m4,no-rules', standby: 0, budget });
+    open.push(pool);
+    delete process.env.MAYFLY_SIM_FAULTS;
+    const retired: string[] = [];
+    pool.on('worker-retire', (event) => retired.push(`${event.worker} ${event.reason}`));
+    const gone = new Promise((resolve) => pool.once('worker-exit', resolve));
+    const kernel = await pool.compile({ text: scaleProgram(8, 1) });
+    const [x, y] = [pool.arena.tensor('fp32', [1, 8]), pool.arena.tensor('fp32', [1, 8])];
+    const some = (count: number) => Promise.all(Array.from({ length: count }, () => kernel.run(x, y)));
+    for (let runs = 0; runs < 9000 && retired.length === 0; runs += 100) await some(100);
+    expect(retired).toEqual([`1 ${reason}`]);
+    await gone;
+    for (let runs = 0; runs < 9000; runs += 100) await some(100);
+    expect(retired).toHaveLength(1);
+    const [worker] = pool.stats().workers;
+    expect(worker!.rssBytes).toBeGreaterThan(1e6);
+    expect(worker!.rssBytes).toBeLessThan(4e8);
+  },
+);
+
 test('a device that fails whatever it had done before stops the pool, which says what to do', async () => {
   const pool = await createPool({ device: 'sim:m4,no-rules', attempts: 2, standby: 0 });
   open.push(pool);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type ErrorDetails, isMayflyError, type NativeDevice } from '@mayfly/native';
 import { packResponse, type WireError, type WorkerRequest, type WorkerResponse, type WorkerStats } from './protocol.js';
 
@@ -26,12 +27,22 @@ function carryOut(message: WorkerRequest, device: NativeDevice): WorkerResponse 
     case 'unload':
       device.unload(message.program);
       return { type: 'unloaded', request, stats: statsOf(device) };
+    case 'measure':
+      return { type: 'measured', request, stats: statsOf(device) };
     case 'retire':
       return { type: 'retiring', request, stats: statsOf(device) };
   }
 }
 
-const statsOf = (device: NativeDevice): WorkerStats => ({ ...device.stats(), processBytes: process.memoryUsage.rss() });
+const statsOf = (device: NativeDevice): WorkerStats => ({ ...device.stats(), processBytes: processBytes() });
+
+function processBytes(): number {
+  const all = process.memoryUsage.rss();
+  if (process.platform !== 'linux') return all;
+  // In pages: size, resident, and of these what is shared or of a file.
+  const [, resident, shared] = readFileSync('/proc/self/statm', 'latin1').split(' ').map(Number);
+  return Math.round(all * (1 - shared! / resident!));
+}
 
 function toWire(error: unknown): WireError {
   if (!isMayflyError(error)) return { code: 'ERR_NATIVE', message: String(error).slice(0, LONGEST_MESSAGE) };

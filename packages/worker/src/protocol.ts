@@ -13,7 +13,7 @@ export { protocolError } from './check.js';
 export { type MsgpackBounds, msgpackFault } from './msgpack-bounds.js';
 
 /** Raised by one with every change of a message or of the frame; both sides must agree. */
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
 
 /** File descriptors a worker inherits beside stdin, stdout and stderr. */
 export const CONNECTION_FD = 3;
@@ -69,6 +69,7 @@ export type WorkerRequest =
       readonly weights: readonly WeightRange[];
     }
   | { readonly type: 'unload'; readonly request: number; readonly program: number }
+  | { readonly type: 'measure'; readonly request: number }
   /** Unload everything and exit with code 0, after an answer. */
   | { readonly type: 'retire'; readonly request: number };
 
@@ -83,12 +84,13 @@ export type WorkerResponse =
     }
   | { readonly type: 'compiled'; readonly request: number; readonly info: ProgramInfo; readonly stats: WorkerStats }
   | { readonly type: 'unloaded'; readonly request: number; readonly stats: WorkerStats }
+  | { readonly type: 'measured'; readonly request: number; readonly stats: WorkerStats }
   | { readonly type: 'retiring'; readonly request: number; readonly stats: WorkerStats }
   | { readonly type: 'error'; readonly request: number; readonly error: WireError; readonly stats: WorkerStats };
 
 /** What a worker knows of itself; travels with every answer. */
 export interface WorkerStats extends DeviceStats {
-  /** Resident set of the worker process, shared arena pages included. */
+  /** Resident memory of the worker process: on Linux without pages that it shares, such as the arena's; elsewhere with them. */
   readonly processBytes: number;
 }
 
@@ -96,9 +98,15 @@ export interface WorkerStats extends DeviceStats {
 export interface AnswerTypes {
   readonly compile: 'compiled';
   readonly unload: 'unloaded';
+  readonly measure: 'measured';
   readonly retire: 'retiring';
 }
-export const answerTypes: AnswerTypes = { compile: 'compiled', unload: 'unloaded', retire: 'retiring' };
+export const answerTypes: AnswerTypes = {
+  compile: 'compiled',
+  unload: 'unloaded',
+  measure: 'measured',
+  retire: 'retiring',
+};
 
 /** The largest request, and the largest answer: what a worker is told may be a whole program, what it tells is short. */
 export const MOST_REQUEST_BYTES = 2 ** 28;
@@ -118,6 +126,7 @@ const requests: { readonly [Type in WorkerRequest['type']]: Check } = {
     weights: list(fields<WeightRange>({ path: text, offset: whole, bytes: whole }), MOST_WEIGHTS),
   }),
   unload: fields<OneOf<WorkerRequest, 'unload'>>({ type, request, program: whole }),
+  measure: fields<OneOf<WorkerRequest, 'measure'>>({ type, request }),
   retire: fields<OneOf<WorkerRequest, 'retire'>>({ type, request }),
 };
 
@@ -142,6 +151,7 @@ const responses: { readonly [Type in WorkerResponse['type']]: Check } = {
   }),
   compiled: fields<OneOf<WorkerResponse, 'compiled'>>({ type, request, info, stats }),
   unloaded: fields<OneOf<WorkerResponse, 'unloaded'>>({ type, request, stats }),
+  measured: fields<OneOf<WorkerResponse, 'measured'>>({ type, request, stats }),
   retiring: fields<OneOf<WorkerResponse, 'retiring'>>({ type, request, stats }),
   error: fields<OneOf<WorkerResponse, 'error'>>({ type, request, error, stats }),
 };

@@ -8,7 +8,16 @@ import {
 } from '../../../packages/core/src/pool/worker/budget.js';
 
 const usage: WorkerUsage = {
-  ...{ compilations: 0, livePrograms: 0, reserved: 0, evaluations: 0, failures: 0, slowdown: 1, ageMs: 0 },
+  ...{
+    compilations: 0,
+    livePrograms: 0,
+    reserved: 0,
+    evaluations: 0,
+    failures: 0,
+    slowdown: 1,
+    rssGrowth: 0,
+    ageMs: 0,
+  },
   ...{ stats: null, replacementRequested: false },
 };
 

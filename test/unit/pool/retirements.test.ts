@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { PoolOptions } from '../../../packages/core/src/pool/pool-options.js';
+import type { Kernel } from '../../../packages/core/src/pool/types.js';
 import type { Budget } from '../../../packages/core/src/pool/worker/budget.js';
 import { outcome, SimulatedPool } from './simulated-pool.js';
 
@@ -82,26 +83,70 @@ test('by the bytes that its device holds', async () => {
   await under.close();
 });
 
+/** Runs a kernel so many times, in hundreds. */
+async function some(under: SimulatedPool, kernel: Kernel, count: number): Promise<void> {
+  for (let done = 0; done < count; done += 100) {
+    const runs = Array.from({ length: 100 }, () => under.run(kernel));
+    await under.settle();
+    await Promise.all(runs);
+  }
+}
+
+test('by the memory of its process, measured every thousand evaluations', async () => {
+  const { under, retired } = await open({ rssBytes: 5e8 });
+  const kernel = await under.kernel();
+  under.worker(1).memory = (evaluations) => (evaluations < 2500 ? 4e8 : 5e8);
+  await some(under, kernel, 2900);
+  expect(retired).toEqual([]);
+  expect(under.pool.stats().workers[0]).toMatchObject({ rssBytes: 4e8, retirement: null });
+  await some(under, kernel, 200);
+  expect(retired).toEqual(['1 rssBytes']);
+  await under.close();
+});
+
+test('by the growth of that memory with its evaluations, not by what it takes at first', async () => {
+  const { under, retired } = await open({ rssGrowthBytes: 1e6 });
+  const kernel = await under.kernel();
+  const grows = (bytes: number) => (evaluations: number) =>
+    1e8 + Math.min(evaluations, 1000) * 1e5 + evaluations * bytes;
+  under.worker(1).memory = grows(900);
+  await some(under, kernel, 9000);
+  expect(retired).toEqual([]);
+  expect(under.pool.stats().workers[0]!.rssGrowthBytes).toBeCloseTo(9e5, -4);
+  under.pool.rotate();
+  await under.settle();
+  under.worker(2).memory = grows(1100);
+  await some(under, kernel, 4800);
+  expect(retired).toEqual(['1 requested']);
+  await some(under, kernel, 1000);
+  expect(retired).toEqual(['1 requested', '2 rssGrowthBytes']);
+  await under.close();
+});
+
+test('memory is not measured where no limit asks for it', async () => {
+  const { under } = await open({});
+  const kernel = await under.kernel();
+  const posts = under.simulated.posts;
+  await some(under, kernel, 3000);
+  expect(under.simulated.posts - posts).toBe(3000);
+  await under.close();
+});
+
 test('when its evaluations have become slower than its own first thousand by the factor set', async () => {
   const { under, retired } = await open({ slowdown: 1.5 });
   const kernel = await under.kernel();
   const worker = under.worker(1);
   worker.nanoseconds = 1000;
-  const some = async (count: number) => {
-    const runs = Array.from({ length: count }, () => under.run(kernel));
-    await under.settle();
-    await Promise.all(runs);
-  };
-  await some(1500);
+  await some(under, kernel, 1500);
   worker.nanoseconds = 1400;
-  await some(1500);
+  await some(under, kernel, 1500);
   expect(retired).toEqual([]);
   worker.nanoseconds = 1700;
-  await some(500);
+  await some(under, kernel, 500);
   expect(retired).toEqual(['1 slowdown']);
   // Its successor is measured against itself.
   under.worker(2).nanoseconds = 5000;
-  await some(1500);
+  await some(under, kernel, 1500);
   expect(retired).toHaveLength(1);
   await under.close();
 });

@@ -39,6 +39,8 @@ export class SimulatedWorker {
   nanoseconds = 0;
   /** What its device says it holds. */
   residentBytes = 0;
+  /** What its process holds after so many evaluations. */
+  memory: (evaluations: number) => number = () => 0;
   readonly #texts = new Map<number, string>();
   #exit: { code: number | null; signal: string | null } | null = null;
   #closed = false;
@@ -153,6 +155,8 @@ export class SimulatedWorker {
         nanoseconds: 1,
       };
       this.#send({ type: 'compiled', request: request.request, info, stats: this.#stats() });
+    } else if (request.type === 'measure') {
+      this.#send({ type: 'measured', request: request.request, stats: this.#stats() });
     } else if (request.type === 'unload') {
       this.programs.delete(request.program);
       this.#send({ type: 'unloaded', request: request.request, stats: this.#stats() });
@@ -170,7 +174,7 @@ export class SimulatedWorker {
       residentBytes: this.residentBytes,
       evaluateNanoseconds: 0,
       compileNanoseconds: 0,
-      processBytes: 0,
+      processBytes: this.memory(this.#evaluations),
     };
   }
 

@@ -129,7 +129,6 @@ const faults: Readonly<Record<string, Fault>> = {
   ERR_ANE_SURFACE: 'device',
   ERR_ANE_UNLOAD: 'device',
   ERR_DEVICE_LIMIT: 'device',
-  ERR_PROTOCOL: 'device',
 };
 
 export const faultOf = (error: unknown): Fault =>

@@ -110,7 +110,14 @@ export interface WorkerSummary {
   readonly compilations: number;
   readonly evaluations: number;
   readonly ageMs: number;
+  /** Bytes its device holds for programs. */
   readonly residentBytes: number;
+  /** Resident memory of its process, as last measured; see `Budget.rssBytes`. */
+  readonly rssBytes: number;
+  /** Bytes by which that grows in 1,000 evaluations; 0 while it is not known, or `budget` has no limit of memory. */
+  readonly rssGrowthBytes: number;
+  /** Why it retires; null while it does not. */
+  readonly retirement: RetirementReason | null;
   readonly failures: number;
   /** Its own limits: with several workers, they do not all retire at once. */
   readonly budget: Budget;

@@ -14,9 +14,9 @@ export interface FaultTrigger {
 
 /**
  * `hang` never answers; `crash` ends the process with SIGSEGV, `abort` with SIGABRT, `exit` with `code`; `zeros` succeeds with zeros as results; `error` is refused with
- * 0x1d at evaluation, by the compiler at compilation; `load` (at compilation) is refused with 0x20004.
+ * 0x1d at evaluation, by the compiler at compilation; `load` (at compilation) is refused with 0x20004; `leak` (at evaluation) keeps 256 KiB for good.
  */
-export type FaultKind = 'hang' | 'crash' | 'abort' | 'exit' | 'zeros' | 'error' | 'load';
+export type FaultKind = 'hang' | 'crash' | 'abort' | 'exit' | 'zeros' | 'error' | 'load' | 'leak';
 
 export interface Fault extends FaultTrigger {
   readonly fault: FaultKind;
@@ -44,7 +44,7 @@ const endings = ['hang', 'crash', 'abort', 'exit'] as const;
 const kinds = {
   open: endings,
   compile: [...endings, 'error', 'load'],
-  evaluate: [...endings, 'zeros', 'error'],
+  evaluate: [...endings, 'zeros', 'error', 'leak'],
   unload: endings,
 } as const satisfies Record<string, readonly FaultKind[]>;
 type Phase = keyof typeof kinds;

@@ -25,6 +25,7 @@ void Suffer(const Fault& fault) {
     case FaultKind::kExit: std::_Exit(fault.code);
     case FaultKind::kError:
     case FaultKind::kLoad:
+    case FaultKind::kLeak:
     case FaultKind::kZeros: return;
   }
 }

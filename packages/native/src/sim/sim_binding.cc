@@ -12,12 +12,12 @@ sim::FaultKind KindOf(const Napi::Value& value) {
   constexpr std::pair<const char*, sim::FaultKind> kKinds[] = {
       {"hang", sim::FaultKind::kHang}, {"crash", sim::FaultKind::kCrash}, {"abort", sim::FaultKind::kAbort},
       {"exit", sim::FaultKind::kExit}, {"zeros", sim::FaultKind::kZeros}, {"error", sim::FaultKind::kError},
-      {"load", sim::FaultKind::kLoad}};
+      {"load", sim::FaultKind::kLoad}, {"leak", sim::FaultKind::kLeak}};
   const std::string name = Text(value, "fault");
   for (const auto& [known, kind] : kKinds) {
     if (name == known) return kind;
   }
-  throw Unexpected(value, "fault", "hang, crash, abort, exit, zeros, error or load");
+  throw Unexpected(value, "fault", "hang, crash, abort, exit, zeros, error, load or leak");
 }
 
 double Probability(const Napi::Value& value) {

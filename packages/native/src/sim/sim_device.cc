@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstring>
 #include <numeric>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "cpu/cpu_device.h"
 #include "error.h"
@@ -17,6 +19,7 @@ namespace mayfly {
 namespace sim {
 namespace {
 
+constexpr size_t kLeakBytes = 256 << 10;
 constexpr const char* kEvaluateFailure =
     "com.apple.appleneuralengine code 8: ANEProgramProcessRequestDirect() Failed with status=0x1d : statusType=0x9";
 
@@ -49,6 +52,8 @@ struct State {
   FaultInjector compile_faults;
   FaultInjector evaluate_faults;
   FaultInjector unload_faults;
+  // What evaluations that leak have kept.
+  std::vector<std::string> leaked;
   uint64_t compilations = 0;
   uint64_t live_programs = 0;
   uint64_t bytes = 0;
@@ -103,6 +108,7 @@ class SimProgram : public Program {
     if (fault == FaultKind::kError) throw state_->Refusal("ERR_ANE_EVALUATE", "evaluate", kEvaluateFailure);
     if (!verdict_.evaluate_error.empty())
       throw state_->Refusal("ERR_ANE_EVALUATE", "evaluate", verdict_.evaluate_error);
+    if (fault == FaultKind::kLeak) state_->leaked.emplace_back(kLeakBytes, '\1');
     if (fault == FaultKind::kZeros || verdict_.zeros) {
       for (size_t i = 0; i < outputs().size(); ++i) std::memset(given_outputs[i], 0, outputs()[i].bytes());
       return;

@@ -11,7 +11,7 @@
 
 namespace mayfly::sim {
 
-enum class FaultKind { kHang, kCrash, kAbort, kExit, kZeros, kError, kLoad };
+enum class FaultKind { kHang, kCrash, kAbort, kExit, kZeros, kError, kLoad, kLeak };
 
 // Strikes at the counts listed, at every n-th, from one on, or with a probability.
 struct Fault {

@@ -187,6 +187,10 @@ export class Fleet implements RecruiterListener {
     if (used || worker.state === 'retiring') this.check(worker);
   }
 
+  onMeasured(worker: WorkerProcess): void {
+    this.check(worker);
+  }
+
   onLost(worker: WorkerProcess, unanswered: readonly Run[]): void {
     if (worker.state === 'exiting' || worker.abandoned || this.#closed) this.#dismissed.add(worker);
     if (!this.#dismissed.has(worker)) {

@@ -18,6 +18,16 @@ export interface Budget {
   readonly ageMs: number;
   /** Bytes the device holds for programs. Default Infinity. */
   readonly residentBytes: number;
+  /**
+   * Resident memory of the process in bytes, measured with every compilation and every 1,000 evaluations: on Linux without pages
+   * that it shares, such as the arena's; elsewhere with them. Default Infinity.
+   */
+  readonly rssBytes: number;
+  /**
+   * Bytes by which that memory, less what the device holds for programs, grows in 1,000 evaluations: from the first thousand on,
+   * over 4,000 at least. Default Infinity.
+   */
+  readonly rssGrowthBytes: number;
   /** Evaluations or compilations that the device failed. Default 1: a process that fails once may be poisoned. */
   readonly failures: number;
   /** How many times slower a worker's evaluations may become than its own first thousand. Default Infinity. */
@@ -37,6 +47,8 @@ export const budgetOptions = {
   },
   ageMs: { rule: limit(1), default: Number.POSITIVE_INFINITY },
   residentBytes: { rule: limit(1), default: Number.POSITIVE_INFINITY },
+  rssBytes: { rule: limit(1), default: Number.POSITIVE_INFINITY },
+  rssGrowthBytes: { rule: limit(1), default: Number.POSITIVE_INFINITY },
   failures: { rule: limit(1), default: 1 },
   slowdown: { rule: limit(1), default: Number.POSITIVE_INFINITY },
 } as const satisfies OptionTable<Budget>;
@@ -62,6 +74,8 @@ export interface WorkerUsage {
   readonly reserved: number;
   readonly evaluations: number;
   readonly failures: number;
+  /** Bytes by which its memory grows in 1,000 evaluations; 0 while that is not known. */
+  readonly rssGrowth: number;
   /** Recent evaluations against the worker's own first ones; 1 while that is not known. */
   readonly slowdown: number;
   readonly ageMs: number;
@@ -110,6 +124,8 @@ export function retirementReason(
   if (usage.evaluations >= budget.evaluations) return 'evaluations';
   if (usage.ageMs >= budget.ageMs) return 'ageMs';
   if ((usage.stats?.residentBytes ?? 0) >= budget.residentBytes) return 'residentBytes';
+  if ((usage.stats?.processBytes ?? 0) >= budget.rssBytes) return 'rssBytes';
+  if (usage.rssGrowth >= budget.rssGrowthBytes) return 'rssGrowthBytes';
   if (usage.slowdown >= budget.slowdown) return 'slowdown';
   if (next === 'evaluation') return null;
   if (usage.compilations >= budget.compilations) return 'compilations';

@@ -6,6 +6,7 @@ import type { Clock, Deadline } from './clock.js';
 import { ControlChannel } from './control-channel.js';
 import { InFlight } from './in-flight.js';
 import { LatencyHistogram } from './latency-histogram.js';
+import { MEASURE_EVERY, MemoryGrowth } from './memory-growth.js';
 import type { PlacedKernel } from './placed-kernel.js';
 import type { Run } from './run.js';
 import { ThroughputDrift } from './throughput-drift.js';
@@ -38,6 +39,7 @@ export class WorkerProcess implements WorkerUsage {
   evaluations = 0;
   failures = 0;
   slowdown = 1;
+  rssGrowth = 0;
   /** Programs loaded and not asked to be unloaded. */
   livePrograms = 0;
   /** Its kernels are to move now, not only at their next update. */
@@ -62,6 +64,9 @@ export class WorkerProcess implements WorkerUsage {
   #lost = false;
   #deadline: Deadline | null = null;
   readonly #drift: ThroughputDrift | null;
+  readonly #growth = new MemoryGrowth();
+  /** Evaluations after which its memory is measured next. */
+  #measureAt: number;
   readonly #compileHistory: WorkHistory;
   #settleEnd!: (end: WorkerEnd) => void;
 
@@ -79,6 +84,8 @@ export class WorkerProcess implements WorkerUsage {
     this.startedAt = clock.now();
     this.#inFlight = new InFlight(clock, timeouts, (oldest, ms) => this.#overdue(oldest, ms));
     this.#compileHistory = compileHistory;
+    const measured = Number.isFinite(budget.rssBytes) || Number.isFinite(budget.rssGrowthBytes);
+    this.#measureAt = measured ? MEASURE_EVERY : Number.POSITIVE_INFINITY;
     this.#drift = Number.isFinite(budget.slowdown) ? new ThroughputDrift() : null;
     this.end = new Promise((resolve) => {
       this.#settleEnd = resolve;
@@ -193,6 +200,7 @@ export class WorkerProcess implements WorkerUsage {
       return;
     }
     this.evaluations += 1;
+    if (this.evaluations >= this.#measureAt) void this.#measure();
     if (status === DispatchStatus.ok) {
       this.latency.record(nanoseconds);
       run.kernel.history.record(nanoseconds);
@@ -226,6 +234,19 @@ export class WorkerProcess implements WorkerUsage {
   /** It talks nonsense: nothing that it says or does can be relied upon. */
   #broken(error: Error): void {
     this.kill(reasonOf(error));
+  }
+
+  async #measure(): Promise<void> {
+    this.#measureAt = Number.POSITIVE_INFINITY;
+    try {
+      const { stats } = await this.#control.ask({ type: 'measure' }, this.#compileDeadlineMs);
+      this.rssGrowth = this.#growth.record(stats.evaluations, stats.processBytes - stats.residentBytes);
+    } catch {
+      // It is gone.
+      return;
+    }
+    this.#measureAt = this.evaluations + MEASURE_EVERY;
+    this.#listener.onMeasured(this);
   }
 
   #lose(reason: string | null): void {

@@ -36,6 +36,8 @@ export interface WorkerListener {
   onReady(worker: WorkerProcess): void;
   /** A run was answered. */
   onAnswer(worker: WorkerProcess, run: Run, error: Error | null): void;
+  /** Its memory was measured. */
+  onMeasured(worker: WorkerProcess): void;
   /** It can answer nothing more: `unanswered` runs are in the order in which they were sent. Called once. */
   onLost(worker: WorkerProcess, unanswered: readonly Run[]): void;
   /** Its process was reaped, after `onLost`. Called once. */
