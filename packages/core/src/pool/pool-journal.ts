@@ -8,7 +8,7 @@ import type { WorkerProcess } from './worker/worker-process.js';
 /** Counts what happens in a pool, and tells its listeners of it. */
 export class PoolJournal {
   readonly #events: EventEmitter<PoolEvents>;
-  readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0 };
+  readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0, spread: 0 };
   #dispatches = 0;
   #workersStarted = 0;
   #retirements = 0;

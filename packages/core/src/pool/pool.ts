@@ -212,6 +212,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     if (worker.lost) return;
     if (worker.state === 'serving' || worker.state === 'standby') worker.unload(program).catch(() => {});
     this.#fleet.check(worker);
+    this.#fleet.spread();
   }
 
   #fleetListener(): FleetListener {

@@ -1,3 +1,4 @@
+import type { MoveReason } from '../kernel/kernel-host.js';
 import { type Budget, isSoft, keepsKernels, type RetirementReason, retirementReason } from '../worker/budget.js';
 import type { PlacedKernel } from '../worker/placed-kernel.js';
 import type { WorkerProcess } from '../worker/worker-process.js';
@@ -40,14 +41,17 @@ export class Choice {
     this.#promote = promote;
   }
 
-  /** The kernel's own worker while it may compile, else a standby where one is to serve, else the serving one with the fewest kernels. */
-  for(kernel: PlacedKernel): WorkerProcess | null {
+  /**
+   * The kernel's own worker while it may compile and another does not have two kernels less, else a standby where one is to serve, else
+   * the serving one with the fewest kernels. Null: it is worth waiting for a worker.
+   */
+  for(kernel: PlacedKernel, reason: MoveReason): WorkerProcess | null {
     if (this.#trials.has(kernel)) return this.#secondFor(kernel);
     const own = kernel.worker;
     if (own?.state === 'serving' && !own.lost) {
       const limit = this.#limit(own);
-      if (limit === null) return own;
-      if (keepsKernels(limit) || !this.#retirements.underWay) this.#retirements.retire(own, limit);
+      if (limit === null && reason !== 'spread' && load(own) <= this.#leastLoad()) return own;
+      if (limit !== null && (keepsKernels(limit) || !this.#retirements.underWay)) this.#retirements.retire(own, limit);
     }
     const serving = this.#roster.in('serving');
     const standby = this.#roster.in('standby')[0];
@@ -56,7 +60,9 @@ export class Choice {
       return standby;
     }
     const open = serving.filter((worker) => this.#limit(worker) === null);
-    if (open.length > 0) return leastLoaded(open);
+    // A kernel that is served while it moves can wait for the successor, instead of crowding others.
+    const patience = reason === 'retire' && own?.retirement !== 'failures' && serving.length < this.#workers;
+    if (open.length > 0 && !patience) return leastLoaded(open);
     if (serving.length < this.#workers) return null;
     // Limits that are no danger wait until the worker that leaves has gone; it may need this compilation in order to go.
     const patient = !this.#retirements.underWay ? [] : serving.filter((worker) => isSoft(this.#limit(worker)!));
@@ -64,7 +70,23 @@ export class Choice {
     const fullest = serving.reduce((most, worker) => (worker.compilations > most.compilations ? worker : most));
     this.#retirements.retire(fullest, this.#limit(fullest)!);
     // Kernels that had to leave have asked for workers themselves by now.
-    return this.for(kernel);
+    return this.for(kernel, reason);
+  }
+
+  /** A kernel that had better move to another worker, which has two less, as the moves that are under way will leave them. */
+  crowded(): PlacedKernel | null {
+    const serving = this.#roster.in('serving');
+    if (this.#retirements.underWay || serving.length === 0) return null;
+    const fullest = serving.reduce((most, worker) => (load(worker) > load(most) ? worker : most));
+    if (load(fullest) < this.#leastLoad() + 2) return null;
+    return [...fullest.kernels].find((kernel) => kernel.movable && !this.#trials.has(kernel)) ?? null;
+  }
+
+  /** Kernels of the worker that would take the next one, if the kernels were new. */
+  #leastLoad(): number {
+    const serving = this.#roster.in('serving');
+    if (serving.length < this.#workers && this.#roster.in('standby').length > 0) return 0;
+    return Math.min(...serving.filter((worker) => this.#limit(worker) === null).map(load));
   }
 
   /**
@@ -101,4 +123,6 @@ const exhausted = (limit: RetirementReason | null): boolean => limit !== null &&
 const leastLoaded = (workers: readonly WorkerProcess[]): WorkerProcess =>
   workers.reduce((least, worker) => (load(worker) < load(least) ? worker : least));
 
-const load = (worker: WorkerProcess): number => worker.kernels.size + worker.reserved;
+/** Kernels that it will have once those that move have moved. */
+const load = (worker: WorkerProcess): number =>
+  [...worker.kernels].filter((kernel) => kernel.worker !== worker || !kernel.moving).length + worker.reserved;

@@ -1,5 +1,6 @@
 import type { DeviceLimit } from '@mayfly/native';
 import { poolClosedError, poolFailedError, type WorkerEnd } from '../errors.js';
+import type { MoveReason } from '../kernel/kernel-host.js';
 import type { Budget, RetirementReason } from '../worker/budget.js';
 import type { PlacedKernel } from '../worker/placed-kernel.js';
 import type { Run } from '../worker/run.js';
@@ -96,10 +97,10 @@ export class Fleet implements RecruiterListener {
   }
 
   /** A worker that has room for one more compilation, which is counted as begun. Waits for one to start if need be. */
-  async reserve(kernel: PlacedKernel): Promise<WorkerProcess> {
+  async reserve(kernel: PlacedKernel, reason: MoveReason): Promise<WorkerProcess> {
     for (;;) {
       this.#assertOpen();
-      const worker = this.#choice.for(kernel);
+      const worker = this.#choice.for(kernel, reason);
       if (worker !== null) {
         worker.compilations += 1;
         worker.reserved += 1;
@@ -148,6 +149,12 @@ export class Fleet implements RecruiterListener {
     for (const worker of serving) this.check(worker);
   }
 
+  /** Moves kernels of a crowded worker to one that has fewer, one after the other: kernels that get no updates would stay there. */
+  spread(): void {
+    if (this.#closed || this.#failure !== null) return;
+    this.#choice.crowded()?.spread();
+  }
+
   /** Retires or drains the worker if it is time. */
   check(worker: WorkerProcess): void {
     this.#retirements.check(worker);
@@ -178,6 +185,7 @@ export class Fleet implements RecruiterListener {
     if (this.#closed) void this.#dismiss(worker);
     for (const leaving of this.#roster.in('retiring')) for (const kernel of leaving.kernels) kernel.unstick();
     this.#roster.notify();
+    this.spread();
   }
 
   onAnswer(worker: WorkerProcess, run: Run, error: Error | null): void {
@@ -213,6 +221,7 @@ export class Fleet implements RecruiterListener {
     this.#retirements.exited(worker);
     this.#recruiter.replenish();
     this.#roster.notify();
+    this.spread();
   }
 
   /** While a worker serves, only those who wait for another one are told; then nothing more is to be hoped for. */

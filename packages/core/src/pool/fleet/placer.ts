@@ -50,9 +50,9 @@ export class Placer {
     const refusal = this.#refusals.of(source);
     if (refusal !== null) throw programRefusedError(kernel.name, refusal);
     // A move compiles what was compiled before.
-    const proven = reason === 'retire' || reason === 'recover';
+    const proven = reason === 'retire' || reason === 'recover' || reason === 'spread';
     for (let attempt = 1; ; attempt++) {
-      const worker = await this.#fleet.reserve(kernel);
+      const worker = await this.#fleet.reserve(kernel, reason);
       if (!proven) worker.unproven += 1;
       try {
         this.compilations += 1;

@@ -123,6 +123,20 @@ export class KernelHandle implements Kernel, PlacedKernel {
     this.#versions.end(error);
   }
 
+  get moving(): boolean {
+    return this.#reconciling || this.#place.incoming !== null;
+  }
+
+  get movable(): boolean {
+    // Updates are compilations anyway, and find the worker with the fewest kernels.
+    return !this.moving && this.#place.settled && this.#versions.epoch === 0;
+  }
+
+  spread(): void {
+    this.#place.spreading = true;
+    void this.reconcile();
+  }
+
   unstick(): void {
     if (this.#place.unstick()) void this.reconcile();
   }

@@ -13,8 +13,8 @@ export interface Placement {
   readonly outputs: readonly Port[];
 }
 
-/** Why a kernel gets a placement. */
-export type MoveReason = 'compile' | 'update' | 'retire' | 'recover';
+/** Why a kernel gets a placement. `spread`: its worker had two kernels more than another. */
+export type MoveReason = 'compile' | 'update' | 'retire' | 'recover' | 'spread';
 
 /** What a kernel asks of its pool. */
 export interface KernelHost {

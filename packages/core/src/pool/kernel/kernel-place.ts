@@ -7,11 +7,15 @@ export class KernelPlace {
   current: Placement | null = null;
   /** Compiled, and waiting until nothing is in flight on `current`. */
   incoming: { readonly placement: Placement; readonly version: Version } | null = null;
+  /** It is to leave a worker that has too many kernels. */
+  spreading = false;
   /** A worker that its kernels should leave, but this one could not: it stays until somewhere to go turns up. */
   #stuckOn: WorkerProcess | null = null;
 
   /** The placement that is missing, most urgent first. `oldWork`: the next run is to see the weights that are served now. */
   wanted({ serving, next: update }: WeightVersions, oldWork: boolean): { version: Version; reason: MoveReason } | null {
+    const { spreading } = this;
+    this.spreading = false;
     const incoming = this.incoming?.version;
     if (this.current === null && incoming !== serving && (oldWork || update === undefined)) {
       return { version: serving, reason: serving.settle === null ? 'recover' : 'compile' };
@@ -19,7 +23,8 @@ export class KernelPlace {
     if (incoming !== undefined) return null;
     if (update !== undefined) return { version: update, reason: 'update' };
     const worker = this.current?.worker;
-    return worker?.evicting && worker !== this.#stuckOn ? { version: serving, reason: 'retire' } : null;
+    if (worker?.evicting && worker !== this.#stuckOn) return { version: serving, reason: 'retire' };
+    return spreading ? { version: serving, reason: 'spread' } : null;
   }
 
   /** A worker is gone. */
@@ -39,6 +44,11 @@ export class KernelPlace {
   /** Nowhere to go was found. */
   stay(): void {
     this.#stuckOn = this.current?.worker ?? null;
+  }
+
+  /** It is where it is to be, and could go elsewhere. */
+  get settled(): boolean {
+    return this.current !== null && this.incoming === null && this.current.worker !== this.#stuckOn;
   }
 
   /** Somewhere to go may have turned up; whether that matters. */

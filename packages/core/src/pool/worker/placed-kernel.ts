@@ -14,6 +14,10 @@ export interface PlacedKernel {
   readonly worker: WorkerProcess | null;
   /** What devices took for its evaluations. */
   readonly history: WorkHistory;
+  /** It is being compiled, or waits to be switched to what was compiled. */
+  readonly moving: boolean;
+  /** It may be moved, which takes a compilation that nothing else asks for. */
+  readonly movable: boolean;
   /** An answer to one of its runs. */
   answered(run: Run, error: Error | null): void;
   /** Its placement's device failed one of its runs, which is to be tried elsewhere. */
@@ -22,6 +26,8 @@ export interface PlacedKernel {
   lost(worker: WorkerProcess, sent: number, again: readonly Run[]): void;
   /** Ends everything it was asked to do with `error`, and gives back what it holds. */
   fail(error: Error): void;
+  /** Moves it to a worker that has fewer kernels. It is `movable`. */
+  spread(): void;
   /** A worker became ready: it may be where to go. */
   unstick(): void;
   /** Finds placements until what is agrees with what should be. */
