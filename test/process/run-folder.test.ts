@@ -257,7 +257,8 @@ describe('trouble with the folder', () => {
   });
 
   test('the last checkpoint cannot be written, which is an error', async () => {
-    await using trainer = await createTrainer({ ...small, out });
+    await using trainer = await createTrainer({ ...small, out, checkpointEvery: 1 });
+    const heard = warnings();
     trainer.on('step', ({ step }) => {
       if (step !== 4) return;
       rmSync(out, { recursive: true });
@@ -267,6 +268,7 @@ describe('trouble with the folder', () => {
       code: 'ERR_FILE',
       message: expect.stringMatching(/got a file of that name$/),
     });
+    expect(heard.filter((message) => message.includes('the run goes on:'))).toEqual([]);
   });
 
   test('there is no room for its checkpoints', async () => {

@@ -255,7 +255,9 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.emit('step', record);
     const parametersAreLost = !Number.isFinite(record.loss) && !allFinite(this.#parts.decoder.state.parameters);
     if (parametersAreLost || this.#divergence.isOver) await this.#diverge(record);
-    if (this.#parts.run !== null && this.#schedule.isDue(record.step)) await this.#trySave();
+    // The last step's is written when the run ends, where it has to succeed.
+    const isLast = record.step === this.options.steps;
+    if (this.#parts.run !== null && !isLast && this.#schedule.isDue(record.step)) await this.#trySave();
     return record;
   }
 
@@ -309,7 +311,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const { decoder, pool, close } = this.#parts;
     for (const [event, listener] of this.#forwarding) pool.off(event, listener);
     const hasEnded = this.#reason === 'finished' || this.#reason === 'aborted';
-    if (hasEnded && !this.#isDone) this.record('done', this.summary());
+    if (hasEnded && !this.#isDone && this.#parts.run !== null) this.record('done', this.summary());
     // Host threads compute on the arena: they must be done before it is unmapped.
     await decoder.dispose();
     await close();
