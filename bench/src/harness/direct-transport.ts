@@ -1,5 +1,5 @@
 import { addon } from '@mayfly/native';
-import { PROTOCOL_VERSION, packResponse, unpackRequest } from '@mayfly/worker';
+import { PROTOCOL_VERSION, packMessage, unpackRequest } from '@mayfly/worker';
 import type { Arena } from '../../../packages/core/src/memory/arena.js';
 import type { StartTransport } from '../../../packages/core/src/pool/worker/transport.js';
 import { answer } from '../../../packages/worker/src/answer.js';
@@ -22,7 +22,7 @@ export function directTransport(arena: Arena): StartTransport {
         onExit(0, null);
       });
     };
-    respond(packResponse({ type: 'ready', protocol: PROTOCOL_VERSION, pid, device: name, isa: addon.isa() }));
+    respond(packMessage({ type: 'ready', protocol: PROTOCOL_VERSION, pid, device: name, isa: addon.isa() }));
     const evaluate = (id: number, program: number, offsets: readonly number[]) => {
       const begin = performance.now();
       device.evaluate(program, offsets);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type ErrorDetails, isMayflyError, type NativeDevice } from '@mayfly/native';
-import { packResponse, type WireError, type WorkerRequest, type WorkerResponse, type WorkerStats } from './protocol.js';
+import { packMessage, type WireError, type WorkerRequest, type WorkerResponse, type WorkerStats } from './protocol.js';
 
 /** Characters of an error's message: a device may quote whatever it was given. */
 const LONGEST_MESSAGE = 2 ** 16;
@@ -11,9 +11,9 @@ const LONGEST_MESSAGE = 2 ** 16;
  */
 export function answer(message: WorkerRequest, device: NativeDevice): Uint8Array {
   try {
-    return packResponse(carryOut(message, device));
+    return packMessage(carryOut(message, device));
   } catch (error) {
-    return packResponse({ type: 'error', request: message.request, error: toWire(error), stats: statsOf(device) });
+    return packMessage({ type: 'error', request: message.request, error: toWire(error), stats: statsOf(device) });
   }
 }
 

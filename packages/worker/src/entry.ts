@@ -9,7 +9,7 @@ import {
   CONNECTION_FD,
   LANE_FDS,
   PROTOCOL_VERSION,
-  packResponse,
+  packMessage,
   parseSettings,
   unpackRequest,
 } from './protocol.js';
@@ -36,7 +36,7 @@ const device = addon.openDevice(settings.device, arena, { threads, precision });
 const socket = addon.serveSocket(CONNECTION_FD, arena, device, LANE_FDS);
 
 socket.send(
-  packResponse({ type: 'ready', protocol: PROTOCOL_VERSION, pid: process.pid, device: device.name, isa: addon.isa() }),
+  packMessage({ type: 'ready', protocol: PROTOCOL_VERSION, pid: process.pid, device: device.name, isa: addon.isa() }),
 );
 for (let payload = socket.serve(); payload !== null; payload = socket.serve()) {
   const request = understood(() => unpackRequest(payload));

@@ -159,11 +159,12 @@ const responses: { readonly [Type in WorkerResponse['type']]: Check } = {
 // Records would be per-connection state; plain maps keep each message independent of all others.
 const packr = new Packr({ useRecords: false, int64AsType: 'number' });
 
-/** Errors: `ERR_PROTOCOL` where the other side would refuse it. */
-export const packRequest = (message: WorkerRequest): Uint8Array => pack(message, MOST_REQUEST_BYTES);
-
-/** Errors: `ERR_PROTOCOL` where the other side would refuse it. */
-export const packResponse = (message: WorkerResponse): Uint8Array => pack(message, MOST_ANSWER_BYTES);
+/** Errors: `ERR_PROTOCOL` where the other side would not decode it. */
+export function packMessage(message: WorkerRequest | WorkerResponse): Uint8Array {
+  const payload = packr.pack(message);
+  assertBounded(payload, Object.hasOwn(requests, message.type) ? MOST_REQUEST_BYTES : MOST_ANSWER_BYTES);
+  return payload;
+}
 
 /** Errors: `ERR_PROTOCOL` where it is no request. */
 export const unpackRequest = (payload: Uint8Array): WorkerRequest =>
@@ -172,12 +173,6 @@ export const unpackRequest = (payload: Uint8Array): WorkerRequest =>
 /** Errors: `ERR_PROTOCOL` where it is no response. */
 export const unpackResponse = (payload: Uint8Array): WorkerResponse =>
   unpack(payload, MOST_ANSWER_BYTES, responses) as WorkerResponse;
-
-function pack(message: WorkerRequest | WorkerResponse, most: number): Uint8Array {
-  const payload = packr.pack(message);
-  assertBounded(payload, most);
-  return payload;
-}
 
 function unpack(payload: Uint8Array, most: number, checks: Readonly<Record<string, Check>>): unknown {
   assertBounded(payload, most);

@@ -1,5 +1,5 @@
 import type { WorkerRequest, WorkerResponse, WorkerStats } from '@mayfly/worker';
-import { PROTOCOL_VERSION, packResponse } from '@mayfly/worker';
+import { PROTOCOL_VERSION, packMessage } from '@mayfly/worker';
 import type { Arena } from '../../../packages/core/src/memory/arena.js';
 import type { TransportHandlers } from '../../../packages/core/src/pool/worker/transport.js';
 import type { Seen } from './simulated-workers.js';
@@ -179,6 +179,6 @@ export class SimulatedWorker {
   }
 
   #send(response: WorkerResponse): void {
-    this.handlers.onControl(packResponse(response));
+    this.handlers.onControl(packMessage(response));
   }
 }

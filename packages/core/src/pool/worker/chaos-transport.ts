@@ -1,6 +1,6 @@
 import { invalidArgument } from '@mayfly/native';
 import type { WorkerStats } from '@mayfly/worker';
-import { packResponse, unpackRequest } from '@mayfly/worker';
+import { packMessage, unpackRequest } from '@mayfly/worker';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { number, type Rule } from '../../check.js';
 import { nested, type OptionTable } from '../../option-table.js';
@@ -89,7 +89,7 @@ export function chaosTransport(
           onFault('limit');
           const limit = 'compilations';
           const error = { code: 'ERR_DEVICE_LIMIT', message: 'the compiler refused (injected)', limit } as const;
-          queueMicrotask(() => handlers.onControl(packResponse({ type: 'error', request, error, stats: noStats })));
+          queueMicrotask(() => handlers.onControl(packMessage({ type: 'error', request, error, stats: noStats })));
         },
         ref: () => connection.ref(),
         unref: () => connection.unref(),

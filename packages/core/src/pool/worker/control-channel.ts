@@ -2,7 +2,7 @@ import { errorOf } from '@mayfly/native';
 import {
   type AnswerTypes,
   answerTypes,
-  packRequest,
+  packMessage,
   protocolError,
   type WorkerRequest,
   type WorkerResponse,
@@ -55,7 +55,7 @@ export class ControlChannel {
       if (this.#failure !== null) throw this.#failure;
       const request = ++this.#requests;
       // Nothing is kept of a request before all is done that can throw.
-      this.#send(packRequest({ ...body, request } as unknown as WorkerRequest));
+      this.#send(packMessage({ ...body, request } as unknown as WorkerRequest));
       const milliseconds = deadlineMs();
       const complaint = `no answer to ${body.type} in ${Math.round(milliseconds)} ms`;
       const deadline = this.#clock.after(milliseconds, () => this.#overdue(complaint));
