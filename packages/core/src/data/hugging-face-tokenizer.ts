@@ -89,7 +89,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   }
 
   #wholeDecoder(decoder: unknown, cleansUp: boolean): WholeDecoder {
-    const grows = growsAtItsEnd(decoder) && this.#tokenizer.model?.end_of_word_suffix == null;
+    const grows = growsAtItsEnd(decoder) && !this.#tokenizer.model?.end_of_word_suffix;
     return {
       text: (ids) => {
         for (const id of ids) this.#expectToken(id);
