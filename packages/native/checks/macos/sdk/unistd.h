@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 DARWIN_BEGIN
+#define STDERR_FILENO 2
 #define _SC_PAGESIZE 29
 #define _SC_NPROCESSORS_ONLN 58
 int close(int);
