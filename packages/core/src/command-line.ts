@@ -29,5 +29,14 @@ export function optionWords(table: AnyOptionTable, options: object): string[] {
 /** Words as a POSIX shell reads them back. */
 export const shellWords = (words: readonly string[]): string => words.map(shellWord).join(' ');
 
-const shellWord = (word: string): string =>
-  /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+/** `$'…'` is POSIX's of 2024, which bash, zsh and ksh have always had: what a terminal does not show as it is can be copied. */
+function shellWord(word: string): string {
+  if (/^[\w./:@%+=,-]+$/.test(word)) return word;
+  if (!/\p{C}/u.test(word)) return `'${word.replaceAll("'", `'\\''`)}'`;
+  const escaped = word
+    .replace(/[\\']/g, '\\$&')
+    .replace(/\p{C}/gu, (character) =>
+      [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join(''),
+    );
+  return `$'${escaped}'`;
+}

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { addon, invalidArgument, isSimName, MayflyError, type Precision, parseSimName } from '@mayfly/native';
-import { LONGEST_MS, milliseconds, oneOf, text, whole } from '../check.js';
+import { abortSignal, LONGEST_MS, milliseconds, oneOf, text, whole } from '../check.js';
 import { processCapacity, refusal, threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import { defaultsOf, nested, type OptionTable, resolveOptions } from '../option-table.js';
 import { type Pacing, pacingOptions, resolvePacing } from './fleet/governor.js';
@@ -41,6 +41,8 @@ export interface PoolOptions {
   readonly pacing?: Partial<Pacing> | undefined;
   /** Faults to be injected, for tests of what is built on a pool. Default none. */
   readonly chaos?: Partial<ChaosOptions> | undefined;
+  /** Ends the start when it is aborted, with its reason; later it means nothing. Default: none. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ChaosOptions {
@@ -65,6 +67,7 @@ export interface FilledPoolOptions {
   readonly timeouts: PoolTimeouts;
   readonly pacing: Pacing;
   readonly chaos: { readonly faults: Chaos; readonly seed: number } | undefined;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Two of them are added at most, and a timer must be able to wait for the sum. */
@@ -126,6 +129,7 @@ export const poolOptions = {
   timeouts: nested<PoolTimeouts>(timeoutOptions),
   pacing: nested<Pacing>(pacingOptions),
   chaos: nested<ChaosOptions>(chaosOptions),
+  signal: { rule: abortSignal },
 } as const satisfies OptionTable<PoolOptions>;
 
 /** Checks the user's options and fills in defaults. */

@@ -27,14 +27,22 @@ import type { PlacedKernel } from './worker/placed-kernel.js';
 import { processTransport, type StartTransport } from './worker/transport.js';
 
 /** Starts the workers; settles when they are ready. */
-export async function createPool(options?: PoolOptions): Promise<Pool> {
+export async function createPool(given?: PoolOptions): Promise<Pool> {
   warnOfIsaFault();
-  const pool = new Pool(resolvePoolOptions(options));
+  const options = resolvePoolOptions(given);
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const pool = new Pool(options);
+  const end = () => void pool.destroy();
+  signal?.addEventListener('abort', end, { once: true });
   try {
     await pool.open();
+    signal?.throwIfAborted();
   } catch (error) {
     await pool.destroy();
-    throw error;
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    signal?.removeEventListener('abort', end);
   }
   return pool;
 }

@@ -91,7 +91,10 @@ async function openTrainer(
 
   const shape = { config, batch: options.batch, sequence, weights: options.weights, form, passes: options.accumulate };
   const arenaBytes = arenaBytesFor({ ...shape, training: true });
+  const { signal } = options;
+  signal?.throwIfAborted();
   const pool = extras.pool ?? (await openPool(options, arenaBytes));
+  const endPool = () => void pool.destroy();
   const hostThreads = new HostThreads(pool.arena.native, options.hostThreads);
   const scope = new ArenaScope(pool.arena);
   const close = async () => {
@@ -109,7 +112,11 @@ async function openTrainer(
     const done = progress?.counts.step ?? 0;
     if (done > options.steps)
       throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
+    signal?.throwIfAborted();
+    // Only now, when nothing else writes to its arena. A pool that was given is left when its compilations are done.
+    if (extras.pool === undefined) signal?.addEventListener('abort', endPool, { once: true });
     await decoder.load(pool);
+    signal?.throwIfAborted();
     await run?.expectRoom(options.keep, checkpointBytes(decoder.state));
     await run?.begin(done, describeOptions(options));
     const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
@@ -117,7 +124,9 @@ async function openTrainer(
     return new Trainer({ options, tokenizer, windows, decoder, pool, ...state, chipWarning, startedAt, close });
   } catch (error) {
     await close();
-    throw error;
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    signal?.removeEventListener('abort', endPool);
   }
 }
 
@@ -182,9 +191,9 @@ function openTokens(
 }
 
 function openPool(options: FilledTrainOptions, arenaBytes: number): Promise<Pool> {
-  const { device, workers, standby, threads, precision, retireAfter } = options;
+  const { device, workers, standby, threads, precision, retireAfter, signal } = options;
   const budget = { ...options.budget, ...(retireAfter === undefined ? {} : { compilations: retireAfter }) };
-  return createPool({ device, workers, standby, threads, precision, arenaBytes, budget });
+  return createPool({ device, workers, standby, threads, precision, arenaBytes, budget, signal });
 }
 
 function assertFree({ arena }: Pool, needed: number): void {

@@ -25,7 +25,8 @@ export function resumeCommand(folder: string, options: FilledTrainOptions): stri
 /** `mayfly` where the user's shell finds this one under that name; else Node and where it lies. */
 function launcher(): string[] {
   const script = fileURLToPath(new URL('../bin/mayfly.js', import.meta.url));
-  if (!isStartedByNpx() && isOnPath('mayfly', script)) return ['mayfly'];
+  const scripts = [script, script.replace(/\.js$/, '')];
+  if (!isStartedByNpx() && scripts.some((file) => isOnPath('mayfly', file))) return ['mayfly'];
   return [isOnPath('node', process.execPath) ? 'node' : process.execPath, script];
 }
 
