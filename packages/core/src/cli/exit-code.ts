@@ -8,6 +8,7 @@ export const ExitCode = { ok: 0, failure: 1, badInput: 2 } as const;
 const inputErrors: ReadonlySet<string> = new Set([
   'ERR_ARENA_FULL',
   'ERR_BUDGET',
+  'ERR_CHANGED_INPUT',
   'ERR_CHECKPOINT',
   'ERR_CHECKPOINT_MISMATCH',
   'ERR_CHIP_PROFILE',

@@ -35,13 +35,24 @@ export function checkTokens(stream: TokenStream, vocab: number, tokenizer?: Toke
   for (let start = 0; start < stream.length; start += CHUNK) {
     const chunk = buffer.subarray(0, Math.min(CHUNK, stream.length - start));
     stream.read(start, chunk);
-    let largest = 0;
-    // An id of 2^31 or more reads as negative: as an unsigned number it is too large, too.
-    for (let index = 0; index < chunk.length; index++) largest = Math.max(largest, chunk[index]! >>> 0);
-    if (largest < vocab) continue;
-    const index = chunk.findIndex((id) => id >>> 0 >= vocab);
-    throw outOfRange(stream.source, vocab, chunk[index]! >>> 0, start + index, tokenizer);
+    checkBlock(stream.source, chunk, start, vocab, tokenizer);
   }
+}
+
+/** As `checkTokens`, of tokens that stand at `position` in their stream. */
+export function checkBlock(
+  source: string,
+  ids: Int32Array,
+  position: number,
+  vocab: number,
+  tokenizer?: Tokenizer,
+): void {
+  let largest = 0;
+  // An id of 2^31 or more reads as negative: as an unsigned number it is too large, too.
+  for (let index = 0; index < ids.length; index++) largest = Math.max(largest, ids[index]! >>> 0);
+  if (largest < vocab) return;
+  const index = ids.findIndex((id) => id >>> 0 >= vocab);
+  throw outOfRange(source, vocab, ids[index]! >>> 0, position + index, tokenizer);
 }
 
 function outOfRange(source: string, vocab: number, id: number, position: number, tokenizer?: Tokenizer): MayflyError {

@@ -7,12 +7,14 @@ import { HuggingFaceTokenizer } from './hugging-face-tokenizer.js';
 import { isFolder } from './is-folder.js';
 import { readLlama2cTokenizer } from './read-llama2c-tokenizer.js';
 import type { Tokenizer } from './tokenizer.js';
+import { type TokenizerFiles, withFilesOf } from './tokenizer-files.js';
 
 /**
- * @param source `bytes`, a vocabulary file of llama2.c, a `tokenizer.json`, or a folder with one.
+ * @param source `bytes`, a vocabulary file of llama2.c, a `tokenizer.json`, or a folder with one; or what was read of these.
  * @throws As `readLlama2cTokenizer` and `HuggingFaceTokenizer`; `ERR_TOKENIZER` for a file that is known to be another.
  */
-export function openTokenizer(source: string): Tokenizer {
+export function openTokenizer(source: string | TokenizerFiles): Tokenizer {
+  if (typeof source === 'object') return withFilesOf(source, openTokenizer);
   if (source === 'bytes') return new ByteTokenizer();
   if (source.endsWith('.json')) return new HuggingFaceTokenizer(source);
   if (isFolder(source, 'a tokenizer')) {

@@ -1,23 +1,27 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { type CheckpointHeader, readCheckpoint, readCheckpointHeader } from '../checkpoint/checkpoint.js';
+import { type CheckpointHeader, readCheckpoint, readCheckpointParts } from '../checkpoint/checkpoint.js';
 import { type FileFormat, fileFormat } from '../data/file-format.js';
 import { isFolder } from '../data/is-folder.js';
 import { isRecord } from '../data/read-json.js';
 import { runTokenizer } from '../data/run-tokenizer.js';
+import type { TokenizerFiles } from '../data/tokenizer-files.js';
+import { carriedTokenizer } from './carried-tokenizer.js';
+import { checkpointConfig } from './checkpoint-config.js';
 import type { ModelConfig } from './config.js';
 import { isHuggingFace, openHuggingFace } from './hugging-face.js';
 import { importLlama2c, readLlama2cConfig } from './llama2c.js';
 import { isPreset, presets } from './presets.js';
-import { validateConfig } from './validate-config.js';
 
 export interface ModelSource {
   readonly config: ModelConfig;
   /** Reads the parameters into the flat block; absent for a preset, which has none. */
   readonly parameters?: (target: Float32Array) => Promise<void>;
   /** The tokenizer that the model was trained with, or made for, as `openTokenizer` takes it, where that is known. */
-  readonly tokenizer?: string;
+  readonly tokenizer?: string | TokenizerFiles;
+  /** Where it lies: a file, or a folder of transformers. Absent for a preset. */
+  readonly path?: string;
   /** One line, e.g. `stories260K.bin (llama2.c)`. */
   readonly description: string;
 }
@@ -61,6 +65,7 @@ function llama2cModel(path: string): ModelSource {
     parameters: async (target) => {
       importLlama2c(path, target);
     },
+    path,
     description: `${basename(path)} (llama2.c)`,
   };
 }
@@ -71,25 +76,27 @@ function huggingFaceModel(folder: string): ModelSource {
     config: model.config,
     parameters: async (target) => model.readParameters(target),
     ...(existsSync(join(folder, 'tokenizer.json')) ? { tokenizer: join(folder, 'tokenizer.json') } : {}),
+    path: folder,
     description: `${basename(folder)} (Hugging Face)`,
   };
 }
 
 async function checkpointModel(source: string, onWarning: (message: string) => void): Promise<ModelSource> {
-  const { path, header, warnings } = await readCheckpointHeader(source);
+  const { checkpoint, parts } = await readCheckpointParts(source, carriedTokenizer);
+  const { path, header, warnings } = checkpoint;
   for (const warning of warnings) onWarning(warning);
-  if (typeof header.config !== 'object' || header.config === null) {
-    throw new MayflyError('ERR_CHECKPOINT', `${path}: Expected a model's config in the header, got none`);
-  }
+  const config = checkpointConfig(checkpoint);
+  const tokenizer = parts ?? namedTokenizer(header);
   return {
-    config: validateConfig(header.config as ModelConfig),
+    config,
     parameters: async (target) => {
       const parameters = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
       const read = await readCheckpoint(source, { parameters });
       // Damage in a header was reported above.
       for (const warning of read.warnings) if (!warnings.includes(warning)) onWarning(warning);
     },
-    ...tokenizerOf(header),
+    ...(tokenizer === undefined ? bytesOf(config) : { tokenizer }),
+    path,
     description: `${basename(path)} (checkpoint, step ${header.step})`,
   };
 }
@@ -98,8 +105,7 @@ async function checkpointModel(source: string, onWarning: (message: string) => v
 const bytesOf = ({ vocab }: ModelConfig): Pick<ModelSource, 'tokenizer'> =>
   vocab === 256 ? { tokenizer: 'bytes' } : {};
 
-/** That of a training run, whose options its checkpoints hold. */
-function tokenizerOf({ options, config }: CheckpointHeader): Pick<ModelSource, 'tokenizer'> {
-  const tokenizer = isRecord(options) ? runTokenizer(options) : undefined;
-  return tokenizer === undefined ? bytesOf(config as ModelConfig) : { tokenizer };
+/** Checkpoints of format version 1 name a run's tokenizer and do not hold it. */
+function namedTokenizer({ options }: CheckpointHeader): string | undefined {
+  return isRecord(options) ? runTokenizer(options) : undefined;
 }

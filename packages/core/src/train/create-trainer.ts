@@ -1,17 +1,20 @@
+import { resolve } from 'node:path';
 import { invalidArgument, MayflyError } from '@mayfly/native';
 import { bag, object } from '../check.js';
-import { checkTokens } from '../data/check-tokens.js';
 import { openData } from '../data/open-data.js';
 import { runTokenizer } from '../data/run-tokenizer.js';
 import { expectText } from '../data/text-files.js';
 import { isTokenFile } from '../data/token-file.js';
 import type { TokenStream } from '../data/token-stream.js';
-import type { Tokenizer } from '../data/tokenizer.js';
+import { readTokenizerFiles, type TokenizerFiles } from '../data/tokenizer-files.js';
 import { Windows } from '../data/windows.js';
+import { DisposeStack } from '../files/dispose-stack.js';
 import { ArenaScope } from '../memory/arena-scope.js';
+import { tokenizerSections } from '../model/carried-tokenizer.js';
 import type { ModelConfig } from '../model/config.js';
 import { initializeParameters } from '../model/initialize.js';
 import { loadModel, type ModelSource } from '../model/load-model.js';
+import { isPreset } from '../model/presets.js';
 import { validateConfig } from '../model/validate-config.js';
 import { checkOptions } from '../option-table.js';
 import { createPool, type Pool } from '../pool/pool.js';
@@ -32,23 +35,22 @@ import {
 import { programForm } from './program-form.js';
 import { describeOptions, describeRun } from './run-description.js';
 import { RunFolder } from './run-folder.js';
+import { expectSameInputs, identifyInputs, type RunInputs } from './run-inputs.js';
 import { Trainer } from './trainer.js';
-import { checkpointBytes, readTrainingOptions, restoreTraining, type TrainingProgress } from './training-checkpoint.js';
+import { checkpointBytes, readRun, restoreTraining } from './training-checkpoint.js';
+import type { TrainingProgress } from './training-header.js';
 
 /** What a program that embeds Mayfly may give beside the options. */
 export interface TrainerExtras {
   /** A shape to train from scratch, instead of loading `model`, which then is only its name. */
   readonly config?: ModelConfig | undefined;
-  /** Tokens already at hand, instead of opening `data`. The trainer closes them at its end. */
+  /** Tokens already at hand, instead of opening `data`. The trainer closes them at its end; a start that fails leaves them open. */
   readonly stream?: TokenStream | undefined;
   /** A pool to train on, which stays open; options about devices and workers then mean nothing. */
   readonly pool?: Pool | undefined;
 }
 
 const extraRules = { config: object<ModelConfig>(), stream: object<TokenStream>(), pool: object<Pool>() };
-
-/** Writes a run's first parameters (and moments) and tells where a resumed run stands. */
-type Fill = (state: ModelState) => Promise<TrainingProgress | undefined>;
 
 /**
  * Opens model and data, starts a pool whose arena is as large as the run needs, compiles the kernels. The trainer is the
@@ -60,94 +62,119 @@ type Fill = (state: ModelState) => Promise<TrainingProgress | undefined>;
  */
 export async function createTrainer(given: TrainOptions, extras: TrainerExtras = {}): Promise<Trainer> {
   const startedAt = performance.now();
-  const checkedExtras = bag('createTrainer, second argument', extraRules, extras);
+  await using opened = new DisposeStack();
+  const { config: ownConfig, stream: ready, pool: shared } = bag('createTrainer, second argument', extraRules, extras);
   const checked: TrainOptions = checkOptions('createTrainer', trainOptions, given);
   const run = await RunFolder.open(checked);
-  try {
-    const located = { ...run?.begunWith, ...checked, out: run?.path, resume: run?.resume };
-    const trainer = await openTrainer(located, checkedExtras, run, startedAt);
-    trainer.record('start', describeRun(trainer));
-    return trainer;
-  } catch (error) {
-    run?.close();
-    throw error;
-  }
-}
-
-async function openTrainer(
-  given: TrainOptions,
-  extras: TrainerExtras,
-  run: RunFolder | null,
-  startedAt: number,
-): Promise<Trainer> {
-  const { options, config, fill } = await openRun(given, extras);
+  opened.adopt(run, (folder) => folder?.close());
+  const located = { ...run?.begunWith, ...checked, out: run?.path, resume: run?.resume };
+  const { options, config, before, modelPath, tokenizerSource, fill } = await openRun(located, ownConfig, ready);
   const sequence = options.seq;
-  const device = extras.pool?.device ?? resolveDevice(options.device).device;
+  const device = shared?.device ?? resolveDevice(options.device).device;
   const form = await programForm(device);
   const kernels = { ...config, batch: options.batch, sequence };
   const chipWarning = checkChipRules(device, { shape: kernels, weights: options.weights, form, training: true });
-  const { stream, tokenizer } = openTokens(options, config, extras.stream);
+  const isText = ready === undefined && !isTokenFile(options.data);
+  // Only who asks for bytes, now or when the run began, gets any file as bytes.
+  if (isText && (tokenizerSource === undefined || options.origins.tokenizer === 'derived')) expectText(options.data);
+  const tokenizer =
+    isText || tokenizerSource !== undefined ? modelTokenizer(tokenizerSource, options.model, config.vocab) : undefined;
+  const tokenizerFiles = typeof tokenizerSource === 'string' ? readTokenizerFiles(tokenizerSource) : tokenizerSource;
+  const stream = ready ?? opened.adopt(openData(options.data, { tokenizer }), (data) => data.close());
   const fresh = new Windows(stream, sequence, options.order, options.seed);
+  const source = ready === undefined ? resolve(options.data) : stream.source;
+  const identifying = identifyInputs({
+    model: modelPath,
+    stream,
+    source,
+    vocab: config.vocab,
+    tokenizer,
+    tokenizerFiles,
+  });
+  // It is waited for below; what fails before must not find it unhandled.
+  identifying.catch(() => {});
 
   const shape = { config, batch: options.batch, sequence, weights: options.weights, form, passes: options.accumulate };
   const arenaBytes = arenaBytesFor({ ...shape, training: true });
   const { signal } = options;
   signal?.throwIfAborted();
-  const pool = extras.pool ?? (await openPool(options, arenaBytes));
+  const pool = shared ?? opened.adopt(await openPool(options, arenaBytes), (own) => own.close());
+  const scope = opened.adopt(new ArenaScope(pool.arena), (own) => shared && own.free());
+  const hostThreads = opened.adopt(new HostThreads(pool.arena.native, options.hostThreads), (threads) =>
+    threads.close(),
+  );
+  assertFree(pool, arenaBytes);
+  const inputs = await identifying;
+  if (before !== undefined && !options.allowChangedData) expectSameInputs(before, inputs);
+  const decoder = new Decoder(scope, { ...shape, precision: pool.precision, products: hostThreads });
+  const progress = await fill(decoder.state);
+  const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
+  const done = progress?.counts.step ?? 0;
+  if (done > options.steps) throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
+  signal?.throwIfAborted();
   const endPool = () => void pool.destroy();
-  const hostThreads = new HostThreads(pool.arena.native, options.hostThreads);
-  const scope = new ArenaScope(pool.arena);
-  const close = async () => {
-    await hostThreads.close();
-    if (extras.pool === undefined) await pool.close();
-    else scope.free();
-    stream.close();
-    run?.close();
-  };
+  // Only now, when nothing else writes to its arena. A pool that was given is left when its compilations are done.
+  if (shared === undefined) signal?.addEventListener('abort', endPool, { once: true });
   try {
-    assertFree(pool, arenaBytes);
-    const decoder = new Decoder(scope, { ...shape, precision: pool.precision, products: hostThreads });
-    const progress = await fill(decoder.state);
-    const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
-    const done = progress?.counts.step ?? 0;
-    if (done > options.steps)
-      throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
-    signal?.throwIfAborted();
-    // Only now, when nothing else writes to its arena. A pool that was given is left when its compilations are done.
-    if (extras.pool === undefined) signal?.addEventListener('abort', endPool, { once: true });
     await decoder.load(pool);
-    signal?.throwIfAborted();
-    await run?.expectRoom(options.keep, checkpointBytes(decoder.state));
-    await run?.begin(done, describeOptions(options));
-    const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
-    const state = { progress, run, checkpoint };
-    return new Trainer({ options, tokenizer, windows, decoder, pool, ...state, chipWarning, startedAt, close });
   } catch (error) {
-    await close();
     throw signal?.aborted ? signal.reason : error;
   } finally {
     signal?.removeEventListener('abort', endPool);
   }
+  signal?.throwIfAborted();
+  const carried = { inputs, tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles) };
+  await run?.expectRoom(options.keep, checkpointBytes(decoder.state, carried));
+  await run?.begin(done, describeOptions(options));
+  const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
+  const close = async () => {
+    await owned.disposeAsync();
+    ready?.close();
+  };
+  const state = { progress, run, checkpoint, carried };
+  const trainer = new Trainer({ options, tokenizer, windows, decoder, pool, ...state, chipWarning, startedAt, close });
+  trainer.record('start', describeRun(trainer));
+  const owned = opened.move();
+  return trainer;
+}
+
+/** A run before anything is opened for it. */
+interface Run {
+  readonly options: FilledTrainOptions;
+  readonly config: ModelConfig;
+  /** What the run was given before it was resumed, as far as that is known. */
+  readonly before: RunInputs | undefined;
+  /** Of the model that it began from; undefined for a preset. */
+  readonly modelPath: string | undefined;
+  readonly tokenizerSource: string | TokenizerFiles | undefined;
+  /** Writes the first parameters (and moments) and tells where a resumed run stands. */
+  readonly fill: (state: ModelState) => Promise<TrainingProgress | undefined>;
 }
 
 /** Options, model and where the parameters come from: initialized, a model's, or those of the run to be resumed. */
 async function openRun(
   given: TrainOptions,
-  { config: ownConfig, stream }: TrainerExtras,
-): Promise<{ options: FilledTrainOptions; config: ModelConfig; fill: Fill }> {
-  const { resume } = given;
+  ownConfig: ModelConfig | undefined,
+  stream: TokenStream | undefined,
+): Promise<Run> {
+  const checked = checkOptions('createTrainer', trainOptions, given);
+  const { resume } = checked;
   const defaults = { data: stream?.source };
   if (resume !== undefined) {
-    const { config, options } = await readTrainingOptions(resume);
-    const resolved = resolveTrainOptions(given, { resumed: options, defaults });
-    const tokenizer = stream === undefined ? runTokenizer(options) : options.tokenizer;
-    const filled = forModel(withDerived(resolved, 'tokenizer', tokenizer), config);
-    return { options: filled, config, fill: (state) => restoreTraining(resume, state) };
+    const { config, options: resumed, inputs: before, tokenizer: carried } = await readRun(resume);
+    const resolved = resolveTrainOptions(given, { resumed, defaults });
+    const read = stream === undefined ? runTokenizer(resumed) : resumed.tokenizer;
+    const options = forModel(withDerived(resolved, 'tokenizer', read), config);
+    if (before === undefined) process.emitWarning(unidentified(resume));
+    expectSameName(checked.model, resumed.model, before);
+    const modelPath = checked.model === undefined ? before?.model?.source : (await loadModel(options.model)).path;
+    const tokenizerSource = checked.tokenizer ?? carried ?? options.tokenizer;
+    return { options, config, before, modelPath, tokenizerSource, fill: (state) => restoreTraining(resume, state) };
   }
   const options = resolveTrainOptions(given, { defaults });
   const own: Omit<ModelSource, 'description'> | undefined = ownConfig && { config: validateConfig(ownConfig) };
-  const { config, parameters, tokenizer } = own ?? (await loadModel(options.model));
-  const fill: Fill = async (state) => {
+  const { config, parameters, tokenizer, path: modelPath } = own ?? (await loadModel(options.model));
+  const fill: Run['fill'] = async (state) => {
     const target = state.parameters.array();
     if (parameters === undefined) initializeParameters(state.layout, target, options.seed);
     else {
@@ -156,8 +183,26 @@ async function openRun(
     }
     return undefined;
   };
-  return { options: forModel(withDerived(options, 'tokenizer', tokenizer), config), config, fill };
+  const tokenizerSource = options.tokenizer ?? tokenizer;
+  const name = typeof tokenizer === 'object' ? tokenizer.name : tokenizer;
+  return {
+    options: forModel(withDerived(options, 'tokenizer', name), config),
+    config,
+    before: undefined,
+    modelPath,
+    tokenizerSource,
+    fill,
+  };
 }
+
+/** A model that has files is known by them, whatever it is called; others by their names. */
+function expectSameName(given: string | undefined, saved: string | undefined, before: RunInputs | undefined): void {
+  if (given === undefined || given === saved || (before?.model && !isPreset(given))) return;
+  throw invalidArgument('model', `${saved} as in the run that is resumed`, given);
+}
+
+const unidentified = (resume: string): string =>
+  `${resume} is a run of format version 1, which does not identify its data: whether it has changed cannot be told`;
 
 function forModel(options: ResolvedTrainOptions, { sequence }: ModelConfig): FilledTrainOptions {
   const filled = withDerived(options, 'seq', Math.min(128, sequence)) as FilledTrainOptions;
@@ -173,21 +218,6 @@ function withDerived<Name extends 'seq' | 'tokenizer'>(
 ): ResolvedTrainOptions {
   if (value === undefined || options[name] !== undefined) return options;
   return { ...options, [name]: value, origins: { ...options.origins, [name]: 'derived' } };
-}
-
-function openTokens(
-  options: FilledTrainOptions,
-  config: ModelConfig,
-  ready: TokenStream | undefined,
-): { stream: TokenStream; tokenizer: Tokenizer | undefined } {
-  const { tokenizer: name, model, data, origins } = options;
-  const isText = ready === undefined && !isTokenFile(data);
-  // Only who asks for bytes, now or when the run began, gets any file as bytes.
-  if (isText && (name === undefined || origins.tokenizer === 'derived')) expectText(data);
-  const tokenizer = isText || name !== undefined ? modelTokenizer(name, model, config.vocab) : undefined;
-  const stream = ready ?? openData(data, { tokenizer });
-  checkTokens(stream, config.vocab, tokenizer);
-  return { stream, tokenizer };
 }
 
 function openPool(options: FilledTrainOptions, arenaBytes: number): Promise<Pool> {

@@ -6,6 +6,7 @@ import { expectText } from '../data/text-files.js';
 import { isTokenFile } from '../data/token-file.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { countWindows } from '../data/windows.js';
+import { DisposeStack } from '../files/dispose-stack.js';
 import { loadModel } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { type DeviceOptions, deviceOptions, InferenceSession } from './inference-session.js';
@@ -71,7 +72,8 @@ export async function evaluate(given: EvaluateOptions): Promise<WindowLoss> {
   if (isText && options.tokenizer === undefined) expectText(data);
   const named = options.tokenizer ?? model.tokenizer;
   const tokenizer = isText ? modelTokenizer(named, options.model, vocab) : undefined;
-  const stream = typeof data === 'string' ? openData(data, { tokenizer }) : data;
+  await using opened = new DisposeStack();
+  const stream = typeof data === 'string' ? opened.adopt(openData(data, { tokenizer }), (own) => own.close()) : data;
   checkTokens(stream, vocab, tokenizer);
   const windows = options.windows ?? [0, countWindows(stream, window)];
   checkWindows(stream, window, windows);

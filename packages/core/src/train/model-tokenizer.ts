@@ -2,6 +2,7 @@ import { MayflyError } from '@mayfly/native';
 import { checkTokenizer } from '../data/check-tokens.js';
 import { openTokenizer } from '../data/open-tokenizer.js';
 import type { Tokenizer } from '../data/tokenizer.js';
+import type { TokenizerFiles } from '../data/tokenizer-files.js';
 
 /**
  * The tokenizer for a model's text.
@@ -11,7 +12,11 @@ import type { Tokenizer } from '../data/tokenizer.js';
  * @param vocab The model's ids.
  * @throws `ERR_TOKENIZER` where there is none, or one with more ordinary ids than the model; what `openTokenizer` throws.
  */
-export function modelTokenizer(named: string | Tokenizer | undefined, model: string, vocab: number): Tokenizer {
+export function modelTokenizer(
+  named: string | TokenizerFiles | Tokenizer | undefined,
+  model: string,
+  vocab: number,
+): Tokenizer {
   if (named === undefined) {
     const remedy = 'name one with --tokenizer; `bytes` reads text as bytes';
     throw new MayflyError(
@@ -19,7 +24,7 @@ export function modelTokenizer(named: string | Tokenizer | undefined, model: str
       `${model}: Expected a tokenizer for text, got a model without one: ${remedy}`,
     );
   }
-  const tokenizer = typeof named === 'string' ? openTokenizer(named) : named;
+  const tokenizer = typeof named === 'object' && 'encode' in named ? named : openTokenizer(named);
   checkTokenizer(tokenizer, vocab);
   return tokenizer;
 }

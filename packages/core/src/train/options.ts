@@ -88,6 +88,11 @@ export interface TrainOptions {
   readonly autoResume?: boolean | undefined;
   /** Removes the run that is in `out`. Default false: that is an error. */
   readonly overwrite?: boolean | undefined;
+  /**
+   * Goes on with a run although its model, data or tokenizer have changed, which is an error otherwise (`ERR_CHANGED_INPUT`).
+   * Default false.
+   */
+  readonly allowChangedData?: boolean | undefined;
   /** Ends the start when it is aborted, with its reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -113,7 +118,7 @@ const MOST_STEPS = 1e12;
 /** The table of `TrainOptions`: one row for library, command, checkpoints and help. */
 export const trainOptions = {
   model: {
-    ...{ rule: text, default: 'tiny', ...fixed },
+    ...{ rule: text, default: 'tiny', ...saved },
     flag: '--model <model>',
     help: `preset (${Object.keys(presets).join(', ')}), llama2.c FILE.bin, DIR of a run or of a Hugging Face model`,
     group: groups.model,
@@ -256,6 +261,10 @@ export const trainOptions = {
   overwrite: {
     ...{ rule: flag, default: false, flag: '--overwrite' },
     ...{ help: 'remove the run that is in --out', group: groups.output },
+  },
+  allowChangedData: {
+    ...{ rule: flag, default: false, flag: '--allow-changed-data' },
+    ...{ help: 'resume although model, data or tokenizer have changed', group: groups.output },
   },
   signal: { rule: abortSignal },
 } as const satisfies OptionTable<TrainOptions>;

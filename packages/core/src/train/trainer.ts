@@ -21,7 +21,8 @@ import type { Activity } from './stopwatch.js';
 import { generateTokens, type TokenGeneratorOptions } from './token-generator.js';
 import { type StepRecord, TrainStep } from './train-step.js';
 import { type EndReason, summarize, type TrainSummary } from './train-summary.js';
-import { saveTraining, type TrainingProgress } from './training-checkpoint.js';
+import { type CarriedInputs, saveTraining } from './training-checkpoint.js';
+import type { TrainingProgress } from './training-header.js';
 import { type WindowLoss, windowLoss } from './window-loss.js';
 
 /** What a trainer tells its listeners: its pool's events and its own. */
@@ -59,6 +60,7 @@ export interface TrainerParts {
   /** The checkpoint of the run's folder that it goes on from. */
   readonly checkpoint: CheckpointFile | null;
   readonly chipWarning: string | null;
+  readonly carried: CarriedInputs;
   /** When its making began, of `performance.now()`: before the pool and the first compilations. */
   readonly startedAt: number;
   /** Gives back what the run took; nothing is computed any more. */
@@ -172,12 +174,12 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
    * @throws `ERR_NOT_FINITE` where parameters or moments are not finite; what writing a file throws.
    */
   async save(): Promise<string | null> {
-    const { run, decoder } = this.#parts;
+    const { run, decoder, carried } = this.#parts;
     if (run === null) return null;
     const start = performance.now();
     const { step } = this;
     try {
-      const path = await saveTraining(run, decoder.state, this.#progress(), this.options);
+      const path = await saveTraining(run, decoder.state, this.#progress(), this.options, carried);
       const event = { step, path, ms: performance.now() - start };
       this.#checkpoint = { step, path };
       this.record('checkpoint', event);

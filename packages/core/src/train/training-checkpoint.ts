@@ -1,35 +1,21 @@
 import { MayflyError } from '@mayfly/native';
-import {
-  type CheckpointHeader,
-  readCheckpoint,
-  readCheckpointHeader,
-  type Sections,
-} from '../checkpoint/checkpoint.js';
-import type { WindowState } from '../data/windows.js';
+import { readCheckpoint, readCheckpointParts, type Sections } from '../checkpoint/checkpoint.js';
+import type { TokenizerFiles } from '../data/tokenizer-files.js';
 import type { Tensor } from '../memory/tensor.js';
+import { carriedTokenizer } from '../model/carried-tokenizer.js';
 import type { ModelConfig } from '../model/config.js';
-import { validateConfig } from '../model/validate-config.js';
 import { allFinite, checkValues } from './finite.js';
-import type { LossScalerState } from './loss-scaler.js';
 import type { ModelState } from './model-state.js';
 import { type FilledTrainOptions, type SavedTrainOptions, savedTrainOptions } from './options.js';
 import type { RunFolder } from './run-folder.js';
-import type { StepCounts } from './train-step.js';
+import type { RunInputs } from './run-inputs.js';
+import { type TrainingProgress, trainingHeader } from './training-header.js';
 
-/** What a run needs, beside parameters and moments, to go on bit for bit. */
-export interface TrainingProgress {
-  readonly counts: StepCounts;
-  readonly lossScaler: LossScalerState;
-  readonly windows: WindowState;
-  /** Fingerprint of all losses so far. */
-  readonly lossDigest: string;
-  readonly lastLoss: number | null;
-}
-
-interface TrainingHeader extends CheckpointHeader {
-  readonly config: ModelConfig;
-  readonly options: SavedTrainOptions;
-  readonly progress: TrainingProgress;
+/** What every checkpoint of a run says and holds of its inputs. */
+export interface CarriedInputs {
+  readonly inputs: RunInputs;
+  /** The tokenizer's sections. */
+  readonly tokenizer: Sections;
 }
 
 /**
@@ -42,26 +28,52 @@ export async function saveTraining(
   state: ModelState,
   progress: TrainingProgress,
   options: FilledTrainOptions,
+  { inputs, tokenizer }: CarriedInputs,
 ): Promise<string> {
   for (const name of ['parameters', 'firstMoments', 'secondMoments'] as const) {
     if (allFinite(state[name])) continue;
     const { step } = progress.counts;
     throw new MayflyError('ERR_NOT_FINITE', `no checkpoint of step ${step} was written: its ${name} are not finite`);
   }
-  const header = { config: state.config, options: savedTrainOptions(options), progress };
+  const header = { config: state.config, options: placed(savedTrainOptions(options), inputs), progress, inputs };
   const { keep, keepEvery } = options;
-  return run.save(progress.counts.step, header, sectionsOf(state), { keep, keepEvery });
+  return run.save(progress.counts.step, header, { ...sectionsOf(state), ...tokenizer }, { keep, keepEvery });
 }
 
 /** About the size of a checkpoint, for which header and padding are as good as nothing. */
-export const checkpointBytes = (state: ModelState): number =>
-  Object.values(sectionsOf(state)).reduce((sum, { byteLength }) => sum + byteLength, 0);
+export const checkpointBytes = (state: ModelState, { tokenizer }: CarriedInputs): number =>
+  Object.values({ ...sectionsOf(state), ...tokenizer }).reduce((sum, { byteLength }) => sum + byteLength, 0);
 
-/** The model and options of the run to be resumed. */
-export async function readTrainingOptions(source: string): Promise<Pick<TrainingHeader, 'config' | 'options'>> {
-  const { path, header } = await readCheckpointHeader(source);
-  const { config, options } = trainingHeader(header, path);
-  return { config: validateConfig(config), options };
+/** Options that name a place do so from any working directory. */
+function placed(options: SavedTrainOptions, { model, data, tokenizer }: RunInputs): SavedTrainOptions {
+  return {
+    ...options,
+    ...(model && { model: model.source }),
+    data: data.source,
+    ...(tokenizer && { tokenizer: tokenizer.source }),
+  };
+}
+
+/** A run that is to go on, as its latest checkpoint describes it. */
+export interface ResumedRun {
+  readonly config: ModelConfig;
+  readonly options: SavedTrainOptions;
+  /** Undefined in checkpoints of format version 1. */
+  readonly inputs: RunInputs | undefined;
+  /** The one that its checkpoint carries. */
+  readonly tokenizer: TokenizerFiles | undefined;
+}
+
+/** Reads what is to be known of a run before its parameters have a place. */
+export async function readRun(source: string): Promise<ResumedRun> {
+  const { checkpoint, parts } = await readCheckpointParts(source, carriedTokenizer);
+  const { config, options, inputs } = trainingHeader(checkpoint);
+  return { config, options: checkpoint.version === 1 ? asGiven(options) : options, inputs, tokenizer: parts };
+}
+
+/** Version 1 kept the default of `minLr` as if it had been given. */
+function asGiven({ minLr, ...options }: SavedTrainOptions): SavedTrainOptions {
+  return minLr === undefined || minLr === Number(options.lr) / 10 ? options : { ...options, minLr };
 }
 
 /** Reads parameters and moments into `state`; `onWarning` is told of damaged checkpoints that were passed over. */
@@ -70,19 +82,11 @@ export async function restoreTraining(
   state: ModelState,
   onWarning: (message: string) => void = (message) => process.emitWarning(message),
 ): Promise<TrainingProgress> {
-  const { path, header, warnings } = await readCheckpoint(source, sectionsOf(state));
-  for (const warning of warnings) onWarning(warning);
-  checkValues(state, path);
-  return trainingHeader(header, path).progress;
-}
-
-function trainingHeader(header: CheckpointHeader, path: string): TrainingHeader {
-  const { config, options, progress } = header as Partial<TrainingHeader>;
-  if (config !== undefined && options !== undefined && progress !== undefined) return header as TrainingHeader;
-  throw new MayflyError(
-    'ERR_CHECKPOINT',
-    `${path}: Expected the checkpoint of a training run, got one without its progress`,
-  );
+  const checkpoint = await readCheckpoint(source, sectionsOf(state));
+  for (const warning of checkpoint.warnings) onWarning(warning);
+  const { progress } = trainingHeader(checkpoint);
+  checkValues(state, checkpoint.path);
+  return progress;
 }
 
 function sectionsOf(state: ModelState): Sections {

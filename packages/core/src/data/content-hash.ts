@@ -1,0 +1,96 @@
+import { createHash, webcrypto } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { MayflyError } from '@mayfly/native';
+import { checkBlock } from './check-tokens.js';
+import { fileError } from './file-error.js';
+import type { TokenStream } from './token-stream.js';
+import type { Tokenizer } from './tokenizer.js';
+
+/** Hashed at a time. */
+const BLOCK_BYTES = 2 ** 23;
+
+/** Called after each block with the part that is done, from 0 to 1. */
+export type OnProgress = (done: number) => void;
+
+/**
+ * SHA-256 over the SHA-256 of each block of 8 MiB, in hexadecimal. Blocks are hashed in a thread while the next one is read: the caller's
+ * thread stays free, and the whole runs at the speed of the slower of the two.
+ */
+class BlockHash {
+  readonly #whole = createHash('sha256');
+  #block: Promise<ArrayBuffer> | null = null;
+
+  /** @param block May be reused once the promise is settled. */
+  async add(block: Uint8Array<ArrayBuffer>): Promise<void> {
+    const hashing = webcrypto.subtle.digest('SHA-256', block);
+    const before = this.#block;
+    this.#block = hashing;
+    if (before !== null) this.#whole.update(new Uint8Array(await before));
+  }
+
+  async hex(): Promise<string> {
+    if (this.#block !== null) this.#whole.update(new Uint8Array(await this.#block));
+    return this.#whole.digest('hex');
+  }
+}
+
+/**
+ * The content hash of a stream of tokens: the same for the same tokens, wherever they come from. Each is looked at once, so that training needs to look at none.
+ *
+ * @throws `ERR_TOKEN_RANGE` for an id that the vocabulary does not have.
+ */
+export async function hashTokens(
+  stream: TokenStream,
+  vocab: number,
+  tokenizer?: Tokenizer,
+  onProgress?: OnProgress,
+): Promise<string> {
+  const hash = new BlockHash();
+  const count = BLOCK_BYTES / 4;
+  for (let start = 0; start < stream.length; start += count) {
+    const block = new Int32Array(Math.min(count, stream.length - start));
+    stream.read(start, block);
+    checkBlock(stream.source, block, start, vocab, tokenizer);
+    await hash.add(new Uint8Array(block.buffer));
+    onProgress?.((start + block.length) / stream.length);
+  }
+  return await hash.hex();
+}
+
+/**
+ * The content hash of files, of their names and of their order.
+ *
+ * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`.
+ */
+export async function hashFiles(paths: readonly string[], onProgress?: OnProgress): Promise<string> {
+  const whole = createHash('sha256');
+  const sizes = await Promise.all(paths.map(sizeOf));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  let done = 0;
+  for (const [index, path] of paths.entries()) {
+    const hash = new BlockHash();
+    try {
+      for await (const block of createReadStream(path, { highWaterMark: BLOCK_BYTES })) {
+        await hash.add(block as Uint8Array<ArrayBuffer>);
+        done += (block as Uint8Array).length;
+        onProgress?.(done / total);
+      }
+    } catch (error) {
+      throw fileError(`to read ${path}`, error);
+    }
+    whole.update(JSON.stringify([basename(path), sizes[index], await hash.hex()]));
+  }
+  return whole.digest('hex');
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    const found = await stat(path);
+    if (found.isFile()) return found.size;
+  } catch (error) {
+    throw fileError(`a file at ${path}`, error);
+  }
+  throw new MayflyError('ERR_FILE', `Expected a file at ${path}, got something else`);
+}

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { fileError } from './file-error.js';
+import { fileFormat } from './file-format.js';
+
+/** All that a tokenizer is made of: enough to open it anywhere. */
+export interface TokenizerFiles {
+  /** `bytes`, which needs no files, or where they were read. */
+  readonly name: string;
+  /** Their contents by file name, the main one first. */
+  readonly files: Readonly<Record<string, Buffer>>;
+}
+
+/** Files of transformers that say which tokens stand around a text and end one. */
+const beside = ['tokenizer_config.json', 'generation_config.json', 'config.json'];
+
+/**
+ * Reads the files of a tokenizer, without a look at what they say.
+ *
+ * @param source As `openTokenizer` takes it.
+ * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`.
+ */
+export function readTokenizerFiles(source: string): TokenizerFiles {
+  if (source === 'bytes') return { name: source, files: {} };
+  try {
+    const path = statSync(source).isDirectory() ? join(source, 'tokenizer.json') : source;
+    const isJson = path.endsWith('.json') || fileFormat(path) === 'a JSON file';
+    const others = isJson ? beside.map((name) => join(dirname(path), name)).filter(existsSync) : [];
+    const files = [path, ...others].map((file) => [basename(file), readFileSync(file)] as const);
+    return { name: path, files: Object.fromEntries(files) };
+  } catch (error) {
+    throw fileError(`a tokenizer at ${source}`, error);
+  }
+}
+
+/** SHA-256 of what a tokenizer is made of, in hexadecimal. */
+export function hashTokenizer({ files }: TokenizerFiles): string {
+  const hash = createHash('sha256');
+  for (const [name, content] of Object.entries(files)) {
+    hash.update(JSON.stringify([name, content.length])).update(content);
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * Calls `use` with a path at which the files of a tokenizer lie for that time, for readers that know files only.
+ *
+ * @throws `ERR_FILE` where no temporary folder can be written.
+ */
+export function withFilesOf<Result>({ name, files }: TokenizerFiles, use: (path: string) => Result): Result {
+  const [main] = Object.keys(files);
+  if (main === undefined) return use(name);
+  let folder: string | undefined;
+  try {
+    folder = mkdtempSync(join(tmpdir(), 'mayfly-tokenizer-'));
+    // Names may come from a forged checkpoint: none leads out of the folder.
+    for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, basename(file)), content);
+    return use(join(folder, basename(main)));
+  } catch (error) {
+    throw fileError(`to unpack the tokenizer ${name}`, error);
+  } finally {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,98 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { MayflyError } from '@mayfly/native';
+import { hashFiles, hashTokens } from '../data/content-hash.js';
+import type { TokenStream } from '../data/token-stream.js';
+import type { Tokenizer } from '../data/tokenizer.js';
+import { hashTokenizer, type TokenizerFiles } from '../data/tokenizer-files.js';
+import { isHuggingFace } from '../model/hugging-face.js';
+
+/** What a run was given: where it was found, and a hash of its content by which it is known again. */
+export interface InputIdentity {
+  /** Absolute; or what the caller said of tokens that are in no file, or a name that stands for no file (`bytes`). */
+  readonly source: string;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+/** Everything outside the options that a run depends on. */
+export interface RunInputs {
+  /** Null for a preset or a shape of the caller's own. */
+  readonly model: InputIdentity | null;
+  /** `sha256` is of the tokens, wherever they come from. */
+  readonly data: InputIdentity & { readonly tokens: number };
+  /** Null where tokens came without one. */
+  readonly tokenizer: InputIdentity | null;
+}
+
+/**
+ * Makes sure that a run which goes on is given what it had.
+ *
+ * @throws `ERR_CHANGED_INPUT`, which names each that differs.
+ */
+export function expectSameInputs(before: RunInputs, now: RunInputs): void {
+  const changes = (['model', 'data', 'tokenizer'] as const).flatMap((name) => {
+    const [old, found] = [before[name], now[name]];
+    // What is not there any more cannot have changed: a checkpoint holds parameters and tokenizer itself.
+    if (old === null || found === null || old.sha256 === found.sha256) return [];
+    const moved = old.source === found.source ? '' : `; it was ${old.source}`;
+    const lengths = 'tokens' in old && 'tokens' in found ? `${old.tokens} tokens then, ${found.tokens} now; ` : '';
+    const hashes = `SHA-256 ${old.sha256.slice(0, 16)}… then, ${found.sha256.slice(0, 16)}… now`;
+    return [`the ${name} at ${found.source} is not that of the run (${lengths}${hashes}${moved})`];
+  });
+  if (changes.length === 0) return;
+  throw new MayflyError(
+    'ERR_CHANGED_INPUT',
+    `${changes.join('; ')}. Name the right one, or go on with --allow-changed-data (allowChangedData: true)`,
+  );
+}
+
+/** What a run is given, opened. */
+export interface OpenInputs {
+  /** Path of the model's files; undefined for a preset. */
+  readonly model: string | undefined;
+  readonly stream: TokenStream;
+  /** Where `stream` comes from. */
+  readonly source: string;
+  /** Ids of the model: every token is checked. */
+  readonly vocab: number;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly tokenizerFiles: TokenizerFiles | undefined;
+}
+
+/**
+ * Reads everything that a run is given, to identify it.
+ *
+ * @throws `ERR_TOKEN_RANGE`; what reading files throws.
+ */
+export async function identifyInputs(opened: OpenInputs): Promise<RunInputs> {
+  const { model, stream, source, vocab, tokenizer, tokenizerFiles: files } = opened;
+  const [data, identity] = await Promise.all([
+    hashTokens(stream, vocab, tokenizer),
+    model === undefined ? null : identifyModel(model),
+  ]);
+  return {
+    model: identity,
+    data: { source, sha256: data, tokens: stream.length },
+    tokenizer: files === undefined ? null : { source: placeOf(files), sha256: hashTokenizer(files) },
+  };
+}
+
+const placeOf = ({ name, files }: TokenizerFiles): string => (Object.keys(files).length === 0 ? name : resolve(name));
+
+/** Identifies a model by its files; null where they are gone. */
+async function identifyModel(source: string): Promise<InputIdentity | null> {
+  const paths = modelFiles(source);
+  return paths.length === 0 ? null : { source: resolve(source), sha256: await hashFiles(paths) };
+}
+
+function modelFiles(source: string): string[] {
+  const found = statSync(source, { throwIfNoEntry: false });
+  if (found === undefined) return [];
+  if (!found.isDirectory()) return [source];
+  if (!isHuggingFace(source)) return [];
+  const names = readdirSync(source).filter(
+    (name) => name === 'config.json' || /\.safetensors(\.index\.json)?$/.test(name),
+  );
+  return names.sort().map((name) => join(source, name));
+}

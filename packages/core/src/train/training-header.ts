@@ -1,0 +1,75 @@
+import { MayflyError } from '@mayfly/native';
+import type { Checkpoint, CheckpointHeader } from '../checkpoint/checkpoint.js';
+import { isRecord } from '../data/read-json.js';
+import type { WindowState } from '../data/windows.js';
+import { checkpointConfig } from '../model/checkpoint-config.js';
+import type { ModelConfig } from '../model/config.js';
+import type { LossScalerState } from './loss-scaler.js';
+import type { SavedTrainOptions } from './options.js';
+import type { RunInputs } from './run-inputs.js';
+import type { StepCounts } from './train-step.js';
+
+/** What a run needs, beside parameters and moments, to go on bit for bit. */
+export interface TrainingProgress {
+  readonly counts: StepCounts;
+  readonly lossScaler: LossScalerState;
+  readonly windows: WindowState;
+  /** Fingerprint of all losses so far. */
+  readonly lossDigest: string;
+  readonly lastLoss: number | null;
+}
+
+/** The header of a training run's checkpoint. */
+export interface TrainingHeader extends CheckpointHeader {
+  readonly config: ModelConfig;
+  readonly options: SavedTrainOptions;
+  readonly progress: TrainingProgress;
+  /** Absent in format version 1. */
+  readonly inputs?: RunInputs | undefined;
+}
+
+/**
+ * The header of a checkpoint, every field checked but the options, which are checked like those of a caller.
+ *
+ * @throws `ERR_CHECKPOINT` where the checkpoint is of no training run, or a field cannot be what a run wrote.
+ */
+export function trainingHeader(checkpoint: Checkpoint): TrainingHeader {
+  const { path, header, version } = checkpoint;
+  const { options, progress, inputs } = header;
+  if (!isRecord(options) || !isRecord(progress)) {
+    throw unexpected(path, 'the checkpoint of a training run', 'one without its progress');
+  }
+  const { counts, lossScaler, windows, lossDigest, lastLoss } = progress;
+  const checks: Readonly<Record<string, boolean>> = {
+    counts: isRecord(counts) && counts.step === header.step && isCount(counts.optimizerStep),
+    lossScaler:
+      isRecord(lossScaler) && isPositive(lossScaler.scale) && areCounts(lossScaler.goodSteps, lossScaler.skipped),
+    windows: isRecord(windows) && isPlaceInWindows(windows),
+    lossDigest: typeof lossDigest === 'string' && /^([0-9a-f]{64})?$/.test(lossDigest),
+    lastLoss: lastLoss === null || typeof lastLoss === 'number',
+    inputs: version === 1 ? inputs === undefined : isRecord(inputs) && areInputs(inputs),
+  };
+  const wrong = Object.keys(checks).find((name) => !checks[name]);
+  if (wrong !== undefined) throw unexpected(path, `${wrong} of a training run in the header`, 'something else');
+  return { ...header, config: checkpointConfig(checkpoint) } as TrainingHeader;
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const areCounts = (...values: unknown[]): boolean => values.every(isCount);
+const isPositive = (value: unknown): boolean => Number.isFinite(value) && (value as number) > 0;
+
+function isPlaceInWindows({ order, taken, random }: Record<string, unknown>): boolean {
+  if (order === 'sequential') return isCount(taken);
+  const isWord = (word: unknown) => typeof word === 'number' && word === (word | 0);
+  return order === 'random' && Array.isArray(random) && random.length === 4 && random.every(isWord);
+}
+
+function areInputs({ model, data, tokenizer }: Record<string, unknown>): boolean {
+  const isIdentity = (value: unknown): value is Record<string, unknown> =>
+    isRecord(value) && typeof value.source === 'string' && /^[0-9a-f]{64}$/.test(String(value.sha256));
+  const mayBeNull = [model, tokenizer].every((input) => input === null || isIdentity(input));
+  return mayBeNull && isIdentity(data) && isCount(data.tokens);
+}
+
+const unexpected = (path: string, expected: string, actual: string): MayflyError =>
+  new MayflyError('ERR_CHECKPOINT', `${path}: Expected ${expected}, got ${actual}`);
