@@ -73,7 +73,8 @@ describe('fast products', () => {
     await using resumed = await createTrainer({ resume: out, steps: smallRun.steps + 1 });
     expect(resumed.options.precision).toBe('fast');
     expect(resumed.pool.products).toBe(addon.fastProducts());
-    await using exact = await createTrainer({ resume: out, steps: smallRun.steps + 1, precision: 'exact' });
+    const other = { resume: out, out: temporaryFolder(), steps: smallRun.steps + 1 };
+    await using exact = await createTrainer({ ...other, precision: 'exact' });
     expect(exact.pool.products).toBe('exact');
   });
 });
