@@ -11,9 +11,6 @@ import type { Tokenizer } from './tokenizer.js';
 /** Hashed at a time. */
 const BLOCK_BYTES = 2 ** 23;
 
-/** Called after each block with the part that is done, from 0 to 1. */
-export type OnProgress = (done: number) => void;
-
 /**
  * SHA-256 over the SHA-256 of each block of 8 MiB, in hexadecimal. Blocks are hashed in a thread while the next one is read: the caller's
  * thread stays free, and the whole runs at the speed of the slower of the two.
@@ -41,12 +38,7 @@ class BlockHash {
  *
  * @throws `ERR_TOKEN_RANGE` for an id that the vocabulary does not have.
  */
-export async function hashTokens(
-  stream: TokenStream,
-  vocab: number,
-  tokenizer?: Tokenizer,
-  onProgress?: OnProgress,
-): Promise<string> {
+export async function hashTokens(stream: TokenStream, vocab: number, tokenizer?: Tokenizer): Promise<string> {
   const hash = new BlockHash();
   const count = BLOCK_BYTES / 4;
   for (let start = 0; start < stream.length; start += count) {
@@ -54,7 +46,6 @@ export async function hashTokens(
     stream.read(start, block);
     checkBlock(stream.source, block, start, vocab, tokenizer);
     await hash.add(new Uint8Array(block.buffer));
-    onProgress?.((start + block.length) / stream.length);
   }
   return await hash.hex();
 }
@@ -64,18 +55,14 @@ export async function hashTokens(
  *
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`.
  */
-export async function hashFiles(paths: readonly string[], onProgress?: OnProgress): Promise<string> {
+export async function hashFiles(paths: readonly string[]): Promise<string> {
   const whole = createHash('sha256');
   const sizes = await Promise.all(paths.map(sizeOf));
-  const total = sizes.reduce((sum, size) => sum + size, 0);
-  let done = 0;
   for (const [index, path] of paths.entries()) {
     const hash = new BlockHash();
     try {
       for await (const block of createReadStream(path, { highWaterMark: BLOCK_BYTES })) {
         await hash.add(block as Uint8Array<ArrayBuffer>);
-        done += (block as Uint8Array).length;
-        onProgress?.(done / total);
       }
     } catch (error) {
       throw fileError(`to read ${path}`, error);
