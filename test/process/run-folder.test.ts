@@ -58,8 +58,9 @@ describe('a run', () => {
     expect(runFile()).toMatchObject({
       ...{ format: 1, run: header.run, options: { lr: 2e-3, minLr: 2e-4, keep: 3, checkpointMinutes: 10, out } },
       ...{ given: expect.arrayContaining(['lr', 'out', 'data']), derived: expect.arrayContaining(['minLr']) },
-      ...{ versions: { node: process.versions.node }, machine: { host: hostname() } },
+      ...{ versions: { node: process.versions.node }, machine: { host: hostname() }, inputs: header.inputs },
     });
+    expect(runFile().inputs.data).toMatchObject({ source: data });
     const [start, ...rest] = log();
     expect(start).toMatchObject({
       ...{ event: 'start', run: header.run, first_step: 1, options: { lr: 2e-3, seed: 0, batch: 2 } },

@@ -125,7 +125,7 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   signal?.throwIfAborted();
   const carried = { inputs, tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles) };
   await run?.expectRoom(options.keep, checkpointBytes(decoder.state, carried));
-  await run?.begin(done, describeOptions(options));
+  await run?.begin(done, { ...describeOptions(options), inputs });
   const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
   const close = async () => {
     await owned.disposeAsync();

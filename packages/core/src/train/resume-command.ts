@@ -5,8 +5,8 @@ import { optionWords, shellWords } from '../command-line.js';
 import type { AnyOptionTable } from '../option-table.js';
 import { type FilledTrainOptions, trainOptions } from './options.js';
 
-/** Options about a folder, which the command names itself. */
-const placing: ReadonlySet<string> = new Set(['out', 'resume', 'autoResume', 'overwrite']);
+/** Options about the folder, which the command names itself, and a permission for one time. */
+const notAgain: ReadonlySet<string> = new Set(['out', 'resume', 'autoResume', 'overwrite', 'allowChangedData']);
 
 /**
  * The command that goes on with a run, from any working directory: with what its checkpoints do not keep, such as how many workers
@@ -17,7 +17,8 @@ const placing: ReadonlySet<string> = new Set(['out', 'resume', 'autoResume', 'ov
 export function resumeCommand(folder: string, options: FilledTrainOptions): string {
   const table: AnyOptionTable = trainOptions;
   const rows = Object.entries(table).filter(
-    ([name, row]) => !row.saved && !placing.has(name) && options.origins[name as keyof typeof trainOptions] === 'given',
+    ([name, row]) =>
+      !row.saved && !notAgain.has(name) && options.origins[name as keyof typeof trainOptions] === 'given',
   );
   return shellWords([...launcher(), 'train', '--resume', folder, ...optionWords(Object.fromEntries(rows), options)]);
 }
