@@ -31,6 +31,32 @@ test('by evaluations, finished or failed', async () => {
   await under.close();
 });
 
+test('by evaluations: what the successor is late for waits at twice the limit', async () => {
+  const { under, retired } = await open({ evaluations: 4 });
+  const kernel = await under.kernel();
+  const runs = Array.from({ length: 30 }, () => under.run(kernel));
+  // The standby does not answer: everything stays where it is.
+  await under.settle(2);
+  expect(retired).toEqual(['1 evaluations']);
+  expect(under.pool.stats().workers[0]!.evaluations).toBe(8);
+  await under.settle();
+  expect(await Promise.all(runs)).toEqual(Array(30).fill('ok'));
+  await under.close();
+});
+
+test('by evaluations, also where it keeps its kernels until they are updated', async () => {
+  const { under, retired } = await open({ compilations: 2, evaluations: 10 });
+  const [updated, left] = [await under.kernel(), await under.kernel()];
+  const update = updated.update();
+  await under.settle();
+  await update;
+  expect(retired).toEqual(['1 compilations']);
+  expect(under.processes).toContain(1);
+  for (let count = 0; count < 25; count++) expect(await under.ran(left)).toBe('ok');
+  expect(under.processes).not.toContain(1);
+  await under.close();
+});
+
 test('by age, idle or not', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   const { under, retired } = await open({ ageMs: 1000 });

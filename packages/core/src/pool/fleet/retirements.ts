@@ -40,7 +40,7 @@ export class Retirements {
     if (worker.state === 'serving' && this.#leaving === null) {
       const reason = retirementReason(worker, worker.budget, 'evaluation');
       if (reason !== null) this.retire(worker, reason);
-    }
+    } else if (worker.state === 'retiring' && keepsKernels(worker.retirement!)) this.#hurry(worker);
     const empty = worker.kernels.size === 0 && worker.reserved === 0 && worker.inFlight === 0;
     if (worker.state === 'retiring' && empty) void worker.drain();
   }
@@ -75,6 +75,14 @@ export class Retirements {
   /** Nobody moves any more. */
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** It has kept its kernels until they are updated, and now reached a limit after which it should evaluate no more. */
+  #hurry(worker: WorkerProcess): void {
+    const reason = retirementReason(worker, worker.budget, 'evaluation');
+    if (reason === null) return;
+    worker.retirement = reason;
+    this.#takeTurns();
   }
 
   #takeTurns(): void {

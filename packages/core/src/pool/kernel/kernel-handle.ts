@@ -192,7 +192,10 @@ export class KernelHandle implements Kernel, PlacedKernel {
       this.#runs.fail(error, version.epoch);
       this.#versions.drop(version, error);
     } else if (this.#place.current === null) this.fail(error);
-    else this.#place.stay();
+    else {
+      this.#place.stay();
+      this.#flush();
+    }
   }
 
   #again(sent: number, again: readonly Run[]): void {
@@ -216,6 +219,7 @@ export class KernelHandle implements Kernel, PlacedKernel {
         continue;
       }
       if (!oldWork || current === null || toServing) break;
+      if (current.worker.exhausted && !this.#place.stuck) break;
       this.#stall.stop();
       this.#runs.send(current);
     }

@@ -48,7 +48,12 @@ export class KernelPlace {
 
   /** It is where it is to be, and could go elsewhere. */
   get settled(): boolean {
-    return this.current !== null && this.incoming === null && this.current.worker !== this.#stuckOn;
+    return this.current !== null && this.incoming === null && !this.stuck;
+  }
+
+  /** It could not leave its worker, and stays there until somewhere to go turns up. */
+  get stuck(): boolean {
+    return this.current !== null && this.current.worker === this.#stuckOn;
   }
 
   /** Somewhere to go may have turned up; whether that matters. */

@@ -19,6 +19,7 @@ export class KernelRuns {
   readonly #waiting = new RunQueue();
   readonly #spare = new RunQueue();
   #inFlight = 0;
+  #called = 0;
 
   /** @param arena Where tensors have to lie. */
   constructor(kernel: Kernel & PlacedKernel, arena: Arena, calls: Calls) {
@@ -52,6 +53,7 @@ export class KernelRuns {
   add(run: Run, epoch: number, signal: AbortSignal | undefined, promise: InputPromise | undefined): Promise<void> {
     this.#calls.admit();
     const settled = run.begin(epoch, signal, promise);
+    run.call = this.#called++;
     this.#waiting.push(run);
     return settled;
   }
@@ -79,12 +81,12 @@ export class KernelRuns {
     this.end(run, error);
   }
 
-  /** `sent` runs will not be answered where they are; `again` of them are to be sent again, before all that wait. */
+  /** `sent` runs will not be answered where they are; `again` of them are to be sent again, in the order of their calls. */
   again(sent: number, again: readonly Run[]): void {
     this.#inFlight -= sent;
     const [wanted, abandoned] = [again.filter((run) => !run.abandoned), again.filter((run) => run.abandoned)];
     for (const run of wanted) run.recalled();
-    this.#waiting.unshift(wanted);
+    this.#waiting.restore(wanted);
     for (const run of abandoned) this.end(run, null);
   }
 

@@ -12,7 +12,10 @@ export interface Budget {
   readonly compilations: number;
   /** Programs loaded at once. Default 110. */
   readonly livePrograms: number;
-  /** Evaluations in one process, finished or failed. Default Infinity. */
+  /**
+   * Evaluations in one process, finished or failed. The worker serves on until its successor is ready, but to no more than twice
+   * this number: further runs wait. Default Infinity.
+   */
   readonly evaluations: number;
   /** Age in milliseconds. Default Infinity. */
   readonly ageMs: number;
@@ -99,6 +102,9 @@ export function assertBudgetCovers(budget: Budget, kernels: number, workers: num
     );
   }
 }
+
+/** What a worker may evaluate at most, as a multiple of its limit: it goes on serving while its successor gets ready. */
+export const MOST_OVERRUN = 2;
 
 /** Largest share by which a worker's own limits fall short of the budget's. */
 const JITTER = 0.2;

@@ -31,11 +31,15 @@ export class RunQueue {
     return run;
   }
 
-  /** Puts runs before all others, in their order. */
-  unshift(runs: readonly Run[]): void {
-    const rest = this.clear();
-    for (const run of runs) this.push(run);
-    for (const run of rest) this.push(run);
+  /** Puts runs, which are in the order of their calls, back among the others, which are so, too. */
+  restore(runs: readonly Run[]): void {
+    const others = this.clear();
+    let next = 0;
+    for (const run of runs) {
+      while (next < others.length && others[next]!.call < run.call) this.push(others[next++]!);
+      this.push(run);
+    }
+    while (next < others.length) this.push(others[next++]!);
   }
 
   /** Takes out those that `which` names, in their order. */

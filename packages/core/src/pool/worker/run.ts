@@ -22,6 +22,8 @@ const keepEnds = (resolve: Resolve, reject: Reject) => {
 export class Run implements Abortable {
   /** What follows it in its queue. */
   next: Run | null = null;
+  /** Its place among the calls of its kernel. */
+  call = 0;
   /** Of its dispatch, as the answer carries it. */
   id = 0;
   /** Workers that ended, or whose device failed, while evaluating it. */

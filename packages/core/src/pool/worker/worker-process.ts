@@ -1,7 +1,7 @@
 import { DispatchStatus, MayflyError, type ProgramInfo } from '@mayfly/native';
 import { protocolError, unpackResponse, type WorkerStats } from '@mayfly/worker';
 import { reasonOf, type WorkerEnd, WorkerLostError } from '../errors.js';
-import type { Budget, RetirementReason, WorkerUsage } from './budget.js';
+import { type Budget, MOST_OVERRUN, type RetirementReason, type WorkerUsage } from './budget.js';
 import type { Clock, Deadline } from './clock.js';
 import { ControlChannel } from './control-channel.js';
 import { InFlight } from './in-flight.js';
@@ -132,6 +132,11 @@ export class WorkerProcess implements WorkerUsage {
 
   get lost(): boolean {
     return this.#lost;
+  }
+
+  /** It was sent as many evaluations as it may ever be, a multiple of its limit: the next wait for its successor. */
+  get exhausted(): boolean {
+    return this.evaluations + this.#inFlight.size >= MOST_OVERRUN * this.budget.evaluations;
   }
 
   /** Moves along the state machine; an illegal step is a bug of the pool. */
