@@ -10,6 +10,8 @@ const help = `npm run test:node -- VERSION [FILTER…]
 Runs the process tests and the examples with Node VERSION (20, 22, 24.21.0, …), which comes from npm as node-<platform>-<arch> and
 is kept in node_modules/.cache. FILTER: parts of test files' paths, instead of all process tests.
 `;
+/** The exit code of a check that lacks what it needs. */
+const NOT_TO_BE_HAD = 69;
 /** They run no Node but the one that builds. */
 const natives = ['macos-build', 'fuzz-corpus'];
 
@@ -34,7 +36,8 @@ function nodeOf(wanted) {
   const { status, stderr } = spawnSync('npm', args, { encoding: 'utf8' });
   if (status !== 0 || !existsSync(node)) {
     rmSync(folder, { recursive: true });
-    fail(`Expected npm to have ${name}@${wanted}, got:\n${stderr ?? 'no npm'}`);
+    process.stderr.write(`npm gives no ${name}@${wanted}:\n${stderr ?? 'there is no npm'}\n`);
+    process.exit(NOT_TO_BE_HAD);
   }
   return node;
 }

@@ -159,7 +159,8 @@ onEachRuntime((tier, runtime) => {
 
   test('tells of the framework every method, and what the canaries found', async () => {
     const { code, stdout, stderr } = await ane({ MAYFLY_EMULATOR_MISSING: '_ANEClient' });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    // On a slow machine it says what it is busy with.
+    expect({ code, stderr: stderr.replaceAll(/^trying .*\n/gm, '') }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^framework +found; chip h16; core, chip, engine, compiled-models, statistics$/m);
     expect(stdout).toMatch(/^ {2}dialect +ios18$/m);
     expect(stdout).toMatch(/^ {2}reload of weight files +no effect$/m);
