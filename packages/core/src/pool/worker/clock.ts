@@ -106,7 +106,7 @@ export class Clock {
     this.#judge();
   }
 
-  /** Twice through the event loop: the end of a process is told in two turns, its exit and then the last that it said. */
+  /** Twice through the event loop: one poll of it reads no more than a piece of what a socket holds. */
   #judge(): void {
     if (this.#judging || this.#over().length === 0) return;
     this.#judging = true;

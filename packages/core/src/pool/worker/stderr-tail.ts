@@ -8,9 +8,6 @@ const TAIL_BYTES = 8 * 1024;
 export class StderrTail {
   #text = '';
   readonly #stream: Socket | null;
-  /** Settles when the worker's end is closed, so that nothing it said is missing from `text`. */
-  readonly ended: Promise<void>;
-
   constructor(fd: number) {
     let stream: Socket | null = null;
     try {
@@ -19,24 +16,31 @@ export class StderrTail {
       closeSync(fd);
     }
     this.#stream = stream;
-    if (stream === null) {
-      this.ended = Promise.resolve();
-      return;
-    }
+    if (stream === null) return;
     stream.unref();
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
       this.#text = (this.#text + text).slice(-TAIL_BYTES);
     });
     stream.on('error', () => {});
-    this.ended = new Promise((resolve) => stream.once('close', () => resolve()));
   }
 
   get text(): string {
     return this.#text.trimEnd();
   }
 
-  close(): void {
-    this.#stream?.destroy();
+  /**
+   * Calls `done` once `text` has all that the worker said, which has exited: the system closes a process's descriptors before it
+   * tells of its exit, so that the event loop's next poll reads the last of it. The end of the stream is not waited for: a
+   * process that the worker has started may hold it open.
+   */
+  finish(done: () => void): void {
+    // The first runs after the poll that told of the exit.
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#stream?.destroy();
+        done();
+      }),
+    );
   }
 }

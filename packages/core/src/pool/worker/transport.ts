@@ -53,7 +53,7 @@ export function processTransport(arena: Arena, nodeOptions: readonly string[] = 
       lane: true,
       onExit: (exitCode, signal) => {
         alive = false;
-        void stderr.ended.then(() => onExit(exitCode, signal));
+        stderr.finish(() => onExit(exitCode, signal));
       },
     });
     const stderr = new StderrTail(child.stderrFd);
