@@ -74,6 +74,20 @@ test('a process that never runs for longer than a moment still comes to an end o
   expect(due).toHaveBeenCalledOnce();
 });
 
+test('nor does time count in which it does not run while a deadline is judged', async () => {
+  const { clock, stop } = stoppable();
+  const began = clock.now();
+  let judged = 0;
+  clock.after(1000, () => {
+    judged = clock.now() - began;
+  });
+  vi.advanceTimersByTime(1000);
+  stop(8 * HOURS);
+  await turns();
+  expect(judged).toBeGreaterThanOrEqual(1000);
+  expect(judged).toBeLessThan(2000);
+});
+
 test('what is cancelled while the event loop delivers what has arrived is not due', async () => {
   const { clock } = stoppable();
   const due = vi.fn();

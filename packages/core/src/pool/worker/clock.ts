@@ -93,17 +93,22 @@ export class Clock {
   }
 
   #look(): void {
+    this.#timer = null;
+    this.#account();
+    for (const { at } of this.#deadlines) this.#lookBy(at);
+    this.#reference();
+    this.#judge();
+  }
+
+  /** Takes off the time in which this process did not run since the last look. No look is due from then on. */
+  #account(): void {
     const now = this.#steady();
     const late = now - this.#expected;
     const stalled = late > SLACK_MS;
     if (stalled) this.#lost += this.#stalled ? late : now - this.#looked;
     this.#stalled = stalled;
     this.#looked = now;
-    this.#timer = null;
     this.#expected = Number.POSITIVE_INFINITY;
-    for (const { at } of this.#deadlines) this.#lookBy(at);
-    this.#reference();
-    this.#judge();
   }
 
   /** Twice through the event loop: one poll of it reads no more than a piece of what a socket holds. */
@@ -133,7 +138,7 @@ export class Clock {
     if (this.#deadlines.size === 0) {
       clearTimeout(this.#timer);
       this.#timer = null;
-      this.#expected = Number.POSITIVE_INFINITY;
+      this.#account();
     } else if ([...this.#deadlines].some(({ referenced }) => referenced)) this.#timer.ref();
     else this.#timer.unref();
   }
