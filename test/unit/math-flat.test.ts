@@ -37,9 +37,9 @@ describe('sum of squares', () => {
 test.each([0, 1, 15, 33, 70_001])('add adds %i elements to those that are there, and touches no other', (count) => {
   const from = memory.random('fp32', 1, count + 1, random);
   const to = memory.random('fp32', 1, count + 1, random);
-  const before = to.values();
+  const [added, before] = [from.values(), to.values()];
   addon.math.add(memory.arena, from.offset, to.offset, count);
-  const expected = before.map((value, i) => (i < count ? Math.fround(value + from.values()[i]!) : value));
+  const expected = before.map((value, i) => (i < count ? Math.fround(value + added[i]!) : value));
   expect(to.values()).toEqual(expected);
 });
 
