@@ -10,7 +10,9 @@ if (!has('aarch64-linux-gnu-g++') || !has('qemu-aarch64')) {
 
 /** Name → values, of a line each. */
 function results(command, args, isa) {
-  const env = { ...process.env, ...(isa && { MAYFLY_ISA: isa }) };
+  // The instruction set that this process was given is not the other processor's.
+  const { MAYFLY_ISA: _, ...inherited } = process.env;
+  const env = { ...inherited, ...(isa && { MAYFLY_ISA: isa }) };
   const done = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28, env });
   if (done.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${done.stderr}`);
   return done.stdout
