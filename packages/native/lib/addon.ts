@@ -30,7 +30,7 @@ function withSimulators(native: Addon): Addon {
   return {
     ...native,
     openDevice: (name, arena, options) =>
-      isSimName(name)
+      typeof name === 'string' && isSimName(name)
         ? native.openDevice('sim', arena, { ...options, sim: simSettings(name, native) })
         : native.openDevice(name, arena, options),
     deviceNames: () => native.deviceNames().filter((name) => name !== 'sim'),

@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -60,12 +61,20 @@ inline std::pair<const uint8_t*, size_t> BytesOf(const Napi::Value& value, const
   return {bytes.Data(), bytes.ByteLength()};
 }
 
+// What `read` makes of each element. Reading one may run JavaScript that makes the array longer or shorter, and a
+// length says nothing of what is there: memory is taken for what was read only.
+template <typename Read>
+auto ListOf(const Napi::Array& array, const Read& read) {
+  std::vector<decltype(read(Napi::Value()))> list;
+  const uint32_t length = array.Length();
+  list.reserve(std::min(length, uint32_t{64}));
+  for (uint32_t i = 0; i < length; ++i) list.push_back(read(array.Get(i)));
+  return list;
+}
+
 // Program arguments of dispatchPorts and evaluate.
 inline std::vector<uint64_t> OffsetsOf(const Napi::Value& value) {
-  const Napi::Array array = ArrayOf(value, "offsets");
-  std::vector<uint64_t> offsets(array.Length());
-  for (uint32_t i = 0; i < array.Length(); ++i) offsets[i] = WholeNumber(array.Get(i), "offset");
-  return offsets;
+  return ListOf(ArrayOf(value, "offsets"), [](const Napi::Value& each) { return WholeNumber(each, "offset"); });
 }
 
 }  // namespace mayfly

@@ -95,13 +95,11 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
 
   Napi::Value Compile(const Napi::CallbackInfo& info) {
     return Guard(info.Env(), [&] {
-      std::vector<WeightRange> weights;
-      const Napi::Array given = ArrayOf(info[1], "weights");
-      for (uint32_t i = 0; i < given.Length(); ++i) {
-        const Napi::Object range = ObjectOf(given.Get(i), "weights");
-        weights.push_back({Text(range.Get("path"), "path"), WholeNumber(range.Get("offset"), "offset"),
-                           WholeNumber(range.Get("bytes"), "bytes")});
-      }
+      const std::vector<WeightRange> weights = ListOf(ArrayOf(info[1], "weights"), [](const Napi::Value& each) {
+        const Napi::Object range = ObjectOf(each, "weights");
+        return WeightRange{Text(range.Get("path"), "path"), WholeNumber(range.Get("offset"), "offset"),
+                           WholeNumber(range.Get("bytes"), "bytes")};
+      });
       const std::shared_ptr<DeviceSession> device = session();
       const uint64_t before = device->stats().compile_nanoseconds;
       const uint32_t id = device->Compile(Text(info[0], "text"), weights);

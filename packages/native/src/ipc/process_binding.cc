@@ -11,11 +11,9 @@ namespace mayfly {
 void ExportProcess(Napi::Env env, Napi::Object exports) {
   exports.Set("exitOnSignals", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 Guard(info.Env(), [&] {
-                  const Napi::Array array = ArrayOf(info[0], "signals");
-                  std::vector<int> signals;
-                  for (uint32_t i = 0; i < array.Length(); ++i) {
-                    signals.push_back(static_cast<int>(WholeNumber(array.Get(i), "signal", 64)));
-                  }
+                  const std::vector<int> signals = ListOf(ArrayOf(info[0], "signals"), [](const Napi::Value& each) {
+                    return static_cast<int>(WholeNumber(each, "signal", 64));
+                  });
                   ExitOnSignals(signals, Text(info[1], "farewell"));
                 });
               }));

@@ -44,14 +44,13 @@ std::string SignalName(int signal) {
 SpawnRequest RequestFrom(const Napi::Object& options) {
   SpawnRequest request;
   request.file = Text(options.Get("file"), "file");
-  const Napi::Array args = ArrayOf(options.Get("args"), "args");
-  for (uint32_t i = 0; i < args.Length(); ++i) request.args.push_back(Text(args.Get(i), "args"));
+  request.args =
+      ListOf(ArrayOf(options.Get("args"), "args"), [](const Napi::Value& each) { return Text(each, "args"); });
   const Napi::Object env = ObjectOf(options.Get("env"), "env");
-  const Napi::Array names = env.GetPropertyNames();
-  for (uint32_t i = 0; i < names.Length(); ++i) {
-    const std::string name = Text(names.Get(i), "env");
-    request.env.push_back(name + "=" + Text(env.Get(name), "env"));
-  }
+  request.env = ListOf(env.GetPropertyNames(), [&](const Napi::Value& each) {
+    const std::string name = Text(each, "env");
+    return name + "=" + Text(env.Get(name), "env");
+  });
   request.arena = UnwrapArena(options.Get("arena"))->descriptor();
   request.lane = options.Get("lane").ToBoolean();
   return request;

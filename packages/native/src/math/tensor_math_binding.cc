@@ -9,6 +9,7 @@
 #include "math/host_pool.h"
 #include "math/math_function.h"
 #include "math/reduce.h"
+#include "napi_arguments.h"
 
 namespace mayfly {
 namespace {
@@ -100,11 +101,9 @@ void MatrixProduct(const MathOptions& o) {
 void OuterProducts(const Napi::CallbackInfo& info) {
   const std::shared_ptr<Arena> arena = UnwrapArena(info[0]);
   if (!info[1].IsArray()) throw Error("ERR_INVALID_ARGUMENT", "Expected products to be an array");
-  const Napi::Array list = info[1].As<Napi::Array>();
-  std::vector<GemmArgs> products(list.Length());
-  for (uint32_t i = 0; i < list.Length(); ++i) {
-    const MathOptions o(list.Get(i), arena);
-    GemmArgs& product = products[i];
+  const auto products = ListOf(info[1].As<Napi::Array>(), [&](const Napi::Value& each) {
+    const MathOptions o(each, arena);
+    GemmArgs product{};
     product.m = o.Dimension("m");
     product.n = o.Dimension("n");
     product.k = o.Dimension("k");
@@ -114,7 +113,8 @@ void OuterProducts(const Napi::CallbackInfo& info) {
     product.c = {o.Array<float>("c", product.m * product.n), DType::kFp32, product.n};
     product.beta = o.Flag("overwrite") ? 0.0f : 1.0f;
     product.precision = o.PrecisionOrExact();
-  }
+    return product;
+  });
   for (const GemmArgs& product : products) Gemm(product, nullptr);
 }
 

@@ -80,7 +80,9 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
   // count costs one collection, after which V8 measures growth from there.
   Napi::ArrayBuffer Window(Napi::Env env, uint64_t window) {
     auto found = windows_.find(window);
-    if (found != windows_.end() && !found->second.IsEmpty()) return found->second.Value();
+    // JavaScript may take a buffer's memory from it (ArrayBuffer.prototype.transfer): there is a new one for the next.
+    if (found != windows_.end() && !found->second.IsEmpty() && !found->second.Value().IsDetached())
+      return found->second.Value();
     const std::shared_ptr<Arena> held = arena();
     const uint64_t begin = window * kWindowBytes;
     const uint64_t bytes = std::min(kWindowBytes, held->bytes() - begin);

@@ -27,19 +27,16 @@ double Probability(const Napi::Value& value) {
 }
 
 std::vector<sim::Fault> FaultsOf(const Napi::Value& value) {
-  const Napi::Array list = ArrayOf(value, "faults");
-  std::vector<sim::Fault> faults;
-  for (uint32_t i = 0; i < list.Length(); ++i) {
-    const Napi::Object given = ObjectOf(list.Get(i), "fault");
+  return ListOf(ArrayOf(value, "faults"), [](const Napi::Value& each) {
+    const Napi::Object given = ObjectOf(each, "fault");
     sim::Fault fault{KindOf(given.Get("fault")), {}};
     if (given.Has("code")) fault.code = static_cast<int>(WholeNumber(given.Get("code"), "code"));
     if (given.Has("at")) fault.at = OffsetsOf(given.Get("at"));
     if (given.Has("every")) fault.every = WholeNumber(given.Get("every"), "every");
     if (given.Has("from")) fault.from = WholeNumber(given.Get("from"), "from");
     if (given.Has("probability")) fault.probability = Probability(given.Get("probability"));
-    faults.push_back(std::move(fault));
-  }
-  return faults;
+    return fault;
+  });
 }
 
 bool IsTrue(const Napi::Object& given, const char* name) { return given.Get(name).ToBoolean(); }
