@@ -350,6 +350,15 @@ describe('--auto-resume', () => {
   });
 });
 
+test('a disk that is full at the start is told, and nothing stays behind', () => {
+  // A limit on file sizes stands for a full disk: the same path, another errno.
+  const words = [process.execPath, launcher, 'train', ...flags, '--out', join(out, 'a/b')];
+  const { status, stderr } = spawnSync('sh', ['-c', 'ulimit -f 0 && exec "$@"', 'sh', ...words], { encoding: 'utf8' });
+  expect(stderr).toBe(`mayfly: Expected to write to the folder ${join(out, 'a/b')}, got a limit on file sizes\n`);
+  expect(status).toBe(2);
+  expect(existsSync(out)).toBe(false);
+});
+
 describe('the command to resume', () => {
   /** As a user would paste it, elsewhere. */
   const paste = (command: string, env: NodeJS.ProcessEnv) =>
@@ -358,26 +367,42 @@ describe('the command to resume', () => {
       env: { ...process.env, ...env },
       encoding: 'utf8',
     });
+  const plainPath = '/usr/bin:/bin';
 
   test.each([
-    ['is on the path', (bin: string) => `${bin}:${process.env.PATH}`, 'mayfly'],
-    ['is not', () => '/usr/bin:/bin', 'mayfly.js'],
+    ['is on the path', 'bin', (bin: string) => ({ PATH: `${bin}:${process.env.PATH}` }), 'mayfly', undefined],
+    ['is not', 'bin', () => ({ PATH: plainPath }), 'mayfly.js', undefined],
+    [
+      'is on the path of npx only',
+      'node_modules/.bin',
+      (bin: string) => ({ PATH: `${bin}:${plainPath}`, npm_execpath: '/usr/lib/npm-cli.js' }),
+      'mayfly.js',
+      { PATH: plainPath },
+    ],
   ])(
     'runs as printed from another folder when mayfly %s, with all that checkpoints do not keep',
-    async (_, path, name) => {
-      const bin = join(out, 'bin');
+    async (_, place, environment, name, pastedInto) => {
+      const bin = join(out, place);
       mkdirSync(bin, { recursive: true });
       symlinkSync(launcher, join(bin, 'mayfly'));
-      const env = { PATH: path(bin) };
+      const env = environment(bin);
       const budget = ['--workers', '2', '--retire-evaluations', '500'];
       const args = ['train', ...flags, '--steps', '2', '--out', "it's a run", ...budget, '--json'];
       const first = await mayfly(args, { cwd: out, env });
       const command = lastEvent(first, 'done').resume_command as string;
       expect(command).toContain(`${name} train --resume '${join(out, "it'\\''s a run")}' --workers 2 --standby 0`);
       expect(command).toMatch(/ --host-threads 0 --retire-evaluations 500$/);
-      const rest = paste(command, env);
+      const rest = paste(command, pastedInto ?? env);
       expect(rest).toMatchObject({ status: 0, stderr: '' });
       expect(JSON.parse(rest.stdout.trim().split('\n').at(-1)!)).toMatchObject({ event: 'done', step: 3, steps: 1 });
     },
   );
+
+  test('runs as printed in a POSIX shell where the folder has characters that steer terminals', async () => {
+    const name = "two\nlines, \u001B[31m a \\ and 100% of it's";
+    const first = await mayfly(['train', ...flags, '--steps', '2', '--out', join(out, name), '--json']);
+    const command = lastEvent(first, 'done').resume_command as string;
+    expect(command).not.toMatch(/\p{C}/u);
+    expect(paste(command, {})).toMatchObject({ status: 0, stderr: '' });
+  });
 });

@@ -29,14 +29,17 @@ export function optionWords(table: AnyOptionTable, options: object): string[] {
 /** Words as a POSIX shell reads them back. */
 export const shellWords = (words: readonly string[]): string => words.map(shellWord).join(' ');
 
-/** `$'…'` is POSIX's of 2024, which bash, zsh and ksh have always had: what a terminal does not show as it is can be copied. */
+/**
+ * What a terminal does not show as it is goes through `printf`, so that it can be copied into any shell: not all of them know
+ * `$'…'`. Shells cut line ends off what a command prints.
+ */
 function shellWord(word: string): string {
   if (/^[\w./:@%+=,-]+$/.test(word)) return word;
-  if (!/\p{C}/u.test(word)) return `'${word.replaceAll("'", `'\\''`)}'`;
-  const escaped = word
-    .replace(/[\\']/g, '\\$&')
-    .replace(/\p{C}/gu, (character) =>
-      [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join(''),
-    );
-  return `$'${escaped}'`;
+  if (!/\p{C}/u.test(word) || word.endsWith('\n')) return quoted(word);
+  return `"$(printf %b ${quoted(word.replaceAll('\\', '\\\\').replace(/\p{C}/gu, octal))})"`;
 }
+
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+const octal = (character: string): string =>
+  [...Buffer.from(character)].map((byte) => `\\0${byte.toString(8).padStart(3, '0')}`).join('');

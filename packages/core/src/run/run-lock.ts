@@ -59,8 +59,8 @@ export class RunLock {
 
   #take(): void {
     const ours = `${this.#path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
-    writeSynced(ours, this.#content);
     try {
+      writeSynced(ours, this.#content);
       for (let tries = 0; tries < MOST_TRIES; tries++) {
         if (linked(ours, this.#path)) return;
         const held = readTextIfThere(this.#path);

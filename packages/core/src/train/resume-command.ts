@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { optionWords, shellWords } from '../command-line.js';
 import type { AnyOptionTable } from '../option-table.js';
@@ -27,16 +27,17 @@ export function resumeCommand(folder: string, options: FilledTrainOptions): stri
 function launcher(): string[] {
   const script = fileURLToPath(new URL('../bin/mayfly.js', import.meta.url));
   const scripts = [script, script.replace(/\.js$/, '')];
-  if (!isStartedByNpx() && scripts.some((file) => isOnPath('mayfly', file))) return ['mayfly'];
+  if (scripts.some((file) => isOnPath('mayfly', file))) return ['mayfly'];
   return [isOnPath('node', process.execPath) ? 'node' : process.execPath, script];
 }
 
-/** It puts the folder of a package's commands on the path, but for the command that it starts only. */
-const isStartedByNpx = (): boolean =>
-  process.env.npm_execpath !== undefined && dirname(process.argv[1] ?? '').endsWith(join('node_modules', '.bin'));
+/** npm puts these folders on the path, but only for the command that it starts (`npx`, `npm run`). */
+const isFromNpm = (folder: string): boolean =>
+  process.env.npm_execpath !== undefined && /[\\/]node_modules[\\/]\.bin[\\/]?$/.test(folder);
 
 function isOnPath(command: string, file: string): boolean {
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    if (isFromNpm(folder)) continue;
     try {
       const found = realpathSync(join(folder, command));
       return found === realpathSync(file);

@@ -228,11 +228,13 @@ interface Locked {
 }
 
 async function lockFolder(path: string): Promise<Locked> {
+  let made: readonly string[] = [];
   try {
-    const made = makeFolder(path);
+    made = makeFolder(path);
     await access(path, constants.W_OK | constants.X_OK);
     return { lock: RunLock.take(path), made };
   } catch (error) {
+    removeEmpty(made);
     throw fileError(`to write to the folder ${path}`, error);
   }
 }
