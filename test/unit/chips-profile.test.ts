@@ -63,7 +63,7 @@ test.each([
   [
     'an unknown fault',
     { name: 'x', faults: { evaluate: [{ fault: 'rust', at: [1] }] } },
-    'Expected x.faults.evaluate[0].fault to be hang, crash, abort, exit, zeros, error, got rust',
+    'Expected x.faults.evaluate[0].fault to be hang, crash, abort, exit, zeros, error, leak, got rust',
   ],
   [
     'a fault without a time',
