@@ -48,9 +48,34 @@ describe('a run that diverges', () => {
     expect(error).toMatchObject({ code: 'ERR_DIVERGED' });
     expect(error.message).toContain(`from step ${skipped[0]} to ${skipped[2]} the loss was not finite`);
     expect(error.message).toMatch(/layer-\d\.(attention|feedForward) \(\w+\) exceed 65504/);
-    expect(error.message).toContain(`Resume from ${out} with a lower learning rate`);
+    expect(error.message).toContain(`Resume from ${join(out, before[1]!)} with a lower learning rate`);
     expect(checkpointsOf(out)).toEqual(before);
     expect(trainer.summary().reason).toBe('failed');
+  });
+
+  test('keeps the last checkpoint that a finite loss followed, and names it, also where one is to be kept', async () => {
+    const out = join(folder, 'ruined');
+    await runTraining({ ...smallRun, data, out, steps: 2, keep: 1 });
+    const options = { resume: out, lr: 1e4, minLr: 0, steps: 60, standby: 0, checkpointEvery: 1, keep: 1 };
+    const error = await runTraining(options).catch((reason: Error) => reason);
+    const kept = checkpointsOf(out);
+    const at = (error as Error).message.match(/from step (\d+) to/)![1];
+    // The step before the first without a finite loss has ruined the model, and was saved before anybody could know.
+    expect(kept).toEqual([Number(at) - 2, Number(at) - 1].map((step) => `step-0000000${step}.mayfly`));
+    const sound = join(out, kept[0]!);
+    expect(error).toMatchObject({
+      code: 'ERR_DIVERGED',
+      message: expect.stringContaining(`Resume from ${sound} with`),
+    });
+    const again = await runTraining({ resume: sound, lr: 1e-3, steps: 6, standby: 0, keep: 1, checkpointEvery: 0 });
+    expect(again.summary).toMatchObject({ reason: 'finished', step: 6 });
+    expect(checkpointsOf(out)).toEqual(['step-00000006.mayfly']);
+
+    const ruined = { resume: out, lr: 1e4, minLr: 0, steps: 8, standby: 0, checkpointEvery: 1 };
+    await runTraining(ruined, 1);
+    await expect(runTraining({ ...ruined, steps: 60 })).rejects.toMatchObject({
+      message: expect.stringContaining('Resume from an earlier checkpoint, or start again, with a lower learning rate'),
+    });
   });
 
   test('ends with an error, too, where its last steps were not enough to tell', async () => {

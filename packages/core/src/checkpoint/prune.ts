@@ -11,7 +11,7 @@ export interface Kept {
 
 /**
  * Deletes a run's checkpoints before `step` but for the latest `keep` − 1. Those of other runs stay, and so do damaged ones,
- * of which nobody knows whose they are.
+ * of which nobody knows whose they are. What cannot be deleted stays, with a warning.
  */
 export async function pruneCheckpoints(
   directory: string,
@@ -19,12 +19,17 @@ export async function pruneCheckpoints(
   run: string | undefined,
   { keep, keepEvery }: Kept,
 ): Promise<void> {
-  const earlier = (await listCheckpoints(directory)).filter((file) => file.step < step);
-  let left = keep - 1;
-  for (const file of earlier) {
-    if (keepEvery > 0 && file.step % keepEvery === 0) continue;
-    if ((await runOf(file.path)) !== run) continue;
-    if (left > 0) left -= 1;
-    else await rm(file.path, { force: true });
+  try {
+    const earlier = (await listCheckpoints(directory)).filter((file) => file.step < step);
+    let left = keep - 1;
+    for (const file of earlier) {
+      if (keepEvery > 0 && file.step % keepEvery === 0) continue;
+      if ((await runOf(file.path)) !== run) continue;
+      if (left > 0) left -= 1;
+      else await rm(file.path, { force: true });
+    }
+  } catch (error) {
+    const { message } = error as Error;
+    process.emitWarning(`checkpoints of ${directory} before step ${step} could not be removed: ${message}`);
   }
 }

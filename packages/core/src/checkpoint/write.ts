@@ -47,10 +47,7 @@ export async function writeCheckpoint(
   } catch (error) {
     throw fileError(`to write a checkpoint to ${path}`, error);
   }
-  await pruneCheckpoints(directory, step, header.run, { keep, keepEvery }).catch((error: Error) => {
-    // It is written all the same.
-    process.emitWarning(`checkpoints before ${path} could not be removed: ${error.message}`);
-  });
+  await pruneCheckpoints(directory, step, header.run, { keep, keepEvery });
   return path;
 }
 

@@ -48,14 +48,13 @@ export class Divergence {
 
   /**
    * @param cause In one phrase, where the loss is not finite.
-   * @param checkpoint The latest one that is worth going on from.
+   * @param back From where to go on, as the beginning of a sentence that says with what.
    */
-  error({ step, lossScale }: StepRecord, cause: string, checkpoint: string | null): MayflyError {
+  error({ step, lossScale }: StepRecord, cause: string, back: string): MayflyError {
     const since = this.#since === step ? `at step ${step}` : `from step ${this.#since} to ${step}`;
     const [what, remedy] = this.#lossIsFinite
       ? [`gradients overflowed at loss scale ${lossScale}`, 'a lower loss scale, or `dynamic`']
       : [`the loss was not finite: ${cause}`, 'a lower learning rate, a longer warm-up or tighter clipping'];
-    const back = checkpoint === null ? 'Start again' : `Resume from ${checkpoint}`;
     return new MayflyError('ERR_DIVERGED', `training diverged: ${since} ${what}. ${back} with ${remedy}`);
   }
 }

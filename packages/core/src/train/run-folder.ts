@@ -11,6 +11,7 @@ import {
   writeCheckpoint,
 } from '../checkpoint/checkpoint.js';
 import { type CheckpointFile, checkpointPath, listCheckpoints } from '../checkpoint/directory.js';
+import { type Kept, pruneCheckpoints } from '../checkpoint/prune.js';
 import { isCheckpointOf, runOf } from '../checkpoint/read.js';
 import { fileError } from '../data/file-error.js';
 import { isRecord } from '../data/read-json.js';
@@ -179,6 +180,11 @@ export class RunFolder {
       throw fileError(`to write a checkpoint to ${path}`, error);
     }
     return writeCheckpoint(this.path, step, { ...fields, run: this.run }, sections, options);
+  }
+
+  /** Removes checkpoints before the one of a step: of those, and it, the latest `keep` stay. */
+  prune(step: number, kept: Kept): Promise<void> {
+    return pruneCheckpoints(this.path, step, this.run, kept);
   }
 
   /** The run's own checkpoint of a step, where there is one. */

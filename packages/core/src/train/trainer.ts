@@ -85,7 +85,10 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   #lastLoss: number | null;
   #stepMs = 0;
   readonly #schedule: CheckpointSchedule;
+  /** The latest that this trainer wrote. */
   #checkpoint: CheckpointFile | null = null;
+  /** The latest whose parameters gave a finite loss. */
+  #proven: string | null = null;
   #isDone = false;
   #reason: EndReason = 'running';
   #closing: Promise<void> | null = null;
@@ -163,6 +166,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       if (this.#reason === 'running') {
         this.#reason = this.step < this.options.steps ? 'aborted' : 'finished';
         await this.#saveIfSound();
+        await this.#prune();
       }
       this.#parts.run?.release();
     }
@@ -257,6 +261,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.emit('step', record);
     const parametersAreLost = !Number.isFinite(record.loss) && !allFinite(this.#parts.decoder.state.parameters);
     if (parametersAreLost || this.#divergence.isOver) await this.#diverge(record);
+    if (this.#divergence.lossIsFinite) await this.#prove();
     // The last step's is written when the run ends, where it has to succeed.
     const isLast = record.step === this.options.steps;
     if (this.#parts.run !== null && !isLast && this.#schedule.isDue(record.step)) await this.#trySave();
@@ -284,12 +289,32 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     if (isSound && latest?.step !== this.step) await this.save();
   }
 
+  /** A step has begun with the parameters of the latest checkpoint, or later ones, and its loss was finite. */
+  async #prove(): Promise<void> {
+    const latest = this.#checkpoint?.path ?? this.#parts.checkpoint?.path ?? this.options.resume ?? null;
+    if (latest === this.#proven) return;
+    this.#proven = latest;
+    await this.#prune();
+  }
+
+  async #prune(): Promise<void> {
+    const { keep, keepEvery } = this.options;
+    if (this.#checkpoint !== null) await this.#parts.run?.prune(this.#checkpoint.step, { keep, keepEvery });
+  }
+
   async #diverge(record: StepRecord): Promise<never> {
-    // Where only gradients overflow, the parameters are as good as ever.
-    await this.#trySave();
-    const finite = this.#divergence.lossIsFinite;
-    const cause = finite ? '' : await explainOverflow(this.#parts.decoder.forward);
-    throw this.#divergence.error(record, cause, this.#checkpoint?.path ?? this.options.resume ?? null);
+    if (this.#divergence.lossIsFinite) {
+      // Where only gradients overflow, the parameters are as good as ever.
+      await this.#trySave();
+      await this.#prove();
+      throw this.#divergence.error(record, '', this.#wayBack());
+    }
+    throw this.#divergence.error(record, await explainOverflow(this.#parts.decoder.forward), this.#wayBack());
+  }
+
+  #wayBack(): string {
+    if (this.#proven !== null) return `Resume from ${this.#proven}`;
+    return this.options.resume === undefined ? 'Start again' : 'Resume from an earlier checkpoint, or start again,';
   }
 
   #forward(event: keyof PoolEvents, payload: object = {}): void {

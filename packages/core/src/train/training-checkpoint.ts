@@ -19,7 +19,8 @@ export interface CarriedInputs {
 }
 
 /**
- * Writes a checkpoint and removes old ones; answers its path.
+ * Writes a checkpoint; answers its path. Of older ones `keep` stay, one too many: nobody knows yet whether the step before it has
+ * ruined the model.
  *
  * @throws `ERR_NOT_FINITE` where parameters or moments are not finite: checkpoints that were written before stay.
  */
@@ -37,7 +38,7 @@ export async function saveTraining(
   }
   const header = { config: state.config, options: placed(savedTrainOptions(options), inputs), progress, inputs };
   const { keep, keepEvery } = options;
-  return run.save(progress.counts.step, header, { ...sectionsOf(state), ...tokenizer }, { keep, keepEvery });
+  return run.save(progress.counts.step, header, { ...sectionsOf(state), ...tokenizer }, { keep: keep + 1, keepEvery });
 }
 
 /** About the size of a checkpoint, for which header and padding are as good as nothing. */
