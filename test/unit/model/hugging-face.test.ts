@@ -272,6 +272,8 @@ describe('a config means what transformers takes it for', () => {
 
 test.each([
   [{ model_type: 'mistral', sliding_window: 31 }, 'got sliding_window 31'],
+  [{ model_type: 'mistral', sliding_window: '64' }, 'got sliding_window "64"'],
+  [{ model_type: 'mistral', sliding_window: [64] }, 'got sliding_window [64]'],
   [
     { model_type: 'mistral', num_key_value_heads: undefined },
     'Expected num_attention_heads to be a multiple of num_key_value_heads 8',

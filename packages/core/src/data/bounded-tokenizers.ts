@@ -3,15 +3,21 @@ import { MayflyError } from '@mayfly/native';
 import { withinDeadline } from './deadline.js';
 import { describeValue } from './describe-value.js';
 import { isRecord } from './read-json.js';
+import { respellTokenizer } from './respell-tokenizer.js';
 
-/** Milliseconds that the expressions of a tokenizer may take, and characters for each of which they get one more. */
+/** Milliseconds that the steps of a tokenizer may take, and characters for each of which they get one more. */
 const DEADLINE = 400;
 const CHARACTERS_PER_MS = 100;
+/** Characters that a normalizer may make of one; Unicode's longest composition takes 18. And of none. */
+const LONGEST_EXPANSION = 32;
+const LONGEST_ADDITION = 1024;
 
 /**
- * The tokenizer of Hugging Face's library, whose regular expressions are ended after a deadline.
+ * The tokenizer of Hugging Face's library. Its steps, such as regular expressions that came with the file, are ended after a
+ * deadline.
  *
- * @throws `ERR_TOKENIZER` then, when it is used; what the library throws for a file that it does not understand.
+ * @throws `ERR_TOKENIZER` then, and for a normalizer that makes a text many times as long, when it is used; what the library
+ * throws for a file that it does not understand.
  */
 export function boundedTokenizers(
   name: string,
@@ -19,35 +25,61 @@ export function boundedTokenizers(
   config: Readonly<Record<string, unknown>>,
 ): Tokenizers {
   const expressions = expressionsIn([json.normalizer, json.pre_tokenizer, json.decoder]);
+  const unexpected = (expected: string, actual: string) =>
+    new MayflyError('ERR_TOKENIZER', `${name}: Expected ${expected}, got ${actual}`);
   const bounded = <Result>(characters: number, task: () => Result): Result => {
     const limit = DEADLINE + Math.ceil(characters / CHARACTERS_PER_MS);
     return withinDeadline(limit, task, () => {
-      const told = expressions.map(describeValue).join(', ');
-      const expected = `its expressions to read ${characters} characters within ${limit} ms`;
-      return new MayflyError('ERR_TOKENIZER', `${name}: Expected ${expected}, got no end of one of ${told}`);
+      const told = expressions.map(describeValue).slice(0, 5).join(', ');
+      return unexpected(
+        `its steps to read ${characters} characters within ${limit} ms`,
+        told === '' ? 'no end' : `no end of one of ${told}`,
+      );
     });
   };
   // The library's normalizer reads added tokens here already.
-  const tokenizers = bounded(entriesOf(json), () => new Tokenizers(json, config));
-  splitUnigram(tokenizers);
-  if (expressions.length === 0) return tokenizers;
-  const withDeadline = <Stage extends object>(stage: Stage | null): Stage | null =>
+  const tokenizers = bounded(entriesOf(json), () => new Tokenizers(respellTokenizer(json), config));
+  mendModel(tokenizers, isRecord(json.model) ? json.model : {});
+  const withDeadline = <Stage extends object>(stage: Stage | null, checkLength?: CheckLength): Stage | null =>
     stage &&
     new Proxy(stage, {
-      apply: (target, self, inputs: unknown[]) =>
-        bounded(charactersOf(inputs[0]), () => Reflect.apply(target as () => unknown, self, inputs)),
+      apply: (target, self, inputs: unknown[]) => {
+        const characters = charactersOf(inputs[0]);
+        try {
+          const output = bounded(characters, () => Reflect.apply(target as () => unknown, self, inputs));
+          checkLength?.(characters, charactersOf(output));
+          return output;
+        } catch (error) {
+          // A string that is too long, or calls that are too deep.
+          if (error instanceof RangeError) throw unexpected('its steps to end', error.message);
+          throw error;
+        }
+      },
     });
-  tokenizers.normalizer = withDeadline(tokenizers.normalizer);
+  tokenizers.normalizer = withDeadline(tokenizers.normalizer, (before, after) => {
+    const most = LONGEST_EXPANSION * before + LONGEST_ADDITION;
+    if (after > most) throw unexpected(`its normalizer to make at most ${most} characters of ${before}`, `${after}`);
+  });
   tokenizers.pre_tokenizer = withDeadline(tokenizers.pre_tokenizer);
   tokenizers.decoder = withDeadline(tokenizers.decoder);
   return tokenizers;
 }
 
-/** A unigram model spreads the pieces of a text into arguments, of which there may be too many: its pieces are joined otherwise. */
-function splitUnigram({ model }: Tokenizers): void {
-  if (model === null || !('tokenize' in model)) return;
+type CheckLength = (before: number, after: number) => void;
+
+/** Gives a model what the library leaves out of it. */
+function mendModel({ model }: Tokenizers, json: Readonly<Record<string, unknown>>): void {
+  if (model === null) return;
+  if (json.type === 'WordLevel') model.unk_token_id = model.tokens_to_ids.get(String(json.unk_token));
+  if (!('tokenize' in model)) return;
   const unigram = model as typeof model & { tokenize(text: string): string[] };
-  unigram.encode = (texts: string[]) => texts.flatMap((text: string) => unigram.tokenize(text));
+  const bytesOf = (piece: string): string[] => {
+    if (json.byte_fallback !== true || model.tokens_to_ids.has(piece)) return [piece];
+    const bytes = Array.from(Buffer.from(piece), (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+    return bytes.every((byte) => model.tokens_to_ids.has(byte)) ? bytes : [piece];
+  };
+  // The library's own spreads pieces into arguments, of which there may be too many.
+  unigram.encode = (texts: string[]) => texts.flatMap((text: string) => unigram.tokenize(text)).flatMap(bytesOf);
 }
 
 /** The regular expressions of a tokenizer's steps. */

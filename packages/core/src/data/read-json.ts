@@ -1,4 +1,3 @@
-import { constants } from 'node:buffer';
 import { MayflyError } from '@mayfly/native';
 import { readFile } from './with-file.js';
 
@@ -14,13 +13,11 @@ export function readJson(path: string, code: string): Record<string, unknown> {
 
 /** As `readJson`, of UTF-8 that was read from `path`. */
 export function parseJson(bytes: Buffer, path: string, code: string): Record<string, unknown> {
-  if (bytes.length <= constants.MAX_STRING_LENGTH) {
-    try {
-      const value: unknown = JSON.parse(bytes.toString());
-      if (isRecord(value)) return value;
-    } catch {
-      // Told below, like any other JSON that is no object.
-    }
+  try {
+    const value: unknown = JSON.parse(bytes.toString());
+    if (isRecord(value)) return value;
+  } catch {
+    // Told below, like any other JSON that is no object.
   }
   const start = bytes.toString('utf8', 0, 40);
   throw new MayflyError(code, `${path}: Expected a JSON object, got \`${start}\``);

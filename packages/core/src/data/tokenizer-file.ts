@@ -25,6 +25,7 @@ export function readTokenizerFile(json: Readonly<Record<string, unknown>>): Toke
     const isVocabulary = Object.values(json).every((id) => typeof id === 'number');
     throw unexpected('the `model` of a tokenizer.json', isVocabulary ? 'a vocabulary alone (vocab.json)' : 'none');
   }
+  expectModel(json.model);
   const tokens = new Map<number, string>();
   const ids = new Map<string, number>();
   let vocab = 0;
@@ -52,6 +53,16 @@ export function readTokenizerFile(json: Readonly<Record<string, unknown>>): Toke
   const ordinary = vocab;
   for (const token of listOf(json.added_tokens, 'added_tokens')) add(token.content, token.id);
   return { tokens, ids, vocab, ordinary, ...aroundText(json.post_processor, ids) };
+}
+
+/** Models of which the library knows the rules. Old files have no type. */
+function expectModel({ type, continuing_subword_prefix: prefix }: Readonly<Record<string, unknown>>): void {
+  const known: readonly unknown[] = ['BPE', 'WordPiece', 'WordLevel', 'Unigram', undefined];
+  if (!known.includes(type))
+    throw unexpected('a model of type BPE, WordPiece, WordLevel or Unigram', describeValue(type));
+  if (type === 'BPE' && (prefix ?? '') !== '') {
+    throw unexpected('a BPE model without a continuing_subword_prefix', describeValue(prefix));
+  }
 }
 
 /** What a post-processor puts before and after a single text. */

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileError } from './file-error.js';
 import { fileFormat } from './file-format.js';
+import { readFile } from './with-file.js';
 
 /** All that a tokenizer is made of: enough to open it anywhere. */
 export interface TokenizerFiles {
@@ -28,7 +29,7 @@ export function readTokenizerFiles(source: string): TokenizerFiles {
     const path = statSync(source).isDirectory() ? join(source, 'tokenizer.json') : source;
     const isJson = path.endsWith('.json') || fileFormat(path) === 'a JSON file';
     const others = isJson ? beside.map((name) => join(dirname(path), name)).filter(existsSync) : [];
-    const files = [path, ...others].map((file) => [basename(file), readFileSync(file)] as const);
+    const files = [path, ...others].map((file) => [basename(file), readFile(file, 'a tokenizer')] as const);
     return { name: path, files: Object.fromEntries(files) };
   } catch (error) {
     throw fileError(`a tokenizer at ${source}`, error);

@@ -36,9 +36,16 @@ export function openFile(path: string, expected: string): { readonly fd: number;
   }
 }
 
-/** The bytes of a regular file. Errors: as `withFile`. */
+/** Bytes of a file that is read whole: tokenizers and indexes, the largest of them, have some 30 MB. */
+export const LARGEST_READ_WHOLE = 2 ** 27;
+
+/** The bytes of a regular file. Errors: as `withFile`; `ERR_FILE` for one of more than 128 MiB. */
 export function readFile(path: string, expected: string): Buffer {
   return withFile(path, expected, (fd, size) => {
+    if (size > LARGEST_READ_WHOLE) {
+      const most = `${expected} of at most ${LARGEST_READ_WHOLE} bytes`;
+      throw new MayflyError('ERR_FILE', `Expected ${most} at ${path}, got ${size} bytes`);
+    }
     const bytes = Buffer.alloc(size);
     return bytes.subarray(0, readFully(fd, bytes, 0));
   });

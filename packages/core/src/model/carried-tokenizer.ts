@@ -4,10 +4,10 @@ import { MayflyError } from '@mayfly/native';
 import type { Checkpoint, ReadSection, Sections } from '../checkpoint/checkpoint.js';
 import { isRecord } from '../data/read-json.js';
 import { hashTokenizer, type TokenizerFiles } from '../data/tokenizer-files.js';
+import { LARGEST_READ_WHOLE } from '../data/with-file.js';
 
 /** Sections of a checkpoint that hold the run's tokenizer, one a file, compressed by gzip. */
 const PREFIX = 'tokenizer/';
-const LARGEST_FILE = 2 ** 28;
 
 /** A tokenizer as sections of a checkpoint: about a fifth of its size. */
 export async function tokenizerSections({ files }: TokenizerFiles): Promise<Sections> {
@@ -32,7 +32,7 @@ export async function carriedTokenizer(
   for (const name of Object.keys(sections).filter((section) => section.startsWith(PREFIX))) {
     try {
       const content = await readSection(name);
-      files[name.slice(PREFIX.length)] = await promisify(gunzip)(content, { maxOutputLength: LARGEST_FILE });
+      files[name.slice(PREFIX.length)] = await promisify(gunzip)(content, { maxOutputLength: LARGEST_READ_WHOLE });
     } catch (cause) {
       throw damaged(path, (cause as Error).message, cause);
     }

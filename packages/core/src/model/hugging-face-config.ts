@@ -98,11 +98,14 @@ function toModelConfig(json: Json): ModelConfig {
   validateConfig(config, headDim === undefined ? { ...names, headDim: `${names.dim} / ${names.heads}` } : names);
   const window = value('sliding_window') ?? null;
   // A window that no text outgrows changes nothing. Llama has none, whatever its config says.
-  if (defaults.sliding_window !== undefined && window !== null && !(Number(window) >= config.sequence)) {
+  if (defaults.sliding_window !== undefined && window !== null && !isNoWindow(window, config)) {
     throw unexpected('sliding_window', [null], window);
   }
   return config;
 }
+
+const isNoWindow = (window: unknown, { sequence }: ModelConfig): boolean =>
+  typeof window === 'number' && window >= sequence;
 
 /**
  * The base in `rope_scaling`, or else in `rope_parameters`, where transformers 5 keeps it; undefined where it is on top, as

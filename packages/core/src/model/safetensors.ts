@@ -97,7 +97,10 @@ function isWithinFolder(file: unknown): file is string {
 function tensorsOf(path: string): ReadonlyMap<string, StoredTensor> {
   return withFile(path, kind, (fd, size) => {
     const length = Buffer.alloc(8);
-    const headerBytes = readFully(fd, length, 0) < 8 ? -1 : Number(length.readBigUInt64LE());
+    if (readFully(fd, length, 0) < length.length || size < length.length + 2) {
+      throw unexpected(path, 'a safetensors header', `a file of ${size} bytes`);
+    }
+    const headerBytes = Number(length.readBigUInt64LE());
     const largest = Math.min(size - 8, LARGEST_HEADER);
     if (headerBytes < 2 || headerBytes > largest) {
       throw unexpected(

@@ -1,0 +1,95 @@
+import { describeValue } from './describe-value.js';
+import { isRecord } from './read-json.js';
+
+// Hugging Face's JavaScript library reads some steps of a tokenizer.json otherwise than its Rust library, which transformers
+// uses: words are ASCII, digits too, and the behavior of a split is not looked at. Here such steps are spelt so that both agree.
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Rust's `\w`. */
+const word = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
+const punctuation = '[!-\\/:-@\\[-`{-~\\p{P}]';
+
+/** Steps in front of a model, by their type. */
+const preTokenizers: Readonly<Record<string, (step: Json) => Json>> = {
+  Whitespace: () => matches(`[${word}]+|[^${word}\\s]+`),
+  WhitespaceSplit: () => matches('\\S+'),
+  Digits: ({ individual_digits: each }) => split('\\p{N}', each === true ? 'Isolated' : 'Contiguous'),
+  Punctuation: ({ behavior }) => split(punctuation, behavior ?? 'Isolated'),
+  Split: (step) => {
+    const { pattern, behavior, invert } = step;
+    const expression = sourceOf(pattern);
+    if (behavior === (invert === true ? 'Removed' : 'Isolated')) return step;
+    if (invert === true && String(behavior).startsWith('Merged')) throw new Error(`Expected no inverted ${behavior}`);
+    return split(expression, behavior);
+  },
+  Metaspace: (step) => {
+    const { add_prefix_space: prefix, prepend_scheme: scheme, replacement = '▁' } = step;
+    const joined = { ...step, prepend_scheme: prefix === false ? 'never' : (scheme ?? 'always') };
+    if (step.split === false) return joined;
+    return { type: 'Sequence', pretokenizers: [joined, split(escaped(String(replacement)), 'MergedWithNext')] };
+  },
+};
+
+const decoders: typeof preTokenizers = {
+  // The first space is no prefix there.
+  Metaspace: (step) =>
+    step.prepend_scheme === 'never' || step.add_prefix_space === false
+      ? { type: 'Replace', pattern: { String: step.replacement ?? '▁' }, content: ' ' }
+      : step,
+};
+
+/** A `tokenizer.json` of the same meaning that the JavaScript library reads as the Rust library reads the given one. */
+export function respellTokenizer(json: Json): Json {
+  return {
+    ...json,
+    pre_tokenizer: respell(json.pre_tokenizer, preTokenizers, 'pretokenizers'),
+    decoder: respell(json.decoder, decoders, 'decoders'),
+  };
+}
+
+function respell(step: unknown, spellings: typeof preTokenizers, inner: string): unknown {
+  if (!isRecord(step)) return step;
+  const steps = step[inner];
+  if (step.type === 'Sequence' && Array.isArray(steps)) {
+    return { ...step, [inner]: steps.map((one) => respell(one, spellings, inner)) };
+  }
+  const { type } = step;
+  return typeof type === 'string' && Object.hasOwn(spellings, type) ? spellings[type]!(step) : step;
+}
+
+/** All that an expression matches; what lies between is left out. */
+const matches = (expression: string): Json => ({
+  ...{ type: 'Split', pattern: { Regex: expression } },
+  ...{ behavior: 'Removed', invert: true },
+});
+
+/** A text cut where an expression matches: what it matches is a piece, or goes to a neighbour. */
+function split(delimiter: string, behavior: unknown): Json {
+  const other = `(?:(?!${delimiter})[\\s\\S])`;
+  switch (behavior) {
+    case 'Isolated':
+      return matches(`(?:${delimiter})|${other}+`);
+    case 'Contiguous':
+      return matches(`(?:${delimiter})+|${other}+`);
+    case 'MergedWithPrevious':
+      return matches(`${other}*(?:${delimiter})|${other}+`);
+    case 'MergedWithNext':
+      return matches(`(?:${delimiter})${other}*|${other}+`);
+    case 'Removed':
+      // Not as the text that it was given as: the library would put that into a group, whose matches stay.
+      return { type: 'Split', pattern: { Regex: delimiter }, behavior, invert: false };
+    default:
+      throw new Error(`Expected the behavior of a split, got ${String(behavior)}`);
+  }
+}
+
+/** A pattern as an expression. */
+function sourceOf(pattern: unknown): string {
+  const { Regex: expression, String: text } = isRecord(pattern) ? pattern : {};
+  if (typeof expression === 'string') return expression;
+  if (typeof text === 'string') return escaped(text);
+  throw new Error(`Expected the pattern of a split, got ${describeValue(pattern)}`);
+}
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
