@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include <cerrno>
@@ -45,13 +46,29 @@ char* Strerror(int darwin) {
 
 // The mode travels where a variadic function has it, too.
 int Open(const char* path, int darwin, int mode) {
-  constexpr std::pair<int, int> kFlags[] = {{0x4, O_NONBLOCK}, {0x8, O_APPEND}, {0x200, O_CREAT},
+  constexpr std::pair<int, int> kFlags[] = {{0x4, O_NONBLOCK}, {0x8, O_APPEND}, {0x100, O_NOFOLLOW},   {0x200, O_CREAT},
                                             {0x400, O_TRUNC},  {0x800, O_EXCL}, {0x1000000, O_CLOEXEC}};
   int flags = darwin & O_ACCMODE;
   for (const auto& [there, here] : kFlags) {
     if ((darwin & there) != 0) flags |= here;
   }
   return open(path, flags, mode);
+}
+
+// The fields that are read here.
+struct DarwinStat {
+  int32_t device;
+  uint16_t mode;
+  uint8_t rest[138];
+};
+static_assert(sizeof(DarwinStat) == 144);
+
+int Fstat(int fd, DarwinStat* result) {
+  struct stat here;
+  if (fstat(fd, &here) != 0) return -1;
+  *result = {};
+  result->mode = static_cast<uint16_t>(here.st_mode);
+  return 0;
 }
 
 void* Dlopen(const char* path, int darwin) {
@@ -105,6 +122,7 @@ const std::unordered_map<std::string, void*> kOwn = {
     {"___error", Pointer(Errno)},
     {"_strerror", Pointer(Strerror)},
     {"_open", Pointer(Open)},
+    {"_fstat$INODE64", Pointer(Fstat)},
     {"_dlopen", Pointer(Dlopen)},
     {"_uname", Pointer(Uname)},
     {"___bzero", Pointer(bzero)},
@@ -121,7 +139,7 @@ const std::unordered_set<std::string> kSame = {
     "__Unwind_Resume", "___cxa_atexit", "___stack_chk_fail", "_close",    "_dlerror",  "_dlsym",  "_fclose", "_fflush",
     "_flock",          "_fopen",        "_fprintf",          "_fread",    "_free",     "_fseek",  "_fseeko", "_ftello",
     "_fwrite",         "_getenv",       "_getpid",           "_isxdigit", "_memchr",   "_memcmp", "_memcpy", "_memmove",
-    "_memset",         "_newlocale",    "_snprintf",         "_strlen",   "_strtod_l",
+    "_memset",         "_newlocale",    "_snprintf",         "_strlen",   "_strtod_l", "_write",
 };
 
 // Of libc++ whose objects hold what the C library lays out in its own way; mutexes are above.

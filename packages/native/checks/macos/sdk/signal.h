@@ -38,7 +38,7 @@ typedef int sig_atomic_t;
 #define SIGUSR1 30
 #define SIGUSR2 31
 #define SIG_DFL ((void (*)(int))0)
-#define SIG_ERR ((void (*)(int))-1)
+#define SIG_ERR ((void (*)(int)) - 1)
 #define SIG_IGN ((void (*)(int))1)
 void (*signal(int, void (*)(int)))(int);
 int kill(pid_t, int);
