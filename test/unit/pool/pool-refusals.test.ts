@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { ArenaScope } from '../../../packages/core/src/memory/arena-scope.js';
 import { Tensor } from '../../../packages/core/src/memory/tensor.js';
@@ -77,6 +78,19 @@ test('a tensor of another pool is refused', async () => {
   await under.close();
 });
 
+test('weights of another realm are bytes, and those of a transferred array are none', async () => {
+  const under = await SimulatedPool.open(OPTIONS);
+  const kernel = await under.kernel();
+  const gone = new Uint8Array(8);
+  structuredClone(gone.buffer, { transfer: [gone.buffer] });
+  for (const w of [runInNewContext('new Uint8Array([1, 2])'), gone]) {
+    const update = outcome(kernel.update({ w }));
+    await under.settle();
+    expect(await update).toBe('ok');
+  }
+  await under.close();
+});
+
 test('what the addon refuses at the last moment is that call’s alone, and nothing is waited for', async () => {
   const under = await SimulatedPool.open(OPTIONS);
   const kernel = await under.kernel();
@@ -98,6 +112,9 @@ test.each([
   ['beyond the last', (tensor: Tensor) => tensor.at(3, [2])],
   ['of negative sizes', (tensor: Tensor) => tensor.at(0, [-1, -2])],
   ['of half a size', (tensor: Tensor) => tensor.at(0, [0.5, 2])],
+  ['from a symbol', (tensor: Tensor) => tensor.at(Symbol('0') as never, [1])],
+  ['of a size that is a BigInt', (tensor: Tensor) => tensor.at(0, [1n] as never)],
+  ['of a size that is a symbol', (tensor: Tensor) => tensor.at(0, [Symbol('1')] as never)],
 ])('a part %s is refused', async (_, part) => {
   const under = await SimulatedPool.open(OPTIONS);
   const { arena } = under.pool;

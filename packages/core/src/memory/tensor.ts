@@ -24,12 +24,14 @@ export interface Block {
 
 /** Errors: `ERR_INVALID_ARGUMENT` where there is no such type, or a size is no whole number from 0 up. */
 export function tensorBytes(dtype: DType, shape: readonly number[]): number {
-  if (!Object.hasOwn(elementBytes, dtype))
+  if (typeof dtype !== 'string' || !Object.hasOwn(elementBytes, dtype))
     throw invalidArgument('dtype', Object.keys(elementBytes).join(' or '), dtype);
   if (!Array.isArray(shape)) throw invalidArgument('shape', 'an array of sizes', shape);
-  const bytes = shape.reduce((product: number, size) => product * size, elementBytes[dtype]);
-  if (Number.isSafeInteger(bytes) && shape.every((size) => Number.isSafeInteger(size) && size >= 0)) return bytes;
-  throw invalidArgument('shape', 'whole sizes from 0 up', `[${shape.join(', ')}]`);
+  if (shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+    const bytes = shape.reduce((product: number, size) => product * size, elementBytes[dtype]);
+    if (Number.isSafeInteger(bytes)) return bytes;
+  }
+  throw invalidArgument('shape', 'whole sizes from 0 up', shape);
 }
 
 /** Typed arrays by dtype; fp16 has none in Node 20 and is seen as its bits. */
@@ -93,7 +95,7 @@ export class Tensor<T extends DType = DType> {
   at(from: number, shape: readonly number[]): Tensor<T> {
     const elements = tensorBytes(this.dtype, shape) / elementBytes[this.dtype];
     if (!Number.isSafeInteger(from) || from < 0 || from + elements > this.elements) {
-      throw invalidArgument('part', `within ${this.elements} elements`, `${elements} from ${from}`);
+      throw invalidArgument('part', `within ${this.elements} elements`, `${elements} from ${String(from)}`);
     }
     return new Tensor(this.arena, this.offset + from * elementBytes[this.dtype], this.dtype, shape, this.#block);
   }

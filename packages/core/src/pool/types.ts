@@ -43,7 +43,8 @@ export interface Kernel {
    * Evaluates once: reads `inputs`, writes `outputs` (tensors of the pool's arena, of the ports' bytes). Calls on one kernel
    * run in order. A worker's death is not seen: the work is repeated elsewhere, so inputs must stay as they are until the
    * promise settles. The tensors are the run's until then, and the caller's from then on, however it settles: nothing reads or
-   * writes them any more. Errors: `ERR_INVALID_ARGUMENT`, also for tensors of another arena and for freed ones.
+   * writes them any more. Errors: `ERR_INVALID_ARGUMENT`, also for tensors of another arena and for freed ones; `ERR_DISPATCH`
+   * where an output overlaps another tensor of the run.
    */
   run(inputs: Tensors, outputs: Tensors, options?: RunOptions): Promise<void>;
   /**
