@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createPool, createTrainer, evaluate, type TrainOptions } from '@mayfly/core';
+import { createPool, createTrainer, evaluate, type Pool, type TrainOptions } from '@mayfly/core';
 import { expect, test } from 'vitest';
 import { runTraining, smallRun, smallStream } from '../fixtures/small-run.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';
@@ -57,5 +57,20 @@ test('windows that a stream does not have are an error', async () => {
   await expect(evaluate({ model: out, data, window: 16, windows: [0, 1000] })).rejects.toMatchObject({
     code: 'ERR_INVALID_ARGUMENT',
     message: expect.stringContaining('0 ≤ A < B ≤ 249'),
+  });
+});
+
+test('a second loop over the steps of a trainer is an error, and the first goes on to its last step', async () => {
+  await using trainer = await createTrainer({ ...smallRun, data, steps: 6 });
+  const [first, second] = await Promise.allSettled([trainer.train(), trainer.train()]);
+  expect(first).toMatchObject({ value: { reason: 'finished', step: 6 } });
+  expect(second).toMatchObject({ reason: { code: 'ERR_INVALID_ARGUMENT' } });
+  expect(await trainer.train()).toMatchObject({ reason: 'finished', step: 6 });
+});
+
+test('what is no pool is an error', async () => {
+  await expect(createTrainer({ ...smallRun, data }, { pool: {} as Pool })).rejects.toMatchObject({
+    code: 'ERR_INVALID_ARGUMENT',
+    message: expect.stringContaining('Expected pool to be a pool of createPool, got '),
   });
 });

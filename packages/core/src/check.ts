@@ -131,6 +131,10 @@ export const callback = <Type>(): Rule<Type> =>
 export const object = <Type>(): Rule<Type> =>
   rule((value) => (typeof value === 'object' && value !== null ? null : 'an object'), String);
 
+/** An object that one of our functions made. */
+export const instance = <Type>(type: abstract new (...args: never[]) => Type, expected: string): Rule<Type> =>
+  rule((value) => (value instanceof type ? null : expected), String);
+
 /** Rules by the name of what they rule. */
 export type Rules = Readonly<Record<string, Rule<unknown>>>;
 

@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { openReporter } from '../observe/open-reporter.js';
+import type { Reporter } from '../observe/reporter.js';
 import { createTrainer } from '../train/create-trainer.js';
+import { finishedSteps } from '../train/finished-run.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 import { Interruption, outliveOutput } from './interruption.js';
@@ -34,6 +36,10 @@ export function addTrainCommand(program: Command): void {
 /** Where a run goes that says nothing else. */
 const newRunFolder = (): string => join('runs', new Date().toISOString().replaceAll(':', '-'));
 
+function tellFinished(reporter: Reporter, step: number): void {
+  reporter.note('finished', { step }, `the run is finished: all of its ${step} steps are done`);
+}
+
 async function train(flags: CommandFlags): Promise<void> {
   const { json = false, ...options } = optionsFrom<TrainOptions & JsonFlag>(trainCommandOptions, flags);
   if (options.data === undefined && options.resume === undefined) {
@@ -43,16 +49,15 @@ async function train(flags: CommandFlags): Promise<void> {
   using reporter = openReporter(process.stdout, { json });
   const isNamed = options.resume !== undefined || options.autoResume === true;
   const { out = isNamed ? undefined : newRunFolder() } = options;
+  const finished = options.autoResume === true ? await finishedSteps(options) : null;
+  if (finished !== null) return tellFinished(reporter, finished);
   await using trainer = await createTrainer({ ...options, out });
   // Until here a signal ends the command at once: there is nothing to save.
   using interruption = new Interruption((signal) => {
     reporter.note('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);
   });
   reporter.start(trainer);
-  const { step } = trainer;
-  if (step === trainer.options.steps) {
-    reporter.note('finished', { step }, `the run is finished: all of its ${step} steps are done`);
-  }
+  if (trainer.step === trainer.options.steps) tellFinished(reporter, trainer.step);
   const summary = await trainer.train({ signal: interruption.signal });
   reporter.done(summary);
   if (interruption.exitCode !== null) process.exitCode = interruption.exitCode;

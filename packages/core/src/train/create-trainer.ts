@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { invalidArgument, MayflyError } from '@mayfly/native';
-import { bag, object } from '../check.js';
+import { bag, instance, object } from '../check.js';
 import { openData } from '../data/open-data.js';
 import { runTokenizer } from '../data/run-tokenizer.js';
 import { expectText } from '../data/text-files.js';
@@ -17,7 +17,7 @@ import { loadModel, type ModelSource } from '../model/load-model.js';
 import { isPreset } from '../model/presets.js';
 import { validateConfig } from '../model/validate-config.js';
 import { checkOptions } from '../option-table.js';
-import { createPool, type Pool } from '../pool/pool.js';
+import { createPool, Pool } from '../pool/pool.js';
 import { resolveDevice } from '../pool/pool-options.js';
 import { checkChipRules } from './chip-rules.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
@@ -50,7 +50,11 @@ export interface TrainerExtras {
   readonly pool?: Pool | undefined;
 }
 
-const extraRules = { config: object<ModelConfig>(), stream: object<TokenStream>(), pool: object<Pool>() };
+const extraRules = {
+  config: object<ModelConfig>(),
+  stream: object<TokenStream>(),
+  pool: instance(Pool, 'a pool of createPool'),
+};
 
 /**
  * Opens model and data, starts a pool whose arena is as large as the run needs, compiles the kernels. The trainer is the

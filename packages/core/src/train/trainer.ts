@@ -1,4 +1,4 @@
-import { isMayflyError } from '@mayfly/native';
+import { isMayflyError, MayflyError } from '@mayfly/native';
 import type { CheckpointFile } from '../checkpoint/directory.js';
 import type { TokenStream } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
@@ -89,6 +89,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   #checkpoint: CheckpointFile | null = null;
   /** The latest whose parameters gave a finite loss. */
   #proven: string | null = null;
+  #isTraining = false;
   #isDone = false;
   #reason: EndReason = 'running';
   #closing: Promise<void> | null = null;
@@ -133,7 +134,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   /**
    * Trains to the last step, or until `signal` is aborted: then the step under way is finished. Writes a checkpoint at the
-   * end either way, where there is a folder for it.
+   * end either way, where there is a folder for it. One such call at a time, or one loop over `steps`.
    *
    * @throws `ERR_DIVERGED` after `maxSkips` steps in a row that could not be used, or where the last step was one of these.
    */
@@ -148,27 +149,16 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   }: {
     readonly signal?: AbortSignal | undefined;
   } = {}): AsyncGenerator<StepRecord, void, undefined> {
-    this.#reason = 'running';
-    let last: StepRecord | null = null;
-    await this.#parts.run?.hold();
+    if (this.#isTraining) {
+      throw new MayflyError('ERR_INVALID_ARGUMENT', 'Expected a trainer that is not training, got one whose steps run');
+    }
+    this.#isTraining = true;
     try {
-      while (this.step < this.options.steps && !signal?.aborted) {
-        last = await this.#runStep();
-        yield last;
-      }
-      if (last !== null && !signal?.aborted && this.#divergence.hasFailed) await this.#diverge(last);
-    } catch (error) {
-      this.#reason = 'failed';
-      this.record('error', { error });
-      throw error;
+      await this.#parts.run?.hold();
+      yield* this.#untilEnd(signal);
     } finally {
-      // The caller may leave the loop at any step, which ends this function here.
-      if (this.#reason === 'running') {
-        this.#reason = this.step < this.options.steps ? 'aborted' : 'finished';
-        await this.#saveIfSound();
-        await this.#prune();
-      }
       this.#parts.run?.release();
+      this.#isTraining = false;
     }
   }
 
@@ -248,6 +238,29 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async *#untilEnd(signal: AbortSignal | undefined): AsyncGenerator<StepRecord, void, undefined> {
+    this.#reason = 'running';
+    let last: StepRecord | null = null;
+    try {
+      while (this.step < this.options.steps && !signal?.aborted) {
+        last = await this.#runStep();
+        yield last;
+      }
+      if (last !== null && !signal?.aborted && this.#divergence.hasFailed) await this.#diverge(last);
+    } catch (error) {
+      this.#reason = 'failed';
+      this.record('error', { error });
+      throw error;
+    } finally {
+      // The caller may leave the loop at any step, which ends this function here.
+      if (this.#reason === 'running') {
+        this.#reason = this.step < this.options.steps ? 'aborted' : 'finished';
+        await this.#saveIfSound();
+        await this.#prune();
+      }
+    }
   }
 
   async #runStep(): Promise<StepRecord> {
