@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
@@ -45,6 +45,21 @@ test('tells the place of what is no MIL, and which chips there are', async () =>
     stderr: expect.stringContaining('Expected a chip among'),
   });
   expect(await run('lint')).toMatchObject({ code: 2, stderr: expect.stringContaining('Expected a FILE of MIL text') });
+});
+
+test('refuses a pipe and a file larger than any program unread', async () => {
+  const [pipe, sparse] = [join(folder, 'pipe.mil'), join(folder, 'sparse.mil')];
+  await promisify(execFile)('mkfifo', [pipe]);
+  writeFileSync(sparse, '');
+  truncateSync(sparse, 2 ** 40);
+  expect(await run('lint', pipe)).toMatchObject({
+    code: 2,
+    stderr: `mayfly: Expected MIL text at ${pipe}, got a pipe\n`,
+  });
+  expect(await run('lint', sparse)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('got 1099511627776 bytes'),
+  });
 });
 
 test('docs/lint.md has the table of rules as it is', async () => {

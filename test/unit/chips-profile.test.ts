@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chipNames, figureNames, loadProfile, parseProfile } from '@mayfly/native';
 import { expect, test } from 'vitest';
@@ -92,4 +93,26 @@ test('names the chips there are', () => {
     expect.objectContaining({ code: 'ERR_CHIP_UNKNOWN', message: expect.stringContaining('m4-max') }),
   );
   expect(() => loadProfile('nowhere.json')).toThrow(expect.objectContaining({ code: 'ERR_FILE_NOT_FOUND' }));
+});
+
+test('what is no profile’s file is refused unread', () => {
+  const folder = temporaryFolder();
+  const [pipe, sparse] = [join(folder, 'pipe.json'), join(folder, 'sparse.json')];
+  execFileSync('mkfifo', [pipe]);
+  writeFileSync(sparse, '');
+  truncateSync(sparse, 2 ** 40);
+  for (const [file, told] of [
+    [pipe, 'got no regular file'],
+    [sparse, 'got 1099511627776 bytes'],
+  ] as const) {
+    expect(() => loadProfile(file)).toThrow(
+      expect.objectContaining({ code: 'ERR_FILE', message: expect.stringContaining(told) }),
+    );
+  }
+  expect(() => loadProfile(join(folder, 'absent.json'))).toThrow(
+    expect.objectContaining({
+      code: 'ERR_FILE_NOT_FOUND',
+      message: expect.stringContaining('got no such file or folder'),
+    }),
+  );
 });

@@ -140,6 +140,7 @@ describe('text', () => {
 
   test.each([
     ['.bin', 'text all the same', 'a .bin file'],
+    ['.BIN', 'text all the same', 'a .bin file'],
     ['.npy', Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0), 'a NumPy array'],
     ['.txt', Uint8Array.of(97, 0, 98), 'bytes that are no UTF-8'],
     ['.txt', Uint8Array.of(97, 0xff, 98), 'bytes that are no UTF-8'],
@@ -158,6 +159,22 @@ describe('text', () => {
   test('may be JSON, and end within a character where it is looked at', () => {
     expect(openData(write('list.json', '{"a": 1}'), { tokenizer: unitTokenizer }).length).toBe(9);
     expect(openData(write('long.md', `${'x'.repeat(7999)}é`), { tokenizer: unitTokenizer }).length).toBe(8001);
+  });
+
+  test('is UTF-8 to its end, in a folder too', () => {
+    const path = write(
+      'late/text.txt',
+      Buffer.concat([Buffer.alloc(9000, 'a'), Buffer.from([0xff]), Buffer.from('b')]),
+    );
+    for (const source of [path, join(folder, 'late')]) {
+      expect(() => openData(source, { tokenizer: unitTokenizer })).toThrow(
+        expect.objectContaining({
+          code: 'ERR_DATA_FORMAT',
+          message: `${path}: Expected text, got bytes that are no UTF-8`,
+        }),
+      );
+    }
+    expect(openData(path, { tokenizer: bytes }).length).toBe(9002);
   });
 
   test.each(['text.txt', 'tokens.u16'])('a pipe is not waited for: %s', (name) => {

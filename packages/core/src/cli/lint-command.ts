@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { type LintFinding, levelOf, lint, loadProfile, MayflyError, rules } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag } from '../check.js';
-import { fileError } from '../data/file-error.js';
+import { readFile } from '../data/with-file.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { print } from '../observe/printable.js';
 import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
@@ -48,9 +47,7 @@ async function lintCommand(file: string | undefined, flags: CommandFlags): Promi
   }
   if (file === undefined)
     throw new MayflyError('ERR_INVALID_ARGUMENT', 'Expected a FILE of MIL text, or --rules, got neither');
-  const source = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw fileError(`to read MIL text from ${file}`, error);
-  });
+  const source = readFile(file, 'MIL text').toString();
   const findings = lint(source, loadProfile(chip));
   const errors = findings.filter(({ level }) => level === 'error').length;
   const warnings = findings.length - errors;

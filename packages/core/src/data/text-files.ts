@@ -54,7 +54,7 @@ const binaryExtensions: ReadonlySet<string> = new Set(['.bin', '.npy', '.npz', '
  */
 export function expectText(path: string): void {
   if (isFolder(path, 'text')) return;
-  const extension = extname(path);
+  const extension = extname(path).toLowerCase();
   const format = fileFormat(path);
   const kind = format === undefined || format === 'a JSON file' ? undefined : format;
   if (kind === undefined && !binaryExtensions.has(extension) && isUtf8(path)) return;

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MayflyError } from '../errors.js';
@@ -40,17 +40,24 @@ function read(file: string, where: string, descendants: readonly string[]): Chip
   return parseProfile(given, where, read(path, base, [...descendants, base]));
 }
 
+/** Bytes of a profile: those that come with Mayfly have some 10,000. */
+const LARGEST = 2 ** 20;
+
+const unreadable = (file: string, actual: string, code = 'ERR_FILE', cause?: unknown): MayflyError =>
+  new MayflyError(code, `Expected a chip profile at ${file}, got ${actual}`, { cause });
+
 function parse(file: string, where: string): unknown {
   let text: string;
   try {
+    const stats = statSync(file);
+    if (!stats.isFile()) throw unreadable(file, 'no regular file');
+    if (stats.size > LARGEST) throw unreadable(file, `${stats.size} bytes, more than ${LARGEST}`);
     text = readFileSync(file, 'utf8');
   } catch (cause) {
+    if (cause instanceof MayflyError) throw cause;
     const { code } = cause as NodeJS.ErrnoException;
-    throw new MayflyError(
-      code === 'ENOENT' ? 'ERR_FILE_NOT_FOUND' : 'ERR_FILE',
-      `Expected a chip profile at ${file}, got ${code ?? String(cause)}`,
-      { cause },
-    );
+    const told = code === 'ENOENT' ? 'no such file or folder' : (code ?? String(cause));
+    throw unreadable(file, told, code === 'ENOENT' ? 'ERR_FILE_NOT_FOUND' : 'ERR_FILE', cause);
   }
   try {
     return JSON.parse(text);

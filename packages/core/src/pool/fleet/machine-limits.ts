@@ -103,11 +103,16 @@ export function budgetOf(limits: MachineLimits | null): Partial<Budget> {
   };
 }
 
+/** Bytes of the file, which lists a few devices. */
+const LARGEST = 2 ** 20;
+
 /** A cache: what it does not hold, or holds damaged, was not measured. */
 function read(): Stored | null {
   const file = limitsFile();
   try {
-    if (!statSync(file).isFile()) throw new Error('it is no regular file');
+    const stats = statSync(file);
+    if (!stats.isFile()) throw new Error('it is no regular file');
+    if (stats.size > LARGEST) throw new Error(`it has ${stats.size} bytes`);
     const stored: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (!isObject(stored) || typeof stored.machine !== 'string') throw new Error('it names no machine');
     if (stored.machine !== machine()) return null;
