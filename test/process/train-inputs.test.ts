@@ -70,6 +70,9 @@ describe('a run that goes on', () => {
     await expect(resumed(out, { model: 'tiny' })).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
     rmSync(model);
     expect((await resumed(join(here, 'second'))).summary.step).toBe(6);
+    // It still knows which model that was.
+    await exportLlama2c(model, config, values);
+    await expect(resumed(join(here, 'second'), { steps: 7 })).rejects.toMatchObject({ message });
   });
 
   test('finds its data from another working directory', async () => {

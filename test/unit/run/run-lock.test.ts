@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -79,6 +79,11 @@ describe('a lock', () => {
   test('that is no file, or leads nowhere, is an error', () => {
     mkdirSync(lockFile());
     expect(() => RunLock.take(folder)).toThrow(/EISDIR/);
+    rmdirSync(lockFile());
+    symlinkSync('/dev/zero', lockFile());
+    expect(() => RunLock.take(folder)).toThrow(
+      `Expected a file of at most 16 MiB at ${lockFile()}, got something else of that name`,
+    );
     folder = join(folder, 'other');
     mkdirSync(folder);
     symlinkSync(join(folder, 'nowhere'), lockFile());

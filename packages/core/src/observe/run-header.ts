@@ -15,7 +15,7 @@ export function runHeader({ pool, config, options, step, chipWarning }: Trainer)
     `device  ${pool.device} (${pool.deviceReason}), ${plural(workers, 'worker')} and ${standby} standby, ${weights} weights${products}`,
     `model   ${options.model}: ${formatCount(countParameters(config))} parameters, ${plural(layers, 'layer')}, dim ${dim}, hidden ${hidden}, heads ${heads}/${kvHeads}, vocabulary ${formatCount(vocab)}`,
     `data    ${options.data}`,
-    `steps   ${formatCount(step + 1)} to ${formatCount(steps)} of ${formatCount(tokens)} tokens (${batch} windows of ${seq}${times})`,
+    `steps   ${step === steps ? 'none' : `${formatCount(step + 1)} to ${formatCount(steps)}`} of ${formatCount(tokens)} tokens (${batch} windows of ${seq}${times})`,
   ];
   if (accumulate > 1) {
     const blocks = plural(blocksFor(accumulate), 'block');

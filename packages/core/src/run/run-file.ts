@@ -8,8 +8,6 @@ import { readTextIfThere } from '../files/read-text.js';
 
 export const runFileName = 'run.yaml';
 const FORMAT = 1;
-/** More is nothing that we wrote. */
-const LARGEST = 2 ** 24;
 
 const preface = ` What this run is, for people and programs. Mayfly writes it when the run starts and whenever it goes on, and reads the
  run's name from it; options are taken from checkpoints.`;
@@ -65,7 +63,7 @@ function checked(text: string, path: string): RunFile {
 
 function parsed(text: string, path: string): Record<string, unknown> {
   try {
-    const value: unknown = text.length > LARGEST ? null : parse(text, { maxAliasCount: 100 });
+    const value: unknown = parse(text, { maxAliasCount: 100 });
     if (isRecord(value)) return value;
   } catch (error) {
     const [line] = (error as Error).message.split('\n');

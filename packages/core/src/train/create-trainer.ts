@@ -108,8 +108,10 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
     threads.close(),
   );
   assertFree(pool, arenaBytes);
-  const inputs = await identifying;
-  if (before !== undefined && !options.allowChangedData) expectSameInputs(before, inputs);
+  const found = await identifying;
+  if (before !== undefined && !options.allowChangedData) expectSameInputs(before, found);
+  // Files of a model that are gone may come back: the run still knows which they were.
+  const inputs = { ...found, model: found.model ?? before?.model ?? null };
   const decoder = new Decoder(scope, { ...shape, precision: pool.precision, products: hostThreads });
   const progress = await fill(decoder.state);
   const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
