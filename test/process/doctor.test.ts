@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 import { addon } from '@mayfly/native';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { probeLimits } from '../../packages/core/src/doctor/probe-limits.js';
+import { ProbeWorker } from '../../packages/core/src/doctor/probe-worker.js';
+import { Arena } from '../../packages/core/src/memory/arena.js';
 import { limitsFile, readMachineLimits } from '../../packages/core/src/pool/fleet/machine-limits.js';
 import { resolvePoolOptions } from '../../packages/core/src/pool/pool-options.js';
 import { defaultBudget } from '../../packages/core/src/pool/worker/budget.js';
@@ -201,4 +203,13 @@ test('an interrupted probe keeps nothing and says so with its exit code', async 
   expect(code).toBe(130);
   expect(told).toMatch(/compilations \d+ of 400\n(.*\n)*mayfly: interrupted\n$/);
   expect(readMachineLimits(device)).toBeNull();
+});
+
+test('a probed process that does not become ready is ended at its deadline', async () => {
+  const device = chip('never-ready', 119, 128, { open: [{ fault: 'hang' }] });
+  const arena = new Arena(4096);
+  const worker = new ProbeWorker(arena, device);
+  await expect(worker.ready(200)).rejects.toMatchObject({ code: 'ERR_WORKER_LOST' });
+  await worker.end(200);
+  arena.close();
 });

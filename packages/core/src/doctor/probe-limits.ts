@@ -165,7 +165,7 @@ class Probe {
     const { ceiling, onProgress, signal } = this.#options;
     let count = 0;
     try {
-      await this.#worker.ready();
+      await this.#worker.ready(DEADLINE_MS);
       for (; count < ceiling; count++) {
         signal?.throwIfAborted();
         await once();

@@ -58,8 +58,14 @@ export class ProbeWorker {
     );
   }
 
-  ready(): Promise<void> {
-    return this.#ready;
+  /** Waits until it can be asked; kills it where that takes longer. */
+  async ready(deadlineMs: number): Promise<void> {
+    const deadline = this.#clock.after(deadlineMs, () => this.#transport.signal('SIGKILL'));
+    try {
+      await this.#ready;
+    } finally {
+      deadline.cancel();
+    }
   }
 
   async compile(text: string, weights: ProgramSource['weights'], deadlineMs: number): Promise<ProgramInfo> {
