@@ -116,12 +116,15 @@ export class Fleet implements RecruiterListener {
     }
   }
 
-  /** The compilation of `reserve` ended: `refused` where the device failed it and nobody knows yet whose fault that is. */
-  done(worker: WorkerProcess, outcome: 'compiled' | 'rejected' | 'refused' | 'failed'): void {
+  /**
+   * The compilation of `reserve` ended: `refused` where the device failed it and nobody knows yet whose fault that is, `dropped`
+   * where it was not asked for any more.
+   */
+  done(worker: WorkerProcess, outcome: 'compiled' | 'rejected' | 'refused' | 'failed' | 'dropped'): void {
     worker.reserved -= 1;
     if (outcome === 'failed') worker.failures += 1;
     if (outcome === 'failed' || outcome === 'refused') this.#governor.noteCompileFailure();
-    else if (!worker.lost) this.health.answered();
+    else if (outcome !== 'dropped' && !worker.lost) this.health.answered();
     this.check(worker);
   }
 

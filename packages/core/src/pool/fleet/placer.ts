@@ -56,7 +56,7 @@ export class Placer {
       if (!proven) worker.unproven += 1;
       try {
         this.compilations += 1;
-        const { program, inputs, outputs, compilations } = await worker.compile(source);
+        const { program, inputs, outputs, compilations } = await worker.compile(source, () => assertWanted(kernel));
         if (compilations === 0) {
           // The device had it compiled already: it took nothing of the worker's budget.
           this.#uncount(worker);
@@ -74,8 +74,15 @@ export class Placer {
         });
         return { worker, program, inputs, outputs };
       } catch (error) {
+        if (error === kernel.failure) {
+          // It was disposed of before its turn came.
+          this.#uncount(worker);
+          this.#fleet.done(worker, 'dropped');
+          throw error;
+        }
         if (error instanceof WorkerLostError) {
           this.#fleet.done(worker, 'failed');
+          assertWanted(kernel);
           if (attempt < this.#options.attempts) continue;
           throw new WorkerExitError(kernel.name, 'compiling', attempt, await error.end);
         }
@@ -140,4 +147,8 @@ export class Placer {
     const { message } = error;
     this.#tell('budget-lowered', { worker: worker.id, limit, from, to, message, keptIn: noteRefusal(limit, to) });
   }
+}
+
+function assertWanted({ failure }: PlacedKernel): void {
+  if (failure !== null) throw failure;
 }

@@ -31,7 +31,6 @@ export class KernelHandle implements Kernel, PlacedKernel {
   readonly #runs: KernelRuns;
   readonly #stall: StallClock;
   #reconciling = false;
-  /** Why it takes no more calls; null while it does. */
   #failure: Error | null = null;
 
   constructor(
@@ -50,6 +49,10 @@ export class KernelHandle implements Kernel, PlacedKernel {
 
   get source(): ProgramSource {
     return this.#sourceOf(this.#versions.serving);
+  }
+
+  get failure(): Error | null {
+    return this.#failure;
   }
 
   get worker(): WorkerProcess | null {

@@ -45,14 +45,16 @@ export class ControlChannel {
 
   /**
    * Rejects with what the worker answers as an error, with that of `fail`, or where the request cannot be sent. The deadline
-   * is asked for when its turn comes.
+   * is asked for when its turn comes, and `stillWanted` is called, which throws where the request is not to be sent any more.
    */
   ask<Type extends RequestType>(
     body: RequestBody<Type> & { readonly type: Type },
     deadlineMs: () => number,
+    stillWanted: () => void = () => {},
   ): Promise<AnswerTo<Type>> {
     return this.#turns.add(async () => {
       if (this.#failure !== null) throw this.#failure;
+      stillWanted();
       const request = ++this.#requests;
       // Nothing is kept of a request before all is done that can throw.
       this.#send(packMessage({ ...body, request } as unknown as WorkerRequest));

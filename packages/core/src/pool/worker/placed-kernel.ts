@@ -14,6 +14,8 @@ export interface PlacedKernel {
   readonly worker: WorkerProcess | null;
   /** What devices took for its evaluations. */
   readonly history: WorkHistory;
+  /** Why it takes no more calls; null while it does. */
+  readonly failure: Error | null;
   /** It is being compiled, or waits to be switched to what was compiled. */
   readonly moving: boolean;
   /** It may be moved, which takes a compilation that nothing else asks for. */

@@ -157,8 +157,10 @@ export class WorkerProcess implements WorkerUsage {
     this.#inFlight.add(run);
   }
 
-  async compile({ text, weights }: ProgramSource): Promise<ProgramInfo> {
-    const { info } = await this.#control.ask({ type: 'compile', text, weights }, this.#compileDeadlineMs);
+  /** @param stillWanted Called when its turn comes; throws where it is not to be compiled any more. */
+  async compile({ text, weights }: ProgramSource, stillWanted: () => void): Promise<ProgramInfo> {
+    const request = { type: 'compile', text, weights } as const;
+    const { info } = await this.#control.ask(request, this.#compileDeadlineMs, stillWanted);
     this.livePrograms += 1;
     this.#compileHistory.record(info.nanoseconds);
     return info;
