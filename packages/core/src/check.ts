@@ -13,7 +13,7 @@ export interface Rule<Value> {
 export interface SimpleRule<Value> extends Rule<Value> {
   /** Completes `Expected X to be …` for a value that is wrong; null for one that is right. */
   readonly refusal: (value: unknown) => string | null;
-  /** The value that a text stands for; one that `refusal` refuses where it stands for none. */
+  /** The value that a text stands for; for a text without one, a value that `refusal` refuses. */
   readonly parse: (text: string) => unknown;
 }
 
@@ -201,7 +201,7 @@ function unknownOption(name: string, key: string, known: readonly string[]): May
   return new MayflyError('ERR_INVALID_ARGUMENT', `Expected a known option of ${name}, got \`${shown}\`${hint}`);
 }
 
-/** Null where nothing is near: more than a third of the letters would have to change. */
+/** The nearest known name; null where more than a third of the letters would have to change. */
 export function mostSimilar(word: string, candidates: readonly string[]): string | null {
   if (word.length > 64) return null;
   const near = candidates

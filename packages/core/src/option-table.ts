@@ -11,9 +11,9 @@ export interface OptionEntry<Value> {
   readonly required?: true;
   /** What `--help` says the default is, where `default` itself would not do. */
   readonly defaultText?: string;
-  /** As commander takes it: `--min-lr <x>`. Without it the command does not have the option. */
+  /** The flag in commander's form: `--min-lr <x>`. Without it, only the library has the option. */
   readonly flag?: string;
-  /** Needed with `flag`. */
+  /** The text of `--help`; required with `flag`. */
   readonly help?: string;
   /** The heading of `--help` that it is listed under. */
   readonly group?: string;
@@ -21,7 +21,7 @@ export interface OptionEntry<Value> {
   readonly saved?: true;
   /** A resumed run may not change it. */
   readonly fixed?: true;
-  /** The rows of an option that is a bag itself. */
+  /** The rows of an option whose value is a bag of options. */
   readonly members?: Readonly<Record<string, OptionEntry<unknown>>>;
 }
 

@@ -33,7 +33,7 @@ export function addTrainCommand(program: Command): void {
   addOptions(command, trainCommandOptions).action(train);
 }
 
-/** Where a run goes that says nothing else. */
+/** The folder of a run without `--out`. */
 const newRunFolder = (): string => join('runs', new Date().toISOString().replaceAll(':', '-'));
 
 function tellFinished(reporter: Reporter, step: number): void {

@@ -8,7 +8,7 @@ import { respellTokenizer } from './respell-tokenizer.js';
 /** Milliseconds that the steps of a tokenizer may take, and characters for each of which they get one more. */
 const DEADLINE = 400;
 const CHARACTERS_PER_MS = 100;
-/** Characters that a normalizer may make of one; Unicode's longest composition takes 18. And of none. */
+/** A normalizer may make a text this many times as long, and this much longer. Unicode's own forms need a factor of 18. */
 const LONGEST_EXPANSION = 32;
 const LONGEST_ADDITION = 1024;
 
@@ -67,7 +67,7 @@ export function boundedTokenizers(
 
 type CheckLength = (before: number, after: number) => void;
 
-/** Gives a model what the library leaves out of it. */
+/** Gives a model the unknown word and the bytes that the library does not give it. */
 function mendModel({ model }: Tokenizers, json: Readonly<Record<string, unknown>>): void {
   if (model === null) return;
   if (json.type === 'WordLevel') model.unk_token_id = model.tokens_to_ids.get(String(json.unk_token));

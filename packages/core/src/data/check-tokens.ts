@@ -48,7 +48,7 @@ export function checkBlock(
   tokenizer?: Tokenizer,
 ): void {
   let largest = 0;
-  // An id of 2^31 or more reads as negative: as an unsigned number it is too large, too.
+  // An id of 2^31 or more reads as negative; as an unsigned number it is beyond every vocabulary.
   for (let index = 0; index < ids.length; index++) largest = Math.max(largest, ids[index]! >>> 0);
   if (largest < vocab) return;
   const index = ids.findIndex((id) => id >>> 0 >= vocab);

@@ -12,8 +12,8 @@ import type { Tokenizer } from './tokenizer.js';
 const BLOCK_BYTES = 2 ** 23;
 
 /**
- * SHA-256 over the SHA-256 of each block of 8 MiB, in hexadecimal. Blocks are hashed in a thread while the next one is read: the caller's
- * thread stays free, and the whole runs at the speed of the slower of the two.
+ * SHA-256 over the SHA-256 of each block of 8 MiB, in hexadecimal. A thread hashes a block while the caller reads the next one: the
+ * caller's thread stays free, and the whole runs at the speed of the slower of the two.
  */
 class BlockHash {
   readonly #whole = createHash('sha256');
@@ -34,7 +34,8 @@ class BlockHash {
 }
 
 /**
- * The content hash of a stream of tokens: the same for the same tokens, wherever they come from. Each is looked at once, so that training needs to look at none.
+ * The content hash of a stream of tokens: the same for the same tokens, wherever they come from. It also checks every token, so
+ * that training does not have to.
  *
  * @throws `ERR_TOKEN_RANGE` for an id that the vocabulary does not have.
  */

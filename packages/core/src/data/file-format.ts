@@ -27,7 +27,7 @@ const formats = [
 
 export type FileFormat = (typeof formats)[number][0];
 
-/** What a file is by its first bytes; undefined for formats that have no mark, text and llama2.c's among them. */
+/** The format that a file's first bytes show; undefined for formats without a mark, such as text and llama2.c's. */
 export function fileFormat(path: string): FileFormat | undefined {
   return withFile(path, 'a file', (fd) => {
     const start = Buffer.alloc(16);

@@ -1,16 +1,16 @@
 import type { TokenDecoder } from './tokenizer.js';
 
-/** What a text is made of by decoding ids all at once. */
+/** Decodes ids all at once. */
 export interface WholeDecoder {
-  /** The text of ids before it is finished: each id more only adds to it, but for the end that `settled` leaves out. */
+  /** The text of ids, not yet finished. A further id only adds to it, except to the end that `settled` leaves out. */
   text(ids: readonly number[]): string;
   /** How much of a text stays as it is, whatever ids follow. */
   settled(text: string): number;
-  /** A last change of a text; of its settled part it is the same alone. */
+  /** Finishes a text. The settled part gives the same by itself as at the start of the whole. */
   finish(text: string): string;
 }
 
-/** Ids that are decoded again with each that comes. Behind them, fewer serve as context. */
+/** At most so many ids are decoded again with each new one; then only the last few are kept, as context. */
 const LONGEST_CONTEXT = 64;
 const SHORTEST_CONTEXT = 16;
 const REPLACEMENT = '\uFFFD';

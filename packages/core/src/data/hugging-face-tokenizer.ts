@@ -31,8 +31,8 @@ export class HuggingFaceTokenizer implements Tokenizer {
   readonly #whole: WholeDecoder;
 
   /**
-   * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_TOKENIZER` for a file of another kind, and in use for a regular expression
-   * that does not end.
+   * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_TOKENIZER` for a file of another kind, and in use for a step that does not
+   * end or makes a text many times as long.
    */
   constructor(readonly name: string) {
     const json = readJson(name, 'ERR_TOKENIZER');

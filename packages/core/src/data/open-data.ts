@@ -16,7 +16,8 @@ export interface OpenDataOptions {
 /**
  * Opens training data: a `.u16` file of tokens, a text file, or a folder of text files.
  *
- * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`, `ERR_DATA_FORMAT` for a file that is no text; `ERR_TOKENIZER` where text comes without a tokenizer.
+ * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`, `ERR_DATA_FORMAT` for a file that is no text; `ERR_TOKENIZER` where text comes without a
+ * tokenizer.
  */
 export function openData(path: string, { tokenizer, extensions }: OpenDataOptions = {}): TokenStream {
   if (isTokenFile(path)) return openTokenFile(path, 2);

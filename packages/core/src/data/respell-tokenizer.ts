@@ -1,8 +1,8 @@
 import { describeValue } from './describe-value.js';
 import { isRecord } from './read-json.js';
 
-// Hugging Face's JavaScript library reads some steps of a tokenizer.json otherwise than its Rust library, which transformers
-// uses: words are ASCII, digits too, and the behavior of a split is not looked at. Here such steps are spelt so that both agree.
+// Hugging Face's JavaScript library and its Rust library, which transformers uses, read some steps of a tokenizer.json
+// differently: to the former, words and digits are ASCII, and all splits behave alike. Here such steps are spelt so that both agree.
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -58,13 +58,13 @@ function respell(step: unknown, spellings: typeof preTokenizers, inner: string):
   return typeof type === 'string' && Object.hasOwn(spellings, type) ? spellings[type]!(step) : step;
 }
 
-/** All that an expression matches; what lies between is left out. */
+/** Keeps the matches of an expression, without the text between them. */
 const matches = (expression: string): Json => ({
   ...{ type: 'Split', pattern: { Regex: expression } },
   ...{ behavior: 'Removed', invert: true },
 });
 
-/** A text cut where an expression matches: what it matches is a piece, or goes to a neighbour. */
+/** Cuts a text where an expression matches. A match is a piece by itself, or belongs to the piece before or behind it. */
 function split(delimiter: string, behavior: unknown): Json {
   const other = `(?:(?!${delimiter})[\\s\\S])`;
   switch (behavior) {
@@ -77,7 +77,7 @@ function split(delimiter: string, behavior: unknown): Json {
     case 'MergedWithNext':
       return matches(`(?:${delimiter})${other}*|${other}+`);
     case 'Removed':
-      // Not as the text that it was given as: the library would put that into a group, whose matches stay.
+      // The library would put a `String` into a group, whose matches stay in the text.
       return { type: 'Split', pattern: { Regex: delimiter }, behavior, invert: false };
     default:
       throw new Error(`Expected the behavior of a split, got ${String(behavior)}`);

@@ -2,7 +2,7 @@ import { isTokenFile } from './token-file.js';
 
 /**
  * The tokenizer of a run by the options that its checkpoint keeps, as `openTokenizer` takes it; undefined for a run of tokens.
- * Runs of text that name none are older than the name: they read bytes.
+ * A run of text whose checkpoint names none read bytes: earlier versions had no name for them.
  */
 export function runTokenizer({
   tokenizer,

@@ -9,7 +9,7 @@ const LARGEST = 2 ** 22;
 export interface TokenizerFile {
   readonly tokens: ReadonlyMap<number, string>;
   readonly ids: ReadonlyMap<string, number>;
-  /** The largest id and one. */
+  /** The largest id plus one. */
   readonly vocab: number;
   /** As `vocab`, without added tokens. */
   readonly ordinary: number;

@@ -18,7 +18,7 @@ export interface TokenizerFiles {
 const beside = ['tokenizer_config.json', 'generation_config.json', 'config.json'];
 
 /**
- * Reads the files of a tokenizer, without a look at what they say.
+ * Reads the files of a tokenizer without interpreting them.
  *
  * @param source As `openTokenizer` takes it.
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`.
@@ -46,7 +46,7 @@ export function hashTokenizer({ files }: TokenizerFiles): string {
 }
 
 /**
- * Calls `use` with a path at which the files of a tokenizer lie for that time, for readers that know files only.
+ * Calls `use` with a path at which the files of a tokenizer lie during the call, for readers that read from files only.
  *
  * @throws `ERR_FILE` where no temporary folder can be written.
  */

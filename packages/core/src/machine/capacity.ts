@@ -49,7 +49,7 @@ export function wholeUpTo(from: number, capacity: () => Capacity): Rule<number> 
   );
 }
 
-/** Null where the machine can hold so many. One it can always hold: what then fails has an error of its own. */
+/** Null where the machine can hold so many. One is always allowed: where it fails, its own error says why. */
 export function refusal(from: number, value: number, { most, reason }: Capacity): string | null {
   const allowed = Math.max(most, 1);
   return value <= allowed ? null : `a whole number from ${from} to ${allowed} (${reason})`;

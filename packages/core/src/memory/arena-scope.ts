@@ -19,7 +19,7 @@ export class ArenaScope implements TensorSource {
     return new Tensor(this.arena.native, block.offset, dtype, shape, block);
   }
 
-  /** Gives every tensor's memory back: no run may have them any more, which is to say that each has settled. Idempotent. */
+  /** Frees the memory of every tensor. All runs that use them must have settled. Idempotent. */
   free(): void {
     for (const block of this.#blocks.splice(0)) block.free();
   }

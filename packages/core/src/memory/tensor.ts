@@ -16,7 +16,7 @@ export const elementBytes: Readonly<Record<DType, number>> = {
 export interface Block {
   readonly offset: number;
   readonly bytes: number;
-  /** It was given back: whatever lies there now is somebody else's. */
+  /** Whether the memory was freed: another tensor may lie there now. */
   readonly freed: boolean;
   /** Idempotent. */
   free(): void;
@@ -63,7 +63,7 @@ export class Tensor<T extends DType = DType> {
   readonly bytes: number;
   readonly #block: Block | null;
 
-  /** @param block What it lies in, where that may be freed before its arena is closed. */
+  /** @param block The block of memory that it lies in, if that may be freed before the arena is closed. */
   constructor(
     readonly arena: NativeArena,
     /** Byte offset into the arena. */
@@ -79,7 +79,7 @@ export class Tensor<T extends DType = DType> {
       throw invalidArgument('offset', 'a whole number from 0 up', offset);
   }
 
-  /** Its memory was given back, by `ArenaScope.free` say: nobody may read or write it any more. */
+  /** Whether its memory was freed, for instance by `ArenaScope.free`: nobody may read or write it any more. */
   get freed(): boolean {
     return this.#block?.freed ?? false;
   }

@@ -22,7 +22,7 @@ const tensorNames: Readonly<Record<ParameterName, string>> = {
   head: 'lm_head.weight',
 };
 
-/** Tensors that transformers leaves aside, too: tables that are computed, and the copy of a matrix that is tied. */
+/** Tensors that transformers ignores, too: computed tables, and the copy of a tied matrix. */
 const isLeftAside = (name: string, { tiedHead }: ModelConfig): boolean =>
   name.endsWith('rotary_emb.inv_freq') || (tiedHead && name === tensorNames.head);
 

@@ -50,7 +50,7 @@ export async function loadModel(
   throw new MayflyError('ERR_CHECKPOINT', `${source}: Expected a checkpoint of llama2.c or Mayfly, got ${told}`);
 }
 
-/** What is needed instead of files that are a part of a model. */
+/** What to name instead of a file that is only a part of a model. */
 const remedies: Readonly<Partial<Record<FileFormat, string>>> = {
   'a safetensors file': ': name the folder that holds it and its config.json',
   'a JSON file': ': name the folder that holds config.json and model.safetensors',
@@ -101,7 +101,7 @@ async function checkpointModel(source: string, onWarning: (message: string) => v
   };
 }
 
-/** Ids of bytes. */
+/** A model of 256 ids reads bytes. */
 const bytesOf = ({ vocab }: ModelConfig): Pick<ModelSource, 'tokenizer'> =>
   vocab === 256 ? { tokenizer: 'bytes' } : {};
 

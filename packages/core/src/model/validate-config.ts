@@ -35,7 +35,7 @@ const fields: Readonly<Record<keyof ModelConfig, Rule<unknown>>> = {
   tiedHead: { expected: 'true or false', holds: (value) => typeof value === 'boolean' },
 };
 
-/** What fields that are right alone must be to each other. */
+/** Rules between fields, each of which is right by itself. */
 const relations: readonly {
   readonly field: keyof ModelConfig;
   readonly rule: (config: ModelConfig, names: FieldNames) => Rule<ModelConfig>;
@@ -63,11 +63,11 @@ const relations: readonly {
 /** 4 TiB of fp32. */
 const LARGEST = 2 ** 40;
 
-/** What a file calls the fields; those left out have their own names. */
+/** The names of fields in a file; a field that is left out has its own name. */
 export type FieldNames = Readonly<Partial<Record<keyof ModelConfig, string>>>;
 
 /**
- * Returns `config` if every field makes sense. Nothing is allocated in its sizes before.
+ * Returns `config` if every field makes sense. Call it before anything is allocated in the sizes of a config.
  *
  * @param names For errors.
  * @throws `ERR_CONFIG`, which names the first field that does not.

@@ -1,7 +1,7 @@
 /** Text that a terminal shows as it is: control characters but tabs and line ends become `·`. */
 export const printable = (text: string): string => text.replace(/[^\P{C}\n\t]/gu, '·');
 
-/** Whatever text is written to. */
+/** Anything that text can be written to. */
 export interface Output {
   write(text: string): unknown;
 }

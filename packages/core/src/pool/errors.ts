@@ -115,7 +115,7 @@ export const isQuarantine = ({ code }: Error & { readonly code?: string }): bool
  */
 export type Fault = 'caller' | 'program' | 'device';
 
-/** Every code by which a worker says that its device failed; all others are the caller's. */
+/** The codes of a device's failures; all other errors are the caller's mistakes. */
 const faults: Readonly<Record<string, Fault>> = {
   ERR_ANE_COMPILE: 'program',
   ERR_EVALUATE: 'program',

@@ -57,12 +57,12 @@ const extraRules = {
 };
 
 /**
- * Opens model and data, starts a pool whose arena is as large as the run needs, compiles the kernels. The trainer is the
- * caller's to close.
+ * Opens model and data, starts a pool whose arena is as large as the run needs, compiles the kernels. The caller closes the
+ * trainer.
  *
- * @throws `ERR_INVALID_ARGUMENT` for an option that makes no sense; what opening the model, the data or the checkpoint to be
- * resumed throws; `ERR_CHIP_RULES` where the device's chip would not run the programs right; `ERR_BUDGET` where no worker can hold its share of the kernels; `ERR_ARENA_FULL` where a given pool's arena
- * is too small.
+ * @throws `ERR_INVALID_ARGUMENT` for an option that makes no sense; the errors of opening the model, the data or the checkpoint
+ * to be resumed; `ERR_CHIP_RULES` where the device's chip would not run the programs right; `ERR_BUDGET` where no worker can hold
+ * its share of the kernels; `ERR_ARENA_FULL` where a given pool's arena is too small.
  */
 export async function createTrainer(given: TrainOptions, extras: TrainerExtras = {}): Promise<Trainer> {
   const startedAt = performance.now();

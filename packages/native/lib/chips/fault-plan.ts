@@ -13,8 +13,9 @@ export interface FaultTrigger {
 }
 
 /**
- * `hang` never answers; `crash` ends the process with SIGSEGV, `abort` with SIGABRT, `exit` with `code`; `zeros` succeeds with zeros as results; `error` is refused with
- * 0x1d at evaluation, by the compiler at compilation; `load` (at compilation) is refused with 0x20004; `leak` (at evaluation) keeps 256 KiB for good.
+ * `hang` never answers; `crash` ends the process with SIGSEGV, `abort` with SIGABRT, `exit` with `code`; `zeros` succeeds with zeros
+ * as results; `error` fails an evaluation with 0x1d, a compilation as the compiler does; `load` fails a compilation with 0x20004;
+ * `leak` keeps 256 KiB for good at an evaluation.
  */
 export type FaultKind = 'hang' | 'crash' | 'abort' | 'exit' | 'zeros' | 'error' | 'load' | 'leak';
 

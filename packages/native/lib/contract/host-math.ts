@@ -90,8 +90,9 @@ export interface HostMath {
   ): void;
   /**
    * Backward of RMSNorm (Zhang & Sennrich 2019), with g = weight ∘ dOut and r = rsqrt(mean x² + eps):
-   * dx += r·(g − x·r²·mean(g ∘ x)); dWeight += Σ_n dOut ∘ x·r, a sum rounded to fp32 before it is added, or = with `overwrite`. x fp16 or fp32; dOut fp16 or fp32 with a row stride;
-   * dx fp32 [dim, columns], added to; `out` (optional) receives dx as fp16 with a row stride.
+   * dx += r·(g − x·r²·mean(g ∘ x)); dWeight += Σ_n dOut ∘ x·r, a sum rounded to fp32 before it is added, or = with `overwrite`.
+   * x fp16 or fp32; dOut fp16 or fp32 with a row stride; dx fp32 [dim, columns], added to; `out` (optional) receives dx as fp16
+   * with a row stride.
    */
   normBackward(
     arena: NativeArena,

@@ -77,7 +77,7 @@ export class Retirements {
     this.#stopped = true;
   }
 
-  /** It has kept its kernels until they are updated, and now reached a limit after which it should evaluate no more. */
+  /** The worker kept its kernels until their next update; now it has reached a limit after which it should evaluate no more. */
   #hurry(worker: WorkerProcess): void {
     const reason = retirementReason(worker, worker.budget, 'evaluation');
     if (reason === null) return;

@@ -35,7 +35,7 @@ function bind(
   }
 }
 
-/** What was expected and what came; null where the tensor will do. */
+/** The expectation and the actual value; null where the tensor fits. */
 function faultOf(tensor: Tensor, port: Port, arena: Arena): [expected: string, actual: string] | null {
   if (typeof tensor !== 'object' || tensor === null) return ['a tensor', inspect(tensor, { maxStringLength: 100 })];
   if (tensor.arena !== arena.native) return ["a tensor of this pool's arena", "another arena's"];

@@ -69,7 +69,7 @@ export class KernelRuns {
     try {
       worker.send(run, program);
     } catch (error) {
-      // It alone was refused; whoever's call it was that made room for it must not be told.
+      // Only this call is refused: the caller whose call made room for it must not get the error.
       this.end(run, error as Error);
       return;
     }

@@ -48,7 +48,7 @@ export class Clock {
     this.#steady = steady;
   }
 
-  /** Milliseconds that counted. After a stall it may go back, by a tick at most. */
+  /** The milliseconds that counted. After a stall the value may go back, by a tick at most. */
   now(): number {
     return Math.min(this.#steady(), this.#expected) - this.#lost;
   }
