@@ -72,35 +72,17 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   const run = await RunFolder.open(checked);
   opened.adopt(run, (folder) => folder?.close());
   const located = { ...run?.begunWith, ...checked, out: run?.path, resume: run?.resume };
-  const { options, config, before, modelPath, tokenizerSource, fill } = await openRun(located, ownConfig, ready);
-  const sequence = options.seq;
+  const begun = await openRun(located, ownConfig, ready);
+  const { options, config, before, fill } = begun;
+  const { batch, seq: sequence, weights, signal } = options;
   const device = shared?.device ?? resolveDevice(options.device).device;
   const form = await programForm(device);
-  const kernels = { ...config, batch: options.batch, sequence };
-  const chipWarning = checkChipRules(device, { shape: kernels, weights: options.weights, form, training: true });
-  const isText = ready === undefined && !isTokenFile(options.data);
-  // Only who asks for bytes, now or when the run began, gets any file as bytes.
-  if (isText && (tokenizerSource === undefined || options.origins.tokenizer === 'derived')) expectText(options.data);
-  const tokenizer =
-    isText || tokenizerSource !== undefined ? modelTokenizer(tokenizerSource, options.model, config.vocab) : undefined;
-  const tokenizerFiles = typeof tokenizerSource === 'string' ? readTokenizerFiles(tokenizerSource) : tokenizerSource;
-  const stream = ready ?? opened.adopt(openData(options.data, { tokenizer }), (data) => data.close());
-  const fresh = new Windows(stream, sequence, options.order, options.seed);
-  const source = ready === undefined ? resolve(options.data) : stream.source;
-  const identifying = identifyInputs({
-    model: modelPath,
-    stream,
-    source,
-    vocab: config.vocab,
-    tokenizer,
-    tokenizerFiles,
-  });
-  // It is waited for below; what fails before must not find it unhandled.
-  identifying.catch(() => {});
+  const kernels = { ...config, batch, sequence };
+  const chipWarning = checkChipRules(device, { shape: kernels, weights, form, training: true });
+  const { tokenizer, tokenizerFiles, stream, fresh, identifying } = openInputs(begun, ready, opened);
 
-  const shape = { config, batch: options.batch, sequence, weights: options.weights, form, passes: options.accumulate };
+  const shape = { config, batch, sequence, weights, form, passes: options.accumulate };
   const arenaBytes = arenaBytesFor({ ...shape, training: true });
-  const { signal } = options;
   signal?.throwIfAborted();
   const pool = shared ?? opened.adopt(await openPool(options, arenaBytes), (own) => own.close());
   const scope = opened.adopt(new ArenaScope(pool.arena), (own) => shared && own.free());
@@ -112,23 +94,14 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   if (before !== undefined && !options.allowChangedData) expectSameInputs(before, found);
   // Files of a model that are gone may come back: the run still knows which they were.
   const inputs = { ...found, model: found.model ?? before?.model ?? null };
+
   const decoder = new Decoder(scope, { ...shape, precision: pool.precision, products: hostThreads });
   const progress = await fill(decoder.state);
   const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
   const done = progress?.counts.step ?? 0;
   if (done > options.steps) throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
-  signal?.throwIfAborted();
-  const endPool = () => void pool.destroy();
-  // Only now, when nothing else writes to its arena. A pool that was given is left when its compilations are done.
-  if (shared === undefined) signal?.addEventListener('abort', endPool, { once: true });
-  try {
-    await decoder.load(pool);
-  } catch (error) {
-    throw signal?.aborted ? signal.reason : error;
-  } finally {
-    signal?.removeEventListener('abort', endPool);
-  }
-  signal?.throwIfAborted();
+  await loadKernels(decoder, pool, { isShared: shared !== undefined, signal });
+
   const carried = { inputs, tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles) };
   await run?.expectRoom(options.keep, checkpointBytes(decoder.state, carried));
   await run?.begin(done, { ...describeOptions(options), inputs });
@@ -142,6 +115,48 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   trainer.record('start', describeRun(trainer));
   const owned = opened.move();
   return trainer;
+}
+
+/** Tokenizer and data, opened. They are read once to identify them, beside what else is to be done. */
+function openInputs(
+  { options, config, modelPath, tokenizerSource }: Run,
+  ready: TokenStream | undefined,
+  opened: DisposeStack,
+) {
+  const isText = ready === undefined && !isTokenFile(options.data);
+  // Only who asks for bytes, now or when the run began, gets any file as bytes.
+  if (isText && (tokenizerSource === undefined || options.origins.tokenizer === 'derived')) expectText(options.data);
+  const tokenizer =
+    isText || tokenizerSource !== undefined ? modelTokenizer(tokenizerSource, options.model, config.vocab) : undefined;
+  const tokenizerFiles = typeof tokenizerSource === 'string' ? readTokenizerFiles(tokenizerSource) : tokenizerSource;
+  const stream = ready ?? opened.adopt(openData(options.data, { tokenizer }), (data) => data.close());
+  const fresh = new Windows(stream, options.seq, options.order, options.seed);
+  const source = ready === undefined ? resolve(options.data) : stream.source;
+  const { vocab } = config;
+  const identifying = identifyInputs({ model: modelPath, stream, source, vocab, tokenizer, tokenizerFiles });
+  // The caller waits for it later; what fails before must not find it unhandled.
+  identifying.catch(() => {});
+  return { tokenizer, tokenizerFiles, stream, fresh, identifying };
+}
+
+/** Compiles the kernels. An abort ends a pool of the trainer's own at once; one that was given is left when its compilations are done. */
+async function loadKernels(
+  decoder: Decoder,
+  pool: Pool,
+  { isShared, signal }: { readonly isShared: boolean; readonly signal: AbortSignal | undefined },
+): Promise<void> {
+  signal?.throwIfAborted();
+  const endPool = () => void pool.destroy();
+  // Only now, when nothing else writes to its arena.
+  if (!isShared) signal?.addEventListener('abort', endPool, { once: true });
+  try {
+    await decoder.load(pool);
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    signal?.removeEventListener('abort', endPool);
+  }
+  signal?.throwIfAborted();
 }
 
 /** A run before anything is opened for it. */
