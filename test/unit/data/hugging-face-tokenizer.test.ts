@@ -113,6 +113,18 @@ test.each([
   },
 );
 
+test.each([
+  [{ eos_token: '</s>' }, undefined, [2]],
+  [{ eos_token: { content: '</s>' } }, {}, [2]],
+  [{ eos_token: '</s>' }, { eos_token: '<s>' }, [2]],
+  [{ eos_token: '</s>' }, { eos_token: '<s>', added_tokens_decoder: {} }, [1]],
+  [{}, { eos_token: '<s>' }, [1]],
+  [{ eos_token: ['</s>'] }, undefined, []],
+])('special_tokens_map %j beside tokenizer_config %j', (map, config, stops) => {
+  const files = { 'special_tokens_map.json': map, 'tokenizer_config.json': config };
+  expect(openTokenizer(write(byteFallbackTokenizer(), files)).stops).toEqual(stops);
+});
+
 test('eos_token_id that is no id', () => {
   expect(() => openTokenizer(write(byteFallbackTokenizer(), { 'config.json': { eos_token_id: '2' } }))).toThrow(
     expect.objectContaining({ code: 'ERR_TOKENIZER', message: expect.stringMatching(/eos_token_id .* got "2"/) }),

@@ -6,7 +6,7 @@ import { growsAtItsEnd } from './growing-text.js';
 import { HeldDecoder, type WholeDecoder } from './held-decoder.js';
 import { isRecord, readJson } from './read-json.js';
 import type { EncodeOptions, TokenDecoder, Tokenizer } from './tokenizer.js';
-import { readBeside, readStopIds } from './tokenizer-config.js';
+import { readStopIds, readTokenizerConfig } from './tokenizer-config.js';
 import { readTokenizerFile, type TokenizerFile } from './tokenizer-file.js';
 
 /** What GPT-2 puts between documents. */
@@ -36,7 +36,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
    */
   constructor(readonly name: string) {
     const json = readJson(name, 'ERR_TOKENIZER');
-    const config = readBeside(name, 'tokenizer_config.json');
+    const config = readTokenizerConfig(name);
     const stops = readStopIds(name);
     try {
       this.#file = readTokenizerFile(json);

@@ -11,6 +11,18 @@ export function readBeside(tokenizer: string, file: string): Readonly<Record<str
 }
 
 /**
+ * The `tokenizer_config.json` beside a tokenizer. As in transformers, `special_tokens_map.json` overrules its names of BOS and EOS,
+ * unless it has an `added_tokens_decoder`, as later versions write it.
+ */
+export function readTokenizerConfig(tokenizer: string): Readonly<Record<string, unknown>> {
+  const config = readBeside(tokenizer, 'tokenizer_config.json');
+  if (config.added_tokens_decoder !== undefined) return config;
+  const named = readBeside(tokenizer, 'special_tokens_map.json');
+  const { bos_token = config.bos_token, eos_token = config.eos_token } = named;
+  return { ...config, bos_token, eos_token };
+}
+
+/**
  * The ids after which transformers ends a text: those of `generation_config.json` beside a `tokenizer.json`, else of
  * `config.json`.
  */

@@ -15,7 +15,7 @@ export interface TokenizerFiles {
 }
 
 /** Files of transformers that say which tokens stand around a text and end one. */
-const beside = ['tokenizer_config.json', 'generation_config.json', 'config.json'];
+const beside = ['tokenizer_config.json', 'special_tokens_map.json', 'generation_config.json', 'config.json'];
 
 /**
  * Reads the files of a tokenizer without interpreting them.
