@@ -100,6 +100,8 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
   const done = progress?.counts.step ?? 0;
   if (done > options.steps) throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
+  // Not before all else is found right: Node prints native stacks where a thread ends that is still loading its modules.
+  hostThreads.start();
   await loadKernels(decoder, pool, { isShared: shared !== undefined, signal });
 
   const carried = { inputs, tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles) };

@@ -9,24 +9,28 @@ import type { ProductRunner } from './weight-gradients.js';
 export class HostThreads implements ProductRunner {
   readonly #arena: NativeArena;
   readonly #count: number;
-  readonly #threads: Piscina<HostTask, void> | null;
+  #threads: Piscina<HostTask, void> | null = null;
 
   /** @param count Threads; 0 computes within the call. Results are the same bit for bit. */
   constructor(arena: NativeArena, count: number) {
     this.#arena = arena;
     this.#count = count;
-    if (count === 0) this.#threads = null;
-    else {
-      const filename = new URL('./host-thread.js', import.meta.url).href;
-      this.#threads = new Piscina({
-        ...{ filename, minThreads: count, maxThreads: count, concurrentTasksPerWorker: 1 },
-        workerData: { spread: count === availableParallelism() } satisfies HostThreadData,
-      });
-    }
+  }
+
+  /** Starts the threads, which `run` does otherwise: they take a while. Idempotent. */
+  start(): Piscina<HostTask, void> | null {
+    const count = this.#count;
+    if (count === 0) return null;
+    this.#threads ??= new Piscina({
+      filename: new URL('./host-thread.js', import.meta.url).href,
+      ...{ minThreads: count, maxThreads: count, concurrentTasksPerWorker: 1 },
+      workerData: { spread: count === availableParallelism() } satisfies HostThreadData,
+    });
+    return this.#threads;
   }
 
   async run(products: readonly OuterProduct[]): Promise<void> {
-    const threads = this.#threads;
+    const threads = this.start();
     if (threads === null) return addon.math.outerProducts(this.#arena, products);
     const shares = shareProducts(products, this.#count);
     await Promise.all(shares.map((share) => threads.run({ arena: this.#arena.id, products: share })));
