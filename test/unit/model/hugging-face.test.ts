@@ -138,6 +138,11 @@ describe('tensors in several files', () => {
     saveIndex({ ...map, ...change });
     await expect(read(folder)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
   });
+
+  test('an index need not name a tensor that transformers leaves aside', async () => {
+    const { folder } = saveSharded({ 'model.rotary_emb.inv_freq': tensor('F32', [2], 3) });
+    expect(await read(folder)).toEqual(parameters());
+  });
 });
 
 describe('tensors that the model does not have', () => {

@@ -48,7 +48,7 @@ export interface HuggingFaceModel {
  */
 export function openHuggingFace(folder: string): HuggingFaceModel {
   const config = readHuggingFaceConfig(folder);
-  const tensors = openSafetensors(folder);
+  const tensors = openSafetensors(folder, (name) => isLeftAside(name, config));
   const layout = new ParameterLayout(config);
   const places = layout.entries.map((entry) => ({ ...entry, ...find(folder, tensors, entry, config) }));
   const known = new Set(places.map(({ stored }) => stored));

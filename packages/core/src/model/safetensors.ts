@@ -46,11 +46,16 @@ const readable: ReadonlyMap<string, (raw: Uint8Array) => Float32Array> = new Map
  *
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_CHECKPOINT` for a file that is cut or of another kind, and for a tensor that is
  * not where the index says, or that the index does not name.
+ *
+ * @param isLeftAside Of a tensor's name: the index need not name it.
  */
-export function openSafetensors(folder: string): ReadonlyMap<string, StoredTensor> {
+export function openSafetensors(
+  folder: string,
+  isLeftAside: (name: string) => boolean,
+): ReadonlyMap<string, StoredTensor> {
   const single = join(folder, 'model.safetensors');
   const index = join(folder, 'model.safetensors.index.json');
-  return existsSync(single) || !existsSync(index) ? tensorsOf(single) : tensorsOfIndex(folder, index);
+  return existsSync(single) || !existsSync(index) ? tensorsOf(single) : tensorsOfIndex(folder, index, isLeftAside);
 }
 
 /** Reads a tensor as fp32. `target` has as many elements. */
@@ -68,7 +73,11 @@ export const isReadable = ({ dtype }: StoredTensor): boolean => readable.has(dty
 
 export const readableTypes = [...readable.keys()].join(', ');
 
-function tensorsOfIndex(folder: string, index: string): ReadonlyMap<string, StoredTensor> {
+function tensorsOfIndex(
+  folder: string,
+  index: string,
+  isLeftAside: (name: string) => boolean,
+): ReadonlyMap<string, StoredTensor> {
   const { weight_map: map } = readJson(index, 'ERR_CHECKPOINT');
   if (!isRecord(map)) throw unexpected(index, 'a weight_map from tensors to files', describeValue(map));
   const files = new Map<string, ReadonlyMap<string, StoredTensor>>();
@@ -83,7 +92,7 @@ function tensorsOfIndex(folder: string, index: string): ReadonlyMap<string, Stor
   }
   // A file may hold a tensor that the index takes from another; one that it does not name at all belongs to no model.
   for (const [file, stored] of files) {
-    const unnamed = [...stored.keys()].find((name) => !tensors.has(name));
+    const unnamed = [...stored.keys()].find((name) => !tensors.has(name) && !isLeftAside(name));
     if (unnamed !== undefined) throw unexpected(index, `to name every tensor of ${file}`, `none for ${unnamed}`);
   }
   return tensors;
