@@ -2,8 +2,9 @@
  * Steps of training with their kernels called in this process, and through one worker, in turns. Takes its task as JSON in
  * argv[2], prints a sample as JSON.
  */
+
 import { arenaBytesFor, createTrainer, Pool, presets, type Trainer } from '@mayfly/core';
-import { resolvePoolOptions } from '../../packages/core/src/pool/pool-options.js';
+import { resolvePoolOptions } from '@mayfly/core/testing';
 import { alternateSteps, type StepPairs, type Turns } from './harness/alternate-steps.js';
 import { directTransport } from './harness/direct-transport.js';
 import { type Placement, startWorkersApart, stayOn } from './harness/placement.js';

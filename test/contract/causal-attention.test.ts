@@ -1,5 +1,5 @@
+import { MilBuilder } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { MilBuilder } from '../../packages/core/src/mil/mil-builder.js';
 import { runProgram } from './run-program.js';
 import { random, tensor } from './tensor.js';
 

@@ -1,10 +1,6 @@
+import { Arena, type Dialect, fillWeightFile, MilBuilder, type MilValue } from '@mayfly/core/testing';
 import { addon } from '@mayfly/native';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Arena } from '../../packages/core/src/memory/arena.js';
-import { MilBuilder } from '../../packages/core/src/mil/mil-builder.js';
-import type { MilValue } from '../../packages/core/src/mil/mil-graph.js';
-import type { Dialect } from '../../packages/core/src/mil/mil-type.js';
-import { fillWeightFile } from '../../packages/core/src/mil/weight-file.js';
 import { onDevice } from './on-device.js';
 
 /** Every operation of the builder, on an input [2, 6, 5, 8]. */

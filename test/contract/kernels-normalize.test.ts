@@ -1,8 +1,5 @@
+import { KernelProgram, type KernelShape, normalize, stackSurface } from '@mayfly/core/testing';
 import { afterAll, expect, test } from 'vitest';
-import { KernelProgram } from '../../packages/core/src/kernels/kernel-program.js';
-import type { KernelShape } from '../../packages/core/src/kernels/kernel-shape.js';
-import { normalize } from '../../packages/core/src/kernels/normalize.js';
-import { stackSurface } from '../../packages/core/src/kernels/pack-surface.js';
 import { DecoderLayer, type LayerWeights } from '../fixtures/decoder-layer.js';
 import { InProcessDevice } from '../fixtures/in-process-kernel.js';
 import { Matrix } from '../fixtures/matrix.js';

@@ -1,10 +1,13 @@
+import {
+  type DynamicKernel,
+  dynamicKernels,
+  type KernelShape,
+  type MilOptions,
+  type StaticKernel,
+  staticKernels,
+  type WeightUse,
+} from '@mayfly/core/testing';
 import { afterAll, describe, expect, test } from 'vitest';
-import { dynamicKernels } from '../../packages/core/src/kernels/dynamic-kernels.js';
-import type { DynamicKernel } from '../../packages/core/src/kernels/dynamic-program.js';
-import type { KernelShape, WeightUse } from '../../packages/core/src/kernels/kernel-shape.js';
-import { staticKernels } from '../../packages/core/src/kernels/static-kernels.js';
-import type { StaticKernel } from '../../packages/core/src/kernels/static-program.js';
-import type { MilOptions } from '../../packages/core/src/mil/mil-graph.js';
 import { DecoderLayer, type LayerWeights } from '../fixtures/decoder-layer.js';
 import { InProcessDevice } from '../fixtures/in-process-kernel.js';
 import type { Matrix } from '../fixtures/matrix.js';

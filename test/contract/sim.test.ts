@@ -1,13 +1,17 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  Arena,
+  dynamicKernels,
+  type FixedConstants,
+  fromHalf,
+  type LayerProgram as Kernel,
+  MilBuilder,
+  staticKernels,
+  toHalf,
+} from '@mayfly/core/testing';
 import { addon, type Fault, loadProfile, type NativeDevice, timeMil } from '@mayfly/native';
 import { afterEach, describe, expect, test } from 'vitest';
-import { dynamicKernels } from '../../packages/core/src/kernels/dynamic-kernels.js';
-import type { FixedConstants, Kernel } from '../../packages/core/src/kernels/kernel-shape.js';
-import { staticKernels } from '../../packages/core/src/kernels/static-kernels.js';
-import { Arena } from '../../packages/core/src/memory/arena.js';
-import { fromHalf, toHalf } from '../../packages/core/src/mil/half.js';
-import { MilBuilder } from '../../packages/core/src/mil/mil-builder.js';
 import { InProcessDevice } from '../fixtures/in-process-kernel.js';
 import { mil } from '../fixtures/lint-text.js';
 import { RandomMatrices } from '../fixtures/random-layer.js';

@@ -1,7 +1,6 @@
 import { ArenaScope, arenaBytesFor, createPool, Decoder, HostThreads } from '@mayfly/core';
+import { initializeParameters, mergesAfter } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { initializeParameters } from '../../packages/core/src/model/initialize.js';
-import { mergesAfter } from '../../packages/core/src/train/gradient-sums.js';
 import { smallConfig, smallTokens } from '../fixtures/small-model.js';
 
 const PASSES = 5;

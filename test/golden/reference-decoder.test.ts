@@ -1,6 +1,6 @@
 import { importLlama2c, readLlama2cConfig } from '@mayfly/core';
+import { ParameterLayout } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { ParameterLayout } from '../../packages/core/src/model/parameters.js';
 import { referenceLoss } from '../fixtures/reference-decoder.js';
 import { SENTENCE_IDS, SENTENCE_LOSS, stories, storiesAbsent } from '../fixtures/stories260k.js';
 

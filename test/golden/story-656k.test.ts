@@ -1,6 +1,6 @@
 import { evaluate, generate, importHuggingFace, openTokenizer, readHuggingFaceConfig, TokenArray } from '@mayfly/core';
+import { ParameterLayout } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { ParameterLayout } from '../../packages/core/src/model/parameters.js';
 import { referenceLoss } from '../fixtures/reference-decoder.js';
 import { sharedData } from '../fixtures/shared-data.js';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readDialect } from '@mayfly/core/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readDialect } from '../../packages/core/src/pool/fleet/machine-limits.js';
 import { type AneReport, onEachRuntime } from '../fixtures/ane-emulator.js';
 import { fingerprint, runTraining, smallRun, smallStream } from '../fixtures/small-run.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';

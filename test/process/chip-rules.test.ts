@@ -1,7 +1,6 @@
 import { chipNames, createTrainer, evaluate, MayflyError, presets, type TrainOptions } from '@mayfly/core';
+import { checkChipRules, programForm } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { checkChipRules } from '../../packages/core/src/train/chip-rules.js';
-import { programForm } from '../../packages/core/src/train/program-form.js';
 import { mayfly } from '../fixtures/command.js';
 import { runTraining, smallRun, smallStream } from '../fixtures/small-run.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';

@@ -3,14 +3,17 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import {
+  Arena,
+  defaultBudget,
+  limitsFile,
+  ProbeWorker,
+  probeLimits,
+  readMachineLimits,
+  resolvePoolOptions,
+} from '@mayfly/core/testing';
 import { addon } from '@mayfly/native';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { probeLimits } from '../../packages/core/src/doctor/probe-limits.js';
-import { ProbeWorker } from '../../packages/core/src/doctor/probe-worker.js';
-import { Arena } from '../../packages/core/src/memory/arena.js';
-import { limitsFile, readMachineLimits } from '../../packages/core/src/pool/fleet/machine-limits.js';
-import { resolvePoolOptions } from '../../packages/core/src/pool/pool-options.js';
-import { defaultBudget } from '../../packages/core/src/pool/worker/budget.js';
 import { aneEnvironment, onEachRuntime } from '../fixtures/ane-emulator.js';
 import { mayfly } from '../fixtures/command.js';
 import { askAddon, modelledSets } from '../fixtures/instruction-sets.js';

@@ -1,7 +1,6 @@
 import { loadProfile, timeMil } from '@mayfly/core';
+import { convolution, runProbe } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { runProbe } from '../../packages/core/src/chips/hardware-probes.js';
-import { convolution } from '../../packages/core/src/chips/probe-programs.js';
 
 test('a probe measures what the clock of a simulated chip says', async () => {
   const told: string[] = [];

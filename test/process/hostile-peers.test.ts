@@ -1,11 +1,9 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { Pool, processTransport, resolvePoolOptions } from '@mayfly/core/testing';
 import { addon } from '@mayfly/native';
 import { PROTOCOL_VERSION } from '@mayfly/worker';
 import { afterEach, expect, test } from 'vitest';
-import { Pool } from '../../packages/core/src/pool/pool.js';
-import { resolvePoolOptions } from '../../packages/core/src/pool/pool-options.js';
-import { processTransport } from '../../packages/core/src/pool/worker/transport.js';
 import { malformedMessages } from '../fixtures/malformed-messages.js';
 import { scaleProgram } from '../fixtures/programs.js';
 import { spawnNode } from '../fixtures/spawn-native.js';

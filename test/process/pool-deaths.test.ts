@@ -1,8 +1,6 @@
 import { createPool, type Pool, type PoolEvents } from '@mayfly/core';
+import { Pool as OwnPool, processTransport, resolvePoolOptions } from '@mayfly/core/testing';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Pool as OwnPool } from '../../packages/core/src/pool/pool.js';
-import { resolvePoolOptions } from '../../packages/core/src/pool/pool-options.js';
-import { processTransport } from '../../packages/core/src/pool/worker/transport.js';
 import { scaleProgram } from '../fixtures/programs.js';
 
 /** Every way in which a worker's process can end, at every time of its life. Faults strike from within, on a simulated chip. */

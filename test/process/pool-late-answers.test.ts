@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { Pool, processTransport, resolvePoolOptions } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { Pool } from '../../packages/core/src/pool/pool.js';
-import { resolvePoolOptions } from '../../packages/core/src/pool/pool-options.js';
-import { processTransport } from '../../packages/core/src/pool/worker/transport.js';
 import { scaleProgram } from '../fixtures/programs.js';
 
 const N = 8;

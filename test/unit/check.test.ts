@@ -1,5 +1,4 @@
 import { runInNewContext } from 'node:vm';
-import { describe, expect, test } from 'vitest';
 import {
   bag,
   bagOf,
@@ -15,7 +14,8 @@ import {
   range,
   text,
   whole,
-} from '../../packages/core/src/check.js';
+} from '@mayfly/core/testing';
+import { describe, expect, test } from 'vitest';
 
 const lossScale = numberOr('dynamic', 'above 0', (value) => value > 0);
 const beta = pair('from 0 to below 1', (value) => value >= 0 && value < 1);

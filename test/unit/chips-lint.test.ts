@@ -1,8 +1,6 @@
+import { dynamicKernels, presets, staticKernels } from '@mayfly/core/testing';
 import { chipNames, lint, loadProfile, rules } from '@mayfly/native';
 import { expect, test } from 'vitest';
-import { dynamicKernels } from '../../packages/core/src/kernels/dynamic-kernels.js';
-import { staticKernels } from '../../packages/core/src/kernels/static-kernels.js';
-import { presets } from '../../packages/core/src/model/presets.js';
 import { lintExamples } from '../fixtures/lint-examples.js';
 import { clean } from '../fixtures/lint-text.js';
 

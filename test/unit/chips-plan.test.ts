@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs';
+import {
+  calibrationReport,
+  compareFigures,
+  planTraining,
+  presets,
+  summarizeErrors,
+  type WeightStrategy,
+} from '@mayfly/core/testing';
 import { chipNames, loadProfile } from '@mayfly/native';
 import { describe, expect, test } from 'vitest';
-import { calibrationReport, compareFigures, summarizeErrors } from '../../packages/core/src/chips/calibration.js';
-import { planTraining, type WeightStrategy } from '../../packages/core/src/chips/training-plan.js';
-import { presets } from '../../packages/core/src/model/presets.js';
 
 const plan = (chip: string, weights: WeightStrategy, more: object = {}) =>
   planTraining({ config: presets.stories110m, profile: loadProfile(chip), weights, batch: 1, sequence: 256, ...more });

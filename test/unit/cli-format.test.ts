@@ -1,8 +1,13 @@
+import {
+  formatBytes,
+  formatDuration,
+  formatSmall,
+  plural,
+  printable,
+  sparkline,
+  toJsonLine,
+} from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { formatBytes, formatDuration, formatSmall, plural } from '../../packages/core/src/observe/format.js';
-import { toJsonLine } from '../../packages/core/src/observe/json-lines.js';
-import { printable } from '../../packages/core/src/observe/printable.js';
-import { sparkline } from '../../packages/core/src/observe/sparkline.js';
 
 test('durations', () => {
   const told = [0.25, 850, 12_340, 59_999, 60_000, 200_000, 7_500_000].map(formatDuration);

@@ -1,5 +1,5 @@
+import type { KernelShape } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import type { KernelShape } from '../../packages/core/src/kernels/kernel-shape.js';
 import { DecoderLayer } from '../fixtures/decoder-layer.js';
 import type { Matrix } from '../fixtures/matrix.js';
 import { RandomMatrices } from '../fixtures/random-layer.js';

@@ -1,11 +1,13 @@
-import { expect, test } from 'vitest';
-import { fromHalf, toHalf, toHalves } from '../../packages/core/src/mil/half.js';
 import {
   fillWeightFile,
+  fromHalf,
   layOutWeightFile,
+  toHalf,
+  toHalves,
   writeBlobHeaders,
   writeRecord,
-} from '../../packages/core/src/mil/weight-file.js';
+} from '@mayfly/core/testing';
+import { expect, test } from 'vitest';
 
 const layout = layOutWeightFile('@model_path/weights/weight.bin', [
   { name: 'a', dtype: 'fp16', shape: [3, 1] },

@@ -1,5 +1,5 @@
+import { MilBuilder } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { MilBuilder } from '../../packages/core/src/mil/mil-builder.js';
 
 const small = (dialect: 'ios18' | 'ios16') => {
   const b = new MilBuilder({ dialect });

@@ -1,6 +1,5 @@
+import { fromHalf, MilBuilder, toHalf } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
-import { fromHalf, toHalf } from '../../packages/core/src/mil/half.js';
-import { MilBuilder } from '../../packages/core/src/mil/mil-builder.js';
 import { arena, compile, compileError, device, program } from './mil-compile.js';
 
 /** What a literal of the text is on the device: the bytes of the constant. */

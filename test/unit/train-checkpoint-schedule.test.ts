@@ -1,5 +1,5 @@
+import { CheckpointSchedule } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { CheckpointSchedule } from '../../packages/core/src/train/checkpoint-schedule.js';
 
 const none = { checkpointEvery: 0, checkpointMinutes: 0, keepEvery: 0 };
 const MINUTE = 60_000;

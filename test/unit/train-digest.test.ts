@@ -1,5 +1,5 @@
+import { SequenceDigest } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { SequenceDigest } from '../../packages/core/src/train/digest.js';
 
 const digest = (numbers: readonly number[], from?: string): string => {
   const sequence = new SequenceDigest(from);

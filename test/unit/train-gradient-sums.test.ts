@@ -1,5 +1,5 @@
+import { blocksFor, mergesAfter, sumByTree } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
-import { blocksFor, mergesAfter, sumByTree } from '../../packages/core/src/train/gradient-sums.js';
 
 /** Follows a step's passes through the blocks as `GradientSums` does, with the sums as text; the first passes are `from` on. */
 function follow(passes: number, from = 0): { sum: string; blocks: number } {

@@ -1,5 +1,5 @@
+import { LossScaler } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { LossScaler } from '../../packages/core/src/train/loss-scaler.js';
 
 test('a constant scale stays, and counts what it skips', () => {
   const scaler = new LossScaler(512);

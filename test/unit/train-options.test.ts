@@ -1,10 +1,10 @@
-import { describe, expect, test } from 'vitest';
 import {
   type FilledTrainOptions,
   resolveTrainOptions,
   savedTrainOptions,
   type TrainOptions,
-} from '../../packages/core/src/train/options.js';
+} from '@mayfly/core/testing';
+import { describe, expect, test } from 'vitest';
 
 const resolve = (options: TrainOptions) => resolveTrainOptions({ data: 'text.txt', ...options });
 

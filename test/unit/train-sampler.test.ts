@@ -1,5 +1,5 @@
+import { Sampler } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
-import { Sampler } from '../../packages/core/src/train/sampler.js';
 
 const logits = Float32Array.from([0, 2, 1, 2, -1]);
 const draw = (sampler: Sampler, count: number) => Array.from({ length: count }, () => sampler.sample(logits));

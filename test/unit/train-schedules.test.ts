@@ -1,5 +1,5 @@
+import { learningRate, type Schedule } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
-import { learningRate, type Schedule } from '../../packages/core/src/train/schedules.js';
 
 const base: Schedule = { lr: 1e-3, warmup: 4, schedule: 'constant', minLr: 1e-4, steps: 24 };
 

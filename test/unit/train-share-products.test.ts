@@ -1,7 +1,6 @@
+import { shareProducts, weightGradient } from '@mayfly/core/testing';
 import type { OuterProduct } from '@mayfly/native';
 import { expect, test } from 'vitest';
-import { shareProducts } from '../../packages/core/src/train/share-products.js';
-import { weightGradient } from '../../packages/core/src/train/weight-gradients.js';
 
 const product = (m: number, n: number, c: number) =>
   weightGradient(

@@ -1,6 +1,6 @@
+import { WeightGradients, weightGradient } from '@mayfly/core/testing';
 import type { OuterProduct } from '@mayfly/native';
 import { expect, test } from 'vitest';
-import { WeightGradients, weightGradient } from '../../packages/core/src/train/weight-gradients.js';
 
 /** Runs nothing; each task waits until the test finishes it. */
 class Manual {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { presets } from '@mayfly/core';
-import { countParameters } from '../../../packages/core/src/model/count-parameters.js';
+import { countParameters } from '@mayfly/core/testing';
 import { alternate } from '../harness/alternate.js';
 import { measureMachine } from '../harness/machine.js';
 import type { Benchmark, Figure } from '../harness/report.js';

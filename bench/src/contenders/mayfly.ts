@@ -1,7 +1,6 @@
 import { type Kernel, Pool } from '@mayfly/core';
+import { processTransport, resolvePoolOptions } from '@mayfly/core/testing';
 import { addon } from '@mayfly/native';
-import { resolvePoolOptions } from '../../../packages/core/src/pool/pool-options.js';
-import { processTransport } from '../../../packages/core/src/pool/worker/transport.js';
 import { scaleProgram } from '../harness/programs.js';
 import { BULK_FLOATS, type Contender } from './contender.js';
 

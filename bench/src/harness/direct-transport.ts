@@ -1,7 +1,6 @@
+import type { Arena, StartTransport } from '@mayfly/core/testing';
 import { addon } from '@mayfly/native';
 import { PROTOCOL_VERSION, packMessage, unpackRequest } from '@mayfly/worker';
-import type { Arena } from '../../../packages/core/src/memory/arena.js';
-import type { StartTransport } from '../../../packages/core/src/pool/worker/transport.js';
 import { answer } from '../../../packages/worker/src/answer.js';
 
 /** A "worker" that is a device of this process: what is called is evaluated there and then, on the main thread. */

@@ -1,4 +1,4 @@
-import { countParameters } from '../../../packages/core/src/model/count-parameters.js';
+import { countParameters } from '@mayfly/core/testing';
 import { type StepModel, stepGflop } from './step-models.js';
 
 /** What a machine does in a second, measured. */

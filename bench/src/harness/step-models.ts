@@ -1,5 +1,5 @@
 import { type ModelConfig, presets } from '@mayfly/core';
-import { countParameters } from '../../../packages/core/src/model/count-parameters.js';
+import { countParameters } from '@mayfly/core/testing';
 
 export interface StepModel {
   readonly name: string;

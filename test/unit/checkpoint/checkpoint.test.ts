@@ -1,13 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Arena, readCheckpoint, readCheckpointHeader, writeCheckpoint } from '@mayfly/core/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
-import {
-  readCheckpoint,
-  readCheckpointHeader,
-  writeCheckpoint,
-} from '../../../packages/core/src/checkpoint/checkpoint.js';
-import { Arena } from '../../../packages/core/src/memory/arena.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const root = temporaryFolder();

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { readCheckpoint, readCheckpointHeader } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { readCheckpoint, readCheckpointHeader } from '../../../packages/core/src/checkpoint/checkpoint.js';
 import { forgeCheckpoint, packed } from '../../fixtures/forge-checkpoint.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 

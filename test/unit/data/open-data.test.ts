@@ -1,13 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  checkTokens,
+  openData,
+  openTokenFile,
+  openTokenizer,
+  TokenArray,
+  type Tokenizer,
+  TokenSlice,
+  type TokenStream,
+} from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
-import { checkTokens } from '../../../packages/core/src/data/check-tokens.js';
-import { openData } from '../../../packages/core/src/data/open-data.js';
-import { openTokenizer } from '../../../packages/core/src/data/open-tokenizer.js';
-import { openTokenFile } from '../../../packages/core/src/data/token-file.js';
-import { TokenArray, TokenSlice, type TokenStream } from '../../../packages/core/src/data/token-stream.js';
-import type { Tokenizer } from '../../../packages/core/src/data/tokenizer.js';
 import { sharedData } from '../../fixtures/shared-data.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { openTokenizer } from '@mayfly/core';
+import type { Tokenizer } from '@mayfly/core/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Tokenizer } from '../../../packages/core/src/data/tokenizer.js';
 import { sharedData } from '../../fixtures/shared-data.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 import { tokenizerKinds, writeTokenizer } from '../../fixtures/tokenizers.js';

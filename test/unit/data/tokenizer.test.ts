@@ -1,10 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ByteTokenizer, Llama2cTokenizer, openTokenizer } from '@mayfly/core/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ByteTokenizer } from '../../../packages/core/src/data/byte-tokenizer.js';
-import { Llama2cTokenizer } from '../../../packages/core/src/data/llama2c-tokenizer.js';
-import { openTokenizer } from '../../../packages/core/src/data/open-tokenizer.js';
 import { sharedData } from '../../fixtures/shared-data.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 

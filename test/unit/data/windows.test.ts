@@ -1,7 +1,5 @@
+import { countWindows, splitTokens, TokenArray, type WindowState, Windows } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
-import { splitTokens } from '../../../packages/core/src/data/split-tokens.js';
-import { TokenArray } from '../../../packages/core/src/data/token-stream.js';
-import { countWindows, type WindowState, Windows } from '../../../packages/core/src/data/windows.js';
 
 const stream = (length: number) =>
   new TokenArray(

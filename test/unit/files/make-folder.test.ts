@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
-import { makeFolder } from '../../../packages/core/src/files/make-folder.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const root = temporaryFolder();

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModel, readHuggingFaceConfig } from '@mayfly/core';
+import { ParameterLayout } from '@mayfly/core/testing';
 import { Float16Array } from '@petamoriken/float16';
 import { describe, expect, test } from 'vitest';
-import { ParameterLayout } from '../../../packages/core/src/model/parameters.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 import { type RawTensor, writeSafetensors } from '../../fixtures/write-safetensors.js';
 

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
+import { initializeParameters, ParameterLayout, presets } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { initializeParameters } from '../../../packages/core/src/model/initialize.js';
-import { ParameterLayout } from '../../../packages/core/src/model/parameters.js';
-import { presets } from '../../../packages/core/src/model/presets.js';
 
 const layout = new ParameterLayout(presets.stories260k);
 

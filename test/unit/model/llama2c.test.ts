@@ -1,10 +1,14 @@
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  exportLlama2c,
+  importLlama2c,
+  type ModelConfig,
+  ParameterLayout,
+  presets,
+  readLlama2cConfig,
+} from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
-import type { ModelConfig } from '../../../packages/core/src/model/config.js';
-import { exportLlama2c, importLlama2c, readLlama2cConfig } from '../../../packages/core/src/model/llama2c.js';
-import { ParameterLayout } from '../../../packages/core/src/model/parameters.js';
-import { presets } from '../../../packages/core/src/model/presets.js';
 import { sharedData } from '../../fixtures/shared-data.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 

@@ -1,12 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  exportLlama2c,
+  initializeParameters,
+  loadModel,
+  ParameterLayout,
+  presets,
+  writeCheckpoint,
+} from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { writeCheckpoint } from '../../../packages/core/src/checkpoint/checkpoint.js';
-import { initializeParameters } from '../../../packages/core/src/model/initialize.js';
-import { exportLlama2c } from '../../../packages/core/src/model/llama2c.js';
-import { loadModel } from '../../../packages/core/src/model/load-model.js';
-import { ParameterLayout } from '../../../packages/core/src/model/parameters.js';
-import { presets } from '../../../packages/core/src/model/presets.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const folder = temporaryFolder();

@@ -1,8 +1,5 @@
+import { countParameters, ParameterLayout, presets, validateConfig } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
-import { countParameters } from '../../../packages/core/src/model/count-parameters.js';
-import { ParameterLayout } from '../../../packages/core/src/model/parameters.js';
-import { presets } from '../../../packages/core/src/model/presets.js';
-import { validateConfig } from '../../../packages/core/src/model/validate-config.js';
 
 describe('presets', () => {
   test.each([

@@ -1,11 +1,5 @@
+import { defaultBudget, jittered, resolveBudget, retirementReason, type WorkerUsage } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import {
-  defaultBudget,
-  jittered,
-  resolveBudget,
-  retirementReason,
-  type WorkerUsage,
-} from '../../../packages/core/src/pool/worker/budget.js';
 
 const usage: WorkerUsage = {
   ...{

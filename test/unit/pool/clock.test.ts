@@ -1,5 +1,5 @@
+import { Clock } from '@mayfly/core/testing';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Clock } from '../../../packages/core/src/pool/worker/clock.js';
 import { outcome, SimulatedPool } from './simulated-pool.js';
 
 const HOURS = 3_600_000;

@@ -1,10 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Clock, Governor, Health, resolvePacing } from '@mayfly/core/testing';
 import { loadProfile, machineProfile } from '@mayfly/native';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Governor, resolvePacing } from '../../../packages/core/src/pool/fleet/governor.js';
-import { Health } from '../../../packages/core/src/pool/fleet/health.js';
-import { Clock } from '../../../packages/core/src/pool/worker/clock.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 beforeEach(() => {

@@ -1,5 +1,5 @@
+import { LatencyHistogram } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { LatencyHistogram } from '../../../packages/core/src/pool/worker/latency-histogram.js';
 
 const recorded = (values: readonly number[]): LatencyHistogram => {
   const histogram = new LatencyHistogram();

@@ -1,14 +1,14 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { afterEach, expect, test, vi } from 'vitest';
 import {
+  defaultBudget,
   limitsFile,
   readDialect,
   readMachineLimits,
+  resolvePoolOptions,
   writeDialect,
   writeMachineLimits,
-} from '../../../packages/core/src/pool/fleet/machine-limits.js';
-import { resolvePoolOptions } from '../../../packages/core/src/pool/pool-options.js';
-import { defaultBudget } from '../../../packages/core/src/pool/worker/budget.js';
+} from '@mayfly/core/testing';
+import { afterEach, expect, test, vi } from 'vitest';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const good = {

@@ -1,6 +1,5 @@
+import { type Kernel, poolEventNames } from '@mayfly/core/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { poolEventNames } from '../../../packages/core/src/pool/pool-events.js';
-import type { Kernel } from '../../../packages/core/src/pool/types.js';
 import { outcome, SimulatedPool } from './simulated-pool.js';
 
 /** Messages of uncaught exceptions. */

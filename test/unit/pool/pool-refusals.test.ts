@@ -1,7 +1,6 @@
 import { runInNewContext } from 'node:vm';
+import { ArenaScope, Tensor } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { ArenaScope } from '../../../packages/core/src/memory/arena-scope.js';
-import { Tensor } from '../../../packages/core/src/memory/tensor.js';
 import { outcome, SimulatedPool } from './simulated-pool.js';
 
 const OPTIONS = { attempts: 2 };

@@ -1,9 +1,5 @@
+import { type Kernel, Pool, resolvePacing, resolvePoolOptions, type Tensor } from '@mayfly/core/testing';
 import { vi } from 'vitest';
-import type { Tensor } from '../../../packages/core/src/memory/tensor.js';
-import { resolvePacing } from '../../../packages/core/src/pool/fleet/governor.js';
-import { Pool } from '../../../packages/core/src/pool/pool.js';
-import { resolvePoolOptions } from '../../../packages/core/src/pool/pool-options.js';
-import type { Kernel } from '../../../packages/core/src/pool/types.js';
 import type { Command, Schedule } from './pool-schedule.js';
 import type { SimulatedWorker } from './simulated-worker.js';
 import { SimulatedWorkers } from './simulated-workers.js';

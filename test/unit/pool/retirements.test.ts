@@ -1,7 +1,5 @@
+import type { Budget, Kernel, PoolOptions } from '@mayfly/core/testing';
 import { afterEach, expect, test, vi } from 'vitest';
-import type { PoolOptions } from '../../../packages/core/src/pool/pool-options.js';
-import type { Kernel } from '../../../packages/core/src/pool/types.js';
-import type { Budget } from '../../../packages/core/src/pool/worker/budget.js';
 import { outcome, SimulatedPool } from './simulated-pool.js';
 
 afterEach(() => {

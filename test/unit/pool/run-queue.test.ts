@@ -1,6 +1,5 @@
+import { Run, RunQueue } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { Run } from '../../../packages/core/src/pool/worker/run.js';
-import { RunQueue } from '../../../packages/core/src/pool/worker/run-queue.js';
 
 function runs(...calls: number[]): Run[] {
   return calls.map((call) => Object.assign(new Run(null as never), { call }));

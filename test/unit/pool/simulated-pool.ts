@@ -1,8 +1,4 @@
-import type { Tensor } from '../../../packages/core/src/memory/tensor.js';
-import { Pool } from '../../../packages/core/src/pool/pool.js';
-import { type PoolOptions, resolvePoolOptions } from '../../../packages/core/src/pool/pool-options.js';
-import type { Kernel } from '../../../packages/core/src/pool/types.js';
-import { Clock } from '../../../packages/core/src/pool/worker/clock.js';
+import { Clock, type Kernel, Pool, type PoolOptions, resolvePoolOptions, type Tensor } from '@mayfly/core/testing';
 import type { SimulatedWorker } from './simulated-worker.js';
 import { SimulatedWorkers } from './simulated-workers.js';
 

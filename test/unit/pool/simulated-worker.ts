@@ -1,7 +1,6 @@
+import type { Arena, TransportHandlers } from '@mayfly/core/testing';
 import type { WorkerRequest, WorkerResponse, WorkerStats } from '@mayfly/worker';
 import { PROTOCOL_VERSION, packMessage } from '@mayfly/worker';
-import type { Arena } from '../../../packages/core/src/memory/arena.js';
-import type { TransportHandlers } from '../../../packages/core/src/pool/worker/transport.js';
 import type { Seen } from './simulated-workers.js';
 
 export type Item =

@@ -1,7 +1,6 @@
+import type { Arena, StartTransport, Transport } from '@mayfly/core/testing';
 import { MayflyError } from '@mayfly/native';
 import { unpackRequest } from '@mayfly/worker';
-import type { Arena } from '../../../packages/core/src/memory/arena.js';
-import type { StartTransport, Transport } from '../../../packages/core/src/pool/worker/transport.js';
 import { type Item, SimulatedWorker } from './simulated-worker.js';
 
 /** One evaluation that some worker made. */

@@ -1,5 +1,5 @@
+import type { Kernel } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import type { Kernel } from '../../../packages/core/src/pool/types.js';
 import { outcome, SimulatedPool } from './simulated-pool.js';
 
 const compiled = async (under: SimulatedPool, count: number) => {

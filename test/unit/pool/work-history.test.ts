@@ -1,5 +1,5 @@
+import { WorkHistory } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { WorkHistory } from '../../../packages/core/src/pool/worker/work-history.js';
 
 const MS = 1e6;
 const UNKNOWN = 60_000;

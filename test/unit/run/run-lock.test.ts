@@ -3,9 +3,8 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { isRunning, RunLock, thisProcess } from '@mayfly/core/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { isRunning, thisProcess } from '../../../packages/core/src/run/process-identity.js';
-import { RunLock } from '../../../packages/core/src/run/run-lock.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const root = temporaryFolder();

@@ -1,9 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { RunLog, readRunFile, readRunLog, runRecord, toJsonLine, writeRunFile } from '@mayfly/core/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { readRunFile, writeRunFile } from '../../../packages/core/src/run/run-file.js';
-import { RunLog, readRunLog } from '../../../packages/core/src/run/run-log.js';
-import { runRecord, toJsonLine } from '../../../packages/core/src/run/run-records.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const root = temporaryFolder();

@@ -1,0 +1,121 @@
+/**
+ * The inside of this package, for the repository's own tests and benchmarks, from the same build that users get. Nothing here is
+ * promised to stay.
+ */
+export {
+  bag,
+  bagOf,
+  flag,
+  limit,
+  milliseconds,
+  mostSimilar,
+  number,
+  numberOr,
+  oneOf,
+  pair,
+  type Rule,
+  range,
+  text,
+  whole,
+} from './check.js';
+export { readCheckpoint, readCheckpointHeader, writeCheckpoint } from './checkpoint/checkpoint.js';
+export { calibrationReport, compareFigures, summarizeErrors } from './chips/calibration.js';
+export { runProbe } from './chips/hardware-probes.js';
+export { convolution } from './chips/probe-programs.js';
+export { planTraining, type WeightStrategy } from './chips/training-plan.js';
+export { ByteTokenizer } from './data/byte-tokenizer.js';
+export { checkTokens } from './data/check-tokens.js';
+export { Llama2cTokenizer } from './data/llama2c-tokenizer.js';
+export { openData } from './data/open-data.js';
+export { openTokenizer } from './data/open-tokenizer.js';
+export { splitTokens } from './data/split-tokens.js';
+export { openTokenFile } from './data/token-file.js';
+export { TokenArray, TokenSlice, type TokenStream } from './data/token-stream.js';
+export type { Tokenizer } from './data/tokenizer.js';
+export { countWindows, type WindowState, Windows } from './data/windows.js';
+export { probeLimits } from './doctor/probe-limits.js';
+export { ProbeWorker } from './doctor/probe-worker.js';
+export { makeFolder } from './files/make-folder.js';
+export { dynamicKernels } from './kernels/dynamic-kernels.js';
+export type { DynamicKernel } from './kernels/dynamic-program.js';
+export { KernelProgram } from './kernels/kernel-program.js';
+export type {
+  FixedConstants,
+  Kernel as LayerProgram,
+  KernelShape,
+  Slot,
+  Surface,
+  WeightUse,
+} from './kernels/kernel-shape.js';
+export { projectionSizes } from './kernels/layer-graph.js';
+export { normalize } from './kernels/normalize.js';
+export { stackSurface } from './kernels/pack-surface.js';
+export { staticKernels } from './kernels/static-kernels.js';
+export type { StaticKernel } from './kernels/static-program.js';
+export { Arena } from './memory/arena.js';
+export { ArenaScope } from './memory/arena-scope.js';
+export { Tensor } from './memory/tensor.js';
+export { fromHalf, toHalf, toHalves } from './mil/half.js';
+export { MilBuilder } from './mil/mil-builder.js';
+export type { MilOptions, MilValue } from './mil/mil-graph.js';
+export type { Dialect } from './mil/mil-type.js';
+export { fillWeightFile, layOutWeightFile, writeBlobHeaders, writeRecord } from './mil/weight-file.js';
+export type { ModelConfig } from './model/config.js';
+export { countParameters } from './model/count-parameters.js';
+export { initializeParameters } from './model/initialize.js';
+export { exportLlama2c, importLlama2c, readLlama2cConfig } from './model/llama2c.js';
+export { loadModel } from './model/load-model.js';
+export { ParameterLayout, type ParameterName } from './model/parameters.js';
+export { presets } from './model/presets.js';
+export { validateConfig } from './model/validate-config.js';
+export { formatBytes, formatDuration, formatSmall, plural } from './observe/format.js';
+export { printable } from './observe/printable.js';
+export { sparkline } from './observe/sparkline.js';
+export { Governor, resolvePacing } from './pool/fleet/governor.js';
+export { Health } from './pool/fleet/health.js';
+export {
+  limitsFile,
+  readDialect,
+  readMachineLimits,
+  writeDialect,
+  writeMachineLimits,
+} from './pool/fleet/machine-limits.js';
+export { Pool } from './pool/pool.js';
+export { poolEventNames } from './pool/pool-events.js';
+export { type PoolOptions, resolvePoolOptions } from './pool/pool-options.js';
+export type { Kernel } from './pool/types.js';
+export {
+  type Budget,
+  defaultBudget,
+  jittered,
+  resolveBudget,
+  retirementReason,
+  type WorkerUsage,
+} from './pool/worker/budget.js';
+export { Clock } from './pool/worker/clock.js';
+export { LatencyHistogram } from './pool/worker/latency-histogram.js';
+export { Run } from './pool/worker/run.js';
+export { RunQueue } from './pool/worker/run-queue.js';
+export {
+  processTransport,
+  type StartTransport,
+  type Transport,
+  type TransportHandlers,
+} from './pool/worker/transport.js';
+export { WorkHistory } from './pool/worker/work-history.js';
+export { isRunning, thisProcess } from './run/process-identity.js';
+export { readRunFile, writeRunFile } from './run/run-file.js';
+export { RunLock } from './run/run-lock.js';
+export { RunLog, readRunLog } from './run/run-log.js';
+export { runRecord, toJsonLine } from './run/run-records.js';
+export { CheckpointSchedule } from './train/checkpoint-schedule.js';
+export { checkChipRules } from './train/chip-rules.js';
+export { SequenceDigest } from './train/digest.js';
+export { blocksFor, mergesAfter, sumByTree } from './train/gradient-sums.js';
+export { LossScaler } from './train/loss-scaler.js';
+export { type FilledTrainOptions, resolveTrainOptions, savedTrainOptions, type TrainOptions } from './train/options.js';
+export { programForm } from './train/program-form.js';
+export { Sampler } from './train/sampler.js';
+export { learningRate, type Schedule } from './train/schedules.js';
+export { shareProducts } from './train/share-products.js';
+export { WeightGradients, weightGradient } from './train/weight-gradients.js';
