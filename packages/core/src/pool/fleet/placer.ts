@@ -55,8 +55,7 @@ export class Placer {
       const worker = await this.#fleet.reserve(kernel, reason);
       if (!proven) worker.unproven += 1;
       try {
-        this.compilations += 1;
-        const { program, inputs, outputs, compilations } = await worker.compile(source, () => assertWanted(kernel));
+        const { program, inputs, outputs, compilations } = await worker.compile(source, () => this.#begin(kernel));
         if (compilations === 0) {
           // The device had it compiled already: it took nothing of the worker's budget.
           this.#uncount(worker);
@@ -76,7 +75,7 @@ export class Placer {
       } catch (error) {
         if (error === kernel.failure) {
           // It was disposed of before its turn came.
-          this.#uncount(worker);
+          worker.compilations -= 1;
           this.#fleet.done(worker, 'dropped');
           throw error;
         }
@@ -101,6 +100,12 @@ export class Placer {
         if (!proven) worker.unproven -= 1;
       }
     }
+  }
+
+  /** Its turn has come. */
+  #begin(kernel: PlacedKernel): void {
+    assertWanted(kernel);
+    this.compilations += 1;
   }
 
   /** The device failed a compilation. Returns when it is worth trying another worker. */
