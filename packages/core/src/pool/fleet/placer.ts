@@ -55,7 +55,8 @@ export class Placer {
       const worker = await this.#fleet.reserve(kernel, reason);
       if (!proven) worker.unproven += 1;
       try {
-        const { program, inputs, outputs, compilations } = await worker.compile(source, () => this.#begin(kernel));
+        this.compilations += 1;
+        const { program, inputs, outputs, compilations } = await worker.compile(source, () => assertWanted(kernel));
         if (compilations === 0) {
           // The device had it compiled already: it took nothing of the worker's budget.
           this.#uncount(worker);
@@ -75,7 +76,7 @@ export class Placer {
       } catch (error) {
         if (error === kernel.failure) {
           // It was disposed of before its turn came.
-          worker.compilations -= 1;
+          this.#uncount(worker);
           this.#fleet.done(worker, 'dropped');
           throw error;
         }
@@ -100,12 +101,6 @@ export class Placer {
         if (!proven) worker.unproven -= 1;
       }
     }
-  }
-
-  /** Its turn has come. */
-  #begin(kernel: PlacedKernel): void {
-    assertWanted(kernel);
-    this.compilations += 1;
   }
 
   /** The device failed a compilation. Returns when it is worth trying another worker. */
