@@ -56,7 +56,9 @@ export class Placer {
       if (!proven) worker.unproven += 1;
       try {
         this.compilations += 1;
-        const { program, inputs, outputs, compilations } = await worker.compile(source, () => assertWanted(kernel));
+        // An update that was called is compiled, whatever becomes of its kernel: it was told as a compilation by then.
+        const stillWanted = reason === 'compile' ? () => assertWanted(kernel) : undefined;
+        const { program, inputs, outputs, compilations } = await worker.compile(source, stillWanted);
         if (compilations === 0) {
           // The device had it compiled already: it took nothing of the worker's budget.
           this.#uncount(worker);

@@ -158,7 +158,7 @@ export class WorkerProcess implements WorkerUsage {
   }
 
   /** @param stillWanted Called when its turn comes; throws where it is not to be compiled any more. */
-  async compile({ text, weights }: ProgramSource, stillWanted: () => void): Promise<ProgramInfo> {
+  async compile({ text, weights }: ProgramSource, stillWanted?: () => void): Promise<ProgramInfo> {
     const request = { type: 'compile', text, weights } as const;
     const { info } = await this.#control.ask(request, this.#compileDeadlineMs, stillWanted);
     this.livePrograms += 1;
