@@ -135,10 +135,10 @@ export const object = <Type>(): Rule<Type> =>
 export const instance = <Type>(type: abstract new (...args: never[]) => Type, expected: string): Rule<Type> =>
   rule((value) => (value instanceof type ? null : expected), String);
 
-/** Rules by the name of what they rule. */
+/** Rules by the names of the options that they check. */
 export type Rules = Readonly<Record<string, Rule<unknown>>>;
 
-/** The values that rules let pass; what is undefined is left out. */
+/** The values that passed their rules, without the undefined ones. */
 export type Checked<Of extends Rules> = {
   readonly [Name in keyof Of]?: Of[Name] extends Rule<infer Value> ? Value : never;
 };
@@ -148,7 +148,7 @@ export type Checked<Of extends Rules> = {
  *
  * @param name Whose options they are, e.g. `createPool`; or of which option, e.g. `budget`.
  * @param prefix Of the names in errors, e.g. `budget.`.
- * @throws `ERR_INVALID_ARGUMENT` for what is no plain object, a name without a rule, a getter that throws, and what a rule refuses.
+ * @throws `ERR_INVALID_ARGUMENT` for a value that is no plain object, a name without a rule, a getter that throws, and a value that its rule refuses.
  */
 export function bag<Of extends Rules>(name: string, rules: Of, given: unknown, prefix = ''): Checked<Of> {
   if (given === undefined) return {};
@@ -187,7 +187,7 @@ function entriesOf(name: string, given: unknown): [string, unknown][] {
   throw invalidArgument(`the options of ${name}`, 'a plain object', given);
 }
 
-/** Of any realm. What has a prototype of its own may have options there, which would go unseen. */
+/** Of any realm. An object with a prototype of its own may have options there, which would go unseen. */
 function isPlainObject(value: unknown): value is Record<string | symbol, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const prototype = Object.getPrototypeOf(value);
