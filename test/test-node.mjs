@@ -57,7 +57,7 @@ process.stdout.write(`Node ${told.stdout.trim()}: ${node}\n`);
 const require = createRequire(import.meta.url);
 const vitest = join(dirname(require.resolve('vitest/package.json')), 'vitest.mjs');
 const chosen = filters.length > 0 ? filters : ['process/'];
-const excluded = natives.flatMap((name) => ['--exclude', `process/${name}.test.ts`]);
+const excluded = natives.flatMap((name) => ['--exclude', `process/native/${name}.test.ts`]);
 const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
 const args = [vitest, 'run', '--root', tests, '--project', 'mayfly', ...excluded, ...chosen];
 const { status, signal } = spawnSync(node, args, { env, stdio: 'inherit' });

@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 import { contractDevices } from './contract/devices.js';
 
 // Folders say what a test needs: unit nothing, contract a table of cases run over every device, process real child
-// processes, golden the numbers of published checkpoints. All run against the built packages.
+// processes, golden the numbers of published checkpoints, repository the sources. All run against the built packages.
 const table = 'contract/{device,ops,kernels,kernels-*}.test.ts';
 
 export default defineConfig({
@@ -18,7 +18,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'mayfly', include: ['{unit,contract,process,golden}/**/*.test.ts'], exclude: [table] },
+        test: { name: 'mayfly', include: ['{unit,contract,process,golden,repository}/**/*.test.ts'], exclude: [table] },
       },
       ...contractDevices.map(({ name, env }) => ({
         extends: true as const,

@@ -22,7 +22,7 @@ export const contractDevices: readonly ContractDevice[] = [
   ...emulators.map(({ tier, path, needs }) => ({
     name: `ane-${tier}`,
     device: 'ane',
-    // More programs than one process may compile; process/ane-device.test.ts is about the limit.
+    // More programs than one process may compile; process/ane/device.test.ts is about the limit.
     env: { MAYFLY_ANE_RUNTIME: path, MAYFLY_EMULATOR_COMPILE_LIMIT: '0' },
     needs: existsSync(path) ? undefined : needs,
   })),

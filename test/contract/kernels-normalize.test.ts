@@ -1,4 +1,4 @@
-import { KernelProgram, type KernelShape, normalize, stackSurface } from '@mayfly/core/testing';
+import { normalize, type ProgramShape, ProgramWriter, stackSurface } from '@mayfly/core/testing';
 import { afterAll, expect, test } from 'vitest';
 import { DecoderLayer, type LayerWeights } from '../fixtures/decoder-layer.js';
 import { InProcessDevice } from '../fixtures/in-process-kernel.js';
@@ -28,11 +28,11 @@ onDevice((deviceName) => {
     const random = new RandomMatrices(3);
     const x = roundedToHalf(column(random));
     const weight = random.normal(DIM, 1);
-    const program = new KernelProgram(stackSurface({ x: DIM }, 1), {});
+    const program = new ProgramWriter(stackSurface({ x: DIM }, 1), {});
     const constant = program.constant('weight', [1, DIM, 1, 1], Float32Array.from(weight.values));
     const xn = normalize(program.builder, program.inputs.x, constant, EPS);
     const actual = device.run(program.finish({ xn }), { x }).xn;
-    const reference = new DecoderLayer({ eps: EPS } as KernelShape, {} as LayerWeights).norm(x, weight);
+    const reference = new DecoderLayer({ eps: EPS } as ProgramShape, {} as LayerWeights).norm(x, weight);
     // Relative to each element, but for results below fp16's normal range.
     const largest = actual.map((value, index) => {
       const expected = reference.values[index]!;

@@ -1,10 +1,10 @@
 import {
-  type DynamicKernel,
-  dynamicKernels,
-  type KernelShape,
+  type DynamicLayerProgram,
+  dynamicPrograms,
   type MilOptions,
-  type StaticKernel,
-  staticKernels,
+  type ProgramShape,
+  type StaticLayerProgram,
+  staticPrograms,
   type WeightUse,
 } from '@mayfly/core/testing';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -17,7 +17,7 @@ import { onDevice } from './on-device.js';
 /** Of the largest magnitude: a few roundings to fp16 (2^-11 each) along the way. */
 const TOLERANCE = 3e-3;
 
-const plain: KernelShape = {
+const plain: ProgramShape = {
   dim: 64,
   hidden: 160,
   heads: 4,
@@ -30,7 +30,7 @@ const plain: KernelShape = {
   sequence: 32,
 };
 
-const shapes: Record<string, KernelShape> = {
+const shapes: Record<string, ProgramShape> = {
   'multi-head': plain,
   'half pairing': { ...plain, ropePairing: 'half' },
   'two query heads per key head': { ...plain, kvHeads: 2 },
@@ -50,7 +50,7 @@ const options: Record<string, MilOptions> = {
 };
 
 /** Inputs, results and gradients of both halves of a layer, computed in double precision. */
-function layerCase(shape: KernelShape) {
+function layerCase(shape: ProgramShape) {
   const random = new RandomMatrices(7);
   const columns = shape.batch * shape.sequence;
   const layer = new DecoderLayer(shape, random.layer(shape));
@@ -91,8 +91,8 @@ onDevice((deviceName) => {
       const { layer, x, halves, attentionInputs, feedForwardInputs } = layerCase(shape);
 
       test('static weights', () => {
-        const kernels = staticKernels(shape, milOptions);
-        const run = (kernel: StaticKernel, inputs: Record<string, Matrix>) => {
+        const kernels = staticPrograms(shape, milOptions);
+        const run = (kernel: StaticLayerProgram, inputs: Record<string, Matrix>) => {
           const weights = kernel.weights.map((weight) => {
             expect(kernel.program.weightFiles[weight.file]!.records.map(({ name }) => name)).toContain(weight.record);
             return [weight.record, Float32Array.from(stored(layer.weights, weight).values)] as const;
@@ -115,8 +115,8 @@ onDevice((deviceName) => {
       });
 
       test('dynamic weights', () => {
-        const kernels = dynamicKernels(shape, milOptions);
-        const run = (kernel: DynamicKernel, inputs: Record<string, Matrix>) => {
+        const kernels = dynamicPrograms(shape, milOptions);
+        const run = (kernel: DynamicLayerProgram, inputs: Record<string, Matrix>) => {
           const weights = kernel.weights.map((weight) => [weight.parameter, stored(layer.weights, weight)]);
           return device.run(kernel, { ...inputs, ...Object.fromEntries(weights) });
         };
@@ -138,7 +138,7 @@ onDevice((deviceName) => {
 
 test('both programs of a half share one packed surface without overlaps', () => {
   for (const shape of Object.values(shapes)) {
-    const kernels = dynamicKernels(shape);
+    const kernels = dynamicPrograms(shape);
     expect(kernels.attentionBackward.input).toEqual(kernels.attentionForward.input);
     expect(kernels.feedForwardBackward.input).toEqual(kernels.feedForwardForward.input);
     for (const { input } of [kernels.attentionForward, kernels.feedForwardForward]) {

@@ -2,12 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   Arena,
-  dynamicKernels,
+  dynamicPrograms,
   type FixedConstants,
   fromHalf,
   type LayerProgram as Kernel,
   MilBuilder,
-  staticKernels,
+  staticPrograms,
   toHalf,
 } from '@mayfly/core/testing';
 import { addon, type Fault, loadProfile, type NativeDevice, timeMil } from '@mayfly/native';
@@ -113,7 +113,7 @@ describe('limits', () => {
 
   test('weights have a bank', () => {
     const { device, arena } = new Bench(chip({ programBytes: figure(20_000) }));
-    const { program } = staticKernels({ ...small, dim: 32, hidden: 64 }).feedForwardForward;
+    const { program } = staticPrograms({ ...small, dim: 32, hidden: 64 }).feedForwardForward;
     const [layout] = program.weightFiles;
     const block = arena.allocate(layout!.bytes);
     const weights = () => {
@@ -273,7 +273,7 @@ const small = {
 
 test.each(['static', 'dynamic'])('%s kernels give the bits of the cpu device', (strategy) => {
   const kernels: Readonly<Record<string, Kernel<string, string> & FixedConstants>> = {
-    ...(strategy === 'static' ? staticKernels(small) : dynamicKernels(small)),
+    ...(strategy === 'static' ? staticPrograms(small) : dynamicPrograms(small)),
   };
   const random = new RandomMatrices(5);
   const devices = ['cpu', 'sim:m4,no-rules', 'sim:m1,no-rules,clock'].map((name) => new InProcessDevice(name));

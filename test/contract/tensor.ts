@@ -1,4 +1,4 @@
-import { halfToNumber, numberToHalf, randomNumbers } from '../unit/math-arena.js';
+import { halfToNumber, numberToHalf, randomNumbers } from '../fixtures/math-arena.js';
 
 export type CaseType = 'fp16' | 'fp32' | 'int32' | 'bool' | 'int8' | 'uint8';
 

@@ -4,7 +4,7 @@ import type { Benchmark, Figure } from '../harness/report.js';
 import { runScript } from '../harness/run-script.js';
 import { stepModels } from '../harness/step-models.js';
 import { ratio } from '../harness/targets.js';
-import type { StepSample, StepTask } from '../step-run.js';
+import type { StepSample, StepTask } from '../scripts/step-run.js';
 
 /** The default split / the best one measured, at most. */
 const MOST_OF_BEST = 1.05;

@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { addon } from '@mayfly/native';
-import type { GemmTask } from '../gemm-run.js';
-import { type GemmShape, gemmShapes, nameOf, rateOf } from '../gemm-shapes.js';
 import { alternate } from '../harness/alternate.js';
 import { compileC } from '../harness/compile-c.js';
+import { type GemmShape, gemmShapes, nameOf, rateOf } from '../harness/gemm-shapes.js';
 import { type Machine, measureMachine } from '../harness/machine.js';
 import type { Benchmark, Figure, Target } from '../harness/report.js';
 import { runForJson, runScript } from '../harness/run-script.js';
 import { ratio } from '../harness/targets.js';
+import type { GemmTask } from '../scripts/gemm-run.js';
 
 /** Seconds and errors by shape, as `gemm-run` prints them. */
 type Sample = Record<string, number>;

@@ -2,7 +2,7 @@ import { placements } from '../harness/placement.js';
 import { type Benchmark, type Figure, type Target, target } from '../harness/report.js';
 import { runScript } from '../harness/run-script.js';
 import { medianOf } from '../harness/statistics.js';
-import type { IsolationSample, IsolationTask } from '../isolation-run.js';
+import type { IsolationSample, IsolationTask } from '../scripts/isolation-run.js';
 
 /** Two processes for each repetition: what a step takes depends on the process, and what isolation costs of it a little, too. */
 const PROCESSES = 2;

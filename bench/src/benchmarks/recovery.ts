@@ -2,7 +2,7 @@ import type { Benchmark, Figure, Target } from '../harness/report.js';
 import { target } from '../harness/report.js';
 import { runScript } from '../harness/run-script.js';
 import { median } from '../harness/statistics.js';
-import type { RecoveryFault, RecoverySample, RecoveryTask } from '../recovery-run.js';
+import type { RecoveryFault, RecoverySample, RecoveryTask } from '../scripts/recovery-run.js';
 
 /** What is measured of a fault: the name of a row, and what it may come to in milliseconds at the worst. */
 type Row = readonly [part: keyof RecoverySample, name: string, most: number];

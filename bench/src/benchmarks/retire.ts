@@ -3,7 +3,7 @@ import type { Benchmark, Figure, Target } from '../harness/report.js';
 import { runScript } from '../harness/run-script.js';
 import { medianOf } from '../harness/statistics.js';
 import { difference, ratio } from '../harness/targets.js';
-import type { RetireSample, RetireTask } from '../retire-run.js';
+import type { RetireSample, RetireTask } from '../scripts/retire-run.js';
 
 const EVERY = 2000;
 

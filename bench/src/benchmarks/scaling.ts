@@ -8,7 +8,7 @@ import { target } from '../harness/report.js';
 import { runScript } from '../harness/run-script.js';
 import { countedMs } from '../harness/step-cost.js';
 import type { StepModel } from '../harness/step-models.js';
-import type { StepSample, StepTask } from '../step-run.js';
+import type { StepSample, StepTask } from '../scripts/step-run.js';
 
 /** Cost per token / what operations and bytes predict, at most, from issue 5. */
 const MOST_OF_PREDICTED = 1.15;

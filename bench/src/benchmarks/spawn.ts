@@ -3,7 +3,7 @@ import { spawnFloor } from '../harness/floor.js';
 import { placements } from '../harness/placement.js';
 import { type Benchmark, type Figure, type Target, target } from '../harness/report.js';
 import { runScript } from '../harness/run-script.js';
-import type { SpawnSamples, SpawnTask } from '../spawn-stall.js';
+import type { SpawnSamples, SpawnTask } from '../scripts/spawn-stall.js';
 
 const GIB = 1024;
 

@@ -6,8 +6,8 @@ import { type Benchmark, type Figure, type Target, target } from '../harness/rep
 import { runScript } from '../harness/run-script.js';
 import { median, medianOf } from '../harness/statistics.js';
 import { KERNELS } from '../harness/train-shape.js';
-import type { RotationSample, RotationTask } from '../rotation-run.js';
-import type { TrainSample, TrainTask } from '../train-once.js';
+import type { RotationSample, RotationTask } from '../scripts/rotation-run.js';
+import type { TrainSample, TrainTask } from '../scripts/train-once.js';
 
 /** Steps that a worker's compilations last: one goes to the first load. */
 const STEPS_PER_LIFE = 4;

@@ -8,7 +8,7 @@ import { target } from '../harness/report.js';
 import { runForJson, runScript } from '../harness/run-script.js';
 import { type StepModel, stepGflop, stepModels } from '../harness/step-models.js';
 import { ratio } from '../harness/targets.js';
-import type { StepSample, StepTask } from '../step-run.js';
+import type { StepSample, StepTask } from '../scripts/step-run.js';
 
 /** Ours / the peer's milliseconds at most, from issue 5, for a machine without AMX; bf16 is told but not aimed at there. */
 const MOST_OF_PYTORCH_FP32 = 1;

@@ -1,5 +1,5 @@
-import type { Task } from '../contend.js';
 import type { Contender } from '../contenders/contender.js';
+import type { Task } from '../scripts/contend.js';
 import { type FloorMode, type FloorSample, pingFloor } from './floor.js';
 import { type Placement, placements } from './placement.js';
 import type { Figure } from './report.js';

@@ -38,6 +38,7 @@ export { splitTokens, type TokenParts } from './data/split-tokens.js';
 export { TokenArray, TokenSlice, type TokenStream } from './data/token-stream.js';
 export type { TokenDecoder, Tokenizer } from './data/tokenizer.js';
 export { countWindows } from './data/windows.js';
+export { programForm } from './machine/program-form.js';
 export * from './memory/arena.js';
 export { ArenaScope, type TensorSource } from './memory/arena-scope.js';
 export * from './memory/tensor.js';
@@ -69,7 +70,6 @@ export { type GeneratedToken, type GenerateOptions, generate } from './train/gen
 export { HostThreads } from './train/host-threads.js';
 export { type DeviceOptions, InferenceSession } from './train/inference-session.js';
 export type { FilledTrainOptions, TrainOptions } from './train/options.js';
-export { programForm } from './train/program-form.js';
 export { Sampler, type SamplingOptions } from './train/sampler.js';
 export type { StepRecord } from './train/train-step.js';
 export type { EndReason, TrainSummary } from './train/train-summary.js';

@@ -36,22 +36,14 @@ export { countWindows, type WindowState, Windows } from './data/windows.js';
 export { probeLimits } from './doctor/probe-limits.js';
 export { ProbeWorker } from './doctor/probe-worker.js';
 export { makeFolder } from './files/make-folder.js';
-export { dynamicKernels } from './kernels/dynamic-kernels.js';
-export type { DynamicKernel } from './kernels/dynamic-program.js';
-export { KernelProgram } from './kernels/kernel-program.js';
-export type {
-  FixedConstants,
-  Kernel as LayerProgram,
-  KernelShape,
-  Slot,
-  Surface,
-  WeightUse,
-} from './kernels/kernel-shape.js';
-export { projectionSizes } from './kernels/layer-graph.js';
-export { normalize } from './kernels/normalize.js';
-export { stackSurface } from './kernels/pack-surface.js';
-export { staticKernels } from './kernels/static-kernels.js';
-export type { StaticKernel } from './kernels/static-program.js';
+export {
+  limitsFile,
+  readDialect,
+  readMachineLimits,
+  writeDialect,
+  writeMachineLimits,
+} from './machine/machine-limits.js';
+export { programForm } from './machine/program-form.js';
 export { Arena } from './memory/arena.js';
 export { ArenaScope } from './memory/arena-scope.js';
 export { Tensor } from './memory/tensor.js';
@@ -73,13 +65,6 @@ export { printable } from './observe/printable.js';
 export { sparkline } from './observe/sparkline.js';
 export { Governor, resolvePacing } from './pool/fleet/governor.js';
 export { Health } from './pool/fleet/health.js';
-export {
-  limitsFile,
-  readDialect,
-  readMachineLimits,
-  writeDialect,
-  writeMachineLimits,
-} from './pool/fleet/machine-limits.js';
 export { Pool } from './pool/pool.js';
 export { poolEventNames } from './pool/pool-events.js';
 export { type PoolOptions, resolvePoolOptions } from './pool/pool-options.js';
@@ -103,6 +88,22 @@ export {
   type TransportHandlers,
 } from './pool/worker/transport.js';
 export { WorkHistory } from './pool/worker/work-history.js';
+export { dynamicPrograms } from './programs/dynamic-programs.js';
+export type { DynamicLayerProgram } from './programs/dynamic-writer.js';
+export { projectionSizes } from './programs/layer-graph.js';
+export { normalize } from './programs/normalize.js';
+export { stackSurface } from './programs/pack-surface.js';
+export type {
+  FixedConstants,
+  LayerProgram,
+  ProgramShape,
+  Slot,
+  Surface,
+  WeightUse,
+} from './programs/program-shape.js';
+export { ProgramWriter } from './programs/program-writer.js';
+export { staticPrograms } from './programs/static-programs.js';
+export type { StaticLayerProgram } from './programs/static-writer.js';
 export { isRunning, thisProcess } from './run/process-identity.js';
 export { readRunFile, writeRunFile } from './run/run-file.js';
 export { RunLock } from './run/run-lock.js';
@@ -114,7 +115,6 @@ export { SequenceDigest } from './train/digest.js';
 export { blocksFor, mergesAfter, sumByTree } from './train/gradient-sums.js';
 export { LossScaler } from './train/loss-scaler.js';
 export { type FilledTrainOptions, resolveTrainOptions, savedTrainOptions, type TrainOptions } from './train/options.js';
-export { programForm } from './train/program-form.js';
 export { Sampler } from './train/sampler.js';
 export { learningRate, type Schedule } from './train/schedules.js';
 export { shareProducts } from './train/share-products.js';

@@ -1,6 +1,6 @@
 import { Clock } from '@mayfly/core/testing';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { outcome, SimulatedPool } from './simulated-pool.js';
+import { outcome, SimulatedPool } from '../../fixtures/simulated-pool.js';
 
 const HOURS = 3_600_000;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type Schedule, schedule } from './pool-schedule.js';
-import { PoolUnderSchedule } from './pool-under-schedule.js';
+import { type Schedule, schedule } from '../../fixtures/pool-schedule.js';
+import { PoolUnderSchedule } from '../../fixtures/pool-under-schedule.js';
 
 /** `MAYFLY_POOL_SCHEDULES=100000 npx vitest run --root test unit/pool` searches longer. */
 const SCHEDULES = Number(process.env.MAYFLY_POOL_SCHEDULES ?? 1000);

@@ -1,6 +1,6 @@
 import type { Budget, Kernel, PoolOptions } from '@mayfly/core/testing';
 import { afterEach, expect, test, vi } from 'vitest';
-import { outcome, SimulatedPool } from './simulated-pool.js';
+import { outcome, SimulatedPool } from '../../fixtures/simulated-pool.js';
 
 afterEach(() => {
   vi.useRealTimers();

@@ -1,6 +1,6 @@
 import type { Kernel } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
-import { outcome, SimulatedPool } from './simulated-pool.js';
+import { outcome, SimulatedPool } from '../../fixtures/simulated-pool.js';
 
 const compiled = async (under: SimulatedPool, count: number) => {
   const kernels: Kernel[] = [];

@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isAbandoned } from '../data/atomic-file.js';
+import { isAbandoned } from '../files/atomic-file.js';
 
 const checkpointName = /^step-(\d+)\.mayfly$/;
 

@@ -1,8 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { invalidArgument } from '@mayfly/native';
-import { writeAtomically } from '../data/atomic-file.js';
-import { fileError } from '../data/file-error.js';
+import { writeAtomically } from '../files/atomic-file.js';
+import { fileError } from '../files/file-error.js';
 import { makeFolder } from '../files/make-folder.js';
 import { checkpointPath, sweepTemporaries } from './directory.js';
 import { type CheckpointFields, type CheckpointHeader, encodeHead, type Sections } from './format.js';

@@ -1,7 +1,7 @@
 import { type ChipProfile, timeMil } from '@mayfly/native';
-import { staticKernels } from '../kernels/static-kernels.js';
 import type { ModelConfig } from '../model/config.js';
 import { presets } from '../model/presets.js';
+import { staticPrograms } from '../programs/static-programs.js';
 import { planTraining } from './training-plan.js';
 
 /** All figures of whole models are of one window of 256 tokens. */
@@ -11,7 +11,7 @@ export const evaluateUs = (text: string, profile: ChipProfile): number => timeMi
 
 /** The forward kernels of a layer, timed one by one. */
 const forwardKernels = (config: ModelConfig, profile: ChipProfile) => {
-  const { attentionForward, feedForwardForward } = staticKernels({ ...config, ...window });
+  const { attentionForward, feedForwardForward } = staticPrograms({ ...config, ...window });
   return [attentionForward, feedForwardForward].map(({ program }) => timeMil(program.text, profile));
 };
 
@@ -53,7 +53,7 @@ export function kernelRoundMs(weights: 'static' | 'dynamic', count: number, prof
 
 /** Compiling one of a Stories110M layer's static kernels. */
 export function kernelCompileMs(name: 'attentionForward' | 'feedForwardForward', profile: ChipProfile): number {
-  const kernel = staticKernels({ ...presets.stories110m, ...window })[name];
+  const kernel = staticPrograms({ ...presets.stories110m, ...window })[name];
   return timeMil(kernel.program.text, profile).compileMs;
 }
 

@@ -1,11 +1,11 @@
 import { type ChipProfile, lint, type ProgramTime, timeMil } from '@mayfly/native';
 import { milliseconds, object, oneOf, whole } from '../check.js';
-import { dynamicKernels } from '../kernels/dynamic-kernels.js';
-import type { KernelShape, Surface } from '../kernels/kernel-shape.js';
-import { staticKernels } from '../kernels/static-kernels.js';
 import type { ModelConfig } from '../model/config.js';
 import { countParameters } from '../model/count-parameters.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
+import { dynamicPrograms } from '../programs/dynamic-programs.js';
+import type { ProgramShape, Surface } from '../programs/program-shape.js';
+import { staticPrograms } from '../programs/static-programs.js';
 
 /** `reloaded` are static weights that are replaced without compiling (`docs/ane.md`), where the chip lets them. */
 export type WeightStrategy = 'dynamic' | 'static' | 'reloaded';
@@ -105,7 +105,7 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const { options } = resolveOptions('planTraining', planOptions, given);
   const { config, profile, weights, batch, sequence, accumulate, retireAfter, settleMs } = options;
   const { host, clock } = profile;
-  const shape: KernelShape = { ...config, batch, sequence };
+  const shape: ProgramShape = { ...config, batch, sequence };
   const columns = batch * sequence;
   const { layers, dim, vocab } = config;
   const kernels = planKernels(shape, options);
@@ -176,11 +176,11 @@ export function planTraining(given: PlanOptions): TrainingPlan {
 
 /** The four kernels of a layer, with the layer's parameters that each reads. */
 function planKernels(
-  shape: KernelShape,
+  shape: ProgramShape,
   { profile, weights }: PlanOptions,
 ): (KernelPlan & { readonly parameters: number })[] {
   const weightFiles = profile.generation === 'm1' ? 'per-tensor' : 'single';
-  const make = weights === 'dynamic' ? dynamicKernels : staticKernels;
+  const make = weights === 'dynamic' ? dynamicPrograms : staticPrograms;
   const made = make(shape, { weightFiles });
   const { queries, keys } = { queries: shape.heads * shape.headDim, keys: shape.kvHeads * shape.headDim };
   const attention = shape.dim * (2 * queries + 2 * keys);

@@ -1,7 +1,7 @@
 import { type LintFinding, levelOf, lint, loadProfile, MayflyError, rules } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag } from '../check.js';
-import { readFile } from '../data/with-file.js';
+import { readFile } from '../files/with-file.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { print } from '../observe/printable.js';
 import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';

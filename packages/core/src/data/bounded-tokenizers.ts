@@ -1,8 +1,8 @@
 import { Tokenizer as Tokenizers } from '@huggingface/tokenizers';
 import { MayflyError } from '@mayfly/native';
+import { describeValue } from '../files/describe-value.js';
+import { isRecord } from '../files/read-json.js';
 import { withinDeadline } from './deadline.js';
-import { describeValue } from './describe-value.js';
-import { isRecord } from './read-json.js';
 import { respellTokenizer } from './respell-tokenizer.js';
 
 /** Milliseconds that the steps of a tokenizer may take, and characters for each of which they get one more. */

@@ -1,6 +1,6 @@
 import { closeSync, readSync } from 'node:fs';
 import { MayflyError } from '@mayfly/native';
-import { openFile } from './with-file.js';
+import { openFile } from '../files/with-file.js';
 
 /** The line that ends a document in a file of many (GPT-2's name for it; TinyStories is written so). */
 const separator = /^<\|endoftext\|>/m;

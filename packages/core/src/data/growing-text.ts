@@ -1,4 +1,4 @@
-import { isRecord } from './read-json.js';
+import { isRecord } from '../files/read-json.js';
 
 /** Decoders that look at each piece alone: only before pieces are joined. */
 const perPiece: ReadonlySet<unknown> = new Set(['Replace', 'Strip', 'Metaspace', 'WordPiece']);

@@ -1,10 +1,10 @@
 import type { Tokenizer as Tokenizers } from '@huggingface/tokenizers';
 import { MayflyError } from '@mayfly/native';
+import { isRecord, readJson } from '../files/read-json.js';
 import { boundedTokenizers } from './bounded-tokenizers.js';
 import { cleanableLength, cleanUp } from './clean-up.js';
 import { growsAtItsEnd } from './growing-text.js';
 import { HeldDecoder, type WholeDecoder } from './held-decoder.js';
-import { isRecord, readJson } from './read-json.js';
 import type { EncodeOptions, TokenDecoder, Tokenizer } from './tokenizer.js';
 import { readStopIds, readTokenizerConfig } from './tokenizer-config.js';
 import { readTokenizerFile, type TokenizerFile } from './tokenizer-file.js';

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
+import { type FileFormat, fileFormat } from '../files/file-format.js';
+import { isFolder } from '../files/is-folder.js';
 import { ByteTokenizer } from './byte-tokenizer.js';
-import { type FileFormat, fileFormat } from './file-format.js';
 import { HuggingFaceTokenizer } from './hugging-face-tokenizer.js';
-import { isFolder } from './is-folder.js';
 import { readLlama2cTokenizer } from './read-llama2c-tokenizer.js';
 import type { Tokenizer } from './tokenizer.js';
 import { type TokenizerFiles, withFilesOf } from './tokenizer-files.js';

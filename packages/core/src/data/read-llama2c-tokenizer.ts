@@ -1,6 +1,6 @@
 import { MayflyError } from '@mayfly/native';
+import { readFile } from '../files/with-file.js';
 import { Llama2cTokenizer } from './llama2c-tokenizer.js';
-import { readFile } from './with-file.js';
 
 /** Known vocabularies have 32,000. */
 const LARGEST = 2 ** 20;

@@ -1,11 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { fileError } from './file-error.js';
-import { fileFormat } from './file-format.js';
-import { isFolder } from './is-folder.js';
-import { readFully } from './read-fully.js';
-import { withFile } from './with-file.js';
+import { fileError } from '../files/file-error.js';
+import { fileFormat } from '../files/file-format.js';
+import { isFolder } from '../files/is-folder.js';
+import { readFully } from '../files/read-fully.js';
+import { withFile } from '../files/with-file.js';
 
 /** A NUL among the first bytes says that a file is no text (git's rule). */
 const LOOK_BYTES = 8000;

@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs';
 import { MayflyError } from '@mayfly/native';
-import { readFully } from './read-fully.js';
+import { readFully } from '../files/read-fully.js';
+import { openFile } from '../files/with-file.js';
 import { checkRange, TokenArray, type TokenStream } from './token-stream.js';
-import { openFile } from './with-file.js';
 
 /** Files up to this size are read whole: no system call per window. */
 const SMALL_FILE = 64 * 2 ** 20;

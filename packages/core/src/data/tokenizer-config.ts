@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { describeValue } from './describe-value.js';
-import { readJson } from './read-json.js';
+import { describeValue } from '../files/describe-value.js';
+import { readJson } from '../files/read-json.js';
 
 /** A file beside a `tokenizer.json`; empty where it is not there. */
 export function readBeside(tokenizer: string, file: string): Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 import { MayflyError } from '@mayfly/native';
-import { describeValue } from './describe-value.js';
-import { isRecord } from './read-json.js';
+import { describeValue } from '../files/describe-value.js';
+import { isRecord } from '../files/read-json.js';
 
 /** Ids are below this; known vocabularies have up to 262,144. */
 const LARGEST = 2 ** 22;

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, freemem, homedir, platform, release, totalmem, version } from 'node:os';
 import { addon, type FastProducts, isSimName, parseSimName } from '@mayfly/native';
-import { limitsFile, type MachineLimits, readMachineLimits } from '../pool/fleet/machine-limits.js';
+import { limitsFile, type MachineLimits, readMachineLimits } from '../machine/machine-limits.js';
 import { type FrameworkReport, probeFramework } from './framework.js';
 import { type RoundTrip, roundTrip } from './round-trip.js';
 import { type SystemLimit, systemLimits } from './system-limits.js';

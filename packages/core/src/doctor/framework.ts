@@ -1,5 +1,5 @@
 import { type AneCanary, type AneProbe, addon } from '@mayfly/native';
-import { askAne } from '../pool/ask-ane.js';
+import { askAne } from '../machine/ask-ane.js';
 
 /** What of AppleNeuralEngine.framework this machine has, and what tiny programs found out about it. */
 export interface FrameworkReport extends AneProbe {

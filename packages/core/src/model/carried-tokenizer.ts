@@ -2,9 +2,9 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { MayflyError } from '@mayfly/native';
 import type { Checkpoint, ReadSection, Sections } from '../checkpoint/checkpoint.js';
-import { isRecord } from '../data/read-json.js';
 import { hashTokenizer, type TokenizerFiles } from '../data/tokenizer-files.js';
-import { LARGEST_READ_WHOLE } from '../data/with-file.js';
+import { isRecord } from '../files/read-json.js';
+import { LARGEST_READ_WHOLE } from '../files/with-file.js';
 
 /** Sections of a checkpoint that hold the run's tokenizer, one a file, compressed by gzip. */
 const PREFIX = 'tokenizer/';

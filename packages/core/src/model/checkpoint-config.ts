@@ -1,6 +1,6 @@
 import { MayflyError } from '@mayfly/native';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { isRecord } from '../data/read-json.js';
+import { isRecord } from '../files/read-json.js';
 import type { ModelConfig } from './config.js';
 import { countParameters } from './count-parameters.js';
 import { validateConfig } from './validate-config.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { describeValue } from '../data/describe-value.js';
-import { isRecord, readJson } from '../data/read-json.js';
+import { describeValue } from '../files/describe-value.js';
+import { isRecord, readJson } from '../files/read-json.js';
 import type { ModelConfig } from './config.js';
 import { type FieldNames, validateConfig } from './validate-config.js';
 

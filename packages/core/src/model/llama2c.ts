@@ -1,8 +1,8 @@
 import { invalidArgument, MayflyError } from '@mayfly/native';
-import { writeAtomically } from '../data/atomic-file.js';
-import { fileError } from '../data/file-error.js';
-import { readFully } from '../data/read-fully.js';
-import { withFile } from '../data/with-file.js';
+import { writeAtomically } from '../files/atomic-file.js';
+import { fileError } from '../files/file-error.js';
+import { readFully } from '../files/read-fully.js';
+import { withFile } from '../files/with-file.js';
 import type { ModelConfig } from './config.js';
 import { decodeHeader, encodeHeader, headerBytes, llama2cBytes, llama2cParts, notLlama2c } from './llama2c-format.js';
 import { ParameterLayout } from './parameters.js';

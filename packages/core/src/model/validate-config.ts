@@ -1,5 +1,5 @@
 import { MayflyError } from '@mayfly/native';
-import { describeValue } from '../data/describe-value.js';
+import { describeValue } from '../files/describe-value.js';
 import type { ModelConfig } from './config.js';
 import { countParameters } from './count-parameters.js';
 

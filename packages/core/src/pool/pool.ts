@@ -1,12 +1,12 @@
 import type { FastProducts, Precision } from '@mayfly/native';
 import { anyText, object } from '../check.js';
+import { noteRefusal } from '../machine/machine-limits.js';
 import { Arena } from '../memory/arena.js';
 import { signalOf } from './call-options.js';
 import { Calls } from './calls.js';
 import { DeferredEmitter } from './deferred-emitter.js';
 import { closeDeadlineError, isQuarantine, kernelDisposedError, poolClosedError } from './errors.js';
 import { Fleet, type FleetListener } from './fleet/fleet.js';
-import { noteRefusal } from './fleet/machine-limits.js';
 import { Placer } from './fleet/placer.js';
 import { Recovery } from './fleet/recovery.js';
 import { Refusals } from './fleet/refusals.js';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { parse, stringify } from 'yaml';
-import { writeAtomically } from '../data/atomic-file.js';
-import { fileError } from '../data/file-error.js';
-import { isRecord } from '../data/read-json.js';
+import { writeAtomically } from '../files/atomic-file.js';
+import { fileError } from '../files/file-error.js';
+import { isRecord } from '../files/read-json.js';
 import { readTextIfThere } from '../files/read-text.js';
 
 export const runFileName = 'run.yaml';

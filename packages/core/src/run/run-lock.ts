@@ -3,7 +3,7 @@ import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmS
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { isRecord } from '../data/read-json.js';
+import { isRecord } from '../files/read-json.js';
 import { readTextIfThere } from '../files/read-text.js';
 import { isRunning, type ProcessIdentity, thisProcess } from './process-identity.js';
 

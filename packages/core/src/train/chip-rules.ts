@@ -7,16 +7,16 @@ import {
   machineProfile,
   parseSimName,
 } from '@mayfly/native';
-import { dynamicKernels } from '../kernels/dynamic-kernels.js';
-import type { KernelShape } from '../kernels/kernel-shape.js';
-import { staticKernels } from '../kernels/static-kernels.js';
 import type { MilOptions } from '../mil/mil-graph.js';
+import { dynamicPrograms } from '../programs/dynamic-programs.js';
+import type { ProgramShape } from '../programs/program-shape.js';
+import { staticPrograms } from '../programs/static-programs.js';
 
 type Weights = 'dynamic' | 'static';
 
 /** The programs that a model is about to be run by. */
 export interface PlannedPrograms {
-  readonly shape: KernelShape;
+  readonly shape: ProgramShape;
   readonly weights: Weights;
   readonly form: MilOptions;
   /** Without the programs of the backward pass where false. */
@@ -59,7 +59,7 @@ function profileOf(device: string): ChipProfile | null {
 }
 
 function brokenRules(profile: ChipProfile, { shape, weights, form, training }: PlannedPrograms): BrokenRule[] {
-  const programs = weights === 'static' ? staticKernels(shape, form) : dynamicKernels(shape, form);
+  const programs = weights === 'static' ? staticPrograms(shape, form) : dynamicPrograms(shape, form);
   return Object.entries(programs)
     .filter(([name]) => training || !name.endsWith('Backward'))
     .flatMap(([program, { program: source }]) => lint(source.text, profile).map((each) => ({ ...each, program })));

@@ -9,6 +9,7 @@ import type { TokenStream } from '../data/token-stream.js';
 import { readTokenizerFiles, type TokenizerFiles } from '../data/tokenizer-files.js';
 import { Windows } from '../data/windows.js';
 import { DisposeStack } from '../files/dispose-stack.js';
+import { programForm } from '../machine/program-form.js';
 import { ArenaScope } from '../memory/arena-scope.js';
 import { tokenizerSections } from '../model/carried-tokenizer.js';
 import type { ModelConfig } from '../model/config.js';
@@ -32,7 +33,6 @@ import {
   type TrainOptions,
   trainOptions,
 } from './options.js';
-import { programForm } from './program-form.js';
 import { describeOptions, describeRun } from './run-description.js';
 import { RunFolder } from './run-folder.js';
 import { expectSameInputs, identifyInputs, type RunInputs } from './run-inputs.js';

@@ -1,9 +1,9 @@
 import type { Precision } from '@mayfly/native';
-import type { KernelShape } from '../kernels/kernel-shape.js';
 import { ArenaMeter } from '../memory/arena-meter.js';
 import type { TensorSource } from '../memory/arena-scope.js';
 import type { MilOptions } from '../mil/mil-graph.js';
 import type { ModelConfig } from '../model/config.js';
+import type { ProgramShape } from '../programs/program-shape.js';
 import { BackwardPass } from './backward-pass.js';
 import { DynamicStack } from './dynamic-stack.js';
 import { ForwardPass } from './forward-pass.js';
@@ -51,7 +51,7 @@ export class Decoder {
     this.weightGradients = products === undefined ? null : new WeightGradients(products);
     this.state = new ModelState(source, config, products !== undefined);
     const Stack = weights === 'static' ? StaticStack : DynamicStack;
-    const shape: KernelShape = { ...config, batch, sequence };
+    const shape: ProgramShape = { ...config, batch, sequence };
     this.stack = new Stack({
       source,
       state: this.state,

@@ -1,8 +1,8 @@
 import { addon } from '@mayfly/native';
-import { dynamicKernels } from '../kernels/dynamic-kernels.js';
-import type { Surface } from '../kernels/kernel-shape.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { LayerParameter } from '../model/parameters.js';
+import { dynamicPrograms } from '../programs/dynamic-programs.js';
+import type { Surface } from '../programs/program-shape.js';
 import { halfWirings, LayerHalf } from './layer-half.js';
 import { BACKWARD_RING, LayerStack, type LayerStackOptions, type NormInput, perLayer } from './layer-stack.js';
 import type { HalfPlace } from './optimizer.js';
@@ -25,7 +25,7 @@ export class DynamicStack extends LayerStack {
     const { source, state, shape, form } = options;
     const { training, config } = state;
     const { layers } = config;
-    const kernels = dynamicKernels(shape, form);
+    const kernels = dynamicPrograms(shape, form);
     const program = (kernel: DynamicKernel): Program => ({
       kernel,
       weights: new ProgramWeights(source, kernel.program),
@@ -153,7 +153,7 @@ export class DynamicStack extends LayerStack {
   }
 }
 
-type DynamicKernel = ReturnType<typeof dynamicKernels>[
+type DynamicKernel = ReturnType<typeof dynamicPrograms>[
   | 'attentionForward'
   | 'attentionBackward'
   | 'feedForwardForward'

@@ -1,4 +1,5 @@
 import type { Precision } from '@mayfly/native';
+import { programForm } from '../machine/program-form.js';
 import { ArenaScope } from '../memory/arena-scope.js';
 import type { ModelSource } from '../model/load-model.js';
 import type { OptionTable } from '../option-table.js';
@@ -7,7 +8,6 @@ import { poolOptions, resolveDevice } from '../pool/pool-options.js';
 import { checkChipRules } from './chip-rules.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
 import { checkValues } from './finite.js';
-import { programForm } from './program-form.js';
 import { weightsOption } from './shared-options.js';
 
 /** Where and how a model is run. */

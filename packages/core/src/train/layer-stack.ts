@@ -1,9 +1,9 @@
 import { addon, type Precision } from '@mayfly/native';
-import type { KernelShape } from '../kernels/kernel-shape.js';
 import type { TensorSource } from '../memory/arena-scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { MilOptions } from '../mil/mil-graph.js';
 import type { LayerParameter } from '../model/parameters.js';
+import type { ProgramShape } from '../programs/program-shape.js';
 import type { PassGradients } from './gradient-sums.js';
 import type { LayerHalf } from './layer-half.js';
 import type { ModelState } from './model-state.js';
@@ -20,7 +20,7 @@ export interface LayerStackOptions {
   /** Where the stack's surfaces and weights come from. */
   readonly source: TensorSource;
   readonly state: ModelState;
-  readonly shape: KernelShape;
+  readonly shape: ProgramShape;
   readonly form: MilOptions;
   /** Of host math's matrix products. */
   readonly precision: Precision;
@@ -60,7 +60,7 @@ export abstract class LayerStack implements UpdatedLayers {
   abstract readonly output: Tensor<'fp32'>;
 
   readonly state: ModelState;
-  readonly shape: KernelShape;
+  readonly shape: ProgramShape;
   /** Tokens per forward pass: batch · sequence. */
   readonly columns: number;
   /** Of host math's matrix products. */

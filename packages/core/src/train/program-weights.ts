@@ -1,9 +1,9 @@
-import type { ConstantWeight } from '../kernels/kernel-shape.js';
 import type { TensorSource } from '../memory/arena-scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { MilProgram, WeightRecord } from '../mil/program.js';
 import { fillWeightFile } from '../mil/weight-file.js';
 import type { WeightSources } from '../pool/types.js';
+import type { ConstantWeight } from '../programs/program-shape.js';
 
 /** A program's weight files in the arena. */
 export class ProgramWeights {

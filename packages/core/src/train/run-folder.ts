@@ -13,9 +13,9 @@ import {
 import { type CheckpointFile, checkpointPath, listCheckpoints } from '../checkpoint/directory.js';
 import { type Kept, pruneCheckpoints } from '../checkpoint/prune.js';
 import { isCheckpointOf, runOf } from '../checkpoint/read.js';
-import { fileError } from '../data/file-error.js';
-import { isRecord } from '../data/read-json.js';
+import { fileError } from '../files/file-error.js';
 import { makeFolder } from '../files/make-folder.js';
+import { isRecord } from '../files/read-json.js';
 import { assertDiskSpace } from '../run/disk-space.js';
 import { type RunFile, readRunFile, runFileName, writeRunFile } from '../run/run-file.js';
 import { RunLock } from '../run/run-lock.js';

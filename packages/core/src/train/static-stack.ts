@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { addon } from '@mayfly/native';
-import type { Surface } from '../kernels/kernel-shape.js';
-import { staticKernels } from '../kernels/static-kernels.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { LayerParameter } from '../model/parameters.js';
+import type { Surface } from '../programs/program-shape.js';
+import { staticPrograms } from '../programs/static-programs.js';
 import { halfWirings, LayerHalf } from './layer-half.js';
 import { BACKWARD_RING, LayerStack, type LayerStackOptions, type NormInput, perLayer } from './layer-stack.js';
 import type { HalfPlace } from './optimizer.js';
@@ -27,7 +27,7 @@ export class StaticStack extends LayerStack {
     const { source, state, shape, form } = options;
     const { training, config } = state;
     const { layers } = config;
-    const kernels = staticKernels(shape, form);
+    const kernels = staticPrograms(shape, form);
     const kinds = [
       { forward: kernels.attentionForward, backward: kernels.attentionBackward },
       { forward: kernels.feedForwardForward, backward: kernels.feedForwardBackward },
@@ -153,7 +153,7 @@ export class StaticStack extends LayerStack {
   }
 }
 
-type StaticKernel = ReturnType<typeof staticKernels>[
+type StaticKernel = ReturnType<typeof staticPrograms>[
   | 'attentionForward'
   | 'attentionBackward'
   | 'feedForwardForward'

@@ -1,7 +1,7 @@
 import { addon, type InputPromise, type NativeArena } from '@mayfly/native';
-import type { Slot, Surface } from '../kernels/kernel-shape.js';
 import type { TensorSource } from '../memory/arena-scope.js';
 import type { Tensor } from '../memory/tensor.js';
+import type { Slot, Surface } from '../programs/program-shape.js';
 
 /** An fp16 matrix in the arena; the stride counts elements. */
 export interface Matrix {

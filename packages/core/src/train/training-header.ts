@@ -1,7 +1,7 @@
 import { MayflyError } from '@mayfly/native';
 import type { Checkpoint, CheckpointHeader } from '../checkpoint/checkpoint.js';
-import { isRecord } from '../data/read-json.js';
 import type { WindowState } from '../data/windows.js';
+import { isRecord } from '../files/read-json.js';
 import { checkpointConfig } from '../model/checkpoint-config.js';
 import type { ModelConfig } from '../model/config.js';
 import type { LossScalerState } from './loss-scaler.js';

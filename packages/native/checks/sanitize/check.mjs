@@ -9,10 +9,10 @@ import { run } from '../make.mjs';
 import { buildAddon, buildProgram } from './build.mjs';
 
 const TESTS = [
-  ...['unit/mil-', 'unit/math-', 'contract/device.test', 'contract/ops.test', 'contract/sim'],
-  ...['process/native-', 'process/ane-device', 'process/ane-faults', 'process/ane-paths'],
+  ...['unit/mil/', 'unit/math/', 'contract/device.test', 'contract/ops.test', 'contract/sim'],
+  ...['process/native/', 'process/ane/device', 'process/ane/faults', 'process/ane/paths'],
 ];
-const QUICK_TESTS = ['unit/mil-weight-blob', 'unit/mil-types', 'process/native-frames', 'process/ane-device'];
+const QUICK_TESTS = ['unit/mil/weight-blob', 'unit/mil/types', 'process/native/frames', 'process/ane/device'];
 // T2: GNUstep's runtime keeps what it allocates. One wants a worker to be slower than its parent, and sanitizers slow both; in one, Node itself ends with threads that still
 // hold memory. Limits of memory leave no room for the sanitizers' own. No suppression for that: the stacks of our own allocations have V8's functions in them, too.
 const NOT_NAMED =

@@ -1,0 +1,218 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  Arena,
+  defaultBudget,
+  limitsFile,
+  ProbeWorker,
+  probeLimits,
+  readMachineLimits,
+  resolvePoolOptions,
+} from '@mayfly/core/testing';
+import { addon } from '@mayfly/native';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { aneEnvironment, onEachRuntime } from '../../fixtures/ane-emulator.js';
+import { mayfly } from '../../fixtures/command.js';
+import { askAddon, modelledSets } from '../../fixtures/instruction-sets.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+const cli = new URL('../../../packages/core/bin/mayfly.js', import.meta.url).pathname;
+const folder = temporaryFolder();
+const cacheHome = process.env.XDG_CACHE_HOME;
+let caches = 0;
+
+beforeEach(() => {
+  process.env.XDG_CACHE_HOME = join(folder, `cache-${caches++}`);
+});
+afterEach(() => {
+  if (cacheHome === undefined) delete process.env.XDG_CACHE_HOME;
+  else process.env.XDG_CACHE_HOME = cacheHome;
+});
+
+function chip(name: string, compilations: number, livePrograms: number, faults: object = {}): string {
+  const file = join(folder, `${name}.json`);
+  const figure = (value: number) => ({ value, source: 'test', grade: 'C' });
+  const limits = { compilations: figure(compilations), livePrograms: figure(livePrograms) };
+  writeFileSync(file, JSON.stringify({ extends: 'm4', name, title: name, limits, faults }));
+  return `sim:${file}`;
+}
+
+function doctor(...given: [{ env: NodeJS.ProcessEnv }, ...string[]] | string[]) {
+  const [first, ...rest] = given;
+  const [env, options] = typeof first === 'object' ? [first.env, rest] : [process.env, given];
+  const argv = [cli, 'doctor', ...options.map(String)];
+  return promisify(execFile)(process.execPath, argv, { encoding: 'utf8', env }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+}
+
+describe('probing limits', () => {
+  test('finds both limits of a chip, and they become the budget of pools', async () => {
+    const device = chip('both', 40, 20);
+    expect(resolvePoolOptions({ device }).budget).toEqual(defaultBudget);
+    expect(await probeLimits({ device })).toMatchObject({
+      compilations: { count: 40, end: 'refused', message: expect.stringContaining('compilation 41 of this process') },
+      livePrograms: { count: 20, end: 'refused', message: expect.stringContaining('0x50004') },
+      liveLimit: 'slots',
+      file: limitsFile(),
+    });
+    expect(resolvePoolOptions({ device }).budget).toMatchObject({ compilations: 34, livePrograms: 18 });
+    expect(resolvePoolOptions({ device, budget: { compilations: 7 } }).budget).toMatchObject({
+      compilations: 7,
+      livePrograms: 18,
+    });
+    expect(resolvePoolOptions({ device: 'cpu' }).budget).toEqual(defaultBudget);
+  });
+
+  test('tells slots from compilations', async () => {
+    expect(await probeLimits({ device: chip('few', 15, 50) })).toMatchObject({
+      compilations: { count: 15, end: 'refused' },
+      livePrograms: { count: 15, end: 'refused' },
+      liveLimit: 'compilations',
+    });
+  });
+
+  test('is content at its ceiling', async () => {
+    const counts: string[] = [];
+    const onProgress = (stage: string, count: number) => counts.push(`${stage} ${count}`);
+    expect(await probeLimits({ device: chip('many', 119, 128), ceiling: 3, onProgress })).toMatchObject({
+      compilations: { count: 3, end: 'ceiling' },
+      livePrograms: { count: 3, end: 'ceiling' },
+      liveLimit: 'none',
+    });
+    expect(counts).toEqual([
+      ...[1, 2, 3].map((n) => `compilations ${n}`),
+      ...[1, 2, 3].map((n) => `live programs ${n}`),
+    ]);
+  });
+
+  test('stops at the first sign of trouble and keeps nothing', async () => {
+    const device = chip('ill', 119, 128, { compile: [{ fault: 'crash', at: 6 }] });
+    expect(await probeLimits({ device })).toMatchObject({
+      compilations: { count: 5, end: 'trouble', message: expect.stringMatching(/SIGSEGV|its end/) },
+      livePrograms: null,
+      file: null,
+    });
+    expect(resolvePoolOptions({ device }).budget).toEqual(defaultBudget);
+    expect(await doctor('--probe-limits', '--device', device)).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('in trouble'),
+    });
+  });
+
+  test('limits of another machine do not count', async () => {
+    const device = chip('moved', 10, 10);
+    await probeLimits({ device });
+    const stored = JSON.parse(readFileSync(limitsFile(), 'utf8')) as object;
+    writeFileSync(limitsFile(), JSON.stringify({ ...stored, machine: 'another' }));
+    expect(resolvePoolOptions({ device }).budget).toEqual(defaultBudget);
+    writeFileSync(limitsFile(), '{');
+    expect(resolvePoolOptions({ device }).budget).toEqual(defaultBudget);
+  });
+});
+
+test('tries every device in a process of its own and checks it against cpu', async () => {
+  const { code, stdout } = await doctor('--json', '--device', 'sim:m4');
+  expect(code).toBe(0);
+  const report = JSON.parse(stdout) as {
+    devices: { device: string; usable: boolean; reason: string; round_trip: object | null }[];
+  };
+  expect(report).toMatchObject({
+    versions: { node: process.versions.node },
+    system: { platform: process.platform, arch: process.arch },
+    addon: { isa: addon.isa(), isa_fault: null, fast_products: addon.fastProducts() },
+  });
+  const of = (name: string) => report.devices.find(({ device }) => device === name);
+  expect(of('cpu')).toMatchObject({ usable: true, round_trip: { ok: true, error: 0 } });
+  expect(of('sim:m4')).toMatchObject({ usable: true, round_trip: { ok: true, error: 0 } });
+  if (process.platform === 'linux')
+    expect(of('ane')).toMatchObject({ usable: false, reason: expect.stringContaining('macOS') });
+});
+
+test('an announced instruction set that computes wrong is named here, and warned of where it would be used', async ({
+  skip,
+}) => {
+  const env = modelledSets['amx that computes wrong, modelled'];
+  if (env === undefined || askAddon(env, 'addon.isaFault()') === 'null') return skip('needs Linux and AVX512_BF16');
+  const { lines } = await mayfly(['doctor'], { env });
+  expect(lines.join('\n')).toMatch(/use avx512\n +AMX is announced, but its first product was wrong/);
+  const { code, stderr } = await mayfly(['stress', '--steps', '1', '--json'], { env });
+  expect(code).toBe(0);
+  expect(stderr.match(/AMX is announced/g)).toHaveLength(1);
+});
+
+test('says that a device gives wrong results, and why one cannot be used', async () => {
+  const wrong = await doctor('--device', chip('zeros', 119, 128, { evaluate: [{ fault: 'zeros', from: 1 }] }));
+  expect(wrong).toMatchObject({ code: 1, stdout: expect.stringContaining('WRONG RESULTS') });
+  const refusing = await doctor('--device', chip('refusing', 119, 128, { compile: [{ fault: 'error', from: 1 }] }));
+  expect(refusing).toMatchObject({ code: 0, stdout: expect.stringContaining('not usable: ') });
+  expect(await doctor('--device', 'sim:m99')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('Expected a chip'),
+  });
+});
+
+onEachRuntime((tier, runtime) => {
+  const staged = join(folder, `staged-${tier}`);
+  mkdirSync(staged, { recursive: true });
+  const ane = (env: Record<string, string> = {}, ...options: string[]) =>
+    doctor({ env: aneEnvironment(runtime, staged, env) }, ...options);
+
+  test('tells of the framework every method, and what the canaries found', async () => {
+    const { code, stdout, stderr } = await ane({ MAYFLY_EMULATOR_MISSING: '_ANEClient' });
+    // On a slow machine it says what it is busy with.
+    expect({ code, stderr: stderr.replaceAll(/^trying .*\n/gm, '') }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^framework +found; chip h16; core, chip, engine, compiled-models, statistics$/m);
+    expect(stdout).toMatch(/^ {2}dialect +ios18$/m);
+    expect(stdout).toMatch(/^ {2}reload of weight files +no effect$/m);
+    expect(stdout).toMatch(/^ {2}not usable +-\[_ANEClient beginRealTimeTask\] is not there$/m);
+    expect(stdout).toMatch(/^device ane +right: /m);
+    expect(stdout).toMatch(/^auto takes +ane$/m);
+  });
+
+  test('a canary that kills its process is told, and the rest of the report comes', async () => {
+    const { code, stdout } = await ane({ MAYFLY_EMULATOR_FAULTS: 'compile@2=crash' });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ {2}canaries +Expected the Neural Engine to run canaries, got: /m);
+  });
+
+  test('measures the limits of the engine and keeps them', async () => {
+    const limits = { MAYFLY_EMULATOR_COMPILE_LIMIT: '12', MAYFLY_EMULATOR_LIVE_LIMIT: '5' };
+    const { code, stdout } = await ane(limits, '--probe-limits', '--json');
+    expect({ code, ...JSON.parse(stdout) }).toMatchObject({
+      code: 0,
+      compilations: { count: 12, end: 'refused' },
+      live_programs: { count: 5, end: 'refused' },
+      live_limit: 'slots',
+    });
+    expect(readdirSync(staged).filter((name) => !name.startsWith('..'))).toEqual([]);
+  });
+});
+
+test('an interrupted probe keeps nothing and says so with its exit code', async () => {
+  const device = chip('hanging', 119, 128, { teardownMs: 50 });
+  const child = spawn(process.execPath, [cli, 'doctor', '--probe-limits', '--device', device]);
+  let told = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    // It says how far it is once it has taken two seconds.
+    if (told === '') child.kill('SIGINT');
+    told += text;
+  });
+  const [code] = await once(child, 'close');
+  expect(code).toBe(130);
+  expect(told).toMatch(/compilations \d+ of 400\n(.*\n)*mayfly: interrupted\n$/);
+  expect(readMachineLimits(device)).toBeNull();
+});
+
+test('a probed process that does not become ready is ended at its deadline', async () => {
+  const device = chip('never-ready', 119, 128, { open: [{ fault: 'hang' }] });
+  const arena = new Arena(4096);
+  const worker = new ProbeWorker(arena, device);
+  await expect(worker.ready(200)).rejects.toMatchObject({ code: 'ERR_WORKER_LOST' });
+  await worker.end(200);
+  arena.close();
+});

@@ -1,0 +1,68 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { lintExamples } from '../../fixtures/lint-examples.js';
+import { clean } from '../../fixtures/lint-text.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+const cli = new URL('../../../packages/core/bin/mayfly.js', import.meta.url).pathname;
+const folder = temporaryFolder();
+
+async function lint(text: string, ...options: string[]) {
+  const file = join(folder, 'program.mil');
+  writeFileSync(file, text);
+  return run('lint', file, ...options);
+}
+
+function run(...options: string[]) {
+  return promisify(execFile)(process.execPath, [cli, ...options], { encoding: 'utf8' }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+}
+
+test('ends with 2 where there are errors, and with 0 where there are none', async () => {
+  const wrong = await lint(lintExamples['port-width-16']!.text, '--chip', 'm4-max', '--json');
+  expect(wrong.code).toBe(2);
+  expect(JSON.parse(wrong.stdout)).toMatchObject({
+    chip: 'm4-max',
+    errors: expect.any(Number),
+    findings: expect.arrayContaining([expect.objectContaining({ rule: 'port-width-16', level: 'error', line: 4 })]),
+  });
+  const right = await lint(clean);
+  expect(right).toMatchObject({ code: 0, stdout: expect.stringContaining('0 errors') });
+});
+
+test('tells the place of what is no MIL, and which chips there are', async () => {
+  expect(await lint('program(1.3) {')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^mayfly: Expected .*line 1/),
+  });
+  expect(await lint(clean, '--chip', 'm99')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('Expected a chip among'),
+  });
+  expect(await run('lint')).toMatchObject({ code: 2, stderr: expect.stringContaining('Expected a FILE of MIL text') });
+});
+
+test('refuses a pipe and a file larger than any program unread', async () => {
+  const [pipe, sparse] = [join(folder, 'pipe.mil'), join(folder, 'sparse.mil')];
+  await promisify(execFile)('mkfifo', [pipe]);
+  writeFileSync(sparse, '');
+  truncateSync(sparse, 2 ** 40);
+  expect(await run('lint', pipe)).toMatchObject({
+    code: 2,
+    stderr: `mayfly: Expected MIL text at ${pipe}, got a pipe\n`,
+  });
+  expect(await run('lint', sparse)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('got 1099511627776 bytes'),
+  });
+});
+
+test('docs/lint.md has the table of rules as it is', async () => {
+  const { stdout } = await run('lint', '--rules');
+  expect(readFileSync(new URL('../../../docs/lint.md', import.meta.url), 'utf8')).toContain(stdout);
+});

@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { eventsOf, lastEvent, mayfly, runScript } from '../../fixtures/command.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+const runner = fileURLToPath(new URL('../../../packages/examples/run.mjs', import.meta.url));
+const folder = temporaryFolder();
+
+async function example(name: string, ...args: readonly string[]) {
+  const ended = await runScript(runner, [name, ...args, '--json'], { cwd: folder });
+  expect(ended).toMatchObject({ code: 0, stderr: '' });
+  return ended;
+}
+
+test('main-job trains, retires a worker, tells samples and held-out losses, and can be resumed', async () => {
+  const out = join(folder, 'main-job');
+  const ended = await example('main-job', '--steps', '12', '--retire-evaluations', '60', '--out', out);
+  const events = eventsOf(ended);
+  expect(events.filter(({ event }) => event === 'sample').map(({ when }) => when)).toEqual([
+    'before training',
+    'after training',
+  ]);
+  const heldOut = events.filter(({ event }) => event === 'held-out').map((event) => event.cross_entropy as number);
+  expect(heldOut[0]).toBeGreaterThan(5);
+  expect(heldOut.at(-1)).toBeLessThan(heldOut[0]! - 1);
+  expect(lastEvent(ended, 'worker-retire')).toMatchObject({ reason: 'evaluations' });
+  expect(lastEvent(ended, 'kernel-move')).toMatchObject({ reason: 'retire' });
+  expect(lastEvent(ended, 'done')).toMatchObject({
+    steps: 12,
+    resume_command: expect.stringContaining(` train --resume ${out} `),
+  });
+
+  const resumed = await mayfly(['train', '--resume', out, '--steps', '14', '--json']);
+  expect(resumed).toMatchObject({ code: 0, stderr: '' });
+  expect(lastEvent(resumed, 'done')).toMatchObject({ step: 14, steps: 2 });
+});
+
+test('single-layer prints time and operations of a step', async () => {
+  const ended = await example(
+    'single-layer',
+    '--dim',
+    '64',
+    '--hidden',
+    '128',
+    '--heads',
+    '2',
+    '--seq',
+    '32',
+    '--steps',
+    '3',
+  );
+  const result = JSON.parse(ended.lines.at(-1)!);
+  expect(result).toMatchObject({ device: 'cpu', dim: 64, seq: 32 });
+  expect(result.msPerStep).toBeGreaterThan(0);
+  expect(result.tflopsPerSecond).toBeGreaterThan(0);
+});
+
+test('multi-layer gives nearly the same losses in both weight strategies', async () => {
+  const ended = await example('multi-layer', '--dim', '64', '--layers', '2', '--seq', '32', '--steps', '8');
+  const { strategies, largestLossDifference } = JSON.parse(ended.lines.at(-1)!);
+  expect(strategies.map(({ compilations }: { compilations: number }) => compilations)).toEqual([4, 8 + 8 * 8]);
+  expect(largestLossDifference).toBeLessThan(2e-3);
+});
+
+test('stress ends with no process and no descriptor left', async () => {
+  const ended = await runScript(runner, ['stress', '--steps', '40', '--json'], { cwd: folder });
+  const { retirements, deaths, loss, leaks } = JSON.parse(ended.lines.at(-1)!);
+  expect({ retirements, deaths }).toEqual({ retirements: 3, deaths: 0 });
+  expect(loss).toBeLessThan(4.5);
+  // What grows is only told apart from what has not settled yet in longer runs than a test's.
+  expect(leaks.filter((leak: string) => !leak.endsWith('grew'))).toEqual([]);
+});
+
+test('bring-your-own-mil gives the same result after its worker was killed', async () => {
+  const ended = await example('bring-your-own-mil', '--runs', '100');
+  expect(JSON.parse(ended.lines.at(-1)!)).toMatchObject({ runs: 100, different: 0, deaths: 1, compilations: 2 });
+});
+
+test('what is unknown is told in one line, with exit code 2', async () => {
+  const unknown = await runScript(runner, ['fly']);
+  expect(unknown).toMatchObject({ code: 2, lines: [] });
+  expect(unknown.stderr).toMatch(/^Expected an example \(.*main-job.*\), got `fly`\n$/);
+  const option = await runScript(runner, ['stress', '--steps', 'many']);
+  expect(option).toMatchObject({ code: 2, stderr: 'Expected --steps to be a number, got `many`\n' });
+});

@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+const native = fileURLToPath(new URL('../../../packages/native/', import.meta.url));
+const folder = temporaryFolder();
+
+/** Stands in for node-gyp: notes its step in `log`, and makes the addon, half of it at first. */
+const nodeGyp = `
+const { appendFileSync, existsSync, mkdirSync, writeFileSync } = require('node:fs');
+const step = process.argv[2];
+const say = (line) => appendFileSync(process.env.LOG, line + '\\n');
+const kept = existsSync('build/Release/object.o');
+say(step === 'build' ? 'build ' + (kept ? 'on' : 'anew') : step);
+if (step === 'build') {
+  mkdirSync('build/Release', { recursive: true });
+  writeFileSync('build/Release/object.o', '');
+  writeFileSync('build/Release/mayfly.node', 'half');
+  if (process.env.HANG) { say('half'); setInterval(() => {}, 1000); }
+  else setTimeout(() => { writeFileSync('build/Release/mayfly.node', 'whole'); say('built'); }, Number(process.env.TAKES ?? 0));
+}`;
+
+/** A package with a node-gyp of its own. */
+function makePackage(name: string): string {
+  const root = join(folder, name);
+  mkdirSync(join(root, 'src'), { recursive: true });
+  for (const file of ['build-addon.mjs', 'build-lock.mjs', 'sources.cjs', 'binding.gyp']) {
+    if (existsSync(join(native, file))) copyFileSync(join(native, file), join(root, file));
+  }
+  writeFileSync(join(root, 'src', 'addon.cc'), '');
+  mkdirSync(join(root, 'node_modules', 'node-gyp', 'bin'), { recursive: true });
+  writeFileSync(join(root, 'node_modules', 'node-gyp', 'package.json'), '{"name": "node-gyp"}');
+  writeFileSync(join(root, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js'), nodeGyp);
+  return root;
+}
+
+const start = (root: string, args: readonly string[] = [], env: Record<string, string> = {}): ChildProcess =>
+  spawn(process.execPath, [join(root, 'build-addon.mjs'), ...args], {
+    env: { ...process.env, LOG: `${root}.log`, ...env },
+    stdio: 'ignore',
+    detached: true,
+  });
+
+const log = (root: string): string[] => readFileSync(`${root}.log`, 'utf8').trim().split('\n');
+
+/** The steps of node-gyp in one build. */
+async function build(root: string, args: readonly string[] = [], env: Record<string, string> = {}): Promise<string[]> {
+  writeFileSync(`${root}.log`, '');
+  const [code] = await once(start(root, args, env), 'exit');
+  expect(code).toBe(0);
+  return log(root).filter((line) => line !== '');
+}
+
+const ANEW = ['configure', 'build anew', 'built'];
+
+test('a finished build goes on where it was; an install leaves it alone', async () => {
+  const root = makePackage('plain');
+  expect(await build(root, ['--if-missing'])).toEqual(ANEW);
+  expect(await build(root)).toEqual(['build on', 'built']);
+  expect(await build(root, ['--if-missing'])).toEqual([]);
+});
+
+test.each(['CXX', 'LDFLAGS'])('another %s begins anew', async (name) => {
+  const root = makePackage(`with-${name}`);
+  await build(root);
+  expect(await build(root, ['--if-missing'], { [name]: 'other' })).toEqual(ANEW);
+  expect(await build(root, [], { [name]: 'other' })).toEqual(['build on', 'built']);
+});
+
+test('a tree that was moved begins anew', async () => {
+  const root = makePackage('before');
+  await build(root);
+  const moved = join(folder, 'after');
+  renameSync(root, moved);
+  expect(await build(moved)).toEqual(ANEW);
+});
+
+test('a build that was killed does not look finished, and nothing of it is used', async () => {
+  const root = makePackage('killed');
+  await build(root);
+  writeFileSync(`${root}.log`, '');
+  const child = start(root, [], { HANG: '1' });
+  const exited = once(child, 'exit');
+  await expect.poll(() => log(root), { interval: 5, timeout: 30_000 }).toContain('half');
+  process.kill(-child.pid!, 'SIGKILL');
+  await exited;
+  expect(await build(root, ['--if-missing'])).toEqual(ANEW);
+  expect(readFileSync(join(root, 'build', 'Release', 'mayfly.node'), 'utf8')).toBe('whole');
+});
+
+test('of two builds at once, one waits for the other', async () => {
+  const root = makePackage('twice');
+  writeFileSync(`${root}.log`, '');
+  const builds = [1, 2, 3].map(() => once(start(root, [], { TAKES: '300' }), 'exit'));
+  expect((await Promise.all(builds)).map(([code]) => code)).toEqual([0, 0, 0]);
+  expect(log(root)).toEqual([...ANEW, 'build on', 'built', 'build on', 'built']);
+});

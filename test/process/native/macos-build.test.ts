@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const check = join(
+  dirname(fileURLToPath(import.meta.url)),
+  '../../..',
+  'packages',
+  'native',
+  'checks',
+  'macos',
+  'check.mjs',
+);
+const MISSING_TOOLS = 69;
+
+const run = (part: string) => spawnSync(process.execPath, [check, part], { encoding: 'utf8' });
+
+// The other architecture takes as long again: `npm run check:macos -w @mayfly/native` checks both.
+test('the addon builds for macOS on arm64, imports what it should and sends messages as their methods take them', {
+  timeout: 300_000,
+}, (context) => {
+  const { status, stdout, stderr } = run('arm64');
+  if (status === MISSING_TOOLS) context.skip(stdout.trim());
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});
+
+test('device ane as compiled for macOS on x86-64 does over the emulator what it does as compiled for Linux', {
+  timeout: 300_000,
+}, (context) => {
+  const { status, stdout, stderr } = run('execution');
+  if (status === MISSING_TOOLS || /not executed/.test(stdout)) context.skip(stdout.trim());
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});

@@ -1,0 +1,74 @@
+import { createPool, type Kernel, type Pool } from '@mayfly/core';
+import { afterEach, expect, test, vi } from 'vitest';
+import { onEachRuntime } from '../../fixtures/ane-emulator.js';
+import { lintExamples } from '../../fixtures/lint-examples.js';
+import { clean } from '../../fixtures/lint-text.js';
+import { addWeightProgram, scaleProgram, weightBlob } from '../../fixtures/programs.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+// What is wrong with a program is no worker's fault, and no other program's.
+const N = 64;
+const folder = temporaryFolder();
+afterEach(() => vi.unstubAllEnvs());
+
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'ok',
+    (error: Error & { code: string }) => error.code,
+  );
+
+/** Evaluates a kernel on tensors of its own. */
+const evaluate = (pool: Pool, kernel: Kernel) => {
+  const tensors = (ports: Kernel['inputs']) => ports.map(({ dtype, shape }) => pool.arena.tensor(dtype, shape));
+  return kernel.run(tensors(kernel.inputs), tensors(kernel.outputs));
+};
+
+/** 64 × 64 zeros in fp16, where the examples have their weights. */
+const zeros = weightBlob(Array(32 * 64).fill(0));
+new DataView(zeros.buffer).setUint32(68, 1, true);
+const weights = { '@model_path/weights/weight.bin': zeros };
+
+const costs = (pool: Pool) => {
+  const { workersStarted, retirements, deaths, workers } = pool.stats();
+  return { workersStarted, retirements, deaths, failures: workers.map(({ failures }) => failures) };
+};
+
+test('programs against the rules of a simulated chip cost no worker, and stop nobody', async () => {
+  await using pool = await createPool({ device: 'sim:m4' });
+  const good = await pool.compile({ text: clean, weights });
+  await evaluate(pool, good);
+  const codes: string[] = [];
+  for (const { text } of Object.values(lintExamples)) {
+    const tried = pool.compile({ text, weights }).then(async (kernel) => {
+      await evaluate(pool, kernel);
+      await kernel.dispose();
+    });
+    codes.push(await codeOf(tried));
+  }
+  expect(codes.filter((code) => code === 'ERR_PROGRAM_REFUSED').length).toBeGreaterThan(10);
+  expect(codes.filter((code) => !/^(ok|ERR_PROGRAM_REFUSED|ERR_MIL_\w+|ERR_WEIGHT_BLOB)$/.test(code))).toEqual([]);
+  expect(costs(pool)).toEqual({ workersStarted: 2, retirements: 0, deaths: 0, failures: [0, 0] });
+  await evaluate(pool, good);
+});
+
+onEachRuntime((_, runtime) => {
+  test('texts and weight files that the compiler refuses cost no worker, and stop nobody', async () => {
+    vi.stubEnv('MAYFLY_ANE_RUNTIME', runtime);
+    vi.stubEnv('MAYFLY_EMULATOR_TEMPORARY', folder);
+    vi.stubEnv('MAYFLY_EMULATOR_DIALECT', 'ios16');
+    await using pool = await createPool({ device: 'ane', pacing: { settleMs: 0, failureMs: 0 } });
+    const older = (text: string) => text.replace('ios18', 'ios16');
+    const good = await pool.compile({ text: older(scaleProgram(N, 3)) });
+    await evaluate(pool, good);
+    for (let i = 0; i < 4; i++) {
+      expect(await codeOf(pool.compile({ text: scaleProgram(N, 4 + i) }))).toBe('ERR_PROGRAM_REFUSED');
+      const path = `../up/${i}.bin`;
+      const text = older(addWeightProgram(N)).replace('@model_path/weights/w.bin', path);
+      expect(await codeOf(pool.compile({ text, weights: { [path]: weightBlob(Array(N).fill(1)) } }))).toBe(
+        'ERR_WEIGHT_BLOB',
+      );
+    }
+    expect(costs(pool)).toEqual({ workersStarted: 2, retirements: 0, deaths: 0, failures: [0, 0] });
+    await evaluate(pool, good);
+  });
+});

@@ -1,0 +1,73 @@
+import { chipNames, createTrainer, evaluate, MayflyError, presets, type TrainOptions } from '@mayfly/core';
+import { checkChipRules, programForm } from '@mayfly/core/testing';
+import { expect, test } from 'vitest';
+import { mayfly } from '../../fixtures/command.js';
+import { runTraining, smallRun, smallStream } from '../../fixtures/small-run.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+const folder = temporaryFolder();
+const data = smallStream(folder);
+/** 1,024 tokens a pass: more than slices of packed weights reach on an M1. */
+const wide: TrainOptions = { ...smallRun, model: 'tiny', data, batch: 8, seq: 128, accumulate: 1, steps: 2 };
+
+test('a chip that would give wrong data is refused before anything starts, with chip, rule, program and a way out', async () => {
+  const error = await createTrainer({ ...wide, device: 'sim:m1' }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(MayflyError);
+  expect(error).toMatchObject({
+    code: 'ERR_CHIP_RULES',
+    message: expect.stringMatching(
+      /m1 .*attentionForward of dynamic weights.* slice-offset \(silent data.*--weights static.*sim:m1,no-rules/,
+    ),
+  });
+});
+
+test('so is an evaluation there', async () => {
+  const losing = evaluate({ model: 'tiny', data, window: 128, batch: 8, device: 'sim:m1' });
+  await expect(losing).rejects.toMatchObject({ code: 'ERR_CHIP_RULES' });
+});
+
+test('the ways out that it names give the losses of the cpu device', { timeout: 60_000 }, async () => {
+  const losses = async (options: TrainOptions) =>
+    (await runTraining({ ...wide, ...options })).records.map(({ loss }) => loss);
+  const [dynamic, fixed] = [await losses({ device: 'cpu' }), await losses({ device: 'cpu', weights: 'static' })];
+  expect(await losses({ device: 'sim:m1', weights: 'static' })).toEqual(fixed);
+  expect(await losses({ device: 'sim:m1,no-rules' })).toEqual(dynamic);
+});
+
+test('rules that only warn are one line; cpu has none', async () => {
+  const chip = async (device: string) => {
+    await using trainer = await createTrainer({ ...wide, device });
+    return trainer.chipWarning;
+  };
+  expect(await chip('cpu')).toBe(null);
+  const warning = await chip('sim:m4');
+  expect(warning).toMatch(/^m4 may not run .*: .*matmul-inner-32/);
+  expect(warning).not.toContain('\n');
+});
+
+test('the command ends with 2 and one line', async () => {
+  const { code, stderr, lines } = await mayfly([
+    'train',
+    '--model',
+    'tiny',
+    '--data',
+    data,
+    '--device',
+    'sim:m1',
+    '--batch',
+    '8',
+  ]);
+  expect({ code, lines }).toEqual({ code: 2, lines: [] });
+  expect(stderr).toMatch(/^mayfly: Expected programs that m1 runs right, .*\n$/);
+});
+
+test('no chip refuses what it runs right: few tokens, either strategy', async () => {
+  const shape = { ...presets.tiny, batch: 1, sequence: 128 };
+  for (const name of chipNames()) {
+    const device = `sim:${name}`;
+    const form = await programForm(device);
+    for (const weights of ['dynamic', 'static'] as const) {
+      expect(() => checkChipRules(device, { shape, weights, form, training: true }), device).not.toThrow();
+    }
+  }
+});

@@ -1,0 +1,53 @@
+import { createTrainer, type TrainerEvents } from '@mayfly/core';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { fingerprint, runTraining, smallRun, smallStream } from '../../fixtures/small-run.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+const folder = temporaryFolder();
+const data = smallStream(folder);
+const options = { model: 'tiny', data, ...smallRun } as const;
+
+const uncaught: string[] = [];
+beforeEach(() => {
+  uncaught.length = 0;
+  process.setUncaughtExceptionCaptureCallback((error) => uncaught.push(error.message));
+});
+afterEach(() => process.setUncaughtExceptionCaptureCallback(null));
+
+test('a trainer tells every event of its pool', async () => {
+  await using trainer = await createTrainer({ ...options, steps: 1 });
+  const names = [
+    ...(['worker-start', 'worker-ready', 'worker-retire', 'worker-exit', 'kernel-move'] as const),
+    ...(['budget-lowered', 'kernel-quarantine', 'fault', 'drain'] as const),
+  ];
+  const heard: string[] = [];
+  for (const name of names) trainer.on(name, () => heard.push(name));
+  for (const name of names) trainer.pool.emit(name, {} as never);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(heard).toEqual(names);
+});
+
+test('listeners that throw at every event change nothing in a run that retires workers', async () => {
+  await using trainer = await createTrainer({
+    ...options,
+    out: folder,
+    checkpointEvery: 2,
+    retireAfter: 20,
+    weights: 'static',
+  });
+  const calm = await runTraining({ ...options, retireAfter: 20, weights: 'static' });
+  for (const name of [
+    'step',
+    'checkpoint',
+    'worker-retire',
+    'worker-exit',
+    'kernel-move',
+  ] satisfies (keyof TrainerEvents)[])
+    trainer.on(name, () => {
+      throw new Error(name);
+    });
+  const summary = await trainer.train();
+  expect(fingerprint({ summary })).toEqual(fingerprint(calm));
+  expect(new Set(uncaught)).toEqual(new Set(['step', 'checkpoint', 'worker-retire', 'worker-exit', 'kernel-move']));
+  expect(uncaught.filter((name) => name === 'step')).toHaveLength(smallRun.steps);
+});

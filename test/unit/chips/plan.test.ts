@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import {
+  calibrationReport,
+  compareFigures,
+  planTraining,
+  presets,
+  summarizeErrors,
+  type WeightStrategy,
+} from '@mayfly/core/testing';
+import { chipNames, loadProfile } from '@mayfly/native';
+import { describe, expect, test } from 'vitest';
+
+const plan = (chip: string, weights: WeightStrategy, more: object = {}) =>
+  planTraining({ config: presets.stories110m, profile: loadProfile(chip), weights, batch: 1, sequence: 256, ...more });
+
+describe('calibration', () => {
+  const comparisons = compareFigures();
+
+  test('every figure that a profile was fitted to is within 15 %', () => {
+    const off = comparisons.filter(({ calibrated, error }) => calibrated && Math.abs(error) > 0.15);
+    expect(off.map(({ chip, what, error }) => `${chip} ${what} ${error}`)).toEqual([]);
+  });
+
+  test('seven in ten of the held-out figures of a warm engine are, and half are within 8 %', () => {
+    const { figures, within15, median } = summarizeErrors(
+      comparisons.filter(({ calibrated, group }) => !calibrated && group !== 'cold'),
+    );
+    expect(figures).toBeGreaterThan(80);
+    expect(within15 / figures).toBeGreaterThan(0.7);
+    expect(median).toBeLessThan(0.08);
+  });
+
+  test('docs/simulator.md has the tables as they are', () => {
+    expect(readFileSync(new URL('../../../docs/simulator.md', import.meta.url), 'utf8')).toContain(calibrationReport());
+  });
+});
+
+describe.each(chipNames())('a plan for %s', (chip) => {
+  test.each(['static', 'dynamic', 'reloaded'] as const)('with %s weights adds up', (weights) => {
+    const { step, day, compilationRound, kernels, programs, tokensPerStep } = plan(chip, weights);
+    const { total, ...parts } = step;
+    expect(Object.values(parts).reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(total + 1e-9);
+    expect(day.steps * total).toBeCloseTo(86_400_000);
+    expect(day.tokens).toBeCloseTo(day.steps * tokensPerStep);
+    expect(programs).toBe(weights === 'dynamic' ? 4 : 48);
+    expect(compilationRound.compilations).toBe(programs);
+    expect(kernels.map(({ name }) => name)).toEqual([
+      'attentionForward',
+      'feedForwardForward',
+      'attentionBackward',
+      'feedForwardBackward',
+    ]);
+  });
+});
+
+test('static weights compile everything at every step and wear workers out, dynamic ones never', () => {
+  const fixed = plan('m4', 'static');
+  const free = plan('m4', 'dynamic');
+  expect(fixed.step.compilations).toBeGreaterThan(2000);
+  expect(fixed.retirement.everySteps).toBe(2);
+  expect(fixed.day.compilations / fixed.day.steps).toBeCloseTo(48);
+  expect(free.step.compilations).toBe(0);
+  expect(free.retirement.everySteps).toBe(Number.POSITIVE_INFINITY);
+  expect(free.day.retirements).toBe(0);
+  expect(free.step.total).toBeLessThan(fixed.step.total);
+});
+
+test('weights that are reloaded cost loads, compile each kernel twice and wear nothing out', () => {
+  const { step, day, retirement } = plan('m4', 'reloaded');
+  expect(step.compilations).toBeCloseTo(48 * loadProfile('m4').clock.reloadMs.value);
+  expect(step.kernels).toBe(plan('m4', 'static').step.kernels);
+  expect([day.compilations, day.retirements, retirement.everySteps]).toEqual([96, 0, Number.POSITIVE_INFINITY]);
+  // Their kernels are faster than dynamic ones: with enough passes per update that pays.
+  const passes = { accumulate: 50 };
+  expect(plan('m4', 'reloaded').step.total).toBeGreaterThan(plan('m4', 'dynamic').step.total);
+  expect(plan('m4', 'reloaded', passes).step.total).toBeLessThan(plan('m4', 'dynamic', passes).step.total);
+});
+
+test('accumulation shares a compilation round among passes', () => {
+  const once = plan('m4', 'static');
+  const often = plan('m4', 'static', { accumulate: 50 });
+  expect(often.step.compilations).toBeCloseTo(once.step.compilations);
+  expect(often.day.tokens).toBeGreaterThan(5 * once.day.tokens);
+});
+
+test('more kernels than a worker may compile need more workers', () => {
+  expect(plan('m4', 'static', { retireAfter: 40 })).toMatchObject({ programs: 48, workers: 2 });
+  expect(plan('m4', 'static', { config: presets['qwen3-0.6b'] })).toMatchObject({ programs: 112, workers: 2 });
+});
+
+test('a worker that is retired at every step is waited for where steps are shorter than its teardown', () => {
+  const { retirement, step } = plan('m4', 'static', { retireAfter: 48, settleMs: 10_000 });
+  expect(retirement.everySteps).toBe(1);
+  expect(retirement.stalledMs).toBeGreaterThan(0);
+  expect(step.total).toBeGreaterThan(10_000);
+});
+
+test('says what the chip would not run', () => {
+  expect(plan('m1', 'dynamic', { batch: 4 }).kernels[0]!.brokenRules).toEqual(['slice-offset']);
+  expect(plan('m4', 'dynamic', { batch: 4 }).kernels.flatMap(({ brokenRules }) => brokenRules)).toEqual([]);
+});
