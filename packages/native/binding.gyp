@@ -75,7 +75,7 @@
           'type': 'static_library',
           'include_dirs': ['emulator/tiles'],
           'defines': ['MAYFLY_TILE_MODEL'],
-          'sources': ["<!@(node -p \"require('./sources.cjs')('emulator', 'tiles')\")", 'src/math/gemm_amx.cc'],
+          'sources': ["<!@(node -p \"require('./sources.cjs')('emulator', 'tiles')\")", 'src/math/gemm/gemm_amx.cc'],
           'cflags_cc': ['<@(amx_flags)'],
         },
       ],

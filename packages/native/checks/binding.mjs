@@ -40,7 +40,9 @@ export const sources = {
   ane: (x64) =>
     sources
       .addon(x64)
-      .filter((file) => /^src\/(?:(?:ane|mil)\/|math\/half\.cc$|number_text|owned_fd)/.test(file) && !knowsNode(file)),
+      .filter(
+        (file) => /^src\/(?:(?:ane|mil)\/|math\/simd\/half\.cc$|number_text|owned_fd)/.test(file) && !knowsNode(file),
+      ),
 };
 
 /** The archives of the addon that node-gyp built for this system, without those that model another. */

@@ -10,15 +10,15 @@
 
 #include "cpu/cpu_device.h"
 #include "error.h"
-#include "math/adamw.h"
-#include "math/convert.h"
-#include "math/cross_entropy.h"
-#include "math/gemm.h"
-#include "math/isa.h"
-#include "math/logits.h"
-#include "math/norm.h"
-#include "math/reduce.h"
-#include "math/rope.h"
+#include "math/gemm/gemm.h"
+#include "math/host/adamw.h"
+#include "math/host/convert.h"
+#include "math/host/cross_entropy.h"
+#include "math/host/logits.h"
+#include "math/host/norm.h"
+#include "math/host/reduce.h"
+#include "math/host/rope.h"
+#include "math/simd/isa.h"
 
 namespace mayfly {
 namespace {

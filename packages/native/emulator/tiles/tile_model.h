@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "math/half_bits.h"
+#include "math/simd/half_bits.h"
 
 namespace mayfly::tile_model {
 

@@ -1,5 +1,5 @@
 // The modelled processor has tiles of bf16; MAYFLY_TILE_MODEL=fp16 gives it those of fp16, too.
-#include "math/tile_support.h"
+#include "math/gemm/tile_support.h"
 
 #include <cstdlib>
 #include <string>

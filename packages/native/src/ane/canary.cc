@@ -9,7 +9,7 @@
 #include "ane/framework.h"
 #include "ane/settings.h"
 #include "error.h"
-#include "math/half.h"
+#include "math/simd/half.h"
 #include "number_text.h"
 
 namespace mayfly::ane {

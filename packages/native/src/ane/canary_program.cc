@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "math/half.h"
+#include "math/simd/half.h"
 
 namespace mayfly::ane {
 namespace {

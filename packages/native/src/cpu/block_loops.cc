@@ -1,6 +1,6 @@
 #include "cpu/block_loops.h"
 
-#include "math/isa.h"
+#include "math/simd/isa.h"
 
 namespace mayfly::cpu {
 

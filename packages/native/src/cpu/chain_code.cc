@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "math/half.h"
+#include "math/simd/half.h"
 
 namespace mayfly::cpu {
 namespace {

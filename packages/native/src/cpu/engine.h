@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cpu/shared_scratch.h"
-#include "math/precision.h"
+#include "math/gemm/precision.h"
 #include "parallel/thread_pool.h"
 
 namespace mayfly::cpu {

@@ -3,7 +3,7 @@
 
 #include "cpu/node.h"
 #include "cpu/triangle_product.h"
-#include "math/gemm.h"
+#include "math/gemm/gemm.h"
 
 namespace mayfly::cpu {
 

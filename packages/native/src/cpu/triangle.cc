@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "math/half.h"
+#include "math/simd/half.h"
 
 namespace mayfly::cpu {
 namespace {

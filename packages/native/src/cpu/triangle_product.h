@@ -1,7 +1,7 @@
 // Batched products without the part that a triangle of an operand or of the result makes superfluous.
 #pragma once
 
-#include "math/gemm.h"
+#include "math/gemm/gemm.h"
 
 namespace mayfly::cpu {
 

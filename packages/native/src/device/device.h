@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "dtype.h"
-#include "math/precision.h"
+#include "math/gemm/precision.h"
 #include "size_math.h"
 
 namespace mayfly {

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "error.h"
-#include "math/half.h"
+#include "math/simd/half.h"
 
 namespace mayfly::mil {
 namespace {

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "error.h"
-#include "math/half.h"
+#include "math/simd/half.h"
 #include "mil/parser.h"
 #include "mil/weight_blob.h"
 #include "number_text.h"

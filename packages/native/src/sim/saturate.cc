@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "math/half.h"
+#include "math/simd/half.h"
 
 namespace mayfly::sim {
 namespace {

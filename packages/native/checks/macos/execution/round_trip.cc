@@ -15,7 +15,7 @@
 #include "ane/foundation.h"
 #include "ane/framework.h"
 #include "error.h"
-#include "math/half.h"
+#include "math/simd/half.h"
 
 namespace {
 

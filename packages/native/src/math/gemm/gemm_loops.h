@@ -1,0 +1,148 @@
+// The kernel of the matrix product in fp32 vectors, once for every instruction set: register block, store.
+#pragma once
+
+#include <cstdint>
+
+#include "math/gemm/gemm_kernel.h"
+#include "math/gemm/gemm_pack_loops.h"
+
+namespace mayfly {
+
+// Where the elements of a panel of A lie, and what is done with them.
+template <class S, int kLaneStride, int kDepthStride>
+struct FloatOrder {
+  static constexpr int kLane = kLaneStride, kDepth = kDepthStride, kStep = 1;  // kStep of depth at a time
+  static typename S::F MultiplyAdd(typename S::F a, typename S::F b, typename S::F sum) { return S::Fma(a, b, sum); }
+};
+
+// The first kRows rows and kVectors vectors of a tile, in registers; calls sink(row, column, sums) for each vector of
+// it.
+template <class S, class Order, int kRows, int kVectors, class Sink>
+void MultiplyBlock(int64_t k, const float* a, const float* b, const float* tile, bool resume, const Sink& sink) {
+  constexpr int kColumns = S::kGemmVectors * S::kWidth;
+  typename S::F sum[kRows][kVectors];
+  MAYFLY_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    MAYFLY_UNROLL
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = resume ? S::Load(tile + r * kColumns + v * S::kWidth) : S::Zero();
+  }
+  for (int64_t p = 0; p < k; p += Order::kStep) {
+    typename S::F columns[kVectors];
+    MAYFLY_UNROLL
+    for (int v = 0; v < kVectors; ++v) columns[v] = S::Load(b + v * S::kWidth);
+    MAYFLY_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      const typename S::F row = S::Set(a[r * Order::kLane]);
+      MAYFLY_UNROLL
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = Order::MultiplyAdd(row, columns[v], sum[r][v]);
+    }
+    a += Order::kDepth;
+    b += kColumns;
+  }
+  MAYFLY_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    MAYFLY_UNROLL
+    for (int v = 0; v < kVectors; ++v) sink(r, v * S::kWidth, sum[r][v]);
+  }
+}
+
+template <class S, class Order>
+void MultiplyTile(int64_t k, const void* a_panel, const void* b_panel, float* tile, bool resume, int64_t used_rows,
+                  int64_t used_columns) {
+  const auto *a = static_cast<const float*>(a_panel), *b = static_cast<const float*>(b_panel);
+  constexpr int kFew = S::kGemmRows < 4 ? S::kGemmRows : 4, kColumns = S::kGemmVectors * S::kWidth;
+  const auto sink = [tile](int row, int column, typename S::F sums) { S::Store(tile + row * kColumns + column, sums); };
+  using Sink = decltype(sink);
+  if (used_columns > S::kWidth) {
+    const auto block = used_rows > kFew ? MultiplyBlock<S, Order, S::kGemmRows, S::kGemmVectors, Sink>
+                       : used_rows > 1  ? MultiplyBlock<S, Order, kFew, S::kGemmVectors, Sink>
+                                        : MultiplyBlock<S, Order, 1, S::kGemmVectors, Sink>;
+    return block(k, a, b, tile, resume, sink);
+  }
+  const auto block = used_rows > kFew ? MultiplyBlock<S, Order, S::kGemmRows, 1, Sink>
+                     : used_rows > 1  ? MultiplyBlock<S, Order, kFew, 1, Sink>
+                                      : MultiplyBlock<S, Order, 1, 1, Sink>;
+  block(k, a, b, tile, resume, sink);
+}
+
+// The last part of a whole tile's sums goes from registers into C.
+template <class S, class Order, class T, bool kAdd>
+void FinishTile(int64_t k, const float* a, const float* b, const float* tile, bool resume, const GemmTarget& target) {
+  const typename S::F alpha = S::Set(target.alpha), beta = S::Set(target.beta);
+  T* const c = static_cast<T*>(target.c);
+  const int64_t stride = target.row_stride;
+  const auto sink = [=](int row, int column, typename S::F sums) {
+    T* const to = c + row * stride + column;
+    const typename S::F value = alpha * sums;
+    S::Store(to, kAdd ? S::Fma(beta, S::Load(to), value) : value);
+  };
+  MultiplyBlock<S, Order, S::kGemmRows, S::kGemmVectors>(k, a, b, tile, resume, sink);
+}
+
+template <class S, class Order>
+void FinishTile(int64_t k, const void* a_panel, const void* b_panel, const float* tile, bool resume,
+                const GemmTarget& target) {
+  const auto finish =
+      target.half ? target.beta != 0 ? FinishTile<S, Order, uint16_t, true> : FinishTile<S, Order, uint16_t, false>
+      : target.beta != 0 ? FinishTile<S, Order, float, true>
+                         : FinishTile<S, Order, float, false>;
+  finish(k, static_cast<const float*>(a_panel), static_cast<const float*>(b_panel), tile, resume, target);
+}
+
+template <class S, class T>
+void StoreTile(const float* tile, const GemmTarget& target, T* c) {
+  constexpr int kColumns = S::kGemmVectors * S::kWidth;
+  const typename S::F alpha = S::Set(target.alpha);
+  const typename S::F beta = S::Set(target.beta);
+  for (int64_t r = 0; r < target.rows; ++r) {
+    const float* from = tile + r * kColumns;
+    T* to = c + r * target.row_stride;
+    for (int64_t j = 0; j < target.columns; j += S::kWidth) {
+      const int64_t left = target.columns - j;
+      typename S::F value = alpha * S::Load(from + j);
+      if (left >= S::kWidth) {
+        if (target.beta != 0) value = S::Fma(beta, S::Load(to + j), value);
+        S::Store(to + j, value);
+      } else {
+        if (target.beta != 0) value = S::Fma(beta, S::Load(to + j, left), value);
+        S::Store(to + j, value, left);
+      }
+    }
+  }
+}
+
+template <class S>
+void StoreTile(const float* tile, const GemmTarget& target) {
+  if (target.half) {
+    StoreTile<S>(tile, target, static_cast<uint16_t*>(target.c));
+  } else {
+    StoreTile<S>(tile, target, static_cast<float*>(target.c));
+  }
+}
+
+template <class S, class Order>
+constexpr RowForm MakeRowForm(void (*pack)(const GemmStrip& strip, void* panel)) {
+  return {pack, MultiplyTile<S, Order>, FinishTile<S, Order>};
+}
+
+template <class S>
+constexpr GemmKernel MakeGemmKernel() {
+  constexpr int kColumns = S::kGemmVectors * S::kWidth;
+  constexpr int kDepth = 320;  // with 512 columns of B: 640 KiB
+  static_assert(S::kWidth * sizeof(float) <= kPanelSlack);
+  return {S::kGemmRows,
+          kColumns,
+          sizeof(float),
+          1,
+          kDepth,
+          kDepth,
+          PackPanel<S, kColumns>,
+          MakeRowForm<S, FloatOrder<S, 1, S::kGemmRows>>(PackPanel<S, S::kGemmRows>),
+          MakeRowForm<S, FloatOrder<S, kDepth, 1>>(PackLanes<S, kDepth>),
+          StoreTile<S>,
+          nullptr,
+          nullptr,
+          nullptr};
+}
+
+}  // namespace mayfly

@@ -1,0 +1,26 @@
+// Classifier and cross-entropy in one, without storing the logits of a large vocabulary whole.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "math/gemm/precision.h"
+#include "parallel/thread_pool.h"
+
+namespace mayfly {
+
+// x, dx fp32 [dim, columns]; table, d_table fp32 [vocab, dim]; one checked target (ReadTokens) per column.
+struct CrossEntropyArgs {
+  const float* x;
+  const float* table;
+  int64_t vocab, dim, columns;
+  float* dx;       // overwritten with gradient_scale · dLoss/dx; null leaves it out
+  float* d_table;  // overwritten with gradient_scale · dLoss/dTable; null leaves it out
+  float gradient_scale;
+  Precision precision;  // of all three products
+};
+
+// Loss = Σ_n −log softmax_v(Σ_d table[v, d]·x[d, n])[targets[n]]. Not finite where a logit is not.
+double CrossEntropy(const CrossEntropyArgs& args, const std::vector<int32_t>& targets, ThreadPool& pool);
+
+}  // namespace mayfly

@@ -1,0 +1,129 @@
+// Host math of a transformer's layers, as JavaScript functions.
+#include <vector>
+
+#include "math/host/cross_entropy.h"
+#include "math/host/embedding.h"
+#include "math/host/host_pool.h"
+#include "math/host/logits.h"
+#include "math/host/math_function.h"
+#include "math/host/norm.h"
+#include "math/host/rope.h"
+#include "math/host/tokens.h"
+
+namespace mayfly {
+namespace {
+
+void EmbedTokens(const MathOptions& o) {
+  const int64_t vocab = o.Dimension("vocab"), dim = o.Dimension("dim"), columns = o.Dimension("columns");
+  const float* table = o.Array<float>("table", vocab * dim);
+  float* out = o.Array<float>("out", dim * columns);
+  const std::vector<int32_t> tokens = ReadTokens(o.Array<int32_t>("tokens", columns), columns, vocab, "tokens");
+  HostPool::Use([&](ThreadPool& pool) { Embed(table, tokens, out, dim, pool); });
+}
+
+void EmbedTokensBackward(const MathOptions& o) {
+  const int64_t vocab = o.Dimension("vocab"), dim = o.Dimension("dim"), columns = o.Dimension("columns");
+  const float* gradient = o.Array<float>("gradient", dim * columns);
+  float* table_gradient = o.Array<float>("tableGradient", vocab * dim);
+  const std::vector<int32_t> tokens = ReadTokens(o.Array<int32_t>("tokens", columns), columns, vocab, "tokens");
+  HostPool::Use([&](ThreadPool& pool) { EmbedBackward(gradient, tokens, table_gradient, dim, pool); });
+}
+
+void NormForward(const MathOptions& o) {
+  ResidualNormArgs args{};
+  args.dim = o.Dimension("dim");
+  args.columns = o.Dimension("columns");
+  args.eps = static_cast<float>(o.Positive("eps"));
+  args.x = o.Array<float>("x", args.dim * args.columns);
+  args.weight = o.Array<float>("weight", args.dim);
+  args.sum = o.Optional<float>("sum", args.dim * args.columns);
+  if (o.Has("addend")) {
+    const auto addend = o.Rows<uint16_t>("addend", "addendStride", args.dim, args.columns);
+    args.addend = addend.data;
+    args.addend_stride = addend.stride;
+  }
+  if (o.Has("out")) args.out = o.Matrix("out", "outType", "outStride", args.dim, args.columns);
+  HostPool::Use([&](ThreadPool& pool) { ResidualNorm(args, pool); });
+}
+
+void NormGradient(const MathOptions& o) {
+  NormBackwardArgs args{};
+  args.dim = o.Dimension("dim");
+  args.columns = o.Dimension("columns");
+  args.eps = static_cast<float>(o.Positive("eps"));
+  args.x = o.View("x", "xType", "xStride", args.dim, args.columns);
+  args.weight = o.Array<float>("weight", args.dim);
+  args.d_out = o.View("dOut", "dOutType", "dOutStride", args.dim, args.columns);
+  args.dx = o.Array<float>("dx", args.dim * args.columns);
+  args.d_weight = o.Array<float>("dWeight", args.dim);
+  args.overwrite = o.Flag("overwrite");
+  if (o.Has("out")) {
+    const auto out = o.Rows<uint16_t>("out", "outStride", args.dim, args.columns);
+    args.out = out.data;
+    args.out_stride = out.stride;
+  }
+  HostPool::Use([&](ThreadPool& pool) { NormBackward(args, pool); });
+}
+
+double Loss(const MathOptions& o) {
+  CrossEntropyArgs args{};
+  args.vocab = o.Dimension("vocab");
+  args.dim = o.Dimension("dim");
+  args.columns = o.Dimension("columns");
+  args.x = o.Array<float>("x", args.dim * args.columns);
+  args.table = o.Array<float>("table", args.vocab * args.dim);
+  args.dx = o.Optional<float>("dx", args.dim * args.columns);
+  args.d_table = o.Optional<float>("dTable", args.vocab * args.dim);
+  args.gradient_scale = o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
+  args.precision = o.PrecisionOrExact();
+  const int32_t* ids = o.Array<int32_t>("targets", args.columns);
+  const std::vector<int32_t> targets = ReadTokens(ids, args.columns, args.vocab, "targets");
+  double loss = 0;
+  HostPool::Use([&](ThreadPool& pool) { loss = CrossEntropy(args, targets, pool); });
+  return loss;
+}
+
+void ColumnLogits(const MathOptions& o) {
+  const int64_t vocab = o.Dimension("vocab"), dim = o.Dimension("dim"), columns = o.Dimension("columns");
+  const float* x = o.Array<float>("x", dim * columns) + o.Whole("column", 0, columns - 1);
+  const float* table = o.Array<float>("table", vocab * dim);
+  float* out = o.Array<float>("out", vocab);
+  HostPool::Use([&](ThreadPool& pool) { Logits(table, x, columns, out, vocab, dim, pool); });
+}
+
+void Rotate(const MathOptions& o) {
+  RopeArgs args{};
+  args.heads = o.Dimension("heads");
+  args.head_dim = o.Dimension("headDim", 2);
+  if (args.head_dim % 2 != 0) {
+    throw Error("ERR_INVALID_ARGUMENT", "Expected headDim to be even, got " + std::to_string(args.head_dim));
+  }
+  args.columns = o.Dimension("columns");
+  args.sequence = o.Dimension("sequence");
+  args.base = o.Positive("base");
+  args.halves = o.Second("pairing", "interleaved", "half");
+  args.inverse = o.Flag("inverse");
+  // The product of three dimensions: bounded one factor at a time.
+  const int64_t most_rows = kLargestCount / args.columns;
+  if (args.heads > most_rows / args.head_dim) {
+    throw Error("ERR_ARENA_BOUNDS", "Expected heads · headDim · columns to be at most 2^50, got " +
+                                        std::to_string(args.heads) + " · " + std::to_string(args.head_dim) + " · " +
+                                        std::to_string(args.columns));
+  }
+  args.x = o.Array<float>("x", args.heads * args.head_dim * args.columns);
+  HostPool::Use([&](ThreadPool& pool) { Rope(args, pool); });
+}
+
+}  // namespace
+
+void ExportLayerMath(Napi::Object math) {
+  DefineMath(math, "embed", EmbedTokens);
+  DefineMath(math, "embedBackward", EmbedTokensBackward);
+  DefineMath(math, "residualNorm", NormForward);
+  DefineMath(math, "normBackward", NormGradient);
+  DefineMath(math, "crossEntropy", Loss);
+  DefineMath(math, "logits", ColumnLogits);
+  DefineMath(math, "rope", Rotate);
+}
+
+}  // namespace mayfly

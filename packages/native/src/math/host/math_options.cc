@@ -1,0 +1,109 @@
+#include "math/host/math_options.h"
+
+#include <cmath>
+
+#include "error.h"
+#include "number_text.h"
+
+namespace mayfly {
+namespace {
+
+constexpr int64_t kLargestInteger = (int64_t{1} << 53) - 1;
+
+std::string Describe(const Napi::Value& value) {
+  if (value.IsString()) return "`" + value.As<Napi::String>().Utf8Value() + "` (string)";
+  if (value.IsUndefined()) return "undefined";
+  if (value.IsNull()) return "null";
+  if (value.IsBoolean()) return value.As<Napi::Boolean>().Value() ? "true (boolean)" : "false (boolean)";
+  if (value.IsFunction()) return "a function";
+  if (!value.IsNumber()) return "an object";
+  const double number = value.As<Napi::Number>().DoubleValue();
+  return NumberText(number, 17) + " (number)";
+}
+
+[[noreturn]] void Refuse(const std::string& name, const std::string& expected, const Napi::Value& got) {
+  throw Error("ERR_INVALID_ARGUMENT", "Expected " + name + " to be " + expected + ", got " + Describe(got));
+}
+
+}  // namespace
+
+int64_t WholeNumber(const Napi::Value& value, const std::string& name, int64_t least, int64_t most) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
+  if (number == std::floor(number) && number >= static_cast<double>(least) && number <= static_cast<double>(most)) {
+    return static_cast<int64_t>(number);
+  }
+  const bool bounded = most < kLargestDimension;
+  const std::string upward = bounded ? " to " + std::to_string(most) : " up";
+  Refuse(name, "a whole number from " + std::to_string(least) + upward, value);
+}
+
+uint8_t* ArenaRange(const Arena& arena, const Napi::Value& value, const char* name, int64_t bytes, int64_t alignment) {
+  const int64_t offset = WholeNumber(value, name, 0, kLargestInteger);
+  if (offset % alignment != 0) Refuse(name, "a multiple of " + std::to_string(alignment), value);
+  return arena.At(static_cast<uint64_t>(offset), static_cast<uint64_t>(bytes));
+}
+
+MathOptions::MathOptions(const Napi::Value& options, std::shared_ptr<Arena> arena) : arena_(std::move(arena)) {
+  if (!options.IsObject()) Refuse("options", "an object", options);
+  options_ = options.As<Napi::Object>();
+}
+
+bool MathOptions::Has(const char* name) const { return !options_.Get(name).IsUndefined(); }
+
+int64_t MathOptions::Dimension(const char* name, int64_t least) const { return Whole(name, least, kLargestDimension); }
+
+int64_t MathOptions::Whole(const char* name, int64_t least, int64_t most) const {
+  return WholeNumber(options_.Get(name), name, least, most);
+}
+
+double MathOptions::Number(const char* name) const {
+  return Checked(name, "a finite number", [](double number) { return std::isfinite(number); });
+}
+
+double MathOptions::Positive(const char* name) const {
+  return Checked(name, "a number above 0",
+                 [](double number) { return std::isfinite(number) && static_cast<float>(number) > 0; });
+}
+
+double MathOptions::Fraction(const char* name) const {
+  return Checked(name, "a number from 0 to below 1", [](double number) { return number >= 0 && number < 1; });
+}
+
+double MathOptions::Checked(const char* name, const char* expected, bool (*accept)(double)) const {
+  const Napi::Value value = options_.Get(name);
+  if (!value.IsNumber() || !accept(value.As<Napi::Number>().DoubleValue())) Refuse(name, expected, value);
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+bool MathOptions::Flag(const char* name) const {
+  const Napi::Value value = options_.Get(name);
+  if (!value.IsUndefined() && !value.IsBoolean()) Refuse(name, "true or false", value);
+  return value.IsBoolean() && value.As<Napi::Boolean>().Value();
+}
+
+bool MathOptions::Second(const char* name, const char* first, const char* second) const {
+  const Napi::Value value = options_.Get(name);
+  const std::string word = value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
+  if (word != first && word != second) Refuse(name, "'" + std::string(first) + "' or '" + second + "'", value);
+  return word == second;
+}
+
+Precision MathOptions::PrecisionOrExact() const {
+  return Has("precision") && Second("precision", "exact", "fast") ? Precision::kFast : Precision::kExact;
+}
+
+MatrixOutput MathOptions::Matrix(const char* name, const char* type_name, const char* stride_name, int64_t rows,
+                                 int64_t columns) const {
+  const DType dtype = Second(type_name, "fp16", "fp32") ? DType::kFp32 : DType::kFp16;
+  const int64_t stride = Dimension(stride_name, columns);
+  const int64_t size = static_cast<int64_t>(SizeOf(dtype));
+  return {ArenaRange(*arena_, options_.Get(name), name, ((rows - 1) * stride + columns) * size, size), dtype, stride};
+}
+
+MatrixView MathOptions::View(const char* name, const char* type_name, const char* stride_name, int64_t rows,
+                             int64_t columns) const {
+  const MatrixOutput matrix = Matrix(name, type_name, stride_name, rows, columns);
+  return {matrix.data, matrix.dtype, matrix.row_stride, 1};
+}
+
+}  // namespace mayfly

@@ -1,0 +1,160 @@
+// Host math on plain tensors, as JavaScript functions.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "math/gemm/gemm.h"
+#include "math/host/adamw.h"
+#include "math/host/convert.h"
+#include "math/host/host_pool.h"
+#include "math/host/math_function.h"
+#include "math/host/reduce.h"
+#include "napi_arguments.h"
+
+namespace mayfly {
+namespace {
+
+void Optimize(const MathOptions& o) {
+  AdamwArgs args{};
+  args.count = o.Whole("count", 0, kLargestCount);
+  args.weights = o.Array<float>("weights", args.count);
+  args.gradients = o.Array<float>("gradients", args.count);
+  args.m = o.Array<float>("m", args.count);
+  args.v = o.Array<float>("v", args.count);
+  args.lr = o.Number("lr");
+  args.beta1 = o.Fraction("beta1");
+  args.beta2 = o.Fraction("beta2");
+  args.eps = o.Number("eps");
+  args.weight_decay = o.Number("weightDecay");
+  args.step = o.Whole("step", 1, kLargestCount);
+  args.gradient_scale = o.Number("gradientScale");
+  if (o.Has("half")) {
+    args.columns = o.Dimension("columns");
+    if (args.count == 0 || args.count % args.columns != 0) {
+      throw Error("ERR_INVALID_ARGUMENT", "Expected count to be whole rows of " + std::to_string(args.columns) +
+                                              " columns, got " + std::to_string(args.count));
+    }
+    const int64_t rows = args.count / args.columns;
+    args.transpose = o.Flag("transpose");
+    const auto half = args.transpose ? o.Rows<uint16_t>("half", "halfStride", args.columns, rows)
+                                     : o.Rows<uint16_t>("half", "halfStride", rows, args.columns);
+    args.half = half.data;
+    args.half_stride = half.stride;
+  }
+  HostPool::Use([&](ThreadPool& pool) { Adamw(args, pool); });
+}
+
+void RowsToHalf(const MathOptions& o) {
+  ToHalfArgs args{};
+  args.rows = o.Dimension("rows");
+  args.columns = o.Dimension("columns");
+  args.transpose = o.Flag("transpose");
+  const auto from = o.Rows<float>("from", "fromStride", args.rows, args.columns);
+  const auto to = args.transpose ? o.Rows<uint16_t>("to", "toStride", args.columns, args.rows)
+                                 : o.Rows<uint16_t>("to", "toStride", args.rows, args.columns);
+  args.from = from.data;
+  args.from_stride = from.stride;
+  args.to = to.data;
+  args.to_stride = to.stride;
+  HostPool::Use([&](ThreadPool& pool) { ToHalf(args, pool); });
+}
+
+void RowsToFloat(const MathOptions& o) {
+  const int64_t rows = o.Dimension("rows"), columns = o.Dimension("columns");
+  const auto from = o.Rows<uint16_t>("from", "fromStride", rows, columns);
+  const auto to = o.Rows<float>("to", "toStride", rows, columns);
+  HostPool::Use([&](ThreadPool& pool) { ToFloat(from.data, from.stride, to.data, to.stride, rows, columns, pool); });
+}
+
+void CopyStridedRows(const MathOptions& o) {
+  const int64_t rows = o.Dimension("rows"), row_bytes = o.Dimension("rowBytes");
+  const auto from = o.Rows<uint8_t>("from", "fromStride", rows, row_bytes);
+  const auto to = o.Rows<uint8_t>("to", "toStride", rows, row_bytes);
+  HostPool::Use([&](ThreadPool& pool) { CopyRows(from.data, from.stride, to.data, to.stride, rows, row_bytes, pool); });
+}
+
+// `name` as rows × columns, stored so or, with `transposed`, as columns × rows.
+MatrixView Operand(const MathOptions& o, const std::string& name, int64_t rows, int64_t columns) {
+  const std::string type = name + "Type", stride = name + "Stride", flag = name + "Transposed";
+  const bool transposed = o.Flag(flag.c_str());
+  if (transposed) std::swap(rows, columns);
+  MatrixView view = o.View(name.c_str(), type.c_str(), stride.c_str(), rows, columns);
+  if (transposed) std::swap(view.row_stride, view.column_stride);
+  return view;
+}
+
+void MatrixProduct(const MathOptions& o) {
+  GemmArgs args{};
+  args.m = o.Dimension("m");
+  args.n = o.Dimension("n");
+  args.k = o.Dimension("k");
+  args.a = Operand(o, "a", args.m, args.k);
+  args.b = Operand(o, "b", args.k, args.n);
+  args.c = o.Matrix("c", "cType", "cStride", args.m, args.n);
+  args.alpha = o.Has("alpha") ? static_cast<float>(o.Number("alpha")) : 1.0f;
+  args.beta = o.Has("beta") ? static_cast<float>(o.Number("beta")) : 0.0f;
+  args.precision = o.PrecisionOrExact();
+  HostPool::Use([&](ThreadPool& pool) { Gemm(args, &pool); });
+}
+
+// On the calling thread alone: these run in several threads of the process at once. All are checked before any runs.
+void OuterProducts(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<Arena> arena = UnwrapArena(info[0]);
+  if (!info[1].IsArray()) throw Error("ERR_INVALID_ARGUMENT", "Expected products to be an array");
+  const auto products = ListOf(info[1].As<Napi::Array>(), [&](const Napi::Value& each) {
+    const MathOptions o(each, arena);
+    GemmArgs product{};
+    product.m = o.Dimension("m");
+    product.n = o.Dimension("n");
+    product.k = o.Dimension("k");
+    product.a = o.View("a", "aType", "aStride", product.m, product.k);
+    product.b = o.View("b", "bType", "bStride", product.n, product.k);
+    std::swap(product.b.row_stride, product.b.column_stride);
+    product.c = {o.Array<float>("c", product.m * product.n), DType::kFp32, product.n};
+    product.beta = o.Flag("overwrite") ? 0.0f : 1.0f;
+    product.precision = o.PrecisionOrExact();
+    return product;
+  });
+  for (const GemmArgs& product : products) Gemm(product, nullptr);
+}
+
+// The flat functions take (arena, offset, count).
+double SquareSum(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<Arena> arena = UnwrapArena(info[0]);
+  const int64_t count = WholeNumber(info[2], "count", 0, kLargestCount);
+  const float* x = ArenaArray<float>(*arena, info[1], "offset", count);
+  double sum = 0;
+  HostPool::Use([&](ThreadPool& pool) { sum = SumOfSquares(x, count, pool); });
+  return sum;
+}
+
+void AddArrays(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<Arena> arena = UnwrapArena(info[0]);
+  const int64_t count = WholeNumber(info[3], "count", 0, kLargestCount);
+  const float* from = ArenaArray<float>(*arena, info[1], "from", count);
+  float* to = ArenaArray<float>(*arena, info[2], "to", count);
+  HostPool::Use([&](ThreadPool& pool) { Add(from, to, count, pool); });
+}
+
+void ZeroBytes(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<Arena> arena = UnwrapArena(info[0]);
+  const int64_t bytes = WholeNumber(info[2], "bytes", 0, kLargestCount);
+  uint8_t* to = ArenaArray<uint8_t>(*arena, info[1], "offset", bytes);
+  HostPool::Use([&](ThreadPool& pool) { Zero(to, bytes, pool); });
+}
+
+}  // namespace
+
+void ExportTensorMath(Napi::Object math) {
+  DefineMath(math, "gemm", MatrixProduct);
+  DefineMath(math, "outerProducts", OuterProducts);
+  DefineMath(math, "adamw", Optimize);
+  DefineMath(math, "sumOfSquares", SquareSum);
+  DefineMath(math, "add", AddArrays);
+  DefineMath(math, "zero", ZeroBytes);
+  DefineMath(math, "toHalf", RowsToHalf);
+  DefineMath(math, "toFloat", RowsToFloat);
+  DefineMath(math, "copyRows", CopyStridedRows);
+}
+
+}  // namespace mayfly
