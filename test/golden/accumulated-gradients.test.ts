@@ -23,8 +23,8 @@ test.each([
   const gradients = decoder.state.gradients.array();
   const pass = async (index: number, as: number) => {
     const first = index * COLUMNS;
-    await decoder.forward.run(tokens.subarray(first, first + COLUMNS));
-    await decoder.backward!.run(tokens.subarray(first + 1, first + COLUMNS + 1), 128, as);
+    await decoder.forward(tokens.subarray(first, first + COLUMNS));
+    await decoder.backward(tokens.subarray(first + 1, first + COLUMNS + 1), 128, as);
     await decoder.weightGradients!.settleAll();
   };
 

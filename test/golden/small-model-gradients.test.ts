@@ -43,8 +43,8 @@ describe.each(Object.entries(models))('%s', (_, config) => {
     const tokens = smallTokens(COLUMNS + 1, config.vocab);
     const [inputs, targets] = [tokens.subarray(0, COLUMNS), tokens.subarray(1)];
 
-    await decoder.forward.run(inputs);
-    const loss = (await decoder.backward!.run(targets, LOSS_SCALE / COLUMNS)) / COLUMNS;
+    await decoder.forward(inputs);
+    const loss = (await decoder.backward(targets, LOSS_SCALE / COLUMNS)) / COLUMNS;
     await decoder.weightGradients!.settleAll();
     const masters = Float64Array.from(parameters);
     const lossAt = () => referenceLoss(config, masters, SEQUENCE, inputs, targets);

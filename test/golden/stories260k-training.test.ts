@@ -38,8 +38,8 @@ describe.skipIf(storiesAbsent)('stories260K', () => {
       await decoder.load(pool);
       const reference = readDebugState();
 
-      await decoder.forward.run(reference.inputs);
-      const sum = await decoder.backward!.run(reference.targets, LOSS_SCALE / reference.inputs.length);
+      await decoder.forward(reference.inputs);
+      const sum = await decoder.backward(reference.targets, LOSS_SCALE / reference.inputs.length);
       await decoder.weightGradients!.settleAll();
       expect(Math.abs(sum / reference.inputs.length - R1_LOSS)).toBeLessThan(1e-3);
 

@@ -1,13 +1,13 @@
 import type { Precision } from '@mayfly/native';
 import { ArenaMeter } from '../memory/arena-meter.js';
 import type { TensorSource } from '../memory/arena-scope.js';
+import type { Tensor } from '../memory/tensor.js';
 import type { MilOptions } from '../mil/mil-graph.js';
 import type { ModelConfig } from '../model/config.js';
 import type { ProgramShape } from '../programs/program-shape.js';
-import { BackwardPass } from './backward-pass.js';
 import { DynamicStack } from './dynamic-stack.js';
-import { ForwardPass } from './forward-pass.js';
 import { GradientSums } from './gradient-sums.js';
+import { Head } from './head.js';
 import type { LayerStack } from './layer-stack.js';
 import { ModelState } from './model-state.js';
 import type { KernelCompiler } from './stack-kernel.js';
@@ -25,7 +25,7 @@ export interface DecoderOptions {
   readonly weights: 'dynamic' | 'static';
   /** How its programs are written. Default: as most chips take them. */
   readonly form?: MilOptions;
-  /** Of host math's matrix products. Default `exact`. */
+  /** Precision of the host's matrix products. Default `exact`. */
   readonly precision?: Precision | undefined;
   /** Passes whose gradients are summed into one step. Default 1. */
   readonly passes?: number | undefined;
@@ -33,18 +33,24 @@ export interface DecoderOptions {
   readonly products?: ProductRunner | undefined;
 }
 
+/** What only a model that is trained has. */
+interface Training {
+  readonly sums: GradientSums;
+  /** Gradient of the residual stream, fp32 [dim, columns]. */
+  readonly gradient: Tensor<'fp32'>;
+}
+
 /** A model laid out in an arena with everything that runs it: parameters, layers, and the passes through them. */
 export class Decoder {
   readonly state: ModelState;
-  readonly stack: LayerStack;
-  readonly forward: ForwardPass;
-  /** Null where the model is not trained. */
-  readonly backward: BackwardPass | null;
+  readonly layers: LayerStack;
   readonly weightGradients: WeightGradients | null;
   readonly gradientSums: GradientSums | null;
   readonly stopwatch = new Stopwatch();
+  readonly #head: Head;
+  readonly #training: Training | null;
 
-  /** Takes all the memory it will ever need. Parameters are for the caller to fill in before `load`. */
+  /** Takes all the memory it will ever need. The caller fills in the parameters before `load`. */
   constructor(source: TensorSource, options: DecoderOptions) {
     const { config, batch, sequence, weights, form = {}, precision = 'exact', passes = 1, products } = options;
     const { stopwatch } = this;
@@ -52,7 +58,7 @@ export class Decoder {
     this.state = new ModelState(source, config, products !== undefined);
     const Stack = weights === 'static' ? StaticStack : DynamicStack;
     const shape: ProgramShape = { ...config, batch, sequence };
-    this.stack = new Stack({
+    this.layers = new Stack({
       source,
       state: this.state,
       shape,
@@ -61,22 +67,74 @@ export class Decoder {
       weightGradients: this.weightGradients,
       stopwatch,
     });
-    this.forward = new ForwardPass(source, this.stack, stopwatch);
+    const { columns } = this.layers;
+    this.#head = new Head(source, { state: this.state, columns, precision, stopwatch });
     this.gradientSums = products === undefined ? null : new GradientSums(source, this.state, passes);
-    this.backward =
-      this.gradientSums === null ? null : new BackwardPass(source, this.forward, this.gradientSums, stopwatch);
+    this.#training = this.gradientSums && {
+      sums: this.gradientSums,
+      gradient: source.tensor('fp32', [config.dim, columns]),
+    };
   }
 
   /** Compiles the kernels with the parameters as they are. */
   load(compiler: KernelCompiler): Promise<void> {
-    return this.stopwatch.wait('compile', this.stack.load(compiler));
+    return this.stopwatch.wait('compile', this.layers.load(compiler));
+  }
+
+  /**
+   * From token ids to what loss and logits start from. Takes at most `columns` ids, window after window; missing ones count as
+   * 0, which causal attention hides from those before.
+   */
+  async forward(tokens: ArrayLike<number>): Promise<void> {
+    this.#head.setTokens(tokens);
+    this.#head.embed(this.layers.input);
+    await this.layers.forward();
+    this.#head.normalize(this.layers.output);
+  }
+
+  /**
+   * From the loss back to every parameter's gradient. Must follow the forward pass of the same tokens, with a target for every
+   * column. Gives pass `pass` of its step, from 0, `gradientScale` times the gradient of the summed cross-entropy. Returns that
+   * sum, unscaled. Weight gradients may still be under way afterwards.
+   */
+  async backward(targets: ArrayLike<number>, gradientScale: number, pass = 0): Promise<number> {
+    const { sums, gradient } = this.#training!;
+    const gradients = sums.pass(pass);
+    const loss = this.#head.lossBackward(targets, this.layers.output, gradient, gradientScale, gradients);
+    await this.layers.backward(gradient, gradients);
+    this.#head.embedBackward(gradient, gradients);
+    return loss;
+  }
+
+  /** Sum of −log p(target) over the first `targets.length` columns of the last forward pass. */
+  crossEntropy(targets: ArrayLike<number>): number {
+    return this.#head.crossEntropy(targets);
+  }
+
+  /** Logits of the token after column `column` of the last forward pass; the next call writes the same array. */
+  logits(column: number): Float32Array {
+    return this.#head.logits(column);
+  }
+
+  /**
+   * Runs the tokens of the last pass again to find the first half of a layer that puts out infinities or NaN, e.g.
+   * `layer-3.feedForward (gate)`; null where no layer does.
+   */
+  async findOverflow(): Promise<string | null> {
+    let found: string | null = null;
+    this.#head.embed(this.layers.input);
+    await this.layers.forward((half) => {
+      const slot = found === null ? half.surfaces.forwardOutput.overflow() : undefined;
+      if (slot !== undefined) found = `${half.key} (${slot})`;
+    });
+    return found;
   }
 
   /** Unloads the kernels once no host thread uses the tensors any more, which belong to their source. */
   async dispose(): Promise<void> {
-    // What failed was thrown where it was needed, or is needed no longer.
+    // Errors were thrown where the result was needed, or are needed no longer.
     await this.weightGradients?.settleAll().catch(() => {});
-    await this.stack.dispose();
+    await this.layers.dispose();
   }
 }
 

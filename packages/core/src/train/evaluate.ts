@@ -78,5 +78,5 @@ export async function evaluate(given: EvaluateOptions): Promise<WindowLoss> {
   const windows = options.windows ?? [0, countWindows(stream, window)];
   checkWindows(stream, window, windows);
   await using session = await InferenceSession.open(model, Math.min(batch, windows[1] - windows[0]), window, options);
-  return await windowLoss(session.decoder.forward, stream, windows);
+  return await windowLoss(session.decoder, stream, windows);
 }

@@ -1,7 +1,7 @@
 import { addon, MayflyError } from '@mayfly/native';
 import type { Tensor } from '../memory/tensor.js';
 import type { ParameterEntry } from '../model/parameters.js';
-import type { ForwardPass } from './forward-pass.js';
+import type { Decoder } from './decoder.js';
 import { type ModelState, offsetIn } from './model-state.js';
 
 /** From here on fp16 rounds to infinity; its largest number is 65,504. */
@@ -34,15 +34,15 @@ export function checkValues(state: ModelState, source: string): void {
 }
 
 /** @throws `ERR_NOT_FINITE` unless what came out of the last forward pass is finite: says which layer overflowed. */
-export async function expectFinite(finite: boolean, forward: ForwardPass): Promise<void> {
+export async function expectFinite(finite: boolean, decoder: Decoder): Promise<void> {
   if (finite) return;
-  throw new MayflyError('ERR_NOT_FINITE', `the model's output is not finite: ${await explainOverflow(forward)}`);
+  throw new MayflyError('ERR_NOT_FINITE', `the model's output is not finite: ${await explainOverflow(decoder)}`);
 }
 
 /** Why the last forward pass gave no finite output, in one phrase. */
-export async function explainOverflow(forward: ForwardPass): Promise<string> {
-  if (!allFinite(forward.stack.state.parameters)) return 'its parameters are not';
-  const place = await forward.findOverflow();
+export async function explainOverflow(decoder: Decoder): Promise<string> {
+  if (!allFinite(decoder.state.parameters)) return 'its parameters are not';
+  const place = await decoder.findOverflow();
   return place === null
     ? 'its activations overflow after the last layer'
     : `activations of ${place} exceed 65504, the largest fp16 number`;

@@ -72,7 +72,7 @@ export async function* generate(given: GenerateOptions): AsyncGenerator<Generate
   // The decoder goes on where the prompt ends: within a character, or after BOS, whose space is taken off.
   const decoder = tokenizer.decoder(prompt);
   const stop = stopAtEnd ? (tokenizer.stops ?? tokenizer.eos) : undefined;
-  const drawn = generateTokens(session.decoder.forward, prompt, {
+  const drawn = generateTokens(session.decoder, prompt, {
     ...{ temperature, topK, topP, seed },
     ...{ maxTokens, stop, tokenizer, signal: options.signal },
   });

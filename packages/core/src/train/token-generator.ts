@@ -1,8 +1,8 @@
 import { abortSignal, object, rule, whole } from '../check.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
+import type { Decoder } from './decoder.js';
 import { expectFinite } from './finite.js';
-import type { ForwardPass } from './forward-pass.js';
 import { Sampler, type SamplingOptions, samplingOptions } from './sampler.js';
 
 export interface TokenGeneratorOptions extends SamplingOptions {
@@ -36,21 +36,21 @@ export const tokenGeneratorOptions = {
  * @throws `ERR_NOT_FINITE` where a logit is not finite: nothing is drawn from it.
  */
 export async function* generateTokens(
-  forward: ForwardPass,
+  decoder: Decoder,
   prompt: readonly number[],
   given: TokenGeneratorOptions = {},
 ): AsyncGenerator<number, void, undefined> {
   const { options } = resolveOptions('generate', tokenGeneratorOptions, given);
   const { maxTokens, stop, tokenizer, signal, ...sampling } = options;
   const stops = new Set([stop ?? []].flat());
-  const { sequence } = forward.stack.shape;
+  const { sequence } = decoder.layers.shape;
   const sampler = new Sampler(sampling);
   let context = prompt.slice(-sequence);
   for (let drawn = 0; drawn < maxTokens; drawn++) {
     signal?.throwIfAborted();
-    await forward.run(context);
-    const logits = forward.logits(context.length - 1);
-    await expectFinite(logits.every(Number.isFinite), forward);
+    await decoder.forward(context);
+    const logits = decoder.logits(context.length - 1);
+    await expectFinite(logits.every(Number.isFinite), decoder);
     const token = sampler.sample(tokenizer === undefined ? logits : drawable(logits, tokenizer));
     if (stops.has(token)) return;
     yield token;

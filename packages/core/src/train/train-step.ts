@@ -59,8 +59,8 @@ export class TrainStep {
     this.#scaler = scaler;
     this.#options = options;
     this.#optimizer = new Optimizer(decoder.state, options);
-    this.#inputs = new Int32Array(decoder.stack.columns);
-    this.#targets = new Int32Array(decoder.stack.columns);
+    this.#inputs = new Int32Array(decoder.layers.columns);
+    this.#targets = new Int32Array(decoder.layers.columns);
     this.#step = step;
     this.#optimizerStep = optimizerStep;
   }
@@ -91,13 +91,13 @@ export class TrainStep {
 
   /** Mean loss and, in the arena, `scale` times its gradient, over all passes. */
   async #gradients(scale: number): Promise<number> {
-    const { forward, backward, gradientSums, weightGradients, stopwatch } = this.#decoder;
+    const { gradientSums, weightGradients, stopwatch } = this.#decoder;
     const { accumulate } = this.#options;
     const losses: number[] = [];
     for (let pass = 0; pass < accumulate; pass++) {
       this.#windows.next(this.#inputs, this.#targets);
-      await forward.run(this.#inputs);
-      losses.push(await backward!.run(this.#targets, scale / this.tokens, pass));
+      await this.#decoder.forward(this.#inputs);
+      losses.push(await this.#decoder.backward(this.#targets, scale / this.tokens, pass));
       const merges = mergesAfter(pass, accumulate);
       if (merges === 0 && pass < accumulate - 1) continue;
       await stopwatch.wait('hostThreads', weightGradients!.settleAll());
@@ -107,8 +107,8 @@ export class TrainStep {
   }
 
   async #update(lr: number, gradientScale: number): Promise<void> {
-    const { stack, stopwatch } = this.#decoder;
+    const { layers, stopwatch } = this.#decoder;
     this.#optimizerStep += 1;
-    await stopwatch.wait('hostMath', this.#optimizer.step(lr, this.#optimizerStep, gradientScale, stack));
+    await stopwatch.wait('hostMath', this.#optimizer.step(lr, this.#optimizerStep, gradientScale, layers));
   }
 }

@@ -194,13 +194,13 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   /** Mean cross-entropy over windows of a stream, with the parameters as they are. Not while a step runs. */
   evaluate(stream: TokenStream, windows: readonly [number, number]): Promise<WindowLoss> {
-    return windowLoss(this.#parts.decoder.forward, stream, windows);
+    return windowLoss(this.#parts.decoder, stream, windows);
   }
 
   /** Draws tokens with the parameters as they are. Not while a step runs. */
   generate(prompt: readonly number[], options?: TokenGeneratorOptions): AsyncGenerator<number, void, undefined> {
     const { decoder, tokenizer } = this.#parts;
-    return generateTokens(decoder.forward, prompt, { tokenizer, ...options });
+    return generateTokens(decoder, prompt, { tokenizer, ...options });
   }
 
   /** SHA-256 of the parameters: equal only for runs that are equal bit for bit. */
@@ -322,7 +322,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       await this.#prove();
       throw this.#divergence.error(record, '', this.#wayBack());
     }
-    throw this.#divergence.error(record, await explainOverflow(this.#parts.decoder.forward), this.#wayBack());
+    throw this.#divergence.error(record, await explainOverflow(this.#parts.decoder), this.#wayBack());
   }
 
   #wayBack(): string {

@@ -1,8 +1,8 @@
 import { invalidArgument } from '@mayfly/native';
 import type { TokenStream } from '../data/token-stream.js';
 import { countWindows } from '../data/windows.js';
+import type { Decoder } from './decoder.js';
 import { expectFinite } from './finite.js';
-import type { ForwardPass } from './forward-pass.js';
 
 export interface WindowLoss {
   /** Mean over all targets, in nats per token. */
@@ -12,25 +12,25 @@ export interface WindowLoss {
 
 /**
  * Mean cross-entropy over windows `first` (included) to `end` (not included) of a stream: window w of length T holds inputs
- * s[wT … wT+T−1] and targets s[wT+1 … wT+T], and positions restart in each. T is the forward pass's sequence.
+ * s[wT … wT+T−1] and targets s[wT+1 … wT+T], and positions restart in each. T is the decoder's sequence.
  *
  * @throws `ERR_NOT_FINITE` where the model gives no finite loss; `ERR_INVALID_ARGUMENT` for windows that the stream lacks.
  */
 export async function windowLoss(
-  forward: ForwardPass,
+  decoder: Decoder,
   stream: TokenStream,
   [first, end]: readonly [number, number],
 ): Promise<WindowLoss> {
-  const { batch, sequence } = forward.stack.shape;
+  const { batch, sequence } = decoder.layers.shape;
   checkWindows(stream, sequence, [first, end]);
   let sum = 0;
   for (let window = first; window < end; window += batch) {
     const count = Math.min(batch, end - window) * sequence;
     const tokens = new Int32Array(count + 1);
     stream.read(window * sequence, tokens);
-    await forward.run(tokens.subarray(0, count));
-    sum += forward.crossEntropy(tokens.subarray(1));
-    await expectFinite(Number.isFinite(sum), forward);
+    await decoder.forward(tokens.subarray(0, count));
+    sum += decoder.crossEntropy(tokens.subarray(1));
+    await expectFinite(Number.isFinite(sum), decoder);
   }
   const targets = (end - first) * sequence;
   return { crossEntropy: sum / targets, targets };

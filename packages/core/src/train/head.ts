@@ -1,0 +1,235 @@
+import { addon, MayflyError, type Precision } from '@mayfly/native';
+import type { TensorSource } from '../memory/arena-scope.js';
+import type { Tensor } from '../memory/tensor.js';
+import type { PassGradients } from './gradient-sums.js';
+import type { ModelState } from './model-state.js';
+import type { Stopwatch } from './stopwatch.js';
+
+export interface HeadOptions {
+  readonly state: ModelState;
+  /** Tokens per pass. */
+  readonly columns: number;
+  /** Precision of the classifier's products. */
+  readonly precision: Precision;
+  readonly stopwatch: Stopwatch;
+}
+
+/**
+ * The two ends of a decoder, each both ways: the embedding below the layers; the final RMSNorm, the classifier and the
+ * cross-entropy above them. All of it is host math.
+ */
+export class Head {
+  readonly #state: ModelState;
+  readonly #columns: number;
+  readonly #precision: Precision;
+  readonly #stopwatch: Stopwatch;
+  /** int32 [columns]: window after window. */
+  readonly #tokens: Tensor<'int32'>;
+  readonly #targets: Tensor<'int32'>;
+  /** Output of the final RMSNorm, fp32 [dim, columns]. */
+  readonly #normed: Tensor<'fp32'>;
+  /** Its gradient; null where the model is not trained. */
+  readonly #normedGradient: Tensor<'fp32'> | null;
+  /** The columns that count, where not all do. */
+  readonly #part: Tensor<'fp32'>;
+  readonly #logits: Tensor<'fp32'>;
+
+  constructor(source: TensorSource, { state, columns, precision, stopwatch }: HeadOptions) {
+    const { dim, vocab } = state.config;
+    this.#state = state;
+    this.#columns = columns;
+    this.#precision = precision;
+    this.#stopwatch = stopwatch;
+    this.#tokens = source.tensor('int32', [columns]);
+    this.#targets = source.tensor('int32', [columns]);
+    this.#normed = source.tensor('fp32', [dim, columns]);
+    this.#normedGradient = state.training ? source.tensor('fp32', [dim, columns]) : null;
+    this.#part = source.tensor('fp32', [dim, columns]);
+    this.#logits = source.tensor('fp32', [vocab]);
+  }
+
+  /** Sets the tokens of the next pass, at most `columns`. Missing ones count as 0, which causal attention hides from those before. */
+  setTokens(ids: ArrayLike<number>): void {
+    writeIds(this.#tokens, ids, this.#state.config.vocab);
+  }
+
+  /** Writes the tokens' embeddings to `out`, fp32 [dim, columns]. */
+  embed(out: Tensor<'fp32'>): void {
+    const { vocab, dim } = this.#state.config;
+    const columns = this.#columns;
+    this.#stopwatch.time('hostMath', () => {
+      addon.math.embed(out.arena, {
+        table: this.#state.parameter('embedding'),
+        tokens: this.#tokens.offset,
+        out: out.offset,
+        vocab,
+        dim,
+        columns,
+      });
+    });
+  }
+
+  /** Adds the gradient of the embeddings, fp32 [dim, columns], to that of their table. */
+  embedBackward(gradient: Tensor<'fp32'>, gradients: PassGradients): void {
+    const { vocab, dim, tiedHead } = this.#state.config;
+    const { arena, offset } = gradient;
+    const columns = this.#columns;
+    this.#stopwatch.time('hostMath', () => {
+      const tableGradient = gradients.table ?? gradients.offset('embedding');
+      // A tied table already has the classifier's part.
+      if (!tiedHead) addon.math.zero(arena, tableGradient, 4 * vocab * dim);
+      addon.math.embedBackward(arena, {
+        gradient: offset,
+        tokens: this.#tokens.offset,
+        tableGradient,
+        vocab,
+        dim,
+        columns,
+      });
+      this.#addTable(gradients, 'embedding');
+    });
+  }
+
+  /** The final RMSNorm of x, fp32 [dim, columns], which loss and logits start from. */
+  normalize(x: Tensor<'fp32'>): void {
+    const { eps, dim } = this.#state.config;
+    const columns = this.#columns;
+    this.#stopwatch.time('hostMath', () => {
+      addon.math.residualNorm(x.arena, {
+        x: x.offset,
+        weight: this.#state.parameter('finalNorm'),
+        out: this.#normed.offset,
+        outType: 'fp32',
+        outStride: columns,
+        eps,
+        dim,
+        columns,
+      });
+    });
+  }
+
+  /** Sum of −log p(target) over the first `targets.length` columns. */
+  crossEntropy(targets: ArrayLike<number>): number {
+    const { vocab, dim } = this.#state.config;
+    const columns = targets.length;
+    writeIds(this.#targets, targets, vocab);
+    return this.#stopwatch.time('hostMath', () =>
+      addon.math.crossEntropy(this.#normed.arena, {
+        x: this.#firstColumns(columns).offset,
+        table: this.#state.parameter('head'),
+        targets: this.#targets.offset,
+        vocab,
+        dim,
+        columns,
+        precision: this.#precision,
+      }),
+    );
+  }
+
+  /**
+   * Returns what `crossEntropy` does, for a target in every column. Writes `gradientScale` times its gradient to `gradient`, that
+   * of x, fp32 [dim, columns], and to those of classifier and norm.
+   *
+   * @param x What `normalize` read.
+   */
+  lossBackward(
+    targets: ArrayLike<number>,
+    x: Tensor<'fp32'>,
+    gradient: Tensor<'fp32'>,
+    gradientScale: number,
+    gradients: PassGradients,
+  ): number {
+    const { vocab, dim, eps, tiedHead } = this.#state.config;
+    const { arena } = x;
+    const normedGradient = this.#normedGradient!.offset;
+    const columns = this.#columns;
+    writeIds(this.#targets, targets, vocab);
+    return this.#stopwatch.time('hostMath', () => {
+      const loss = addon.math.crossEntropy(arena, {
+        x: this.#normed.offset,
+        table: this.#state.parameter('head'),
+        targets: this.#targets.offset,
+        vocab,
+        dim,
+        columns,
+        dx: normedGradient,
+        dTable: gradients.table ?? gradients.offset('head'),
+        gradientScale,
+        precision: this.#precision,
+      });
+      addon.math.zero(arena, gradient.offset, gradient.bytes);
+      addon.math.normBackward(arena, {
+        x: x.offset,
+        xType: 'fp32',
+        xStride: columns,
+        weight: this.#state.parameter('finalNorm'),
+        dOut: normedGradient,
+        dOutType: 'fp32',
+        dOutStride: columns,
+        dx: gradient.offset,
+        dWeight: gradients.offset('finalNorm'),
+        overwrite: gradients.overwrite,
+        eps,
+        dim,
+        columns,
+      });
+      // A tied table is complete only with the embedding's part.
+      if (!tiedHead) this.#addTable(gradients, 'head');
+      return loss;
+    });
+  }
+
+  /** Logits of the token after column `column`; the next call writes the same array. */
+  logits(column: number): Float32Array {
+    const { vocab, dim } = this.#state.config;
+    this.#stopwatch.time('hostMath', () => {
+      addon.math.logits(this.#normed.arena, {
+        x: this.#normed.offset,
+        column,
+        columns: this.#columns,
+        table: this.#state.parameter('head'),
+        out: this.#logits.offset,
+        vocab,
+        dim,
+      });
+    });
+    return this.#logits.array();
+  }
+
+  #firstColumns(columns: number): Tensor<'fp32'> {
+    if (columns === this.#columns) return this.#normed;
+    addon.math.copyRows(this.#normed.arena, {
+      from: this.#normed.offset,
+      fromStride: 4 * this.#columns,
+      to: this.#part.offset,
+      toStride: 4 * columns,
+      rows: this.#state.config.dim,
+      rowBytes: 4 * columns,
+    });
+    return this.#part;
+  }
+
+  #addTable({ table, offset }: PassGradients, name: 'head' | 'embedding'): void {
+    const { vocab, dim } = this.#state.config;
+    if (table !== null) addon.math.add(this.#normed.arena, table, offset(name), vocab * dim);
+  }
+}
+
+/** Writes token ids and fills the rest with 0. An id outside the vocabulary would read beyond the embedding. */
+function writeIds(to: Tensor<'int32'>, ids: ArrayLike<number>, vocab: number): void {
+  const array = to.array();
+  if (ids.length > array.length) {
+    throw new MayflyError('ERR_SHAPE', `Expected at most ${array.length} token ids, got ${ids.length}`);
+  }
+  for (let index = 0; index < ids.length; index++) {
+    const id = ids[index]!;
+    if (!(Number.isInteger(id) && id >= 0 && id < vocab)) {
+      throw new MayflyError(
+        'ERR_TOKEN_RANGE',
+        `Expected token ids from 0 to ${vocab - 1}, got ${id} at position ${index}`,
+      );
+    }
+    array[index] = id;
+  }
+  array.fill(0, ids.length);
+}
