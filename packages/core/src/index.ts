@@ -15,15 +15,9 @@ export {
   parseProfile,
   timeMil,
 } from '@mayfly/native';
-export {
-  type Checkpoint,
-  type CheckpointHeader,
-  readCheckpoint,
-  readCheckpointHeader,
-  type Sections,
-  type WriteCheckpointOptions,
-  writeCheckpoint,
-} from './checkpoint/checkpoint.js';
+export type { CheckpointHeader, Sections } from './checkpoint/format.js';
+export { type Checkpoint, readCheckpoint, readCheckpointHeader } from './checkpoint/read.js';
+export { type WriteCheckpointOptions, writeCheckpoint } from './checkpoint/write.js';
 export { type Comparison, compareFigures, summarizeErrors } from './chips/calibration.js';
 export {
   type KernelPlan,
@@ -34,29 +28,28 @@ export {
 } from './chips/training-plan.js';
 export { openData } from './data/open-data.js';
 export { openTokenizer } from './data/open-tokenizer.js';
-export { splitTokens, type TokenParts } from './data/split-tokens.js';
-export { TokenArray, TokenSlice, type TokenStream } from './data/token-stream.js';
+export { splitTokens, TokenArray, type TokenParts, TokenSlice, type TokenStream } from './data/token-stream.js';
 export type { TokenDecoder, Tokenizer } from './data/tokenizer.js';
 export { countWindows } from './data/windows.js';
-export { programForm } from './machine/program-form.js';
+export { programForm } from './machine/device.js';
 export * from './memory/arena.js';
-export { ArenaScope, type TensorSource } from './memory/arena-scope.js';
+export { ArenaScope, type TensorSource } from './memory/scope.js';
 export * from './memory/tensor.js';
-export { MilBuilder } from './mil/mil-builder.js';
-export type { MilOptions, MilValue } from './mil/mil-graph.js';
-export type { MilProgram, PortType, WeightFileLayout, WeightRecord } from './mil/program.js';
+export { MilBuilder } from './mil/builder.js';
+export type { MilOptions, MilValue } from './mil/graph.js';
+export type { MilProgram, PortType, WeightFileLayout, WeightRecord } from './mil/types.js';
 export { fillWeightFile, writeBlobHeaders, writeRecord } from './mil/weight-file.js';
 export type { ModelConfig } from './model/config.js';
+export { isPreset, presets } from './model/config.js';
 export { importHuggingFace } from './model/hugging-face.js';
 export { readHuggingFaceConfig } from './model/hugging-face-config.js';
 export { exportLlama2c, importLlama2c, readLlama2cConfig } from './model/llama2c.js';
 export { loadModel, type ModelSource } from './model/load-model.js';
 export { type ParameterEntry, ParameterLayout, type ParameterName } from './model/parameters.js';
-export { isPreset, presets } from './model/presets.js';
-export { closingTable } from './observe/closing-table.js';
 export { openReporter } from './observe/open-reporter.js';
-export { printable } from './observe/printable.js';
 export type { Reporter } from './observe/reporter.js';
+export { closingTable } from './observe/run-text.js';
+export { printable } from './observe/text.js';
 export { WorkerExitError } from './pool/errors.js';
 export { createPool, Pool } from './pool/pool.js';
 export type { PoolEvents, PoolStats, WorkerSummary } from './pool/pool-events.js';

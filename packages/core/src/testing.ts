@@ -18,7 +18,8 @@ export {
   text,
   whole,
 } from './check.js';
-export { readCheckpoint, readCheckpointHeader, writeCheckpoint } from './checkpoint/checkpoint.js';
+export { readCheckpoint, readCheckpointHeader } from './checkpoint/read.js';
+export { writeCheckpoint } from './checkpoint/write.js';
 export { calibrationReport, compareFigures, summarizeErrors } from './chips/calibration.js';
 export { runProbe } from './chips/hardware-probes.js';
 export { convolution } from './chips/probe-programs.js';
@@ -28,41 +29,36 @@ export { checkTokens } from './data/check-tokens.js';
 export { Llama2cTokenizer } from './data/llama2c-tokenizer.js';
 export { openData } from './data/open-data.js';
 export { openTokenizer } from './data/open-tokenizer.js';
-export { splitTokens } from './data/split-tokens.js';
 export { openTokenFile } from './data/token-file.js';
-export { TokenArray, TokenSlice, type TokenStream } from './data/token-stream.js';
+export { splitTokens, TokenArray, TokenSlice, type TokenStream } from './data/token-stream.js';
 export type { Tokenizer } from './data/tokenizer.js';
 export { countWindows, type WindowState, Windows } from './data/windows.js';
 export { probeLimits } from './doctor/probe-limits.js';
 export { ProbeWorker } from './doctor/probe-worker.js';
-export { makeFolder } from './files/make-folder.js';
+export { makeFolder } from './files/folders.js';
+export { programForm } from './machine/device.js';
 export {
   limitsFile,
   readDialect,
   readMachineLimits,
   writeDialect,
   writeMachineLimits,
-} from './machine/machine-limits.js';
-export { programForm } from './machine/program-form.js';
+} from './machine/limits.js';
 export { Arena } from './memory/arena.js';
-export { ArenaScope } from './memory/arena-scope.js';
+export { ArenaScope } from './memory/scope.js';
 export { Tensor } from './memory/tensor.js';
+export { MilBuilder } from './mil/builder.js';
+export type { MilOptions, MilValue } from './mil/graph.js';
 export { fromHalf, toHalf, toHalves } from './mil/half.js';
-export { MilBuilder } from './mil/mil-builder.js';
-export type { MilOptions, MilValue } from './mil/mil-graph.js';
-export type { Dialect } from './mil/mil-type.js';
+export type { Dialect } from './mil/types.js';
 export { fillWeightFile, layOutWeightFile, writeBlobHeaders, writeRecord } from './mil/weight-file.js';
 export type { ModelConfig } from './model/config.js';
-export { countParameters } from './model/count-parameters.js';
+export { countParameters, presets, validateConfig } from './model/config.js';
 export { initializeParameters } from './model/initialize.js';
 export { exportLlama2c, importLlama2c, readLlama2cConfig } from './model/llama2c.js';
 export { loadModel } from './model/load-model.js';
 export { ParameterLayout, type ParameterName } from './model/parameters.js';
-export { presets } from './model/presets.js';
-export { validateConfig } from './model/validate-config.js';
-export { formatBytes, formatDuration, formatSmall, plural } from './observe/format.js';
-export { printable } from './observe/printable.js';
-export { sparkline } from './observe/sparkline.js';
+export { formatBytes, formatDuration, formatSmall, plural, printable, sparkline } from './observe/text.js';
 export { Governor, resolvePacing } from './pool/fleet/governor.js';
 export { Health } from './pool/fleet/health.js';
 export { Pool } from './pool/pool.js';

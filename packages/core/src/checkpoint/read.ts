@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { MayflyError } from '@mayfly/native';
-import { fileError } from '../files/file-error.js';
+import { fileError } from '../files/errors.js';
 import { type RunFile, readRunFile } from '../run/run-file.js';
 import { listCheckpoints } from './directory.js';
 import {

@@ -1,12 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, rm } from 'node:fs/promises';
 import { invalidArgument } from '@mayfly/native';
 import { writeAtomically } from '../files/atomic-file.js';
-import { fileError } from '../files/file-error.js';
-import { makeFolder } from '../files/make-folder.js';
-import { checkpointPath, sweepTemporaries } from './directory.js';
+import { fileError } from '../files/errors.js';
+import { makeFolder } from '../files/folders.js';
+import { checkpointPath, listCheckpoints, sweepTemporaries } from './directory.js';
 import { type CheckpointFields, type CheckpointHeader, encodeHead, type Sections } from './format.js';
-import { pruneCheckpoints } from './prune.js';
+import { runOf } from './read.js';
 
 /** Written and hashed at a time: a few milliseconds each, so the event loop stays responsive. */
 const CHUNK_BYTES = 2 ** 22;
@@ -97,5 +97,37 @@ class HashedOutput {
 
   async finish(): Promise<void> {
     await this.#file.writeFile(this.#hash.digest());
+  }
+}
+
+export interface Kept {
+  /** How many of a run's checkpoints stay, the one at `step` included. */
+  readonly keep: number;
+  /** Checkpoints whose step is a multiple of this stay for good, and are not counted. 0: none do. */
+  readonly keepEvery: number;
+}
+
+/**
+ * Deletes a run's checkpoints before `step` but for the latest `keep` − 1. Those of other runs stay, and so do damaged ones,
+ * of which nobody knows whose they are. What cannot be deleted stays, with a warning.
+ */
+export async function pruneCheckpoints(
+  directory: string,
+  step: number,
+  run: string | undefined,
+  { keep, keepEvery }: Kept,
+): Promise<void> {
+  try {
+    const earlier = (await listCheckpoints(directory)).filter((file) => file.step < step);
+    let left = keep - 1;
+    for (const file of earlier) {
+      if (keepEvery > 0 && file.step % keepEvery === 0) continue;
+      if ((await runOf(file.path)) !== run) continue;
+      if (left > 0) left -= 1;
+      else await rm(file.path, { force: true });
+    }
+  } catch (error) {
+    const { message } = error as Error;
+    process.emitWarning(`checkpoints of ${directory} before step ${step} could not be removed: ${message}`);
   }
 }

@@ -1,6 +1,6 @@
 import { MayflyError } from '@mayfly/native';
 import { abortSignal, callback, text, whole } from '../check.js';
-import { ArenaScope } from '../memory/arena-scope.js';
+import { ArenaScope } from '../memory/scope.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { createPool, type Pool } from '../pool/pool.js';
 import { type ProbeCase, probeCases } from './probe-cases.js';

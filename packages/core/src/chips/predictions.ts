@@ -1,6 +1,5 @@
 import { type ChipProfile, timeMil } from '@mayfly/native';
-import type { ModelConfig } from '../model/config.js';
-import { presets } from '../model/presets.js';
+import { type ModelConfig, presets } from '../model/config.js';
 import { staticPrograms } from '../programs/static-programs.js';
 import { planTraining } from './training-plan.js';
 

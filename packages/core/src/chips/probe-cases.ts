@@ -1,4 +1,4 @@
-import type { MilProgram } from '../mil/program.js';
+import type { MilProgram } from '../mil/types.js';
 import { fillWeightFile } from '../mil/weight-file.js';
 import { type ConvolutionChain, convolution, convolutionChain, int8Chain, int8Weights } from './probe-programs.js';
 

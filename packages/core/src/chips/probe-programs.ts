@@ -1,5 +1,5 @@
-import { MilBuilder } from '../mil/mil-builder.js';
-import type { MilProgram } from '../mil/program.js';
+import { MilBuilder } from '../mil/builder.js';
+import type { MilProgram } from '../mil/types.js';
 
 /** A tensor [1, channels, rows, columns] and how many 1×1 convolutions it passes. */
 export interface ConvolutionChain {

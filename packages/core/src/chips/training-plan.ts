@@ -1,7 +1,6 @@
 import { type ChipProfile, lint, type ProgramTime, timeMil } from '@mayfly/native';
 import { milliseconds, object, oneOf, whole } from '../check.js';
-import type { ModelConfig } from '../model/config.js';
-import { countParameters } from '../model/count-parameters.js';
+import { countParameters, type ModelConfig } from '../model/config.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { dynamicPrograms } from '../programs/dynamic-programs.js';
 import type { ProgramShape, Surface } from '../programs/program-shape.js';

@@ -3,10 +3,10 @@ import { flag, text } from '../check.js';
 import { type DoctorReport, examine } from '../doctor/doctor-report.js';
 import { type ProbeResult, probeLimits, probeOptions, type StageResult } from '../doctor/probe-limits.js';
 import { toJsonLine } from '../observe/json-lines.js';
-import { print } from '../observe/printable.js';
 import { StatusLine } from '../observe/status-line.js';
+import { print } from '../observe/text.js';
 import { addOptions, type CommandFlags, jsonOption, optionsFrom } from './command-options.js';
-import { ExitCode } from './exit-code.js';
+import { ExitCode } from './errors.js';
 import { Interruption, untilInterrupted } from './interruption.js';
 
 interface DoctorFlags {

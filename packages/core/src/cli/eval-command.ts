@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { formatCount } from '../observe/format.js';
 import { toJsonLine } from '../observe/json-lines.js';
-import { print } from '../observe/printable.js';
+import { formatCount, print } from '../observe/text.js';
 import { type EvaluateOptions, evaluate, evaluateOptions } from '../train/evaluate.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 

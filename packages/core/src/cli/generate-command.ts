@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { toJsonLine } from '../observe/json-lines.js';
-import { print } from '../observe/printable.js';
+import { print } from '../observe/text.js';
 import { type GenerateOptions, generate, generateOptions } from '../train/generate.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 

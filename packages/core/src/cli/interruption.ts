@@ -1,8 +1,8 @@
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { addon } from '@mayfly/native';
-import { print } from '../observe/printable.js';
-import { ExitCode } from './exit-code.js';
+import { print } from '../observe/text.js';
+import { ExitCode } from './errors.js';
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 

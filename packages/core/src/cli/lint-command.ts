@@ -1,11 +1,11 @@
 import { type LintFinding, levelOf, lint, loadProfile, MayflyError, rules } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag } from '../check.js';
-import { readFile } from '../files/with-file.js';
+import { readFile } from '../files/read-file.js';
 import { toJsonLine } from '../observe/json-lines.js';
-import { print } from '../observe/printable.js';
+import { print } from '../observe/text.js';
 import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
-import { ExitCode } from './exit-code.js';
+import { ExitCode } from './errors.js';
 
 interface LintFlags {
   readonly chip?: string;

@@ -1,8 +1,7 @@
-import { print } from '../observe/printable.js';
-import { errorLine } from './error-line.js';
-import { exitCodeOf } from './exit-code.js';
+import { print } from '../observe/text.js';
+import { errorLine, exitCodeOf } from './errors.js';
 import { prepareEnd } from './interruption.js';
-import { createProgram } from './program.js';
+import { createProgram, optionFlags } from './program.js';
 
 prepareEnd();
 process.removeAllListeners('warning');
@@ -12,5 +11,5 @@ try {
   await createProgram().parseAsync();
 } catch (error) {
   process.exitCode = exitCodeOf(error);
-  if (process.exitCode !== 0) print(process.stderr, `${errorLine(error)}\n`);
+  if (process.exitCode !== 0) print(process.stderr, `${errorLine(error, { flags: optionFlags() })}\n`);
 }

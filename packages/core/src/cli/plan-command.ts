@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 import { flag, text } from '../check.js';
 import { calibrationReport } from '../chips/calibration.js';
 import { planOptions, planTraining, type TrainingPlan, type WeightStrategy } from '../chips/training-plan.js';
+import { presets } from '../model/config.js';
 import { loadModel } from '../model/load-model.js';
-import { presets } from '../model/presets.js';
 import { toJsonLine } from '../observe/json-lines.js';
-import { print } from '../observe/printable.js';
+import { print } from '../observe/text.js';
 import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
 
 const strategies: readonly WeightStrategy[] = ['dynamic', 'static', 'reloaded'];

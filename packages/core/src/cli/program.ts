@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { commandOptions, flagName } from '../command-line.js';
 import type { AnyOptionTable } from '../option-table.js';
 import { addBenchCommand, benchCommandOptions } from './bench-command.js';
 import { addDoctorCommand, doctorCommandOptions } from './doctor-command.js';
@@ -12,8 +13,7 @@ import { addTrainCommand, trainCommandOptions } from './train-command.js';
 
 const { version, description } = createRequire(import.meta.url)('../package.json') as Record<string, string>;
 
-/** The tables of all commands' options. */
-export const commandTables: readonly AnyOptionTable[] = [
+const commandTables: readonly AnyOptionTable[] = [
   trainCommandOptions,
   evalCommandOptions,
   generateCommandOptions,
@@ -24,7 +24,13 @@ export const commandTables: readonly AnyOptionTable[] = [
   stressCommandOptions,
 ];
 
-/** The command line. Usage errors are thrown, and told by whoever catches them. */
+/** The flag of every option, by the option's path in the library's bags: `minLr` → `--min-lr`. */
+export function optionFlags(): ReadonlyMap<string, string> {
+  const rows = commandTables.flatMap((table) => [...commandOptions(table)]);
+  return new Map(rows.map(({ path, row }) => [path.join('.'), flagName(row)]));
+}
+
+/** The command line. Usage errors are thrown; the caller prints them. */
 export function createProgram(): Command {
   const program = new Command('mayfly')
     .description(description ?? '')

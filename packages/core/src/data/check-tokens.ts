@@ -1,5 +1,5 @@
 import { MayflyError } from '@mayfly/native';
-import { describeValue } from '../files/describe-value.js';
+import { describeValue } from '../files/errors.js';
 import type { TokenStream } from './token-stream.js';
 import type { Tokenizer } from './tokenizer.js';
 

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { fileError } from '../files/file-error.js';
+import { fileError } from '../files/errors.js';
 import { checkBlock } from './check-tokens.js';
 import type { TokenStream } from './token-stream.js';
 import type { Tokenizer } from './tokenizer.js';

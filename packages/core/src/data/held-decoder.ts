@@ -1,3 +1,4 @@
+import { isRecord } from '../files/read-file.js';
 import type { TokenDecoder } from './tokenizer.js';
 
 /** Decodes ids all at once. */
@@ -69,4 +70,62 @@ function commonLength(a: string, b: string): number {
   let length = 0;
   while (length < a.length && a[length] === b[length]) length++;
   return length;
+}
+
+/** Decoders that look at each piece alone: only before pieces are joined. */
+const perPiece: ReadonlySet<unknown> = new Set(['Replace', 'Strip', 'Metaspace', 'WordPiece']);
+/** Decoders that join pieces, and keep what is before a last unfinished character. */
+const joining: ReadonlySet<unknown> = new Set(['ByteFallback', 'ByteLevel', 'Fuse']);
+
+/**
+ * Whether the decoder of a `tokenizer.json` makes text that only grows at its end as ids are added. Others look at the whole
+ * (CTC, a replacement after pieces were joined), or at which piece is the last.
+ */
+export function growsAtItsEnd(decoder: unknown): boolean {
+  let isJoined = false;
+  for (const step of stepsOf(decoder)) {
+    const isGrowing = joining.has(step.type) || (perPiece.has(step.type) && !isJoined);
+    if (!isGrowing && !(step.type === 'Strip' && (step.stop ?? 0) === 0)) return false;
+    isJoined ||= joining.has(step.type);
+  }
+  return true;
+}
+
+function stepsOf(decoder: unknown): Readonly<Record<string, unknown>>[] {
+  if (!isRecord(decoder)) return [];
+  return decoder.type === 'Sequence' && Array.isArray(decoder.decoders) ? decoder.decoders.flatMap(stepsOf) : [decoder];
+}
+
+/** The spaces that transformers takes off where `clean_up_tokenization_spaces` is set, in its order. */
+const replacements: readonly (readonly [pattern: string, replacement: string])[] = [
+  [' .', '.'],
+  [' ?', '?'],
+  [' !', '!'],
+  [' ,', ','],
+  [" ' ", "'"],
+  [" n't", "n't"],
+  [" 'm", "'m"],
+  [" 's", "'s"],
+  [" 've", "'ve"],
+  [" 're", "'re"],
+];
+
+export function cleanUp(text: string): string {
+  return replacements.reduce((cleaned, [pattern, replacement]) => cleaned.replaceAll(pattern, replacement), text);
+}
+
+/** The characters of the patterns. */
+const inPatterns: ReadonlySet<string> = new Set(replacements.flatMap(([pattern]) => [...pattern]));
+
+/**
+ * How much of a text may be cleaned up by itself, whatever follows: up to the last place that no pattern can reach over, nor
+ * comes to reach over when spaces around it are taken off. Such a place is behind a character of no pattern, or before a space
+ * that does not follow a space, an apostrophe (" ' ") or an n ("n 't").
+ */
+export function cleanableLength(text: string): number {
+  for (let place = text.length; place > 0; place--) {
+    const before = text[place - 1]!;
+    if (!inPatterns.has(before) || (text[place] === ' ' && !" 'n".includes(before))) return place;
+  }
+  return 0;
 }

@@ -1,13 +1,10 @@
 import type { Tokenizer as Tokenizers } from '@huggingface/tokenizers';
 import { MayflyError } from '@mayfly/native';
-import { isRecord, readJson } from '../files/read-json.js';
+import { isRecord, readJson } from '../files/read-file.js';
 import { boundedTokenizers } from './bounded-tokenizers.js';
-import { cleanableLength, cleanUp } from './clean-up.js';
-import { growsAtItsEnd } from './growing-text.js';
-import { HeldDecoder, type WholeDecoder } from './held-decoder.js';
+import { cleanableLength, cleanUp, growsAtItsEnd, HeldDecoder, type WholeDecoder } from './held-decoder.js';
 import type { EncodeOptions, TokenDecoder, Tokenizer } from './tokenizer.js';
-import { readStopIds, readTokenizerConfig } from './tokenizer-config.js';
-import { readTokenizerFile, type TokenizerFile } from './tokenizer-file.js';
+import { readStopIds, readTokenizerConfig, readTokenizerFile, type TokenizerFile } from './tokenizer-file.js';
 
 /** What GPT-2 puts between documents. */
 const END_OF_TEXT = '<|endoftext|>';

@@ -1,5 +1,5 @@
 import { MayflyError } from '@mayfly/native';
-import { fileError } from '../files/file-error.js';
+import { fileError } from '../files/errors.js';
 import { expectText, textFiles } from './text-files.js';
 import { isTokenFile, openTokenFile } from './token-file.js';
 import { TokenArray, type TokenStream } from './token-stream.js';

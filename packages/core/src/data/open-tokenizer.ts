@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { type FileFormat, fileFormat } from '../files/file-format.js';
-import { isFolder } from '../files/is-folder.js';
+import { isFolder } from '../files/folders.js';
 import { ByteTokenizer } from './byte-tokenizer.js';
 import { HuggingFaceTokenizer } from './hugging-face-tokenizer.js';
-import { readLlama2cTokenizer } from './read-llama2c-tokenizer.js';
+import { readLlama2cTokenizer } from './llama2c-tokenizer.js';
+import { isTokenFile } from './token-file.js';
 import type { Tokenizer } from './tokenizer.js';
 import { type TokenizerFiles, withFilesOf } from './tokenizer-files.js';
 
@@ -43,3 +44,18 @@ const remedies: Readonly<Partial<Record<FileFormat, string>>> = {
 
 const unexpected = (expected: string, path: string, actual: string): MayflyError =>
   new MayflyError('ERR_TOKENIZER', `Expected ${expected} at ${path}, got ${actual}`);
+
+/**
+ * The tokenizer of a run by the options that its checkpoint keeps, as `openTokenizer` takes it; undefined for a run of tokens.
+ * A run of text whose checkpoint names none read bytes: earlier versions had no name for them.
+ */
+export function runTokenizer({
+  tokenizer,
+  data,
+}: {
+  readonly tokenizer?: unknown;
+  readonly data?: unknown;
+}): string | undefined {
+  if (typeof tokenizer === 'string') return tokenizer;
+  return typeof data === 'string' && !isTokenFile(data) ? 'bytes' : undefined;
+}

@@ -1,5 +1,5 @@
-import { describeValue } from '../files/describe-value.js';
-import { isRecord } from '../files/read-json.js';
+import { describeValue } from '../files/errors.js';
+import { isRecord } from '../files/read-file.js';
 
 // Hugging Face's JavaScript library and its Rust library, which transformers uses, read some steps of a tokenizer.json
 // differently: to the former, words and digits are ASCII, and all splits behave alike. Here such steps are spelt so that both agree.

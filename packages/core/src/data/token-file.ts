@@ -1,7 +1,6 @@
 import { closeSync } from 'node:fs';
 import { MayflyError } from '@mayfly/native';
-import { readFully } from '../files/read-fully.js';
-import { openFile } from '../files/with-file.js';
+import { openFile, readFully } from '../files/read-file.js';
 import { checkRange, TokenArray, type TokenStream } from './token-stream.js';
 
 /** Files up to this size are read whole: no system call per window. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ByteTokenizer } from './byte-tokenizer.js';
-import { documents } from './documents.js';
+import { documents } from './text-files.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /**

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { fileError } from '../files/file-error.js';
+import { fileError } from '../files/errors.js';
 import { fileFormat } from '../files/file-format.js';
-import { readFile } from '../files/with-file.js';
+import { readFile } from '../files/read-file.js';
 
 /** All that a tokenizer is made of: enough to open it anywhere. */
 export interface TokenizerFiles {

@@ -2,8 +2,7 @@ import { invalidArgument } from '@mayfly/native';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import { seededRandom } from './seeded-random.js';
-import { expectTokens } from './split-tokens.js';
-import type { TokenStream } from './token-stream.js';
+import { expectTokens, type TokenStream } from './token-stream.js';
 
 /** Where an order stands: plain data, for checkpoints. */
 export type WindowState =

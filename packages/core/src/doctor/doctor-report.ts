@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, freemem, homedir, platform, release, totalmem, version } from 'node:os';
-import { addon, type FastProducts, isSimName, parseSimName } from '@mayfly/native';
-import { limitsFile, type MachineLimits, readMachineLimits } from '../machine/machine-limits.js';
-import { type FrameworkReport, probeFramework } from './framework.js';
+import { type AneCanary, type AneProbe, addon, type FastProducts, isSimName, parseSimName } from '@mayfly/native';
+import { askAne } from '../machine/ane.js';
+import { limitsFile, type MachineLimits, readMachineLimits } from '../machine/limits.js';
 import { type RoundTrip, roundTrip } from './round-trip.js';
 import { type SystemLimit, systemLimits } from './system-limits.js';
 
@@ -112,5 +112,24 @@ async function examineDevice(
   } catch (error) {
     signal?.throwIfAborted();
     return unusable(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** What of AppleNeuralEngine.framework this machine has, and what tiny programs found out about it. */
+export interface FrameworkReport extends AneProbe {
+  /** Empty where there is no engine. */
+  readonly canaries: readonly AneCanary[];
+}
+
+/** Lists every class and selector that the ane device knows of, present or absent; runs the canaries in a process of their own. */
+export async function probeFramework(signal?: AbortSignal): Promise<FrameworkReport> {
+  const probe = addon.ane.probe();
+  if (!probe.available) return { ...probe, canaries: [] };
+  try {
+    return { ...probe, canaries: await askAne('canaries', signal) };
+  } catch (error) {
+    signal?.throwIfAborted();
+    const outcome = error instanceof Error ? error.message : String(error);
+    return { ...probe, canaries: [{ name: 'canaries', outcome, ok: false }] };
   }
 }

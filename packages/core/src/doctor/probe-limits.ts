@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MayflyError } from '@mayfly/native';
 import { abortSignal, callback, milliseconds, text, whole } from '../check.js';
-import { type MachineLimits, writeMachineLimits } from '../machine/machine-limits.js';
+import { type MachineLimits, writeMachineLimits } from '../machine/limits.js';
 import { type Filled, type OptionTable, resolveOptions } from '../option-table.js';
 import { ProbeArena, probeProgram } from './probe-program.js';
 import { ProbeWorker } from './probe-worker.js';

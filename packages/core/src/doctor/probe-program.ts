@@ -1,6 +1,6 @@
 import { Arena } from '../memory/arena.js';
-import { MilBuilder } from '../mil/mil-builder.js';
-import type { MilProgram } from '../mil/program.js';
+import { MilBuilder } from '../mil/builder.js';
+import type { MilProgram } from '../mil/types.js';
 import { fillWeightFile } from '../mil/weight-file.js';
 
 const CHANNELS = 64;

@@ -1,7 +1,7 @@
 import { addon } from '@mayfly/native';
+import { MilBuilder } from '../mil/builder.js';
 import { fromHalf, toHalf } from '../mil/half.js';
-import { MilBuilder } from '../mil/mil-builder.js';
-import type { MilProgram } from '../mil/program.js';
+import type { MilProgram } from '../mil/types.js';
 import { fillWeightFile } from '../mil/weight-file.js';
 import { createPool } from '../pool/pool.js';
 

@@ -1,5 +1,4 @@
-import { readFully } from './read-fully.js';
-import { withFile } from './with-file.js';
+import { readFully, withFile } from './read-file.js';
 
 const latin1 = (start: Buffer, from: number, to: number): string => start.toString('latin1', from, to);
 const begins = (magic: string) => (start: Buffer) => latin1(start, 0, magic.length) === magic;

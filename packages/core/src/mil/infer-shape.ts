@@ -1,4 +1,4 @@
-import { elementCount, expectType, shown } from './mil-type.js';
+import { elementCount, expectType, shown } from './types.js';
 
 type Shape = readonly number[];
 

@@ -1,7 +1,6 @@
 import { invalidArgument } from '@mayfly/native';
 import { toHalves } from './half.js';
-import { elementCount } from './mil-type.js';
-import type { WeightFileLayout, WeightRecord } from './program.js';
+import { elementCount, type WeightFileLayout, type WeightRecord } from './types.js';
 
 /** File header, metadata records and data all start on multiples of this many bytes. */
 const ALIGNMENT = 64;

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { describeValue } from '../files/describe-value.js';
-import { isRecord, readJson } from '../files/read-json.js';
-import type { ModelConfig } from './config.js';
-import { type FieldNames, validateConfig } from './validate-config.js';
+import { describeValue } from '../files/errors.js';
+import { isRecord, readJson } from '../files/read-file.js';
+import { type FieldNames, type ModelConfig, validateConfig } from './config.js';
 
 /** Where `config.json` keeps the fields of a model. */
 const names = {

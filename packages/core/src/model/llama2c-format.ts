@@ -1,8 +1,6 @@
 import { MayflyError } from '@mayfly/native';
-import type { ModelConfig } from './config.js';
-import { countParameters } from './count-parameters.js';
+import { countParameters, type ModelConfig, validateConfig } from './config.js';
 import type { ParameterEntry, ParameterLayout, ParameterName } from './parameters.js';
-import { validateConfig } from './validate-config.js';
 
 // llama2.c's legacy checkpoint: seven little-endian int32 (dim, hidden, layers, heads, kvHeads, vocab, sequence; vocab
 // negative where the head is untied), then fp32 blocks, each holding one parameter of all layers, with two RoPE tables

@@ -1,8 +1,7 @@
 import { invalidArgument, MayflyError } from '@mayfly/native';
 import { writeAtomically } from '../files/atomic-file.js';
-import { fileError } from '../files/file-error.js';
-import { readFully } from '../files/read-fully.js';
-import { withFile } from '../files/with-file.js';
+import { fileError } from '../files/errors.js';
+import { readFully, withFile } from '../files/read-file.js';
 import type { ModelConfig } from './config.js';
 import { decodeHeader, encodeHeader, headerBytes, llama2cBytes, llama2cParts, notLlama2c } from './llama2c-format.js';
 import { ParameterLayout } from './parameters.js';

@@ -1,18 +1,17 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { type CheckpointHeader, readCheckpoint, readCheckpointParts } from '../checkpoint/checkpoint.js';
-import { runTokenizer } from '../data/run-tokenizer.js';
+import type { CheckpointHeader } from '../checkpoint/format.js';
+import { readCheckpoint, readCheckpointParts } from '../checkpoint/read.js';
+import { runTokenizer } from '../data/open-tokenizer.js';
 import type { TokenizerFiles } from '../data/tokenizer-files.js';
 import { type FileFormat, fileFormat } from '../files/file-format.js';
-import { isFolder } from '../files/is-folder.js';
-import { isRecord } from '../files/read-json.js';
-import { carriedTokenizer } from './carried-tokenizer.js';
-import { checkpointConfig } from './checkpoint-config.js';
-import type { ModelConfig } from './config.js';
+import { isFolder } from '../files/folders.js';
+import { isRecord } from '../files/read-file.js';
+import { carriedTokenizer, checkpointConfig } from './checkpoint-model.js';
+import { isPreset, type ModelConfig, presets } from './config.js';
 import { isHuggingFace, openHuggingFace } from './hugging-face.js';
 import { importLlama2c, readLlama2cConfig } from './llama2c.js';
-import { isPreset, presets } from './presets.js';
 
 export interface ModelSource {
   readonly config: ModelConfig;

@@ -2,10 +2,8 @@ import { existsSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { Float16Array } from '@petamoriken/float16';
-import { describeValue } from '../files/describe-value.js';
-import { readFully } from '../files/read-fully.js';
-import { isRecord, parseJson, readJson } from '../files/read-json.js';
-import { withFile } from '../files/with-file.js';
+import { describeValue } from '../files/errors.js';
+import { isRecord, parseJson, readFully, readJson, withFile } from '../files/read-file.js';
 
 // https://github.com/huggingface/safetensors: u64 length of a JSON header (little-endian), the header, then the tensors,
 // whose places the header gives from its own end. They follow each other without holes.

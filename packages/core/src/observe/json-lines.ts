@@ -2,8 +2,8 @@ import { type RunRecord, runRecord, toJsonLine } from '../run/run-records.js';
 import { describeRun } from '../train/run-description.js';
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
-import type { Output } from './printable.js';
 import type { Reporter } from './reporter.js';
+import type { Output } from './text.js';
 
 export { toJsonLine };
 

@@ -1,8 +1,8 @@
 import { JsonLines } from './json-lines.js';
 import { PlainLines } from './plain-lines.js';
-import { canRedraw } from './printable.js';
 import { ProgressDisplay } from './progress-display.js';
 import type { Reporter } from './reporter.js';
+import { canRedraw } from './text.js';
 
 /**
  * JSON lines, a display that moves, or plain lines where `stream` is no terminal that could show one. Errors of the stream

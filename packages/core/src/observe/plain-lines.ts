@@ -1,11 +1,9 @@
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
-import { closingTable } from './closing-table.js';
-import { type Output, print } from './printable.js';
 import type { Reporter } from './reporter.js';
-import { runHeader } from './run-header.js';
-import { stepLine } from './step-line.js';
-import { WorkerNarrator } from './worker-narrator.js';
+import { closingTable, runHeader, stepLine } from './run-text.js';
+import { type Output, print } from './text.js';
+import { WorkerNarrator } from './worker-lines.js';
 
 /** The first steps are all told, then one in about this many milliseconds. */
 const INTERVAL_MS = 2000;

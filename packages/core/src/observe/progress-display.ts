@@ -3,13 +3,10 @@ import wrapAnsi from 'wrap-ansi';
 import type { StepRecord } from '../train/train-step.js';
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
-import { closingTable } from './closing-table.js';
-import { formatCount, formatDuration, formatFigure, formatSmall } from './format.js';
-import { print, printable } from './printable.js';
 import type { Reporter } from './reporter.js';
-import { runHeader } from './run-header.js';
-import { sparkline } from './sparkline.js';
-import { WorkerNarrator } from './worker-narrator.js';
+import { closingTable, runHeader } from './run-text.js';
+import { formatCount, formatDuration, formatFigure, formatSmall, print, printable, sparkline } from './text.js';
+import { WorkerNarrator } from './worker-lines.js';
 
 /** Milliseconds between two pictures. */
 const FRAME_MS = 100;

@@ -1,5 +1,5 @@
 import { createLogUpdate } from 'log-update';
-import { canRedraw, print, printable } from './printable.js';
+import { canRedraw, print, printable } from './text.js';
 
 /** What is over sooner needs no words. */
 const PATIENCE_MS = 2000;

@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
-import { addon, invalidArgument, isSimName, MayflyError, type Precision, parseSimName } from '@mayfly/native';
+import { invalidArgument, type Precision } from '@mayfly/native';
 import { abortSignal, LONGEST_MS, milliseconds, oneOf, text, whole } from '../check.js';
 import { processCapacity, refusal, threadCapacity, wholeUpTo } from '../machine/capacity.js';
-import { budgetOf, readMachineLimits } from '../machine/machine-limits.js';
+import { resolveDevice } from '../machine/device.js';
+import { readMachineLimits } from '../machine/limits.js';
 import { defaultsOf, nested, type OptionTable, resolveOptions } from '../option-table.js';
 import { type Pacing, pacingOptions, resolvePacing } from './fleet/governor.js';
-import { type Budget, budgetOptions, resolveBudget } from './worker/budget.js';
+import { type Budget, budgetOf, budgetOptions, resolveBudget } from './worker/budget.js';
 import { type Chaos, chaosFaults, chaosRule } from './worker/chaos-transport.js';
 import type { WorkerTimeouts } from './worker/worker-setup.js';
 
@@ -152,20 +153,4 @@ export function resolvePoolOptions(given?: PoolOptions): FilledPoolOptions {
 function resolveChaos(given: Partial<ChaosOptions>): FilledPoolOptions['chaos'] {
   const { faults, seed } = resolveOptions('chaos', chaosOptions, given, { prefix: 'chaos.' }).options;
   return { faults: { ...defaultsOf(chaosFaults), ...faults }, seed };
-}
-
-/** Nothing falls back silently: `auto` says what it chose and why, a named device that is missing is an error. */
-export function resolveDevice(wanted: string): { device: string; deviceReason: string } {
-  const present = addon.deviceNames();
-  if (wanted === 'auto') {
-    if (present.includes('ane')) return { device: 'ane', deviceReason: 'an Apple Neural Engine is present' };
-    return { device: 'cpu', deviceReason: `no Apple Neural Engine on ${process.platform}/${process.arch}` };
-  }
-  if (isSimName(wanted)) {
-    const { profile } = parseSimName(wanted);
-    return { device: wanted, deviceReason: `a simulated ${profile.title}` };
-  }
-  if (present.includes(wanted)) return { device: wanted, deviceReason: 'asked for' };
-  const names = ['auto', ...present, 'sim:<chip>'].join(', ');
-  throw new MayflyError('ERR_DEVICE_UNAVAILABLE', `Expected device to be one of ${names}, got \`${wanted}\``);
 }

@@ -1,6 +1,6 @@
 import type { FastProducts, Precision } from '@mayfly/native';
 import { anyText, object } from '../check.js';
-import { noteRefusal } from '../machine/machine-limits.js';
+import { noteRefusal } from '../machine/limits.js';
 import { Arena } from '../memory/arena.js';
 import { signalOf } from './call-options.js';
 import { Calls } from './calls.js';

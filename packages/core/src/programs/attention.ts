@@ -1,4 +1,4 @@
-import type { MilValue } from '../mil/mil-graph.js';
+import type { MilValue } from '../mil/graph.js';
 import type { ProgramShape } from './program-shape.js';
 import type { ProgramWriter } from './program-writer.js';
 

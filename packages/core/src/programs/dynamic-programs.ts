@@ -1,4 +1,4 @@
-import type { MilOptions } from '../mil/mil-graph.js';
+import type { MilOptions } from '../mil/graph.js';
 import { type DynamicLayerProgram, DynamicWriter, packedSize } from './dynamic-writer.js';
 import { packSurface } from './pack-surface.js';
 import type { ProgramShape, Surface } from './program-shape.js';

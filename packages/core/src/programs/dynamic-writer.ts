@@ -1,4 +1,4 @@
-import type { MilOptions, MilValue } from '../mil/mil-graph.js';
+import type { MilOptions, MilValue } from '../mil/graph.js';
 import { LayerGraph, type Projection, projectionSizes } from './layer-graph.js';
 import type { MatrixSize } from './pack-surface.js';
 import type { FixedConstants, LayerProgram, PackedWeight, ProgramShape, Slot, Surface } from './program-shape.js';

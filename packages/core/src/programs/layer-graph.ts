@@ -1,4 +1,4 @@
-import type { MilValue } from '../mil/mil-graph.js';
+import type { MilValue } from '../mil/graph.js';
 import type { LayerParameter } from '../model/parameters.js';
 import { Attention, type AttentionInputs } from './attention.js';
 import type { MatrixSize } from './pack-surface.js';

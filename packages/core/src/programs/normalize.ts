@@ -1,5 +1,5 @@
-import type { MilBuilder } from '../mil/mil-builder.js';
-import type { MilValue } from '../mil/mil-graph.js';
+import type { MilBuilder } from '../mil/builder.js';
+import type { MilValue } from '../mil/graph.js';
 
 /** The least that a column is divided by: zeros must not be, and the inverse must be well within fp16. */
 const SMALLEST = 2 ** -12;

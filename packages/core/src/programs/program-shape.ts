@@ -1,4 +1,4 @@
-import type { MilProgram } from '../mil/program.js';
+import type { MilProgram } from '../mil/types.js';
 import type { ModelConfig } from '../model/config.js';
 import type { LayerParameter } from '../model/parameters.js';
 

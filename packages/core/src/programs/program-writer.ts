@@ -1,5 +1,5 @@
-import { MilBuilder } from '../mil/mil-builder.js';
-import type { MilOptions, MilValue } from '../mil/mil-graph.js';
+import { MilBuilder } from '../mil/builder.js';
+import type { MilOptions, MilValue } from '../mil/graph.js';
 import { stackSurface } from './pack-surface.js';
 import type { FixedConstants, LayerProgram, Slot, Surface } from './program-shape.js';
 

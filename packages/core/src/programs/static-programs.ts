@@ -1,4 +1,4 @@
-import type { MilOptions } from '../mil/mil-graph.js';
+import type { MilOptions } from '../mil/graph.js';
 import type { ProgramShape } from './program-shape.js';
 import { type StaticLayerProgram, StaticWriter } from './static-writer.js';
 

@@ -1,4 +1,4 @@
-import type { MilOptions, MilValue } from '../mil/mil-graph.js';
+import type { MilOptions, MilValue } from '../mil/graph.js';
 import type { LayerParameter } from '../model/parameters.js';
 import { LayerGraph, projectionSizes } from './layer-graph.js';
 import { normalize } from './normalize.js';

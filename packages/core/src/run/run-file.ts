@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { parse, stringify } from 'yaml';
 import { writeAtomically } from '../files/atomic-file.js';
-import { fileError } from '../files/file-error.js';
-import { isRecord } from '../files/read-json.js';
-import { readTextIfThere } from '../files/read-text.js';
+import { fileError } from '../files/errors.js';
+import { isRecord, readTextIfThere } from '../files/read-file.js';
 
 export const runFileName = 'run.yaml';
 const FORMAT = 1;

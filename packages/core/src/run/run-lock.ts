@@ -3,8 +3,7 @@ import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmS
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { isRecord } from '../files/read-json.js';
-import { readTextIfThere } from '../files/read-text.js';
+import { isRecord, readTextIfThere } from '../files/read-file.js';
 import { isRunning, type ProcessIdentity, thisProcess } from './process-identity.js';
 
 export const lockName = 'run.lock';

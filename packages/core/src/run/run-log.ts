@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { isRecord } from '../files/read-json.js';
+import { isRecord } from '../files/read-file.js';
 import { type RunRecord, toJsonLine } from './run-records.js';
 
 export const logName = 'log.jsonl';

@@ -7,7 +7,7 @@ import {
   machineProfile,
   parseSimName,
 } from '@mayfly/native';
-import type { MilOptions } from '../mil/mil-graph.js';
+import type { MilOptions } from '../mil/graph.js';
 import { dynamicPrograms } from '../programs/dynamic-programs.js';
 import type { ProgramShape } from '../programs/program-shape.js';
 import { staticPrograms } from '../programs/static-programs.js';

@@ -1,8 +1,7 @@
 import type { Precision } from '@mayfly/native';
-import { ArenaMeter } from '../memory/arena-meter.js';
-import type { TensorSource } from '../memory/arena-scope.js';
+import { ArenaMeter, type TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
-import type { MilOptions } from '../mil/mil-graph.js';
+import type { MilOptions } from '../mil/graph.js';
 import type { ModelConfig } from '../model/config.js';
 import type { ProgramShape } from '../programs/program-shape.js';
 import { DynamicStack } from './dynamic-stack.js';

@@ -1,4 +1,4 @@
-import { readCheckpoint } from '../checkpoint/checkpoint.js';
+import { readCheckpoint } from '../checkpoint/read.js';
 import { checkOptions } from '../option-table.js';
 import { resolveTrainOptions, type TrainOptions, trainOptions } from './options.js';
 import { RunFolder } from './run-folder.js';

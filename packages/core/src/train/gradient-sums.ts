@@ -1,5 +1,5 @@
 import { addon } from '@mayfly/native';
-import type { TensorSource } from '../memory/arena-scope.js';
+import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ParameterName } from '../model/parameters.js';
 import { type ModelState, offsetIn } from './model-state.js';

@@ -1,5 +1,5 @@
 import { addon, MayflyError, type Precision } from '@mayfly/native';
-import type { TensorSource } from '../memory/arena-scope.js';
+import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { PassGradients } from './gradient-sums.js';
 import type { ModelState } from './model-state.js';

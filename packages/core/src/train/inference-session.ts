@@ -1,10 +1,10 @@
 import type { Precision } from '@mayfly/native';
-import { programForm } from '../machine/program-form.js';
-import { ArenaScope } from '../memory/arena-scope.js';
+import { programForm, resolveDevice } from '../machine/device.js';
+import { ArenaScope } from '../memory/scope.js';
 import type { ModelSource } from '../model/load-model.js';
 import type { OptionTable } from '../option-table.js';
 import { createPool, type Pool } from '../pool/pool.js';
-import { poolOptions, resolveDevice } from '../pool/pool-options.js';
+import { poolOptions } from '../pool/pool-options.js';
 import { checkChipRules } from './chip-rules.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
 import { checkValues } from './finite.js';

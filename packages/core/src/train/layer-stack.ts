@@ -1,7 +1,7 @@
 import { addon, type Precision } from '@mayfly/native';
-import type { TensorSource } from '../memory/arena-scope.js';
+import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
-import type { MilOptions } from '../mil/mil-graph.js';
+import type { MilOptions } from '../mil/graph.js';
 import type { LayerParameter } from '../model/parameters.js';
 import type { ProgramShape } from '../programs/program-shape.js';
 import type { PassGradients } from './gradient-sums.js';

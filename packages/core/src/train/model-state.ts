@@ -1,4 +1,4 @@
-import type { TensorSource } from '../memory/arena-scope.js';
+import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ModelConfig } from '../model/config.js';
 import { type ParameterEntry, ParameterLayout, type ParameterName } from '../model/parameters.js';

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { invalidArgument, type Precision } from '@mayfly/native';
 import { abortSignal, flag, number, numberOr, oneOf, pair, text, whole } from '../check.js';
 import { threadCapacity, wholeUpTo } from '../machine/capacity.js';
-import { presets } from '../model/presets.js';
+import { presets } from '../model/config.js';
 import { type AnyOptionTable, nested, type OptionOrigins, type OptionTable, resolveOptions } from '../option-table.js';
 import { poolOptions } from '../pool/pool-options.js';
 import { type Budget, budgetOptions, defaultBudget } from '../pool/worker/budget.js';

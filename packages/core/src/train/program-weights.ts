@@ -1,6 +1,6 @@
-import type { TensorSource } from '../memory/arena-scope.js';
+import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
-import type { MilProgram, WeightRecord } from '../mil/program.js';
+import type { MilProgram, WeightRecord } from '../mil/types.js';
 import { fillWeightFile } from '../mil/weight-file.js';
 import type { WeightSources } from '../pool/types.js';
 import type { ConstantWeight } from '../programs/program-shape.js';

@@ -1,4 +1,4 @@
-import { countParameters } from '../model/count-parameters.js';
+import { countParameters } from '../model/config.js';
 import type { OptionOrigin } from '../option-table.js';
 import { machine, versions } from '../run/environment.js';
 import type { FilledTrainOptions } from './options.js';

@@ -3,19 +3,13 @@ import { constants, existsSync, realpathSync, rmdirSync, statSync } from 'node:f
 import { access, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { invalidArgument, isMayflyError, MayflyError } from '@mayfly/native';
-import {
-  type CheckpointFields,
-  readCheckpointHeader,
-  type Sections,
-  type WriteCheckpointOptions,
-  writeCheckpoint,
-} from '../checkpoint/checkpoint.js';
 import { type CheckpointFile, checkpointPath, listCheckpoints } from '../checkpoint/directory.js';
-import { type Kept, pruneCheckpoints } from '../checkpoint/prune.js';
-import { isCheckpointOf, runOf } from '../checkpoint/read.js';
-import { fileError } from '../files/file-error.js';
-import { makeFolder } from '../files/make-folder.js';
-import { isRecord } from '../files/read-json.js';
+import type { CheckpointFields, Sections } from '../checkpoint/format.js';
+import { isCheckpointOf, readCheckpointHeader, runOf } from '../checkpoint/read.js';
+import { type Kept, pruneCheckpoints, type WriteCheckpointOptions, writeCheckpoint } from '../checkpoint/write.js';
+import { fileError } from '../files/errors.js';
+import { makeFolder } from '../files/folders.js';
+import { isRecord } from '../files/read-file.js';
 import { assertDiskSpace } from '../run/disk-space.js';
 import { type RunFile, readRunFile, runFileName, writeRunFile } from '../run/run-file.js';
 import { RunLock } from '../run/run-lock.js';

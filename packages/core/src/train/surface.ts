@@ -1,5 +1,5 @@
 import { addon, type InputPromise, type NativeArena } from '@mayfly/native';
-import type { TensorSource } from '../memory/arena-scope.js';
+import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { Slot, Surface } from '../programs/program-shape.js';
 

@@ -1,8 +1,9 @@
 import { MayflyError } from '@mayfly/native';
-import { readCheckpoint, readCheckpointParts, type Sections } from '../checkpoint/checkpoint.js';
+import type { Sections } from '../checkpoint/format.js';
+import { readCheckpoint, readCheckpointParts } from '../checkpoint/read.js';
 import type { TokenizerFiles } from '../data/tokenizer-files.js';
 import type { Tensor } from '../memory/tensor.js';
-import { carriedTokenizer } from '../model/carried-tokenizer.js';
+import { carriedTokenizer } from '../model/checkpoint-model.js';
 import type { ModelConfig } from '../model/config.js';
 import { allFinite, checkValues } from './finite.js';
 import type { ModelState } from './model-state.js';

@@ -1,8 +1,9 @@
 import { MayflyError } from '@mayfly/native';
-import type { Checkpoint, CheckpointHeader } from '../checkpoint/checkpoint.js';
+import type { CheckpointHeader } from '../checkpoint/format.js';
+import type { Checkpoint } from '../checkpoint/read.js';
 import type { WindowState } from '../data/windows.js';
-import { isRecord } from '../files/read-json.js';
-import { checkpointConfig } from '../model/checkpoint-config.js';
+import { isRecord } from '../files/read-file.js';
+import { checkpointConfig } from '../model/checkpoint-model.js';
 import type { ModelConfig } from '../model/config.js';
 import type { LossScalerState } from './loss-scaler.js';
 import type { SavedTrainOptions } from './options.js';

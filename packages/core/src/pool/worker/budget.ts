@@ -1,6 +1,7 @@
 import { MayflyError } from '@mayfly/native';
 import type { WorkerStats } from '@mayfly/worker';
 import { limit } from '../../check.js';
+import type { MachineLimits } from '../../machine/limits.js';
 import { defaultsOf, type OptionTable, resolveOptions } from '../../option-table.js';
 
 /**
@@ -137,4 +138,18 @@ export function retirementReason(
   if (usage.compilations >= budget.compilations) return 'compilations';
   if (usage.livePrograms + usage.reserved >= budget.livePrograms) return 'livePrograms';
   return null;
+}
+
+/** Share of a measured limit that a worker may use: the next measurement may give a little less. */
+const COMPILATION_SHARE = 0.85;
+const LIVE_SHARE = 0.9;
+
+/** The budget below measured limits; empty if nothing was measured. */
+export function budgetOf(limits: MachineLimits | null): Partial<Budget> {
+  if (limits === null) return {};
+  const { compilations, livePrograms } = limits;
+  return {
+    compilations: Math.max(1, Math.floor(COMPILATION_SHARE * compilations)),
+    ...(livePrograms === null ? {} : { livePrograms: Math.max(1, Math.floor(LIVE_SHARE * livePrograms)) }),
+  };
 }

@@ -1,6 +1,5 @@
 import { invalidArgument } from '@mayfly/native';
-import type { WorkerStats } from '@mayfly/worker';
-import { packMessage, unpackRequest } from '@mayfly/worker';
+import { packMessage, unpackRequest, type WorkerStats } from '@mayfly/worker';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { number, type Rule } from '../../check.js';
 import { nested, type OptionTable } from '../../option-table.js';

@@ -1,10 +1,37 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { MayflyError } from '@mayfly/native';
-import type { Checkpoint, ReadSection, Sections } from '../checkpoint/checkpoint.js';
+import type { Sections } from '../checkpoint/format.js';
+import type { Checkpoint, ReadSection } from '../checkpoint/read.js';
 import { hashTokenizer, type TokenizerFiles } from '../data/tokenizer-files.js';
-import { isRecord } from '../files/read-json.js';
-import { LARGEST_READ_WHOLE } from '../files/with-file.js';
+import { isRecord, LARGEST_READ_WHOLE } from '../files/read-file.js';
+import { countParameters, type ModelConfig, validateConfig } from './config.js';
+
+/**
+ * The shape of the model in a checkpoint, whose parameters must be as many as it says: nothing is made of a shape before that
+ * is known, however many layers it claims.
+ *
+ * @throws `ERR_CHECKPOINT`.
+ */
+export function checkpointConfig({ path, header, sections }: Checkpoint): ModelConfig {
+  const { config } = header;
+  if (!isRecord(config)) throw unexpected(path, "a model's config in the header", 'none');
+  let checked: ModelConfig;
+  try {
+    checked = validateConfig(config as unknown as ModelConfig);
+  } catch (cause) {
+    throw unexpected(path, 'a config that describes a model', (cause as Error).message, cause);
+  }
+  const expected = 4 * countParameters(checked);
+  const { parameters } = sections;
+  if (parameters !== expected) {
+    throw unexpected(path, `${expected} bytes of parameters for its config`, String(parameters ?? 'none'));
+  }
+  return checked;
+}
+
+const unexpected = (path: string, expected: string, actual: string, cause?: unknown): MayflyError =>
+  new MayflyError('ERR_CHECKPOINT', `${path}: Expected ${expected}, got ${actual}`, { cause });
 
 /** Sections of a checkpoint that hold the run's tokenizer, one a file, compressed by gzip. */
 const PREFIX = 'tokenizer/';

@@ -1,3 +1,23 @@
+/** Text that a terminal shows as it is: control characters but tabs and line ends become `·`. */
+export const printable = (text: string): string => text.replace(/[^\P{C}\n\t]/gu, '·');
+
+/** Anything that text can be written to. */
+export interface Output {
+  write(text: string): unknown;
+}
+
+/**
+ * Writes text for people. All of it goes through here, or through what redraws lines of a terminal, so that nothing that comes
+ * out of a file, a name, an error or a worker can steer a terminal.
+ */
+export function print(output: Output, text: string): void {
+  output.write(printable(text));
+}
+
+/** A terminal on which lines can be drawn again: it has a width, and says that it is not a dumb one. */
+export const canRedraw = ({ isTTY, columns }: NodeJS.WriteStream): boolean =>
+  isTTY && columns > 0 && process.env.TERM !== 'dumb';
+
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const significant = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
 const byteUnits = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
@@ -33,3 +53,22 @@ export function formatBytes(bytes: number): string {
 
 /** `1 worker`, `3 workers`. */
 export const plural = (count: number, noun: string): string => `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+
+const bars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const;
+
+/** A curve in one line: `width` characters, each the mean of its share of the values, from the least to the greatest. */
+export function sparkline(values: readonly number[], width: number): string {
+  const points = Math.min(width, values.length);
+  const means = Array.from({ length: points }, (_, index) => {
+    const share = values.slice(
+      Math.floor((index * values.length) / points),
+      Math.floor(((index + 1) * values.length) / points),
+    );
+    return share.reduce((sum, value) => sum + value, 0) / share.length;
+  });
+  const finite = means.filter(Number.isFinite);
+  const least = Math.min(...finite);
+  const range = Math.max(...finite) - least;
+  const level = (mean: number) => (range === 0 ? 0 : Math.round(((mean - least) / range) * (bars.length - 1)));
+  return means.map((mean) => (Number.isFinite(mean) ? bars[level(mean)] : '?')).join('');
+}

@@ -2,8 +2,7 @@ import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, homedir, release } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { DeviceLimit } from '@mayfly/native';
-import { makeFolder } from '../files/make-folder.js';
-import type { Budget } from '../pool/worker/budget.js';
+import { makeFolder } from '../files/folders.js';
 
 /** What `mayfly doctor --probe-limits`, or a pool at work, found of one device on this machine. */
 export interface MachineLimits {
@@ -87,20 +86,6 @@ export function noteRefusal(device: string, limit: DeviceLimit, compilations: nu
     // A cache: what cannot be kept will be met again.
     return null;
   }
-}
-
-/** Shares of a limit that a worker may use up: what was measured once may be a little less the next time. */
-const COMPILATION_SHARE = 0.85;
-const LIVE_SHARE = 0.9;
-
-/** A budget that keeps clear of the limits. Empty where nothing was measured. */
-export function budgetOf(limits: MachineLimits | null): Partial<Budget> {
-  if (limits === null) return {};
-  const { compilations, livePrograms } = limits;
-  return {
-    compilations: Math.max(1, Math.floor(COMPILATION_SHARE * compilations)),
-    ...(livePrograms === null ? {} : { livePrograms: Math.max(1, Math.floor(LIVE_SHARE * livePrograms)) }),
-  };
 }
 
 /** Bytes of the file, which lists a few devices. */

@@ -1,6 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { MayflyError } from '@mayfly/native';
+import { fileError } from './errors.js';
 
 /**
  * Makes a folder and those above it that are not there. Node 20's recursive mkdir never returns where a file system answers
@@ -12,7 +13,7 @@ import { MayflyError } from '@mayfly/native';
 export function makeFolder(path: string): string[] {
   const missing: string[] = [];
   let existing = resolve(path);
-  while (!isFolder(existing)) {
+  while (!isExistingFolder(existing)) {
     missing.push(existing);
     existing = dirname(existing);
   }
@@ -21,7 +22,7 @@ export function makeFolder(path: string): string[] {
   return missing;
 }
 
-function isFolder(path: string): boolean {
+function isExistingFolder(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return false;
   if (found.isDirectory()) return true;
@@ -34,7 +35,7 @@ function makeOne(folder: string): void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // Somebody else made it meanwhile. A link to nothing has the name, too, but is no folder.
-    if (code === 'EEXIST' && isFolder(folder)) return;
+    if (code === 'EEXIST' && isExistingFolder(folder)) return;
     if (code !== 'ENOENT') throw error;
     const above = dirname(folder);
     throw new MayflyError(
@@ -44,5 +45,17 @@ function makeOne(folder: string): void {
         cause: error,
       },
     );
+  }
+}
+
+/**
+ * @param expected What should be there, for the error.
+ * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`.
+ */
+export function isFolder(path: string, expected: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (error) {
+    throw fileError(`${expected} at ${path}`, error);
   }
 }

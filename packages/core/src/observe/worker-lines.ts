@@ -1,6 +1,6 @@
 import type { PoolEvents } from '../pool/pool-events.js';
 import type { Trainer } from '../train/trainer.js';
-import { formatDuration, plural } from './format.js';
+import { formatDuration, plural } from './text.js';
 
 /** A worker that is on its way out. */
 interface Departure {

@@ -1,7 +1,14 @@
 import { type DType, invalidArgument } from '@mayfly/native';
-import { type Dialect, expectType, literalText, type MilDType, type Scalar, typeText } from './mil-type.js';
-import { Names } from './names.js';
-import type { MilProgram, PortType } from './program.js';
+import {
+  type Dialect,
+  expectType,
+  literalText,
+  type MilDType,
+  type MilProgram,
+  type PortType,
+  type Scalar,
+  typeText,
+} from './types.js';
 import { layOutWeightFile, type WeightTensor } from './weight-file.js';
 
 /** A tensor or scalar of a program under construction. */
@@ -195,3 +202,38 @@ const header: Readonly<Record<Dialect, readonly string[]>> = {
     '[buildInfo = dict<tensor<string, []>, tensor<string, []>>({{"coremlc-version", "3505.4.1"}})]',
   ],
 };
+
+/** Words of the grammar and its types. */
+const keywords = new Set(
+  (
+    'program func const tensor dict buildInfo BLOBFILE true false inf nan ' +
+    'string bool fp16 fp32 int8 uint8 int16 uint16 int32 uint64'
+  ).split(' '),
+);
+
+/** Hands out SSA names, each once. */
+export class Names {
+  readonly #taken = new Set<string>();
+  readonly #next = new Map<string, number>();
+
+  /** Takes exactly `name`, for a port. */
+  reserve(name: string): string {
+    const valid = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !keywords.has(name);
+    expectType(valid, 'a port name of letters, digits and underscores that is no MIL keyword', `\`${name}\``);
+    expectType(!this.#taken.has(name), 'port names that differ', `\`${name}\` twice`);
+    this.#taken.add(name);
+    return name;
+  }
+
+  /**
+   * Takes `<hint>_<n>` with the first n that is free. Never the bare hint: values named `add`, `mean`
+   * or `x` were seen to come out as zeros on the Neural Engine.
+   */
+  choose(hint: string): string {
+    let count = this.#next.get(hint) ?? 0;
+    while (this.#taken.has(`${hint}_${count}`)) count++;
+    this.#next.set(hint, count + 1);
+    this.#taken.add(`${hint}_${count}`);
+    return `${hint}_${count}`;
+  }
+}

@@ -1,0 +1,48 @@
+import { addon, type DType, type NativeArena } from '@mayfly/native';
+import { type Arena, blockBytes, blockOffset } from './arena.js';
+import { type Block, Tensor, tensorBytes } from './tensor.js';
+
+/** Where tensors come from. */
+export interface TensorSource {
+  tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T>;
+}
+
+/** Tensors that are freed together. */
+export class ArenaScope implements TensorSource {
+  readonly #blocks: Block[] = [];
+
+  constructor(readonly arena: Arena) {}
+
+  tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T> {
+    const block = this.arena.allocate(tensorBytes(dtype, shape));
+    this.#blocks.push(block);
+    return new Tensor(this.arena.native, block.offset, dtype, shape, block);
+  }
+
+  /** Frees the memory of every tensor. All runs that use them must have settled. Idempotent. */
+  free(): void {
+    for (const block of this.#blocks.splice(0)) block.free();
+  }
+}
+
+/** Hands out tensors that must never be touched, to find how large an arena the same requests need. */
+export class ArenaMeter implements TensorSource {
+  readonly #placeholder: NativeArena = addon.createArena(1);
+  #bytes = 0;
+
+  /** Bytes of an arena that holds everything asked for so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T> {
+    const size = blockBytes(tensorBytes(dtype, shape));
+    const offset = blockOffset(this.#bytes, size);
+    this.#bytes = offset + size;
+    return new Tensor(this.#placeholder, offset, dtype, shape);
+  }
+
+  close(): void {
+    this.#placeholder.close();
+  }
+}

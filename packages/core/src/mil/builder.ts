@@ -1,0 +1,312 @@
+import type { DType } from '@mayfly/native';
+import { type Arguments, MilGraph, type MilOptions, MilValue } from './graph.js';
+import {
+  broadcastShape,
+  checkedShape,
+  concatShape,
+  convShape,
+  expandDimsShape,
+  gatherShape,
+  matmulShape,
+  type PadType,
+  reduceShape,
+  reshapeShape,
+  resolveAxis,
+  sliceByIndexShape,
+  sliceBySizeShape,
+  squeezeShape,
+  tileShape,
+  transposeShape,
+} from './infer-shape.js';
+import { expectType, type MilDType, type MilProgram, type Scalar, shown, type WeightRecord } from './types.js';
+
+/** A value, or a number that becomes a scalar constant of the other operand's type. */
+export type Operand = MilValue | number;
+
+export interface ConvOptions {
+  /** Per spatial axis. Default: 1. */
+  readonly strides?: readonly number[];
+  /** Per spatial axis. Default: 1. */
+  readonly dilations?: readonly number[];
+  /** Begin and end per spatial axis, with padType `custom`. Default: 0. */
+  readonly pad?: readonly number[];
+  /** Default: `valid`. */
+  readonly padType?: PadType;
+  /** Default: 1. */
+  readonly groups?: number;
+}
+
+export interface SliceOptions {
+  /** Default: 1 per axis. */
+  readonly stride?: readonly number[];
+  /** True takes the axis from its start whatever `begin` says. */
+  readonly beginMask?: readonly boolean[];
+  /** True takes the axis to its end whatever `end` says. */
+  readonly endMask?: readonly boolean[];
+  /** True takes element `begin` and drops the axis. */
+  readonly squeezeMask?: readonly boolean[];
+}
+
+/**
+ * Writes MIL programs: one method per operation, result shapes inferred, every argument a named constant as the Neural
+ * Engine's compiler wants, names chosen, unused statements left out. Operations mean what coremltools says of them.
+ * Wrong shapes and types throw `ERR_MIL_TYPE`.
+ *
+ * @example
+ * const b = new MilBuilder();
+ * const x = b.input('x', 'fp16', [1, 64, 1, 32]);
+ * b.output('y', b.conv(x, b.weight('wq', [128, 64, 1, 1])));
+ * const { text, weightFiles } = b.build();
+ */
+export class MilBuilder {
+  readonly #graph: MilGraph;
+
+  constructor(options: MilOptions = {}) {
+    this.#graph = new MilGraph(options);
+  }
+
+  input(name: string, dtype: DType, shape: readonly number[]): MilValue {
+    return this.#graph.input({ name, dtype, shape: checkedShape(shape) });
+  }
+
+  /** Names a value as the next of the program's results. */
+  output(name: string, value: MilValue): void {
+    this.#graph.output(name, value);
+  }
+
+  /** A constant whose values are in a weight file, in the record `name`. */
+  weight(name: string, shape: readonly number[], dtype: WeightRecord['dtype'] = 'fp16'): MilValue {
+    return this.#graph.weight({ name, dtype, shape: checkedShape(shape) });
+  }
+
+  /** A constant written into the text. Floats are rounded to `dtype` and then exact. Shape [] is a scalar. */
+  constant(values: readonly Scalar[], dtype: DType, shape: readonly number[] = [values.length]): MilValue {
+    return this.#graph.literal(dtype, checkedShape(shape), values, 'constant');
+  }
+
+  build(): MilProgram {
+    return this.#graph.build();
+  }
+
+  add = (x: Operand, y: Operand): MilValue => this.#binary('add', x, y);
+  sub = (x: Operand, y: Operand): MilValue => this.#binary('sub', x, y);
+  mul = (x: Operand, y: Operand): MilValue => this.#binary('mul', x, y);
+  realDiv = (x: Operand, y: Operand): MilValue => this.#binary('real_div', x, y);
+  pow = (x: Operand, y: Operand): MilValue => this.#binary('pow', x, y);
+  maximum = (x: Operand, y: Operand): MilValue => this.#binary('maximum', x, y);
+  minimum = (x: Operand, y: Operand): MilValue => this.#binary('minimum', x, y);
+
+  equal = (x: Operand, y: Operand): MilValue => this.#binary('equal', x, y, 'bool');
+  notEqual = (x: Operand, y: Operand): MilValue => this.#binary('not_equal', x, y, 'bool');
+  less = (x: Operand, y: Operand): MilValue => this.#binary('less', x, y, 'bool');
+  lessEqual = (x: Operand, y: Operand): MilValue => this.#binary('less_equal', x, y, 'bool');
+  greater = (x: Operand, y: Operand): MilValue => this.#binary('greater', x, y, 'bool');
+  greaterEqual = (x: Operand, y: Operand): MilValue => this.#binary('greater_equal', x, y, 'bool');
+
+  sqrt = (x: MilValue): MilValue => this.#unary('sqrt', x);
+  exp = (x: MilValue): MilValue => this.#unary('exp', x);
+  sigmoid = (x: MilValue): MilValue => this.#unary('sigmoid', x);
+  silu = (x: MilValue): MilValue => this.#unary('silu', x);
+  tanh = (x: MilValue): MilValue => this.#unary('tanh', x);
+  relu = (x: MilValue): MilValue => this.#unary('relu', x);
+  /** 1/√(x + epsilon). */
+  rsqrt = (x: MilValue, epsilon = 1e-12): MilValue => this.#unary('rsqrt', x, epsilon);
+  /** ln(x + epsilon). */
+  log = (x: MilValue, epsilon = 1e-45): MilValue => this.#unary('log', x, epsilon);
+  identity = (x: MilValue): MilValue => this.#one('identity', { x }, x.dtype, x.shape);
+
+  reduceSum = (x: MilValue, axes: readonly number[], keepDims = true): MilValue =>
+    this.#reduce('reduce_sum', x, axes, keepDims);
+  reduceMean = (x: MilValue, axes: readonly number[], keepDims = true): MilValue =>
+    this.#reduce('reduce_mean', x, axes, keepDims);
+  reduceMax = (x: MilValue, axes: readonly number[], keepDims = true): MilValue =>
+    this.#reduce('reduce_max', x, axes, keepDims);
+
+  /** `a` where the condition holds, else `b`. */
+  select(condition: MilValue, a: Operand, b: Operand): MilValue {
+    expectType(condition.dtype === 'bool', 'a bool condition', condition.dtype);
+    const [left, right] = this.#operands('select', a, b);
+    const shape = broadcastShape(condition.shape, broadcastShape(left.shape, right.shape));
+    return this.#one('select', { a: left, b: right, cond: condition }, left.dtype, shape);
+  }
+
+  /** `x` as another type; floats lose their fraction towards zero on the way to integers. */
+  cast(x: MilValue, dtype: DType): MilValue {
+    return this.#one('cast', { dtype: this.#graph.literal('string', [], [dtype], 'dtype'), x }, dtype, x.shape);
+  }
+
+  softmax(x: MilValue, axis: number): MilValue {
+    expectFloat('softmax', x);
+    return this.#one('softmax', { axis: this.#int('axis', resolveAxis(axis, x.shape.length)), x }, x.dtype, x.shape);
+  }
+
+  /** x [n, Cin, …], weight [Cout, Cin/groups, …] → [n, Cout, …]: cross-correlation over one to three spatial axes. */
+  conv(x: MilValue, weight: MilValue, options: ConvOptions = {}): MilValue {
+    expectFloat('conv', x);
+    expectSameType('conv', x, weight);
+    const spatial = Math.max(x.shape.length - 2, 0);
+    const ones: readonly number[] = Array(spatial).fill(1);
+    const { strides = ones, dilations = ones, pad = Array<number>(2 * spatial).fill(0), groups = 1 } = options;
+    const { padType = 'valid' } = options;
+    const shape = convShape(x.shape, weight.shape, { strides, dilations, pad, padType, groups });
+    const attributes = {
+      dilations: this.#ints('dilations', dilations),
+      groups: this.#int('groups', groups),
+      pad: this.#ints('pad', pad),
+      pad_type: this.#graph.literal('string', [], [padType], 'pad_type'),
+      strides: this.#ints('strides', strides),
+    };
+    return this.#one('conv', { ...attributes, weight, x }, x.dtype, shape);
+  }
+
+  /** Product of the last two axes; those before broadcast. */
+  matmul(x: MilValue, y: MilValue, transpose: { readonly x?: boolean; readonly y?: boolean } = {}): MilValue {
+    expectSameType('matmul', x, y);
+    const { x: transposeX = false, y: transposeY = false } = transpose;
+    const shape = matmulShape(x.shape, y.shape, transposeX, transposeY);
+    const flags = {
+      transpose_x: this.#bool('transpose_x', transposeX),
+      transpose_y: this.#bool('transpose_y', transposeY),
+    };
+    return this.#one('matmul', { ...flags, x, y }, x.dtype, shape);
+  }
+
+  /** Row-major reinterpretation; one size may be −1. */
+  reshape(x: MilValue, shape: readonly number[]): MilValue {
+    const result = reshapeShape(x.shape, shape);
+    return this.#one('reshape', { shape: this.#ints('shape', result), x }, x.dtype, result);
+  }
+
+  transpose(x: MilValue, permutation: readonly number[]): MilValue {
+    const shape = transposeShape(x.shape, permutation);
+    return this.#one('transpose', { perm: this.#ints('perm', permutation), x }, x.dtype, shape);
+  }
+
+  concat(values: readonly MilValue[], axis: number): MilValue {
+    const [first] = values;
+    expectType(first !== undefined, 'values to concatenate', 'none');
+    for (const value of values) expectSameType('concat', first, value);
+    const at = resolveAxis(axis, first.shape.length);
+    const shapes = values.map(({ shape }) => shape);
+    const attributes = { axis: this.#int('axis', at), interleave: this.#bool('interleave', false) };
+    return this.#one('concat', { ...attributes, values }, first.dtype, concatShape(shapes, at));
+  }
+
+  /** Parts along an axis: so many equal ones, or of the given sizes. */
+  split(x: MilValue, parts: number | readonly number[], axis: number): readonly MilValue[] {
+    const at = resolveAxis(axis, x.shape.length);
+    const size = x.shape[at]!;
+    const sizes: readonly number[] = typeof parts === 'number' ? Array(parts).fill(size / parts) : parts;
+    const whole = sizes.every((part) => Number.isInteger(part) && part >= 1);
+    const covers = whole && sizes.reduce((sum, part) => sum + part, 0) === size;
+    expectType(covers, `parts of ${size} along axis ${at} of ${shown(x.shape)}`, shown(sizes));
+    const results = sizes.map((part) => new MilValue(x.dtype, x.shape.with(at, part)));
+    const how: Arguments =
+      typeof parts === 'number'
+        ? { num_splits: this.#int('num_splits', parts) }
+        : { split_sizes: this.#ints('split_sizes', parts) };
+    return this.#graph.operation('split', { axis: this.#int('axis', at), ...how, x }, results);
+  }
+
+  /** A size of −1 reaches to the end. */
+  sliceBySize(x: MilValue, begin: readonly number[], size: readonly number[]): MilValue {
+    const shape = sliceBySizeShape(x.shape, begin, size);
+    return this.#one(
+      'slice_by_size',
+      { x, begin: this.#ints('begin', begin), size: this.#ints('size', shape) },
+      x.dtype,
+      shape,
+    );
+  }
+
+  /** Python's slicing, axis by axis. */
+  sliceByIndex(x: MilValue, begin: readonly number[], end: readonly number[], options: SliceOptions = {}): MilValue {
+    const none: readonly boolean[] = x.shape.map(() => false);
+    const { stride = x.shape.map(() => 1), beginMask = none, endMask = none, squeezeMask = none } = options;
+    const masks = { begin: beginMask, end: endMask, squeeze: squeezeMask };
+    const shape = sliceByIndexShape(x.shape, begin, end, stride, masks);
+    const attributes = {
+      begin: this.#ints('begin', begin),
+      begin_mask: this.#bools('begin_mask', beginMask),
+      end: this.#ints('end', end),
+      end_mask: this.#bools('end_mask', endMask),
+      squeeze_mask: this.#bools('squeeze_mask', squeezeMask),
+      stride: this.#ints('stride', stride),
+    };
+    return this.#one('slice_by_index', { ...attributes, x }, x.dtype, shape);
+  }
+
+  /** x[…, indices, …] along `axis`; indices are int32. */
+  gather(x: MilValue, indices: MilValue, axis: number): MilValue {
+    expectType(indices.dtype === 'int32', 'int32 indices for gather', indices.dtype);
+    const at = resolveAxis(axis, x.shape.length);
+    const attributes = { axis: this.#int('axis', at), batch_dims: this.#int('batch_dims', 0) };
+    const validated: Arguments =
+      this.#graph.dialect === 'ios16' ? {} : { validate_indices: this.#bool('validate_indices', false) };
+    return this.#one(
+      'gather',
+      { ...attributes, indices, ...validated, x },
+      x.dtype,
+      gatherShape(x.shape, indices.shape, at),
+    );
+  }
+
+  tile(x: MilValue, reps: readonly number[]): MilValue {
+    return this.#one('tile', { reps: this.#ints('reps', reps), x }, x.dtype, tileShape(x.shape, reps));
+  }
+
+  expandDims(x: MilValue, axes: readonly number[]): MilValue {
+    return this.#one('expand_dims', { axes: this.#ints('axes', axes), x }, x.dtype, expandDimsShape(x.shape, axes));
+  }
+
+  squeeze(x: MilValue, axes: readonly number[]): MilValue {
+    return this.#one('squeeze', { axes: this.#ints('axes', axes), x }, x.dtype, squeezeShape(x.shape, axes));
+  }
+
+  #one(operation: string, arguments_: Arguments, dtype: MilDType, shape: readonly number[]): MilValue {
+    return this.#graph.operation(operation, arguments_, [new MilValue(dtype, shape)])[0]!;
+  }
+
+  #unary(operation: string, x: MilValue, epsilon?: number): MilValue {
+    expectFloat(operation, x);
+    const extra: Arguments =
+      epsilon === undefined ? {} : { epsilon: this.#graph.literal(x.dtype, [], [epsilon], 'epsilon') };
+    return this.#one(operation, { ...extra, x }, x.dtype, x.shape);
+  }
+
+  #binary(operation: string, x: Operand, y: Operand, dtype?: DType): MilValue {
+    const [left, right] = this.#operands(operation, x, y);
+    return this.#one(operation, { x: left, y: right }, dtype ?? left.dtype, broadcastShape(left.shape, right.shape));
+  }
+
+  #reduce(operation: string, x: MilValue, axes: readonly number[], keepDims: boolean): MilValue {
+    const shape = reduceShape(x.shape, axes, keepDims);
+    const attributes = { axes: this.#ints('axes', axes), keep_dims: this.#bool('keep_dims', keepDims) };
+    return this.#one(operation, { ...attributes, x }, x.dtype, shape);
+  }
+
+  #operands(operation: string, x: Operand, y: Operand): [MilValue, MilValue] {
+    const dtype = x instanceof MilValue ? x.dtype : y instanceof MilValue ? y.dtype : null;
+    expectType(dtype !== null, `a tensor among the operands of ${operation}`, 'two numbers');
+    const value = (operand: Operand) =>
+      operand instanceof MilValue ? operand : this.#graph.literal(dtype, [], [operand], 'scalar');
+    const pair: [MilValue, MilValue] = [value(x), value(y)];
+    expectSameType(operation, ...pair);
+    return pair;
+  }
+
+  readonly #int = (name: string, value: number): MilValue => this.#graph.literal('int32', [], [value], name);
+  readonly #ints = (name: string, values: readonly number[]): MilValue =>
+    this.#graph.literal('int32', [values.length], values, name);
+  readonly #bool = (name: string, value: boolean): MilValue => this.#graph.literal('bool', [], [value], name);
+  readonly #bools = (name: string, values: readonly boolean[]): MilValue =>
+    this.#graph.literal('bool', [values.length], values, name);
+}
+
+function expectSameType(operation: string, x: MilValue, y: MilValue): void {
+  expectType(x.dtype === y.dtype, `operands of one type for ${operation}`, `${x.dtype} and ${y.dtype}`);
+}
+
+function expectFloat(operation: string, x: MilValue): void {
+  expectType(x.dtype === 'fp16' || x.dtype === 'fp32', `fp16 or fp32 for ${operation}`, x.dtype);
+}

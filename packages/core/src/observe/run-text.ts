@@ -1,0 +1,80 @@
+import { countParameters } from '../model/config.js';
+import { blocksFor } from '../train/gradient-sums.js';
+import type { StepRecord } from '../train/train-step.js';
+import type { TrainSummary } from '../train/train-summary.js';
+import type { Trainer } from '../train/trainer.js';
+import { formatBytes, formatCount, formatDuration, formatFigure, formatShare, formatSmall, plural } from './text.js';
+
+/** What a run is about, in a few lines: device and why, model, data, step. */
+export function runHeader({ pool, config, options, step, chipWarning }: Trainer): string[] {
+  const { dim, hidden, layers, heads, kvHeads, vocab } = config;
+  const { workers, standby, weights, batch, seq, accumulate, steps } = options;
+  const tokens = batch * seq * accumulate;
+  const fast = pool.products === 'exact' ? 'fast, which is exact here' : `fast (${pool.products})`;
+  const products = options.precision === 'exact' ? '' : `, products ${fast}`;
+  const times = accumulate === 1 ? '' : ` × ${accumulate}`;
+  const lines = [
+    `device  ${pool.device} (${pool.deviceReason}), ${plural(workers, 'worker')} and ${standby} standby, ${weights} weights${products}`,
+    `model   ${options.model}: ${formatCount(countParameters(config))} parameters, ${plural(layers, 'layer')}, dim ${dim}, hidden ${hidden}, heads ${heads}/${kvHeads}, vocabulary ${formatCount(vocab)}`,
+    `data    ${options.data}`,
+    `steps   ${step === steps ? 'none' : `${formatCount(step + 1)} to ${formatCount(steps)}`} of ${formatCount(tokens)} tokens (${batch} windows of ${seq}${times})`,
+  ];
+  if (accumulate > 1) {
+    const blocks = plural(blocksFor(accumulate), 'block');
+    lines.push(
+      `memory  the gradients of ${accumulate} passes are summed in ${blocks} of ${formatBytes(4 * countParameters(config))}`,
+    );
+  }
+  if (chipWarning !== null) lines.push(`chip    ${chipWarning}`);
+  return lines;
+}
+
+/** `step  120/2,000  loss 2.3142  grad 0.812  lr 1.00e-3  41.2 ms  24,852 tokens/s`. */
+export function stepLine(
+  { step, loss, gradNorm, lr, ms, tokensPerSecond, skipped }: StepRecord,
+  steps: number,
+): string {
+  const last = formatCount(steps);
+  const gradient = skipped ? 'overflowed, step skipped' : `grad ${gradNorm.toFixed(3)}`;
+  return [
+    `step ${formatCount(step).padStart(last.length)}/${last}`,
+    `loss ${loss.toFixed(4)}`,
+    gradient,
+    `lr ${formatSmall(lr)}`,
+    `${ms.toFixed(1)} ms`,
+    `${formatCount(tokensPerSecond)} tokens/s`,
+  ].join('  ');
+}
+
+/** The figures of a run that has ended, for people: aligned lines. */
+export function closingTable(summary: TrainSummary): string {
+  const { wallMs, activityMs, lostToRetirementsMs, skipped, workerDeaths, loss } = summary;
+  const time = (ms: number) => `${formatDuration(ms)} (${formatShare(ms / wallMs)})`;
+  const deaths = workerDeaths === 0 ? '' : `, ${formatCount(workerDeaths)} died`;
+  const rows: readonly (readonly [string, string])[] = [
+    ['steps', `${formatCount(summary.steps)}${skipped === 0 ? '' : `, ${formatCount(skipped)} skipped for overflow`}`],
+    ['last loss', loss === null ? 'none' : `${loss.toFixed(4)} nats per token`],
+    ['tokens', `${formatCount(summary.tokens)}, ${formatCount(summary.tokensPerSecond)} per second`],
+    ['step', `${formatFigure(summary.msPerStep)} ms on average`],
+    ['dispatches', formatCount(summary.dispatches)],
+    ['compilations', formatCount(summary.compilations)],
+    ['workers used', `${formatCount(summary.workersUsed)}, ${formatCount(summary.retirements)} retired${deaths}`],
+    ['wall time', formatDuration(wallMs)],
+    ['  in kernels', time(activityMs.kernels)],
+    ['  host math', time(activityMs.hostMath)],
+    ['  host threads', `${time(activityMs.hostThreads)} waited`],
+    ['  compilations', `${time(activityMs.compile)} waited`],
+    ['  retirements', `${time(lostToRetirementsMs)} lost`],
+    ['checkpoint', summary.checkpoint ?? 'none'],
+    ...(summary.resumeCommand === null ? [] : [[resumeLabel(summary), resumeCommand(summary)] as const]),
+  ];
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n');
+}
+
+const resumeLabel = ({ reason }: TrainSummary): string => (reason === 'finished' ? 'train further' : 'resume');
+
+/** A finished run needs more steps to go on to. */
+function resumeCommand({ reason, step, resumeCommand: command }: TrainSummary): string {
+  return reason === 'finished' ? `${command} --steps ${2 * step}` : `${command}`;
+}
