@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import {
   calibrationReport,
@@ -23,11 +24,29 @@ describe('calibration', () => {
 
   test('seven in ten of the held-out figures of a warm engine are, and half are within 8 %', () => {
     const { figures, within15, median } = summarizeErrors(
-      comparisons.filter(({ calibrated, group }) => !calibrated && group !== 'cold'),
+      comparisons.filter(({ calibrated, group, round }) => !calibrated && group !== 'cold' && round === 1),
     );
     expect(figures).toBeGreaterThan(80);
     expect(within15 / figures).toBeGreaterThan(0.7);
     expect(median).toBeLessThan(0.08);
+  });
+
+  // A figure that changes its class here has been fitted to, or called cold, after its misfit was seen: say so in the commit.
+  test.each([
+    ['calibrated', 47, '0caf27836e3d3acf'],
+    ['held out', 82, 'fe7f63483dbd8441'],
+    ['held out, cold', 28, 'b9f45823129797af'],
+    ['found later', 93, 'b0bc18d7b1d9af8b'],
+    ['found later, cold', 5, 'dab0159a42ac9b91'],
+  ])('the figures that are %s are the %i there were', (name, count, digest) => {
+    const classOf = ({ calibrated, group, round }: (typeof comparisons)[number]) =>
+      calibrated ? 'calibrated' : `${round === 1 ? 'held out' : 'found later'}${group === 'cold' ? ', cold' : ''}`;
+    const own = comparisons
+      .filter((each) => classOf(each) === name)
+      .map(({ chip, what, source, published }) => JSON.stringify([chip, what, source, published]))
+      .sort();
+    expect(own.length).toBe(count);
+    expect(createHash('sha256').update(own.join('\n')).digest('hex').slice(0, 16)).toBe(digest);
   });
 
   test('docs/simulator.md has the tables as they are', () => {

@@ -1,9 +1,12 @@
 import { loadProfile } from '@mayfly/native';
 import type { PublishedFigure } from './published-figure.js';
 import { publishedFigures } from './published-figures.js';
+import { secondFigures } from './second-figures.js';
 
 /** A published figure beside the model's. */
 export interface Comparison extends Omit<PublishedFigure, 'predict'> {
+  /** 1: known when the profiles were fitted; 2: found afterwards. */
+  readonly round: 1 | 2;
   readonly predicted: number;
   /** (predicted − published) / published, 0 within a published range's middle. */
   readonly error: number;
@@ -19,10 +22,13 @@ export interface ErrorSummary {
 }
 
 export const compareFigures = (): readonly Comparison[] =>
-  publishedFigures.map(({ predict, ...figure }) => {
-    const predicted = predict(loadProfile(figure.chip));
-    return { ...figure, predicted, error: predicted / middle(figure.published) - 1 };
-  });
+  ([publishedFigures, secondFigures] as const).flatMap((figures, index) =>
+    figures.map(({ predict, ...figure }) => {
+      const predicted = predict(loadProfile(figure.chip));
+      const round = index === 0 ? 1 : 2;
+      return { ...figure, round, predicted, error: predicted / middle(figure.published) - 1 } as const;
+    }),
+  );
 
 export function summarizeErrors(comparisons: readonly Comparison[]): ErrorSummary {
   const errors = comparisons.map(({ error }) => Math.abs(error)).sort((a, b) => a - b);
@@ -42,15 +48,26 @@ const groups: Readonly<Record<PublishedFigure['group'], string>> = {
   step: 'steps of other trainers',
 };
 
+/** Whether a figure is fitted to, and when it was found. */
+const kinds = ['calibrated', 'held out', 'held out, found later'] as const;
+
+const kindOf = ({ calibrated, round }: Comparison): (typeof kinds)[number] =>
+  calibrated ? 'calibrated' : round === 1 ? 'held out' : 'held out, found later';
+
 /** Two tables in Markdown: errors by group, then every figure. */
 export function calibrationReport(): string {
   const comparisons = compareFigures();
   const names = Object.keys(groups) as PublishedFigure['group'][];
-  const summaries = [...names.map((group) => [group]), names].flatMap((chosen) =>
-    [true, false].map((calibrated) => {
-      const own = comparisons.filter((each) => chosen.includes(each.group) && each.calibrated === calibrated);
-      const label = chosen.length === 1 ? groups[chosen[0]!] : 'all';
-      return summaryRow(label, calibrated, summarizeErrors(own));
+  const warm = names.filter((name) => name !== 'cold');
+  const labels = new Map<readonly PublishedFigure['group'][], string>([
+    ...names.map((name) => [[name], groups[name]] as const),
+    [warm, 'all, engine warm'],
+    [names, 'all'],
+  ]);
+  const summaries = [...labels].flatMap(([chosen, label]) =>
+    kinds.map((kind) => {
+      const own = comparisons.filter((each) => chosen.includes(each.group) && kindOf(each) === kind);
+      return summaryRow(label, kind, summarizeErrors(own));
     }),
   );
   return [
@@ -62,19 +79,20 @@ export function calibrationReport(): string {
   ].join('\n');
 }
 
-const summaryRow = (label: string, calibrated: boolean, { figures, within15, median, worst }: ErrorSummary) => [
+const summaryRow = (label: string, kind: string, { figures, within15, median, worst }: ErrorSummary) => [
   label,
-  calibrated ? 'calibrated' : 'held out',
+  kind,
   String(figures),
   String(within15),
   `${(100 * median).toFixed(0)} %`,
   `${(100 * worst).toFixed(0)} %`,
 ];
 
-function figureRow({ chip, what, source, unit, published, predicted, error, calibrated, group }: Comparison): string[] {
+function figureRow(comparison: Comparison): string[] {
+  const { chip, what, source, unit, published, predicted, error, group } = comparison;
   const shown = typeof published === 'number' ? digits(published) : published.map(digits).join(' to ');
   const percent = `${error < 0 ? '−' : '+'}${Math.abs(100 * error).toFixed(0)} %`;
-  const kind = calibrated ? 'calibrated' : group === 'cold' ? 'held out, not warm' : 'held out';
+  const kind = `${kindOf(comparison)}${group === 'cold' ? ', not warm' : ''}`;
   return [chip, what, source, `${shown} ${unit}`, `${digits(predicted)} ${unit}`, percent, kind];
 }
 

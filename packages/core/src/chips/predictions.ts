@@ -64,9 +64,14 @@ export function fusedCompileMs(config: ModelConfig, profile: ChipProfile): numbe
 }
 
 /** A step as other trainers time it: without the update and without compilations. */
-export function stepMs(config: ModelConfig, weights: 'static' | 'dynamic', profile: ChipProfile): number {
-  const once = planTraining({ config, profile, weights, ...window });
-  const twice = planTraining({ config, profile, weights, ...window, accumulate: 2 });
+export function stepMs(
+  config: ModelConfig,
+  weights: 'static' | 'dynamic',
+  profile: ChipProfile,
+  sequence: number = window.sequence,
+): number {
+  const once = planTraining({ config, profile, weights, batch: 1, sequence });
+  const twice = planTraining({ config, profile, weights, batch: 1, sequence, accumulate: 2 });
   const passes = (plan: typeof once) =>
     plan.step.kernels + plan.step.copies + plan.step.hostMath + plan.step.weightGradients;
   return passes(twice) - passes(once);

@@ -28,6 +28,57 @@ export function convolution(inputs: number, outputs: number, columns: number): M
   return b.build();
 }
 
+/** One 3×3 convolution over images of 64 × 64 that keeps their size. */
+export function convolution3x3(channels: number, images: number): MilProgram {
+  const b = new MilBuilder();
+  const x = b.input('x', 'fp16', [images, channels, 64, 64]);
+  b.output('y', b.conv(x, b.weight('w', [channels, channels, 3, 3]), { padType: 'same' }));
+  return b.build();
+}
+
+/** A square matrix times a constant one. */
+export function squareProduct(side: number): MilProgram {
+  const b = new MilBuilder();
+  b.output('y', b.matmul(b.input('x', 'fp16', [1, 1, side, side]), b.weight('w', [1, 1, side, side])));
+  return b.build();
+}
+
+/** Rows times a square matrix that lies in the same surface, behind them. */
+export function packedProduct(rows: number, side: number): MilProgram {
+  const b = new MilBuilder();
+  const packed = b.input('x', 'fp16', [1, side, 1, rows + side]);
+  const part = (begin: number, width: number) =>
+    b.reshape(b.sliceBySize(packed, [0, 0, 0, begin], [1, side, 1, width]), [1, 1, side, width]);
+  b.output('y', b.matmul(part(rows, side), part(0, rows), { x: true }));
+  return b.build();
+}
+
+/** A sum of two inputs. */
+export function elementwiseSum(channels: number, columns: number): MilProgram {
+  const b = new MilBuilder();
+  const [x, z] = ['x', 'z'].map((name) => b.input(name, 'fp16', [1, channels, 1, columns]));
+  b.output('y', b.add(x!, z!));
+  return b.build();
+}
+
+export function softmaxOver(channels: number, columns: number): MilProgram {
+  const b = new MilBuilder();
+  b.output('y', b.softmax(b.input('x', 'fp16', [1, channels, 1, columns]), 1));
+  return b.build();
+}
+
+/** dx of an RMSNorm over channels, from dy and x side by side. */
+export function normalizationBackward(channels: number, columns: number): MilProgram {
+  const b = new MilBuilder();
+  const packed = b.input('x', 'fp16', [1, 2 * channels, 1, columns]);
+  const [dy, x] = b.split(packed, 2, 1);
+  const scaled = b.mul(dy!, b.weight('w', [1, channels, 1, 1]));
+  const inverse = b.pow(b.add(b.mul(b.reduceSum(b.mul(x!, x!), [1], true), 1 / channels), 1e-5), -0.5);
+  const dot = b.mul(b.reduceSum(b.mul(scaled, x!), [1], true), b.mul(b.mul(inverse, inverse), 1 / channels));
+  b.output('y', b.mul(b.sub(scaled, b.mul(x!, dot)), inverse));
+  return b.build();
+}
+
 /**
  * The chain with int8 weights and int8 activations between the convolutions (W8A8): weights unpacked by
  * `constexpr_affine_dequantize`, activations through `quantize` and `dequantize`, all of scale 2⁻³.

@@ -1,5 +1,6 @@
 import type { ChipProfile } from '@mayfly/native';
-import { evaluateUs } from './predictions.js';
+import { presets } from '../model/presets.js';
+import { evaluateUs, stepMs } from './predictions.js';
 import { type ConvolutionChain, convolution, convolutionChain } from './probe-programs.js';
 
 /** A figure that somebody measured and published, and what the model says of the same. */
@@ -69,3 +70,18 @@ function chainOf(key: string): ConvolutionChain {
   const [rows, width] = columns.includes('×') ? columns.split('×').map(Number) : [1, Number(columns)];
   return { depth, channels, rows: rows!, columns: width! };
 }
+
+/** The vocabulary that TinyStories uses of Llama's, as MAD, SLA, FSP and NE train on. */
+export const compact = { vocab: 9205 } as const;
+
+/** Milliseconds of a step that leaves out the update, as MAD's timer does. */
+export const stories110mStep = (
+  chip: string,
+  source: string,
+  weights: 'static' | 'dynamic',
+  entry: Entry,
+  vocab: object = compact,
+) =>
+  one(chip, `Stories110M, ${weights} weights, step without update`, source, 'ms', 'step', entry, (profile) =>
+    stepMs({ ...presets.stories110m, ...vocab }, weights, profile),
+  );

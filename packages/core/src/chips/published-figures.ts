@@ -11,20 +11,19 @@ import {
   stepMs,
 } from './predictions.js';
 import { convolution, int8Chain } from './probe-programs.js';
-import { chains, type Entry, one, type PublishedFigure, singles } from './published-figure.js';
+import {
+  chains,
+  compact,
+  type Entry,
+  one,
+  type PublishedFigure,
+  singles,
+  stories110mStep,
+} from './published-figure.js';
 
 const fit = 'calibrated';
 const { stories110m, stories15m } = presets;
 const qwen3 = presets['qwen3-0.6b'];
-/** The vocabulary that TinyStories uses of Llama's, as MAD, SLA and FSP train on. */
-const compact = { vocab: 9205 };
-
-/** Milliseconds of a step that leaves out the update, as MAD's timer does. */
-const step = (chip: string, source: string, weights: 'static' | 'dynamic', entry: Entry, vocab: object = compact) =>
-  one(chip, `Stories110M, ${weights} weights, step without update`, source, 'ms', 'step', entry, (profile) =>
-    stepMs({ ...stories110m, ...vocab }, weights, profile),
-  );
-
 /** Every figure of the reference that the model has something to say of. */
 export const publishedFigures: readonly PublishedFigure[] = [
   ...chains('m4', 'MAD #3', 'kernels', {
@@ -260,24 +259,24 @@ export const publishedFigures: readonly PublishedFigure[] = [
   one('m3-ultra', '9 dynamic kernels compiled', 'MAD PR 28', 'ms', 'compile', [353, fit], (profile) =>
     kernelRoundMs('dynamic', 9, profile),
   ),
-  step('m4', 'MAD', 'dynamic', [[91, 115]]),
-  step('m4', 'SLA', 'dynamic', [93]),
-  step('m4', 'FSP', 'dynamic', [52]),
-  step('m3-pro', 'SLA', 'dynamic', [93]),
-  step('m3-ultra', 'MAD PR 28', 'dynamic', [115.4]),
+  stories110mStep('m4', 'MAD', 'dynamic', [[91, 115]]),
+  stories110mStep('m4', 'SLA', 'dynamic', [93]),
+  stories110mStep('m4', 'FSP', 'dynamic', [52]),
+  stories110mStep('m3-pro', 'SLA', 'dynamic', [93]),
+  stories110mStep('m3-ultra', 'MAD PR 28', 'dynamic', [115.4]),
   one('m4', 'Qwen3-0.6B, dynamic weights, step without update', 'MAD', 'ms', 'step', [412], (profile) =>
     stepMs({ ...qwen3, ...compact }, 'dynamic', profile),
   ),
-  step('m5-max', 'MAD #50', 'dynamic', [73.5]),
+  stories110mStep('m5-max', 'MAD #50', 'dynamic', [73.5]),
   one('m5-max', 'Qwen3-0.6B, dynamic weights, step without update', 'MAD #50', 'ms', 'step', [320], (profile) =>
     stepMs({ ...qwen3, ...compact }, 'dynamic', profile),
   ),
-  step('m4', 'NF', 'static', [71], {}),
-  step('m1-pro', 'MAD #3', 'static', [[148, 163], fit], {}),
-  step('m1-max', 'MAD #3', 'static', [[143, 167]], {}),
-  step('m3-ultra', 'MAD PR 28', 'static', [81.2, fit], {}),
-  step('m4', 'MAD #3', 'static', [[106.7, 111.9], fit], {}),
-  step('m4-pro', 'MAD #3', 'static', [[69, 73], fit], {}),
-  step('m4-max', 'MAD #3', 'static', [64], {}),
-  step('m5', 'MAD #3', 'static', [[101, 120]], {}),
+  stories110mStep('m4', 'NF', 'static', [71], {}),
+  stories110mStep('m1-pro', 'MAD #3', 'static', [[148, 163], fit], {}),
+  stories110mStep('m1-max', 'MAD #3', 'static', [[143, 167]], {}),
+  stories110mStep('m3-ultra', 'MAD PR 28', 'static', [81.2, fit], {}),
+  stories110mStep('m4', 'MAD #3', 'static', [[106.7, 111.9], fit], {}),
+  stories110mStep('m4-pro', 'MAD #3', 'static', [[69, 73], fit], {}),
+  stories110mStep('m4-max', 'MAD #3', 'static', [64], {}),
+  stories110mStep('m5', 'MAD #3', 'static', [[101, 120]], {}),
 ];
