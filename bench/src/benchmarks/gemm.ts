@@ -88,8 +88,8 @@ function methodsOf(set: InstructionSet, threads: number, samples: number): Metho
   return [
     { name: 'mayfly', set, threads, run: own('exact') },
     // Only the best instruction set has fast products that are not its exact ones.
-    ...(set.isa === addon.isa() && addon.fastProducts() !== 'exact'
-      ? [{ name: `mayfly fast (${addon.fastProducts()})`, set, threads, run: own('fast') }]
+    ...(set.isa === addon.isa() && addon.fastMatmul() !== 'exact'
+      ? [{ name: `mayfly fast (${addon.fastMatmul()})`, set, threads, run: own('fast') }]
       : []),
     {
       ...{ name: 'openblas', set, threads },

@@ -63,8 +63,8 @@ async function disturbed(signal: NodeJS.Signals | null): Promise<void> {
   }
   for (let i = 0; i < count; i++) {
     await standbyOf(pool);
-    const moved = new Promise((resolve) => pool.once('kernel-move', resolve)).then(() => performance.now());
-    const exited = new Promise((resolve) => pool.once('worker-exit', resolve)).then(() => performance.now());
+    const moved = new Promise((resolve) => pool.once('kernelMove', resolve)).then(() => performance.now());
+    const exited = new Promise((resolve) => pool.once('workerExit', resolve)).then(() => performance.now());
     const abort = new AbortController();
     const running = run({ signal: abort.signal });
     await new Promise((resolve) => setTimeout(resolve, 2));
@@ -86,7 +86,7 @@ async function disturbed(signal: NodeJS.Signals | null): Promise<void> {
 
 async function standbyOf(pool: Pool): Promise<void> {
   while (!pool.stats().workers.some(({ state }) => state === 'standby'))
-    await new Promise((resolve) => pool.once('worker-ready', resolve));
+    await new Promise((resolve) => pool.once('workerReady', resolve));
 }
 
 /** A main process with a worker that computes, an idle one and a standby, until it is killed. */

@@ -36,9 +36,9 @@ const trainer = await createTrainer(
   { stream: trainTokens() },
 );
 const compilations: number[] = [];
-trainer.on('kernel-move', ({ ms }) => compilations.push(ms));
+trainer.on('compile', ({ ms }) => compilations.push(ms));
 let retired = false;
-trainer.on('worker-retire', () => {
+trainer.on('workerRetire', () => {
   retired = true;
 });
 const later: number[] = [];

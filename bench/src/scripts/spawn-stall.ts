@@ -50,8 +50,8 @@ async function startWorkers(): Promise<SpawnSample> {
   const pool = await createPool({ device: 'cpu', workers: 1, standby: 1, threads: 1 });
   await pool.compile({ text: scaleProgram(64) });
   while (stalls.length < count) {
-    const moved = new Promise((resolve) => pool.once('kernel-move', resolve));
-    const ready = new Promise((resolve) => pool.once('worker-ready', resolve));
+    const moved = new Promise((resolve) => pool.once('kernelMove', resolve));
+    const ready = new Promise((resolve) => pool.once('workerReady', resolve));
     pool.rotate();
     await Promise.all([moved, ready]);
   }

@@ -28,10 +28,10 @@ const say = (line: string) => (json ? undefined : process.stdout.write(`${line}\
 
 await using pool = await createPool({ workers: 1, standby: 1, arenaBytes: 2 ** 20 });
 say(`device ${pool.device}: ${pool.deviceReason}`);
-pool.on('worker-exit', ({ worker, signal, expected }) => {
+pool.on('workerExit', ({ worker, signal, expected }) => {
   if (!expected) say(`worker ${worker} was ended by ${signal}`);
 });
-pool.on('kernel-move', ({ kernel, to, ms }) => say(`${kernel} compiled on worker ${to} in ${ms.toFixed(1)} ms`));
+pool.on('compile', ({ kernel, worker, ms }) => say(`${kernel} compiled on worker ${worker} in ${ms.toFixed(1)} ms`));
 
 const attention = await pool.compile({ name: 'attention', text });
 const x: Tensor<'fp16'> = pool.arena.tensor('fp16', [1, 64, 128]);

@@ -43,7 +43,7 @@ async function sample(when: string): Promise<void> {
 async function measure(windows: number): Promise<void> {
   const { crossEntropy, targets } = await trainer.evaluate(heldOut, [0, windows]);
   const told = `held-out loss ${crossEntropy.toFixed(4)} nats per byte after step ${trainer.step} (${targets} targets)`;
-  reporter.note('held-out', { step: trainer.step, crossEntropy, targets }, told);
+  reporter.note('heldOut', { step: trainer.step, crossEntropy, targets }, told);
 }
 
 await sample('before training');

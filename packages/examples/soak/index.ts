@@ -46,7 +46,7 @@ const window = Math.min(50, warmUp);
 let [retired, crashed] = [0, 0];
 say({}, 'cycle      retired  crashed  resident   collected  descriptors');
 for (let cycle = 1; cycle <= cycles; cycle++) {
-  const exited = new Promise<void>((resolve) => pool.once('worker-exit', () => resolve()));
+  const exited = new Promise<void>((resolve) => pool.once('workerExit', () => resolve()));
   if (crashed < crashes && cycle % crashEvery === 0) {
     crashed += 1;
     const { workers, kernels } = pool.stats();

@@ -33,7 +33,7 @@ const trainer = await createTrainer(
   },
   { config, stream: new TokenArray(text, 'generated text') },
 );
-trainer.on('worker-retire', ({ worker, compilations }) =>
+trainer.on('workerRetire', ({ worker, compilations }) =>
   say(`worker ${worker} retires after ${compilations} compilations`),
 );
 

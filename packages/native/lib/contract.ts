@@ -1,7 +1,7 @@
 import type { AneInspection } from './contract/ane-inspection.js';
 import type { NativeArena } from './contract/arena.js';
 import type { DeviceOptions, NativeDevice } from './contract/device.js';
-import type { FastProducts, HostMath } from './contract/host-math.js';
+import type { HostMath, Matmul } from './contract/host-math.js';
 import type { MilFunction } from './contract/mil-function.js';
 import type {
   Connection,
@@ -78,7 +78,7 @@ export interface Addon {
   /** Why an instruction set that the processor announces is not used, as a sentence; null where all is well. */
   isaFault(): string | null;
   /** What precision 'fast' multiplies with; 'exact' where nothing is faster than the exact products. */
-  fastProducts(): FastProducts;
+  fastMatmul(): Matmul;
   ane: AneInspection;
   math: HostMath;
 }

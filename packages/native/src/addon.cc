@@ -52,8 +52,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
                   return fault == nullptr ? info.Env().Null() : Napi::String::New(info.Env(), fault);
                 });
               }));
-  exports.Set("fastProducts", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), FastProducts()); });
+  exports.Set("fastMatmul", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), FastMatmul()); });
               }));
   exports.Set("setErrorFactory", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 Guard(info.Env(),

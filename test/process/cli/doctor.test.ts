@@ -124,7 +124,7 @@ test('tries every device in a process of its own and checks it against cpu', asy
   expect(report).toMatchObject({
     versions: { node: process.versions.node },
     system: { platform: process.platform, arch: process.arch },
-    addon: { isa: addon.isa(), isa_fault: null, fast_products: addon.fastProducts() },
+    addon: { isa: addon.isa(), isa_fault: null, fast_matmul: addon.fastMatmul() },
   });
   const of = (name: string) => report.devices.find(({ device }) => device === name);
   expect(of('cpu')).toMatchObject({ usable: true, round_trip: { ok: true, error: 0 } });

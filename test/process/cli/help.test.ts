@@ -50,7 +50,7 @@ describe('train --json', () => {
     const fields = {
       device: 'cpu',
       precision: 'exact',
-      products: 'exact',
+      matmul: 'exact',
       model: 'tiny',
       parameters: 115_008,
       tokens_per_step: 32,
@@ -69,8 +69,8 @@ describe('train --json', () => {
   });
 
   test('tells workers that retire, what moves and where checkpoints are', () => {
-    expect(lastEvent(trained, 'worker-retire')).toMatchObject({ reason: 'compilations', compilations: 24, kernels: 8 });
-    expect(lastEvent(trained, 'kernel-move')).toMatchObject({ reason: 'update' });
+    expect(lastEvent(trained, 'workerRetire')).toMatchObject({ reason: 'compilations', compilations: 24, kernels: 8 });
+    expect(lastEvent(trained, 'kernelMove')).toMatchObject({ reason: 'update' });
     const path = join(run, 'step-00000006.mayfly');
     expect(lastEvent(trained, 'checkpoint')).toMatchObject({ step: 6, path });
     expect(existsSync(path)).toBe(true);

@@ -21,11 +21,11 @@ test('main-job trains, retires a worker, tells samples and held-out losses, and 
     'before training',
     'after training',
   ]);
-  const heldOut = events.filter(({ event }) => event === 'held-out').map((event) => event.cross_entropy as number);
+  const heldOut = events.filter(({ event }) => event === 'heldOut').map((event) => event.cross_entropy as number);
   expect(heldOut[0]).toBeGreaterThan(5);
   expect(heldOut.at(-1)).toBeLessThan(heldOut[0]! - 1);
-  expect(lastEvent(ended, 'worker-retire')).toMatchObject({ reason: 'evaluations' });
-  expect(lastEvent(ended, 'kernel-move')).toMatchObject({ reason: 'retire' });
+  expect(lastEvent(ended, 'workerRetire')).toMatchObject({ reason: 'evaluations' });
+  expect(lastEvent(ended, 'kernelMove')).toMatchObject({ reason: 'retire' });
   expect(lastEvent(ended, 'done')).toMatchObject({
     steps: 12,
     resume_command: expect.stringContaining(` train --resume ${out} `),

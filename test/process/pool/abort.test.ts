@@ -8,8 +8,7 @@ afterEach(async () => {
   await pool.destroy();
 });
 
-const exitOf = (from: Pool) =>
-  new Promise<PoolEvents['worker-exit'][0]>((resolve) => from.once('worker-exit', resolve));
+const exitOf = (from: Pool) => new Promise<PoolEvents['workerExit'][0]>((resolve) => from.once('workerExit', resolve));
 
 /** A kernel that takes some seconds, which is not yet known of it, and one beside it on the same worker. */
 async function slowAndQuick(abandonMs: number) {

@@ -32,8 +32,7 @@ async function pool(): Promise<Pool> {
   return made;
 }
 
-const exitOf = (from: Pool) =>
-  new Promise<PoolEvents['worker-exit'][0]>((resolve) => from.once('worker-exit', resolve));
+const exitOf = (from: Pool) => new Promise<PoolEvents['workerExit'][0]>((resolve) => from.once('workerExit', resolve));
 
 async function triples(from: Pool) {
   const kernel = await from.compile({ name: 'triple', text: scaleProgram(N, 3) });
@@ -84,7 +83,7 @@ describe.each(endings)('a worker that ends by $name', ({ fault, end }) => {
     const p = await pool();
     const { run } = await triples(p);
     afflict('open', fault);
-    p.once('worker-start', () => delete process.env.MAYFLY_SIM_FAULTS);
+    p.once('workerStart', () => delete process.env.MAYFLY_SIM_FAULTS);
     const exited = exitOf(p);
     p.rotate();
     expect(await exited).toMatchObject({ ...end, worker: 2, expected: false });
@@ -111,11 +110,11 @@ test('a worker that hangs while it starts, leaves or unloads is ended at its dea
   const p = await createPool({ device: 'sim:m4,no-rules', standby: 0, timeouts });
   open.push(p);
   afflict('open', { fault: 'hang' });
-  p.once('worker-start', () => delete process.env.MAYFLY_SIM_FAULTS);
+  p.once('workerStart', () => delete process.env.MAYFLY_SIM_FAULTS);
   const { run } = await triples(p);
   const ends: object[] = [];
   const both = new Promise<void>((resolve) =>
-    p.on('worker-exit', ({ worker, signal, reason }) => {
+    p.on('workerExit', ({ worker, signal, reason }) => {
       if (ends.push({ worker, signal, reason }) === 2) resolve();
     }),
   );
@@ -135,7 +134,7 @@ test('a kernel that crashes every worker from within is quarantined with its las
   open.push(p);
   const { kernel } = await triples(p);
   const [x, y] = [p.arena.tensor('fp32', [1, N]), p.arena.tensor('fp32', [1, N])];
-  const quarantined = new Promise<string>((resolve) => p.once('kernel-quarantine', (event) => resolve(event.kernel)));
+  const quarantined = new Promise<string>((resolve) => p.once('kernelQuarantine', (event) => resolve(event.kernel)));
   await expect(kernel.run(x, y)).rejects.toMatchObject({
     ...{ code: 'ERR_WORKER_EXIT', kernel: 'triple', attempts: 2, exitCode: null, signal: 'SIGABRT' },
   });
@@ -152,7 +151,7 @@ test('a worker whose JavaScript heap is full: its work is repeated, and its last
   });
   open.push(made);
   await made.open();
-  const exited = new Promise<PoolEvents['worker-exit'][0]>((resolve) => made.once('worker-exit', resolve));
+  const exited = new Promise<PoolEvents['workerExit'][0]>((resolve) => made.once('workerExit', resolve));
   // As many weight files as do not fit into 16 MiB of JavaScript objects.
   const folder = 'weights'.repeat(100);
   const files = Array.from({ length: 30_000 }, (_, n) => [`${folder}/${n}.bin`, { offset: 0, bytes: 64 }] as const);

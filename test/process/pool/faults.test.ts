@@ -37,7 +37,7 @@ describe('a worker that dies', () => {
   test.each(['SIGKILL', 'SIGSEGV', 'SIGABRT', 'SIGTERM'] as const)('of %s, in a dispatch', async (signal) => {
     const p = await pool();
     const { run } = await slowIdentity(p);
-    const exited = nextEvent(p, 'worker-exit');
+    const exited = nextEvent(p, 'workerExit');
     const running = run();
     process.kill(serving(p).pid, signal);
     await running;
@@ -47,7 +47,7 @@ describe('a worker that dies', () => {
   test('idle: the next call finds the standby', async () => {
     const p = await pool();
     const { run } = await slowIdentity(p, 1);
-    const exited = nextEvent(p, 'worker-exit');
+    const exited = nextEvent(p, 'workerExit');
     process.kill(serving(p).pid, 'SIGKILL');
     await exited;
     await run();
@@ -56,7 +56,7 @@ describe('a worker that dies', () => {
   test('in a compilation: another worker compiles', async () => {
     const p = await pool();
     const text = slowProgram(8, 4000);
-    const exited = nextEvent(p, 'worker-exit');
+    const exited = nextEvent(p, 'workerExit');
     const compiling = p.compile({ text });
     process.kill(serving(p).pid, 'SIGKILL');
     await compiling;
@@ -66,11 +66,11 @@ describe('a worker that dies', () => {
 
   test('while starting: another is started', async () => {
     const p = await pool({ standby: 1 });
-    p.once('worker-start', ({ pid }) => process.kill(pid, 'SIGKILL'));
+    p.once('workerStart', ({ pid }) => process.kill(pid, 'SIGKILL'));
     const { run } = await slowIdentity(p, 1);
     p.rotate();
     await run();
-    while (p.stats().deaths === 0) await nextEvent(p, 'worker-exit');
+    while (p.stats().deaths === 0) await nextEvent(p, 'workerExit');
     await run();
   });
 
@@ -79,7 +79,7 @@ describe('a worker that dies', () => {
     const { run } = await slowIdentity(p);
     const pid = serving(p).pid;
     const running = run();
-    const moved = nextEvent(p, 'kernel-move');
+    const moved = nextEvent(p, 'kernelMove');
     p.rotate();
     await moved;
     process.kill(pid, 'SIGKILL');
@@ -91,7 +91,7 @@ describe('a worker that dies', () => {
 test('a worker that hangs is killed at the deadline and its work repeated', async () => {
   const p = await pool({ timeouts: { dispatchMs: 300 } });
   const { run } = await slowIdentity(p, 1);
-  const exited = nextEvent(p, 'worker-exit');
+  const exited = nextEvent(p, 'workerExit');
   process.kill(serving(p).pid, 'SIGSTOP');
   await run();
   expect(await exited).toMatchObject({
@@ -103,7 +103,7 @@ test('a worker that hangs is killed at the deadline and its work repeated', asyn
 
 test('a worker that hangs in a compilation is killed at the deadline', async () => {
   const p = await pool({ timeouts: { compileMs: 300 } });
-  const exited = nextEvent(p, 'worker-exit');
+  const exited = nextEvent(p, 'workerExit');
   process.kill(serving(p).pid, 'SIGSTOP');
   await p.compile({ text: scaleProgram(8, 2) });
   expect(await exited).toMatchObject({ reason: 'no answer to compile in 300 ms' });
@@ -113,7 +113,7 @@ test('a worker that hangs in a compilation is killed at the deadline', async () 
 test('data that a program cannot take reject the call alone', async () => {
   const p = await pool();
   const quarantined: string[] = [];
-  p.on('kernel-quarantine', ({ kernel }) => quarantined.push(kernel));
+  p.on('kernelQuarantine', ({ kernel }) => quarantined.push(kernel));
   const kernel = await p.compile({ name: 'pick', text: gatherProgram(64, 64) });
   const x = p.arena.tensor('fp32', [64]);
   const at = p.arena.tensor('int32', [64]);
@@ -137,12 +137,12 @@ test('a kernel that ends every worker is quarantined; bystanders go on', async (
   const p = await pool({ attempts: 2 });
   const { kernel, run } = await slowIdentity(p, 4000);
   const running = run();
-  const quarantined = nextEvent(p, 'kernel-quarantine');
-  p.on('kernel-move', () => setImmediate(() => process.kill(serving(p).pid, 'SIGKILL')));
+  const quarantined = nextEvent(p, 'kernelQuarantine');
+  p.on('kernelMove', () => setImmediate(() => process.kill(serving(p).pid, 'SIGKILL')));
   process.kill(serving(p).pid, 'SIGKILL');
   await expect(running).rejects.toMatchObject({ code: 'ERR_WORKER_EXIT', attempts: 2 });
   expect(await quarantined).toMatchObject({ kernel: 'slow' });
-  p.removeAllListeners('kernel-move');
+  p.removeAllListeners('kernelMove');
   const x = p.arena.tensor('fp32', [SIDE, SIDE]);
   await expect(kernel.run(x, x)).rejects.toMatchObject({ code: 'ERR_WORKER_EXIT' });
   const bystander = await slowIdentity(p, 1);
@@ -182,7 +182,7 @@ describe('the main process ends: so does every worker, at work, hung, idle or st
       const report = () => { for (const { pid } of pool.stats().workers) pids.add(pid); return JSON.stringify([...pids]); };
       void slow.run(tensor(), tensor()).catch(() => {});
       process.kill(pool.stats().workers.find(({ worker }) => worker === 2).pid, 'SIGSTOP');
-      pool.on('worker-start', () => { if (pool.stats().workers.length >= 4) { process.stdout.write(report() + '\\n', () => { ${ending} }); } });
+      pool.on('workerStart', () => { if (pool.stats().workers.length >= 4) { process.stdout.write(report() + '\\n', () => { ${ending} }); } });
       pool.rotate();
       setInterval(() => {}, 1000);`;
     const parent: ChildProcess = spawn(process.execPath, ['--input-type=module', '-e', script], {

@@ -23,7 +23,7 @@ test.each([
   process.env.MAYFLY_TEST_NONSENSE = nonsense;
   const options = resolvePoolOptions({ device: 'cpu' });
   await using pool = new Pool(options, (arena) => processTransport(arena, ['--require', preload]));
-  const exited = new Promise((resolve) => pool.once('worker-exit', resolve));
+  const exited = new Promise((resolve) => pool.once('workerExit', resolve));
   await pool.open();
   const kernel = await pool.compile({ text: scaleProgram(1, 3) });
   expect(await exited).toMatchObject({ worker: 1, signal: 'SIGKILL', reason: expect.stringMatching(reason) });

@@ -32,10 +32,10 @@ afterEach(async () => {
 async function updates(count: number) {
   const pool = await createPool({ device });
   open.push(pool);
-  const lowered: PoolEvents['budget-lowered'][0][] = [];
+  const lowered: PoolEvents['budgetLower'][0][] = [];
   const retired: string[] = [];
-  pool.on('budget-lowered', (event) => lowered.push(event));
-  pool.on('worker-retire', ({ reason, compilations }) => retired.push(`${reason} after ${compilations}`));
+  pool.on('budgetLower', (event) => lowered.push(event));
+  pool.on('workerRetire', ({ reason, compilations }) => retired.push(`${reason} after ${compilations}`));
   const kernel = await pool.compile({ text: scaleProgram(8, 3) });
   for (let i = 0; i < count; i++) await kernel.update();
   return { lowered, retired, stats: pool.stats() };
@@ -70,8 +70,8 @@ test('a device whose slots for programs are full lowers that budget, and no othe
   process.env.XDG_CACHE_HOME = join(folder, 'other-cache');
   const pool = await createPool({ device });
   open.push(pool);
-  const lowered: PoolEvents['budget-lowered'][0][] = [];
-  pool.on('budget-lowered', (event) => lowered.push(event));
+  const lowered: PoolEvents['budgetLower'][0][] = [];
+  pool.on('budgetLower', (event) => lowered.push(event));
   const kernels = await Promise.all(
     Array.from({ length: 15 }, (_, factor) => pool.compile({ text: scaleProgram(8, factor + 1) })),
   );
@@ -95,8 +95,8 @@ test('refusals that were injected tell nothing about the machine', async () => {
   });
   open.push(pool);
   const kernel = await pool.compile({ text: scaleProgram(8, 1) });
-  const lowered = new Promise<PoolEvents['budget-lowered'][0]>((resolve) => pool.once('budget-lowered', resolve));
-  while (pool.listenerCount('budget-lowered') > 0) await kernel.update();
+  const lowered = new Promise<PoolEvents['budgetLower'][0]>((resolve) => pool.once('budgetLower', resolve));
+  while (pool.listenerCount('budgetLower') > 0) await kernel.update();
   const { from, to, keptIn } = await lowered;
   expect([from, keptIn]).toEqual([100, null]);
   expect(to).toBeLessThan(from);
@@ -113,8 +113,8 @@ test.each([
     open.push(pool);
     delete process.env.MAYFLY_SIM_FAULTS;
     const retired: string[] = [];
-    pool.on('worker-retire', (event) => retired.push(`${event.worker} ${event.reason}`));
-    const gone = new Promise((resolve) => pool.once('worker-exit', resolve));
+    pool.on('workerRetire', (event) => retired.push(`${event.worker} ${event.reason}`));
+    const gone = new Promise((resolve) => pool.once('workerExit', resolve));
     const kernel = await pool.compile({ text: scaleProgram(8, 1) });
     const [x, y] = [pool.arena.tensor('fp32', [1, 8]), pool.arena.tensor('fp32', [1, 8])];
     const some = (count: number) => Promise.all(Array.from({ length: count }, () => kernel.run(x, y)));
@@ -137,7 +137,7 @@ test('a device that fails whatever it had done before stops the pool, which says
   for (const kernel of kernels) await kernel.run(tensor(), tensor());
   process.env.MAYFLY_SIM_FAULTS = JSON.stringify({ evaluate: [{ fault: 'error', from: 1 }] });
   try {
-    const left = new Promise((resolve) => pool.once('worker-exit', resolve));
+    const left = new Promise((resolve) => pool.once('workerExit', resolve));
     pool.rotate();
     await left;
     const outcomes = await Promise.allSettled(kernels.map((kernel) => kernel.run(tensor(), tensor())));

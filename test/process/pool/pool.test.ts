@@ -109,7 +109,7 @@ test('work that ends every worker it meets is given up with a typed error, and b
   const slow = await p.compile({ name: 'deadly', text: slowProgram(256, 2000) });
   const x = p.arena.tensor('fp32', [256, 256]);
   const run = slow.run(x, p.arena.tensor('fp32', [256, 256]));
-  p.on('kernel-move', () => setImmediate(() => process.kill(servingPids(p)[0]!, 'SIGKILL')));
+  p.on('kernelMove', () => setImmediate(() => process.kill(servingPids(p)[0]!, 'SIGKILL')));
   process.kill(servingPids(p)[0]!, 'SIGKILL');
   await expect(run).rejects.toMatchObject({
     code: 'ERR_WORKER_EXIT',
@@ -117,7 +117,7 @@ test('work that ends every worker it meets is given up with a typed error, and b
     signal: 'SIGKILL',
     attempts: 2,
   });
-  p.removeAllListeners('kernel-move');
+  p.removeAllListeners('kernelMove');
   const kernel = await p.compile({ text: scaleProgram(N, 2) });
   const y = filled(p, 0);
   await kernel.run(filled(p, 4), y);
@@ -127,9 +127,9 @@ test('work that ends every worker it meets is given up with a typed error, and b
 test('a worker retires at its budget and its kernels move to the standby without a lost call', async () => {
   const p = await pool({ budget: { evaluations: 50 } });
   const exits: unknown[] = [];
-  p.on('worker-exit', (event) => exits.push(event));
+  p.on('workerExit', (event) => exits.push(event));
   const kernel = await p.compile({ text: scaleProgram(N, 2) });
-  const retired = once(p as unknown as NodeJS.EventEmitter, 'worker-retire');
+  const retired = once(p, 'workerRetire');
   const x = filled(p, 1);
   const y = filled(p, 0);
   while (p.stats().retirements < 3) {

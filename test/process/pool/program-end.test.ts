@@ -13,7 +13,7 @@ const script = `
   const { spawn } = addon;
   addon.spawn = (options) => spawn({ ...options, args: ['--require', ${JSON.stringify(preload)}, ...options.args] });
   const pool = await createPool({ device: 'cpu', workers: 1, standby: 0 });
-  pool.on('worker-exit', ({ lastWords }) => console.log(lastWords));
+  pool.on('workerExit', ({ lastWords }) => console.log(lastWords));
   await pool.close();
   console.log('closed');`;
 

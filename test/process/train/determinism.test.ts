@@ -54,7 +54,7 @@ describe.each(['dynamic', 'static'] as const)('the same bits with %s weights', (
 describe('fast products', () => {
   const options = { ...smallRun, data, precision: 'fast' } as const;
 
-  test.skipIf(addon.fastProducts() === 'exact')(
+  test.skipIf(addon.fastMatmul() === 'exact')(
     'give the same bits whatever the threads, and others than exact',
     async () => {
       const [one, two] = [await runTraining({ ...options, threads: 1 }), await runTraining({ ...options, threads: 2 })];
@@ -72,10 +72,10 @@ describe('fast products', () => {
     await runTraining({ ...options, out });
     await using resumed = await createTrainer({ resume: out, steps: smallRun.steps + 1 });
     expect(resumed.options.precision).toBe('fast');
-    expect(resumed.pool.products).toBe(addon.fastProducts());
+    expect(resumed.pool.matmul).toBe(addon.fastMatmul());
     const other = { resume: out, out: temporaryFolder(), steps: smallRun.steps + 1 };
     await using exact = await createTrainer({ ...other, precision: 'exact' });
-    expect(exact.pool.products).toBe('exact');
+    expect(exact.pool.matmul).toBe('exact');
   });
 });
 

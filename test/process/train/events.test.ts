@@ -17,8 +17,8 @@ afterEach(() => process.setUncaughtExceptionCaptureCallback(null));
 test('a trainer tells every event of its pool', async () => {
   await using trainer = await createTrainer({ ...options, steps: 1 });
   const names = [
-    ...(['worker-start', 'worker-ready', 'worker-retire', 'worker-exit', 'kernel-move'] as const),
-    ...(['budget-lowered', 'kernel-quarantine', 'fault', 'drain'] as const),
+    ...(['workerStart', 'workerReady', 'workerRetire', 'workerExit', 'kernelMove'] as const),
+    ...(['compile', 'budgetLower', 'kernelQuarantine', 'fault', 'drain'] as const),
   ];
   const heard: string[] = [];
   for (const name of names) trainer.on(name, () => heard.push(name));
@@ -39,15 +39,15 @@ test('listeners that throw at every event change nothing in a run that retires w
   for (const name of [
     'step',
     'checkpoint',
-    'worker-retire',
-    'worker-exit',
-    'kernel-move',
+    'workerRetire',
+    'workerExit',
+    'kernelMove',
   ] satisfies (keyof TrainerEvents)[])
     trainer.on(name, () => {
       throw new Error(name);
     });
   const summary = await trainer.train();
   expect(fingerprint({ summary })).toEqual(fingerprint(calm));
-  expect(new Set(uncaught)).toEqual(new Set(['step', 'checkpoint', 'worker-retire', 'worker-exit', 'kernel-move']));
+  expect(new Set(uncaught)).toEqual(new Set(['step', 'checkpoint', 'workerRetire', 'workerExit', 'kernelMove']));
   expect(uncaught.filter((name) => name === 'step')).toHaveLength(smallRun.steps);
 });

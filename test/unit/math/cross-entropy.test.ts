@@ -118,7 +118,7 @@ test('fast products round operands to bf16, or are exact; the same bits for any 
   const [one, two, three] = withThreads(run);
   expect(two).toEqual(one);
   expect(three).toEqual(one);
-  const rounded = addon.fastProducts() !== 'exact';
+  const rounded = addon.fastMatmul() !== 'exact';
   const errors = [
     Math.abs((one![0] as number) - expected.loss) / 40 / 20,
     relativeError(p.dx.values(), expected.dx),

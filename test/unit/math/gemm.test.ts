@@ -180,7 +180,7 @@ describe('precision', () => {
   });
 
   test('fast has the errors of bf16 operands, or is exact', () => {
-    const fast = addon.fastProducts();
+    const fast = addon.fastMatmul();
     for (const type of ['fp16', 'fp32'] as const) {
       const error = relativeError(type, 768, 'fast');
       const rounded = fast !== 'exact' && !(fast === 'amx-fp16' && type === 'fp16');

@@ -16,7 +16,7 @@ describe.skipIf(process.env.MAYFLY_ISA !== undefined)('host math', () => {
     const environment = modelledSets[isa];
     if (environment === undefined || askAddon(environment, 'addon.isa()') !== 'amx')
       return skip('needs Linux, AVX512_BF16 and a compiler that knows AMX');
-    expect(askAddon(environment, 'addon.fastProducts()')).toBe(isa.includes('fp16') ? 'amx-fp16' : 'amx-bf16');
+    expect(askAddon(environment, 'addon.fastMatmul()')).toBe(isa.includes('fp16') ? 'amx-fp16' : 'amx-bf16');
     const files = ['gemm', 'outer-products', 'cross-entropy'].map((name) => `unit/math/${name}`);
     const tests = runTests(environment, files);
     expect(tests.status, tests.stdout + tests.stderr).toBe(0);

@@ -23,7 +23,7 @@ async function settled(promise: Promise<unknown>): Promise<boolean> {
 async function open(abandonMs: number) {
   const under = await SimulatedPool.open({ attempts: 1, timeouts: { abandonMs, dispatchMs: 60_000 } });
   const ends: object[] = [];
-  under.pool.on('worker-exit', ({ worker, reason, expected }) => ends.push({ worker, reason, expected }));
+  under.pool.on('workerExit', ({ worker, reason, expected }) => ends.push({ worker, reason, expected }));
   return { under, kernel: await under.kernel(), ends };
 }
 const reason = Object.assign(new Error('enough'), { code: 'ENOUGH' });

@@ -68,7 +68,7 @@ test('a worker that does not exit when it is told to is killed', async () => {
   const under = await SimulatedPool.open({ timeouts: { exitMs: 300 } });
   under.worker(2).hung = true;
   const ends: (string | null)[] = [];
-  under.pool.on('worker-exit', ({ reason }) => ends.push(reason));
+  under.pool.on('workerExit', ({ reason }) => ends.push(reason));
   const closed = under.pool.close();
   await under.settle();
   expect(ends).toEqual([null]);

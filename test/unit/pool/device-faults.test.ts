@@ -18,7 +18,7 @@ test('a kernel that the device fails on several workers is quarantined; others g
   const [bad, good] = [await under.kernel(), await under.kernel()];
   for (const kernel of [bad, good]) expect(await under.ran(kernel)).toBe('ok');
   const quarantined: string[] = [];
-  under.pool.on('kernel-quarantine', (event) => quarantined.push(event.kernel));
+  under.pool.on('kernelQuarantine', (event) => quarantined.push(event.kernel));
   const run = under.run(bad);
   await settle(under, true);
   expect(await run).toBe('ERR_KERNEL_QUARANTINED');
@@ -152,7 +152,7 @@ test.each(['compile', 'dispatch'] as const)(
   async (fault) => {
     const under = await SimulatedPool.open({});
     const retired: string[] = [];
-    under.pool.on('worker-retire', ({ worker, reason }) => retired.push(`${worker} ${reason}`));
+    under.pool.on('workerRetire', ({ worker, reason }) => retired.push(`${worker} ${reason}`));
     const good = await under.kernel();
     if (fault === 'compile') under.worker(1).fault = fault;
     const kernel = await under.kernel('new');
@@ -174,7 +174,7 @@ test('an update that the device refuses leaves the kernel as it was', async () =
   const kernel = await under.kernel();
   expect(await under.ran(kernel)).toBe('ok');
   const quarantined: string[] = [];
-  under.pool.on('kernel-quarantine', (event) => quarantined.push(event.kernel));
+  under.pool.on('kernelQuarantine', (event) => quarantined.push(event.kernel));
   const update = outcome(kernel.update({ w: new Uint8Array([9]) }));
   for (let turn = 0; turn < 30; turn++) {
     for (const worker of under.simulated.processes) worker.fault = 'compile';
@@ -203,7 +203,7 @@ test('workers that die in a row without any work done between are not waited for
   const kernel = await under.kernel();
   expect(await under.ran(kernel)).toBe('ok');
   const run = under.run(kernel);
-  under.pool.on('worker-ready', ({ worker }) => under.worker(worker).die(9, null));
+  under.pool.on('workerReady', ({ worker }) => under.worker(worker).die(9, null));
   under.worker(1).die(null, 'SIGSEGV');
   await under.settle();
   expect(await run).toBe('ERR_POOL_FAILED');

@@ -7,7 +7,7 @@ import type { SimulatedWorker } from '../../fixtures/simulated-worker.js';
 async function open() {
   const under = await SimulatedPool.open({ attempts: 2 });
   const reasons: (string | null)[] = [];
-  under.pool.on('worker-exit', ({ reason }) => reasons.push(reason));
+  under.pool.on('workerExit', ({ reason }) => reasons.push(reason));
   return { under, reasons };
 }
 const program = { text: '', weights: { w: new Uint8Array([5]) } };

@@ -26,10 +26,10 @@ const refused: Record<string, (under: SimulatedPool, kernel: Awaited<ReturnType<
       expect(() => freed.array()).toThrow(/got `one that was freed`/);
       return Promise.allSettled([kernel.run(freed, tensor)]).then(() => kernel.run(tensor, part));
     },
-    'a promise of generation -1': ({ tensor }, kernel) =>
-      kernel.run(tensor, tensor, { promise: { generation: -1, freshColumns: 0 } }),
-    'a promise that is none': ({ tensor }, kernel) => kernel.run(tensor, tensor, { promise: null as never }),
-    'a promise without numbers': ({ tensor }, kernel) => kernel.run(tensor, tensor, { promise: {} as never }),
+    'reuse of generation -1': ({ tensor }, kernel) =>
+      kernel.run(tensor, tensor, { reuse: { generation: -1, freshColumns: 0 } }),
+    'reuse that is no object': ({ tensor }, kernel) => kernel.run(tensor, tensor, { reuse: null as never }),
+    'reuse without numbers': ({ tensor }, kernel) => kernel.run(tensor, tensor, { reuse: {} as never }),
     'a signal that is none': ({ tensor }, kernel) => kernel.run(tensor, tensor, { signal: {} as never }),
     'an update with nothing': (_, kernel) => kernel.update(null as never),
     'an update whose weights are nothing': (_, kernel) => kernel.update({ w: null as never }),

@@ -10,7 +10,7 @@ afterEach(() => {
 async function open(budget: Partial<Budget>, options: PoolOptions = {}) {
   const under = await SimulatedPool.open({ budget, ...options });
   const retired: string[] = [];
-  under.pool.on('worker-retire', ({ worker, reason }) => retired.push(`${worker} ${reason}`));
+  under.pool.on('workerRetire', ({ worker, reason }) => retired.push(`${worker} ${reason}`));
   return { under, retired };
 }
 
@@ -250,7 +250,7 @@ test('where all processes that may be wait for a successor, the oldest makes roo
   under.pool.rotate();
   await under.settle(1);
   const moved: string[] = [];
-  under.pool.on('kernel-move', ({ from, reason }) => moved.push(`${reason} from ${from}`));
+  under.pool.on('kernelMove', ({ from, reason }) => moved.push(`${reason} from ${from}`));
   slow.push(under.run(a), under.run(b));
   under.worker(2).fault = 'dispatch';
   under.worker(2).step();

@@ -37,7 +37,7 @@ test('each move takes one compilation, and none is made for a difference of one'
   const under = await SimulatedPool.open({ workers: 2, standby: 0, pacing: { backoffMs: 0 } });
   const kernels = await compiled(under, 4);
   const moves: string[] = [];
-  under.pool.on('kernel-move', ({ from, to, reason }) => moves.push(`${reason} ${from} ${to}`));
+  under.pool.on('kernelMove', ({ from, to, reason }) => moves.push(`${reason} ${from} ${to}`));
   under.worker(1).die(null, 'SIGKILL');
   await under.settle();
   expect(moves.sort()).toEqual(['recover null 2', 'recover null 2', 'spread 2 3', 'spread 2 3']);
@@ -73,7 +73,7 @@ test('kernels of a worker that retires wait for its successor, instead of crowdi
   const under = await SimulatedPool.open({ workers: 3, standby: 0 });
   const kernels = await compiled(under, 6);
   const moves: string[] = [];
-  under.pool.on('kernel-move', ({ from, to }) => moves.push(`${from} to ${to}`));
+  under.pool.on('kernelMove', ({ from, to }) => moves.push(`${from} to ${to}`));
   under.pool.rotate();
   await under.settle();
   await ranAll(under, kernels);

@@ -42,7 +42,7 @@ describe('a log', () => {
     mkdirSync(folder);
     writeFileSync(join(folder, 'log.jsonl'), kept);
     log.write(step(4));
-    expect(readRunLog(folder)).toMatchObject([{ step: 1 }, { event: 'log-gap', records: 2 }, { step: 4 }]);
+    expect(readRunLog(folder)).toMatchObject([{ step: 1 }, { event: 'logGap', records: 2 }, { step: 4 }]);
   });
 
   test.skipIf(!existsSync('/dev/full'))('on a full disk ends nothing', () => {

@@ -106,10 +106,7 @@ function doctorText({ versions, system, limits, addon, framework, devices, auto,
     ...limits.map(({ name, value }) => row(name, value)),
     row('addon', `loaded; host math and cpu device use ${addon.isa}`),
     ...(addon.isaFault === null ? [] : [row('', addon.isaFault)]),
-    row(
-      '--precision fast',
-      addon.fastProducts === 'exact' ? 'is exact on this processor' : `uses ${addon.fastProducts}`,
-    ),
+    row('--precision fast', addon.fastMatmul === 'exact' ? 'is exact on this processor' : `uses ${addon.fastMatmul}`),
     row(
       'framework',
       framework.available

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, freemem, homedir, platform, release, totalmem, version } from 'node:os';
-import { type AneCanary, type AneProbe, addon, type FastProducts, isSimName, parseSimName } from '@mayfly/native';
+import { type AneCanary, type AneProbe, addon, isSimName, type Matmul, parseSimName } from '@mayfly/native';
 import { askAne } from '../machine/ane.js';
 import { limitsFile, type MachineLimits, readMachineLimits } from '../machine/limits.js';
 import { type RoundTrip, roundTrip } from './round-trip.js';
@@ -37,7 +37,7 @@ export interface DoctorReport {
     /** Why an instruction set that the processor announces is not used. */
     readonly isaFault: string | null;
     /** What `--precision fast` multiplies with. */
-    readonly fastProducts: FastProducts;
+    readonly fastMatmul: Matmul;
     readonly devices: readonly string[];
   };
   readonly framework: FrameworkReport;
@@ -86,7 +86,7 @@ export async function examine(
     addon: {
       isa: addon.isa(),
       isaFault: addon.isaFault(),
-      fastProducts: addon.fastProducts(),
+      fastMatmul: addon.fastMatmul(),
       devices: present,
     },
     framework,

@@ -10,11 +10,11 @@ export function runHeader({ pool, config, options, step, chipWarning }: Trainer)
   const { dim, hidden, layers, heads, kvHeads, vocab } = config;
   const { workers, standby, weights, batch, seq, accumulate, steps } = options;
   const tokens = batch * seq * accumulate;
-  const fast = pool.products === 'exact' ? 'fast, which is exact here' : `fast (${pool.products})`;
-  const products = options.precision === 'exact' ? '' : `, products ${fast}`;
+  const fast = pool.matmul === 'exact' ? 'fast, which is exact here' : `fast (${pool.matmul})`;
+  const matmul = options.precision === 'exact' ? '' : `, matmul ${fast}`;
   const times = accumulate === 1 ? '' : ` × ${accumulate}`;
   const lines = [
-    `device  ${pool.device} (${pool.deviceReason}), ${plural(workers, 'worker')} and ${standby} standby, ${weights} weights${products}`,
+    `device  ${pool.device} (${pool.deviceReason}), ${plural(workers, 'worker')} and ${standby} standby, ${weights} weights${matmul}`,
     `model   ${options.model}: ${formatCount(countParameters(config))} parameters, ${plural(layers, 'layer')}, dim ${dim}, hidden ${hidden}, heads ${heads}/${kvHeads}, vocabulary ${formatCount(vocab)}`,
     `data    ${options.data}`,
     `steps   ${step === steps ? 'none' : `${formatCount(step + 1)} to ${formatCount(steps)}`} of ${formatCount(tokens)} tokens (${batch} windows of ${seq}${times})`,

@@ -17,38 +17,38 @@ export class WorkerNarrator {
 
   constructor(trainer: Trainer, tell: (line: string) => void) {
     this.#tell = tell;
-    trainer.on('worker-retire', (event) => this.#onRetire(event));
-    trainer.on('kernel-move', (event) => this.#onMove(event));
-    trainer.on('worker-exit', (event) => this.#onExit(event));
-    trainer.on('budget-lowered', (event) => this.#onLowered(event));
+    trainer.on('workerRetire', (event) => this.#onRetire(event));
+    trainer.on('kernelMove', (event) => this.#onMove(event));
+    trainer.on('workerExit', (event) => this.#onExit(event));
+    trainer.on('budgetLower', (event) => this.#onLowered(event));
   }
 
-  #onRetire({ worker, reason, compilations, evaluations, kernels, ageMs }: PoolEvents['worker-retire'][0]): void {
+  #onRetire({ worker, reason, compilations, evaluations, kernels, ageMs }: PoolEvents['workerRetire'][0]): void {
     this.#departures.set(worker, { since: performance.now(), takenOver: new Map() });
     const use = `${plural(compilations, 'compilation')}, ${plural(evaluations, 'evaluation')}`;
     const held = plural(kernels, 'kernel');
     this.#tell(`worker ${worker} retires (${reasons[reason]}): ${use}, ${formatDuration(ageMs)} old, holds ${held}`);
   }
 
-  #onLowered({ worker, limit, from, to, keptIn }: PoolEvents['budget-lowered'][0]): void {
+  #onLowered({ worker, limit, from, to, keptIn }: PoolEvents['budgetLower'][0]): void {
     const beyond = limit === 'compilations' ? `after ${plural(to, 'compilation')}` : `beside ${plural(to, 'program')}`;
     const kept = keptIn === null ? '' : `; kept for the next run in ${keptIn}`;
     this.#tell(`worker ${worker} was refused ${beyond}: the budget is ${to} instead of ${from}${kept}`);
   }
 
-  #onMove({ from, to, reason, kernel }: PoolEvents['kernel-move'][0]): void {
+  #onMove({ from, to, reason, kernel }: PoolEvents['kernelMove'][0]): void {
     if (from === null && reason === 'recover' && this.#deaths > 0) {
       this.#deaths -= 1;
       this.#tell(`worker ${to} takes over ${kernel}`);
     }
-    if (from === null || from === to) return;
+    if (from === null) return;
     const departure = this.#departures.get(from);
     if (departure === undefined) return;
     if (departure.takenOver.size === 0) this.#tell(`worker ${to} takes over from worker ${from}`);
     departure.takenOver.set(to, (departure.takenOver.get(to) ?? 0) + 1);
   }
 
-  #onExit({ worker, pid, exitCode, signal, expected, reason }: PoolEvents['worker-exit'][0]): void {
+  #onExit({ worker, pid, exitCode, signal, expected, reason }: PoolEvents['workerExit'][0]): void {
     const departure = this.#departures.get(worker);
     this.#departures.delete(worker);
     if (!expected) {
@@ -74,4 +74,4 @@ const reasons = {
   failures: 'failed too often',
   slowdown: 'became slow',
   requested: 'asked to',
-} as const satisfies Record<PoolEvents['worker-retire'][0]['reason'], string>;
+} as const satisfies Record<PoolEvents['workerRetire'][0]['reason'], string>;

@@ -1,4 +1,4 @@
-import { type InputPromise, invalidArgument } from '@mayfly/native';
+import { type InputReuse, invalidArgument } from '@mayfly/native';
 import { abortSignal, whole } from '../check.js';
 import type { CallOptions, RunOptions } from './types.js';
 
@@ -11,11 +11,11 @@ export function signalOf(options: CallOptions | undefined): AbortSignal | undefi
 }
 
 /** Errors: `ERR_INVALID_ARGUMENT`. */
-export function promiseOf(options: RunOptions | undefined): InputPromise | undefined {
-  const promise = options?.promise;
-  if (promise === undefined) return undefined;
-  if (typeof promise !== 'object' || promise === null) throw invalidArgument('promise', 'an object', promise);
-  count.check('promise.freshColumns', promise.freshColumns);
-  count.check('promise.generation', promise.generation);
-  return promise;
+export function reuseOf(options: RunOptions | undefined): InputReuse | undefined {
+  const reuse = options?.reuse;
+  if (reuse === undefined) return undefined;
+  if (typeof reuse !== 'object' || reuse === null) throw invalidArgument('reuse', 'an object', reuse);
+  count.check('reuse.freshColumns', reuse.freshColumns);
+  count.check('reuse.generation', reuse.generation);
+  return reuse;
 }

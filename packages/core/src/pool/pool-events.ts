@@ -6,9 +6,9 @@ import type { LatencySummary } from './worker/latency-histogram.js';
 
 /** What a pool tells its listeners. Times are milliseconds. */
 export interface PoolEvents {
-  'worker-start': [event: { readonly worker: number; readonly pid: number }];
-  'worker-ready': [event: { readonly worker: number; readonly pid: number; readonly ms: number }];
-  'worker-retire': [
+  workerStart: [event: { readonly worker: number; readonly pid: number }];
+  workerReady: [event: { readonly worker: number; readonly pid: number; readonly ms: number }];
+  workerRetire: [
     event: {
       readonly worker: number;
       readonly pid: number;
@@ -20,7 +20,7 @@ export interface PoolEvents {
       readonly kernels: number;
     },
   ];
-  'worker-exit': [
+  workerExit: [
     event: {
       readonly worker: number;
       readonly pid: number;
@@ -32,8 +32,17 @@ export interface PoolEvents {
       readonly lastWords: string;
     },
   ];
-  /** A kernel's program was compiled on `to`, which takes over from `from` (null: there was none). */
-  'kernel-move': [
+  /** A kernel's program was compiled. */
+  compile: [
+    event: {
+      readonly kernel: string;
+      readonly worker: number;
+      readonly reason: MoveReason;
+      readonly ms: number;
+    },
+  ];
+  /** Emitted after `compile` where the worker is another one: `to` takes over from `from` (null: the kernel had no worker). */
+  kernelMove: [
     event: {
       readonly kernel: string;
       readonly from: number | null;
@@ -43,7 +52,7 @@ export interface PoolEvents {
     },
   ];
   /** The device refused a compilation that the budget allowed; what the budget has for `limit` is now `to`. */
-  'budget-lowered': [
+  budgetLower: [
     event: {
       readonly worker: number;
       /** What the device refused more of. */
@@ -56,7 +65,7 @@ export interface PoolEvents {
     },
   ];
   /** A kernel failed on several workers and is run no more. */
-  'kernel-quarantine': [event: { readonly kernel: string; readonly error: Error }];
+  kernelQuarantine: [event: { readonly kernel: string; readonly error: Error }];
   /** A fault was injected, as `chaos` asked. */
   fault: [event: { readonly fault: keyof Chaos }];
   /** The pool can take calls again after having refused one. */
@@ -65,13 +74,14 @@ export interface PoolEvents {
 
 /** The names of all of them. */
 export const poolEventNames = Object.keys({
-  'worker-start': true,
-  'worker-ready': true,
-  'worker-retire': true,
-  'worker-exit': true,
-  'kernel-move': true,
-  'budget-lowered': true,
-  'kernel-quarantine': true,
+  workerStart: true,
+  workerReady: true,
+  workerRetire: true,
+  workerExit: true,
+  compile: true,
+  kernelMove: true,
+  budgetLower: true,
+  kernelQuarantine: true,
   fault: true,
   drain: true,
 } satisfies Record<keyof PoolEvents, true>) as (keyof PoolEvents)[];

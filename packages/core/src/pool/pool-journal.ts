@@ -1,4 +1,4 @@
-import type { EventEmitter } from 'eventemitter3';
+import type { DeferredEmitter } from './deferred-emitter.js';
 import type { WorkerEnd } from './errors.js';
 import type { MoveReason } from './kernel/kernel-host.js';
 import type { PoolEvents, PoolStats } from './pool-events.js';
@@ -7,14 +7,14 @@ import type { WorkerProcess } from './worker/worker-process.js';
 
 /** Counts what happens in a pool, and tells its listeners of it. */
 export class PoolJournal {
-  readonly #events: EventEmitter<PoolEvents>;
+  readonly #events: DeferredEmitter<PoolEvents>;
   readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0, spread: 0 };
   #dispatches = 0;
   #workersStarted = 0;
   #retirements = 0;
   #deaths = 0;
 
-  constructor(events: EventEmitter<PoolEvents>) {
+  constructor(events: DeferredEmitter<PoolEvents>) {
     this.#events = events;
   }
 
@@ -30,17 +30,17 @@ export class PoolJournal {
 
   started({ id, pid }: WorkerProcess): void {
     this.#workersStarted += 1;
-    this.#events.emit('worker-start', { worker: id, pid });
+    this.#events.emit('workerStart', { worker: id, pid });
   }
 
   ready({ id, pid, ageMs }: WorkerProcess): void {
-    this.#events.emit('worker-ready', { worker: id, pid, ms: ageMs });
+    this.#events.emit('workerReady', { worker: id, pid, ms: ageMs });
   }
 
   retired(worker: WorkerProcess, reason: RetirementReason): void {
     this.#retirements += 1;
     const { id, pid, compilations, evaluations, ageMs, kernels } = worker;
-    this.#events.emit('worker-retire', {
+    this.#events.emit('workerRetire', {
       worker: id,
       pid,
       reason,
@@ -54,7 +54,7 @@ export class PoolJournal {
   /** @param expected It was told to. */
   exited(end: WorkerEnd, expected: boolean): void {
     if (!expected) this.#deaths += 1;
-    this.#events.emit('worker-exit', { ...end, expected });
+    this.#events.emit('workerExit', { ...end, expected });
   }
 
   answered(): void {

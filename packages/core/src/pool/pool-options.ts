@@ -27,7 +27,7 @@ export interface PoolOptions {
   readonly threads?: number | undefined;
   /**
    * Of the matrix products of device `cpu`: `exact`, at least as exact as sums of fp16 products in fp32, or `fast`, with operands
-   * rounded to bf16 on processors that are faster so (`addon.fastProducts()`). Default `exact`. Other devices have their own.
+   * rounded to bf16 on processors that are faster so (`addon.fastMatmul()`). Default `exact`. Other devices have their own.
    */
   readonly precision?: Precision | undefined;
   /** Size of the arena in bytes; only what is used is committed. Default 4 GiB. */

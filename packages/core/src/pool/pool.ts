@@ -1,4 +1,4 @@
-import type { FastProducts, Precision } from '@mayfly/native';
+import type { Matmul, Precision } from '@mayfly/native';
 import { anyText, object } from '../check.js';
 import { noteRefusal } from '../machine/limits.js';
 import { Arena } from '../memory/arena.js';
@@ -13,11 +13,11 @@ import { Refusals } from './fleet/refusals.js';
 import { KernelHandle } from './kernel/kernel-handle.js';
 import type { KernelHost, Placement } from './kernel/kernel-host.js';
 import { WeightStore } from './kernel/weight-store.js';
+import { matmulOf, warnOfIsaFault } from './matmul.js';
 import type { PoolEvents, PoolStats } from './pool-events.js';
 import { PoolJournal } from './pool-journal.js';
 import { type FilledPoolOptions, type PoolOptions, resolvePoolOptions } from './pool-options.js';
 import { kernelSummary, workerSummary } from './pool-summaries.js';
-import { productsOf, warnOfIsaFault } from './products.js';
 import type { CallOptions, Kernel, PoolProgram } from './types.js';
 import { unwatchAbort, watchAbort } from './worker/abort-watch.js';
 import { assertBudgetCovers } from './worker/budget.js';
@@ -54,7 +54,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
   /** Why that one. */
   readonly deviceReason: string;
   /** What computes its matrix products, as `fast` or the default `exact` comes to here. */
-  readonly products: FastProducts;
+  readonly matmul: Matmul;
   /** `fast` where that is another thing than `exact`. Host math beside the pool goes by it, too. */
   readonly precision: Precision;
   /** Every tensor that kernels read or write lies here. */
@@ -83,8 +83,8 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     this.#options = options;
     this.device = options.device;
     this.deviceReason = options.deviceReason;
-    this.products = productsOf(options.device, options.precision);
-    this.precision = this.products === 'exact' ? 'exact' : 'fast';
+    this.matmul = matmulOf(options.device, options.precision);
+    this.precision = this.matmul === 'exact' ? 'exact' : 'fast';
     this.arena = new Arena(options.arenaBytes);
     this.#weightStore = new WeightStore(this.arena);
     this.#calls = new Calls(clock, options.maxQueue, () => this.emit('drain'));
@@ -100,7 +100,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
           options.chaos === undefined ? noteRefusal(options.device, limit, allowed) : null,
       },
       () => this.#kernels.size,
-      (name, event) => this.emit(name, event as never),
+      (name, event) => this.emit(name, ...([event] as never)),
     );
     this.#recovery = new Recovery(this.#fleet, this.#refusals, options, () => this.#calls.settled());
   }
@@ -210,7 +210,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
       forget: (kernel, error) => {
         this.#kernels.delete(kernel);
         this.#fleet.trials.end(kernel);
-        if (isQuarantine(error)) this.emit('kernel-quarantine', { kernel: kernel.name, error });
+        if (isQuarantine(error)) this.emit('kernelQuarantine', { kernel: kernel.name, error });
       },
     };
   }

@@ -1,4 +1,4 @@
-import type { InputPromise, Port } from '@mayfly/native';
+import type { InputReuse, Port } from '@mayfly/native';
 import type { Tensor } from '../memory/tensor.js';
 
 /** Bytes of a weight file: copied into the arena, or a range of the arena that the caller keeps and may rewrite. */
@@ -27,8 +27,8 @@ export interface CallOptions {
 }
 
 export interface RunOptions extends CallOptions {
-  /** Which columns of the first input are as they were: device ane then copies only the others. Default: none. */
-  readonly promise?: InputPromise | undefined;
+  /** The columns of the first input that are unchanged: device ane then copies only the others. Default: none. */
+  readonly reuse?: InputReuse | undefined;
 }
 
 /** One tensor, or one per port in the program's order. */

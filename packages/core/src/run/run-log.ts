@@ -21,7 +21,7 @@ export class RunLog {
 
   write(record: RunRecord): void {
     const { time, monotonicMs } = record;
-    const gap = { event: 'log-gap', records: this.#dropped, time, monotonicMs };
+    const gap = { event: 'logGap', records: this.#dropped, time, monotonicMs };
     try {
       this.#append(this.#dropped === 0 ? `${toJsonLine(record)}\n` : `${toJsonLine(gap)}\n${toJsonLine(record)}\n`);
       this.#dropped = 0;

@@ -14,7 +14,7 @@ export function describeRun({ pool, options, config, step, run, chipWarning }: T
     config,
     data: options.data,
     precision: options.precision,
-    products: pool.products,
+    matmul: pool.matmul,
     weights: options.weights,
     steps: options.steps,
     firstStep: step + 1,

@@ -39,7 +39,7 @@ export class StackKernel {
   async start(input: SurfaceTensor, output: SurfaceTensor): Promise<() => Promise<void>> {
     await this.updated();
     const run = this.#stopwatch.time('dispatch', () =>
-      this.#kernel.run(input.tensor, output.tensor, { promise: input.promise }),
+      this.#kernel.run(input.tensor, output.tensor, { reuse: input.reuse }),
     );
     run.catch(() => {});
     return () => this.#stopwatch.wait('kernels', run);

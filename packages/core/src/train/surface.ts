@@ -1,4 +1,4 @@
-import { addon, type InputPromise, type NativeArena } from '@mayfly/native';
+import { addon, type InputReuse, type NativeArena } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { Slot, Surface } from '../programs/program-shape.js';
@@ -18,7 +18,7 @@ let generations = 0;
 
 /** A kernel's input or output surface, placed in the arena. */
 export class SurfaceTensor {
-  #promise: InputPromise | undefined;
+  #reuse: InputReuse | undefined;
   readonly #layout: Surface<string>;
 
   constructor(
@@ -32,14 +32,14 @@ export class SurfaceTensor {
     return new SurfaceTensor(layout, source.tensor('fp16', [1, layout.channels, 1, layout.width]));
   }
 
-  /** What dispatches that read it may promise; undefined until `rewrittenFrom` is called. */
-  get promise(): InputPromise | undefined {
-    return this.#promise;
+  /** The columns that a dispatch need not copy again; undefined until `rewrittenFrom` is called. */
+  get reuse(): InputReuse | undefined {
+    return this.#reuse;
   }
 
   /** All columns from `column` on were just written, and will not be again until the next call. */
   rewrittenFrom(column: number): void {
-    this.#promise = { freshColumns: column, generation: ++generations };
+    this.#reuse = { freshColumns: column, generation: ++generations };
   }
 
   has(name: string): boolean {

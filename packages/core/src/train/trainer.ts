@@ -35,13 +35,13 @@ export interface TrainerEvents extends PoolEvents {
 
 /** What a pool tells that belongs in a run's log: not what happens with each dispatch. */
 const logged: ReadonlySet<string> = new Set([
-  'worker-start',
-  'worker-ready',
-  'worker-retire',
-  'worker-exit',
-  'kernel-move',
-  'kernel-quarantine',
-  'budget-lowered',
+  'workerStart',
+  'workerReady',
+  'workerRetire',
+  'workerExit',
+  'kernelMove',
+  'kernelQuarantine',
+  'budgetLower',
 ] satisfies (keyof PoolEvents)[]);
 
 /** Errors of a checkpoint amid a run that the next one may not meet. */
@@ -288,7 +288,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       await this.#saveIfSound();
     } catch (error) {
       if (!isMayflyError(error) || !passing.has(error.code)) throw error;
-      this.record('checkpoint-fail', { step, error });
+      this.record('checkpointFail', { step, error });
       process.emitWarning(`no checkpoint of step ${step}, the run goes on: ${error.message}`);
     }
   }
@@ -331,9 +331,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   }
 
   #forward(event: keyof PoolEvents, payload: object = {}): void {
-    // An update in place is a compilation, but nothing that moves.
-    const { from, to } = payload as Partial<PoolEvents['kernel-move'][0]>;
-    if (logged.has(event) && !(event === 'kernel-move' && from === to)) this.record(event, payload);
+    if (logged.has(event)) this.record(event, payload);
     this.emit(event, payload as never);
   }
 

@@ -1,5 +1,5 @@
 import type { DType } from './arena.js';
-import type { InputPromise } from './process.js';
+import type { InputReuse } from './process.js';
 
 /** One input or output of a program. */
 export interface Port {
@@ -42,7 +42,7 @@ export interface NativeDevice {
   readonly name: string;
   compile(text: string, weights: readonly WeightRange[]): ProgramInfo;
   /** Synchronous evaluation, for tests and in-process use; offsets as in `Connection.dispatchPorts`. */
-  evaluate(program: number, offsets: readonly number[], promise?: InputPromise): void;
+  evaluate(program: number, offsets: readonly number[], reuse?: InputReuse): void;
   unload(program: number): void;
   stats(): DeviceStats;
   close(): void;
@@ -50,7 +50,7 @@ export interface NativeDevice {
 
 /**
  * How exact the products of matrices are. 'exact' (default): at least as exact as a sum of the products of fp16 or fp32
- * operands in fp32. 'fast': operands rounded to bf16, sums in fp32, where `fastProducts` names what does it; elsewhere exact.
+ * operands in fp32. 'fast': operands rounded to bf16, sums in fp32, where `fastMatmul` names what does it; elsewhere exact.
  */
 export type Precision = 'exact' | 'fast';
 

@@ -43,10 +43,10 @@ export interface ConnectionHandlers {
 export const DispatchStatus = { ok: 0, unknownProgram: 1, outOfBounds: 2, failed: 3, inputData: 4 } as const;
 
 /**
- * What a caller promises of the first input of a dispatch, so that a device that copies its inputs (ane) copies less:
+ * The part of a dispatch's first input that is unchanged, which a device that copies its inputs (ane) need not copy again:
  * with dynamic weights, the weight columns of an input change once per update, its activations with every dispatch.
  */
-export interface InputPromise {
+export interface InputReuse {
   /** The first columns (along the last axis) of each row: they may differ from the last dispatch with this offset. */
   readonly freshColumns: number;
   /**
@@ -59,7 +59,7 @@ export interface InputPromise {
 /** The main process's end of a frame socket. Never blocks: what the socket will not take is queued. */
 export interface Connection {
   /** One program with one input and one output. `id` is any integer below 2^53 and comes back in the completion. */
-  dispatch(id: number, program: number, inputOffset: number, outputOffset: number, promise?: InputPromise): void;
+  dispatch(id: number, program: number, inputOffset: number, outputOffset: number, reuse?: InputReuse): void;
   /** Any number of ports: input offsets, then output offsets. */
   dispatchPorts(id: number, program: number, offsets: readonly number[]): void;
   control(payload: Uint8Array): void;

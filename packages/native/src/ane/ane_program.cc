@@ -143,21 +143,21 @@ void AneProgram::Evaluate(const void* const* inputs, void* const* outputs) {
   Run(binding, outputs);
 }
 
-void AneProgram::EvaluateFresh(const void* const* inputs, void* const* outputs, const InputPromise& promise) {
-  if (promise.generation == 0 || ports_.inputs.empty()) return Evaluate(inputs, outputs);
+void AneProgram::EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse& reuse) {
+  if (reuse.generation == 0 || ports_.inputs.empty()) return Evaluate(inputs, outputs);
   const Port& first = ports_.inputs[0];
   const auto columns = static_cast<size_t>(first.shape.empty() ? 1 : first.shape.back());
-  if (promise.fresh_columns > columns) {
+  if (reuse.fresh_columns > columns) {
     throw Error("ERR_ARENA_BOUNDS", "Expected at most " + std::to_string(columns) + " fresh columns of input " +
-                                        first.name + ", got " + std::to_string(promise.fresh_columns));
+                                        first.name + ", got " + std::to_string(reuse.fresh_columns));
   }
   Binding& binding = BindingOf(inputs[0]);
-  if (binding.generation == promise.generation) {
+  if (binding.generation == reuse.generation) {
     const size_t stride = columns * SizeOf(first.dtype);
-    binding.inputs[0].WriteRows(inputs[0], promise.fresh_columns * SizeOf(first.dtype), stride, first.bytes() / stride);
+    binding.inputs[0].WriteRows(inputs[0], reuse.fresh_columns * SizeOf(first.dtype), stride, first.bytes() / stride);
   } else {
     binding.inputs[0].Write(inputs[0], first.bytes());
-    binding.generation = promise.generation;
+    binding.generation = reuse.generation;
   }
   for (size_t i = 1; i < binding.inputs.size(); ++i) binding.inputs[i].Write(inputs[i], ports_.inputs[i].bytes());
   Run(binding, outputs);

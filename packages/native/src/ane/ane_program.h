@@ -43,7 +43,7 @@ class AneProgram : public Program {
   size_t resident_bytes() const override { return resident_bytes_; }
   void Evaluate(const void* const* inputs, void* const* outputs) override;
   // Keeps a surface per input pointer, so that only the fresh columns of an unchanged generation are copied.
-  void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputPromise& promise) override;
+  void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse& reuse) override;
 
   int compilations() const override { return compilations_; }
   uint64_t evaluate_nanoseconds() const override { return hardware_nanoseconds_; }
@@ -75,7 +75,7 @@ class AneProgram : public Program {
   size_t resident_bytes_ = 0;
   // Shared by all bindings: results are read before the next evaluation.
   std::vector<IoSurface> outputs_;
-  // By the pointer of the first input; null for evaluations that promise nothing.
+  // By the pointer of the first input; null for evaluations that reuse nothing.
   std::map<const void*, Binding> bindings_;
 };
 

@@ -32,12 +32,12 @@ struct WeightFile {
   size_t bytes;
 };
 
-// What a caller promises of a program's first input, so that a device that copies its inputs may copy less.
-struct InputPromise {
+// The part of a program's first input that is unchanged, so that a device that copies its inputs may copy less.
+struct InputReuse {
   // The first columns (along the last axis) of each row, which may differ from the last evaluation with this pointer.
   size_t fresh_columns = 0;
-  // All other columns hold what they held at any earlier evaluation with this pointer and this generation. 0: no
-  // promise.
+  // All other columns hold what they held at any earlier evaluation with this pointer and this generation. 0: nothing is
+  // reused.
   uint64_t generation = 0;
 };
 
@@ -55,8 +55,8 @@ class Program {
   // inputs hold what the program cannot take on any device, ERR_ARENA_BOUNDS for a wrong argument, and any other
   // mayfly::Error where the device failed.
   virtual void Evaluate(const void* const* inputs, void* const* outputs) = 0;
-  // The same, with a promise that the device may use or not.
-  virtual void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputPromise&) {
+  // The same; the device may copy only the fresh columns.
+  virtual void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse&) {
     Evaluate(inputs, outputs);
   }
   // What having it took of the limit of compilations: 0 where a compiled one was found.

@@ -38,13 +38,13 @@ Napi::Array Ports(Napi::Env env, const std::vector<Port>& ports) {
 
 }  // namespace
 
-InputPromise PromiseOf(const Napi::Value& value) {
-  InputPromise promise;
-  if (value.IsUndefined()) return promise;
-  const Napi::Object given = ObjectOf(value, "promise");
-  promise.fresh_columns = WholeNumber(given.Get("freshColumns"), "freshColumns");
-  promise.generation = WholeNumber(given.Get("generation"), "generation");
-  return promise;
+InputReuse ReuseOf(const Napi::Value& value) {
+  InputReuse reuse;
+  if (value.IsUndefined()) return reuse;
+  const Napi::Object given = ObjectOf(value, "reuse");
+  reuse.fresh_columns = WholeNumber(given.Get("freshColumns"), "freshColumns");
+  reuse.generation = WholeNumber(given.Get("generation"), "generation");
+  return reuse;
 }
 
 namespace {
@@ -118,7 +118,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   void Evaluate(const Napi::CallbackInfo& info) {
     Guard(info.Env(), [&] {
       const std::vector<uint64_t> offsets = OffsetsOf(info[1]);
-      session()->Evaluate(ProgramId(info[0]), offsets.data(), offsets.size(), PromiseOf(info[2]));
+      session()->Evaluate(ProgramId(info[0]), offsets.data(), offsets.size(), ReuseOf(info[2]));
     });
   }
 

@@ -15,7 +15,7 @@ void ExportDevice(Napi::Env env, Napi::Object exports);
 // The session behind a NativeDevice; throws a JavaScript error for anything else or a closed one.
 std::shared_ptr<DeviceSession> UnwrapDevice(const Napi::Value& value);
 
-// An InputPromise of lib/contract.ts; none where undefined.
-InputPromise PromiseOf(const Napi::Value& value);
+// An InputReuse of lib/contract.ts; none where undefined.
+InputReuse ReuseOf(const Napi::Value& value);
 
 }  // namespace mayfly

@@ -80,7 +80,7 @@ uint8_t* DeviceSession::At(const Port& port, uint64_t offset) const {
   return arena_->At(offset, port.bytes());
 }
 
-uint64_t DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const InputPromise& promise) {
+uint64_t DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const InputReuse& reuse) {
   Loaded& loaded = Find(id);
   const std::vector<Port>& inputs = loaded.program->inputs();
   const std::vector<Port>& outputs = loaded.program->outputs();
@@ -92,7 +92,7 @@ uint64_t DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t co
   for (size_t i = 0; i < outputs.size(); ++i) loaded.outputs[i] = At(outputs[i], offsets[inputs.size() + i]);
   CheckDisjoint(inputs, outputs, offsets);
   const Clock::time_point start = Clock::now();
-  loaded.program->EvaluateFresh(loaded.inputs.data(), loaded.outputs.data(), promise);
+  loaded.program->EvaluateFresh(loaded.inputs.data(), loaded.outputs.data(), reuse);
   const uint64_t own = loaded.program->evaluate_nanoseconds();
   const uint64_t nanoseconds = own != 0 ? own : Since(start);
   ++stats_.evaluations;

@@ -42,7 +42,7 @@ class DeviceSession {
 
   // Input offsets, then output offsets. An output must not overlap another port. Throws ERR_PROGRAM_UNKNOWN,
   // ERR_ARENA_BOUNDS or what the device throws; returns the nanoseconds that the device took.
-  uint64_t Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const InputPromise& promise = {});
+  uint64_t Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const InputReuse& reuse = {});
 
   void Unload(uint32_t id);
 

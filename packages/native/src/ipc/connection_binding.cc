@@ -110,9 +110,9 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
       Frame frame = DispatchFrame(info);
       frame.first = WholeNumber(info[2], "inputOffset");
       frame.second = WholeNumber(info[3], "outputOffset");
-      const InputPromise promise = PromiseOf(info[4]);
-      frame.generation = promise.generation;
-      frame.fresh_columns = promise.fresh_columns;
+      const InputReuse reuse = ReuseOf(info[4]);
+      frame.generation = reuse.generation;
+      frame.fresh_columns = reuse.fresh_columns;
       connection_->Send(frame, nullptr);
     });
   }

@@ -26,7 +26,7 @@ struct Frame {
   uint32_t payload_bytes = 0;
   uint64_t first = 0;   // input offset, or nanoseconds
   uint64_t second = 0;  // output offset
-  // Of a dispatch: InputPromise in device/device.h.
+  // Of a dispatch: InputReuse in device/device.h.
   uint64_t generation = 0;
   uint64_t fresh_columns = 0;
   uint64_t after = 0;  // frames of the other way, lane or socket, that were sent before this one

@@ -24,7 +24,7 @@ export interface PlacerOptions {
   readonly noteRefusal: (limit: DeviceLimit, allowed: number) => string | null;
 }
 
-type Told = 'kernel-move' | 'budget-lowered';
+type Told = 'compile' | 'kernelMove' | 'budgetLower';
 type Tell = <Name extends Told>(name: Name, event: PoolEvents[Name][0]) => void;
 
 /** Compiles kernels on workers of a fleet, tries again where the device or the worker was at fault, and knows when to stop. */
@@ -67,13 +67,9 @@ export class Placer {
         worker.kernels.add(kernel);
         this.#fleet.done(worker, 'compiled');
         this.#fleet.worked('compile', kernel, worker);
-        this.#tell('kernel-move', {
-          kernel: kernel.name,
-          from,
-          to: worker.id,
-          reason,
-          ms: performance.now() - started,
-        });
+        const ms = performance.now() - started;
+        this.#tell('compile', { kernel: kernel.name, worker: worker.id, reason, ms });
+        if (from !== worker.id) this.#tell('kernelMove', { kernel: kernel.name, from, to: worker.id, reason, ms });
         return { worker, program, inputs, outputs };
       } catch (error) {
         if (error === kernel.failure) {
@@ -147,7 +143,7 @@ export class Placer {
     if (to >= from || to < Math.ceil(this.#kernelCount() / workers)) return;
     this.#fleet.lowerBudget(limit, to);
     const { message } = error;
-    this.#tell('budget-lowered', { worker: worker.id, limit, from, to, message, keptIn: noteRefusal(limit, to) });
+    this.#tell('budgetLower', { worker: worker.id, limit, from, to, message, keptIn: noteRefusal(limit, to) });
   }
 }
 

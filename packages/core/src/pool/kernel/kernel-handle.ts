@@ -1,5 +1,5 @@
 import type { Port } from '@mayfly/native';
-import { promiseOf, signalOf } from '../call-options.js';
+import { reuseOf, signalOf } from '../call-options.js';
 import { kernelDisposedError } from '../errors.js';
 import type { CallOptions, Kernel, RunOptions, Tensors, WeightSources } from '../types.js';
 import { unwatchAbort, watchAbort } from '../worker/abort-watch.js';
@@ -62,12 +62,12 @@ export class KernelHandle implements Kernel, PlacedKernel {
   run(inputs: Tensors, outputs: Tensors, options?: RunOptions): Promise<void> {
     try {
       const signal = signalOf(options);
-      const promise = promiseOf(options);
+      const reuse = reuseOf(options);
       const run = this.#runs.bound(inputs, outputs);
       signal?.throwIfAborted();
       // What the caller gave was read by now: getters of it may have called anything.
       if (this.#failure !== null) throw this.#failure;
-      const settled = this.#runs.add(run, this.#versions.epoch, signal, promise);
+      const settled = this.#runs.add(run, this.#versions.epoch, signal, reuse);
       this.#flush();
       return settled;
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { InputPromise } from '@mayfly/native';
+import type { InputReuse } from '@mayfly/native';
 import type { Arena } from '../../memory/arena.js';
 import type { Calls } from '../calls.js';
 import type { Kernel, Tensors } from '../types.js';
@@ -50,9 +50,9 @@ export class KernelRuns {
   }
 
   /** Takes a call in. Errors: `ERR_QUEUE_FULL`, `ERR_POOL_CLOSED`. */
-  add(run: Run, epoch: number, signal: AbortSignal | undefined, promise: InputPromise | undefined): Promise<void> {
+  add(run: Run, epoch: number, signal: AbortSignal | undefined, reuse: InputReuse | undefined): Promise<void> {
     this.#calls.admit();
-    const settled = run.begin(epoch, signal, promise);
+    const settled = run.begin(epoch, signal, reuse);
     run.call = this.#called++;
     this.#waiting.push(run);
     return settled;

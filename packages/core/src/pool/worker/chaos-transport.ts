@@ -71,8 +71,8 @@ export function chaosTransport(
       lastWords: () => transport.lastWords(),
       signal: (signal) => transport.signal(signal),
       connection: {
-        dispatch: (id, program, input, output, promise) => {
-          connection.dispatch(id, program, input, output, promise);
+        dispatch: (id, program, input, output, reuse) => {
+          connection.dispatch(id, program, input, output, reuse);
           strike();
         },
         dispatchPorts: (id, program, offsets) => {

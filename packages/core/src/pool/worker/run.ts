@@ -1,4 +1,4 @@
-import type { InputPromise } from '@mayfly/native';
+import type { InputReuse } from '@mayfly/native';
 import { type Abortable, unwatchAbort, watchAbort } from './abort-watch.js';
 import type { InFlight } from './in-flight.js';
 import type { PlacedKernel } from './placed-kernel.js';
@@ -34,7 +34,7 @@ export class Run implements Abortable {
   sentTo: InFlight | null = null;
   /** The kernel's weights as of the call; the run only ever sees these. */
   epoch = 0;
-  promise: InputPromise | undefined = undefined;
+  reuse: InputReuse | undefined = undefined;
   /** Input offsets, then output offsets. */
   readonly offsets: number[] = [];
   #resolve: Resolve = nothing;
@@ -44,12 +44,12 @@ export class Run implements Abortable {
   constructor(readonly kernel: PlacedKernel) {}
 
   /** Begins a call, whose offsets are set; gives what its caller waits for. */
-  begin(epoch: number, signal: AbortSignal | undefined, promise: InputPromise | undefined): Promise<void> {
+  begin(epoch: number, signal: AbortSignal | undefined, reuse: InputReuse | undefined): Promise<void> {
     const settled = new Promise<void>(keepEnds);
     this.#resolve = resolveLast;
     this.#reject = rejectLast;
     this.epoch = epoch;
-    this.promise = promise;
+    this.reuse = reuse;
     this.#signal = signal;
     if (signal !== undefined) watchAbort(signal, this);
     return settled;
@@ -79,7 +79,7 @@ export class Run implements Abortable {
     this.#signal = undefined;
     this.#resolve = nothing;
     this.#reject = nothing;
-    this.promise = undefined;
+    this.reuse = undefined;
     this.sentTo = null;
     this.attempts = 0;
     this.abandoned = false;

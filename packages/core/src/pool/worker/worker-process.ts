@@ -151,7 +151,7 @@ export class WorkerProcess implements WorkerUsage {
     const { offsets } = run;
     const { connection } = this.#transport;
     if (run.kernel.inputs.length === 1 && offsets.length === 2)
-      connection.dispatch(id, program, offsets[0]!, offsets[1]!, run.promise);
+      connection.dispatch(id, program, offsets[0]!, offsets[1]!, run.reuse);
     else connection.dispatchPorts(id, program, offsets);
     // Only now: what the addon refused was not sent, and no answer to it must be waited for.
     this.#inFlight.add(run);

@@ -34,13 +34,13 @@ std::string Line(const std::string& what, const std::function<std::string()>& bo
 }
 
 // The result of a canary for an input in which no two rows are alike, as the bits of its halves.
-std::string Evaluate(Program* program, const mayfly::InputPromise& promise) {
+std::string Evaluate(Program* program, const mayfly::InputReuse& reuse) {
   std::vector<uint16_t> input(program->inputs()[0].bytes() / sizeof(uint16_t));
   for (size_t i = 0; i < input.size(); ++i) input[i] = mayfly::FloatToHalf(0.125f * static_cast<float>(i % 97) - 6);
   std::vector<uint16_t> output(program->outputs()[0].bytes() / sizeof(uint16_t));
   const void* inputs[] = {input.data()};
   void* outputs[] = {output.data()};
-  program->EvaluateFresh(inputs, outputs, promise);
+  program->EvaluateFresh(inputs, outputs, reuse);
   std::string bits;
   char word[8];
   for (uint16_t half : output) {
@@ -86,8 +86,8 @@ void UseDevice(Device* device, void (*print)(const char* line)) {
   if (program != nullptr) {
     // The second follows what an injected fault did to the first.
     for (const char* what : {"evaluate", "evaluate again"}) tell(what, [&] { return Evaluate(program.get(), {}); });
-    tell("evaluate with a promise", [&] { return Evaluate(program.get(), {64, 1}); });
-    tell("promise too much", [&] { return Evaluate(program.get(), {65, 1}); });
+    tell("evaluate with reuse", [&] { return Evaluate(program.get(), {64, 1}); });
+    tell("too many fresh columns", [&] { return Evaluate(program.get(), {65, 1}); });
   }
   tell("several ports",
        [&] { return PortsOf(*device->Compile(mayfly::ane::TwoPortCanary(dialect), weights.files())); });

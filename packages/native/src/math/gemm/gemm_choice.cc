@@ -45,7 +45,7 @@ const GemmKernel& ChooseKernel(const GemmArgs& args) {
   return special != nullptr ? *special : VectorKernel();
 }
 
-const char* FastProducts() {
+const char* FastMatmul() {
 #if defined(__x86_64__)
   if (CurrentIsa() == Isa::kAmx) return NativeHalves() != nullptr ? "amx-fp16" : "amx-bf16";
   if (HasFastBf16Vectors() && avx512::Bf16Kernel() != nullptr) return "avx512-bf16";

@@ -14,6 +14,6 @@ const GemmKernel& ChooseKernel(const GemmArgs& args);
 const GemmKernel& VectorKernel();
 
 // What multiplies with Precision::kFast: "amx-fp16", "amx-bf16", "avx512-bf16", or "exact" where nothing is faster.
-const char* FastProducts();
+const char* FastMatmul();
 
 }  // namespace mayfly

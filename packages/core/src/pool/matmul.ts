@@ -1,8 +1,8 @@
-import { addon, type FastProducts, type Precision } from '@mayfly/native';
+import { addon, type Matmul, type Precision } from '@mayfly/native';
 
 /** What computes a device's matrix products: `exact`, or the quicker thing that `fast` comes to on this processor. */
-export function productsOf(device: string, precision: Precision): FastProducts {
-  return device === 'cpu' && precision === 'fast' ? addon.fastProducts() : 'exact';
+export function matmulOf(device: string, precision: Precision): Matmul {
+  return device === 'cpu' && precision === 'fast' ? addon.fastMatmul() : 'exact';
 }
 
 let warned = false;
