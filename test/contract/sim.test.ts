@@ -4,16 +4,15 @@ import {
   Arena,
   dynamicPrograms,
   type FixedConstants,
-  fromHalf,
   type LayerProgram as Kernel,
   MilBuilder,
   staticPrograms,
-  toHalf,
 } from '@mayfly/core/testing';
 import { addon, type Fault, loadProfile, type NativeDevice, timeMil } from '@mayfly/native';
 import { afterEach, describe, expect, test } from 'vitest';
 import { InProcessDevice } from '../fixtures/in-process-kernel.js';
 import { mil } from '../fixtures/lint-text.js';
+import { halfToNumber, numberToHalf } from '../fixtures/math-arena.js';
 import { RandomMatrices } from '../fixtures/random-layer.js';
 import { temporaryFolder } from '../fixtures/temporary-folder.js';
 
@@ -48,7 +47,7 @@ class Bench {
     const stride = 1 << 16;
     for (let port = 0; port < inputs + outputs; port++) {
       const { buffer, byteOffset } = this.arena.native.view(this.#block.offset + port * stride, stride);
-      new Uint16Array(buffer, byteOffset, stride / 2).fill(toHalf(port < inputs ? port + 1 : -1));
+      new Uint16Array(buffer, byteOffset, stride / 2).fill(numberToHalf(port < inputs ? port + 1 : -1));
     }
     const at = (port: number) => this.#block.offset + port * stride;
     this.device.evaluate(
@@ -60,7 +59,7 @@ class Bench {
 
   element(offset: number): number {
     const { buffer, byteOffset } = this.arena.native.view(offset, 2);
-    return fromHalf(new Uint16Array(buffer, byteOffset, 1)[0]!);
+    return halfToNumber(new Uint16Array(buffer, byteOffset, 1)[0]!);
   }
 
   compile(text = double()): number {

@@ -36,6 +36,7 @@ export { countWindows, type WindowState, Windows } from './data/windows.js';
 export { probeLimits } from './doctor/probe-limits.js';
 export { ProbeWorker } from './doctor/probe-worker.js';
 export { makeFolder } from './files/folders.js';
+export { Float16Array } from './float16.js';
 export { programForm } from './machine/device.js';
 export {
   limitsFile,
@@ -49,7 +50,6 @@ export { ArenaScope } from './memory/scope.js';
 export { Tensor } from './memory/tensor.js';
 export { MilBuilder } from './mil/builder.js';
 export type { MilOptions, MilValue } from './mil/graph.js';
-export { fromHalf, toHalf, toHalves } from './mil/half.js';
 export type { Dialect } from './mil/types.js';
 export { fillWeightFile, layOutWeightFile, writeBlobHeaders, writeRecord } from './mil/weight-file.js';
 export type { ModelConfig } from './model/config.js';

@@ -1,5 +1,6 @@
-import { fromHalf, MilBuilder, toHalf } from '@mayfly/core/testing';
+import { MilBuilder } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
+import { fromHalf, toHalf } from '../../fixtures/half.js';
 import { arena, compile, compileError, device, program } from '../../fixtures/mil-compile.js';
 
 /** What a literal of the text is on the device: the bytes of the constant. */

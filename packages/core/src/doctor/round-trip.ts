@@ -1,6 +1,6 @@
 import { addon } from '@mayfly/native';
+import { Arena } from '../memory/arena.js';
 import { MilBuilder } from '../mil/builder.js';
-import { fromHalf, toHalf } from '../mil/half.js';
 import type { MilProgram } from '../mil/types.js';
 import { fillWeightFile } from '../mil/weight-file.js';
 import { createPool } from '../pool/pool.js';
@@ -32,15 +32,15 @@ export async function roundTrip(device: string, signal?: AbortSignal): Promise<R
   await using pool = await createPool({ device, standby: 0, arenaBytes: 1 << 24 });
   const x = pool.arena.tensor('fp16', [1, CHANNELS, 1, COLUMNS]);
   const y = pool.arena.tensor('fp16', [1, CHANNELS, 1, COLUMNS]);
-  for (const [index] of x.array().entries()) x.array()[index] = toHalf(Math.cos(index));
+  x.set(Float32Array.from({ length: x.elements }, (_, index) => Math.cos(index)));
   const started = performance.now();
   const source = { name: 'round trip', text: program.text, weights: { [layout!.path]: weights } };
   const kernel = await pool.compile(source, { signal });
   const compileMs = performance.now() - started;
   await kernel.run(x, y, { signal });
   const evaluateUs = pool.stats().kernels[0]?.device.meanUs ?? 0;
-  const found = Float64Array.from(y.array(), fromHalf);
-  const expected = onCpu(program, weights, x.array());
+  const found = y.values();
+  const expected = onCpu(program, weights, x.values());
   const largest = Math.max(...expected.map(Math.abs));
   const error = Math.max(...found.map((value, index) => Math.abs(value - expected[index]!))) / largest;
   return { ok: error <= TOLERANCE, error, compileMs, evaluateUs };
@@ -56,20 +56,19 @@ function roundTripProgram(): MilProgram {
   return b.build();
 }
 
-/** The same on the cpu device of this process. */
-function onCpu(program: MilProgram, weights: Uint8Array, input: Uint16Array): Float64Array {
-  const arena = addon.createArena(1 << 22);
-  const bytes = 2 * CHANNELS * COLUMNS;
-  const [from, to, blob] = [0, bytes, 2 * bytes];
-  arena.view(from, bytes).set(new Uint8Array(input.buffer, input.byteOffset, bytes));
-  arena.view(blob, weights.byteLength).set(weights);
-  const device = addon.openDevice('cpu', arena);
+/** The same program on the cpu device of this process. */
+function onCpu(program: MilProgram, weights: Uint8Array, input: Float32Array): Float32Array {
+  const arena = new Arena(1 << 22);
+  const device = addon.openDevice('cpu', arena.native);
   try {
-    const path = program.weightFiles[0]!.path;
-    const compiled = device.compile(program.text, [{ path, offset: blob, bytes: weights.byteLength }]);
-    device.evaluate(compiled.program, [from, to]);
-    const view = arena.view(to, bytes);
-    return Float64Array.from(new Uint16Array(view.buffer, view.byteOffset, bytes / 2), fromHalf);
+    const [x, y] = [arena.tensor('fp16', [input.length]), arena.tensor('fp16', [input.length])];
+    const blob = arena.tensor('uint8', [weights.length]);
+    x.set(input);
+    blob.set(weights);
+    const { path } = program.weightFiles[0]!;
+    const compiled = device.compile(program.text, [{ path, offset: blob.offset, bytes: blob.bytes }]);
+    device.evaluate(compiled.program, [x.offset, y.offset]);
+    return y.values();
   } finally {
     device.close();
     arena.close();

@@ -1,8 +1,8 @@
-import { addon, type DType, type NativeArena } from '@mayfly/native';
+import { addon, type DType, invalidArgument, type NativeArena } from '@mayfly/native';
 import { type Arena, blockBytes, blockOffset } from './arena.js';
 import { type Block, Tensor, tensorBytes } from './tensor.js';
 
-/** Where tensors come from. */
+/** Allocates tensors. */
 export interface TensorSource {
   tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T>;
 }
@@ -11,7 +11,10 @@ export interface TensorSource {
 export class ArenaScope implements TensorSource {
   readonly #blocks: Block[] = [];
 
-  constructor(readonly arena: Arena) {}
+  /** @throws `ERR_INVALID_ARGUMENT` */
+  constructor(readonly arena: Arena) {
+    if (typeof arena?.allocate !== 'function') throw invalidArgument('arena', 'an Arena', arena);
+  }
 
   tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T> {
     const block = this.arena.allocate(tensorBytes(dtype, shape));
@@ -25,12 +28,12 @@ export class ArenaScope implements TensorSource {
   }
 }
 
-/** Hands out tensors that must never be touched, to find how large an arena the same requests need. */
+/** Measures the arena that the same allocations need. Its tensors have no memory. */
 export class ArenaMeter implements TensorSource {
   readonly #placeholder: NativeArena = addon.createArena(1);
   #bytes = 0;
 
-  /** Bytes of an arena that holds everything asked for so far. */
+  /** Bytes of an arena that holds everything allocated so far. */
   get bytes(): number {
     return this.#bytes;
   }

@@ -1,4 +1,5 @@
-import { elementCount, expectType, shown } from './types.js';
+import { elementCount } from '@mayfly/native';
+import { expectType, shown } from './types.js';
 
 type Shape = readonly number[];
 

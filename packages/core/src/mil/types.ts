@@ -1,5 +1,5 @@
-import { type DType, MayflyError } from '@mayfly/native';
-import { fromHalf, toHalf } from './half.js';
+import { type DType, elementCount, MayflyError } from '@mayfly/native';
+import { roundToFloat16 } from '../float16.js';
 
 /** A port as MIL text declares it. */
 export interface PortType {
@@ -52,8 +52,6 @@ export function expectType(condition: boolean, expected: string, actual: unknown
 
 export const shown = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
-export const elementCount = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
-
 /** `tensor<fp16, [1, 2]>`; a scalar is `fp16`, or `tensor<fp16, []>` in ios16. */
 export function typeText(dialect: Dialect, dtype: MilDType, shape: readonly number[]): string {
   return shape.length === 0 && dialect === 'ios18' ? dtype : `tensor<${dtype}, ${shown(shape)}>`;
@@ -68,7 +66,8 @@ export function literalText(
   shape: readonly number[],
   values: readonly Scalar[],
 ): string {
-  expectType(values.length === elementCount(shape), `${elementCount(shape)} values for ${shown(shape)}`, values.length);
+  const count = elementCount(shape);
+  expectType(values.length === count, `${count} values for ${shown(shape)}`, values.length);
   const elements = values.map((value) => elementText(dtype, value));
   const list = shape.length === 0 ? elements[0] : `[${elements.join(', ')}]`;
   return `${typeText(dialect, dtype, shape)}(${list})`;
@@ -84,7 +83,7 @@ function elementText(dtype: MilDType, value: Scalar): string {
     expectType(Number.isSafeInteger(value), `a whole ${dtype} constant`, value);
     return String(value);
   }
-  const rounded = dtype === 'fp16' ? fromHalf(toHalf(value)) : Math.fround(value);
+  const rounded = dtype === 'fp16' ? roundToFloat16(value) : Math.fround(value);
   expectType(Number.isFinite(rounded), `a constant within the range of ${dtype}`, value);
   return hexFloat(rounded);
 }

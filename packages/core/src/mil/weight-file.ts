@@ -1,20 +1,14 @@
-import { invalidArgument } from '@mayfly/native';
-import { toHalves } from './half.js';
-import { elementCount, type WeightFileLayout, type WeightRecord } from './types.js';
+import { elementBytes, elementCount, invalidArgument } from '@mayfly/native';
+import { Float16Array } from '../float16.js';
+import type { WeightFileLayout, WeightRecord } from './types.js';
 
 /** File header, metadata records and data all start on multiples of this many bytes. */
 const ALIGNMENT = 64;
 const VERSION = 2;
 const SENTINEL = 0xdeadbeef;
 
-/** Codes and sizes of coremltools' MILBlob StorageFormat. */
-const elementTypes = {
-  fp16: { code: 1, bytes: 2 },
-  fp32: { code: 2, bytes: 4 },
-  uint8: { code: 3, bytes: 1 },
-  int8: { code: 4, bytes: 1 },
-  int32: { code: 14, bytes: 4 },
-} as const;
+/** Codes of element types in coremltools' MILBlob StorageFormat. */
+const typeCodes = { fp16: 1, fp32: 2, uint8: 3, int8: 4, int32: 14 } as const;
 
 /** What a weight file is to hold, in order. */
 export type WeightTensor = Pick<WeightRecord, 'name' | 'dtype' | 'shape'>;
@@ -27,7 +21,7 @@ export function layOutWeightFile(path: string, tensors: readonly WeightTensor[])
   const records = tensors.map(({ name, dtype, shape }) => {
     const recordOffset = aligned(end);
     const dataOffset = recordOffset + ALIGNMENT;
-    const bytes = elementCount(shape) * elementTypes[dtype].bytes;
+    const bytes = elementCount(shape) * elementBytes[dtype];
     end = dataOffset + bytes;
     return { name, dtype, shape, recordOffset, dataOffset, bytes };
   });
@@ -45,7 +39,7 @@ export function writeBlobHeaders(layout: WeightFileLayout, bytes: Uint8Array): v
     const at = record.recordOffset;
     bytes.fill(0, at, at + ALIGNMENT);
     view.setUint32(at, SENTINEL, true);
-    view.setUint32(at + 4, elementTypes[record.dtype].code, true);
+    view.setUint32(at + 4, typeCodes[record.dtype], true);
     view.setBigUint64(at + 8, BigInt(record.bytes), true);
     view.setBigUint64(at + 16, BigInt(record.dataOffset), true);
   }
@@ -68,9 +62,8 @@ export function writeRecord(
   if (values.length !== elements) throw invalidArgument(`values of ${name}`, `${elements} elements`, values.length);
   const at = bytes.byteOffset + record.dataOffset;
   if (record.dtype === 'fp16') {
-    const halves = new Uint16Array(bytes.buffer, at, elements);
-    if (values instanceof Uint16Array) halves.set(values);
-    else toHalves(values, halves);
+    if (values instanceof Uint16Array) new Uint16Array(bytes.buffer, at, elements).set(values);
+    else new Float16Array(bytes.buffer, at, elements).set(values);
   } else if (record.dtype === 'fp32' && values instanceof Float32Array) {
     new Float32Array(bytes.buffer, at, elements).set(values);
   } else {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { Float16Array } from '@petamoriken/float16';
 import { describeValue } from '../files/errors.js';
 import { isRecord, parseJson, readFully, readJson, withFile } from '../files/read-file.js';
+import { Float16Array } from '../float16.js';
 
 // https://github.com/huggingface/safetensors: u64 length of a JSON header (little-endian), the header, then the tensors,
 // whose places the header gives from its own end. They follow each other without holes.

@@ -48,7 +48,7 @@ export class SurfaceTensor {
 
   /** The first slot with a value that is not finite, by name; undefined where all are. */
   overflow(): string | undefined {
-    const bits = this.tensor.array();
+    const bits = this.tensor.bits();
     return Object.entries(this.#layout.slots).find(([, { row, column, rows, columns }]) => {
       for (let start = row * this.#layout.width + column, left = rows; left > 0; start += this.#layout.width, left--) {
         if (bits.subarray(start, start + columns).some((value) => (value & EXPONENT) === EXPONENT)) return true;

@@ -1,3 +1,4 @@
+import { elementBytes, elementCount } from '../contract/arena.js';
 import type { MilDeclaration, MilFunction, MilLiteral, MilOperation, MilPosition, MilReference } from '../contract.js';
 
 type Element = number | boolean | string;
@@ -154,23 +155,14 @@ export class ProgramView {
   }
 }
 
-const elementBytes: Readonly<Record<string, number>> = {
-  fp16: 2,
-  fp32: 4,
-  int32: 4,
-  bool: 1,
-  int8: 1,
-  uint8: 1,
-  int16: 2,
-  uint16: 2,
-  uint64: 8,
-};
+/** Element types of MIL: those of tensors, and `uint64` of offsets in weight files. */
+const milElementBytes: Readonly<Record<string, number>> = { ...elementBytes, uint64: 8 };
 
-export const elementsOf = ({ shape }: Pick<MilDeclaration, 'shape'>): number => shape.reduce((a, b) => a * b, 1);
+export const elementsOf = ({ shape }: Pick<MilDeclaration, 'shape'>): number => elementCount(shape);
 
 /** Bytes of a dense tensor. */
 export const bytesOf = (value: Pick<MilDeclaration, 'dtype' | 'shape'>): number =>
-  elementsOf(value) * (elementBytes[value.dtype] ?? 0);
+  elementsOf(value) * (milElementBytes[value.dtype] ?? 0);
 
 /** Bytes that a constant takes in its weight file. */
 export const storedBytes = (value: MilValueView): number =>

@@ -1,4 +1,11 @@
-export type DType = 'fp16' | 'fp32' | 'int32' | 'bool' | 'int8' | 'uint8' | 'int16' | 'uint16';
+/** Bytes of one element, by element type. */
+export const elementBytes = { fp16: 2, fp32: 4, int32: 4, bool: 1, int8: 1, uint8: 1, int16: 2, uint16: 2 } as const;
+
+/** Element type of a tensor. */
+export type DType = keyof typeof elementBytes;
+
+/** Elements of a tensor; a scalar, of shape [], has one. */
+export const elementCount = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
 /** A process-wide mapping of shared memory with no name in the file system. */
 export interface NativeArena {

@@ -1,0 +1,55 @@
+import { Arena, ArenaScope, Tensor } from '@mayfly/core/testing';
+import type { DType } from '@mayfly/native';
+import { afterAll, expect, test } from 'vitest';
+
+const arena = new Arena(2 ** 20);
+afterAll(() => arena.close());
+
+test.each<[DType, readonly number[], readonly number[]]>([
+  [
+    'fp16',
+    [1, -0.25, 65504, 65520, 1 / 3, 2 ** -24],
+    [1, -0.25, 65504, Number.POSITIVE_INFINITY, 1365 / 4096, 2 ** -24],
+  ],
+  ['fp32', [1, -0.25, 1e39, 1 / 3, 0, -1], [1, -0.25, Number.POSITIVE_INFINITY, Math.fround(1 / 3), 0, -1]],
+  ['int32', [1, -2, 2 ** 31, 0, 5, 6], [1, -2, -(2 ** 31), 0, 5, 6]],
+  ['bool', [1, 0, 1, 0, 1, 1], [1, 0, 1, 0, 1, 1]],
+  ['uint16', [1, 65535, 0, 7, 8, 9], [1, 65535, 0, 7, 8, 9]],
+])('a tensor of %s reads the numbers that were written', (dtype, written, read) => {
+  const tensor = arena.tensor(dtype, [2, 3]);
+  tensor.set(written);
+  const values = tensor.values();
+  expect([...values]).toEqual(read);
+  expect([...tensor.array()]).toEqual(read);
+  tensor.set(1);
+  expect([...tensor.values()]).toEqual([1, 1, 1, 1, 1, 1]);
+  // A copy.
+  expect([...values]).toEqual(read);
+});
+
+test('the bits of fp16 are read and written by that name only', () => {
+  const tensor = arena.tensor('fp16', [3]);
+  tensor.set([1, 0.25, -2]);
+  expect([...tensor.bits()]).toEqual([0x3c00, 0x3400, 0xc000]);
+  tensor.bits()[1] = 0x7c00;
+  expect([...tensor.values()]).toEqual([1, Number.POSITIVE_INFINITY, -2]);
+  const single = arena.tensor('fp32', [3]) as unknown as Tensor<'fp16'>;
+  expect(() => single.bits()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }));
+});
+
+test('wrong counts, freed tensors and things that are no arena are refused by code', () => {
+  const scope = new ArenaScope(arena);
+  const tensor = scope.tensor('fp16', [2, 2]);
+  const invalid = expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' });
+  for (const wrong of [[1, 2, 3], 'text!', null, undefined, {}]) {
+    expect(() => tensor.set(wrong as number[])).toThrow(invalid);
+  }
+  scope.free();
+  for (const use of [() => tensor.set(1), () => tensor.values(), () => tensor.array(), () => tensor.bits()]) {
+    expect(use).toThrow(invalid);
+  }
+  for (const wrong of [undefined, null, {}, 5, new ArrayBuffer(8)]) {
+    expect(() => new ArenaScope(wrong as never)).toThrow(invalid);
+    expect(() => new Tensor(wrong as never, 0, 'fp16', [1])).toThrow(invalid);
+  }
+});
