@@ -52,9 +52,18 @@ export { closingTable } from './observe/run-text.js';
 export { printable } from './observe/text.js';
 export { WorkerExitError } from './pool/errors.js';
 export { createPool, Pool } from './pool/pool.js';
-export type { PoolEvents, PoolStats, WorkerSummary } from './pool/pool-events.js';
 export type { PoolOptions } from './pool/pool-options.js';
-export type { CallOptions, Kernel, PoolProgram, Tensors, WeightSource, WeightSources } from './pool/types.js';
+export type {
+  CallOptions,
+  Kernel,
+  PoolEvents,
+  PoolProgram,
+  PoolStats,
+  Tensors,
+  WeightSource,
+  WeightSources,
+  WorkerSummary,
+} from './pool/types.js';
 export type { Budget, RetirementReason } from './pool/worker/budget.js';
 export { createTrainer, type TrainerExtras } from './train/create-trainer.js';
 export { arenaBytesFor, Decoder, type DecoderOptions } from './train/decoder.js';

@@ -62,9 +62,9 @@ export { formatBytes, formatDuration, formatSmall, plural, printable, sparkline 
 export { Governor, resolvePacing } from './pool/fleet/governor.js';
 export { Health } from './pool/fleet/health.js';
 export { Pool } from './pool/pool.js';
-export { poolEventNames } from './pool/pool-events.js';
 export { type PoolOptions, resolvePoolOptions } from './pool/pool-options.js';
 export type { Kernel } from './pool/types.js';
+export { poolEventNames } from './pool/types.js';
 export {
   type Budget,
   defaultBudget,
@@ -74,16 +74,14 @@ export {
   type WorkerUsage,
 } from './pool/worker/budget.js';
 export { Clock } from './pool/worker/clock.js';
-export { LatencyHistogram } from './pool/worker/latency-histogram.js';
-export { Run } from './pool/worker/run.js';
-export { RunQueue } from './pool/worker/run-queue.js';
+export { LatencyHistogram, WorkHistory } from './pool/worker/latency.js';
+export { Run, RunQueue } from './pool/worker/run.js';
 export {
   processTransport,
   type StartTransport,
   type Transport,
   type TransportHandlers,
 } from './pool/worker/transport.js';
-export { WorkHistory } from './pool/worker/work-history.js';
 export { dynamicPrograms } from './programs/dynamic-programs.js';
 export type { DynamicLayerProgram } from './programs/dynamic-writer.js';
 export { projectionSizes } from './programs/layer-graph.js';

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 
 const run = promisify(execFile);
 const cli = new URL('../../../packages/core/bin/mayfly.js', import.meta.url).pathname;
-const soak = new URL('../../packages/examples/dist/soak/index.js', import.meta.url);
+const soak = new URL('../../../packages/examples/dist/soak/index.js', import.meta.url);
 
 interface Line {
   readonly event: string;

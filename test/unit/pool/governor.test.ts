@@ -70,10 +70,10 @@ test('a hot exit holds back the next start, a failed compilation the next one, w
     new Clock(),
   );
   expect(await start(governor)).toBe(0);
-  governor.noteHotExit();
+  governor.exitedHot();
   expect(await after(governor.compilation())).toBe(0);
   expect(await start(governor)).toBe(1450);
-  governor.noteCompileFailure();
+  governor.compilationFailed();
   expect(await start(governor)).toBe(0);
   expect(await after(governor.compilation())).toBe(14_950);
 });
@@ -88,7 +88,7 @@ test('compilations over all workers keep to the rate', async () => {
 
 test('nothing is started after a stop, and nobody waits for it', async () => {
   const governor = new Governor(resolvePacing('cpu', { settleMs: 10_000 }), new Health(5, 6), new Clock());
-  governor.noteHotExit();
+  governor.exitedHot();
   const begun = vi.fn(async () => {});
   const started = governor.start(begun);
   await vi.advanceTimersByTimeAsync(10);

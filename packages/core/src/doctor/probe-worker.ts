@@ -4,7 +4,7 @@ import type { Arena } from '../memory/arena.js';
 import { Clock } from '../pool/worker/clock.js';
 import { ControlChannel } from '../pool/worker/control-channel.js';
 import { processTransport, type Transport } from '../pool/worker/transport.js';
-import type { ProgramSource } from '../pool/worker/worker-setup.js';
+import type { ProgramSource } from '../pool/worker/worker-process.js';
 
 /** A worker process without a pool: what it is asked may kill it, and nothing is repeated. */
 export class ProbeWorker {

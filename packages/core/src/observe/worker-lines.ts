@@ -1,4 +1,4 @@
-import type { PoolEvents } from '../pool/pool-events.js';
+import type { PoolEvents } from '../pool/types.js';
 import type { Trainer } from '../train/trainer.js';
 import { formatDuration, plural } from './text.js';
 

@@ -8,7 +8,7 @@ import { defaultsOf, nested, type OptionTable, resolveOptions } from '../option-
 import { type Pacing, pacingOptions, resolvePacing } from './fleet/governor.js';
 import { type Budget, budgetOf, budgetOptions, resolveBudget } from './worker/budget.js';
 import { type Chaos, chaosFaults, chaosRule } from './worker/chaos-transport.js';
-import type { WorkerTimeouts } from './worker/worker-setup.js';
+import type { WorkerTimeouts } from './worker/worker-process.js';
 
 /** Deadlines in milliseconds. */
 export interface PoolTimeouts extends WorkerTimeouts {

@@ -1,29 +1,18 @@
-import type { Matmul, Precision } from '@mayfly/native';
+import { addon, type Matmul, type Precision } from '@mayfly/native';
 import { anyText, object } from '../check.js';
-import { noteRefusal } from '../machine/limits.js';
 import { Arena } from '../memory/arena.js';
-import { signalOf } from './call-options.js';
-import { Calls } from './calls.js';
+import { signalOf, unwatchAbort, watchAbort } from './abort-watch.js';
+import { Admission } from './admission.js';
 import { DeferredEmitter } from './deferred-emitter.js';
-import { closeDeadlineError, isQuarantine, kernelDisposedError, poolClosedError } from './errors.js';
-import { Fleet, type FleetListener } from './fleet/fleet.js';
-import { Placer } from './fleet/placer.js';
-import { Recovery } from './fleet/recovery.js';
-import { Refusals } from './fleet/refusals.js';
+import { closeDeadlineError, kernelDisposedError, poolClosedError } from './errors.js';
+import { Fleet } from './fleet/fleet.js';
 import { KernelHandle } from './kernel/kernel-handle.js';
-import type { KernelHost, Placement } from './kernel/kernel-host.js';
-import { WeightStore } from './kernel/weight-store.js';
-import { matmulOf, warnOfIsaFault } from './matmul.js';
-import type { PoolEvents, PoolStats } from './pool-events.js';
-import { PoolJournal } from './pool-journal.js';
+import { WeightStore } from './kernel/weights.js';
 import { type FilledPoolOptions, type PoolOptions, resolvePoolOptions } from './pool-options.js';
-import { kernelSummary, workerSummary } from './pool-summaries.js';
-import type { CallOptions, Kernel, PoolProgram } from './types.js';
-import { unwatchAbort, watchAbort } from './worker/abort-watch.js';
+import type { CallOptions, Kernel, PoolEvents, PoolProgram, PoolStats } from './types.js';
 import { assertBudgetCovers } from './worker/budget.js';
 import { chaosTransport } from './worker/chaos-transport.js';
 import { Clock } from './worker/clock.js';
-import type { PlacedKernel } from './worker/placed-kernel.js';
 import { processTransport, type StartTransport } from './worker/transport.js';
 
 /** Starts the workers; settles when they are ready. */
@@ -62,13 +51,8 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
 
   readonly #options: FilledPoolOptions;
   readonly #fleet: Fleet;
-  readonly #refusals: Refusals;
-  readonly #placer: Placer;
-  readonly #recovery: Recovery;
-  readonly #calls: Calls;
-  readonly #weightStore: WeightStore;
-  readonly #kernels = new Set<PlacedKernel>();
-  readonly #journal = new PoolJournal(this);
+  readonly #admission: Admission;
+  readonly #store: WeightStore;
   #names = 0;
   #closing: Promise<void> | null = null;
   #destroying: Promise<void> | null = null;
@@ -86,23 +70,9 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     this.matmul = matmulOf(options.device, options.precision);
     this.precision = this.matmul === 'exact' ? 'exact' : 'fast';
     this.arena = new Arena(options.arenaBytes);
-    this.#weightStore = new WeightStore(this.arena);
-    this.#calls = new Calls(clock, options.maxQueue, () => this.emit('drain'));
-    this.#fleet = new Fleet(this.#withChaos(transport(this.arena)), { ...options, clock }, this.#fleetListener());
-    this.#refusals = new Refusals(this.arena);
-    this.#placer = new Placer(
-      this.#fleet,
-      this.#refusals,
-      // Injected refusals tell nothing about this machine.
-      {
-        ...options,
-        noteRefusal: (limit, allowed) =>
-          options.chaos === undefined ? noteRefusal(options.device, limit, allowed) : null,
-      },
-      () => this.#kernels.size,
-      (name, event) => this.emit(name, ...([event] as never)),
-    );
-    this.#recovery = new Recovery(this.#fleet, this.#refusals, options, () => this.#calls.settled());
+    this.#store = new WeightStore(this.arena);
+    this.#admission = new Admission(clock, options.maxQueue, this);
+    this.#fleet = new Fleet(this.#withChaos(transport(this.arena)), this.arena, { ...options, clock }, this);
   }
 
   /** @internal */
@@ -118,14 +88,17 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
       anyText.check('text', text);
       anyText.check('name', name);
       signal?.throwIfAborted();
-      assertBudgetCovers(this.#fleet.budget, this.#kernels.size + 1, this.#options.workers);
+      const { placement } = this.#fleet;
+      assertBudgetCovers(placement.budget, placement.kernels.size + 1, this.#options.workers);
       const settle = (error: Error | null) => {
         if (signal !== undefined) unwatchAbort(signal, abortable);
-        this.#calls.settled();
+        this.#admission.settled();
         if (error === null) resolve(kernel);
         else reject(error);
       };
-      const kernel = this.#calls.admitWith(() => new KernelHandle(name, text, weights, this.#kernelHost, settle));
+      const kernel = this.#admission.admitWith(
+        () => new KernelHandle(name, text, weights, placement, this.#store, this.#admission, settle),
+      );
       const abortable = {
         aborted: (reason: unknown) => {
           reject(reason);
@@ -133,20 +106,13 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
         },
       };
       if (signal !== undefined) watchAbort(signal, abortable);
-      this.#kernels.add(kernel);
+      placement.kernels.add(kernel);
       void kernel.reconcile();
     });
   }
 
   stats(): PoolStats {
-    return {
-      ...this.#journal.counts,
-      compilations: this.#placer.compilations,
-      pending: this.#calls.pending,
-      waitedForWorkersMs: this.#fleet.waitedMs,
-      workers: this.#fleet.workers.map(workerSummary),
-      kernels: [...this.#kernels].map(kernelSummary),
-    };
+    return { ...this.#fleet.stats(), pending: this.#admission.pending };
   }
 
   /**
@@ -154,7 +120,6 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
    * device refused are tried again when they are compiled next.
    */
   rotate(): void {
-    this.#refusals.clear();
     this.#fleet.rotate();
   }
 
@@ -163,14 +128,14 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
    * after `timeouts.closeMs` rejects with `ERR_POOL_CLOSED`, as by `destroy`. Idempotent.
    */
   close(): Promise<void> {
-    this.#calls.close();
+    this.#admission.close();
     this.#closing ??= this.#drainAndClose();
     return this.#closing;
   }
 
   /** Ends everything now: pending calls reject with `ERR_POOL_CLOSED`, workers are killed. Settles when each was reaped. Idempotent. */
   destroy(): Promise<void> {
-    this.#calls.close();
+    this.#admission.close();
     this.#destroying ??= this.#end(poolClosedError(), true);
     this.#closing ??= this.#destroying;
     return this.#destroying;
@@ -182,14 +147,14 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
 
   async #drainAndClose(): Promise<void> {
     const { closeMs } = this.#options.timeouts;
-    const drained = await this.#calls.idle(closeMs);
-    if (!drained) this.#destroying ??= this.#end(closeDeadlineError(this.#calls.pending, closeMs), true);
+    const drained = await this.#admission.idle(closeMs);
+    if (!drained) this.#destroying ??= this.#end(closeDeadlineError(this.#admission.pending, closeMs), true);
     await (this.#destroying ?? this.#end(poolClosedError(), false));
   }
 
   async #end(error: Error, now: boolean): Promise<void> {
     const ended = this.#fleet.close(now);
-    for (const kernel of this.#kernels) kernel.fail(error);
+    for (const kernel of this.#fleet.placement.kernels) kernel.fail(error);
     await ended;
     this.arena.close();
   }
@@ -199,44 +164,19 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     if (chaos === undefined) return start;
     return chaosTransport(start, chaos, (fault) => this.emit('fault', { fault }));
   }
+}
 
-  get #kernelHost(): KernelHost {
-    return {
-      weightStore: this.#weightStore,
-      place: (kernel, source, reason) => this.#placer.place(kernel, source, reason),
-      release: (kernel, placement) => this.#release(kernel, placement),
-      calls: this.#calls,
-      stalled: (reason, milliseconds) => this.#journal.stalled(reason, milliseconds),
-      forget: (kernel, error) => {
-        this.#kernels.delete(kernel);
-        this.#fleet.trials.end(kernel);
-        if (isQuarantine(error)) this.emit('kernelQuarantine', { kernel: kernel.name, error });
-      },
-    };
-  }
+/** The implementation of a device's matrix products: `exact`, or the faster one that `fast` means on this processor. */
+function matmulOf(device: string, precision: Precision): Matmul {
+  return device === 'cpu' && precision === 'fast' ? addon.fastMatmul() : 'exact';
+}
 
-  #release(kernel: PlacedKernel, { worker, program }: Placement): void {
-    if (kernel.worker !== worker) worker.kernels.delete(kernel);
-    if (worker.lost) return;
-    if (worker.state === 'serving' || worker.state === 'standby') worker.unload(program).catch(() => {});
-    this.#fleet.check(worker);
-    this.#fleet.spread();
-  }
+let warned = false;
 
-  #fleetListener(): FleetListener {
-    return {
-      onStart: (worker) => this.#journal.started(worker),
-      onReady: (worker) => this.#journal.ready(worker),
-      onRetire: (worker, reason) => this.#journal.retired(worker, reason),
-      onAnswer: (worker, run, error) => {
-        this.#journal.answered();
-        this.#recovery.answered(worker, run, error);
-      },
-      onLost: (worker, unanswered) => void this.#recovery.lost(worker, unanswered),
-      onExit: (_worker, end, expected) => this.#journal.exited(end, expected),
-      onFailed: (error) => {
-        for (const kernel of [...this.#kernels]) kernel.fail(error);
-      },
-    };
-  }
+/** Warns, once a process, that an instruction set which the processor announces is not used. */
+function warnOfIsaFault(): void {
+  const fault = addon.isaFault();
+  if (fault === null || warned) return;
+  warned = true;
+  process.emitWarning(fault, { type: 'MayflyWarning', code: 'MAYFLY_ISA' });
 }

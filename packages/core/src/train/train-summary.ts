@@ -1,4 +1,4 @@
-import type { PoolStats } from '../pool/pool-events.js';
+import type { PoolStats } from '../pool/types.js';
 import type { Activity } from './stopwatch.js';
 import type { StepCounts } from './train-step.js';
 

@@ -6,7 +6,7 @@ import type { Windows } from '../data/windows.js';
 import type { ModelConfig } from '../model/config.js';
 import { DeferredEmitter } from '../pool/deferred-emitter.js';
 import type { Pool } from '../pool/pool.js';
-import { type PoolEvents, poolEventNames } from '../pool/pool-events.js';
+import { type PoolEvents, poolEventNames } from '../pool/types.js';
 import { type RunRecord, runRecord } from '../run/run-records.js';
 import { CheckpointSchedule } from './checkpoint-schedule.js';
 import type { Decoder } from './decoder.js';

@@ -109,12 +109,12 @@ export class Governor {
   }
 
   /** A worker that had programs loaded exited. */
-  noteHotExit(): void {
+  exitedHot(): void {
     this.#startAfter = this.#clock.now() + this.pacing.settleMs;
   }
 
   /** The device failed a compilation. */
-  noteCompileFailure(): void {
+  compilationFailed(): void {
     this.#compileAfter = this.#clock.now() + this.pacing.failureMs;
   }
 

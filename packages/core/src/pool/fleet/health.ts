@@ -1,5 +1,3 @@
-import type { PlacedKernel } from '../worker/placed-kernel.js';
-
 /** What a device does with a program. */
 export type Work = 'compile' | 'evaluate';
 
@@ -65,10 +63,10 @@ export class Health {
     this.#programs[work].clear();
   }
 
-  /** The device failed a program with which it had done the same work before. */
-  failed(work: Work, kernel: PlacedKernel): void {
+  /** The device failed a program, given by its text, with which it had done the same work before. */
+  failed(work: Work, program: string): void {
     this.#faults[work] += 1;
-    this.#programs[work].add(kernel.source.text);
+    this.#programs[work].add(program);
   }
 
   /** How often the device has failed in a row, where that is its own fault; 0 while it is not. */

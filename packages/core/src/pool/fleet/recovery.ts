@@ -1,10 +1,11 @@
 import type { MayflyError } from '@mayfly/native';
-import { deviceStuckError, faultOf, programRefusedError, quarantinedError, WorkerExitError } from '../errors.js';
-import type { PlacedKernel } from '../worker/placed-kernel.js';
+import { deviceStuckError, programRefusedError, quarantinedError, WorkerExitError } from '../errors.js';
+import type { KernelHandle } from '../kernel/kernel-handle.js';
 import type { Run } from '../worker/run.js';
-import type { WorkerProcess } from '../worker/worker-process.js';
-import type { Fleet } from './fleet.js';
-import type { Refusals } from './refusals.js';
+import type { Health } from './health.js';
+import type { Placement } from './placement.js';
+import type { Worker } from './roster.js';
+import type { Trials } from './trials.js';
 
 export interface RecoveryOptions {
   readonly device: string;
@@ -12,38 +13,46 @@ export interface RecoveryOptions {
   readonly attempts: number;
 }
 
-/** What becomes of runs whose device or worker failed: they are repeated elsewhere, but not for ever. */
+/** Repeats runs whose device or worker failed on another worker, `attempts` times at most. */
 export class Recovery {
-  readonly #fleet: Fleet;
-  readonly #refusals: Refusals;
   readonly #options: RecoveryOptions;
-  readonly #settled: () => void;
+  readonly #placement: Placement;
+  readonly #health: Health;
+  readonly #trials: Trials;
 
-  /** @param settled Called for each run that is given up here. */
-  constructor(fleet: Fleet, refusals: Refusals, options: RecoveryOptions, settled: () => void) {
-    this.#fleet = fleet;
-    this.#refusals = refusals;
+  constructor(options: RecoveryOptions, placement: Placement, health: Health, trials: Trials) {
     this.#options = options;
-    this.#settled = settled;
+    this.#placement = placement;
+    this.#health = health;
+    this.#trials = trials;
   }
 
-  /** A run was answered, well or not. */
-  answered(worker: WorkerProcess, run: Run, error: Error | null): void {
-    if (error !== null && faultOf(error) !== 'caller') {
-      this.#failed(worker, run, error as MayflyError);
+  /**
+   * The device failed a run. If its kernel worked before, the worker is at fault; if not, a second worker has to tell.
+   */
+  failed(worker: Worker, run: Run<KernelHandle>, error: MayflyError): void {
+    const { kernel } = run;
+    const { device, attempts } = this.#options;
+    run.attempts += 1;
+    if (kernel.history.histogram.count > 0) {
+      worker.countFailure();
+      this.#health.failed('evaluate', kernel.source.text);
+      const faults = this.#health.stuck('evaluate');
+      if (faults > 0) this.#placement.fail(deviceStuckError(device, faults, worker.id, error));
+    } else if (this.#trials.failed(kernel, kernel.source, 'evaluate', worker, error)) {
+      end(run, programRefusedError(kernel.name, error));
       return;
     }
-    if (error === null) this.#fleet.worked('evaluate', run.kernel, worker);
-    run.kernel.answered(run, error);
+    if (run.attempts < attempts) kernel.retry(run);
+    else end(run, quarantinedError(kernel.name, run.attempts, worker.id, error));
   }
 
-  /** Sends every unanswered run again, but for the one being evaluated when it has ended too many workers. */
-  async lost(worker: WorkerProcess, unanswered: readonly Run[]): Promise<void> {
+  /** Repeats every unanswered run, but not the one being evaluated if that has ended too many workers. */
+  async lost(worker: Worker, unanswered: readonly Run<KernelHandle>[]): Promise<void> {
     const culprit = unanswered[0];
     if (culprit !== undefined && !culprit.abandoned) culprit.attempts += 1;
-    const runs = new Map<PlacedKernel, Run[]>([...worker.kernels].map((kernel) => [kernel, []]));
+    const runs = new Map<KernelHandle, Run<KernelHandle>[]>([...worker.kernels].map((kernel) => [kernel, []]));
     for (const run of unanswered) runs.set(run.kernel, [...(runs.get(run.kernel) ?? []), run]);
-    worker.kernels.clear();
     const condemned = culprit !== undefined && culprit.attempts >= this.#options.attempts;
     if (worker.running) {
       // Kernels move at once, but what a thread may still write must not be written elsewhere: until then it counts as sent.
@@ -53,38 +62,13 @@ export class Recovery {
     for (const [kernel, sent] of runs) {
       kernel.lost(worker, sent.length, condemned ? sent.filter((run) => run !== culprit) : sent);
     }
-    if (condemned) await this.#condemn(culprit, worker);
+    if (!condemned) return;
+    const { kernel, attempts } = culprit;
+    kernel.condemn(culprit, new WorkerExitError(kernel.name, 'evaluating', attempts, await worker.end));
   }
+}
 
-  /** The device failed a run. A kernel that worked before shows that the worker is at fault; of another, nobody knows yet. */
-  #failed(worker: WorkerProcess, run: Run, error: MayflyError): void {
-    const { kernel } = run;
-    const { device, attempts } = this.#options;
-    const { health, trials } = this.#fleet;
-    run.attempts += 1;
-    if (kernel.history.histogram.count > 0) {
-      worker.failures += 1;
-      health.failed('evaluate', kernel);
-      const faults = health.stuck('evaluate');
-      if (faults > 0) this.#fleet.fail(deviceStuckError(device, faults, worker.id, error));
-    } else if (trials.failed(kernel, 'evaluate', worker, error)) {
-      this.#refusals.add(kernel.source, error);
-      this.#end(run, programRefusedError(kernel.name, error));
-      return;
-    }
-    if (run.attempts < attempts) kernel.retry(run);
-    else this.#end(run, quarantinedError(kernel.name, run.attempts, worker.id, error));
-  }
-
-  #end(run: Run, error: MayflyError): void {
-    run.kernel.answered(run, error);
-    run.kernel.fail(error);
-  }
-
-  async #condemn(run: Run, worker: WorkerProcess): Promise<void> {
-    const error = new WorkerExitError(run.kernel.name, 'evaluating', run.attempts, await worker.end);
-    run.settle(error);
-    this.#settled();
-    run.kernel.fail(error);
-  }
+function end(run: Run<KernelHandle>, error: MayflyError): void {
+  run.kernel.answered(run, error);
+  run.kernel.fail(error);
 }

@@ -1,32 +1,31 @@
-import { keepsKernels, type RetirementReason, retirementReason } from '../worker/budget.js';
-import type { WorkerProcess } from '../worker/worker-process.js';
-import type { Recruiter } from './recruiter.js';
-import type { Roster } from './roster.js';
+import type { DeferredEmitter } from '../deferred-emitter.js';
+import type { PoolEvents } from '../types.js';
+import { keepsKernels, type RetirementReason } from '../worker/budget.js';
+import type { Roster, Worker } from './roster.js';
 
 /**
- * Who of a fleet takes no more compilations, and who is emptied. A worker that is only out of compilations keeps its kernels
- * until each is updated, so that no compilation is wasted; all others are emptied at once, one worker at a time.
+ * Decides which workers take no more compilations, and which are emptied. A worker that is only out of compilations keeps its
+ * kernels until each is updated, so that no compilation is wasted; all others are emptied at once, one worker at a time.
  */
 export class Retirements {
   readonly #workers: number;
   readonly #roster: Roster;
-  readonly #recruiter: Recruiter;
-  readonly #onRetire: (worker: WorkerProcess, reason: RetirementReason) => void;
-  /** The worker whose kernels move now; null while none is. The turn lasts until its process was reaped. */
-  #leaving: WorkerProcess | null = null;
+  readonly #events: DeferredEmitter<PoolEvents>;
+  /** The worker whose kernels move now; null while there is none. Its turn lasts until its process was reaped. */
+  #leaving: Worker | null = null;
+  #count = 0;
   #stopped = false;
 
-  /** @param workers Those that serve; as many may linger. */
-  constructor(
-    workers: number,
-    roster: Roster,
-    recruiter: Recruiter,
-    onRetire: (worker: WorkerProcess, reason: RetirementReason) => void,
-  ) {
+  /** @param workers Number of serving workers; as many may linger. */
+  constructor(workers: number, roster: Roster, events: DeferredEmitter<PoolEvents>) {
     this.#workers = workers;
     this.#roster = roster;
-    this.#recruiter = recruiter;
-    this.#onRetire = onRetire;
+    this.#events = events;
+  }
+
+  /** Retirements since the pool was made. */
+  get count(): number {
+    return this.#count;
   }
 
   /** A worker is being emptied: others have to wait. */
@@ -35,53 +34,63 @@ export class Retirements {
   }
 
   /** Retires or drains the worker if it is time. */
-  check(worker: WorkerProcess): void {
+  check(worker: Worker): void {
     if (worker.lost || this.#stopped) return;
     if (worker.state === 'serving' && this.#leaving === null) {
-      const reason = retirementReason(worker, worker.budget, 'evaluation');
+      const reason = worker.limit('evaluation');
       if (reason !== null) this.retire(worker, reason);
     } else if (worker.state === 'retiring' && keepsKernels(worker.retirement!)) this.#hurry(worker);
-    const empty = worker.kernels.size === 0 && worker.reserved === 0 && worker.inFlight === 0;
+    const empty = worker.kernels.size === 0 && worker.usage.reserved === 0 && worker.inFlight === 0;
     if (worker.state === 'retiring' && empty) void worker.drain();
   }
 
-  /** Takes no more compilations there. Its kernels leave at their next update, or when it is its turn. */
-  retire(worker: WorkerProcess, reason: RetirementReason): void {
-    worker.become('retiring');
-    worker.retirement = reason;
-    this.#onRetire(worker, reason);
-    this.#recruiter.replenish();
+  /** The worker takes no more compilations. Its kernels leave at their next update, or when it is its turn. */
+  retire(worker: Worker, reason: RetirementReason): void {
+    worker.retire(reason);
+    this.#count += 1;
+    const { id, pid, kernels, usage } = worker;
+    const { compilations, evaluations, ageMs } = usage;
+    const event = { worker: id, pid, reason, compilations, evaluations, ageMs, kernels: kernels.size };
+    this.#events.emit('workerRetire', event);
+    this.#roster.replenish();
     this.#takeTurns();
     this.check(worker);
   }
 
-  /** A worker's process was reaped. */
-  exited(worker: WorkerProcess): void {
+  /** Retires every serving worker, one after the other. */
+  retireAll(): void {
+    const serving = this.#roster.in('serving');
+    for (const worker of serving) worker.requestReplacement();
+    for (const worker of serving) this.check(worker);
+  }
+
+  /** The worker's process was reaped. */
+  exited(worker: Worker): void {
     if (this.#leaving === worker) this.#leaving = null;
     this.#takeTurns();
     for (const serving of this.#roster.in('serving')) this.check(serving);
   }
 
   /**
-   * Whom to end so that a worker can be started: null while there may be one more process or one is about to end, else the
-   * worker that has retired longest.
+   * The worker to end so that another can be started: the one that has retired longest. Null while there may be one more
+   * process, or one is about to end.
    */
-  inTheWay(): WorkerProcess | null {
-    if (this.#roster.size < this.#recruiter.limit) return null;
+  inTheWay(): Worker | null {
+    if (this.#roster.size < this.#roster.limit) return null;
     const ending = this.#roster.size > this.#roster.in('starting', 'standby', 'serving', 'retiring').length;
     return ending ? null : (this.#roster.in('retiring')[0] ?? null);
   }
 
-  /** Nobody moves any more. */
+  /** Retires no more workers. */
   stop(): void {
     this.#stopped = true;
   }
 
   /** The worker kept its kernels until their next update; now it has reached a limit after which it should evaluate no more. */
-  #hurry(worker: WorkerProcess): void {
-    const reason = retirementReason(worker, worker.budget, 'evaluation');
+  #hurry(worker: Worker): void {
+    const reason = worker.limit('evaluation');
     if (reason === null) return;
-    worker.retirement = reason;
+    worker.retire(reason);
     this.#takeTurns();
   }
 
@@ -92,7 +101,7 @@ export class Retirements {
     const next = due ?? (retiring.length > this.#workers ? retiring[0] : undefined);
     if (next === undefined) return;
     this.#leaving = next;
-    next.evicting = true;
+    next.evict();
     for (const kernel of next.kernels) void kernel.reconcile();
   }
 }

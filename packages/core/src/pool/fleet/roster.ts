@@ -1,39 +1,157 @@
-import type { WorkerProcess } from '../worker/worker-process.js';
-import type { WorkerState } from '../worker/worker-state.js';
+import type { DeferredEmitter } from '../deferred-emitter.js';
+import type { KernelHandle } from '../kernel/kernel-handle.js';
+import type { PoolEvents } from '../types.js';
+import { type Budget, jittered } from '../worker/budget.js';
+import { WorkHistory } from '../worker/latency.js';
+import type { StartTransport } from '../worker/transport.js';
+import { type WorkerOwner, WorkerProcess, type WorkerSetup, type WorkerState } from '../worker/worker-process.js';
+import type { Governor } from './governor.js';
+import type { Health } from './health.js';
 
-/** Every worker of a pool whose process is there, and a way to wait until anything about them changes. */
+export type Worker = WorkerProcess<KernelHandle>;
+
+export interface RosterOptions extends Omit<WorkerSetup, 'compileHistory'> {
+  /** Workers that take kernels. */
+  readonly workers: number;
+  /** Started workers kept beside them. */
+  readonly standby: number;
+  readonly budget: Budget;
+}
+
+/**
+ * The workers whose processes are there. Starts workers until there are as many as there should be, as the governor allows.
+ * There are never more processes than `limit`, whatever happens to them: those that still leave count.
+ */
 export class Roster {
-  readonly #workers = new Set<WorkerProcess>();
+  /** Every serving worker may have one predecessor that keeps its kernels until their next update, and one more is emptied. */
+  readonly limit: number;
+  readonly #start: StartTransport;
+  readonly #options: RosterOptions;
+  readonly #health: Health;
+  readonly #governor: Governor;
+  readonly #owner: WorkerOwner<KernelHandle>;
+  readonly #events: DeferredEmitter<PoolEvents>;
+  readonly #setup: WorkerSetup;
+  readonly #workers = new Set<Worker>();
+  /** Starts that wait for the governor. */
+  #scheduled = 0;
+  #ids = 0;
+  #started = 0;
+  #startError: Error | null = null;
+  #stopped = false;
   #wake: (() => void)[] = [];
+
+  constructor(
+    start: StartTransport,
+    options: RosterOptions,
+    health: Health,
+    governor: Governor,
+    owner: WorkerOwner<KernelHandle>,
+    events: DeferredEmitter<PoolEvents>,
+  ) {
+    this.limit = 2 * options.workers + options.standby + 1;
+    this.#start = start;
+    this.#options = options;
+    this.#health = health;
+    this.#governor = governor;
+    this.#owner = owner;
+    this.#events = events;
+    this.#setup = { ...options, compileHistory: new WorkHistory() };
+  }
 
   get size(): number {
     return this.#workers.size;
   }
 
-  get all(): readonly WorkerProcess[] {
+  get all(): readonly Worker[] {
     return [...this.#workers];
   }
 
-  /** Those in a state that can still be spoken to, oldest first. */
-  in(...states: readonly WorkerState[]): WorkerProcess[] {
+  /** Workers in one of these states that were not given up, oldest first. */
+  in(...states: readonly WorkerState[]): Worker[] {
     return this.all.filter((worker) => states.includes(worker.state) && !worker.lost);
   }
 
-  add(worker: WorkerProcess): void {
-    this.#workers.add(worker);
+  /** Workers started since the pool was made. */
+  get started(): number {
+    return this.#started;
   }
 
-  /** Its process was reaped. */
-  delete(worker: WorkerProcess): void {
+  /** A worker that is not ready yet is on the way. */
+  get expecting(): boolean {
+    return this.#scheduled > 0 || this.in('starting').length > 0;
+  }
+
+  /** Why starts were given up; null after a worker became ready. */
+  get startError(): Error | null {
+    return this.#startError;
+  }
+
+  /** Starts what is missing to `workers` that serve and `standby` beside them. */
+  replenish(): void {
+    const { workers, standby } = this.#options;
+    const there = this.in('serving', 'standby', 'starting').length + this.#scheduled;
+    const room = this.limit - this.size - this.#scheduled;
+    for (let missing = Math.min(workers + standby - there, room); missing > 0 && !this.#stopped; missing--) {
+      this.#scheduled += 1;
+      void this.#governor.start(() => this.#startWorker()).finally(() => this.notify());
+    }
+  }
+
+  /** A standby serves from now on. */
+  promote(standby: Worker): void {
+    standby.serve();
+    this.#health.started();
+    this.replenish();
+  }
+
+  /** A worker is ready: starts succeed. */
+  ready({ id, pid, usage }: Worker): void {
+    this.#startError = null;
+    this.#events.emit('workerReady', { worker: id, pid, ms: usage.ageMs });
+  }
+
+  /** Starts failed too often in a row: nobody waits for a worker until one becomes ready. */
+  giveUp(error: Error): void {
+    this.#startError = error;
+  }
+
+  /** The worker's process was reaped. */
+  delete(worker: Worker): void {
     this.#workers.delete(worker);
   }
 
-  /** The next time that anything about the workers changes. */
+  /** Settles the next time that anything about the workers changes. */
   change(): Promise<void> {
     return new Promise((resolve) => this.#wake.push(resolve));
   }
 
   notify(): void {
     for (const wake of this.#wake.splice(0)) wake();
+  }
+
+  /** Starts nothing more. */
+  stop(): void {
+    this.#stopped = true;
+    this.notify();
+  }
+
+  async #startWorker(): Promise<void> {
+    this.#scheduled -= 1;
+    if (this.#stopped) return;
+    const { workers, budget } = this.#options;
+    const id = ++this.#ids;
+    let worker: Worker;
+    try {
+      const own = workers > 1 ? jittered(budget, id) : budget;
+      worker = new WorkerProcess<KernelHandle>(id, this.#start, this.#setup, own, this.#owner);
+    } catch (cause) {
+      this.#owner.startFailed(cause);
+      return;
+    }
+    this.#workers.add(worker);
+    this.#started += 1;
+    this.#events.emit('workerStart', { worker: id, pid: worker.pid });
+    while (worker.state === 'starting') await this.change();
   }
 }

@@ -1,57 +1,97 @@
+import { createHash } from 'node:crypto';
 import type { MayflyError } from '@mayfly/native';
+import type { Arena } from '../../memory/arena.js';
 import { faultOf } from '../errors.js';
-import type { PlacedKernel } from '../worker/placed-kernel.js';
-import type { WorkerProcess } from '../worker/worker-process.js';
+import type { KernelHandle } from '../kernel/kernel-handle.js';
+import type { ProgramSource } from '../worker/worker-process.js';
 import type { Work } from './health.js';
+import type { Worker } from './roster.js';
 
 interface Trial {
   readonly work: Work;
-  readonly failures: Map<WorkerProcess, MayflyError>;
+  readonly failures: Map<Worker, MayflyError>;
 }
 
+/** Refused programs that are remembered; the oldest are forgotten. */
+const MOST = 256;
+/** Views of the arena must not cross a window of 4 GiB: these, at multiples of their size, do not. */
+const CHUNK = 2 ** 26;
+
 /**
- * Programs that failed before they ever worked. Whether program or worker is at fault, a second worker tells: where it
- * fails in the same way, the program is refused; where it does not, the first one was at fault. Until then neither is blamed.
+ * Programs that failed before they ever worked. A second worker tells whether the program or the worker is at fault: if the
+ * program fails there in the same way, it is refused, and remembered by its text and weights; if it does not, the first worker
+ * was at fault. Until then neither is blamed.
  */
 export class Trials {
-  readonly #open = new Map<PlacedKernel, Trial>();
+  /** Trials without a verdict. */
+  readonly open = new Map<KernelHandle, Trial>();
+  readonly #arena: Arena;
+  readonly #refused = new Map<string, MayflyError>();
 
-  /** The device of `worker` failed a program that never worked. Whether that is the program's fault. */
-  failed(kernel: PlacedKernel, work: Work, worker: WorkerProcess, error: MayflyError): boolean {
-    let trial = this.#open.get(kernel);
+  constructor(arena: Arena) {
+    this.#arena = arena;
+  }
+
+  /** Why a program was refused; null if it was not. */
+  refusalOf(source: ProgramSource): MayflyError | null {
+    return this.#refused.size === 0 ? null : (this.#refused.get(this.#digest(source)) ?? null);
+  }
+
+  /** Forgets which programs were refused. */
+  clear(): void {
+    this.#refused.clear();
+  }
+
+  /** The device of `worker` failed a program that never worked. Returns true if the program is refused from now on. */
+  failed(kernel: KernelHandle, source: ProgramSource, work: Work, worker: Worker, error: MayflyError): boolean {
+    let trial = this.open.get(kernel);
     if (trial?.work !== work) {
       trial = { work, failures: new Map() };
-      this.#open.set(kernel, trial);
+      this.open.set(kernel, trial);
     }
     const before = [...trial.failures].filter(([other]) => other !== worker);
     trial.failures.set(worker, error);
-    return (
+    const refused =
       faultOf(error) === 'program' &&
-      before.some(([, { code, message }]) => code === error.code && message === error.message)
-    );
+      before.some(([, { code, message }]) => code === error.code && message === error.message);
+    if (refused) this.#refuse(kernel, source, error);
+    return refused;
   }
 
-  /** It works after all: gives the workers on which it did not. */
-  worked(kernel: PlacedKernel, work: Work): WorkerProcess[] {
-    if (this.#open.size === 0) return [];
-    const trial = this.#open.get(kernel);
+  /** The program works after all. Returns the workers on which it had failed. */
+  worked(kernel: KernelHandle, work: Work): Worker[] {
+    const trial = this.open.get(kernel);
     if (trial?.work !== work) return [];
-    this.#open.delete(kernel);
+    this.open.delete(kernel);
     return [...trial.failures.keys()];
   }
 
-  /** Whether the program failed on that worker, and nobody knows why yet. */
-  suspects(kernel: PlacedKernel, worker: WorkerProcess): boolean {
-    return this.#open.get(kernel)?.failures.has(worker) ?? false;
+  /** Whether the program failed on that worker, without a verdict yet. */
+  suspects(kernel: KernelHandle, worker: Worker): boolean {
+    return this.open.get(kernel)?.failures.has(worker) ?? false;
   }
 
-  /** Whether the program failed on some worker, and nobody knows why yet. */
-  has(kernel: PlacedKernel): boolean {
-    return this.#open.has(kernel);
+  /** Ends the trial of a kernel that is given up: no worker is blamed. */
+  end(kernel: KernelHandle): void {
+    this.open.delete(kernel);
   }
 
-  /** The kernel is given up, or is known to be at fault: no worker is blamed. */
-  end(kernel: PlacedKernel): void {
-    this.#open.delete(kernel);
+  #refuse(kernel: KernelHandle, source: ProgramSource, error: MayflyError): void {
+    this.open.delete(kernel);
+    this.#refused.set(this.#digest(source), error);
+    if (this.#refused.size > MOST) this.#refused.delete(this.#refused.keys().next().value!);
+  }
+
+  #digest({ text, weights }: ProgramSource): string {
+    const hash = createHash('sha256').update(`${text.length} `).update(text);
+    for (const { path, offset, bytes } of weights) {
+      hash.update(`${path.length} ${bytes} `).update(path);
+      for (let at = offset; at < offset + bytes; ) {
+        const end = Math.min(offset + bytes, (Math.floor(at / CHUNK) + 1) * CHUNK);
+        hash.update(this.#arena.native.view(at, end - at));
+        at = end;
+      }
+    }
+    return hash.digest('base64');
   }
 }

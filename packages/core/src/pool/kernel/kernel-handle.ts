@@ -1,73 +1,117 @@
 import type { Port } from '@mayfly/native';
-import { reuseOf, signalOf } from '../call-options.js';
+import { signalOf, unwatchAbort, watchAbort } from '../abort-watch.js';
+import type { Admission } from '../admission.js';
 import { kernelDisposedError } from '../errors.js';
-import type { CallOptions, Kernel, RunOptions, Tensors, WeightSources } from '../types.js';
-import { unwatchAbort, watchAbort } from '../worker/abort-watch.js';
-import type { PlacedKernel } from '../worker/placed-kernel.js';
+import type { CallOptions, Kernel, KernelSummary, MoveReason, RunOptions, Tensors, WeightSources } from '../types.js';
+import type { RunOwner } from '../worker/in-flight.js';
+import { WorkHistory } from '../worker/latency.js';
 import type { Run } from '../worker/run.js';
-import { WorkHistory } from '../worker/work-history.js';
-import type { WorkerProcess } from '../worker/worker-process.js';
-import type { ProgramSource } from '../worker/worker-setup.js';
-import type { KernelHost, Placement } from './kernel-host.js';
-import { KernelPlace } from './kernel-place.js';
-import { KernelRuns } from './kernel-runs.js';
-import { StallClock } from './stall-clock.js';
-import type { StoredWeights } from './weight-store.js';
-import { type Version, WeightVersions } from './weight-versions.js';
+import type { LoadedProgram, ProgramSource, WorkerProcess } from '../worker/worker-process.js';
+import { KernelRuns, reuseOf } from './kernel-runs.js';
+import { type Generation, Generations, type StoredWeights, type WeightStore } from './weights.js';
+
+/** The placement that a kernel asks for workers, and tells what it leaves. */
+export interface KernelOwner {
+  /** Compiles `source` on a worker, which from then on holds the kernel. */
+  place(kernel: KernelHandle, source: ProgramSource, reason: MoveReason): Promise<LoadedProgram<KernelHandle>>;
+  /** The kernel no longer uses the program; its `worker` is already the next one. */
+  release(kernel: KernelHandle, loaded: LoadedProgram<KernelHandle>): void;
+  /** The kernel takes no more calls, because of `error`. */
+  forget(kernel: KernelHandle, error: Error): void;
+}
 
 /**
- * A handle to a program. Runs are kept in the order of their calls: each is sent to a placement of its epoch's weights, and a
- * switch to another placement waits until nothing is in flight on the old one. Placements are found by one loop,
- * `reconcile`, which compares what is with what should be and acts until both agree.
+ * A handle to a program. Runs are kept in the order of their calls: each is sent to a program of its generation, and a switch
+ * to another program waits until nothing is in flight on the old one. One loop, `reconcile`, gets the programs: it compares
+ * what the kernel has with what it should have, and acts until both agree.
  */
-export class KernelHandle implements Kernel, PlacedKernel {
+export class KernelHandle implements Kernel, RunOwner {
   inputs: readonly Port[] = [];
   outputs: readonly Port[] = [];
   readonly history = new WorkHistory();
-  readonly #host: KernelHost;
   readonly #text: string;
-  readonly #versions: WeightVersions;
-  readonly #place = new KernelPlace();
-  readonly #runs: KernelRuns;
-  readonly #stall: StallClock;
+  readonly #owner: KernelOwner;
+  readonly #store: WeightStore;
+  readonly #admission: Admission;
+  readonly #generations: Generations;
+  readonly #runs: KernelRuns<KernelHandle>;
+  /** Where runs are sent. */
+  #current: LoadedProgram<KernelHandle> | null = null;
+  /** Compiled, and waiting until nothing is in flight on `current`. */
+  #incoming: { readonly loaded: LoadedProgram<KernelHandle>; readonly generation: Generation } | null = null;
+  /** It has to leave a worker that has too many kernels. */
+  #spreading = false;
+  /** The retiring worker that it could not leave yet; retried when a worker becomes ready. */
+  #stuckOn: WorkerProcess<KernelHandle> | null = null;
   #reconciling = false;
   #failure: Error | null = null;
+  readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0, spread: 0 };
+  /** Why it has no program for its runs, and since when; 0 while it has one. */
+  #stallReason: MoveReason = 'compile';
+  #stalledSince = 0;
 
+  /** @param settle Called when the first program is compiled, or with the error of that. */
   constructor(
     readonly name: string,
     text: string,
     weights: WeightSources,
-    host: KernelHost,
+    owner: KernelOwner,
+    store: WeightStore,
+    admission: Admission,
     settle: (error: Error | null) => void,
   ) {
-    this.#host = host;
-    this.#runs = new KernelRuns(this, host.weightStore.arena, host.calls);
-    this.#stall = new StallClock(host.stalled);
     this.#text = text;
-    this.#versions = new WeightVersions(host.weightStore.store(weights, text), settle);
+    this.#owner = owner;
+    this.#store = store;
+    this.#admission = admission;
+    this.#runs = new KernelRuns<KernelHandle>(this, store.arena, admission);
+    this.#generations = new Generations(store.store(weights, text), settle);
   }
 
+  /** Its program, with the weights that are served now. */
   get source(): ProgramSource {
-    return this.#sourceOf(this.#versions.serving);
+    return this.#sourceOf(this.#generations.serving);
   }
 
+  /** Why it takes no more calls; null while it does. */
   get failure(): Error | null {
     return this.#failure;
   }
 
-  get worker(): WorkerProcess | null {
-    return this.#place.current?.worker ?? null;
+  /** Where its runs are sent. */
+  get worker(): WorkerProcess<KernelHandle> | null {
+    return this.#current?.worker ?? null;
+  }
+
+  /** It is being compiled, or waits to be switched to the compiled program. */
+  get moving(): boolean {
+    return this.#reconciling || this.#incoming !== null;
+  }
+
+  /** It may be moved by a compilation that nothing else asks for. */
+  get movable(): boolean {
+    // Updates are compilations anyway, and find the worker with the fewest kernels.
+    return !this.moving && this.#current !== null && !this.#stuck && this.#generations.latest === 0;
+  }
+
+  /** Milliseconds in which it had runs and no program for them, by the reason. */
+  get stalledMs(): Readonly<Record<MoveReason, number>> {
+    return this.#stalledMs;
+  }
+
+  summary(): KernelSummary {
+    return { kernel: this.name, worker: this.worker?.id ?? null, device: this.history.histogram.summary() };
   }
 
   run(inputs: Tensors, outputs: Tensors, options?: RunOptions): Promise<void> {
     try {
-      const signal = signalOf(options);
-      const reuse = reuseOf(options);
-      const run = this.#runs.bound(inputs, outputs);
+      const signal = options === undefined ? undefined : signalOf(options);
+      const reuse = options === undefined ? undefined : reuseOf(options);
+      const run = this.#runs.bind(inputs, outputs);
       signal?.throwIfAborted();
       // What the caller gave was read by now: getters of it may have called anything.
       if (this.#failure !== null) throw this.#failure;
-      const settled = this.#runs.add(run, this.#versions.epoch, signal, reuse);
+      const settled = this.#runs.add(run, this.#generations.latest, signal, reuse);
       this.#flush();
       return settled;
     } catch (error) {
@@ -80,12 +124,12 @@ export class KernelHandle implements Kernel, PlacedKernel {
       const signal = signalOf(options);
       signal?.throwIfAborted();
       if (this.#failure !== null) throw this.#failure;
-      const stored = this.#host.calls.admitWith(() => this.#stored(weights));
+      const stored = this.#admission.admitWith(() => this.#stored(weights));
       const abortable = { aborted: reject };
       if (signal !== undefined) watchAbort(signal, abortable);
-      this.#versions.add(stored, (error) => {
+      this.#generations.add(stored, (error) => {
         if (signal !== undefined) unwatchAbort(signal, abortable);
-        this.#host.calls.settled();
+        this.#admission.settled();
         if (error === null) resolve();
         else reject(error);
       });
@@ -97,68 +141,79 @@ export class KernelHandle implements Kernel, PlacedKernel {
     this.fail(kernelDisposedError(this.name));
   }
 
-  answered(run: Run, error: Error | null): void {
+  /** One of its runs was answered. */
+  answered(run: Run<KernelHandle>, error: Error | null): void {
     this.#runs.answered(run, error);
-    if (this.#place.incoming !== null) this.#flush();
+    if (this.#incoming !== null) this.#flush();
   }
 
-  retry(run: Run): void {
-    const failed = this.#failure === null ? this.#place.current : null;
+  /** The device failed one of its runs: leaves that worker and repeats the run on another. */
+  retry(run: Run<KernelHandle>): void {
+    const failed = this.#failure === null ? this.#current : null;
     if (failed !== null) {
-      this.#place.current = null;
-      this.#host.release(this, failed);
+      this.#current = null;
+      this.#owner.release(this, failed);
     }
     this.#again(1, [run]);
   }
 
-  lost(worker: WorkerProcess, sent: number, again: readonly Run[]): void {
-    if (this.#failure === null) this.#place.lost(worker);
+  /** A worker was lost with `sent` runs unanswered, of which `again`, in the order of their calls, are repeated. */
+  lost(worker: WorkerProcess<KernelHandle>, sent: number, again: readonly Run<KernelHandle>[]): void {
+    if (this.#failure === null) {
+      if (this.#current?.worker === worker) this.#current = null;
+      if (this.#incoming?.loaded.worker === worker) this.#incoming = null;
+    }
     this.#again(sent, again);
   }
 
+  /** Gives the kernel up because of a run, which is in no queue. */
+  condemn(run: Run<KernelHandle>, error: Error): void {
+    this.#runs.end(run, error);
+    this.fail(error);
+  }
+
+  /** Rejects all that it was asked for, and gives back what it holds. */
   fail(error: Error): void {
-    // The first one stands: what follows from it must not hide it.
+    // The first error stands: those that follow from it must not hide it.
     if (this.#failure !== null) return;
     this.#failure = error;
-    this.#host.forget(this, error);
+    this.#owner.forget(this, error);
     this.#runs.fail(error);
-    for (const placement of this.#place.clear()) this.#host.release(this, placement);
-    this.#versions.end(error);
+    const held = [this.#current, this.#incoming?.loaded ?? null].filter((loaded) => loaded !== null);
+    this.#current = null;
+    this.#incoming = null;
+    for (const loaded of held) this.#owner.release(this, loaded);
+    this.#generations.end(error);
   }
 
-  get moving(): boolean {
-    return this.#reconciling || this.#place.incoming !== null;
-  }
-
-  get movable(): boolean {
-    // Updates are compilations anyway, and find the worker with the fewest kernels.
-    return !this.moving && this.#place.settled && this.#versions.epoch === 0;
-  }
-
+  /** Moves it to a worker with fewer kernels. It has to be `movable`. */
   spread(): void {
-    this.#place.spreading = true;
+    this.#spreading = true;
     void this.reconcile();
   }
 
+  /** A worker became ready, to which it may move. */
   unstick(): void {
-    if (this.#place.unstick()) void this.reconcile();
+    const stuck = this.#stuckOn !== null;
+    this.#stuckOn = null;
+    if (stuck) void this.reconcile();
   }
 
-  /** Finds placements until what is agrees with what should be. One loop at a time. */
+  /** Gets programs until what it has agrees with what it should have. One loop at a time. */
   async reconcile(): Promise<void> {
     if (this.#reconciling) return;
     this.#reconciling = true;
     while (this.#failure === null) {
-      const wanted = this.#place.wanted(this.#versions, this.#hasOldWork);
+      const wanted = this.#wanted();
       if (wanted === null) break;
-      const { version, reason } = wanted;
-      this.#stall.reason = reason;
-      // A worker may read them until it has answered, even where the kernel is disposed of meanwhile.
-      const read = version.weights.again();
+      const { generation, reason } = wanted;
+      this.#stallReason = reason;
+      // A worker may read them until it has answered, even if the kernel is disposed meanwhile.
+      const read = generation.weights.again();
       try {
-        this.#accept(await this.#host.place(this, this.#sourceOf(version), reason), version);
+        this.#accept(await this.#owner.place(this, this.#sourceOf(generation), reason), generation);
       } catch (error) {
-        this.#refuse(version, error instanceof Error ? error : new Error(String(error)));
+        this.#refuse(generation, error instanceof Error ? error : new Error(String(error)));
       } finally {
         read.free();
       }
@@ -166,78 +221,106 @@ export class KernelHandle implements Kernel, PlacedKernel {
     this.#reconciling = false;
   }
 
-  #sourceOf({ weights: { ranges } }: Version): ProgramSource {
+  /** The program that is missing, most urgent first. */
+  #wanted(): { readonly generation: Generation; readonly reason: MoveReason } | null {
+    const { serving, next: update } = this.#generations;
+    const spreading = this.#spreading;
+    this.#spreading = false;
+    const incoming = this.#incoming?.generation;
+    if (this.#current === null && incoming !== serving && (this.#hasOldWork || update === undefined)) {
+      return { generation: serving, reason: serving.settle === null ? 'recover' : 'compile' };
+    }
+    if (incoming !== undefined) return null;
+    if (update !== undefined) return { generation: update, reason: 'update' };
+    const worker = this.#current?.worker;
+    if (worker?.evicting && worker !== this.#stuckOn) return { generation: serving, reason: 'retire' };
+    return spreading ? { generation: serving, reason: 'spread' } : null;
+  }
+
+  #sourceOf({ weights: { ranges } }: Generation): ProgramSource {
     return { text: this.#text, weights: ranges };
   }
 
   #stored(weights: WeightSources | undefined): StoredWeights {
-    const stored = weights === undefined ? this.#versions.again() : this.#host.weightStore.store(weights, this.#text);
+    const stored = weights === undefined ? this.#generations.again() : this.#store.store(weights, this.#text);
     if (this.#failure === null) return stored;
     // A getter of the weights disposed of the kernel.
     stored.free();
     throw this.#failure;
   }
 
-  #accept(placement: Placement, version: Version): void {
-    if (this.#failure !== null || placement.worker.lost) {
-      this.#host.release(this, placement);
-    } else if (version === this.#versions.serving && this.#place.current === null && this.#runs.inFlight === 0) {
-      this.#serve(placement, version);
+  #accept(loaded: LoadedProgram<KernelHandle>, generation: Generation): void {
+    if (this.#failure !== null || loaded.worker.lost) {
+      this.#owner.release(this, loaded);
+    } else if (generation === this.#generations.serving && this.#current === null && this.#runs.inFlight === 0) {
+      this.#serve(loaded, generation);
     } else {
-      this.#place.incoming = { placement, version };
+      this.#incoming = { loaded, generation };
     }
     this.#flush();
   }
 
-  #refuse(version: Version, error: Error): void {
-    if (version !== this.#versions.serving) {
+  #refuse(generation: Generation, error: Error): void {
+    if (generation !== this.#generations.serving) {
       // Runs called after a failed update must not silently see the weights before it.
-      this.#runs.fail(error, version.epoch);
-      this.#versions.drop(version, error);
-    } else if (this.#place.current === null) this.fail(error);
+      this.#runs.fail(error, generation.number);
+      this.#generations.drop(generation, error);
+    } else if (this.#current === null) this.fail(error);
     else {
-      this.#place.stay();
+      this.#stuckOn = this.#current.worker;
       this.#flush();
     }
   }
 
-  #again(sent: number, again: readonly Run[]): void {
+  #again(sent: number, again: readonly Run<KernelHandle>[]): void {
     this.#runs.again(sent, again);
     if (this.#failure !== null) this.#runs.fail(this.#failure);
     else this.#flush();
     void this.reconcile();
   }
 
-  /** Switches placements when nothing is in flight, then sends what may go. */
+  /** Switches programs when nothing is in flight, then sends the runs that may go. */
   #flush(): void {
     for (;;) {
       this.#runs.skipAbandoned();
-      const { current, incoming } = this.#place;
+      const current = this.#current;
+      const incoming = this.#incoming;
       const oldWork = this.#hasOldWork;
-      const toServing = incoming?.version === this.#versions.serving;
+      const toServing = incoming?.generation === this.#generations.serving;
       if (incoming !== null && this.#runs.inFlight === 0 && (toServing || !oldWork)) {
-        this.#place.incoming = null;
-        this.#serve(incoming.placement, incoming.version);
-        if (current !== null) this.#host.release(this, current);
+        this.#incoming = null;
+        this.#serve(incoming.loaded, incoming.generation);
+        if (current !== null) this.#owner.release(this, current);
         continue;
       }
       if (!oldWork || current === null || toServing) break;
-      if (current.worker.exhausted && !this.#place.stuck) break;
-      this.#stall.stop();
+      if (current.worker.exhausted && !this.#stuck) break;
+      this.#endStall();
       this.#runs.send(current);
     }
-    if (this.#runs.waiting > 0) this.#stall.start();
+    if (this.#runs.waiting > 0 && this.#stalledSince === 0) this.#stalledSince = performance.now();
   }
 
+  /** The next run has to see the weights that are served now. */
   get #hasOldWork(): boolean {
-    return this.#runs.nextEpoch === this.#versions.serving.epoch;
+    return this.#runs.nextGeneration === this.#generations.serving.number;
   }
 
-  #serve(placement: Placement, version: Version): void {
-    this.#place.current = placement;
-    this.inputs = placement.inputs;
-    this.outputs = placement.outputs;
-    this.#versions.serve(version);
+  get #stuck(): boolean {
+    return this.#current !== null && this.#current.worker === this.#stuckOn;
+  }
+
+  #endStall(): void {
+    if (this.#stalledSince === 0) return;
+    this.#stalledMs[this.#stallReason] += performance.now() - this.#stalledSince;
+    this.#stalledSince = 0;
+  }
+
+  #serve(loaded: LoadedProgram<KernelHandle>, generation: Generation): void {
+    this.#current = loaded;
+    this.inputs = loaded.inputs;
+    this.outputs = loaded.outputs;
+    this.#generations.serve(generation);
     queueMicrotask(() => void this.reconcile());
   }
 }

@@ -62,17 +62,18 @@ export const defaultBudget: Budget = defaultsOf(budgetOptions);
 /** Why a worker retires: the limit it reached. */
 export type RetirementReason = keyof Budget | 'requested';
 
-/** The worker may go on evaluating what it holds: it can only compile no more. */
+/** Whether the worker may go on evaluating the kernels it holds, and only compiles no more. */
 export const keepsKernels = (reason: RetirementReason): boolean =>
   reason === 'compilations' || reason === 'livePrograms';
 
-/** It could even compile once more without harm. */
+/** Whether the worker could even compile once more without harm. */
 export const isSoft = (reason: RetirementReason): boolean => !keepsKernels(reason) && reason !== 'failures';
 
-/** What the decision looks at. */
+/** The account of a worker: what it used of its budget. */
 export interface WorkerUsage {
-  /** Started ones count, whether they succeeded, failed or are under way. */
+  /** Compilations begun, whether they succeeded, failed or are under way. */
   readonly compilations: number;
+  /** Programs loaded, less those that it was asked to unload. */
   readonly livePrograms: number;
   /** Compilations under way or promised. */
   readonly reserved: number;
@@ -84,15 +85,29 @@ export interface WorkerUsage {
   readonly slowdown: number;
   readonly ageMs: number;
   readonly stats: WorkerStats | null;
-  /** Somebody wants it replaced whatever it used. */
+  /** Set by `pool.rotate()`: retire regardless of use. */
   readonly replacementRequested: boolean;
 }
 
-/** Checks the user's limits, and fills in those that were measured on this machine, then the defaults. */
+/** Checks the user's limits. Fills in those measured on this machine, then the defaults. */
 export const resolveBudget = (given?: Partial<Budget>, measured: Partial<Budget> = {}): Budget =>
   resolveOptions('budget', budgetOptions, given, { prefix: 'budget.', defaults: measured }).options;
 
-/** Errors: `ERR_BUDGET` where so many kernels have no room on so many workers, even when nothing else is asked of them. */
+/** Share of a measured limit that a worker may use: the next measurement may give a little less. */
+const COMPILATION_SHARE = 0.85;
+const LIVE_SHARE = 0.9;
+
+/** The budget below measured limits; empty if nothing was measured. */
+export function budgetOf(limits: MachineLimits | null): Partial<Budget> {
+  if (limits === null) return {};
+  const { compilations, livePrograms } = limits;
+  return {
+    compilations: Math.max(1, Math.floor(COMPILATION_SHARE * compilations)),
+    ...(livePrograms === null ? {} : { livePrograms: Math.max(1, Math.floor(LIVE_SHARE * livePrograms)) }),
+  };
+}
+
+/** Throws `ERR_BUDGET` if so many kernels do not fit on so many workers even without a single update. */
 export function assertBudgetCovers(budget: Budget, kernels: number, workers: number): void {
   const each = Math.ceil(kernels / workers);
   for (const limit of ['compilations', 'livePrograms'] as const) {
@@ -104,13 +119,13 @@ export function assertBudgetCovers(budget: Budget, kernels: number, workers: num
   }
 }
 
-/** What a worker may evaluate at most, as a multiple of its limit: it goes on serving while its successor gets ready. */
+/** The most that a worker may evaluate, as a multiple of its limit: it serves on until its successor is ready. */
 export const MOST_OVERRUN = 2;
 
-/** Largest share by which a worker's own limits fall short of the budget's. */
+/** Largest share by which a worker's own limits are below the budget's. */
 const JITTER = 0.2;
 
-/** One worker's budget: workers that started together must not retire together. The same worker always gets the same. */
+/** The budget of one worker: workers that start together must not retire together. Depends on the worker's id alone. */
 export function jittered(budget: Budget, worker: number): Budget {
   const share = 1 - JITTER * ((worker * 0.618_033_988_75) % 1);
   return {
@@ -120,7 +135,7 @@ export function jittered(budget: Budget, worker: number): Budget {
   };
 }
 
-/** The one predicate: the limit that a worker has reached, or null. `next` asks for one compilation more. */
+/** The one predicate of retirement: the limit that a worker has reached, or null. `next`: what it is wanted for. */
 export function retirementReason(
   usage: WorkerUsage,
   budget: Budget,
@@ -140,16 +155,55 @@ export function retirementReason(
   return null;
 }
 
-/** Share of a measured limit that a worker may use: the next measurement may give a little less. */
-const COMPILATION_SHARE = 0.85;
-const LIVE_SHARE = 0.9;
+/** Evaluations before the baseline of memory, and between two measurements: caches and heaps fill first. */
+export const MEASURE_EVERY = 1_000;
+/** Evaluations over which growth is told from noise. */
+const GROWTH_OVER = 4_000;
 
-/** The budget below measured limits; empty if nothing was measured. */
-export function budgetOf(limits: MachineLimits | null): Partial<Budget> {
-  if (limits === null) return {};
-  const { compilations, livePrograms } = limits;
-  return {
-    compilations: Math.max(1, Math.floor(COMPILATION_SHARE * compilations)),
-    ...(livePrograms === null ? {} : { livePrograms: Math.max(1, Math.floor(LIVE_SHARE * livePrograms)) }),
-  };
+/** How fast a process's memory grows with its evaluations. */
+export class MemoryGrowth {
+  #base: { readonly evaluations: number; readonly bytes: number } | null = null;
+
+  /** Adds a measurement. Returns the growth in bytes per 1,000 evaluations since the first thousand; 0 while it is not known. */
+  record(evaluations: number, bytes: number): number {
+    if (this.#base === null) {
+      if (evaluations >= MEASURE_EVERY) this.#base = { evaluations, bytes };
+      return 0;
+    }
+    const since = evaluations - this.#base.evaluations;
+    return since < GROWTH_OVER ? 0 : Math.max(0, (1000 * (bytes - this.#base.bytes)) / since);
+  }
+}
+
+/** Evaluations of one kernel that make its own baseline. */
+const BASELINE = 1000;
+/** Weight of the newest evaluation in the running mean. */
+const NEWEST = 1 / 256;
+
+interface Pace {
+  count: number;
+  baseline: number;
+  recent: number;
+}
+
+/** How much slower a worker's evaluations are than its own first thousand of the same kernel (some chips tire). */
+export class ThroughputDrift {
+  readonly #paces = new Map<object, Pace>();
+
+  /** Adds an evaluation. Returns its kernel's recent mean over the baseline; 1 while there is no baseline. */
+  record(kernel: object, nanoseconds: number): number {
+    let pace = this.#paces.get(kernel);
+    if (pace === undefined) {
+      pace = { count: 0, baseline: 0, recent: 0 };
+      this.#paces.set(kernel, pace);
+    }
+    pace.count += 1;
+    if (pace.count <= BASELINE) {
+      pace.baseline += (nanoseconds - pace.baseline) / pace.count;
+      pace.recent = pace.baseline;
+      return 1;
+    }
+    pace.recent += (nanoseconds - pace.recent) * NEWEST;
+    return pace.recent / pace.baseline;
+  }
 }

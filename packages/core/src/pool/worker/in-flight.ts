@@ -1,70 +1,112 @@
-import type { Clock } from './clock.js';
-import { HangWatch } from './hang-watch.js';
-import type { Run } from './run.js';
-import { RunQueue } from './run-queue.js';
-import type { WorkerTimeouts } from './worker-setup.js';
+import type { Port } from '@mayfly/native';
+import type { Clock, Deadline } from './clock.js';
+import type { WorkHistory } from './latency.js';
+import { type Run, type RunHolder, RunQueue } from './run.js';
 
 const UNKNOWN_DISPATCH_MS = 60_000;
 
-/** Runs that were sent to one worker and not answered, in that order, and the watch over the oldest. */
-export class InFlight {
-  readonly #runs = new RunQueue();
-  readonly #timeouts: WorkerTimeouts;
-  readonly #watch: HangWatch;
-  #sequence = 0;
+/** A kernel, as its workers see it. */
+export interface RunOwner {
+  readonly name: string;
+  readonly inputs: readonly Port[];
+  /** Evaluation times on all devices. */
+  readonly history: WorkHistory;
+}
 
-  /** @param overdue Called when the oldest was not answered by its deadline. */
-  constructor(clock: Clock, timeouts: WorkerTimeouts, overdue: (oldest: Run, deadlineMs: number) => void) {
+/** Deadlines of dispatches. */
+export interface DispatchTimeouts {
+  /** One evaluation. Default: 50 times the kernel's slowest, 2 s at least; 60 s while there is no history. */
+  readonly dispatchMs: number | undefined;
+  /** From the abort of a run until the evaluation of it ends the worker. Infinity: it may take its time. Default 1 s. */
+  readonly abandonMs: number;
+}
+
+/**
+ * The runs that one worker was sent and has not answered, in that order, and the deadline of the oldest. There is one timer for
+ * all: it is set anew when it fires, so that runs answered in time set none.
+ */
+export class InFlight<Kernel extends RunOwner> implements RunHolder {
+  readonly #runs = new RunQueue<Kernel>();
+  readonly #clock: Clock;
+  readonly #timeouts: DispatchTimeouts;
+  readonly #overdue: (oldest: Run<Kernel>, deadlineMs: number) => void;
+  #sequence = 0;
+  /** When the oldest run became the oldest, and how long it may take from then on. */
+  #since = 0;
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #deadline: Deadline | null = null;
+  #armedUntil = 0;
+
+  /** @param overdue Called when the oldest run was not answered by its deadline. */
+  constructor(clock: Clock, timeouts: DispatchTimeouts, overdue: (oldest: Run<Kernel>, deadlineMs: number) => void) {
+    this.#clock = clock;
     this.#timeouts = timeouts;
-    this.#watch = new HangWatch(clock, (deadlineMs) => overdue(this.#runs.first!, deadlineMs));
+    this.#overdue = overdue;
   }
 
   get size(): number {
     return this.#runs.size;
   }
 
-  /** The longest that a dispatch sent before may take. */
+  /** The longest that the dispatches sent so far may take. */
   get patienceMs(): number {
     return this.#runs.size === 0 ? 0 : (this.#timeouts.dispatchMs ?? UNKNOWN_DISPATCH_MS);
   }
 
-  /** The id that the next run's answer will carry. None is used again: what a caller is no longer waiting for is not found. */
+  /** The id of the next dispatch. Ids are not used twice, so a late answer finds no run. */
   get nextId(): number {
     return this.#sequence;
   }
 
-  /** A run was sent, with `nextId`. */
-  add(run: Run): void {
+  /** Adds a run that was sent with `nextId`. */
+  add(run: Run<Kernel>): void {
     run.id = this.#sequence++;
     run.sentTo = this;
     this.#runs.push(run);
-    if (this.#runs.size === 1) this.#watch.begin(this.#deadlineOf(run));
+    if (this.#runs.size === 1) this.#watch(run);
   }
 
-  /** The run that was answered; null where none is waited for. A worker answers in the order in which it was asked. */
-  take(id: number): Run | null {
+  /** Removes the run that was answered. Null unless it is the oldest: a worker answers in order. */
+  take(id: number): Run<Kernel> | null {
     if (this.#runs.first?.id !== id) return null;
     const run = this.#runs.shift();
     const next = this.#runs.first;
-    if (next === null) this.#watch.idle();
-    else this.#watch.begin(this.#deadlineOf(next));
+    if (next === null) this.#deadlineMs = Number.POSITIVE_INFINITY;
+    else this.#watch(next);
     return run;
   }
 
-  /** The run was given up by its caller: if the worker is at it now, it has only so much longer. */
-  abandoned(run: Run): void {
-    if (run === this.#runs.first) this.#watch.begin(this.#deadlineOf(run));
+  /** The caller gave up the run: if it is the oldest, the worker has only `abandonMs` left for it. */
+  abandoned(run: Run<Kernel>): void {
+    if (run === this.#runs.first) this.#watch(run);
   }
 
-  /** No answer will come any more: gives what was not answered. */
-  end(): readonly Run[] {
-    this.#watch.stop();
+  /** No answer will come any more. Returns the unanswered runs. */
+  end(): readonly Run<Kernel>[] {
+    this.#deadline?.cancel();
+    this.#deadline = null;
     return this.#runs.clear();
   }
 
-  #deadlineOf(run: Run): number {
+  #watch(oldest: Run<Kernel>): void {
     const { dispatchMs, abandonMs } = this.#timeouts;
-    const deadline = run.kernel.history.deadlineMs(dispatchMs, UNKNOWN_DISPATCH_MS);
-    return run.abandoned ? Math.min(deadline, abandonMs) : deadline;
+    const deadlineMs = oldest.kernel.history.deadlineMs(dispatchMs, UNKNOWN_DISPATCH_MS);
+    this.#since = this.#clock.now();
+    this.#deadlineMs = oldest.abandoned ? Math.min(deadlineMs, abandonMs) : deadlineMs;
+    if (this.#deadline === null || this.#since + this.#deadlineMs < this.#armedUntil) this.#arm();
+  }
+
+  #arm(): void {
+    this.#deadline?.cancel();
+    this.#deadline = null;
+    this.#armedUntil = this.#since + this.#deadlineMs;
+    if (!Number.isFinite(this.#armedUntil)) return;
+    this.#deadline = this.#clock.after(this.#armedUntil - this.#clock.now(), () => this.#look()).unref();
+  }
+
+  #look(): void {
+    this.#deadline = null;
+    if (this.#since + this.#deadlineMs <= this.#clock.now()) this.#overdue(this.#runs.first!, this.#deadlineMs);
+    else this.#arm();
   }
 }

@@ -1,7 +1,4 @@
 import type { InputReuse } from '@mayfly/native';
-import { type Abortable, unwatchAbort, watchAbort } from './abort-watch.js';
-import type { InFlight } from './in-flight.js';
-import type { PlacedKernel } from './placed-kernel.js';
 
 type Resolve = () => void;
 type Reject = (reason: unknown) => void;
@@ -9,55 +6,60 @@ type Reject = (reason: unknown) => void;
 const nothing = () => {};
 let resolveLast: Resolve = nothing;
 let rejectLast: Reject = nothing;
-/** For every promise of a run: a function for each would be garbage with each. */
+/** The executor of every run's promise: a function for each would be garbage with each. */
 const keepEnds = (resolve: Resolve, reject: Reject) => {
   resolveLast = resolve;
   rejectLast = reject;
 };
 
+/** The list of a worker that a run was sent to. */
+export interface RunHolder {
+  /** The caller gave up the run. */
+  abandoned(run: Run<unknown>): void;
+}
+
 /**
- * A call of `kernel.run`, from the call until it settles; then the object serves another call of the same kernel. It survives
- * the worker it was sent to: what is not answered is sent again, elsewhere.
+ * A call of `kernel.run`, from the call until it settles; then the object serves another call of the same kernel. A run outlives
+ * the worker that it was sent to: if it was not answered, it is sent again to another one.
  */
-export class Run implements Abortable {
-  /** What follows it in its queue. */
-  next: Run | null = null;
-  /** Its place among the calls of its kernel. */
+export class Run<Kernel> {
+  /** The next run in the same queue. */
+  next: Run<Kernel> | null = null;
+  /** Number of the call among those of its kernel. */
   call = 0;
-  /** Of its dispatch, as the answer carries it. */
+  /** Dispatch id; the completion carries it back. */
   id = 0;
   /** Workers that ended, or whose device failed, while evaluating it. */
   attempts = 0;
-  /** Its caller gave it up: it is not sent again, and rejects whatever the answer. */
+  /** The caller gave it up: it is not sent again, and rejects whatever the answer. */
   abandoned = false;
-  /** Who was sent it and may still be at it; null while it waits. */
-  sentTo: InFlight | null = null;
-  /** The kernel's weights as of the call; the run only ever sees these. */
-  epoch = 0;
+  /** Where it was sent, while a worker may still evaluate it; null while it waits. */
+  sentTo: RunHolder | null = null;
+  /** Generation of the kernel's weights as of the call; the run only ever sees that one. */
+  generation = 0;
+  signal: AbortSignal | undefined = undefined;
   reuse: InputReuse | undefined = undefined;
   /** Input offsets, then output offsets. */
   readonly offsets: number[] = [];
   #resolve: Resolve = nothing;
   #reject: Reject = nothing;
-  #signal: AbortSignal | undefined = undefined;
 
-  constructor(readonly kernel: PlacedKernel) {}
+  constructor(readonly kernel: Kernel) {}
 
-  /** Begins a call, whose offsets are set; gives what its caller waits for. */
-  begin(epoch: number, signal: AbortSignal | undefined, reuse: InputReuse | undefined): Promise<void> {
+  /** Begins a call whose offsets are set. Returns the promise of the caller. */
+  begin(generation: number, signal: AbortSignal | undefined, reuse: InputReuse | undefined): Promise<void> {
     const settled = new Promise<void>(keepEnds);
     this.#resolve = resolveLast;
     this.#reject = rejectLast;
-    this.epoch = epoch;
+    this.generation = generation;
+    this.signal = signal;
     this.reuse = reuse;
-    this.#signal = signal;
-    if (signal !== undefined) watchAbort(signal, this);
     return settled;
   }
 
   /**
-   * Its caller gave it up. The promise rejects at once where no worker has it. Where one may be at it, its tensors are not the
-   * caller's yet: then it rejects when the worker has answered or was stopped.
+   * The caller gave it up. Rejects at once if no worker has it. Otherwise a worker may still write its tensors, so it rejects
+   * when that worker has answered or was stopped.
    */
   aborted(reason: unknown): void {
     this.abandoned = true;
@@ -65,23 +67,79 @@ export class Run implements Abortable {
     else this.sentTo.abandoned(this);
   }
 
-  /** Nobody is at it any more: it waits to be sent again. */
+  /** No worker has it any more: it waits to be sent again. */
   recalled(): void {
     this.sentTo = null;
   }
 
-  /** The end of the call, whichever way. No worker reads or writes its tensors any more. */
+  /** Ends the call. No worker reads or writes its tensors any more. */
   settle(error: Error | null): void {
-    if (this.abandoned) this.#reject(this.#signal?.reason);
+    if (this.abandoned) this.#reject(this.signal?.reason);
     else if (error === null) this.#resolve();
     else this.#reject(error);
-    if (this.#signal !== undefined) unwatchAbort(this.#signal, this);
-    this.#signal = undefined;
     this.#resolve = nothing;
     this.#reject = nothing;
+    this.signal = undefined;
     this.reuse = undefined;
     this.sentTo = null;
     this.attempts = 0;
     this.abandoned = false;
+  }
+}
+
+/** Runs in order, linked through themselves: nothing is allocated. A run is in one queue at a time. */
+export class RunQueue<Kernel> {
+  #first: Run<Kernel> | null = null;
+  #last: Run<Kernel> | null = null;
+  #size = 0;
+
+  get first(): Run<Kernel> | null {
+    return this.#first;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(run: Run<Kernel>): void {
+    if (this.#last === null) this.#first = run;
+    else this.#last.next = run;
+    this.#last = run;
+    this.#size += 1;
+  }
+
+  shift(): Run<Kernel> | null {
+    const run = this.#first;
+    if (run === null) return null;
+    this.#first = run.next;
+    if (run.next === null) this.#last = null;
+    run.next = null;
+    this.#size -= 1;
+    return run;
+  }
+
+  /** Merges runs back by number of call. Both the queue and `runs` are in that order. */
+  restore(runs: readonly Run<Kernel>[]): void {
+    const others = this.clear();
+    let next = 0;
+    for (const run of runs) {
+      while (next < others.length && others[next]!.call < run.call) this.push(others[next++]!);
+      this.push(run);
+    }
+    while (next < others.length) this.push(others[next++]!);
+  }
+
+  /** Removes the runs for which `which` is true, and returns them in order. */
+  take(which: (run: Run<Kernel>) => boolean): Run<Kernel>[] {
+    const all = this.clear();
+    for (const run of all) if (!which(run)) this.push(run);
+    return all.filter(which);
+  }
+
+  /** Removes all runs, and returns them in order. */
+  clear(): Run<Kernel>[] {
+    const all: Run<Kernel>[] = [];
+    for (let run = this.shift(); run !== null; run = this.shift()) all.push(run);
+    return all;
   }
 }

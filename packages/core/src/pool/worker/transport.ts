@@ -1,17 +1,17 @@
 import { closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { Socket } from 'node:net';
 import { addon, type Connection, type ConnectionHandlers } from '@mayfly/native';
 import { PROTOCOL_VERSION, type WorkerSettings } from '@mayfly/worker';
 import type { Arena } from '../../memory/arena.js';
-import { StderrTail } from './stderr-tail.js';
 
-/** A started worker as the pool sees it: a connection, a pid to kill, an end to wait for. */
+/** A started worker process: its connection, its pid, and signals to it. */
 export interface Transport {
   readonly pid: number;
   readonly connection: Pick<Connection, 'dispatch' | 'dispatchPorts' | 'control' | 'ref' | 'unref' | 'close'>;
-  /** What the worker has written to stderr last. */
+  /** The last lines that the worker wrote to stderr. */
   lastWords(): string;
-  /** Sends a signal while the process is there. */
+  /** Sends a signal unless the process has exited. */
   signal(signal: NodeJS.Signals): void;
 }
 
@@ -27,19 +27,19 @@ export type StartTransport = (
 
 const workerEntry = createRequire(import.meta.url).resolve('@mayfly/worker/entry');
 
-/** For glibc: a worker that compiles one generation of programs after the other gets the same memory, not new pages of it. */
+/** For glibc: a worker that compiles one generation of programs after the other reuses freed memory instead of new pages. */
 const keepFreedMemory = { MALLOC_MMAP_THRESHOLD_: String(2 ** 25), MALLOC_TRIM_THRESHOLD_: String(2 ** 30) };
 
 /**
- * Node's own variables would make a worker open an inspector, take our socket for Node's IPC channel, or read certificates that
- * it never needs (NODE_EXTRA_CA_CERTS: half of a start).
+ * Without Node's own variables: they would make a worker open an inspector, take our socket for Node's IPC channel, or read
+ * certificates that it never needs (NODE_EXTRA_CA_CERTS takes half of a start).
  */
 function workerEnvironment(): Record<string, string> {
   const kept = Object.entries({ ...keepFreedMemory, ...process.env }).filter(([name]) => !name.startsWith('NODE_'));
   return Object.fromEntries(kept.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** Starts workers as child processes of this one, over an arena. `nodeOptions`: how their Node is to be run. */
+/** Starts workers as child processes that share `arena`. `nodeOptions` are options of their Node. */
 export function processTransport(arena: Arena, nodeOptions: readonly string[] = []): StartTransport {
   return (settings, handlers) => {
     const full: WorkerSettings = { ...settings, protocol: PROTOCOL_VERSION, parentPid: process.pid };
@@ -64,11 +64,56 @@ export function processTransport(arena: Arena, nodeOptions: readonly string[] = 
       const connection = addon.connect(child.connectionFd, arena.native, handlers, child.lane);
       return { pid: child.pid, connection, lastWords: () => stderr.text, signal };
     } catch (error) {
-      // A process that cannot be spoken to must not stay, and its end is nobody's business.
+      // Kill the unreachable process and ignore its exit.
       onExit = () => {};
       signal('SIGKILL');
       closeSync(child.connectionFd);
       throw error;
     }
   };
+}
+
+/** Enough for a stack trace or a sanitizer's summary. */
+const TAIL_BYTES = 8 * 1024;
+
+/** Reads a worker's stderr, so that the worker never blocks on it, and keeps the last lines for error reports. */
+class StderrTail {
+  #text = '';
+  readonly #stream: Socket | null;
+
+  constructor(fd: number) {
+    let stream: Socket | null = null;
+    try {
+      stream = new Socket({ fd, readable: true, writable: false });
+    } catch {
+      closeSync(fd);
+    }
+    this.#stream = stream;
+    if (stream === null) return;
+    stream.unref();
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      this.#text = (this.#text + text).slice(-TAIL_BYTES);
+    });
+    stream.on('error', () => {});
+  }
+
+  get text(): string {
+    return this.#text.trimEnd();
+  }
+
+  /**
+   * Calls `done` once `text` has everything that the worker, which has exited, wrote: the system closes a process's descriptors
+   * before it reports the exit, so the event loop's next poll reads the rest. The end of the stream is not waited for, because a
+   * process that the worker started may hold it open.
+   */
+  finish(done: () => void): void {
+    // The first runs after the poll that reported the exit.
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#stream?.destroy();
+        done();
+      }),
+    );
+  }
 }

@@ -1,19 +1,93 @@
-import { DispatchStatus, MayflyError, type ProgramInfo } from '@mayfly/native';
-import { protocolError, unpackResponse, type WorkerStats } from '@mayfly/worker';
-import { reasonOf, type WorkerEnd, WorkerLostError } from '../errors.js';
-import { type Budget, MOST_OVERRUN, type RetirementReason, type WorkerUsage } from './budget.js';
+import { DeviceLimitError, DispatchStatus, MayflyError, type Precision, type ProgramInfo } from '@mayfly/native';
+import { protocolError, unpackResponse } from '@mayfly/worker';
+import { faultOf, reasonOf, type WorkerEnd, WorkerLostError } from '../errors.js';
+import type { WorkerSummary } from '../types.js';
+import {
+  type Budget,
+  MEASURE_EVERY,
+  MemoryGrowth,
+  MOST_OVERRUN,
+  type RetirementReason,
+  retirementReason,
+  ThroughputDrift,
+  type WorkerUsage,
+} from './budget.js';
 import type { Clock, Deadline } from './clock.js';
 import { ControlChannel } from './control-channel.js';
-import { InFlight } from './in-flight.js';
-import { LatencyHistogram } from './latency-histogram.js';
-import { MEASURE_EVERY, MemoryGrowth } from './memory-growth.js';
-import type { PlacedKernel } from './placed-kernel.js';
+import { type DispatchTimeouts, InFlight, type RunOwner } from './in-flight.js';
+import { LatencyHistogram, type WorkHistory } from './latency.js';
 import type { Run } from './run.js';
-import { ThroughputDrift } from './throughput-drift.js';
 import type { StartTransport, Transport } from './transport.js';
-import type { WorkHistory } from './work-history.js';
-import type { ProgramSource, WorkerListener, WorkerSetup, WorkerTimeouts } from './worker-setup.js';
-import { mayBecome, type WorkerState } from './worker-state.js';
+
+/**
+ * The life of a worker. `retiring` workers compile nothing more but go on evaluating the kernels they hold until each has a
+ * place elsewhere and nothing is in flight.
+ *
+ * ```
+ * starting ──▶ standby ──▶ serving ──▶ retiring ──▶ exiting ──▶ exited
+ *     └───────────┴───────────┴────────────┴───(death)────────────▲
+ * ```
+ */
+export type WorkerState = 'starting' | 'standby' | 'serving' | 'retiring' | 'exiting' | 'exited';
+
+const nextStates: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
+  starting: ['standby', 'exited'],
+  standby: ['serving', 'retiring', 'exiting', 'exited'],
+  serving: ['retiring', 'exited'],
+  retiring: ['exiting', 'exited'],
+  exiting: ['exited'],
+  exited: [],
+};
+
+/** Deadlines; a worker that misses one is killed and its work repeated elsewhere. */
+export interface WorkerTimeouts extends DispatchTimeouts {
+  /** From spawn to ready. Default 30 s. */
+  readonly startMs: number;
+  /** One compilation. Default: 50 times the pool's slowest, 2 s at least; 120 s while there is no history. */
+  readonly compileMs: number | undefined;
+  /** From the order to retire to the exit. Default 5 s. */
+  readonly exitMs: number;
+}
+
+export interface WorkerSetup {
+  readonly device: string;
+  /** Threads of the device. */
+  readonly threads: number;
+  /** Of the cpu device. */
+  readonly precision: Precision;
+  readonly timeouts: WorkerTimeouts;
+  /** Compilation times of all workers of the pool. */
+  readonly compileHistory: WorkHistory;
+  /** The pool's clock. */
+  readonly clock: Clock;
+}
+
+/** The fleet that a worker belongs to, which it reports to. */
+export interface WorkerOwner<Kernel extends RunOwner> {
+  /** No process could be started. */
+  startFailed(cause: unknown): void;
+  /** The worker can serve. */
+  ready(worker: WorkerProcess<Kernel>): void;
+  /** A run was answered, with an error or without. */
+  answered(worker: WorkerProcess<Kernel>, run: Run<Kernel>, error: Error | null): void;
+  /** Its age or memory may have reached a limit. */
+  aged(worker: WorkerProcess<Kernel>): void;
+  /** The worker answers nothing more; `unanswered` runs are in the order in which they were sent. Called once. */
+  lost(worker: WorkerProcess<Kernel>, unanswered: readonly Run<Kernel>[]): void;
+  /** The process was reaped, after `lost`. Called once. */
+  exited(worker: WorkerProcess<Kernel>, end: WorkerEnd): void;
+}
+
+/** A program as a compile request describes it; weight ranges lie in the arena. */
+export interface ProgramSource {
+  readonly text: string;
+  readonly weights: readonly { readonly path: string; readonly offset: number; readonly bytes: number }[];
+}
+
+/** A program on the worker that compiled it. */
+export interface LoadedProgram<Kernel extends RunOwner> extends ProgramInfo {
+  readonly worker: WorkerProcess<Kernel>;
+}
 
 const UNKNOWN_COMPILE_MS = 120_000;
 /**
@@ -22,66 +96,68 @@ const UNKNOWN_COMPILE_MS = 120_000;
  */
 const KILLED_MS = 1_000;
 
-/** One child process, from spawn to reaping: its state, its conversation, its use. Decides nothing. */
-export class WorkerProcess implements WorkerUsage {
+/**
+ * One child process, from spawn to reaping: its state, its messages, and the account of what it used. It decides nothing.
+ *
+ * @template Kernel What it holds: kernels, of which it knows no more than `RunOwner`.
+ */
+export class WorkerProcess<Kernel extends RunOwner> {
   /** By the pool's clock. */
   readonly startedAt: number;
-  /** Kernels whose programs are loaded here and take new work. */
-  readonly kernels = new Set<PlacedKernel>();
+  /** The account of what it used of its budget. */
+  readonly usage: WorkerUsage;
   /** Settles when the process was reaped. */
   readonly end: Promise<WorkerEnd>;
-  /** What its device took for evaluations. */
+  /** Evaluation times on its device. */
   readonly latency = new LatencyHistogram();
-  compilations = 0;
-  reserved = 0;
-  /** Compilations under way or promised of programs that were never compiled before. */
-  unproven = 0;
-  evaluations = 0;
-  failures = 0;
-  slowdown = 1;
-  rssGrowth = 0;
-  /** Programs loaded and not asked to be unloaded. */
-  livePrograms = 0;
-  /** Its kernels are to move now, not only at their next update. */
-  evicting = false;
-  replacementRequested = false;
-  /** Why it retires, once it does. */
-  retirement: RetirementReason | null = null;
-  /** It was ended because a caller gave up what it was evaluating: nobody's fault. */
-  abandoned = false;
-  stats: WorkerStats | null = null;
-  /** A thread of it may still write into the arena. False from the end of its socket, or of its process, on. */
-  running = true;
 
-  readonly #listener: WorkerListener;
+  readonly #owner: WorkerOwner<Kernel>;
   readonly #timeouts: WorkerTimeouts;
   readonly #clock: Clock;
   readonly #transport: Transport;
   readonly #control: ControlChannel;
-  readonly #inFlight: InFlight;
-  #state: WorkerState = 'starting';
-  #reason: string | null = null;
-  #lost = false;
-  #deadline: Deadline | null = null;
+  readonly #inFlight: InFlight<Kernel>;
+  readonly #compileHistory: WorkHistory;
   readonly #drift: ThroughputDrift | null;
   readonly #growth = new MemoryGrowth();
+  readonly #kernels = new Set<Kernel>();
+  readonly #usage: { -readonly [Name in keyof WorkerUsage]: WorkerUsage[Name] };
+  #state: WorkerState = 'starting';
+  #retirement: RetirementReason | null = null;
+  #evicting = false;
+  #unproven = 0;
   /** Evaluations after which its memory is measured next. */
   #measureAt: number;
-  readonly #compileHistory: WorkHistory;
+  /** Of its start or its exit. */
+  #deadline: Deadline | null = null;
+  #age: Deadline | null = null;
+  #lost = false;
+  #running = true;
+  #dismissed = false;
+  #reason: string | null = null;
   #settleEnd!: (end: WorkerEnd) => void;
 
+  /** @param budget Its own limits. */
   constructor(
     readonly id: number,
     start: StartTransport,
     { device, threads, precision, timeouts, compileHistory, clock }: WorkerSetup,
-    /** Its own limits. */
     readonly budget: Budget,
-    listener: WorkerListener,
+    owner: WorkerOwner<Kernel>,
   ) {
-    this.#listener = listener;
+    this.#owner = owner;
     this.#timeouts = timeouts;
     this.#clock = clock;
-    this.startedAt = clock.now();
+    const startedAt = clock.now();
+    this.startedAt = startedAt;
+    this.#usage = {
+      ...{ compilations: 0, reserved: 0, livePrograms: 0, evaluations: 0, failures: 0 },
+      ...{ rssGrowth: 0, slowdown: 1, stats: null, replacementRequested: false },
+      get ageMs() {
+        return clock.now() - startedAt;
+      },
+    };
+    this.usage = this.#usage;
     this.#inFlight = new InFlight(clock, timeouts, (oldest, ms) => this.#overdue(oldest, ms));
     this.#compileHistory = compileHistory;
     const measured = Number.isFinite(budget.rssBytes) || Number.isFinite(budget.rssGrowthBytes);
@@ -97,7 +173,7 @@ export class WorkerProcess implements WorkerUsage {
         onControl: (payload) => this.#onControl(payload),
         onClose: (error) => {
           // The system closes a process's sockets after its last thread has left user mode.
-          if (error === null) this.running = false;
+          if (error === null) this.#running = false;
           this.#lose(error === null ? null : reasonOf(error));
         },
         onExit: (exitCode, signal) => this.#onExit(exitCode, signal),
@@ -121,32 +197,156 @@ export class WorkerProcess implements WorkerUsage {
     return this.#transport.pid;
   }
 
+  /** Kernels whose programs are loaded here and take new work. */
+  get kernels(): ReadonlySet<Kernel> {
+    return this.#kernels;
+  }
+
   /** Runs sent and not answered. */
   get inFlight(): number {
     return this.#inFlight.size;
   }
 
-  get ageMs(): number {
-    return this.#clock.now() - this.startedAt;
+  /** Why it retires; null while it does not. */
+  get retirement(): RetirementReason | null {
+    return this.#retirement;
   }
 
+  /** Its kernels have to move now, not only at their next update. */
+  get evicting(): boolean {
+    return this.#evicting;
+  }
+
+  /** Compilations asked for of programs that were never compiled before. */
+  get unproven(): number {
+    return this.#unproven;
+  }
+
+  /** It was given up: none of its answers is taken any more. */
   get lost(): boolean {
     return this.#lost;
   }
 
-  /** It was sent as many evaluations as it may ever be, a multiple of its limit: the next wait for its successor. */
+  /** True while the process may still write to the arena: until its socket closes or it is reaped. */
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Its end was asked for, or followed from an abort: it is no failure. */
+  get dismissed(): boolean {
+    return this.#dismissed;
+  }
+
+  /** It was sent `MOST_OVERRUN` times its limit of evaluations: further runs wait for its successor. */
   get exhausted(): boolean {
-    return this.evaluations + this.#inFlight.size >= MOST_OVERRUN * this.budget.evaluations;
+    return this.#usage.evaluations + this.#inFlight.size >= MOST_OVERRUN * this.budget.evaluations;
   }
 
-  /** Moves along the state machine; an illegal step is a bug of the pool. */
-  become(state: WorkerState): void {
-    if (!mayBecome(this.#state, state)) throw new Error(`worker ${this.id} cannot become ${state} from ${this.#state}`);
-    this.#state = state;
+  /** The limit it has reached, or null. `lowered`: limits that go before those of its budget. */
+  limit(next: 'compilation' | 'evaluation', lowered?: Partial<Budget>): RetirementReason | null {
+    return retirementReason(this.#usage, lowered === undefined ? this.budget : { ...this.budget, ...lowered }, next);
   }
 
-  /** The hot path: one frame. */
-  send(run: Run, program: number): void {
+  summary(): WorkerSummary {
+    const { compilations, evaluations, ageMs, stats, rssGrowth, failures } = this.#usage;
+    return {
+      worker: this.id,
+      pid: this.pid,
+      state: this.#state,
+      kernels: this.#kernels.size,
+      compilations,
+      evaluations,
+      ageMs,
+      residentBytes: stats?.residentBytes ?? 0,
+      rssBytes: stats?.processBytes ?? 0,
+      rssGrowthBytes: rssGrowth,
+      retirement: this.#retirement,
+      failures,
+      budget: this.budget,
+      device: this.latency.summary(),
+    };
+  }
+
+  /** Takes a standby into service. */
+  serve(): void {
+    this.#become('serving');
+    const left = Math.max(this.startedAt + this.budget.ageMs - this.#clock.now(), 0) + 1;
+    this.#age = this.#clock.after(left, () => this.#owner.aged(this)).unref();
+  }
+
+  /** Takes no more compilations. May be called again with another reason. */
+  retire(reason: RetirementReason): void {
+    if (this.#state !== 'retiring') this.#become('retiring');
+    this.#retirement = reason;
+  }
+
+  /** From now on its kernels have to move at once. */
+  evict(): void {
+    this.#evicting = true;
+  }
+
+  requestReplacement(): void {
+    this.#usage.replacementRequested = true;
+  }
+
+  /** Counts an evaluation or compilation in which the worker was at fault. */
+  countFailure(): void {
+    this.#usage.failures += 1;
+  }
+
+  /** Promises one compilation, which counts as begun from now on. Has to be followed by `compile`. */
+  reserve(): void {
+    this.#usage.compilations += 1;
+    this.#usage.reserved += 1;
+  }
+
+  /**
+   * Compiles a program, as `reserve` promised, and holds its kernel from then on. What the device did not get to compile is
+   * counted out again.
+   *
+   * @param proven It was compiled before, so a failure is the worker's.
+   * @param stillWanted Called when its turn comes; throws if it is not to be compiled any more.
+   */
+  async compile(
+    kernel: Kernel,
+    { text, weights }: ProgramSource,
+    proven: boolean,
+    stillWanted?: () => void,
+  ): Promise<LoadedProgram<Kernel>> {
+    const usage = this.#usage;
+    if (!proven) this.#unproven += 1;
+    try {
+      const request = { type: 'compile', text, weights } as const;
+      const { info } = await this.#control.ask(request, this.#compileDeadlineMs, stillWanted);
+      // The device may have had it compiled already: that used nothing of the budget.
+      if (info.compilations === 0) usage.compilations -= 1;
+      usage.livePrograms += 1;
+      this.#compileHistory.record(info.nanoseconds);
+      this.#kernels.add(kernel);
+      return { ...info, worker: this };
+    } catch (error) {
+      const gone = error instanceof WorkerLostError;
+      if (!gone && faultOf(error) === 'caller') usage.compilations -= 1;
+      else if (gone || proven || error instanceof DeviceLimitError) this.countFailure();
+      throw error;
+    } finally {
+      usage.reserved -= 1;
+      if (!proven) this.#unproven -= 1;
+    }
+  }
+
+  async unload(program: number): Promise<void> {
+    this.#usage.livePrograms -= 1;
+    await this.#control.ask({ type: 'unload', program }, this.#compileDeadlineMs);
+  }
+
+  /** The kernel's runs come here no more. */
+  release(kernel: Kernel): void {
+    this.#kernels.delete(kernel);
+  }
+
+  /** Sends a run: one frame. Throws if the connection refuses it; then it was not sent. */
+  send(run: Run<Kernel>, program: number): void {
     const id = this.#inFlight.nextId;
     const { offsets } = run;
     const { connection } = this.#transport;
@@ -157,23 +357,9 @@ export class WorkerProcess implements WorkerUsage {
     this.#inFlight.add(run);
   }
 
-  /** @param stillWanted Called when its turn comes; throws where it is not to be compiled any more. */
-  async compile({ text, weights }: ProgramSource, stillWanted?: () => void): Promise<ProgramInfo> {
-    const request = { type: 'compile', text, weights } as const;
-    const { info } = await this.#control.ask(request, this.#compileDeadlineMs, stillWanted);
-    this.livePrograms += 1;
-    this.#compileHistory.record(info.nanoseconds);
-    return info;
-  }
-
-  async unload(program: number): Promise<void> {
-    this.livePrograms -= 1;
-    await this.#control.ask({ type: 'unload', program }, this.#compileDeadlineMs);
-  }
-
-  /** Asks it to unload everything and exit, after what it was sent before; it is killed if it has not by `exitMs`. */
+  /** Asks it to unload everything and exit, after what it was sent before; kills it if it has not by `exitMs`. */
   async drain(): Promise<void> {
-    this.become('exiting');
+    this.#become('exiting');
     try {
       await this.#control.ask({ type: 'retire' }, () => this.#timeouts.exitMs);
     } catch {
@@ -183,13 +369,29 @@ export class WorkerProcess implements WorkerUsage {
     await this.end;
   }
 
-  /** Gives it up at once: no answer is taken any more, what was unanswered goes back to the owner. */
+  /** Lets it finish what it was sent, unless it is still starting, and ends it. Settles when the process was reaped. */
+  async close(): Promise<void> {
+    if (this.#lost) return void (await this.end);
+    this.#dismissed = true;
+    if (this.#state === 'starting') this.kill(null);
+    if (this.#state === 'serving') this.#become('retiring');
+    if (this.#state === 'standby' || this.#state === 'retiring') await this.drain();
+    await this.end;
+  }
+
+  /** Kills it on purpose. */
+  dismiss(reason: string | null): void {
+    if (!this.#lost) this.#dismissed = true;
+    this.kill(reason);
+  }
+
+  /** Gives it up at once: no answer is taken any more, and the unanswered runs go back to the owner. */
   kill(reason: string | null): void {
     this.#transport.signal('SIGKILL');
     this.#lose(reason);
   }
 
-  /** Settles when no thread of it runs any more. */
+  /** Settles when no thread of the process runs any more. */
   async stopped(): Promise<void> {
     let deadline: Deadline | undefined;
     const late = new Promise<void>((resolve) => {
@@ -199,6 +401,12 @@ export class WorkerProcess implements WorkerUsage {
     deadline?.cancel();
   }
 
+  #become(state: WorkerState): void {
+    const from = this.#state;
+    if (!nextStates[from].includes(state)) throw new Error(`worker ${this.id} cannot become ${state} from ${from}`);
+    this.#state = state;
+  }
+
   #onCompletion(id: number, status: number, nanoseconds: number, message: string): void {
     if (this.#lost) return;
     const run = status === DispatchStatus.ok || isStatus(status) ? this.#inFlight.take(id) : null;
@@ -206,16 +414,17 @@ export class WorkerProcess implements WorkerUsage {
       this.#broken(protocolError('an answer to the oldest dispatch', `one to dispatch ${id} with status ${status}`));
       return;
     }
-    this.evaluations += 1;
-    if (this.evaluations >= this.#measureAt) void this.#measure();
+    const usage = this.#usage;
+    usage.evaluations += 1;
+    if (usage.evaluations >= this.#measureAt) void this.#measure();
     if (status === DispatchStatus.ok) {
       this.latency.record(nanoseconds);
       run.kernel.history.record(nanoseconds);
-      if (this.#drift !== null) this.slowdown = this.#drift.record(run.kernel, nanoseconds);
-      this.#listener.onAnswer(this, run, null);
+      if (this.#drift !== null) usage.slowdown = this.#drift.record(run.kernel, nanoseconds);
+      this.#owner.answered(this, run, null);
       return;
     }
-    this.#listener.onAnswer(this, run, new MayflyError(codeOf(status), `[${run.kernel.name}] ${message}`));
+    this.#owner.answered(this, run, new MayflyError(codeOf(status), `[${run.kernel.name}] ${message}`));
   }
 
   #onControl(payload: Uint8Array): void {
@@ -224,7 +433,7 @@ export class WorkerProcess implements WorkerUsage {
       const response = unpackResponse(payload);
       if (response.type !== 'ready') {
         this.#control.settle(response);
-        this.stats = response.stats;
+        this.#usage.stats = response.stats;
         return;
       }
       if (this.#state !== 'starting') throw protocolError('`ready` once', 'it again');
@@ -233,12 +442,12 @@ export class WorkerProcess implements WorkerUsage {
       return;
     }
     this.#disarm();
-    this.become('standby');
+    this.#become('standby');
     this.#transport.connection.unref();
-    this.#listener.onReady(this);
+    this.#owner.ready(this);
   }
 
-  /** It talks nonsense: nothing that it says or does can be relied upon. */
+  /** It broke the protocol: nothing that it says or does can be relied upon. */
   #broken(error: Error): void {
     this.kill(reasonOf(error));
   }
@@ -247,36 +456,40 @@ export class WorkerProcess implements WorkerUsage {
     this.#measureAt = Number.POSITIVE_INFINITY;
     try {
       const { stats } = await this.#control.ask({ type: 'measure' }, this.#compileDeadlineMs);
-      this.rssGrowth = this.#growth.record(stats.evaluations, stats.processBytes - stats.residentBytes);
+      this.#usage.rssGrowth = this.#growth.record(stats.evaluations, stats.processBytes - stats.residentBytes);
     } catch {
       // It is gone.
       return;
     }
-    this.#measureAt = this.evaluations + MEASURE_EVERY;
-    this.#listener.onMeasured(this);
+    this.#measureAt = this.#usage.evaluations + MEASURE_EVERY;
+    this.#owner.aged(this);
   }
 
   #lose(reason: string | null): void {
     if (this.#lost) return;
     this.#lost = true;
+    if (this.#state === 'exiting') this.#dismissed = true;
     this.#reason = reason;
     this.#disarm();
     this.#transport.connection.close();
     this.#transport.signal('SIGKILL');
     const unanswered = this.#inFlight.end();
     this.#control.fail(this.#lostError());
-    this.#listener.onLost(this, unanswered);
+    this.#owner.lost(this, unanswered);
+    this.#kernels.clear();
   }
 
   #onExit(exitCode: number | null, signal: string | null): void {
-    this.running = false;
+    this.#running = false;
     this.#lose(null);
     this.#disarm();
-    this.become('exited');
+    // The deadline would keep a dead worker in memory until `ageMs`.
+    this.#age?.cancel();
+    this.#become('exited');
     const { id, pid } = this;
     const end = { worker: id, pid, exitCode, signal, reason: this.#reason, lastWords: this.#transport.lastWords() };
     this.#settleEnd(end);
-    this.#listener.onExit(this, end);
+    this.#owner.exited(this, end);
   }
 
   /** A compilation waits for the dispatches before it. */
@@ -285,8 +498,9 @@ export class WorkerProcess implements WorkerUsage {
     return this.#compileHistory.deadlineMs(compileMs, UNKNOWN_COMPILE_MS) + this.#inFlight.patienceMs;
   };
 
-  #overdue(oldest: Run, milliseconds: number): void {
-    this.abandoned = oldest.abandoned;
+  #overdue(oldest: Run<Kernel>, milliseconds: number): void {
+    // The caller gave up what it is evaluating.
+    if (oldest.abandoned) this.#dismissed = true;
     const what = oldest.abandoned ? 'an abandoned dispatch' : 'a dispatch';
     this.kill(`no answer to ${what} in ${Math.round(milliseconds)} ms`);
   }
@@ -308,7 +522,7 @@ export class WorkerProcess implements WorkerUsage {
 
 const isStatus = (status: number): boolean => (Object.values(DispatchStatus) as number[]).includes(status);
 
-/** The code of a dispatch that a worker answered with a status other than `ok`. */
+/** The error code of a status other than `ok`. */
 function codeOf(status: number): string {
   if (status === DispatchStatus.failed) return 'ERR_EVALUATE';
   return status === DispatchStatus.inputData ? 'ERR_INPUT_DATA' : 'ERR_DISPATCH';

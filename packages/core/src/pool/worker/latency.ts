@@ -1,11 +1,11 @@
 /** Buckets of one octave: a value is known to 1/256 of itself. */
 const BUCKETS = 128;
 const OCTAVE_BITS = 7;
-/** Two hours; what takes longer counts as that. */
+/** Two hours; longer times are recorded as that. */
 const HIGHEST = 2 ** 43 - 1;
 const SIZE = (43 - OCTAVE_BITS + 1) * BUCKETS;
 
-/** What a histogram says in a few numbers, in microseconds. */
+/** Summary of a histogram, in microseconds. */
 export interface LatencySummary {
   readonly count: number;
   readonly meanUs: number;
@@ -15,8 +15,8 @@ export interface LatencySummary {
 }
 
 /**
- * How often something took how long, in nanoseconds. Every dispatch is recorded twice, by its kernel and by its worker: that
- * has to cost nanoseconds, where a call of `RecordableHistogram` of node:perf_hooks costs forty.
+ * A histogram of nanoseconds. Every dispatch is recorded twice, by its kernel and by its worker, and that has to take
+ * nanoseconds: `RecordableHistogram` of node:perf_hooks takes forty for each.
  */
 export class LatencyHistogram {
   readonly #counts = new Uint32Array(SIZE);
@@ -28,7 +28,7 @@ export class LatencyHistogram {
     return this.#count;
   }
 
-  /** The longest, exactly. */
+  /** The longest time, exact. */
   get max(): number {
     return this.#max;
   }
@@ -40,7 +40,7 @@ export class LatencyHistogram {
     if (nanoseconds > this.#max) this.#max = nanoseconds;
   }
 
-  /** The nanoseconds that this share of all took at most, to 0.4 %; 0 where there are none. */
+  /** The quantile `share` (0 to 1), to 0.4 %; 0 if nothing was recorded. */
   quantile(share: number): number {
     let left = Math.max(1, Math.ceil(share * this.#count));
     const bucket = this.#counts.findIndex((count) => {
@@ -61,7 +61,7 @@ export class LatencyHistogram {
   }
 }
 
-/** Values below 128 have a bucket each; of every octave above, each 128th part. */
+/** Values below 128 have a bucket each; every octave above has 128 buckets. */
 function bucketOf(nanoseconds: number): number {
   if (nanoseconds < 2 ** 31) {
     // Shifts, since a power of two is a call.
@@ -78,4 +78,28 @@ function middleOf(bucket: number): number {
   if (bucket < 2 * BUCKETS) return bucket;
   const octave = Math.floor(bucket / BUCKETS) - 1;
   return ((bucket % BUCKETS) + BUCKETS + 0.5) * 2 ** octave;
+}
+
+/** Observations before they are trusted to bound the next one. */
+const ENOUGH = 16;
+/** A deadline is this many times the slowest observation: loaded machines and cold caches are no hangs. */
+const SLACK = 50;
+/** No deadline from history is shorter: a stopped machine must not look like a hung worker. */
+const SHORTEST_MS = 2_000;
+
+/** How long work of one kind has taken, and the deadline that follows for the next. */
+export class WorkHistory {
+  /** Nanoseconds. */
+  readonly histogram = new LatencyHistogram();
+
+  record(nanoseconds: number): void {
+    this.histogram.record(nanoseconds);
+  }
+
+  /** `given` if there is one; else from the slowest observation; `unknown` while there are too few. */
+  deadlineMs(given: number | undefined, unknown: number): number {
+    if (given !== undefined) return given;
+    const { count, max } = this.histogram;
+    return count < ENOUGH ? unknown : Math.max(SHORTEST_MS, (SLACK * max) / 1e6);
+  }
 }

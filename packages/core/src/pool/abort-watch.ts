@@ -1,4 +1,6 @@
-/** Something that a signal ends. */
+import { abortSignal } from '../check.js';
+
+/** A call that a signal ends. */
 export interface Abortable {
   /** The signal was aborted. Called once at most, and must not throw. */
   aborted(reason: unknown): void;
@@ -10,18 +12,24 @@ interface Watch {
 }
 
 /**
- * One listener for each signal, however much it ends: a thousand runs with one signal are no leak of listeners, which Node
- * would warn of from the eleventh on.
+ * One listener for each signal, however many calls it ends: Node would warn of a leak from the eleventh listener on, and a
+ * thousand runs may have one signal.
  */
 const watches = new WeakMap<AbortSignal, Watch>();
 
-/** From now on the signal ends it, too. */
+/** Checks `options.signal`. Errors: `ERR_INVALID_ARGUMENT`. */
+export function signalOf(options: { readonly signal?: AbortSignal | undefined } | undefined): AbortSignal | undefined {
+  const signal = options?.signal;
+  return signal === undefined ? undefined : abortSignal.check('signal', signal);
+}
+
+/** The signal ends the call from now on. */
 export function watchAbort(signal: AbortSignal, abortable: Abortable): void {
   const watch = watches.get(signal) ?? begin(signal);
   watch.abortables.add(abortable);
 }
 
-/** It has ended: a caller's long-lived signal must not keep it in memory. Idempotent. */
+/** The call has settled: a long-lived signal must not keep it in memory. Idempotent. */
 export function unwatchAbort(signal: AbortSignal, abortable: Abortable): void {
   const watch = watches.get(signal);
   if (watch === undefined || !watch.abortables.delete(abortable) || watch.abortables.size > 0) return;

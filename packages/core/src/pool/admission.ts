@@ -1,29 +1,31 @@
 import { MayflyError } from '@mayfly/native';
+import type { DeferredEmitter } from './deferred-emitter.js';
 import { poolClosedError } from './errors.js';
+import type { PoolEvents } from './types.js';
 import type { Clock, Deadline } from './worker/clock.js';
 
-/** Calls that have not settled: how many there may be, and when there are none. */
-export class Calls {
+/** Counts the calls that have not settled, refuses those beyond a limit, and waits for the last. */
+export class Admission {
   readonly #clock: Clock;
   readonly #most: number;
-  readonly #onDrain: () => void;
+  readonly #events: DeferredEmitter<PoolEvents>;
   #pending = 0;
   #refused = false;
   #closed = false;
   #whenIdle: (() => void)[] = [];
 
-  /** @param onDrain Told when calls are taken again after some were refused. */
-  constructor(clock: Clock, most: number, onDrain: () => void) {
+  /** @param events Emits `drain` once calls are accepted again after a refusal. */
+  constructor(clock: Clock, most: number, events: DeferredEmitter<PoolEvents>) {
     this.#clock = clock;
     this.#most = most;
-    this.#onDrain = onDrain;
+    this.#events = events;
   }
 
   get pending(): number {
     return this.#pending;
   }
 
-  /** Counts a call in. Errors: `ERR_QUEUE_FULL`, `ERR_POOL_CLOSED`. */
+  /** Admits a call. Errors: `ERR_QUEUE_FULL`, `ERR_POOL_CLOSED`. */
   admit(): void {
     if (this.#closed) throw poolClosedError();
     if (this.#pending >= this.#most) {
@@ -33,7 +35,7 @@ export class Calls {
     this.#pending += 1;
   }
 
-  /** Counts a call in, and out again where what it brings cannot be had. */
+  /** Admits a call; takes that back if `prepare` throws. */
   admitWith<T>(prepare: () => T): T {
     this.admit();
     try {
@@ -44,22 +46,22 @@ export class Calls {
     }
   }
 
-  /** Counts it out. */
+  /** An admitted call has settled. */
   settled(): void {
     this.#pending -= 1;
     if (this.#refused && this.#pending <= this.#most / 2) {
       this.#refused = false;
-      this.#onDrain();
+      this.#events.emit('drain');
     }
     if (this.#pending === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
-  /** Takes no more. */
+  /** Admits nothing more. */
   close(): void {
     this.#closed = true;
   }
 
-  /** Waits until every call has settled; false where that took longer than so many milliseconds. */
+  /** Waits until every call has settled; false if that takes longer than `milliseconds`. */
   async idle(milliseconds: number): Promise<boolean> {
     if (this.#pending === 0) return true;
     let deadline: Deadline | undefined;

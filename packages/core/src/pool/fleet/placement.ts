@@ -1,0 +1,362 @@
+import { type DeviceLimit, DeviceLimitError, type MayflyError } from '@mayfly/native';
+import { noteRefusal } from '../../machine/limits.js';
+import type { DeferredEmitter } from '../deferred-emitter.js';
+import {
+  deviceStuckError,
+  faultOf,
+  isQuarantine,
+  programRefusedError,
+  quarantinedError,
+  WorkerExitError,
+  WorkerLostError,
+} from '../errors.js';
+import type { KernelHandle, KernelOwner } from '../kernel/kernel-handle.js';
+import type { MoveReason, PoolEvents } from '../types.js';
+import { type Budget, isSoft, keepsKernels, type RetirementReason } from '../worker/budget.js';
+import type { LoadedProgram, ProgramSource, WorkerState } from '../worker/worker-process.js';
+import type { Governor } from './governor.js';
+import type { Health, Work } from './health.js';
+import type { Retirements } from './retirements.js';
+import type { Roster, Worker } from './roster.js';
+import type { Trials } from './trials.js';
+
+export interface PlacementOptions {
+  readonly device: string;
+  /** Workers that serve. */
+  readonly workers: number;
+  /** Workers that may fail during the same work. */
+  readonly attempts: number;
+  readonly budget: Budget;
+  /** Faults are injected: what the device refuses says nothing of this machine. */
+  readonly chaos?: object | undefined;
+}
+
+/**
+ * Where kernels are compiled: chooses a worker, waits for one if need be, compiles there, tries another where the device or the
+ * worker was at fault, and gives up after `attempts`.
+ */
+export class Placement implements KernelOwner {
+  /** Kernels that take calls. */
+  readonly kernels = new Set<KernelHandle>();
+  readonly #options: PlacementOptions;
+  readonly #roster: Roster;
+  readonly #retirements: Retirements;
+  readonly #governor: Governor;
+  readonly #health: Health;
+  readonly #trials: Trials;
+  readonly #events: DeferredEmitter<PoolEvents>;
+  /** Limits of every worker that the device was found to have below its budget. */
+  #lowered: Partial<Record<DeviceLimit, number>> = {};
+  /** What every call gets from now on; null while kernels are placed. */
+  #ended: Error | null = null;
+  #compilations = 0;
+  #waiting = 0;
+  #waitingSince = 0;
+  #waitedMs = 0;
+  /** Of kernels that are no more. */
+  readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0, spread: 0 };
+
+  constructor(
+    options: PlacementOptions,
+    roster: Roster,
+    retirements: Retirements,
+    governor: Governor,
+    health: Health,
+    trials: Trials,
+    events: DeferredEmitter<PoolEvents>,
+  ) {
+    this.#options = options;
+    this.#roster = roster;
+    this.#retirements = retirements;
+    this.#governor = governor;
+    this.#health = health;
+    this.#trials = trials;
+    this.#events = events;
+  }
+
+  /** The budget of the pool's options, lowered to what the device was found to allow. */
+  get budget(): Budget {
+    return { ...this.#options.budget, ...this.#lowered };
+  }
+
+  /** Compilations begun. */
+  get compilations(): number {
+    return this.#compilations;
+  }
+
+  /** Milliseconds in which a compilation waited for a worker to become ready. */
+  get waitedMs(): number {
+    return this.#waitedMs;
+  }
+
+  /** Milliseconds in which kernels had runs and no program for them, summed over kernels. */
+  get stalledMs(): Record<MoveReason, number> {
+    const sum = { ...this.#stalledMs };
+    for (const { stalledMs } of this.kernels) addTo(sum, stalledMs);
+    return sum;
+  }
+
+  /** Compiles `source` on a worker, which from then on holds the kernel. */
+  async place(kernel: KernelHandle, source: ProgramSource, reason: MoveReason): Promise<LoadedProgram<KernelHandle>> {
+    const started = performance.now();
+    const refusal = this.#trials.refusalOf(source);
+    if (refusal !== null) throw programRefusedError(kernel.name, refusal);
+    // A move compiles what was compiled before.
+    const proven = reason === 'retire' || reason === 'recover' || reason === 'spread';
+    // An update is compiled whatever becomes of its kernel: it was counted as a compilation by then.
+    const stillWanted = reason === 'compile' ? () => assertWanted(kernel) : undefined;
+    for (let attempt = 1; ; attempt++) {
+      const worker = await this.#reserve(kernel, reason);
+      let loaded: LoadedProgram<KernelHandle>;
+      try {
+        this.#compilations += 1;
+        loaded = await worker.compile(kernel, source, proven, stillWanted);
+      } catch (error) {
+        const verdict = await this.#failed(kernel, source, worker, proven, error as Error, attempt);
+        if (verdict !== null) throw verdict;
+        continue;
+      }
+      if (loaded.compilations === 0) this.#compilations -= 1;
+      const from = kernel.worker?.id ?? null;
+      if (!worker.lost) this.#health.answered();
+      this.#retirements.check(worker);
+      this.worked('compile', kernel, worker);
+      const ms = performance.now() - started;
+      const { name } = kernel;
+      this.#events.emit('compile', { kernel: name, worker: worker.id, reason, ms });
+      if (from !== worker.id) this.#events.emit('kernelMove', { kernel: name, from, to: worker.id, reason, ms });
+      return loaded;
+    }
+  }
+
+  /** The kernel no longer uses the program; its `worker` is already the next one. */
+  release(kernel: KernelHandle, { worker, program }: LoadedProgram<KernelHandle>): void {
+    if (kernel.worker !== worker) worker.release(kernel);
+    if (worker.lost) return;
+    if (worker.state === 'serving' || worker.state === 'standby') worker.unload(program).catch(() => {});
+    this.#retirements.check(worker);
+    this.spread();
+  }
+
+  /** The kernel takes no more calls, because of `error`. */
+  forget(kernel: KernelHandle, error: Error): void {
+    this.kernels.delete(kernel);
+    this.#trials.end(kernel);
+    addTo(this.#stalledMs, kernel.stalledMs);
+    if (isQuarantine(error)) this.#events.emit('kernelQuarantine', { kernel: kernel.name, error });
+  }
+
+  /** A device did its work with the kernel's program. If that had failed before it ever worked, that was the worker's fault. */
+  worked(work: Work, kernel: KernelHandle, worker: Worker): void {
+    this.#health.worked(work);
+    const failed = this.#trials.worked(kernel, work);
+    if (failed.length === 0) return;
+    for (const other of failed) {
+      other.countFailure();
+      this.#retirements.check(other);
+    }
+    if (worker.state === 'standby') this.#roster.promote(worker);
+  }
+
+  /**
+   * Moves a kernel of a crowded worker to one that has two less, as the moves under way will leave them; one after the other.
+   * Kernels that get no updates would stay there.
+   */
+  spread(): void {
+    const serving = this.#roster.in('serving');
+    if (this.#ended !== null || this.#retirements.underWay || serving.length === 0) return;
+    const fullest = serving.reduce((most, worker) => (load(worker) > load(most) ? worker : most));
+    if (load(fullest) < this.#leastLoad() + 2) return;
+    const movable = [...fullest.kernels].find((kernel) => kernel.movable && !this.#trials.open.has(kernel));
+    movable?.spread();
+  }
+
+  /** Throws the error of `end`. */
+  assertOpen(): void {
+    if (this.#ended !== null) throw this.#ended;
+  }
+
+  /** Places no more kernels: those that wait, and every call from now on, get `error`. The first one stands. */
+  end(error: Error): void {
+    this.#ended ??= error;
+    this.#governor.stop();
+    this.#retirements.stop();
+    this.#roster.stop();
+  }
+
+  /** The device is stuck, or no worker can be had any more: fails every kernel. */
+  fail(error: Error): void {
+    if (this.#ended !== null) return;
+    this.end(error);
+    for (const kernel of [...this.kernels]) kernel.fail(error);
+  }
+
+  /** A worker with room for one more compilation, which counts as begun. Waits for one to start if need be. */
+  async #reserve(kernel: KernelHandle, reason: MoveReason): Promise<Worker> {
+    for (;;) {
+      this.assertOpen();
+      const worker = this.#choose(kernel, reason);
+      if (worker !== null) {
+        worker.reserve();
+        await this.#governor.compilation();
+        return worker;
+      }
+      if (this.#roster.startError !== null) throw this.#roster.startError;
+      this.#roster.replenish();
+      // Without this, workers that cannot leave before a successor is there would keep it from being started.
+      if (!this.#roster.expecting) this.#retirements.inTheWay()?.dismiss('ended to make room for its successor');
+      if (this.#waiting++ === 0) this.#waitingSince = performance.now();
+      await this.#roster.change();
+      if (--this.#waiting === 0) this.#waitedMs += performance.now() - this.#waitingSince;
+    }
+  }
+
+  /**
+   * Chooses the worker for the next compilation. Retires workers that have reached a limit.
+   *
+   * The kernel's own worker while it may compile and another does not have two kernels less, else a standby where one is to serve, else
+   * the serving one with the fewest kernels. Null: it is worth waiting for a worker.
+   */
+  #choose(kernel: KernelHandle, reason: MoveReason): Worker | null {
+    if (this.#trials.open.has(kernel)) return this.#chooseSecond(kernel);
+    const { workers } = this.#options;
+    const own = kernel.worker;
+    if (own?.state === 'serving' && !own.lost) {
+      const limit = this.#limit(own);
+      if (limit === null && reason !== 'spread' && load(own) <= this.#leastLoad()) return own;
+      if (limit !== null && (keepsKernels(limit) || !this.#retirements.underWay)) this.#retirements.retire(own, limit);
+    }
+    const serving = this.#roster.in('serving');
+    const standby = this.#roster.in('standby')[0];
+    if (serving.length < workers && standby !== undefined) {
+      this.#roster.promote(standby);
+      return standby;
+    }
+    const open = serving.filter((worker) => this.#limit(worker) === null);
+    // A kernel that is served while it moves can wait for the successor, instead of crowding others.
+    const patience = reason === 'retire' && own?.retirement !== 'failures' && serving.length < workers;
+    if (open.length > 0 && !patience) return leastLoaded(open);
+    if (serving.length < workers) return null;
+    // Limits that are no danger wait until the worker that leaves has gone; it may need this compilation in order to go.
+    const patient = !this.#retirements.underWay ? [] : serving.filter((worker) => isSoft(this.#limit(worker)!));
+    if (patient.length > 0) return leastLoaded(patient);
+    const fullest = serving.reduce((most, each) => (each.usage.compilations > most.usage.compilations ? each : most));
+    this.#retirements.retire(fullest, this.#limit(fullest)!);
+    // Kernels that had to leave have asked for workers themselves by now.
+    return this.#choose(kernel, reason);
+  }
+
+  /**
+   * For a program that failed before it ever worked: a worker on which it did not. A standby stays one, because nothing says yet
+   * that a serving worker has to go. If there is no other worker and none on the way, one on which it failed makes room.
+   */
+  #chooseSecond(kernel: KernelHandle): Worker | null {
+    const others = (...states: readonly WorkerState[]) =>
+      this.#roster.in(...states).filter((worker) => !this.#trials.suspects(kernel, worker));
+    const serving = this.#roster.in('serving').length;
+    const fresh = others('standby').find((worker) => !mustGo(this.#limit(worker)));
+    if (fresh !== undefined) {
+      if (serving < this.#options.workers) this.#roster.promote(fresh);
+      return fresh;
+    }
+    const open = others('serving').filter((worker) => this.#limit(worker) === null);
+    if (open.length > 0) return leastLoaded(open);
+    if (this.#roster.expecting) return null;
+    const used = this.#roster.in('standby')[0] ?? this.#roster.in('serving')[0];
+    if (used !== undefined) this.#retirements.retire(used, this.#limit(used) ?? 'failures');
+    return null;
+  }
+
+  /** Kernels of the worker that would take the next one, if the kernels were new. */
+  #leastLoad(): number {
+    const serving = this.#roster.in('serving');
+    if (serving.length < this.#options.workers && this.#roster.in('standby').length > 0) return 0;
+    return Math.min(...serving.filter((worker) => this.#limit(worker) === null).map(load));
+  }
+
+  /** The limit that forbids one more compilation on the worker; null if none does. */
+  #limit(worker: Worker): RetirementReason | null {
+    return worker.limit('compilation', this.#lowered);
+  }
+
+  /** A compilation failed. Returns the error for the kernel; null if it is worth trying another worker. */
+  async #failed(
+    kernel: KernelHandle,
+    source: ProgramSource,
+    worker: Worker,
+    proven: boolean,
+    error: Error,
+    attempt: number,
+  ): Promise<Error | null> {
+    const { attempts } = this.#options;
+    if (error instanceof WorkerLostError) {
+      this.#governor.compilationFailed();
+      if (kernel.failure !== null) return kernel.failure;
+      return attempt < attempts ? null : new WorkerExitError(kernel.name, 'compiling', attempt, await error.end);
+    }
+    if (faultOf(error) === 'caller') {
+      // The device did not get to compile it; if the kernel was disposed before its turn came, the worker did not either.
+      this.#compilations -= 1;
+      if (error !== kernel.failure && !worker.lost) this.#health.answered();
+      this.#retirements.check(worker);
+      return error;
+    }
+    const verdict = this.#blame(kernel, source, worker, proven, error as MayflyError);
+    this.#governor.compilationFailed();
+    this.#retirements.check(worker);
+    if (verdict !== null) return verdict;
+    if (attempt < attempts) return null;
+    this.#trials.end(kernel);
+    return quarantinedError(kernel.name, attempt, worker.id, error);
+  }
+
+  /** Whose fault it is that the device failed a compilation. Returns the error if that is the program's. */
+  #blame(
+    kernel: KernelHandle,
+    source: ProgramSource,
+    worker: Worker,
+    proven: boolean,
+    error: MayflyError,
+  ): MayflyError | null {
+    if (error instanceof DeviceLimitError) this.#lowerBudget(worker, error);
+    else if (proven) {
+      this.#health.failed('compile', source.text);
+      const faults = this.#health.stuck('compile');
+      if (faults > 0) this.fail(deviceStuckError(this.#options.device, faults, worker.id, error));
+    } else if (this.#trials.failed(kernel, source, 'compile', worker, error)) {
+      return programRefusedError(kernel.name, error);
+    }
+    return null;
+  }
+
+  /** The budget is what the device did allow from now on, if that can hold the kernels at all. */
+  #lowerBudget(worker: Worker, error: DeviceLimitError): void {
+    const { device, workers, chaos } = this.#options;
+    // Fewer compilations help against either.
+    const limit = error.limit ?? 'compilations';
+    const from = this.budget[limit];
+    const to = limit === 'compilations' ? worker.usage.compilations - 1 : worker.usage.stats!.livePrograms;
+    if (to >= from || to < Math.ceil(this.kernels.size / workers)) return;
+    this.#lowered = { ...this.#lowered, [limit]: to };
+    const { message } = error;
+    const keptIn = chaos === undefined ? noteRefusal(device, limit, to) : null;
+    this.#events.emit('budgetLower', { worker: worker.id, limit, from, to, message, keptIn });
+  }
+}
+
+const mustGo = (limit: RetirementReason | null): boolean => limit !== null && !isSoft(limit);
+
+const leastLoaded = (workers: readonly Worker[]): Worker =>
+  workers.reduce((least, worker) => (load(worker) < load(least) ? worker : least));
+
+/** Kernels that it will have once those that move have moved. */
+const load = (worker: Worker): number =>
+  [...worker.kernels].filter((kernel) => kernel.worker !== worker || !kernel.moving).length + worker.usage.reserved;
+
+function addTo(sum: Record<MoveReason, number>, each: Readonly<Record<MoveReason, number>>): void {
+  for (const reason of Object.keys(sum) as MoveReason[]) sum[reason] += each[reason];
+}
+
+function assertWanted({ failure }: KernelHandle): void {
+  if (failure !== null) throw failure;
+}
