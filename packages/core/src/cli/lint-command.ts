@@ -85,11 +85,11 @@ function report(
 /** In Markdown. */
 function rulesTable(): string {
   const rows = rules.map((rule) => {
-    const { id, severity, summary, known, sources, grade, contradicted } = rule;
+    const { id, severity, summary, known, sources, grade, contradicted, confirmed } = rule;
     return [
       `\`${id}\``,
       severity,
-      levelOf(rule),
+      confirmed === undefined ? levelOf(rule) : `${levelOf(rule)}; error on ${confirmed.join(', ')}`,
       summary,
       known,
       `${sources.join(', ')} (${grade})`,

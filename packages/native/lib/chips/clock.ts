@@ -1,5 +1,5 @@
 import type { ChipClock, ChipProfile } from './chip-profile.js';
-import { bytesOf, elementsOf, type OperationView, type ProgramView, storedBytes } from './program-view.js';
+import { bytesOf, elementsOf, isNotched, type OperationView, type ProgramView, storedBytes } from './program-view.js';
 
 /** What one operation takes, and what bounds it. */
 export interface OperationTime {
@@ -101,8 +101,7 @@ function weightUs(operation: OperationView, clock: ChipClock): number {
   return constants.reduce((sum, constant) => {
     const bytes = storedBytes(constant);
     const prefetched = bytes <= clock.prefetchBytes.value;
-    const [outputs = 0, inputs = 0] = constant.shape;
-    const conflict = inputs > 0 && inputs % 4096 === 0 && outputs % 4096 === 0 ? clock.conflictShare.value : 1;
+    const conflict = isNotched(constant) ? clock.conflictShare.value : 1;
     return sum + transferUs(bytes, prefetched ? clock.prefetchGBps.value : clock.weightGBps.value * conflict);
   }, 0);
 }

@@ -23,24 +23,32 @@ export interface LintFinding extends MilPosition {
 export function lintProgram(program: ProgramView, profile: ChipProfile): LintFinding[] {
   const findings = rules
     .filter((rule) => holdsFor(rule, profile))
-    .flatMap((rule) => [...rule.check(program, profile)].map(({ message, at }) => finding(rule, message, at)));
+    .flatMap((rule) => {
+      const level = levelOf(rule, profile.name);
+      return [...rule.check(program, profile)].map(({ message, at }) => finding(rule, level, message, at));
+    });
   return findings.sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
-/** Wrong data is always an error unless contradicted; failures are where more than a claim is known of them. */
-export function levelOf({ severity, contradicted, grade }: Rule): 'error' | 'warning' {
-  if (contradicted !== undefined || severity === 'performance' || severity === 'resource') return 'warning';
+/**
+ * Wrong data is an error unless contradicted or dependent on values; failures are where more than a claim is known of them.
+ * Without a chip: on those where the rule is not confirmed.
+ */
+export function levelOf(rule: Rule, chip?: string): LintFinding['level'] {
+  const { severity, contradicted, confirmed = [], onValues, grade } = rule;
+  if (severity === 'performance' || severity === 'resource' || onValues === true) return 'warning';
+  if (contradicted !== undefined && !(chip !== undefined && confirmed.includes(chip))) return 'warning';
   return severity === 'silent data' || grade !== 'C' ? 'error' : 'warning';
 }
 
 const holdsFor = ({ chips, generations }: Rule, { name, generation }: ChipProfile): boolean =>
   (chips === undefined || chips.includes(name)) && (generations === undefined || generations.includes(generation));
 
-function finding(rule: Rule, message: string, { line, column }: MilPosition): LintFinding {
+function finding(rule: Rule, level: LintFinding['level'], message: string, { line, column }: MilPosition): LintFinding {
   const { id, severity, summary, known, grade, sources, contradicted } = rule;
   return {
     rule: id,
-    level: levelOf(rule),
+    level,
     severity,
     message,
     summary,

@@ -168,6 +168,15 @@ export const bytesOf = (value: Pick<MilDeclaration, 'dtype' | 'shape'>): number 
 export const storedBytes = (value: MilValueView): number =>
   bytesOf({ dtype: value.constant?.dtype ?? value.dtype, shape: value.constant?.shape ?? value.shape });
 
+const CORES = 16;
+const NOTCH_BYTES = 2 ** 20;
+
+/** Whether each core reads a multiple of 1 MiB of a convolution's weights, which the engine's reads collide at (EIL, SIL). */
+export function isNotched(weight: MilValueView): boolean {
+  const bytes = storedBytes(weight);
+  return bytes > 0 && bytes % (CORES * NOTCH_BYTES) === 0;
+}
+
 /** The literal of a const, or the data of a constexpr operation, whose arguments may stand in the brackets. */
 function contentOf({ attributes, arguments: given }: MilOperation): MilLiteral | null {
   const named = [...attributes, ...given].find(({ name }) => content.has(name))?.values[0];

@@ -6,15 +6,15 @@ export const elementwiseRules: readonly Rule[] = [
   {
     id: 'elementwise-large',
     severity: 'evaluate',
-    summary: 'A program of elementwise operations alone has at most 16384 elements.',
-    known: 'M1, M1 Pro (hangs)',
+    summary: 'A program of elementwise operations alone has at most 16384 elements in a flat tensor, [1, n].',
+    known: 'M1, M1 Pro (hangs); [1, c, s] runs',
     sources: ['IMP'],
     grade: 'B',
     *check(program) {
       if (!isElementwise(program)) return;
-      const large = program.outputs.find((output) => elementsOf(output) > 16_384);
+      const large = program.outputs.find((output) => output.shape.length <= 2 && elementsOf(output) > 16_384);
       if (large !== undefined)
-        yield { message: `${large.name} has ${elementsOf(large)} elements: add a convolution`, at: large };
+        yield { message: `${large.name} has ${elementsOf(large)} elements: make it [1, c, s]`, at: large };
     },
   },
   {
@@ -94,24 +94,37 @@ export const elementwiseRules: readonly Rule[] = [
     },
   },
   {
-    id: 'transcendental',
+    id: 'logarithm',
     severity: 'compile',
-    summary: 'log, exp, sqrt and sin are rejected.',
-    known: 'M-series through e5rt; log on A17 Pro',
+    summary: 'log is rejected.',
+    known: 'M-series through e5rt, A17 Pro',
     sources: ['EB', 'IOS'],
-    grade: 'C',
-    contradicted: 'IOS: exp and sqrt work; GUIDE: all are native, sin from M3 on',
+    grade: 'A',
+    contradicted: 'GUIDE lists it as native',
     *check(program) {
-      yield* each(program, ['log', 'exp', 'sqrt', 'sin'], 'check it on the chip, or use softmax or pow');
+      yield* each(program, ['log'], 'compute it on the host');
+    },
+  },
+  {
+    id: 'sigmoid-table',
+    severity: 'silent data',
+    summary: 'sigmoid and silu come from a table of 33 points: 1 / (1 + exp(−x)) is more exact and no slower.',
+    known:
+      'M4 Max (10 to 30 times the error of fp16), M5 Max (4 % of small values; 0.07 % by exp), M1 (0.0034 at most)',
+    sources: ['RCB', 'T24', 'GUIDE'],
+    grade: 'A',
+    onValues: true,
+    *check(program) {
+      yield* each(program, ['sigmoid', 'silu'], 'write it with exp if small values matter');
     },
   },
   {
     id: 'reduce-mean',
     severity: 'compile',
     summary: 'reduce_mean fails.',
-    known: 'raw MIL; e5rt at dispatch',
-    sources: ['HOL #44', 'EB'],
-    grade: 'B',
+    known: 'raw MIL; e5rt at dispatch; M5 Max over 512 channels of 32 columns',
+    sources: ['HOL #44', 'EB', 'T24'],
+    grade: 'A',
     contradicted: 'IOS: works with surfaces of 16 KB and more',
     *check(program) {
       yield* each(program, ['reduce_mean'], 'use reduce_sum and mul by 1/n');

@@ -20,6 +20,21 @@ export const performanceRules: readonly Rule[] = [
     },
   },
   {
+    id: 'slice-channels',
+    severity: 'performance',
+    summary: 'Slices along channels are much slower than slices along the last axis.',
+    known: 'M4 Pro',
+    sources: ['NE'],
+    grade: 'C',
+    *check(program) {
+      for (const slice of program.named('slice_by_size', 'slice_by_index')) {
+        const begin = slice.numbers('begin');
+        if (begin.length !== 4 || begin[1] === 0) continue;
+        yield { message: `${slice.result.name} begins at channel ${begin[1]}: pack along the last axis`, at: slice };
+      }
+    },
+  },
+  {
     id: 'norm-with-products',
     severity: 'performance',
     summary: 'A normalization that three products of inputs follow in one program falls back to the CPU.',

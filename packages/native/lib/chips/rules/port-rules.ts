@@ -33,13 +33,28 @@ export const portRules: readonly Rule[] = [
     },
   },
   {
+    id: 'port-fp32-refused',
+    severity: 'compile',
+    summary: 'Inputs and outputs are fp16: fp32 ones are refused.',
+    known: 'M1 Pro (HIQS); M5 Max with macOS 27 (T24)',
+    sources: ['HIQS', 'T24'],
+    grade: 'B',
+    chips: ['m1', 'm1-pro', 'm1-max', 'm5-max'],
+    contradicted: 'M1 Pro and M1 Max ran programs with fp32 inputs (MAD #3)',
+    *check(program) {
+      for (const port of ports(program)) {
+        if (port.dtype === 'fp32') yield { message: `${port.name} is fp32: make it fp16`, at: port };
+      }
+    },
+  },
+  {
     id: 'input-count',
     severity: 'evaluate',
     summary: 'A program has one input.',
-    known: 'M3 to M5, raw MIL (0x1d)',
-    sources: ['MAD'],
-    grade: 'C',
-    contradicted: 'IMP (M1), FSP (M4, 2 to 98 inputs) and EB run several inputs',
+    known: 'M3 Max, M4, M5, raw MIL (0x1d)',
+    sources: ['MAD', 'LB', 'SOL', 'JMH'],
+    grade: 'A',
+    contradicted: 'H3 (M3 Ultra), IMP (M1, 2 to 98 inputs), FSP (M4) and EB run several inputs',
     *check({ inputs }) {
       if (inputs.length > 1) {
         yield {
@@ -70,6 +85,8 @@ export const portRules: readonly Rule[] = [
     known: 'M4 Max, macOS 26 (all six orders of three inputs)',
     sources: ['ORI', 'EB'],
     grade: 'A',
+    contradicted: 'IMP (M1) and FSP (M4) bind in the order of the text; the ane device asks for the order',
+    confirmed: ['m4-max'],
     effect: 'alphabetical inputs',
     *check({ inputs }) {
       yield* alphabetical(inputs, 'parameters');
@@ -79,8 +96,8 @@ export const portRules: readonly Rule[] = [
     id: 'output-order-by-name',
     severity: 'silent data',
     summary: 'Output surfaces are bound in alphabetical order of the result names.',
-    known: 'M4 Max, macOS 26',
-    sources: ['ORI', 'EB'],
+    known: 'M4 Max, macOS 26; M5 Max: not the order of the text',
+    sources: ['ORI', 'EB', 'T24'],
     grade: 'A',
     effect: 'alphabetical outputs',
     *check({ outputs }) {
@@ -94,10 +111,13 @@ export const portRules: readonly Rule[] = [
     known: 'M1, M1 Pro (zeros as results)',
     sources: ['IMP'],
     grade: 'B',
-    *check({ inputs }) {
+    contradicted: 'IMP itself where a product broadcasts the smaller; FSP (M4) binds a larger one first',
+    confirmed: ['m1', 'm1-pro'],
+    *check(program) {
+      const { inputs } = program;
       for (const [index, input] of inputs.entries()) {
         const before = inputs[index - 1];
-        if (before === undefined || bytesOf(before) <= bytesOf(input)) continue;
+        if (before === undefined || bytesOf(before) <= bytesOf(input) || isBroadcast(program, input)) continue;
         const message = `${input.name} (${bytesOf(input)} bytes) follows ${before.name} (${bytesOf(before)}): order inputs by size`;
         yield { message, at: input };
       }
@@ -110,6 +130,8 @@ export const portRules: readonly Rule[] = [
     known: 'M1, M1 Pro (zeros as results)',
     sources: ['IMP'],
     grade: 'B',
+    contradicted: 'ORI (M4 Max) returns them in any order, with surfaces of one size',
+    confirmed: ['m1', 'm1-pro'],
     *check({ outputs }) {
       for (const [index, output] of outputs.entries()) {
         const before = outputs[index - 1];
@@ -144,6 +166,19 @@ export const portRules: readonly Rule[] = [
     },
   },
   {
+    id: 'output-count',
+    severity: 'silent data',
+    summary: 'A program has at most two outputs.',
+    known: 'M5, macOS 15 (wrong data from the third on)',
+    sources: ['M0AT'],
+    grade: 'C',
+    contradicted: 'ORI (M4 Max) returns three',
+    *check({ outputs }) {
+      if (outputs.length < 3) return;
+      yield { message: `${outputs.length} outputs: join some of them in one tensor`, at: outputs[2]! };
+    },
+  },
+  {
     id: 'port-count',
     severity: 'resource',
     summary: 'A request has at most 128 surfaces.',
@@ -174,10 +209,11 @@ export const portRules: readonly Rule[] = [
     id: 'port-width-32',
     severity: 'silent data',
     summary: 'The last axis of inputs and outputs is a multiple of 32.',
-    known: 'M-series through e5rt (wrong data), M3 Max',
-    sources: ['EB', 'FG'],
-    grade: 'B',
+    known: 'M-series through e5rt (wrong data), M3 Max (0x1d from 513 to 528), M5 Max (zeros below 32)',
+    sources: ['EB', 'FG', 'LB', 'T24'],
+    grade: 'A',
     contradicted: 'MAD runs [1, 64, 1, 16]; RUS asks for multiples of 16 only; ORI reads surfaces as packed flat data',
+    confirmed: ['m3-max', 'm5-max'],
     *check(program) {
       for (const port of ports(program)) {
         const width = port.shape.at(-1) ?? 1;
@@ -209,6 +245,12 @@ export const portRules: readonly Rule[] = [
 const ports = (program: ProgramView): readonly MilDeclaration[] => [...program.inputs, ...program.outputs];
 
 const upTo = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple;
+
+/** Whether a product stretches an input, as depthwise ones do: those come last, whatever their size (IMP). */
+function isBroadcast(program: ProgramView, input: MilDeclaration): boolean {
+  const bytes = bytesOf(input);
+  return program.consumers(input.name).some(({ operation, result }) => operation === 'mul' && bytesOf(result) > bytes);
+}
 
 function* alphabetical(declared: readonly MilDeclaration[], what: string): Generator<Violation> {
   const names = declared.map(({ name }) => name);

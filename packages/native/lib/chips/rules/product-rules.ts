@@ -1,3 +1,4 @@
+import type { OperationView } from '../program-view.js';
 import type { Rule } from './rule.js';
 
 /** Rules on matrix products and attention. */
@@ -70,11 +71,62 @@ export const productRules: readonly Rule[] = [
     },
   },
   {
+    id: 'matmul-contraction',
+    severity: 'performance',
+    summary: 'A matmul sums over 2048 values at most: longer sums are faster in parts.',
+    known: 'M3 Ultra (2.7 to 5.1 times in 4 to 8 parts)',
+    sources: ['H3'],
+    grade: 'B',
+    *check(program) {
+      for (const product of program.named('matmul')) {
+        const transposed = product.elements('transpose_x')?.[0] === true;
+        const inner = product.value('x')?.shape.at(transposed ? -2 : -1) ?? 0;
+        if (inner > 2048) yield { message: `${product.result.name} sums over ${inner}: split the sum`, at: product };
+      }
+    },
+  },
+  {
+    id: 'reduction-with-matmul',
+    severity: 'evaluate',
+    summary: 'A reduction over channels and a matmul are not in one program.',
+    known: 'M4 Pro (0x1d at all sizes)',
+    sources: ['NE'],
+    grade: 'B',
+    contradicted: 'the static kernels of MAD, NF and ORI normalize before attention in one program',
+    *check(program) {
+      const [product] = program.named('matmul');
+      const reduction = [...program.named('reduce_sum', 'reduce_mean')].find(overChannels);
+      if (product === undefined || reduction === undefined) return;
+      yield {
+        message: `${reduction.result.name} is reduced beside matmul ${product.result.name}: if this fails, reduce on the host`,
+        at: reduction,
+      };
+    },
+  },
+  {
+    id: 'reduction-1024',
+    severity: 'evaluate',
+    summary: 'A reduction beside convolutions or matmuls is over fewer than 1024 channels.',
+    known: 'M4 Pro (0x1d)',
+    sources: ['NE'],
+    grade: 'B',
+    contradicted: 'T24 (M5 Max) sums 6144 channels',
+    *check(program) {
+      const [product] = program.named('matmul', 'conv');
+      if (product === undefined) return;
+      for (const reduction of program.named('reduce_sum', 'reduce_mean')) {
+        const channels = reduction.value('x')?.shape[1] ?? 0;
+        if (!overChannels(reduction) || channels < 1024) continue;
+        yield { message: `${reduction.result.name} is over ${channels} channels: reduce on the host`, at: reduction };
+      }
+    },
+  },
+  {
     id: 'attention-backward-whole',
     severity: 'compile',
     summary: 'The backward pass of attention is not one program with its softmax and a concat ("cycle path").',
-    known: 'M4',
-    sources: ['FSP'],
+    known: 'M4, M4 Pro (neither shows the program that failed)',
+    sources: ['FSP', 'NE'],
     grade: 'C',
     *check(program) {
       const [concat] = program.named('concat');
@@ -90,6 +142,9 @@ export const productRules: readonly Rule[] = [
     },
   },
 ];
+
+const overChannels = (reduction: OperationView): boolean =>
+  reduction.value('x')?.shape.length === 4 && reduction.numbers('axes').includes(1);
 
 const isSingletonLayout = (shape: readonly number[]): boolean =>
   shape.length === 4 && shape[0] === 1 && shape[1]! > 1 && shape[2] === 1;

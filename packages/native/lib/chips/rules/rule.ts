@@ -26,8 +26,12 @@ export interface Rule {
   /** Keys of the sources: see `docs/lint.md`. */
   readonly sources: readonly string[];
   readonly grade: Grade;
-  /** Who saw the opposite. Such a rule warns. */
+  /** Who saw the opposite. Such a rule warns, except on the chips of `confirmed`. */
   readonly contradicted?: string;
+  /** Chips on which a contradicted rule was measured all the same: there it is an error. */
+  readonly confirmed?: readonly string[];
+  /** It depends on the data whether anything goes wrong. Such a rule warns. */
+  readonly onValues?: true;
   /** What a program that breaks it does on the device, where that is not an error: default zeros. */
   readonly effect?: 'zeros' | 'alphabetical inputs' | 'alphabetical outputs';
   /** Generations it holds for, e.g. `m1`. Default: all. */

@@ -54,21 +54,20 @@ export const shapeRules: readonly Rule[] = [
   {
     id: 'slice-offset',
     severity: 'silent data',
-    summary: 'Slices along the last axis begin at 4094 at most.',
-    known: 'M1, M2 (the offset saturates)',
-    sources: ['GUIDE'],
-    grade: 'B',
+    summary:
+      'What a slice takes from within the last axis is at most 4094 in magnitude: larger values become infinite.',
+    known: 'M1, M1 Max, M2, M2 Pro (such a slice multiplies by 16 on its way); exact on M4, M4 Max, M5',
+    sources: ['GUIDE', 'FORGE'],
+    grade: 'A',
+    onValues: true,
     generations: ['m1', 'm2'],
     *check(program) {
       for (const slice of program.named('slice_by_size', 'slice_by_index')) {
         const begin = slice.numbers('begin').at(-1) ?? 0;
         const whole = slice.value('x')?.shape.at(-1) ?? 0;
         const offset = begin < 0 ? whole + begin : begin;
-        if (offset <= 4094) continue;
-        yield {
-          message: `${slice.result.name} begins at ${offset}: put what it takes further to the front, or below`,
-          at: slice,
-        };
+        if (offset === 0) continue;
+        yield { message: `${slice.result.name} begins at ${offset}: keep its values below 4094`, at: slice };
       }
     },
   },

@@ -3,6 +3,18 @@ import type { Rule } from './rule.js';
 /** Rules on how a program is written. */
 export const textRules: readonly Rule[] = [
   {
+    id: 'build-info',
+    severity: 'compile',
+    summary: 'A program has a buildInfo.',
+    known: 'one engine (the model is nil without it)',
+    sources: ['Q38'],
+    grade: 'C',
+    *check({ text }) {
+      if (text.includes('buildInfo')) return;
+      yield { message: 'no buildInfo: write one on the line below program(…)', at: { line: 1, column: 1 } };
+    },
+  },
+  {
     id: 'build-info-line',
     severity: 'compile',
     summary: 'buildInfo is written on one line.',
