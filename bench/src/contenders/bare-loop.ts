@@ -19,7 +19,7 @@ export const bareLoop: Contender = {
       onExit: nothing,
     });
     const waiting: (() => void)[] = [];
-    const connection = addon.connect(connectionFd, arena, {
+    const connection = addon.connect(connectionFd, {
       onCompletion: () => waiting.shift()?.(),
       onControl: nothing,
       onClose: nothing,

@@ -18,7 +18,7 @@ const xcode = defaults.xcode_settings;
 const list = require('../sources.cjs');
 const setsOfX64 = ['avx2', 'avx512', 'avx512bf16', 'amx'];
 const knowsNode = (file) =>
-  /\b(?:napi|uv)\.h|_binding\.h|napi_\w+\.h|math_(?:function|options)\.h|connection\.h|event_loop\.h|reaper\.h|inspect\.h/.test(
+  /\b(?:napi|uv)\.h|_binding\.h|napi_\w+\.h|math_(?:function|options)\.h|connection\.h|event_loop\.h|reaper\.h|exports\.h/.test(
     readFileSync(join(root, file), 'utf8'),
   );
 export const sources = {

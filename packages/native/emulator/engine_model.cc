@@ -71,8 +71,8 @@ bool ReadsFiles(const EngineModel* model) {
   return reload == Reload::kFiles;
 }
 
-std::vector<mayfly::WeightFile> Views(const std::vector<EngineModel::File>& files) {
-  std::vector<mayfly::WeightFile> views;
+std::vector<mayfly::mil::WeightFile> Views(const std::vector<EngineModel::File>& files) {
+  std::vector<mayfly::mil::WeightFile> views;
   for (const EngineModel::File& file : files) views.push_back({file.path, file.bytes.data(), file.bytes.size()});
   return views;
 }

@@ -44,7 +44,8 @@ export interface Addon {
   spawn(options: SpawnOptions): SpawnedProcess;
   /** Two joined stream sockets, close-on-exec: for `connect` and `serveSocket` within one process. */
   socketPair(): [number, number];
-  connect(fd: number, arena: NativeArena, handlers: ConnectionHandlers, lane?: NativeLane): Connection;
+  /** The main process's end of a frame socket; takes the descriptor over. Errors: `ERR_CONNECT`. */
+  connect(fd: number, handlers: ConnectionHandlers, lane?: NativeLane): Connection;
   /** `cpu`, or `sim:<chip>` (see `docs/simulator.md`). Errors: `ERR_DEVICE_UNAVAILABLE`, `ERR_CHIP_UNKNOWN`. */
   openDevice(name: string, arena: NativeArena, options?: DeviceOptions): NativeDevice;
   /** Devices of this machine; simulated ones are not among them: see `chipNames`. */
@@ -54,7 +55,6 @@ export interface Addon {
   /** The serve loop of a worker over an inherited descriptor. */
   serveSocket(
     fd: number,
-    arena: NativeArena,
     device: NativeDevice,
     lane?: readonly [memory: number, bellIn: number, bellOut: number],
   ): WorkerSocket;

@@ -3,19 +3,12 @@
 #include <napi.h>
 
 #include "addon_data.h"
-#include "ane/ane_binding.h"
-#include "device/device_binding.h"
-#include "ipc/connection_binding.h"
-#include "ipc/process_binding.h"
-#include "ipc/serve_binding.h"
-#include "ipc/spawn_binding.h"
+#include "devices.h"
+#include "exports.h"
 #include "math/gemm/gemm_choice.h"
-#include "math/host/math_binding.h"
 #include "math/simd/isa.h"
-#include "mil/inspect.h"
 #include "napi_arguments.h"
 #include "napi_error.h"
-#include "shm/arena_binding.h"
 
 namespace mayfly {
 
@@ -36,7 +29,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonData(env));
   ExportAne(env, exports);
   ExportArena(env, exports);
-  ExportDevice(env, exports);
+  ExportDevice(env, exports, Devices());
   ExportInspect(env, exports);
   ExportConnection(env, exports);
   ExportServe(env, exports);

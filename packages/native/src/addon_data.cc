@@ -2,6 +2,8 @@
 
 #include <node_api.h>
 
+#include "ipc/event_loop.h"
+#include "ipc/reaper.h"
 #include "napi_callback.h"
 #include "napi_error.h"
 
@@ -14,20 +16,23 @@ uv_loop_t* LoopOf(napi_env env) {
   return loop;
 }
 
-// Node calls this when nothing may enter JavaScript any more, and before it destroys the environment, the event loop
-// and, with the last environment that loaded it, the addon: all of that waits for the hook to be removed.
+// Node calls this hook once JavaScript may no longer run. It destroys the environment, the event loop and, with the
+// last environment that loaded it, the addon only after the hook was removed.
 void OnEnvironmentEnd(napi_async_cleanup_hook_handle hook, void* of) {
   auto* const data = static_cast<AddonData*>(of);
-  data->reaper.End();
-  data->loop.End([hook] { napi_remove_async_cleanup_hook(hook); });
+  data->reaper->End();
+  data->loop->End([hook] { napi_remove_async_cleanup_hook(hook); });
 }
 
 }  // namespace
 
 AddonData::AddonData(Napi::Env env)
-    : loop(LoopOf(env), [env](const char* message) { RaiseUncaught(env, Error("ERR_NATIVE", message)); }),
-      reaper(&loop) {
+    : loop(std::make_unique<EventLoop>(
+          LoopOf(env), [env](const char* message) { RaiseUncaught(env, Error("ERR_NATIVE", message)); })),
+      reaper(std::make_unique<Reaper>(loop.get())) {
   napi_add_async_cleanup_hook(env, OnEnvironmentEnd, this, nullptr);
 }
+
+AddonData::~AddonData() = default;
 
 }  // namespace mayfly

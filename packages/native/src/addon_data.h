@@ -1,25 +1,29 @@
-// What the addon keeps per JavaScript environment: it is loaded by the main thread and by worker threads at once.
+// The addon's data of one JavaScript environment: the main thread and worker threads load the addon at the same time.
 #pragma once
 
 #include <napi.h>
 
-#include "ipc/event_loop.h"
-#include "ipc/reaper.h"
+#include <memory>
 
 namespace mayfly {
 
-// Constructors of the classes that functions of the addon return, what makes errors, and what must end before the
-// environment does: the handles of its event loop and the children.
+class EventLoop;
+class Reaper;
+
 struct AddonData {
   explicit AddonData(Napi::Env env);
+  ~AddonData();
 
+  // Constructors of the classes that exported functions return.
   Napi::FunctionReference arena;
   Napi::FunctionReference connection;
   Napi::FunctionReference device;
   Napi::FunctionReference worker_socket;
+  // Makes JavaScript errors (lib/errors.ts).
   Napi::FunctionReference error_factory;
-  EventLoop loop;
-  Reaper reaper;
+  // Both end before the environment does, with the handles of the loop and the children.
+  std::unique_ptr<EventLoop> loop;
+  std::unique_ptr<Reaper> reaper;
 };
 
 inline AddonData& DataOf(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }

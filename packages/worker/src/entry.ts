@@ -33,7 +33,7 @@ addon.dieWithParent(settings.parentPid);
 const arena = addon.attachArena(ARENA_FD);
 const { threads, precision } = settings;
 const device = addon.openDevice(settings.device, arena, { threads, precision });
-const socket = addon.serveSocket(CONNECTION_FD, arena, device, LANE_FDS);
+const socket = addon.serveSocket(CONNECTION_FD, device, LANE_FDS);
 
 socket.send(
   packMessage({ type: 'ready', protocol: PROTOCOL_VERSION, pid: process.pid, device: device.name, isa: addon.isa() }),

@@ -21,7 +21,7 @@ async function printed(script: string): Promise<string> {
     };
     const [near] = addon.socketPair();
     const handlers = { onCompletion() {}, onControl() {}, onClose() {} };
-    const connection = addon.connect(near, arena, handlers);
+    const connection = addon.connect(near, handlers);
     for (let i = 0; i < 4; i++) { ${script} }
     console.log('whole');
     process.exit();`;
@@ -41,7 +41,7 @@ describe('a list that grows while it is read', () => {
 });
 
 test('a list without elements takes no memory, whatever its length', () => {
-  const connection = addon.connect(addon.socketPair()[0], arena, handlers);
+  const connection = addon.connect(addon.socketPair()[0], handlers);
   const before = process.resourceUsage().maxRSS;
   expect(() => connection.dispatchPorts(0, 0, new Array(2 ** 30))).toThrow(/^Expected offset to be a whole number/);
   expect(() => addon.math.outerProducts(arena, new Array(2 ** 30))).toThrow(/^Expected options to be an object/);

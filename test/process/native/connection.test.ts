@@ -28,7 +28,6 @@ function events(fd: number, lane?: NativeLane) {
   };
   const connection = addon.connect(
     fd,
-    arena,
     {
       onCompletion: (id, status, _nanoseconds, message) => put('completion', id, status, message),
       onControl: (payload) => put('control', Buffer.from(payload)),
@@ -214,7 +213,7 @@ describe('without one', () => {
         },
         onClose: () => order.push('close'),
       };
-      connection = addon.connect(near, arena, handlers);
+      connection = addon.connect(near, handlers);
       connection.ref();
       writeSync(far, Buffer.concat([0, 1].map((id) => encodeFrame({ kind: FrameKind.completion, id }))));
     });
@@ -234,7 +233,7 @@ describe('without one', () => {
     expect(() => connection.control(new Uint8Array(2 ** 28 + 1))).toThrow(
       expect.objectContaining({ code: 'ERR_FRAME' }),
     );
-    expect(() => addon.connect(near, arena, {} as never)).toThrow(invalid);
+    expect(() => addon.connect(near, {} as never)).toThrow(invalid);
     connection.close();
     closeSync(far);
   });

@@ -24,11 +24,11 @@ const run = (body: string) => {
 };
 
 test('an open connection lets a process end unless it is referenced', () => {
-  const unreferenced = "setTimeout(() => console.log('timer'), 60_000).unref(); addon.connect(near, arena, handlers)";
+  const unreferenced = "setTimeout(() => console.log('timer'), 60_000).unref(); addon.connect(near, handlers)";
   expect(run(unreferenced)).toBe('');
   const close = "setTimeout(() => { console.log('timer'); connection.close(); }, 20).unref();";
-  expect(run(`const connection = addon.connect(near, arena, handlers); connection.ref(); ${close}`)).toBe('timer\n');
-  const dispatch = 'const connection = addon.connect(near, arena, handlers); connection.dispatch(0, 1, 0, 64);';
+  expect(run(`const connection = addon.connect(near, handlers); connection.ref(); ${close}`)).toBe('timer\n');
+  const dispatch = 'const connection = addon.connect(near, handlers); connection.dispatch(0, 1, 0, 64);';
   expect(run(`${dispatch} ${close}`)).toBe('timer\n');
   const answer = "setTimeout(() => { console.log('answer'); writeSync(far, frame); }, 20).unref();";
   const later = "setTimeout(() => console.log('later'), 60_000).unref();";
@@ -39,7 +39,7 @@ test('a handler that throws is an uncaught exception, and those after it are cal
   const output = run(`
     process.on('uncaughtException', (error) => console.log('uncaught', error.message));
     let id = 0;
-    addon.connect(near, arena, { ...handlers, onCompletion() { throw new Error(String(id++)); } }).ref();
+    addon.connect(near, { ...handlers, onCompletion() { throw new Error(String(id++)); } }).ref();
     writeSync(far, Buffer.concat([frame, frame]));
     closeSync(far);`);
   expect(output).toBe('uncaught 0\nuncaught 1\nclose\n');
@@ -53,7 +53,7 @@ test('a thread may end with a connection open, or from within a handler', () => 
     arena.view(0, 4096);
     const [near, far] = addon.socketPair();
     const onCompletion = () => process.exit(3);
-    const connection = addon.connect(near, arena, { onCompletion, onControl() {}, onClose() {} });
+    const connection = addon.connect(near, { onCompletion, onControl() {}, onClose() {} });
     const frame = Buffer.alloc(64);
     frame.writeUInt32LE(0x3146464d);
     frame[4] = 2;

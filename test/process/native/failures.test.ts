@@ -71,7 +71,7 @@ describe.runIf(process.platform === 'linux')('what the system refuses', () => {
       });
       const rival = new Socket({ fd: bell, readable: true, writable: false }).resume();
       await new Promise(setImmediate);
-      console.log(told(() => addon.connect(connectionFd, arena, handlers, lane)));
+      console.log(told(() => addon.connect(connectionFd, handlers, lane)));
       // The rival's own descriptor was the lane's, which is gone.
       process.kill(pid, 'SIGKILL');
       process.kill(warm.pid, 'SIGKILL');
@@ -114,7 +114,7 @@ describe.runIf(process.platform === 'linux')('what the system refuses', () => {
       message.writeUInt32LE(0x3146464d);
       message[4] = 3;
       message.writeUInt32LE(2 ** 24, 20);
-      const closed = new Promise((resolve) => addon.connect(near, arena, { ...handlers, onClose: resolve }).ref());
+      const closed = new Promise((resolve) => addon.connect(near, { ...handlers, onClose: resolve }).ref());
       const peer = new Socket({ fd: far }).on('error', () => {});
       const size = Number(readFileSync('/proc/self/status', 'utf8').match(/VmSize:\\s+(\\d+)/)[1]) * 1024;
       execFileSync('prlimit', ['--pid', String(process.pid), '--as=' + (size + 2 ** 23)]);

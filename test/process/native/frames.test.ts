@@ -15,7 +15,7 @@ function receive(chunks: Buffer[]) {
   return new Promise<{ events: unknown[]; error: (Error & { code?: string }) | null }>((resolve) => {
     const [near, far] = addon.socketPair();
     const events: unknown[] = [];
-    const connection = addon.connect(near, arena, {
+    const connection = addon.connect(near, {
       onCompletion: (...completed) => events.push(completed),
       onControl: (payload) => events.push(Buffer.from(payload)),
       onClose: (error) => resolve({ events, error }),
@@ -54,7 +54,7 @@ test('a worker reads any damaged stream as its specification does: 2,000 of them
     const stream = mutatedFrames(random, [dispatch, control]);
     const expected = decodeFrames(stream, [dispatch, control], MOST_PAYLOAD.worker);
     const [near, far] = addon.socketPair();
-    const socket = addon.serveSocket(near, arena, device);
+    const socket = addon.serveSocket(near, device);
     for (const chunk of pieces(stream, random, 200)) writeSync(far, chunk);
     closeSync(far);
     const controls: Buffer[] = [];

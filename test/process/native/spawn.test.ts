@@ -51,8 +51,8 @@ describe('what a child begins with', () => {
     const handlers = { onCompletion() {}, onControl() {}, onClose() {} };
     const lanes = () => readFileSync('/proc/self/maps', 'utf8').match(/\/memfd:mayfly-lane/g)?.length ?? 0;
     const before = lanes();
-    const connection = addon.connect(connectionFd, arena, handlers, lane);
-    expect(() => addon.connect(connectionFd, arena, handlers, lane)).toThrow(/a lane that no connection has/);
+    const connection = addon.connect(connectionFd, handlers, lane);
+    expect(() => addon.connect(connectionFd, handlers, lane)).toThrow(/a lane that no connection has/);
     connection.close();
     // No garbage was collected since: its memory goes with the connection.
     expect(lanes()).toBe(before - 1);

@@ -42,7 +42,7 @@ function start(settings: unknown) {
     onReady = resolve;
   });
   const handlers = { onCompletion: () => {}, onControl: () => onReady(), onClose: () => {} };
-  const connection = addon.connect(child.connectionFd, arena, handlers, child.lane);
+  const connection = addon.connect(child.connectionFd, handlers, child.lane);
   connection.ref();
   return { child, ready, send: (payload: Uint8Array) => connection.control(payload) };
 }

@@ -227,7 +227,7 @@ void Programs(const char* path) {
     const std::string text = ReadBytes(file), weight_path = ReadBytes(file), weights = ReadBytes(file);
     std::vector<std::string> inputs(Read(file));
     for (std::string& input : inputs) input = ReadBytes(file);
-    std::vector<WeightFile> files;
+    std::vector<mil::WeightFile> files;
     if (!weights.empty())
       files.push_back({weight_path, reinterpret_cast<const uint8_t*>(weights.data()), weights.size()});
     const std::unique_ptr<Program> program = device->Compile(text, files);

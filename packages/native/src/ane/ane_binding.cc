@@ -1,11 +1,9 @@
-#include "ane/ane_binding.h"
-
 #include "ane/ane_device.h"
 #include "ane/canary.h"
 #include "ane/chip.h"
 #include "ane/framework.h"
-#include "ane/method_kinds.h"
 #include "ane/settings.h"
+#include "exports.h"
 #include "napi_error.h"
 
 namespace mayfly {

@@ -47,7 +47,7 @@ class AneDevice : public Device {
 
   const char* name() const override { return "ane"; }
 
-  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) override {
+  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights) override {
     CheckStagedNames(weights);
     ProgramPorts ports = PortsOf(text, weights);
     ProgramOptions options = options_;
@@ -82,7 +82,7 @@ class AneDevice : public Device {
 }  // namespace
 }  // namespace ane
 
-std::unique_ptr<Device> OpenAneDevice(const DeviceOptions&) {
+std::unique_ptr<Device> OpenAneDevice() {
   const Availability availability = AneAvailability();
   if (!availability.available) throw Error("ERR_DEVICE_UNAVAILABLE", availability.reason);
   return std::make_unique<ane::AneDevice>();

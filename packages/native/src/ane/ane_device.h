@@ -9,7 +9,7 @@
 namespace mayfly {
 
 // Throws ERR_DEVICE_UNAVAILABLE, naming what is missing.
-std::unique_ptr<Device> OpenAneDevice(const DeviceOptions& options);
+std::unique_ptr<Device> OpenAneDevice();
 
 struct Availability {
   bool available;

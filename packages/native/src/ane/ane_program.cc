@@ -63,14 +63,14 @@ std::vector<uint16_t> Pattern(size_t bytes) {
 
 }  // namespace
 
-AneProgram::AneProgram(std::string_view text, const std::vector<WeightFile>& weights, ProgramPorts ports,
+AneProgram::AneProgram(std::string_view text, const std::vector<mil::WeightFile>& weights, ProgramPorts ports,
                        const ProgramOptions& options)
     : text_(text), ports_(std::move(ports)), options_(options) {
   // Without weights there is nothing to replace.
   if (weights.empty()) options_.park = nullptr;
   outputs_ = MakeSurfaces(ports_.outputs, options_.surfaces);
   BindingOf(nullptr);
-  for (const WeightFile& file : weights) resident_bytes_ += file.bytes;
+  for (const mil::WeightFile& file : weights) resident_bytes_ += file.bytes;
   resident_bytes_ += BytesOf(outputs_);
   if (options_.park != nullptr && LoadParked(weights)) return;
   staged_ = std::make_unique<StagedModel>(text_, weights, options_.model);
@@ -86,7 +86,7 @@ AneProgram::~AneProgram() {
   });
 }
 
-bool AneProgram::LoadParked(const std::vector<WeightFile>& weights) {
+bool AneProgram::LoadParked(const std::vector<mil::WeightFile>& weights) {
   std::optional<ParkedModel> parked = options_.park->Take(text_);
   try {
     if (!parked || !parked->model->LoadWith(weights)) return false;
@@ -104,9 +104,9 @@ bool AneProgram::LoadParked(const std::vector<WeightFile>& weights) {
   return false;
 }
 
-Fingerprint AneProgram::Measure(const std::vector<WeightFile>& weights) {
+Fingerprint AneProgram::Measure(const std::vector<mil::WeightFile>& weights) {
   Fingerprint fingerprint;
-  for (const WeightFile& file : weights) fingerprint.weights = Hash(file.data, file.bytes, fingerprint.weights);
+  for (const mil::WeightFile& file : weights) fingerprint.weights = Hash(file.data, file.bytes, fingerprint.weights);
   std::vector<std::vector<uint16_t>> inputs;
   std::vector<std::vector<uint8_t>> outputs;
   std::vector<const void*> from;

@@ -33,7 +33,7 @@ struct ProgramOptions {
 class AneProgram : public Program {
  public:
   // Stages, compiles and loads. Throws ERR_ANE_STAGING, ERR_ANE_COMPILE, ERR_ANE_LOAD, ERR_DEVICE_LIMIT, …
-  AneProgram(std::string_view text, const std::vector<WeightFile>& weights, ProgramPorts ports,
+  AneProgram(std::string_view text, const std::vector<mil::WeightFile>& weights, ProgramPorts ports,
              const ProgramOptions& options);
   // Unloads, and parks the model where that is wanted.
   ~AneProgram() override;
@@ -58,9 +58,9 @@ class AneProgram : public Program {
   };
 
   // Whether a parked model of this text took the weights.
-  bool LoadParked(const std::vector<WeightFile>& weights);
+  bool LoadParked(const std::vector<mil::WeightFile>& weights);
   // Of what comes out for a fixed input, beside the weights.
-  Fingerprint Measure(const std::vector<WeightFile>& weights);
+  Fingerprint Measure(const std::vector<mil::WeightFile>& weights);
   Binding& BindingOf(const void* key);
   void DropBindings();
   void Run(const Binding& binding, void* const* outputs);

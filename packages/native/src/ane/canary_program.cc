@@ -88,6 +88,6 @@ CanaryWeights::CanaryWeights(float diagonal) : bytes_(128 + kCanaryChannels * kC
   }
 }
 
-std::vector<WeightFile> CanaryWeights::files() const { return {{kWeightPath, bytes_.data(), bytes_.size()}}; }
+std::vector<mil::WeightFile> CanaryWeights::files() const { return {{kWeightPath, bytes_.data(), bytes_.size()}}; }
 
 }  // namespace mayfly::ane

@@ -26,7 +26,7 @@ std::string TwoPortCanary(Dialect dialect);
 class CanaryWeights {
  public:
   explicit CanaryWeights(float diagonal);
-  std::vector<WeightFile> files() const;
+  std::vector<mil::WeightFile> files() const;
 
  private:
   std::vector<uint8_t> bytes_;

@@ -7,6 +7,13 @@
 
 namespace mayfly::ane {
 
+// The kinds of a method's result and arguments, read from its type encoding. A message sent with an argument of the
+// wrong size or register class is undefined behaviour, so the kinds are compared before the first message is sent. One
+// letter for the result and one for each argument, without receiver and selector: `v` nothing, `b` one byte (BOOL is a
+// char or a bool, by system), `i` 32 bits, `q` 64 bits, `@` an object or class, `p` a pointer, `f` and `d` floating
+// point, `?` anything else. `c28@0:8I16@20^@28` is `bi@p`.
+std::string KindsOf(const std::string& encoding);
+
 // What a method is needed for. All but the core are optional; from kRealTimeTask on they are only reported, never
 // called.
 enum class Capability {
@@ -26,7 +33,7 @@ struct FrameworkMethod {
   const char* cls;
   const char* selector;
   bool class_method;
-  // Of the result and the arguments that are passed (method_kinds.h).
+  // KindsOf the encoding that we rely on.
   const char* kinds;
   Capability capability;
 

@@ -20,9 +20,9 @@ void Require(Bool ok, Phase phase, Id error) {
   if (ok == 0) throw FailureOf(phase, ReportOf(error), compilations);
 }
 
-Id DescriptorOf(std::string_view text, const std::vector<WeightFile>& weights) {
+Id DescriptorOf(std::string_view text, const std::vector<mil::WeightFile>& weights) {
   std::vector<std::pair<Id, Id>> files;
-  for (const WeightFile& file : weights) {
+  for (const mil::WeightFile& file : weights) {
     files.emplace_back(String(file.path),
                        Dictionary({{String("offset"), Number(0)}, {String("data"), Data(file.data, file.bytes)}}));
   }
@@ -41,7 +41,7 @@ void RequireName(const std::string& identifier) {
 
 int CompilationsOfProcess() { return compilations; }
 
-Model::Model(std::string_view text, const std::vector<WeightFile>& weights, const ModelSettings& settings)
+Model::Model(std::string_view text, const std::vector<mil::WeightFile>& weights, const ModelSettings& settings)
     : settings_(settings) {
   const AutoreleasePool pool;
   const Id descriptor = DescriptorOf(text, weights);

@@ -28,7 +28,7 @@ int CompilationsOfProcess();
 class Model {
  public:
   // Throws ERR_ANE_COMPILE.
-  Model(std::string_view text, const std::vector<WeightFile>& weights, const ModelSettings& settings);
+  Model(std::string_view text, const std::vector<mil::WeightFile>& weights, const ModelSettings& settings);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
   // Unloads what is loaded; a failure of that is a line on stderr.

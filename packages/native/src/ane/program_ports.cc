@@ -26,7 +26,7 @@ const mil::Declaration& FindDeclaration(const mil::Function& function, const mil
 
 }  // namespace
 
-ProgramPorts PortsOf(std::string_view text, const std::vector<WeightFile>& weights) {
+ProgramPorts PortsOf(std::string_view text, const std::vector<mil::WeightFile>& weights) {
   try {
     mil::CheckProgram(text, weights);
   } catch (const Error& error) {

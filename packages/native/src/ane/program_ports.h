@@ -15,6 +15,6 @@ struct ProgramPorts {
 
 // Checks the whole program, so that a mistake costs no compilation. Operations that only the engine knows pass: the
 // compiler judges them. Throws ERR_MIL_SYNTAX, ERR_MIL_TYPE or ERR_WEIGHT_BLOB.
-ProgramPorts PortsOf(std::string_view text, const std::vector<WeightFile>& weights);
+ProgramPorts PortsOf(std::string_view text, const std::vector<mil::WeightFile>& weights);
 
 }  // namespace mayfly::ane

@@ -4,7 +4,8 @@
 
 namespace mayfly::ane {
 
-StagedModel::StagedModel(std::string_view text, const std::vector<WeightFile>& weights, const ModelSettings& settings)
+StagedModel::StagedModel(std::string_view text, const std::vector<mil::WeightFile>& weights,
+                         const ModelSettings& settings)
     : model_(text, weights, settings) {
   directory_ = StagedDirectory::Stage(model_.identifier(), text, weights);
 }
@@ -29,7 +30,7 @@ int StagedModel::CompileAndLoad(const CompiledCache* cache) {
   return 1;
 }
 
-bool StagedModel::LoadWith(const std::vector<WeightFile>& weights) {
+bool StagedModel::LoadWith(const std::vector<mil::WeightFile>& weights) {
   return directory_->Rewrite(weights, [&] { model_.Load(); });
 }
 

@@ -15,7 +15,7 @@ namespace mayfly::ane {
 class StagedModel {
  public:
   // Describes and stages. Throws ERR_ANE_COMPILE or ERR_ANE_STAGING.
-  StagedModel(std::string_view text, const std::vector<WeightFile>& weights, const ModelSettings& settings);
+  StagedModel(std::string_view text, const std::vector<mil::WeightFile>& weights, const ModelSettings& settings);
 
   // `cache` may be null. Throws ERR_ANE_COMPILE, ERR_ANE_LOAD or ERR_DEVICE_LIMIT; gives the number of compilations, 0
   // or 1.
@@ -23,7 +23,7 @@ class StagedModel {
   // For one that is not loaded: replaces the weight files and loads. False, and nothing done, where it shares its
   // directory. Whether the new weights are then in effect differs by system, and only an evaluation shows it. Throws as
   // above.
-  bool LoadWith(const std::vector<WeightFile>& weights);
+  bool LoadWith(const std::vector<mil::WeightFile>& weights);
 
   Model& model() { return model_; }
 

@@ -50,10 +50,10 @@ std::string StagedName(const std::string& weight_path) {
   return path.string();
 }
 
-void CheckStagedNames(const std::vector<WeightFile>& weights) {
+void CheckStagedNames(const std::vector<mil::WeightFile>& weights) {
   std::map<std::string, std::string> taken;
   for (const char* name : kReservedNames) taken.emplace(name, "a file of the compiler's");
-  for (const WeightFile& file : weights) {
+  for (const mil::WeightFile& file : weights) {
     const std::string name = LowerCase(StagedName(file.path));
     const auto [found, is_new] = taken.emplace(name, "`" + file.path + "`");
     if (!is_new) Fail("weight file `" + file.path + "` to have a name of its own", "that of " + found->second);

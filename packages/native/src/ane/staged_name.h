@@ -13,6 +13,6 @@ std::string StagedName(const std::string& weight_path);
 
 // Throws ERR_WEIGHT_BLOB where two files of a program, its text included, could not both be staged. Names that differ
 // in case alone are one on most Macs.
-void CheckStagedNames(const std::vector<WeightFile>& weights);
+void CheckStagedNames(const std::vector<mil::WeightFile>& weights);
 
 }  // namespace mayfly::ane

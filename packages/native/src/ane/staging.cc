@@ -83,7 +83,7 @@ Owners InspectOwners(const std::string& path) {
 }  // namespace
 
 std::shared_ptr<StagedDirectory> StagedDirectory::Stage(const std::string& identifier, std::string_view text,
-                                                        const std::vector<WeightFile>& weights) {
+                                                        const std::vector<mil::WeightFile>& weights) {
   std::shared_ptr<StagedDirectory> directory;
   {
     const std::lock_guard<std::mutex> lock(directories_mutex);
@@ -100,11 +100,11 @@ std::shared_ptr<StagedDirectory> StagedDirectory::Stage(const std::string& ident
   const bool rewritten = fs::exists(marker, absent);
   const FileLock turn = rewritten ? FileLock::Wait(marker) : FileLock();
   directory->Put("model.mil", text.data(), text.size(), false);
-  for (const WeightFile& file : weights) directory->Put(StagedName(file.path), file.data, file.bytes, rewritten);
+  for (const mil::WeightFile& file : weights) directory->Put(StagedName(file.path), file.data, file.bytes, rewritten);
   return directory;
 }
 
-bool StagedDirectory::Rewrite(const std::vector<WeightFile>& weights, const std::function<void()>& load) const {
+bool StagedDirectory::Rewrite(const std::vector<mil::WeightFile>& weights, const std::function<void()>& load) const {
   FileLock rewriting;
   {
     // Whoever stages here becomes a user, or an owner, first: then it is seen here, or sees the marker. The root is not
@@ -118,7 +118,7 @@ bool StagedDirectory::Rewrite(const std::vector<WeightFile>& weights, const std:
     }
     rewriting = FileLock::Wait(Join(path_, kRewrittenName));
   }
-  for (const WeightFile& file : weights) Put(StagedName(file.path), file.data, file.bytes, true);
+  for (const mil::WeightFile& file : weights) Put(StagedName(file.path), file.data, file.bytes, true);
   load();
   return true;
 }

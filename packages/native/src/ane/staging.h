@@ -23,7 +23,7 @@ class StagedDirectory {
   // The directory of `identifier` under the system's temporary directory, with every file in place. One object per
   // identifier and process. Throws ERR_ANE_STAGING.
   static std::shared_ptr<StagedDirectory> Stage(const std::string& identifier, std::string_view text,
-                                                const std::vector<WeightFile>& weights);
+                                                const std::vector<mil::WeightFile>& weights);
 
   StagedDirectory(const std::string& root, const std::string& identifier);
   ~StagedDirectory();
@@ -31,7 +31,7 @@ class StagedDirectory {
   const std::string& path() const { return path_; }
   // Replaces weight files and calls `load` while nobody else can come to this directory, whose name then no longer
   // tells what is in it. False, and nothing done, where another program uses it, in this process or another.
-  bool Rewrite(const std::vector<WeightFile>& weights, const std::function<void()>& load) const;
+  bool Rewrite(const std::vector<mil::WeightFile>& weights, const std::function<void()>& load) const;
 
  private:
   // Replaces one file by content, or leaves one of the same size that is there already.

@@ -3,7 +3,8 @@
 
 #include <vector>
 
-#include "cpu/expression.h"
+#include "cpu/chain.h"
+#include "cpu/instruction.h"
 
 namespace mayfly::cpu {
 

@@ -44,7 +44,7 @@ class CpuDevice : public Device {
   const char* name() const override { return "cpu"; }
   size_t shared_bytes() const override { return engine_->scratch.bytes(); }
 
-  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) override {
+  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights) override {
     return CompileOnCpu(mil::CheckProgram(text, weights), engine_);
   }
 

@@ -5,21 +5,10 @@
 #include <vector>
 
 #include "cpu/block_loops.h"
+#include "cpu/chain.h"
 #include "cpu/stream.h"
-#include "mil/typed_program.h"
 
 namespace mayfly::cpu {
-
-// What to compute, over values of a typed program.
-struct Chain {
-  const mil::TypedProgram* program;
-  // Indices into its operations, in order. Operations and inputs together are at most kMaxRegisters.
-  std::vector<int> operations;
-  // Values read from memory, and where each is.
-  std::vector<std::pair<mil::ValueId, View>> inputs;
-  // Values to store, or the one to reduce.
-  std::vector<mil::ValueId> results;
-};
 
 class Expression {
  public:

@@ -1,5 +1,5 @@
 // What every device offers: compile a MIL program with its weight files, evaluate it on plain memory.
-// A new device is a folder beside cpu/ and one line in device_table.cc.
+// A new device is a folder beside cpu/ and one line in devices.cc.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,7 @@
 
 #include "dtype.h"
 #include "math/gemm/precision.h"
+#include "mil/weight_file.h"
 #include "size_math.h"
 
 namespace mayfly {
@@ -23,13 +24,6 @@ struct Port {
   size_t bytes() const {
     return static_cast<size_t>(SizeProduct(ElementsOf(shape), static_cast<int64_t>(SizeOf(dtype))));
   }
-};
-
-// One file named by BLOBFILE(path=…); `data` need only live during Compile.
-struct WeightFile {
-  std::string path;
-  const uint8_t* data;
-  size_t bytes;
 };
 
 // The part of a program's first input that is unchanged, so that a device that copies its inputs may copy less.
@@ -73,19 +67,15 @@ class Device {
   // Memory that its programs share.
   virtual size_t shared_bytes() const { return 0; }
   // Throws mayfly::Error (ERR_MIL_SYNTAX, ERR_MIL_TYPE, ERR_MIL_UNSUPPORTED, ERR_WEIGHT_BLOB, …).
-  virtual std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) = 0;
+  virtual std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights) = 0;
 };
 
-namespace sim {
-struct Settings;
-}
-
+// Options of more than one device.
 struct DeviceOptions {
+  // Threads that compute, the caller included.
   int threads = 1;
-  // Of the cpu device's matrix products; other devices have their own.
+  // Of matrix products on the cpu device; the others have their own.
   Precision precision = Precision::kExact;
-  // Of device sim; null for others.
-  std::shared_ptr<const sim::Settings> sim;
 };
 
 }  // namespace mayfly

@@ -2,10 +2,10 @@
 
 #include "addon_data.h"
 #include "device/device_table.h"
+#include "exports.h"
 #include "napi_arguments.h"
 #include "napi_error.h"
 #include "shm/arena_binding.h"
-#include "sim/sim_binding.h"
 
 namespace mayfly {
 namespace {
@@ -57,12 +57,13 @@ Precision PrecisionOf(const Napi::Value& value) {
 
 class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
  public:
-  static Napi::Function Define(Napi::Env env) {
+  static Napi::Function Define(Napi::Env env, const DeviceTable* table) {
     return DefineClass(
         env, "NativeDevice",
         {InstanceAccessor<&DeviceObject::Name>("name"), InstanceMethod<&DeviceObject::Compile>("compile"),
          InstanceMethod<&DeviceObject::Evaluate>("evaluate"), InstanceMethod<&DeviceObject::Unload>("unload"),
-         InstanceMethod<&DeviceObject::Stats>("stats"), InstanceMethod<&DeviceObject::Close>("close")});
+         InstanceMethod<&DeviceObject::Stats>("stats"), InstanceMethod<&DeviceObject::Close>("close")},
+        const_cast<DeviceTable*>(table));
   }
 
   // Arguments: name, arena, options.
@@ -70,16 +71,14 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
     info.This().As<Napi::Object>().TypeTag(&kDeviceTag);
     Guard(info.Env(), [&] {
       const std::shared_ptr<Arena> arena = UnwrapArena(info[1]);
-      DeviceOptions options;
-      if (info[2].IsObject()) {
-        const Napi::Value threads = info[2].As<Napi::Object>().Get("threads");
-        if (!threads.IsUndefined()) options.threads = static_cast<int>(WholeNumber(threads, "threads", kMostThreads));
-        options.precision = PrecisionOf(info[2].As<Napi::Object>().Get("precision"));
-        const Napi::Value sim = info[2].As<Napi::Object>().Get("sim");
-        if (sim.IsObject()) options.sim = SimSettingsOf(sim.As<Napi::Object>());
-        if (options.threads == 0) throw Error("ERR_INVALID_ARGUMENT", "Expected threads to be 1 or more, got `0`");
-      }
-      session_ = std::make_shared<DeviceSession>(OpenDevice(Text(info[0], "device"), options), arena);
+      const Napi::Object options = info[2].IsUndefined() ? Napi::Object::New(info.Env()) : ObjectOf(info[2], "options");
+      DeviceOptions common;
+      const Napi::Value threads = options.Get("threads");
+      if (!threads.IsUndefined()) common.threads = static_cast<int>(WholeNumber(threads, "threads", kMostThreads));
+      if (common.threads == 0) throw Error("ERR_INVALID_ARGUMENT", "Expected threads to be 1 or more, got `0`");
+      common.precision = PrecisionOf(options.Get("precision"));
+      const auto* table = static_cast<const DeviceTable*>(info.Data());
+      session_ = std::make_shared<DeviceSession>(table->Open(Text(info[0], "device"), common, options), arena);
     });
   }
 
@@ -153,13 +152,13 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
 
 }  // namespace
 
-void ExportDevice(Napi::Env env, Napi::Object exports) {
-  DataOf(env).device = Napi::Persistent(DeviceObject::Define(env));
+void ExportDevice(Napi::Env env, Napi::Object exports, const DeviceTable& table) {
+  DataOf(env).device = Napi::Persistent(DeviceObject::Define(env, &table));
   exports.Set("openDevice", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return DataOf(info.Env()).device.New({info[0], info[1], info[2]});
               }));
-  exports.Set("deviceNames", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                const std::vector<std::string> names = DeviceNames();
+  exports.Set("deviceNames", Napi::Function::New(env, [&table](const Napi::CallbackInfo& info) {
+                const std::vector<std::string> names = table.AvailableNames();
                 Napi::Array array = Napi::Array::New(info.Env(), names.size());
                 for (uint32_t i = 0; i < names.size(); ++i) array.Set(i, names[i]);
                 return array;

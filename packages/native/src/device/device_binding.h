@@ -9,9 +9,6 @@
 
 namespace mayfly {
 
-// openDevice, deviceNames.
-void ExportDevice(Napi::Env env, Napi::Object exports);
-
 // The session behind a NativeDevice; throws a JavaScript error for anything else or a closed one.
 std::shared_ptr<DeviceSession> UnwrapDevice(const Napi::Value& value);
 

@@ -52,7 +52,7 @@ void DeviceSession::CountResident(Loaded* loaded, uint64_t bytes) {
 }
 
 uint32_t DeviceSession::Compile(const std::string& text, const std::vector<WeightRange>& weights) {
-  std::vector<WeightFile> files;
+  std::vector<mil::WeightFile> files;
   for (const WeightRange& range : weights)
     files.push_back({range.path, arena_->At(range.offset, range.bytes), range.bytes});
   ++stats_.compilations;

@@ -1,11 +1,10 @@
-#include "ipc/connection_binding.h"
-
 #include <algorithm>
 #include <initializer_list>
 #include <optional>
 
 #include "addon_data.h"
 #include "device/device_binding.h"
+#include "exports.h"
 #include "ipc/connection.h"
 #include "ipc/lane_binding.h"
 #include "napi_arguments.h"
@@ -38,7 +37,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
       on_control_ = Napi::Persistent(FunctionOf(handlers.Get("onControl"), "onControl"));
       on_close_ = Napi::Persistent(FunctionOf(handlers.Get("onClose"), "onClose"));
       connection_.emplace(
-          &DataOf(info.Env()).loop, fd, TakeLane(info[2]),
+          DataOf(info.Env()).loop.get(), fd, TakeLane(info[2]),
           Connection::Handlers{[this](const std::function<void()>& body) { Enter(body); },
                                [this](const Frame& frame, const uint8_t* payload) { OnFrame(frame, payload); },
                                [this](const std::string& error) { OnClose(error); }});
@@ -157,7 +156,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
 void ExportConnection(Napi::Env env, Napi::Object exports) {
   DataOf(env).connection = Napi::Persistent(ConnectionObject::Define(env));
   exports.Set("connect", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return DataOf(info.Env()).connection.New({info[0], info[2], info[3]});
+                return DataOf(info.Env()).connection.New({info[0], info[1], info[2]});
               }));
 }
 

@@ -1,7 +1,6 @@
-#include "ipc/process_binding.h"
-
 #include <vector>
 
+#include "exports.h"
 #include "ipc/exit_on_signal.h"
 #include "napi_arguments.h"
 #include "napi_error.h"

@@ -1,11 +1,10 @@
-#include "ipc/serve_binding.h"
-
 #include <algorithm>
 #include <optional>
 #include <vector>
 
 #include "addon_data.h"
 #include "device/device_binding.h"
+#include "exports.h"
 #include "ipc/serve.h"
 #include "napi_arguments.h"
 #include "napi_error.h"
@@ -60,7 +59,7 @@ class WorkerSocketObject : public Napi::ObjectWrap<WorkerSocketObject> {
 void ExportServe(Napi::Env env, Napi::Object exports) {
   DataOf(env).worker_socket = Napi::Persistent(WorkerSocketObject::Define(env));
   exports.Set("serveSocket", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return DataOf(info.Env()).worker_socket.New({info[0], info[2], info[3]});
+                return DataOf(info.Env()).worker_socket.New({info[0], info[1], info[2]});
               }));
 }
 

@@ -1,5 +1,3 @@
-#include "ipc/spawn_binding.h"
-
 #include <sys/wait.h>
 
 #include <csignal>
@@ -7,7 +5,9 @@
 #include <optional>
 
 #include "addon_data.h"
+#include "exports.h"
 #include "ipc/lane_binding.h"
+#include "ipc/reaper.h"
 #include "ipc/spawn.h"
 #include "napi_arguments.h"
 #include "napi_callback.h"
@@ -75,7 +75,7 @@ Napi::Value Spawn(const Napi::CallbackInfo& info) {
         std::make_shared<Napi::FunctionReference>(Napi::Persistent(FunctionOf(options.Get("onExit"), "onExit")));
     auto context = std::make_shared<Napi::AsyncContext>(env, "mayfly.worker");
     Spawned spawned;
-    DataOf(env).reaper.Start(
+    DataOf(env).reaper->Start(
         [&] {
           spawned = SpawnWorker(request);
           return spawned.pid;

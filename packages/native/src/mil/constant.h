@@ -1,9 +1,9 @@
 // Literals as constants.
 #pragma once
 
-#include "device/device.h"
 #include "mil/ast.h"
 #include "mil/typed_program.h"
+#include "mil/weight_file.h"
 
 namespace mayfly::mil {
 

@@ -8,9 +8,9 @@
 #include <variant>
 #include <vector>
 
-#include "device/device.h"
 #include "mil/lexer.h"
 #include "mil/type.h"
+#include "mil/weight_file.h"
 
 namespace mayfly::mil {
 

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "device/device.h"
 #include "mil/ast.h"
+#include "mil/weight_file.h"
 
 namespace mayfly::mil {
 

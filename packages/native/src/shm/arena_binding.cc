@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "addon_data.h"
+#include "exports.h"
 #include "napi_arguments.h"
 #include "napi_error.h"
 #include "shm/available_memory.h"

@@ -9,9 +9,6 @@
 
 namespace mayfly {
 
-// createArena, attachArena, findArena.
-void ExportArena(Napi::Env env, Napi::Object exports);
-
 // The arena behind a NativeArena; throws a JavaScript error with code ERR_INVALID_ARGUMENT for anything else or a
 // closed one.
 std::shared_ptr<Arena> UnwrapArena(const Napi::Value& value);

@@ -3,7 +3,9 @@
 #include <string>
 #include <utility>
 
+#include "error.h"
 #include "napi_arguments.h"
+#include "sim/sim_device.h"
 
 namespace mayfly {
 namespace {
@@ -57,31 +59,39 @@ sim::Verdict VerdictOf(const Napi::Object& given) {
   return verdict;
 }
 
-}  // namespace
-
-std::shared_ptr<const sim::Settings> SimSettingsOf(const Napi::Object& given) {
-  auto settings = std::make_shared<sim::Settings>();
-  settings->name = Text(given.Get("name"), "name");
-  settings->compilations = WholeNumber(given.Get("compilations"), "compilations");
-  settings->live_programs = WholeNumber(given.Get("livePrograms"), "livePrograms");
-  settings->program_bytes = WholeNumber(given.Get("programBytes"), "programBytes");
-  settings->clock = IsTrue(given, "clock");
+sim::Settings SettingsOf(const Napi::Object& given) {
+  sim::Settings settings;
+  settings.name = Text(given.Get("name"), "name");
+  settings.compilations = WholeNumber(given.Get("compilations"), "compilations");
+  settings.live_programs = WholeNumber(given.Get("livePrograms"), "livePrograms");
+  settings.program_bytes = WholeNumber(given.Get("programBytes"), "programBytes");
+  settings.clock = IsTrue(given, "clock");
   if (given.Has("saturation"))
-    settings->saturation = static_cast<float>(WholeNumber(given.Get("saturation"), "saturation"));
-  settings->open_faults = FaultsOf(given.Get("openFaults"));
-  settings->unload_faults = FaultsOf(given.Get("unloadFaults"));
-  settings->compile_faults = FaultsOf(given.Get("compileFaults"));
-  settings->evaluate_faults = FaultsOf(given.Get("evaluateFaults"));
-  settings->teardown_milliseconds = WholeNumber(given.Get("teardownMs"), "teardownMs");
-  if (given.Has("seed")) settings->seed = WholeNumber(given.Get("seed"), "seed");
-  // Programs are compiled on the thread of JavaScript alone, so the function may be called from there.
+    settings.saturation = static_cast<float>(WholeNumber(given.Get("saturation"), "saturation"));
+  settings.open_faults = FaultsOf(given.Get("openFaults"));
+  settings.unload_faults = FaultsOf(given.Get("unloadFaults"));
+  settings.compile_faults = FaultsOf(given.Get("compileFaults"));
+  settings.evaluate_faults = FaultsOf(given.Get("evaluateFaults"));
+  settings.teardown_milliseconds = WholeNumber(given.Get("teardownMs"), "teardownMs");
+  if (given.Has("seed")) settings.seed = WholeNumber(given.Get("seed"), "seed");
+  // Programs are compiled on the JavaScript thread only, so that calling the function is allowed.
   auto judge = std::make_shared<Napi::FunctionReference>(Napi::Persistent(FunctionOf(given.Get("judge"), "judge")));
-  settings->judge = [judge](std::string_view text) {
+  settings.judge = [judge](std::string_view text) {
     const Napi::HandleScope scope(judge->Env());
     const Napi::Value verdict = judge->Call({Napi::String::New(judge->Env(), text.data(), text.size())});
     return VerdictOf(ObjectOf(verdict, "verdict"));
   };
   return settings;
+}
+
+}  // namespace
+
+std::unique_ptr<Device> OpenSimDevice(const DeviceOptions& common, const Napi::Object& options) {
+  const Napi::Value given = options.Get("sim");
+  if (!given.IsObject()) {
+    throw Error("ERR_DEVICE_UNAVAILABLE", "Expected a chip to simulate, as in sim:m4, got none");
+  }
+  return sim::OpenDevice(SettingsOf(given.As<Napi::Object>()), common.threads);
 }
 
 }  // namespace mayfly

@@ -1,14 +1,15 @@
-// Settings of a simulated device from JavaScript (SimSettings in lib/contract.ts).
+// A simulated device from JavaScript's options (SimSettings in lib/contract.ts).
 #pragma once
 
 #include <napi.h>
 
 #include <memory>
 
-#include "sim/sim_settings.h"
+#include "device/device.h"
 
 namespace mayfly {
 
-std::shared_ptr<const sim::Settings> SimSettingsOf(const Napi::Object& given);
+// Reads the option `sim`. Throws ERR_INVALID_ARGUMENT, and ERR_DEVICE_UNAVAILABLE without it.
+std::unique_ptr<Device> OpenSimDevice(const DeviceOptions& common, const Napi::Object& options);
 
 }  // namespace mayfly

@@ -13,10 +13,8 @@
 #include "error.h"
 #include "sim/fault_injector.h"
 #include "sim/saturate.h"
-#include "sim/sim_settings.h"
 
-namespace mayfly {
-namespace sim {
+namespace mayfly::sim {
 namespace {
 
 constexpr size_t kLeakBytes = 256 << 10;
@@ -137,7 +135,7 @@ class SimDevice : public Device {
   const char* name() const override { return state_->settings.name.c_str(); }
   size_t shared_bytes() const override { return engine_->scratch.bytes(); }
 
-  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<WeightFile>& weights) override {
+  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights) override {
     const Settings& settings = state_->settings;
     // Mistakes in the text are told as everywhere, before the chip's own rules, and cost no compilation.
     mil::TypedProgram typed = mil::CheckProgram(text, weights);
@@ -159,7 +157,7 @@ class SimDevice : public Device {
     if (settings.saturation) SaturateProducts(&typed, *settings.saturation);
     std::unique_ptr<Program> program = CompileOnCpu(typed, engine_);
     uint64_t bytes = 0;
-    for (const WeightFile& file : weights) bytes += file.bytes;
+    for (const mil::WeightFile& file : weights) bytes += file.bytes;
     ExpectRoom(bytes, fault == FaultKind::kLoad);
     return std::make_unique<SimProgram>(std::move(program), std::move(verdict), bytes, state_);
   }
@@ -184,11 +182,9 @@ class SimDevice : public Device {
 };
 
 }  // namespace
-}  // namespace sim
 
-std::unique_ptr<Device> OpenSimDevice(const DeviceOptions& options) {
-  if (options.sim != nullptr) return std::make_unique<sim::SimDevice>(*options.sim, options.threads);
-  throw Error("ERR_DEVICE_UNAVAILABLE", "Expected a chip to simulate, as in sim:m4, got none");
+std::unique_ptr<Device> OpenDevice(const Settings& settings, int threads) {
+  return std::make_unique<SimDevice>(settings, threads);
 }
 
-}  // namespace mayfly
+}  // namespace mayfly::sim

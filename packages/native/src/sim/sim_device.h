@@ -4,10 +4,11 @@
 #include <memory>
 
 #include "device/device.h"
+#include "sim/sim_settings.h"
 
-namespace mayfly {
+namespace mayfly::sim {
 
-// Throws ERR_DEVICE_UNAVAILABLE without settings.
-std::unique_ptr<Device> OpenSimDevice(const DeviceOptions& options);
+// `threads` as in DeviceOptions.
+std::unique_ptr<Device> OpenDevice(const Settings& settings, int threads);
 
-}  // namespace mayfly
+}  // namespace mayfly::sim

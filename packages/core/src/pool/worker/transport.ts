@@ -61,7 +61,7 @@ export function processTransport(arena: Arena, nodeOptions: readonly string[] = 
       if (alive) process.kill(child.pid, name);
     };
     try {
-      const connection = addon.connect(child.connectionFd, arena.native, handlers, child.lane);
+      const connection = addon.connect(child.connectionFd, handlers, child.lane);
       return { pid: child.pid, connection, lastWords: () => stderr.text, signal };
     } catch (error) {
       // Kill the unreachable process and ignore its exit.

@@ -117,7 +117,7 @@ void RoundTrip(void (*print)(const char* line)) {
     tell("canary " + report.name, [&] { return report.outcome; });
   }
   tell("device", [&] {
-    const std::unique_ptr<Device> device = mayfly::OpenAneDevice({});
+    const std::unique_ptr<Device> device = mayfly::OpenAneDevice();
     UseDevice(device.get(), print);
     return std::string(device->name());
   });

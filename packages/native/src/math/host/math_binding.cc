@@ -1,5 +1,4 @@
-#include "math/host/math_binding.h"
-
+#include "exports.h"
 #include "math/host/host_pool.h"
 #include "math/host/math_function.h"
 #include "parallel/affinity.h"

@@ -1,8 +1,7 @@
-#include "mil/inspect.h"
-
 #include <cmath>
 #include <string>
 
+#include "exports.h"
 #include "mil/ast.h"
 #include "mil/parser.h"
 #include "napi_arguments.h"
