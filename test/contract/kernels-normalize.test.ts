@@ -29,7 +29,7 @@ onDevice((deviceName) => {
     const x = roundedToHalf(column(random));
     const weight = random.normal(DIM, 1);
     const program = new ProgramWriter(stackSurface({ x: DIM }, 1), {});
-    const constant = program.constant('weight', [1, DIM, 1, 1], Float32Array.from(weight.values));
+    const constant = program.constant('weight', [1, DIM, 1, 1], () => Float32Array.from(weight.values));
     const xn = normalize(program.builder, program.inputs.x, constant, EPS);
     const actual = device.run(program.finish({ xn }), { x }).xn;
     const reference = new DecoderLayer({ eps: EPS } as ProgramShape, {} as LayerWeights).norm(x, weight);

@@ -71,7 +71,7 @@ function layerCase(shape: ProgramShape) {
 }
 
 const stored = (weights: LayerWeights, { parameter, transposed }: WeightUse): Matrix =>
-  transposed ? weights[parameter].transposed : weights[parameter];
+  transposed ? weights[parameter as keyof LayerWeights].transposed : weights[parameter as keyof LayerWeights];
 
 function expectClose(actual: Record<string, Matrix>, expected: Record<string, Matrix>): void {
   expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
@@ -104,11 +104,11 @@ onDevice((deviceName) => {
           [halves.feedForward, kernels.feedForwardForward],
         ] as const) {
           const xn = layer.norm(x, half.norm);
-          const { o, ...taps } = half.forward(xn);
-          expectClose(run(kernel, { x }), { sum: x.plus(o), xn, ...taps });
+          const { y, ...taps } = half.forward(xn);
+          expectClose(run(kernel, { x }), { sum: x.plus(y), xn, ...taps });
           expect(kernel.output.slots.sum).toMatchObject({ row: 0, column: 0 });
         }
-        const attention = run(kernels.attentionBackward, only(attentionInputs, ['dy', 'q', 'k', 'v']));
+        const attention = run(kernels.attentionBackward, only(attentionInputs, ['dy', 'qRotated', 'kRotated', 'v']));
         expectClose(attention, layer.attentionBackward(attentionInputs));
         const feedForward = run(kernels.feedForwardBackward, only(feedForwardInputs, ['dy', 'h1', 'h3']));
         expectClose(feedForward, layer.feedForwardBackward(feedForwardInputs));
@@ -127,7 +127,7 @@ onDevice((deviceName) => {
           const xn = roundedToHalf(layer.norm(x, half.norm));
           expectClose(run(kernel, { xn }), half.forward(xn));
         }
-        const attention = run(kernels.attentionBackward, only(attentionInputs, ['dy', 'q', 'k', 'v']));
+        const attention = run(kernels.attentionBackward, only(attentionInputs, ['dy', 'qRotated', 'kRotated', 'v']));
         expectClose(attention, layer.attentionBackward(attentionInputs));
         const feedForward = run(kernels.feedForwardBackward, only(feedForwardInputs, ['dy', 'h1', 'h3']));
         expectClose(feedForward, layer.feedForwardBackward(feedForwardInputs));

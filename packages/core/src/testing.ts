@@ -57,7 +57,7 @@ export { countParameters, presets, validateConfig } from './model/config.js';
 export { initializeParameters } from './model/initialize.js';
 export { exportLlama2c, importLlama2c, readLlama2cConfig } from './model/llama2c.js';
 export { loadModel } from './model/load-model.js';
-export { ParameterLayout, type ParameterName } from './model/parameters.js';
+export { layerParameters, ParameterLayout, type ParameterName } from './model/parameters.js';
 export { formatBytes, formatDuration, formatSmall, plural, printable, sparkline } from './observe/text.js';
 export { Governor, resolvePacing } from './pool/fleet/governor.js';
 export { Health } from './pool/fleet/health.js';
@@ -82,22 +82,18 @@ export {
   type Transport,
   type TransportHandlers,
 } from './pool/worker/transport.js';
-export { dynamicPrograms } from './programs/dynamic-programs.js';
-export type { DynamicLayerProgram } from './programs/dynamic-writer.js';
-export { projectionSizes } from './programs/layer-graph.js';
-export { normalize } from './programs/normalize.js';
-export { stackSurface } from './programs/pack-surface.js';
-export type {
-  FixedConstants,
-  LayerProgram,
-  ProgramShape,
-  Slot,
-  Surface,
-  WeightUse,
-} from './programs/program-shape.js';
-export { ProgramWriter } from './programs/program-writer.js';
-export { staticPrograms } from './programs/static-programs.js';
-export type { StaticLayerProgram } from './programs/static-writer.js';
+export { type DynamicLayerProgram, dynamicPrograms } from './programs/dynamic.js';
+export {
+  type FixedConstants,
+  type LayerProgram,
+  type ProgramShape,
+  type Slot,
+  type Surface,
+  stackSurface,
+  type WeightUse,
+} from './programs/shape.js';
+export { normalize, type StaticLayerProgram, staticPrograms } from './programs/static.js';
+export { ProgramWriter } from './programs/writer.js';
 export { isRunning, thisProcess } from './run/process-identity.js';
 export { readRunFile, writeRunFile } from './run/run-file.js';
 export { RunLock } from './run/run-lock.js';

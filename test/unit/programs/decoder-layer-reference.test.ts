@@ -37,7 +37,7 @@ test.each(['half', 'interleaved'] as const)(
   (ropePairing) => {
     const each = new DecoderLayer({ ...shape, ropePairing }, layer.weights);
     const { dxn } = each.attentionBackward({ dy, ...each.attention(xn) });
-    expect(dxn.distance(numericGradient((x) => each.attention(x).o, xn))).toBeLessThan(1e-8);
+    expect(dxn.distance(numericGradient((x) => each.attention(x).y, xn))).toBeLessThan(1e-8);
   },
 );
 
@@ -45,7 +45,7 @@ test('gradients of the projections are those of weights', () => {
   const { dq, dk, dv } = layer.attentionBackward({ dy, ...layer.attention(xn) });
   for (const [name, gradient] of Object.entries({ wq: dq, wk: dk, wv: dv })) {
     const withWeight = (weight: Matrix) =>
-      new DecoderLayer(shape, { ...layer.weights, [name]: weight }).attention(xn).o;
+      new DecoderLayer(shape, { ...layer.weights, [name]: weight }).attention(xn).y;
     const numeric = numericGradient(withWeight, layer.weights[name as 'wq']);
     expect(gradient.times(xn.transposed).distance(numeric)).toBeLessThan(1e-8);
   }
@@ -53,5 +53,5 @@ test('gradients of the projections are those of weights', () => {
 
 test('the feed-forward half has the gradient that finite differences give', () => {
   const { dxn } = layer.feedForwardBackward({ dy, ...layer.feedForward(xn) });
-  expect(dxn.distance(numericGradient((x) => layer.feedForward(x).o, xn))).toBeLessThan(1e-8);
+  expect(dxn.distance(numericGradient((x) => layer.feedForward(x).y, xn))).toBeLessThan(1e-8);
 });

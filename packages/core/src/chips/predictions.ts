@@ -1,6 +1,6 @@
 import { type ChipProfile, timeMil } from '@mayfly/native';
 import { type ModelConfig, presets } from '../model/config.js';
-import { staticPrograms } from '../programs/static-programs.js';
+import { staticPrograms } from '../programs/static.js';
 import { planTraining } from './training-plan.js';
 
 /** All figures of whole models are of one window of 256 tokens. */

@@ -2,9 +2,9 @@ import { type ChipProfile, lint, type ProgramTime, timeMil } from '@mayfly/nativ
 import { milliseconds, object, oneOf, whole } from '../check.js';
 import { countParameters, type ModelConfig } from '../model/config.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
-import { dynamicPrograms } from '../programs/dynamic-programs.js';
-import type { ProgramShape, Surface } from '../programs/program-shape.js';
-import { staticPrograms } from '../programs/static-programs.js';
+import { dynamicPrograms } from '../programs/dynamic.js';
+import type { ProgramShape, Surface } from '../programs/shape.js';
+import { staticPrograms } from '../programs/static.js';
 
 /** `reloaded` are static weights that are replaced without compiling (`docs/ane.md`), where the chip lets them. */
 export type WeightStrategy = 'dynamic' | 'static' | 'reloaded';

@@ -90,7 +90,8 @@ function find(
   { name, layer, shape, decay }: ParameterEntry,
   { tiedHead }: ModelConfig,
 ): { readonly stored: string; readonly tensor: StoredTensor } {
-  const own = layer < 0 ? tensorNames[name] : `model.layers.${layer}.${tensorNames[name]}`;
+  const known = tensorNames[name as ParameterName];
+  const own = layer < 0 ? known : `model.layers.${layer}.${known}`;
   // A tied matrix is saved once, under either name.
   const stored = name === 'embedding' && tiedHead && !tensors.has(own) ? tensorNames.head : own;
   const tensor = tensors.get(stored);

@@ -1,14 +1,12 @@
 import { invalidArgument } from '@mayfly/native';
 import { seededRandom } from '../data/seeded-random.js';
-import type { ParameterLayout, ParameterName } from './parameters.js';
+import type { ParameterLayout } from './parameters.js';
 
 /** Standard deviation of embeddings and matrices, as GPT-2 and llama2.c have it. */
 const DEVIATION = 0.02;
-/** Matrices that write to the residual stream: each layer adds two of them. */
-const residual: ReadonlySet<ParameterName> = new Set(['wo', 'w2']);
 
 /**
- * Fills the flat block: norms 1, matrices and embeddings normal(0, 0.02), those that write to the residual stream scaled by
+ * Fills the flat block: norms and other vectors their `initial`, 1 by default, matrices and embeddings normal(0, 0.02), those that write to the residual stream scaled by
  * 1/√(2·layers) (Radford et al. 2019), so that its variance does not grow with depth.
  *
  * @param target fp32, `layout.count` elements.
@@ -18,10 +16,10 @@ export function initializeParameters(layout: ParameterLayout, target: Float32Arr
   if (target.length !== layout.count) throw invalidArgument('target.length', String(layout.count), target.length);
   const random = seededRandom(seed, 'initialization');
   const residualDeviation = DEVIATION / Math.sqrt(2 * layout.config.layers);
-  for (const { name, offset, count, decay } of layout.entries) {
+  for (const { offset, count, decay, residual, initial } of layout.entries) {
     const values = target.subarray(offset, offset + count);
-    if (!decay) values.fill(1);
-    else fillNormal(values, residual.has(name) ? residualDeviation : DEVIATION, random);
+    if (!decay) values.fill(initial);
+    else fillNormal(values, residual ? residualDeviation : DEVIATION, random);
   }
 }
 

@@ -1,25 +1,62 @@
 import type { ModelConfig } from './config.js';
 
-/** Parameters of one layer, as llama2.c names them (norms spelt out). Matrices are [out, in]. */
-export const layerParameters = ['attentionNorm', 'wq', 'wk', 'wv', 'wo', 'feedForwardNorm', 'w1', 'w2', 'w3'] as const;
-export type LayerParameter = (typeof layerParameters)[number];
+/** Parameters of one layer, as llama2.c names them (norms spelt out). */
+export type LayerParameter = 'attentionNorm' | 'wq' | 'wk' | 'wv' | 'wo' | 'feedForwardNorm' | 'w1' | 'w2' | 'w3';
 /** Parameters outside the layers; `head` only where it is untied. */
 export type ModelParameter = 'embedding' | 'finalNorm' | 'head';
 export type ParameterName = LayerParameter | ModelParameter;
 
-const norms: ReadonlySet<ParameterName> = new Set(['attentionNorm', 'feedForwardNorm', 'finalNorm']);
+/** A parameter of a layer. */
+export interface ParameterSpec {
+  /** [out, in] of a matrix, [elements] of a vector. */
+  readonly shape: readonly [number] | readonly [number, number];
+  /** A matrix that writes to the residual stream: its first values are smaller the more layers there are. Default false. */
+  readonly residual?: boolean;
+  /** First value of a vector's elements. Default 1. */
+  readonly initial?: number;
+}
+
+/** Parameters of a layer by name, in the order in which checkpoints hold them. */
+export type ParameterSpecs = Readonly<Record<string, ParameterSpec>>;
+
+/** The parameters of the decoder's own layer. */
+export function layerParameters({
+  dim,
+  hidden,
+  heads,
+  kvHeads,
+  headDim,
+}: Pick<ModelConfig, 'dim' | 'hidden' | 'heads' | 'kvHeads' | 'headDim'>): Readonly<
+  Record<LayerParameter, ParameterSpec>
+> {
+  return {
+    attentionNorm: { shape: [dim] },
+    wq: { shape: [heads * headDim, dim] },
+    wk: { shape: [kvHeads * headDim, dim] },
+    wv: { shape: [kvHeads * headDim, dim] },
+    wo: { shape: [dim, heads * headDim], residual: true },
+    feedForwardNorm: { shape: [dim] },
+    w1: { shape: [hidden, dim] },
+    w2: { shape: [dim, hidden], residual: true },
+    w3: { shape: [hidden, dim] },
+  };
+}
 
 export interface ParameterEntry {
-  readonly name: ParameterName;
+  readonly name: string;
   /** Layer index; -1 outside the layers. */
   readonly layer: number;
-  /** [rows, columns]; a norm is [dim, 1]. A matrix may be, too: `decay` tells them apart. */
+  /** [rows, columns]; a vector is [elements, 1]. A matrix may be, too: `decay` tells them apart. */
   readonly shape: readonly [number, number];
   /** Start in the flat block, in elements. Layers are contiguous: all of layer 0, then all of layer 1, … */
   readonly offset: number;
   readonly count: number;
-  /** Weight decay applies: matrices, the embedding among them, and not norms. */
+  /** Weight decay applies: matrices, the embedding among them, and not vectors. */
   readonly decay: boolean;
+  /** Writes to the residual stream. */
+  readonly residual: boolean;
+  /** First value of a vector's elements. */
+  readonly initial: number;
 }
 
 /** Where each parameter lies in the one flat fp32 block that load, save, optimizer and gradients all walk. */
@@ -29,37 +66,35 @@ export class ParameterLayout {
   readonly count: number;
   readonly #index: ReadonlyMap<string, ParameterEntry>;
 
-  constructor(readonly config: ModelConfig) {
+  /** @param specsOf The parameters of a layer. Default: those of the decoder's own. */
+  constructor(
+    readonly config: ModelConfig,
+    specsOf: (layer: number) => ParameterSpecs = () => layerParameters(config),
+  ) {
     const entries: ParameterEntry[] = [];
     let offset = 0;
-    const add = (name: ParameterName, layer: number, rows: number, columns: number) => {
+    const add = (name: string, layer: number, { shape, residual = false, initial = 1 }: ParameterSpec) => {
+      const [rows, columns = 1] = shape;
       const count = rows * columns;
-      entries.push({ name, layer, shape: [rows, columns], offset, count, decay: !norms.has(name) });
+      const decay = shape.length === 2;
+      entries.push({ name, layer, shape: [rows, columns], offset, count, decay, residual, initial });
       offset += count;
     };
-    const { dim, hidden, vocab, heads, kvHeads, headDim } = config;
-    add('embedding', -1, vocab, dim);
+    const { dim, vocab } = config;
+    add('embedding', -1, { shape: [vocab, dim] });
     for (let layer = 0; layer < config.layers; layer++) {
-      add('attentionNorm', layer, dim, 1);
-      add('wq', layer, heads * headDim, dim);
-      add('wk', layer, kvHeads * headDim, dim);
-      add('wv', layer, kvHeads * headDim, dim);
-      add('wo', layer, dim, heads * headDim);
-      add('feedForwardNorm', layer, dim, 1);
-      add('w1', layer, hidden, dim);
-      add('w2', layer, dim, hidden);
-      add('w3', layer, hidden, dim);
+      for (const [name, spec] of Object.entries(specsOf(layer))) add(name, layer, spec);
     }
-    add('finalNorm', -1, dim, 1);
-    if (!config.tiedHead) add('head', -1, vocab, dim);
+    add('finalNorm', -1, { shape: [dim] });
+    if (!config.tiedHead) add('head', -1, { shape: [vocab, dim] });
     this.entries = entries;
     this.count = offset;
     this.#index = new Map(entries.map((entry) => [`${entry.layer}.${entry.name}`, entry]));
   }
 
   /** The entry of a parameter; `layer` -1 for those outside the layers. Tied models answer `head` with `embedding`. */
-  entry(name: ParameterName, layer = -1): ParameterEntry {
-    const key = name === 'head' && this.config.tiedHead ? 'embedding' : name;
+  entry(name: string, layer = -1): ParameterEntry {
+    const key = name === 'head' && layer < 0 && this.config.tiedHead ? 'embedding' : name;
     const entry = this.#index.get(`${layer}.${key}`);
     if (entry === undefined) throw new RangeError(`Expected a parameter of the model, got ${name} of layer ${layer}`);
     return entry;

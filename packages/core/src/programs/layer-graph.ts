@@ -1,87 +1,149 @@
+import { MilBuilder } from '../mil/builder.js';
 import type { MilValue } from '../mil/graph.js';
-import type { LayerParameter } from '../model/parameters.js';
-import { Attention, type AttentionInputs } from './attention.js';
-import type { MatrixSize } from './pack-surface.js';
-import type { ProgramShape } from './program-shape.js';
-import type { ProgramWriter } from './program-writer.js';
-import { Rotary } from './rotary.js';
+import type { ModelConfig } from '../model/config.js';
+import type { ParameterSpecs } from '../model/parameters.js';
+import type { ProgramShape } from './shape.js';
 
-export type Projection = Exclude<LayerParameter, 'attentionNorm' | 'feedForwardNorm'>;
+/** Matrices of a layer by name, each [1, rows, 1, columns] with one column per token. */
+export type Values<Name extends string = string> = Readonly<Record<Name, MilValue>>;
 
-/** [out, in] of each projection, as the parameters are stored. */
-export function projectionSizes(shape: ProgramShape): Readonly<Record<Projection, MatrixSize>> {
-  const { dim, hidden, heads, kvHeads, headDim } = shape;
-  const queries = heads * headDim;
-  const keys = kvHeads * headDim;
-  return {
-    wq: [queries, dim],
-    wk: [keys, dim],
-    wv: [keys, dim],
-    wo: [dim, queries],
-    w1: [hidden, dim],
-    w2: [dim, hidden],
-    w3: [hidden, dim],
+/** What an operation writes with. How weights reach a program is what weight strategies differ in. */
+export interface LayerWriter {
+  readonly builder: MilBuilder;
+  readonly shape: ProgramShape;
+  /** W·x, or Wᵀ·x, with a matrix parameter W and x [1, in, 1, columns]. */
+  project(parameter: string, x: MilValue, transposed?: boolean): MilValue;
+  /** A vector parameter, [1, elements, 1, 1]. */
+  vector(parameter: string): MilValue;
+  /** An fp16 constant that never changes, such as a mask; one per name. */
+  constant(name: string, shape: readonly number[], values: () => Float32Array): MilValue;
+}
+
+/**
+ * The gradient of a parameter as a product that the host computes: dW = dy·xᵀ, summed over the columns. `dy` names a gradient
+ * (`d` and the name of a value) or a value of its own that the backward program puts out; `x` names a value of the forward
+ * program. A vector has no `x`: its gradient is the sum of dy's columns.
+ */
+export interface ParameterGradient {
+  readonly parameter: string;
+  readonly dy: string;
+  readonly x?: string;
+}
+
+/** One step of a layer, both ways, between named values. */
+export interface Operation {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Values that `forward` hands out for `backward` or for weight gradients alone. */
+  readonly taps?: readonly string[];
+  /** Inputs, outputs and taps that `backward` reads. */
+  readonly saved?: readonly string[];
+  readonly gradients?: readonly ParameterGradient[];
+  /** From the inputs to outputs and taps. */
+  forward(writer: LayerWriter, values: Values): Values;
+  /** From the gradients of the outputs, by the outputs' names, and the saved values to the gradients of the inputs. */
+  backward(writer: LayerWriter, gradients: Values, saved: Values): Values;
+}
+
+/** A residual block: x + f(RMSNorm(x)). The operations of f lead from `xn`, the normalized input, to `y`. */
+export interface Block {
+  readonly name: string;
+  /** The vector parameter of its RMSNorm. */
+  readonly norm: string;
+  readonly operations: readonly Operation[];
+}
+
+/** A kind of layer: its parameters and its blocks, in the order of the forward pass. */
+export interface LayerDefinition {
+  readonly name: string;
+  /** By name, in the order in which checkpoints hold them. */
+  parameters(sizes: ModelConfig | ProgramShape): ParameterSpecs;
+  readonly blocks: readonly Block[];
+}
+
+/** What follows from the operations of a block for its programs and their surfaces. */
+export interface BlockFlow {
+  /** Values that the backward program reads beside `dy`. */
+  readonly saved: readonly string[];
+  /** Values that the forward program puts out beside `y`: what is saved, and what weight gradients read. */
+  readonly kept: readonly string[];
+  /** What the backward program puts out: `dxn`, and what weight gradients read. */
+  readonly gradients: readonly string[];
+  readonly parameters: readonly ParameterGradient[];
+}
+
+export function blockFlow({ operations }: Pick<Block, 'operations'>): BlockFlow {
+  const parameters = operations.flatMap(({ gradients = [] }) => gradients);
+  const saved = unique(operations.flatMap((operation) => operation.saved ?? []));
+  const made = ['xn', ...operations.flatMap(({ outputs, taps = [] }) => [...outputs, ...taps])];
+  const read = new Set([...saved, ...parameters.flatMap(({ x }) => x ?? [])]);
+  const gradients = unique(['dxn', ...parameters.map(({ dy }) => dy)]).filter((name) => name !== 'dy');
+  return { saved, kept: made.filter((name) => read.has(name)), gradients, parameters };
+}
+
+/** Writes operations one after another; `values` are what they start from. Returns those and all that were made. */
+export function writeForward(writer: LayerWriter, operations: readonly Operation[], values: Values): Values {
+  const known: Record<string, MilValue> = { ...values };
+  for (const operation of operations) Object.assign(known, operation.forward(writer, known));
+  return known;
+}
+
+/**
+ * Writes operations backwards, from the last to the first. The gradient of a value is the sum of those from its readers, in
+ * the readers' order.
+ *
+ * @param gradients Gradients by the names of their values.
+ * @returns All gradients, `d` before the name of their value, and what operations put out beside them.
+ */
+export function writeBackward(
+  writer: LayerWriter,
+  operations: readonly Operation[],
+  gradients: Values,
+  saved: Values,
+): Values {
+  const parts = new Map(Object.entries(gradients).map(([name, value]) => [name, [value]]));
+  const results: Record<string, MilValue> = {};
+  const settle = (name: string): [string, MilValue][] => {
+    const [first, ...rest] = parts.get(name) ?? [];
+    if (first === undefined) return [];
+    const sum = rest.reduce((total, part) => writer.builder.add(total, part), first);
+    results[`d${name}`] = sum;
+    return [[name, sum]];
   };
+  for (const operation of operations.toReversed()) {
+    const given = Object.fromEntries(operation.outputs.flatMap(settle));
+    for (const [name, value] of Object.entries(operation.backward(writer, given, saved))) {
+      if (operation.inputs.includes(name)) parts.set(name, [value, ...(parts.get(name) ?? [])]);
+      else results[name] = value;
+    }
+  }
+  const made = new Set(operations.flatMap(({ outputs }) => outputs));
+  for (const name of parts.keys()) if (!made.has(name)) settle(name);
+  return results;
 }
 
-/** W·x, or Wᵀ·x, with x [1, in, 1, columns]: how, is what weight strategies differ in. */
-export type Project = (parameter: Projection, x: MilValue, transposed?: boolean) => MilValue;
-
-/** Writes the two halves of a decoder layer, between norm and residual sum, into a program; see `ProgramShape` for the columns. */
-export class LayerGraph {
-  readonly #program: ProgramWriter<string>;
-  readonly #shape: ProgramShape;
-  readonly #project: Project;
-
-  constructor(program: ProgramWriter<string>, shape: ProgramShape, project: Project) {
-    this.#program = program;
-    this.#shape = shape;
-    this.#project = project;
-  }
-
-  /** q and k are the rotated ones; attn is what they attend to, o its projection. */
-  attention(xn: MilValue): Record<'o' | 'q' | 'k' | 'v' | 'attn', MilValue> {
-    const rotary = new Rotary(this.#program, this.#shape);
-    const q = rotary.rotate(this.#project('wq', xn));
-    const k = rotary.rotate(this.#project('wk', xn));
-    const v = this.#project('wv', xn);
-    const attn = new Attention(this.#program, this.#shape).forward({ q, k, v });
-    return { o: this.#project('wo', attn), q, k, v, attn };
-  }
-
-  /** From the gradient of o. dq and dk are those of the projections, before rotation. */
-  attentionBackward({
-    dy,
-    ...inputs
-  }: AttentionInputs & { readonly dy: MilValue }): Record<'dxn' | 'dq' | 'dk' | 'dv', MilValue> {
-    const { builder: b } = this.#program;
-    const rotary = new Rotary(this.#program, this.#shape);
-    const rotated = new Attention(this.#program, this.#shape).backward(inputs, this.#project('wo', dy, true));
-    const dq = rotary.rotateBack(rotated.dq);
-    const dk = rotary.rotateBack(rotated.dk);
-    const { dv } = rotated;
-    const dxq = this.#project('wq', dq, true);
-    const dxk = this.#project('wk', dk, true);
-    return { dxn: b.add(b.add(dxq, dxk), this.#project('wv', dv, true)), dq, dk, dv };
-  }
-
-  /** SwiGLU (Shazeer 2020): o = W2·gate with gate = silu(h1)·h3. */
-  feedForward(xn: MilValue): Record<'o' | 'h1' | 'h3' | 'gate', MilValue> {
-    const { builder: b } = this.#program;
-    const h1 = this.#project('w1', xn);
-    const h3 = this.#project('w3', xn);
-    const gate = b.mul(b.mul(h1, b.sigmoid(h1)), h3);
-    return { o: this.#project('w2', gate), h1, h3, gate };
-  }
-
-  /** From the gradient of o. */
-  feedForwardBackward({ dy, h1, h3 }: Record<'dy' | 'h1' | 'h3', MilValue>): Record<'dxn' | 'dh1' | 'dh3', MilValue> {
-    const { builder: b } = this.#program;
-    const dGate = this.#project('w2', dy, true);
-    const sigmoid = b.sigmoid(h1);
-    const slope = b.mul(sigmoid, b.add(b.mul(h1, b.sub(1, sigmoid)), 1));
-    const dh1 = b.mul(b.mul(dGate, h3), slope);
-    const dh3 = b.mul(dGate, b.mul(h1, sigmoid));
-    return { dxn: b.add(this.#project('w1', dh1, true), this.#project('w3', dh3, true)), dh1, dh3 };
-  }
+/** Rows of every value of a block: its operations are written into a program that is thrown away. */
+export function valueRows(
+  { operations }: Pick<Block, 'operations'>,
+  parameters: ParameterSpecs,
+  shape: ProgramShape,
+): Readonly<Record<string, number>> {
+  const builder = new MilBuilder();
+  const columns = shape.batch * shape.sequence;
+  const matrix = (rows: number, width: number) => builder.input('x', 'fp16', [1, rows, 1, width]);
+  const writer: LayerWriter = {
+    builder,
+    shape,
+    project: (name, x, transposed = false) => matrix(parameters[name]!.shape[transposed ? 1 : 0]!, x.shape[3]!),
+    vector: (name) => matrix(parameters[name]!.shape[0], 1),
+    constant: (_, size) => builder.input('x', 'fp16', size),
+  };
+  const values = writeForward(writer, operations, { xn: matrix(shape.dim, columns) });
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.shape[1]!]));
 }
+
+/** The named ones of some values, in the order of the names. */
+export const pick = (values: Values, names: readonly string[]): Values =>
+  Object.fromEntries(names.map((name) => [name, values[name]!]));
+
+const unique = (names: readonly string[]): string[] => [...new Set(names)];

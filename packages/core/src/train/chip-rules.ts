@@ -8,9 +8,9 @@ import {
   parseSimName,
 } from '@mayfly/native';
 import type { MilOptions } from '../mil/graph.js';
-import { dynamicPrograms } from '../programs/dynamic-programs.js';
-import type { ProgramShape } from '../programs/program-shape.js';
-import { staticPrograms } from '../programs/static-programs.js';
+import { dynamicPrograms } from '../programs/dynamic.js';
+import type { ProgramShape } from '../programs/shape.js';
+import { staticPrograms } from '../programs/static.js';
 
 type Weights = 'dynamic' | 'static';
 

@@ -3,15 +3,14 @@ import { ArenaMeter, type TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { MilOptions } from '../mil/graph.js';
 import type { ModelConfig } from '../model/config.js';
-import type { ProgramShape } from '../programs/program-shape.js';
-import { DynamicStack } from './dynamic-stack.js';
+import { decoderLayer } from '../programs/layer.js';
+import type { ProgramShape } from '../programs/shape.js';
 import { GradientSums } from './gradient-sums.js';
 import { Head } from './head.js';
-import type { LayerStack } from './layer-stack.js';
+import { Layers } from './layers.js';
 import { ModelState } from './model-state.js';
-import type { KernelCompiler } from './stack-kernel.js';
-import { StaticStack } from './static-stack.js';
 import { Stopwatch } from './stopwatch.js';
+import type { KernelCompiler } from './timed-kernel.js';
 import { type ProductRunner, WeightGradients } from './weight-gradients.js';
 
 /** What a decoder is built for. */
@@ -42,7 +41,7 @@ interface Training {
 /** A model laid out in an arena with everything that runs it: parameters, layers, and the passes through them. */
 export class Decoder {
   readonly state: ModelState;
-  readonly layers: LayerStack;
+  readonly layers: Layers;
   readonly weightGradients: WeightGradients | null;
   readonly gradientSums: GradientSums | null;
   readonly stopwatch = new Stopwatch();
@@ -55,13 +54,13 @@ export class Decoder {
     const { stopwatch } = this;
     this.weightGradients = products === undefined ? null : new WeightGradients(products);
     this.state = new ModelState(source, config, products !== undefined);
-    const Stack = weights === 'static' ? StaticStack : DynamicStack;
     const shape: ProgramShape = { ...config, batch, sequence };
-    this.layers = new Stack({
+    this.layers = new Layers({
       source,
       state: this.state,
       shape,
       form,
+      plans: Array.from({ length: config.layers }, () => ({ definition: decoderLayer, weights })),
       precision,
       weightGradients: this.weightGradients,
       stopwatch,
@@ -116,15 +115,15 @@ export class Decoder {
   }
 
   /**
-   * Runs the tokens of the last pass again to find the first half of a layer that puts out infinities or NaN, e.g.
+   * Runs the tokens of the last pass again to find the first block of a layer that puts out infinities or NaN, e.g.
    * `layer-3.feedForward (gate)`; null where no layer does.
    */
   async findOverflow(): Promise<string | null> {
     let found: string | null = null;
     this.#head.embed(this.layers.input);
-    await this.layers.forward((half) => {
-      const slot = found === null ? half.surfaces.forwardOutput.overflow() : undefined;
-      if (slot !== undefined) found = `${half.key} (${slot})`;
+    await this.layers.forward((block) => {
+      const slot = found === null ? block.surfaces.forwardOutput.overflow() : undefined;
+      if (slot !== undefined) found = `${block.key} (${slot})`;
     });
     return found;
   }

@@ -1,13 +1,12 @@
 import { addon } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
-import type { ParameterName } from '../model/parameters.js';
 import { type ModelState, offsetIn } from './model-state.js';
 
 /** Where one pass writes its gradients. */
 export interface PassGradients {
   /** Arena offset of a parameter's gradient, fp32. */
-  offset(name: ParameterName, layer?: number): number;
+  offset(name: string, layer?: number): number;
   /** True: the pass writes its gradients. False: it rounds each to fp32 and adds it to the one that is there. */
   readonly overwrite: boolean;
   /** Arena offset of fp32 [vocab, dim] for a table's gradient, which is not one product, until it is added; null with `overwrite`. */

@@ -1,7 +1,7 @@
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ModelConfig } from '../model/config.js';
-import { type ParameterEntry, ParameterLayout, type ParameterName } from '../model/parameters.js';
+import { type ParameterEntry, ParameterLayout } from '../model/parameters.js';
 
 /** A model's fp32 masters in the arena and, for training, what the optimizer keeps beside them: blocks of one layout. */
 export class ModelState {
@@ -27,8 +27,13 @@ export class ModelState {
     this.secondMoments = block(trained);
   }
 
+  /** Whether the parameters of a layer, or one outside the layers, are updated. */
+  isTrained(_part: number | 'embedding' | 'finalNorm' | 'head'): boolean {
+    return this.training;
+  }
+
   /** Arena offset of a parameter. */
-  parameter(name: ParameterName, layer = -1): number {
+  parameter(name: string, layer = -1): number {
     return offsetIn(this.parameters, this.layout.entry(name, layer));
   }
 }

@@ -1,5 +1,5 @@
 import { addon } from '@mayfly/native';
-import type { LayerParameter, ParameterEntry } from '../model/parameters.js';
+import type { ParameterEntry } from '../model/parameters.js';
 import { type ModelState, offsetIn } from './model-state.js';
 import type { Matrix } from './surface.js';
 
@@ -15,16 +15,16 @@ export interface AdamWOptions {
 }
 
 /** Where a device reads a parameter: as an fp16 matrix, or its transpose. */
-export interface HalfPlace extends Matrix {
+export interface WeightSlot extends Matrix {
   readonly transposed: boolean;
 }
 
 /** What an update of a model's parameters means for its layers. */
 export interface UpdatedLayers {
   /** Where `layer`'s parameters are to be written as fp16 in the same pass; those that are missing are not. */
-  halfPlaces(layer: number): ReadonlyMap<LayerParameter, HalfPlace>;
+  weightSlots(layer: number): ReadonlyMap<string, WeightSlot>;
   /** Called when a layer's parameters are final. */
-  refreshWeights(layer: number): Promise<void>;
+  refresh(layer: number): Promise<void>;
 }
 
 /** Updates a model's parameters layer by layer, so that a layer's kernels can be refreshed while the next is computed. */
@@ -59,9 +59,9 @@ export class Optimizer {
     const shared = { lr, beta1: betas[0], beta2: betas[1], eps, step, gradientScale };
     for (const group of groupByLayer(layout.entries)) {
       const { layer } = group[0]!;
-      const places = layer < 0 ? null : layers.halfPlaces(layer);
+      const places = layer < 0 ? null : layers.weightSlots(layer);
       for (const entry of group) {
-        const place = places?.get(entry.name as LayerParameter);
+        const place = places?.get(entry.name);
         const [, columns] = entry.shape;
         addon.math.adamw(parameters.arena, {
           ...shared,
@@ -74,7 +74,7 @@ export class Optimizer {
           ...(place && { half: place.offset, halfStride: place.stride, columns, transpose: place.transposed }),
         });
       }
-      if (layer >= 0) await layers.refreshWeights(layer);
+      if (layer >= 0) await layers.refresh(layer);
     }
   }
 }

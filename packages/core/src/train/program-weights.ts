@@ -3,7 +3,7 @@ import type { Tensor } from '../memory/tensor.js';
 import type { MilProgram, WeightRecord } from '../mil/types.js';
 import { fillWeightFile } from '../mil/weight-file.js';
 import type { WeightSources } from '../pool/types.js';
-import type { ConstantWeight } from '../programs/program-shape.js';
+import type { ConstantWeight } from '../programs/static.js';
 
 /** A program's weight files in the arena. */
 export class ProgramWeights {

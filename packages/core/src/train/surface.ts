@@ -1,7 +1,7 @@
 import { addon, type InputReuse, type NativeArena } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
-import type { Slot, Surface } from '../programs/program-shape.js';
+import type { Slot, Surface } from '../programs/shape.js';
 
 /** An fp16 matrix in the arena; the stride counts elements. */
 export interface Matrix {
@@ -66,6 +66,24 @@ export class SurfaceTensor {
   matrix({ row, column, rows, columns }: Slot): Matrix {
     const stride = this.#layout.width;
     return { offset: this.tensor.offset + 2 * (row * stride + column), stride, rows, columns };
+  }
+}
+
+/** Surfaces that blocks of one kind share, or have one each. */
+export class SurfaceRing {
+  readonly #source: TensorSource;
+  readonly #made = new Map<Surface<string>, { readonly surfaces: SurfaceTensor[]; taken: number }>();
+
+  constructor(source: TensorSource) {
+    this.#source = source;
+  }
+
+  /** A surface of this layout: a new one until there are `most`, then those in turn. */
+  next(layout: Surface<string>, most: number): SurfaceTensor {
+    const ring = this.#made.get(layout) ?? { surfaces: [], taken: 0 };
+    this.#made.set(layout, ring);
+    if (ring.surfaces.length < most) ring.surfaces.push(SurfaceTensor.allocate(this.#source, layout));
+    return ring.surfaces[ring.taken++ % ring.surfaces.length]!;
   }
 }
 

@@ -10,7 +10,7 @@ export interface KernelCompiler {
 }
 
 /** A kernel whose waiting is accounted for. */
-export class StackKernel {
+export class TimedKernel {
   readonly #kernel: Kernel;
   readonly #stopwatch: Stopwatch;
   #update: Promise<void> | null = null;

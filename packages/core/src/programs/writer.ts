@@ -1,7 +1,6 @@
 import { MilBuilder } from '../mil/builder.js';
 import type { MilOptions, MilValue } from '../mil/graph.js';
-import { stackSurface } from './pack-surface.js';
-import type { FixedConstants, LayerProgram, Slot, Surface } from './program-shape.js';
+import { type FixedConstants, type LayerProgram, type Slot, type Surface, stackSurface } from './shape.js';
 
 /** A program with one input and one output surface, while it is written. Matrices are values [1, rows, 1, columns]. */
 export class ProgramWriter<Input extends string> {
@@ -10,6 +9,7 @@ export class ProgramWriter<Input extends string> {
   readonly inputs: Readonly<Record<Input, MilValue>>;
   readonly #input: Surface<Input>;
   readonly #constants = new Map<string, Float32Array>();
+  readonly #values = new Map<string, MilValue>();
 
   constructor(input: Surface<Input>, options: MilOptions) {
     this.builder = new MilBuilder(options);
@@ -24,10 +24,14 @@ export class ProgramWriter<Input extends string> {
     this.inputs = Object.fromEntries(matrices);
   }
 
-  /** An fp16 constant of the weight file that never changes. */
-  constant(name: string, shape: readonly number[], values: Float32Array): MilValue {
-    this.#constants.set(name, values);
-    return this.builder.weight(name, shape);
+  /** An fp16 constant of the weight file that never changes; one per name. */
+  constant(name: string, shape: readonly number[], values: () => Float32Array): MilValue {
+    const known = this.#values.get(name);
+    if (known !== undefined) return known;
+    const value = this.builder.weight(name, shape);
+    this.#constants.set(name, values());
+    this.#values.set(name, value);
+    return value;
   }
 
   /** Ends the program: its output is the results, one below the other. */

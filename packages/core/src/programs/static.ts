@@ -1,0 +1,155 @@
+import type { MilBuilder } from '../mil/builder.js';
+import type { MilOptions, MilValue } from '../mil/graph.js';
+import type { ParameterSpecs } from '../model/parameters.js';
+import { decoderLayer, namePrograms } from './layer.js';
+import {
+  type Block,
+  blockFlow,
+  type LayerDefinition,
+  type LayerWriter,
+  pick,
+  valueRows,
+  writeBackward,
+  writeForward,
+} from './layer-graph.js';
+import { type FixedConstants, type LayerProgram, type ProgramShape, stackSurface, type WeightUse } from './shape.js';
+import { ProgramWriter } from './writer.js';
+
+/** A parameter's place in a program's weight files. Constants that never change (mask, RoPE tables) are not listed. */
+export interface ConstantWeight extends WeightUse {
+  /** Index into `program.weightFiles`. */
+  readonly file: number;
+  /** Name of the record in that file. */
+  readonly record: string;
+}
+
+/** A program whose weights are constants: every update is a compilation. */
+export interface StaticLayerProgram<Input extends string = string, Output extends string = string>
+  extends LayerProgram<Input, Output>,
+    FixedConstants {
+  readonly weights: readonly ConstantWeight[];
+}
+
+export interface StaticBlock {
+  readonly block: Block;
+  /** From `x` to `sum` = x + f(norm(x)), and what is kept. */
+  readonly forward: StaticLayerProgram;
+  /** From `dy`, the gradient of the sum, and what was saved to `dxn` and what weight gradients read. */
+  readonly backward: StaticLayerProgram;
+}
+
+/**
+ * The programs of a layer whose weights are constants. Surfaces are as wide as a dispatch has tokens. The forward programs
+ * include RMSNorm and the residual sum, whose slot comes first, so that the next program can read it in place. The backward
+ * programs lead from the gradient of the sum (`dy`) to that of the normalized input (`dxn`), with transposed copies of the
+ * weights; the rest of the way is host math.
+ */
+export function staticBlocks(layer: LayerDefinition, shape: ProgramShape, options: MilOptions = {}): StaticBlock[] {
+  const parameters = layer.parameters(shape);
+  return layer.blocks.map((block) => ({
+    block,
+    forward: forwardProgram(block, parameters, shape, options),
+    backward: backwardProgram(block, parameters, shape, options),
+  }));
+}
+
+/** The programs of the decoder's own layer. */
+export const staticPrograms = (shape: ProgramShape, options: MilOptions = {}) =>
+  namePrograms(staticBlocks(decoderLayer, shape, options));
+
+function forwardProgram(
+  block: Block,
+  parameters: ParameterSpecs,
+  shape: ProgramShape,
+  options: MilOptions,
+): StaticLayerProgram {
+  const program = new ProgramWriter(stackSurface({ x: shape.dim }, shape.batch * shape.sequence), options);
+  const weights = new ConstantWeights(program.builder, parameters);
+  const { x } = program.inputs;
+  const xn = normalize(program.builder, x, weights.vector(block.norm), shape.eps);
+  const values = writeForward(layerWriter(program, weights, shape), block.operations, { xn });
+  const sum = program.builder.add(x, values.y!);
+  return withWeights(program.finish({ sum, ...pick(values, blockFlow(block).kept) }), weights);
+}
+
+function backwardProgram(
+  block: Block,
+  parameters: ParameterSpecs,
+  shape: ProgramShape,
+  options: MilOptions,
+): StaticLayerProgram {
+  const { saved, gradients } = blockFlow(block);
+  const sizes = valueRows(block, parameters, shape);
+  const rows = Object.fromEntries([['dy', shape.dim], ...saved.map((name) => [name, sizes[name]!])]);
+  const program = new ProgramWriter<string>(stackSurface(rows, shape.batch * shape.sequence), options);
+  const weights = new ConstantWeights(program.builder, parameters);
+  const { dy, ...inputs } = program.inputs;
+  const values = writeBackward(layerWriter(program, weights, shape), block.operations, { y: dy! }, inputs);
+  return withWeights(program.finish(pick(values, gradients)), weights);
+}
+
+/** Parameters as constants of a program: matrices are 1×1 convolutions. */
+class ConstantWeights {
+  readonly uses: (WeightUse & { readonly record: string })[] = [];
+  readonly #builder: MilBuilder;
+  readonly #parameters: ParameterSpecs;
+  readonly #values = new Map<string, MilValue>();
+
+  constructor(builder: MilBuilder, parameters: ParameterSpecs) {
+    this.#builder = builder;
+    this.#parameters = parameters;
+  }
+
+  project(parameter: string, x: MilValue, transposed = false): MilValue {
+    const [rows, columns = 1] = this.#parameters[parameter]!.shape;
+    const size = transposed ? [columns, rows, 1, 1] : [rows, columns, 1, 1];
+    return this.#builder.conv(x, this.#constant(parameter, transposed, size));
+  }
+
+  vector(parameter: string): MilValue {
+    return this.#constant(parameter, false, [1, this.#parameters[parameter]!.shape[0], 1, 1]);
+  }
+
+  #constant(parameter: string, transposed: boolean, size: readonly number[]): MilValue {
+    const record = transposed ? `${parameter}Transposed` : parameter;
+    const known = this.#values.get(record);
+    if (known !== undefined) return known;
+    const value = this.#builder.weight(record, size);
+    this.uses.push({ parameter, transposed, record });
+    this.#values.set(record, value);
+    return value;
+  }
+}
+
+const layerWriter = (program: ProgramWriter<string>, weights: ConstantWeights, shape: ProgramShape): LayerWriter => ({
+  builder: program.builder,
+  shape,
+  project: (parameter, x, transposed) => weights.project(parameter, x, transposed),
+  vector: (parameter) => weights.vector(parameter),
+  constant: (name, size, values) => program.constant(name, size, values),
+});
+
+function withWeights(written: LayerProgram & FixedConstants, { uses }: ConstantWeights): StaticLayerProgram {
+  const { weightFiles } = written.program;
+  const fileOf = (record: string) =>
+    weightFiles.findIndex(({ records }) => records.some(({ name }) => name === record));
+  const weights = uses.map((use) => ({ ...use, file: fileOf(use.record) })).filter(({ file }) => file >= 0);
+  return { ...written, weights };
+}
+
+/** The least that a column is divided by: zeros must not be, and the inverse must be well within fp16. */
+const SMALLEST = 2 ** -12;
+
+/** RMSNorm (Zhang & Sennrich 2019) over the channels of x [1, dim, 1, columns]: x·rsqrt(mean x² + eps)·weight [1, dim, 1, 1]. */
+export function normalize(b: MilBuilder, x: MilValue, weight: MilValue, eps: number): MilValue {
+  const dim = x.shape[1]!;
+  // fp16 ends at 65504 and loses digits below 2^-14: squares of a residual stream leave it on both sides. With m the largest
+  // magnitude of a column and y = x/m, the same norm is x/m·rsqrt(mean y² + eps/m²), where Σ y² lies between 1 and dim.
+  const largest = b.reduceMax(b.maximum(x, b.mul(x, -1)), [1]);
+  const inverse = b.pow(b.maximum(largest, SMALLEST), -1);
+  const y = b.mul(x, inverse);
+  const meanSquare = b.mul(b.reduceSum(b.mul(y, y), [1]), 1 / dim);
+  const rootEps = b.mul(inverse, Math.sqrt(eps));
+  const scale = b.pow(b.add(meanSquare, b.mul(rootEps, rootEps)), -0.5);
+  return b.mul(b.mul(x, b.mul(inverse, scale)), weight);
+}

@@ -1,0 +1,249 @@
+import { addon, type Precision } from '@mayfly/native';
+import type { TensorSource } from '../memory/scope.js';
+import type { Tensor } from '../memory/tensor.js';
+import type { MilOptions } from '../mil/graph.js';
+import { blockFlow, type LayerDefinition } from '../programs/layer-graph.js';
+import type { ProgramShape } from '../programs/shape.js';
+import { DynamicWeights } from './dynamic-weights.js';
+import type { PassGradients } from './gradient-sums.js';
+import type { BlockPlace, LayerBlock } from './layer-block.js';
+import type { ModelState } from './model-state.js';
+import type { UpdatedLayers, WeightSlot } from './optimizer.js';
+import { StaticWeights } from './static-weights.js';
+import type { Stopwatch } from './stopwatch.js';
+import { copyMatrix, type Matrix } from './surface.js';
+import type { KernelCompiler } from './timed-kernel.js';
+import { type WeightGradients, weightGradient } from './weight-gradients.js';
+import type { NormInput, WeightStrategy } from './weight-strategy.js';
+
+/** What one layer is. */
+export interface LayerPlan {
+  readonly definition: LayerDefinition;
+  readonly weights: 'dynamic' | 'static';
+}
+
+export interface LayersOptions {
+  /** Where surfaces and weights come from. */
+  readonly source: TensorSource;
+  readonly state: ModelState;
+  readonly shape: ProgramShape;
+  readonly form: MilOptions;
+  /** By layer. */
+  readonly plans: readonly LayerPlan[];
+  /** Precision of the host's matrix products. */
+  readonly precision: Precision;
+  /** Null where the model is not trained. */
+  readonly weightGradients: WeightGradients | null;
+  readonly stopwatch: Stopwatch;
+}
+
+/**
+ * The decoder's layers as a sequence of blocks, each one forward and one backward kernel. `forward` takes the residual stream
+ * from `input` to `output`; `backward` takes the gradient of `output` to that of `input` and makes the gradients of the layers'
+ * parameters.
+ */
+export class Layers implements UpdatedLayers {
+  /** Residual stream before the first layer, fp32 [dim, columns]. */
+  readonly input: Tensor<'fp32'>;
+  /** Residual stream after the last layer, fp32 [dim, columns]; may be the same memory. */
+  readonly output: Tensor<'fp32'>;
+  readonly shape: ProgramShape;
+  /** Tokens per forward pass: batch · sequence. */
+  readonly columns: number;
+  readonly blocks: readonly LayerBlock[];
+  readonly #state: ModelState;
+  readonly #precision: Precision;
+  readonly #stopwatch: Stopwatch;
+  readonly #weightGradients: WeightGradients | null;
+  /** Each runs the neighbouring layers that have its weights. */
+  readonly #strategies: readonly WeightStrategy[];
+  readonly #normInputs: readonly (() => NormInput)[];
+  /** A row of ones: the gradient of a vector is a product with it. */
+  readonly #ones: Tensor<'fp16'> | null;
+  /** Takes the norm's gradient of blocks that are not trained. */
+  readonly #unused: Tensor<'fp32'> | null;
+
+  constructor({ plans, precision, weightGradients, ...shared }: LayersOptions) {
+    const { source, state, shape, stopwatch } = shared;
+    this.shape = shape;
+    this.columns = shape.batch * shape.sequence;
+    this.#state = state;
+    this.#precision = precision;
+    this.#weightGradients = weightGradients;
+    this.#stopwatch = stopwatch;
+    this.input = source.tensor('fp32', [shape.dim, this.columns]);
+    const places = placeBlocks(plans, state);
+    const strategies: WeightStrategy[] = [];
+    let input = this.input;
+    for (const [first, end, weights] of runsOf(places, (index) => plans[places[index]!.layer]!.weights)) {
+      const Strategy = weights === 'static' ? StaticWeights : DynamicWeights;
+      const settle = (block: LayerBlock) => this.#settle(block);
+      const strategy = new Strategy({ ...shared, places: places.slice(first, end), input, settle });
+      strategies.push(strategy);
+      input = strategy.output;
+    }
+    this.output = input;
+    this.#strategies = strategies;
+    this.blocks = strategies.flatMap(({ blocks }) => blocks);
+    this.#normInputs = strategies.flatMap((strategy) =>
+      strategy.blocks.map((_, index) => () => strategy.normInput(index)),
+    );
+    const hasVectors = places.some(
+      ({ isTrained, flow }) => isTrained && flow.parameters.some(({ x }) => x === undefined),
+    );
+    this.#ones = hasVectors ? source.tensor('fp16', [1, this.columns]) : null;
+    const passesFrozen = places.some(({ needsBackward, isTrained }) => needsBackward && !isTrained);
+    this.#unused = passesFrozen ? source.tensor('fp32', [shape.dim]) : null;
+  }
+
+  /** Writes the weights where kernels read them and compiles the kernels. Once, before anything else. */
+  async load(compiler: KernelCompiler): Promise<void> {
+    this.#ones?.array().fill(HALF_ONE);
+    await Promise.all(this.#strategies.map((strategy) => strategy.load(compiler)));
+  }
+
+  /** @param onBlock Called when the outputs of a block are there, in the order of the pass. */
+  async forward(onBlock: (block: LayerBlock) => void = () => {}): Promise<void> {
+    for (const strategy of this.#strategies) await strategy.forward(onBlock);
+  }
+
+  /**
+   * Turns the gradient of `output`, fp32 [dim, columns], into that of `input` in place, or stops below the lowest block that is
+   * trained. Must follow the `forward` it belongs to. Weight gradients may still be under way afterwards: settle them before
+   * they are read.
+   */
+  async backward(gradient: Tensor<'fp32'>, gradients: PassGradients): Promise<void> {
+    const { arena } = gradient;
+    const last = this.blocks.length - 1;
+    const lowest = this.blocks.findIndex(({ place }) => place.needsBackward);
+    if (lowest === -1) return;
+    await this.#prepareBackward(last);
+    const top = this.blocks[last]!.matrix('dy');
+    this.#stopwatch.time('hostMath', () => {
+      const { offset: to, stride: toStride, rows, columns } = top;
+      addon.math.toHalf(arena, { from: gradient.offset, fromStride: columns, to, toStride, rows, columns });
+    });
+    for (let index = last; index >= lowest; index--) {
+      const wait = await this.blocks[index]!.startBackward();
+      // The kernel that everything waits for comes first.
+      if (index < last) this.#submitWeightGradients(this.blocks[index + 1]!, gradients);
+      if (index > lowest) await this.#prepareBackward(index - 1);
+      await wait();
+      this.#stopwatch.time('hostMath', () => this.#normBackward(index, gradient, gradients));
+    }
+    this.#submitWeightGradients(this.blocks[lowest]!, gradients);
+  }
+
+  weightSlots(layer: number): ReadonlyMap<string, WeightSlot> {
+    return this.#strategyOf(layer).weightSlots(layer);
+  }
+
+  refresh(layer: number): Promise<void> {
+    return this.#strategyOf(layer).refresh(layer);
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.#strategies.map((strategy) => strategy.dispose()));
+  }
+
+  #strategyOf(layer: number): WeightStrategy {
+    return this.#strategies.find(({ blocks }) => blocks.some(({ place }) => place.layer === layer))!;
+  }
+
+  /** Waits until a block may write what its weight gradients read. */
+  async #settle(block: LayerBlock): Promise<void> {
+    if (this.#weightGradients === null) return;
+    await this.#stopwatch.wait('hostThreads', this.#weightGradients.settle(block.key));
+  }
+
+  /** Frees the backward surfaces of a block from the one that used them last, and fills in what was saved for it. */
+  async #prepareBackward(index: number): Promise<void> {
+    const block = this.blocks[index]!;
+    const { forwardInput, forwardOutput, backwardInput, backwardOutput } = block.surfaces;
+    const before = this.blocks.slice(index + 1).find(({ surfaces }) => surfaces.backwardOutput === backwardOutput);
+    if (before !== undefined) await this.#settle(before);
+    const { arena } = forwardOutput.tensor;
+    this.#stopwatch.time('hostMath', () => {
+      for (const name of block.place.flow.saved) {
+        if (forwardOutput.has(name)) copyMatrix(arena, forwardOutput.slot(name), backwardInput!.slot(name));
+        else if (backwardInput !== forwardInput) copyMatrix(arena, forwardInput.slot(name), backwardInput!.slot(name));
+      }
+    });
+  }
+
+  #submitWeightGradients(block: LayerBlock, { offset, overwrite }: PassGradients): void {
+    const { layer, isTrained, flow } = block.place;
+    if (!isTrained) return;
+    this.#stopwatch.time('dispatch', () => {
+      const precision = this.#precision;
+      const products = flow.parameters.map(({ parameter, dy, x }) =>
+        weightGradient(block.matrix(dy), x === undefined ? this.#onesMatrix() : block.matrix(x), {
+          gradient: offset(parameter, layer),
+          overwrite,
+          precision,
+        }),
+      );
+      this.#weightGradients!.submit(block.key, products);
+    });
+  }
+
+  #normBackward(index: number, gradient: Tensor<'fp32'>, { offset, overwrite }: PassGradients): void {
+    const here = this.blocks[index]!;
+    const { block, layer, isTrained } = here.place;
+    const dOut = here.matrix('dxn');
+    const below = this.blocks[index - 1];
+    const next: Matrix | undefined = below?.place.needsBackward ? below.matrix('dy') : undefined;
+    addon.math.normBackward(gradient.arena, {
+      ...this.#normInputs[index]!(),
+      weight: this.#state.parameter(block.norm, layer),
+      dOut: dOut.offset,
+      dOutType: 'fp16',
+      dOutStride: dOut.stride,
+      dx: gradient.offset,
+      dWeight: isTrained ? offset(block.norm, layer) : this.#unused!.offset,
+      overwrite,
+      ...(next === undefined ? {} : { out: next.offset, outStride: next.stride }),
+      eps: this.shape.eps,
+      dim: this.shape.dim,
+      columns: this.columns,
+    });
+  }
+
+  #onesMatrix(): Matrix {
+    return { offset: this.#ones!.offset, stride: this.columns, rows: 1, columns: this.columns };
+  }
+}
+
+/** Bits of 1 in fp16. */
+const HALF_ONE = 0x3c00;
+
+/** The blocks of all layers. The backward pass goes down to the embedding, or to the lowest layer that is trained. */
+function placeBlocks(plans: readonly LayerPlan[], state: ModelState): BlockPlace[] {
+  const isTrained = (layer: number) => state.isTrained(layer);
+  const firstTrained = plans.findIndex((_, layer) => isTrained(layer));
+  const lowest = !state.training ? -1 : state.isTrained('embedding') ? 0 : firstTrained;
+  return plans.flatMap(({ definition }, layer) =>
+    definition.blocks.map((block) => ({
+      layer,
+      definition,
+      block,
+      flow: blockFlow(block),
+      needsBackward: lowest !== -1 && layer >= lowest,
+      isTrained: isTrained(layer),
+    })),
+  );
+}
+
+/** Runs of neighbours that have the same key. */
+function runsOf<Key>(
+  items: readonly unknown[],
+  keyOf: (index: number) => Key,
+): [first: number, end: number, key: Key][] {
+  const runs: [number, number, Key][] = [];
+  for (const index of items.keys()) {
+    const run = runs.at(-1);
+    if (run !== undefined && run[2] === keyOf(index)) run[1] = index + 1;
+    else runs.push([index, index + 1, keyOf(index)]);
+  }
+  return runs;
+}

@@ -1,0 +1,152 @@
+import { setImmediate } from 'node:timers/promises';
+import { addon } from '@mayfly/native';
+import type { Tensor } from '../memory/tensor.js';
+import { type StaticLayerProgram, staticBlocks } from '../programs/static.js';
+import { LayerBlock } from './layer-block.js';
+import type { WeightSlot } from './optimizer.js';
+import { ProgramWeights } from './program-weights.js';
+import { SurfaceRing, SurfaceTensor } from './surface.js';
+import { type KernelCompiler, TimedKernel } from './timed-kernel.js';
+import { BACKWARD_RING, type NormInput, type StrategyOptions, type WeightStrategy } from './weight-strategy.js';
+
+/** A program and its weight files, which no other block shares. */
+interface Program {
+  readonly source: StaticLayerProgram;
+  readonly weights: ProgramWeights;
+}
+
+/**
+ * Weights are constants of the programs: two programs for each block, and an update compiles them anew. RMSNorm and the residual
+ * sum are part of the forward programs, whose output starts with the next one's input: activations are never copied on the way up.
+ */
+export class StaticWeights implements WeightStrategy {
+  readonly blocks: readonly LayerBlock[];
+  readonly output: Tensor<'fp32'>;
+  readonly #options: StrategyOptions;
+  readonly #programs: ReadonlyMap<LayerBlock, { readonly forward: Program; readonly backward: Program | null }>;
+
+  constructor(options: StrategyOptions) {
+    const { source, state, shape, form, places, input } = options;
+    const definitions = [...new Set(places.map(({ definition }) => definition))];
+    const written = new Map(
+      definitions.flatMap((each) => staticBlocks(each, shape, form)).map((each) => [each.block, each]),
+    );
+    const surfaces = new SurfaceRing(source);
+    this.#options = options;
+    this.output = state.training ? source.tensor('fp32', input.shape) : input;
+    let x = source.tensor('fp16', [1, shape.dim, 1, shape.batch * shape.sequence]);
+    this.blocks = places.map((place) => {
+      const { definition, block, needsBackward } = place;
+      const { forward, backward } = written.get(block)!;
+      // A program must not read what it writes.
+      const shared = definition.blocks.length === 1 ? 2 : 1;
+      const forwardOutput = surfaces.next(forward.output, needsBackward ? Number.POSITIVE_INFINITY : shared);
+      const made = new LayerBlock(place, {
+        forwardInput: new SurfaceTensor(forward.input, x),
+        forwardOutput,
+        backwardInput: needsBackward ? surfaces.next(backward.input, BACKWARD_RING) : null,
+        backwardOutput: needsBackward ? surfaces.next(backward.output, BACKWARD_RING) : null,
+      });
+      x = forwardOutput.tensor.at(0, x.shape);
+      return made;
+    });
+    const program = (each: StaticLayerProgram): Program => ({
+      source: each,
+      weights: new ProgramWeights(source, each.program),
+    });
+    this.#programs = new Map(
+      this.blocks.map((block) => {
+        const { forward, backward } = written.get(block.place.block)!;
+        return [block, { forward: program(forward), backward: block.place.needsBackward ? program(backward) : null }];
+      }),
+    );
+  }
+
+  async load(compiler: KernelCompiler): Promise<void> {
+    const compile = async (block: LayerBlock, direction: string, program: Program) => {
+      const { source, weights } = program;
+      weights.initialize(source.constants);
+      this.#writeWeights(block, program);
+      const name = `${block.key}.${direction}`;
+      const kernel = await compiler.compile({ name, text: source.program.text, weights: weights.sources });
+      return new TimedKernel(kernel, this.#options.stopwatch);
+    };
+    await Promise.all(
+      [...this.#programs].map(async ([block, { forward, backward }]) => {
+        const [up, down] = await Promise.all([
+          compile(block, 'forward', forward),
+          backward && compile(block, 'backward', backward),
+        ]);
+        block.load({ forward: up, backward: down });
+      }),
+    );
+  }
+
+  async forward(onBlock: (block: LayerBlock) => void): Promise<void> {
+    const { input, stopwatch, settle } = this.#options;
+    const [rows, columns] = input.shape as [number, number];
+    const bottom = this.blocks[0]!.surfaces.forwardInput.slot('x');
+    stopwatch.time('hostMath', () => {
+      const { offset: to, stride: toStride } = bottom;
+      addon.math.toHalf(input.arena, { from: input.offset, fromStride: columns, to, toStride, rows, columns });
+    });
+    for (const block of this.blocks) {
+      await settle(block);
+      await block.forward();
+      onBlock(block);
+    }
+    const top = this.blocks.at(-1)!.surfaces.forwardOutput.slot('sum');
+    stopwatch.time('hostMath', () => {
+      const { offset: from, stride: fromStride } = top;
+      addon.math.toFloat(input.arena, { from, fromStride, to: this.output.offset, toStride: columns, rows, columns });
+    });
+  }
+
+  normInput(index: number): NormInput {
+    const { offset, stride } = this.blocks[index]!.surfaces.forwardInput.slot('x');
+    return { x: offset, xType: 'fp16', xStride: stride };
+  }
+
+  /** None: a program's constants may only be written once it has been compiled with those before. */
+  weightSlots(): ReadonlyMap<string, WeightSlot> {
+    return new Map();
+  }
+
+  async refresh(layer: number): Promise<void> {
+    for (const [block, { forward, backward }] of this.#programs) {
+      if (block.place.layer !== layer) continue;
+      const { kernels } = block;
+      await kernels.forward.updated();
+      this.#writeWeights(block, forward);
+      kernels.forward.update();
+      if (backward === null) continue;
+      await kernels.backward!.updated();
+      this.#writeWeights(block, backward);
+      kernels.backward!.update();
+    }
+    // The requests leave before the caller blocks this thread with the next layer.
+    await setImmediate();
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(
+      this.blocks.flatMap(({ kernels: { forward, backward } }) => [forward.dispose(), backward?.dispose()]),
+    );
+  }
+
+  #writeWeights({ place: { layer } }: LayerBlock, { source, weights }: Program): void {
+    const { state } = this.#options;
+    for (const weight of source.weights) {
+      const [rows, columns] = state.layout.entry(weight.parameter, layer).shape;
+      addon.math.toHalf(state.parameters.arena, {
+        from: state.parameter(weight.parameter, layer),
+        fromStride: columns,
+        to: weights.offset(weight),
+        toStride: weight.transposed ? rows : columns,
+        rows,
+        columns,
+        transpose: weight.transposed,
+      });
+    }
+  }
+}

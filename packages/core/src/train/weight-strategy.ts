@@ -1,0 +1,56 @@
+import type { TensorSource } from '../memory/scope.js';
+import type { Tensor } from '../memory/tensor.js';
+import type { MilOptions } from '../mil/graph.js';
+import type { ProgramShape } from '../programs/shape.js';
+import type { BlockPlace, LayerBlock } from './layer-block.js';
+import type { ModelState } from './model-state.js';
+import type { WeightSlot } from './optimizer.js';
+import type { Stopwatch } from './stopwatch.js';
+import type { KernelCompiler } from './timed-kernel.js';
+
+/** Backward surfaces per kind of block: host threads read one while kernels fill the other. */
+export const BACKWARD_RING = 2;
+
+export interface StrategyOptions {
+  /** Where surfaces and weights come from. */
+  readonly source: TensorSource;
+  readonly state: ModelState;
+  readonly shape: ProgramShape;
+  readonly form: MilOptions;
+  readonly stopwatch: Stopwatch;
+  /** The blocks that it runs: neighbours, of whole layers. */
+  readonly places: readonly BlockPlace[];
+  /** Residual stream before the first of them, fp32 [dim, columns]. */
+  readonly input: Tensor<'fp32'>;
+  /** Waits until nothing reads what a block's forward program puts out. */
+  readonly settle: (block: LayerBlock) => Promise<void>;
+}
+
+/** The input of a block's RMSNorm in the arena. */
+export interface NormInput {
+  readonly x: number;
+  readonly xType: 'fp16' | 'fp32';
+  readonly xStride: number;
+}
+
+/** All that static and dynamic weights differ in: the forward pass, and how weights reach the kernels. */
+export interface WeightStrategy {
+  readonly blocks: readonly LayerBlock[];
+  /** Residual stream after the last block, fp32 [dim, columns]; may be the same memory as the one before the first. */
+  readonly output: Tensor<'fp32'>;
+  /** Writes the weights where kernels read them and compiles every block's kernels. Once, before anything else. */
+  load(compiler: KernelCompiler): Promise<void>;
+  /**
+   * Takes the residual stream from the first block to `output`.
+   *
+   * @param onBlock Called when the outputs of a block are there.
+   */
+  forward(onBlock: (block: LayerBlock) => void): Promise<void>;
+  /** The input of the RMSNorm of block `index`, as the last forward pass read it. */
+  normInput(index: number): NormInput;
+  /** Where an update writes a layer's parameters as fp16 in passing; parameters that are missing are not written. */
+  weightSlots(layer: number): ReadonlyMap<string, WeightSlot>;
+  /** Gives a layer's kernels the parameters as they are now, and those that have a slot as they are there. */
+  refresh(layer: number): Promise<void>;
+  dispose(): Promise<void>;
+}
