@@ -70,8 +70,6 @@ export {
   defaultBudget,
   jittered,
   resolveBudget,
-  retirementReason,
-  type WorkerUsage,
 } from './pool/worker/budget.js';
 export { Clock } from './pool/worker/clock.js';
 export { LatencyHistogram, WorkHistory } from './pool/worker/latency.js';
@@ -82,6 +80,7 @@ export {
   type Transport,
   type TransportHandlers,
 } from './pool/worker/transport.js';
+export { retirementReason, type WorkerUsage } from './pool/worker/usage.js';
 export { type DynamicLayerProgram, dynamicPrograms } from './programs/dynamic.js';
 export {
   type FixedConstants,

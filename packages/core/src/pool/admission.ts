@@ -1,5 +1,5 @@
 import { MayflyError } from '@mayfly/native';
-import type { DeferredEmitter } from './deferred-emitter.js';
+import type { DeferredEmitter } from '../deferred-emitter.js';
 import { poolClosedError } from './errors.js';
 import type { PoolEvents } from './types.js';
 import type { Clock, Deadline } from './worker/clock.js';

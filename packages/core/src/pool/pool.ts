@@ -1,9 +1,9 @@
 import { addon, type Matmul, type Precision } from '@mayfly/native';
 import { anyText, object } from '../check.js';
+import { DeferredEmitter } from '../deferred-emitter.js';
 import { Arena } from '../memory/arena.js';
 import { signalOf, unwatchAbort, watchAbort } from './abort-watch.js';
 import { Admission } from './admission.js';
-import { DeferredEmitter } from './deferred-emitter.js';
 import { closeDeadlineError, kernelDisposedError, poolClosedError } from './errors.js';
 import { Fleet } from './fleet/fleet.js';
 import { KernelHandle } from './kernel/kernel-handle.js';

@@ -1,7 +1,17 @@
 import type { MayflyError } from '@mayfly/native';
+import type { DeferredEmitter } from '../../deferred-emitter.js';
 import type { Arena } from '../../memory/arena.js';
-import type { DeferredEmitter } from '../deferred-emitter.js';
-import { faultOf, noWorkerError, poolClosedError, poolFailedError, type WorkerEnd } from '../errors.js';
+import {
+  deviceStuckError,
+  faultOf,
+  noWorkerError,
+  poolClosedError,
+  poolFailedError,
+  programRefusedError,
+  quarantinedError,
+  type WorkerEnd,
+  WorkerExitError,
+} from '../errors.js';
 import type { KernelHandle } from '../kernel/kernel-handle.js';
 import type { PoolEvents, PoolStats } from '../types.js';
 import type { Run } from '../worker/run.js';
@@ -10,7 +20,6 @@ import type { WorkerOwner } from '../worker/worker-process.js';
 import { Governor, type Pacing } from './governor.js';
 import { Health } from './health.js';
 import { Placement, type PlacementOptions } from './placement.js';
-import { Recovery } from './recovery.js';
 import { Retirements } from './retirements.js';
 import { Roster, type RosterOptions, type Worker } from './roster.js';
 import { Trials } from './trials.js';
@@ -29,7 +38,6 @@ export class Fleet implements WorkerOwner<KernelHandle> {
   readonly #roster: Roster;
   readonly #retirements: Retirements;
   readonly #trials: Trials;
-  readonly #recovery: Recovery;
   #dispatches = 0;
   #deaths = 0;
   #closed = false;
@@ -53,7 +61,6 @@ export class Fleet implements WorkerOwner<KernelHandle> {
       this.#trials,
       events,
     );
-    this.#recovery = new Recovery(options, this.placement, this.#health, this.#trials);
   }
 
   /** Starts workers and standbys; settles when the workers serve. */
@@ -122,7 +129,7 @@ export class Fleet implements WorkerOwner<KernelHandle> {
       if (this.#trials.open.size > 0) this.placement.worked('evaluate', kernel, worker);
       kernel.answered(run, null);
     } else if (faultOf(error) === 'caller') kernel.answered(run, error);
-    else this.#recovery.failed(worker, run, error as MayflyError);
+    else this.#failed(worker, run, error as MayflyError);
     const { usage, budget } = worker;
     const used = usage.evaluations >= budget.evaluations || usage.slowdown >= budget.slowdown || error !== null;
     if (used || worker.state === 'retiring') this.#retirements.check(worker);
@@ -138,7 +145,7 @@ export class Fleet implements WorkerOwner<KernelHandle> {
       if (worker.state === 'starting' || (worker.state === 'standby' && idle)) this.#health.failedStart();
       else if (!onTrial(worker, unanswered)) this.#health.died();
     }
-    void this.#recovery.lost(worker, unanswered);
+    void this.#repeat(worker, unanswered);
     if (!this.#health.exhausted) this.#roster.replenish();
     this.#roster.notify();
   }
@@ -156,11 +163,57 @@ export class Fleet implements WorkerOwner<KernelHandle> {
     this.placement.spread();
   }
 
+  /**
+   * The device failed a run, which is repeated elsewhere, `attempts` times at most. If its kernel worked before, the worker is at
+   * fault; if not, a second worker has to tell.
+   */
+  #failed(worker: Worker, run: Run<KernelHandle>, error: MayflyError): void {
+    const { kernel } = run;
+    const { device, attempts } = this.#options;
+    run.attempts += 1;
+    if (kernel.history.histogram.count > 0) {
+      worker.countFailure();
+      this.#health.failed('evaluate', kernel.source.text);
+      const faults = this.#health.stuck('evaluate');
+      if (faults > 0) this.placement.fail(deviceStuckError(device, faults, worker.id, error));
+    } else if (this.#trials.failed(kernel, kernel.source, 'evaluate', worker, error)) {
+      giveUp(run, programRefusedError(kernel.name, error));
+      return;
+    }
+    if (run.attempts < attempts) kernel.retry(run);
+    else giveUp(run, quarantinedError(kernel.name, run.attempts, worker.id, error));
+  }
+
+  /** Repeats every unanswered run of a lost worker, but not the one being evaluated if that has ended too many workers. */
+  async #repeat(worker: Worker, unanswered: readonly Run<KernelHandle>[]): Promise<void> {
+    const culprit = unanswered[0];
+    if (culprit !== undefined && !culprit.abandoned) culprit.attempts += 1;
+    const runs = new Map<KernelHandle, Run<KernelHandle>[]>([...worker.kernels].map((kernel) => [kernel, []]));
+    for (const run of unanswered) runs.set(run.kernel, [...(runs.get(run.kernel) ?? []), run]);
+    const condemned = culprit !== undefined && culprit.attempts >= this.#options.attempts;
+    if (worker.running) {
+      // Kernels move at once, but what a thread may still write must not be written elsewhere: until then it counts as sent.
+      for (const kernel of runs.keys()) kernel.lost(worker, 0, []);
+      await worker.stopped();
+    }
+    for (const [kernel, sent] of runs) {
+      kernel.lost(worker, sent.length, condemned ? sent.filter((run) => run !== culprit) : sent);
+    }
+    if (!condemned) return;
+    const { kernel, attempts } = culprit;
+    kernel.condemn(culprit, new WorkerExitError(kernel.name, 'evaluating', attempts, await worker.end));
+  }
+
   /** As long as a worker serves, only what waits for another one fails; without one the pool fails. */
   #giveUp(error: Error): void {
     this.#roster.giveUp(error);
     if (this.#roster.in('serving', 'retiring').length === 0) this.placement.fail(error);
   }
+}
+
+function giveUp(run: Run<KernelHandle>, error: MayflyError): void {
+  run.kernel.answered(run, error);
+  run.kernel.fail(error);
 }
 
 /** The worker died of a program that never worked, as far as anything shows: that says nothing of workers. */

@@ -1,6 +1,6 @@
 import { type DeviceLimit, DeviceLimitError, type MayflyError } from '@mayfly/native';
+import type { DeferredEmitter } from '../../deferred-emitter.js';
 import { noteRefusal } from '../../machine/limits.js';
-import type { DeferredEmitter } from '../deferred-emitter.js';
 import {
   deviceStuckError,
   faultOf,

@@ -1,4 +1,4 @@
-import type { DeferredEmitter } from '../deferred-emitter.js';
+import type { DeferredEmitter } from '../../deferred-emitter.js';
 import type { PoolEvents } from '../types.js';
 import { keepsKernels, type RetirementReason } from '../worker/budget.js';
 import type { Roster, Worker } from './roster.js';

@@ -1,4 +1,4 @@
-import type { DeferredEmitter } from '../deferred-emitter.js';
+import type { DeferredEmitter } from '../../deferred-emitter.js';
 import type { KernelHandle } from '../kernel/kernel-handle.js';
 import type { PoolEvents } from '../types.js';
 import { type Budget, jittered } from '../worker/budget.js';

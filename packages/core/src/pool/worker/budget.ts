@@ -1,5 +1,4 @@
 import { MayflyError } from '@mayfly/native';
-import type { WorkerStats } from '@mayfly/worker';
 import { limit } from '../../check.js';
 import type { MachineLimits } from '../../machine/limits.js';
 import { defaultsOf, type OptionTable, resolveOptions } from '../../option-table.js';
@@ -69,26 +68,6 @@ export const keepsKernels = (reason: RetirementReason): boolean =>
 /** Whether the worker could even compile once more without harm. */
 export const isSoft = (reason: RetirementReason): boolean => !keepsKernels(reason) && reason !== 'failures';
 
-/** The account of a worker: what it used of its budget. */
-export interface WorkerUsage {
-  /** Compilations begun, whether they succeeded, failed or are under way. */
-  readonly compilations: number;
-  /** Programs loaded, less those that it was asked to unload. */
-  readonly livePrograms: number;
-  /** Compilations under way or promised. */
-  readonly reserved: number;
-  readonly evaluations: number;
-  readonly failures: number;
-  /** Bytes by which its memory grows in 1,000 evaluations; 0 while that is not known. */
-  readonly rssGrowth: number;
-  /** Recent evaluations against the worker's own first ones; 1 while that is not known. */
-  readonly slowdown: number;
-  readonly ageMs: number;
-  readonly stats: WorkerStats | null;
-  /** Set by `pool.rotate()`: retire regardless of use. */
-  readonly replacementRequested: boolean;
-}
-
 /** Checks the user's limits. Fills in those measured on this machine, then the defaults. */
 export const resolveBudget = (given?: Partial<Budget>, measured: Partial<Budget> = {}): Budget =>
   resolveOptions('budget', budgetOptions, given, { prefix: 'budget.', defaults: measured }).options;
@@ -133,77 +112,4 @@ export function jittered(budget: Budget, worker: number): Budget {
     evaluations: Math.max(1, Math.round(budget.evaluations * share)),
     ageMs: budget.ageMs * share,
   };
-}
-
-/** The one predicate of retirement: the limit that a worker has reached, or null. `next`: what it is wanted for. */
-export function retirementReason(
-  usage: WorkerUsage,
-  budget: Budget,
-  next: 'compilation' | 'evaluation',
-): RetirementReason | null {
-  if (usage.failures >= budget.failures) return 'failures';
-  if (usage.replacementRequested) return 'requested';
-  if (usage.evaluations >= budget.evaluations) return 'evaluations';
-  if (usage.ageMs >= budget.ageMs) return 'ageMs';
-  if ((usage.stats?.residentBytes ?? 0) >= budget.residentBytes) return 'residentBytes';
-  if ((usage.stats?.processBytes ?? 0) >= budget.rssBytes) return 'rssBytes';
-  if (usage.rssGrowth >= budget.rssGrowthBytes) return 'rssGrowthBytes';
-  if (usage.slowdown >= budget.slowdown) return 'slowdown';
-  if (next === 'evaluation') return null;
-  if (usage.compilations >= budget.compilations) return 'compilations';
-  if (usage.livePrograms + usage.reserved >= budget.livePrograms) return 'livePrograms';
-  return null;
-}
-
-/** Evaluations before the baseline of memory, and between two measurements: caches and heaps fill first. */
-export const MEASURE_EVERY = 1_000;
-/** Evaluations over which growth is told from noise. */
-const GROWTH_OVER = 4_000;
-
-/** How fast a process's memory grows with its evaluations. */
-export class MemoryGrowth {
-  #base: { readonly evaluations: number; readonly bytes: number } | null = null;
-
-  /** Adds a measurement. Returns the growth in bytes per 1,000 evaluations since the first thousand; 0 while it is not known. */
-  record(evaluations: number, bytes: number): number {
-    if (this.#base === null) {
-      if (evaluations >= MEASURE_EVERY) this.#base = { evaluations, bytes };
-      return 0;
-    }
-    const since = evaluations - this.#base.evaluations;
-    return since < GROWTH_OVER ? 0 : Math.max(0, (1000 * (bytes - this.#base.bytes)) / since);
-  }
-}
-
-/** Evaluations of one kernel that make its own baseline. */
-const BASELINE = 1000;
-/** Weight of the newest evaluation in the running mean. */
-const NEWEST = 1 / 256;
-
-interface Pace {
-  count: number;
-  baseline: number;
-  recent: number;
-}
-
-/** How much slower a worker's evaluations are than its own first thousand of the same kernel (some chips tire). */
-export class ThroughputDrift {
-  readonly #paces = new Map<object, Pace>();
-
-  /** Adds an evaluation. Returns its kernel's recent mean over the baseline; 1 while there is no baseline. */
-  record(kernel: object, nanoseconds: number): number {
-    let pace = this.#paces.get(kernel);
-    if (pace === undefined) {
-      pace = { count: 0, baseline: 0, recent: 0 };
-      this.#paces.set(kernel, pace);
-    }
-    pace.count += 1;
-    if (pace.count <= BASELINE) {
-      pace.baseline += (nanoseconds - pace.baseline) / pace.count;
-      pace.recent = pace.baseline;
-      return 1;
-    }
-    pace.recent += (nanoseconds - pace.recent) * NEWEST;
-    return pace.recent / pace.baseline;
-  }
 }

@@ -1,23 +1,15 @@
-import { DeviceLimitError, DispatchStatus, MayflyError, type Precision, type ProgramInfo } from '@mayfly/native';
+import { DispatchStatus, MayflyError, type Precision, type ProgramInfo } from '@mayfly/native';
 import { protocolError, unpackResponse } from '@mayfly/worker';
-import { faultOf, reasonOf, type WorkerEnd, WorkerLostError } from '../errors.js';
+import { reasonOf, type WorkerEnd, WorkerLostError } from '../errors.js';
 import type { WorkerSummary } from '../types.js';
-import {
-  type Budget,
-  MEASURE_EVERY,
-  MemoryGrowth,
-  MOST_OVERRUN,
-  type RetirementReason,
-  retirementReason,
-  ThroughputDrift,
-  type WorkerUsage,
-} from './budget.js';
+import { type Budget, MOST_OVERRUN, type RetirementReason } from './budget.js';
 import type { Clock, Deadline } from './clock.js';
 import { ControlChannel } from './control-channel.js';
 import { type DispatchTimeouts, InFlight, type RunOwner } from './in-flight.js';
 import { LatencyHistogram, type WorkHistory } from './latency.js';
 import type { Run } from './run.js';
 import type { StartTransport, Transport } from './transport.js';
+import { retirementReason, Usage, type WorkerUsage } from './usage.js';
 
 /**
  * The life of a worker. `retiring` workers compile nothing more but go on evaluating the kernels they hold until each has a
@@ -102,10 +94,6 @@ const KILLED_MS = 1_000;
  * @template Kernel What it holds: kernels, of which it knows no more than `RunOwner`.
  */
 export class WorkerProcess<Kernel extends RunOwner> {
-  /** By the pool's clock. */
-  readonly startedAt: number;
-  /** The account of what it used of its budget. */
-  readonly usage: WorkerUsage;
   /** Settles when the process was reaped. */
   readonly end: Promise<WorkerEnd>;
   /** Evaluation times on its device. */
@@ -118,16 +106,11 @@ export class WorkerProcess<Kernel extends RunOwner> {
   readonly #control: ControlChannel;
   readonly #inFlight: InFlight<Kernel>;
   readonly #compileHistory: WorkHistory;
-  readonly #drift: ThroughputDrift | null;
-  readonly #growth = new MemoryGrowth();
   readonly #kernels = new Set<Kernel>();
-  readonly #usage: { -readonly [Name in keyof WorkerUsage]: WorkerUsage[Name] };
+  readonly #usage: Usage;
   #state: WorkerState = 'starting';
   #retirement: RetirementReason | null = null;
   #evicting = false;
-  #unproven = 0;
-  /** Evaluations after which its memory is measured next. */
-  #measureAt: number;
   /** Of its start or its exit. */
   #deadline: Deadline | null = null;
   #age: Deadline | null = null;
@@ -148,21 +131,9 @@ export class WorkerProcess<Kernel extends RunOwner> {
     this.#owner = owner;
     this.#timeouts = timeouts;
     this.#clock = clock;
-    const startedAt = clock.now();
-    this.startedAt = startedAt;
-    this.#usage = {
-      ...{ compilations: 0, reserved: 0, livePrograms: 0, evaluations: 0, failures: 0 },
-      ...{ rssGrowth: 0, slowdown: 1, stats: null, replacementRequested: false },
-      get ageMs() {
-        return clock.now() - startedAt;
-      },
-    };
-    this.usage = this.#usage;
+    this.#usage = new Usage(budget, clock);
     this.#inFlight = new InFlight(clock, timeouts, (oldest, ms) => this.#overdue(oldest, ms));
     this.#compileHistory = compileHistory;
-    const measured = Number.isFinite(budget.rssBytes) || Number.isFinite(budget.rssGrowthBytes);
-    this.#measureAt = measured ? MEASURE_EVERY : Number.POSITIVE_INFINITY;
-    this.#drift = Number.isFinite(budget.slowdown) ? new ThroughputDrift() : null;
     this.end = new Promise((resolve) => {
       this.#settleEnd = resolve;
     });
@@ -197,6 +168,15 @@ export class WorkerProcess<Kernel extends RunOwner> {
     return this.#transport.pid;
   }
 
+  get usage(): WorkerUsage {
+    return this.#usage;
+  }
+
+  /** Compilations under way of programs that were never compiled before. */
+  get unproven(): number {
+    return this.#usage.unproven;
+  }
+
   /** Kernels whose programs are loaded here and take new work. */
   get kernels(): ReadonlySet<Kernel> {
     return this.#kernels;
@@ -215,11 +195,6 @@ export class WorkerProcess<Kernel extends RunOwner> {
   /** Its kernels have to move now, not only at their next update. */
   get evicting(): boolean {
     return this.#evicting;
-  }
-
-  /** Compilations asked for of programs that were never compiled before. */
-  get unproven(): number {
-    return this.#unproven;
   }
 
   /** It was given up: none of its answers is taken any more. */
@@ -270,8 +245,8 @@ export class WorkerProcess<Kernel extends RunOwner> {
   /** Takes a standby into service. */
   serve(): void {
     this.#become('serving');
-    const left = Math.max(this.startedAt + this.budget.ageMs - this.#clock.now(), 0) + 1;
-    this.#age = this.#clock.after(left, () => this.#owner.aged(this)).unref();
+    const left = Math.max(this.budget.ageMs - this.#usage.ageMs, 0);
+    this.#age = this.#clock.after(left + 1, () => this.#owner.aged(this)).unref();
   }
 
   /** Takes no more compilations. May be called again with another reason. */
@@ -296,13 +271,11 @@ export class WorkerProcess<Kernel extends RunOwner> {
 
   /** Promises one compilation, which counts as begun from now on. Has to be followed by `compile`. */
   reserve(): void {
-    this.#usage.compilations += 1;
-    this.#usage.reserved += 1;
+    this.#usage.reserve();
   }
 
   /**
-   * Compiles a program, as `reserve` promised, and holds its kernel from then on. What the device did not get to compile is
-   * counted out again.
+   * Compiles a program, as `reserve` promised, and holds its kernel from then on.
    *
    * @param proven It was compiled before, so a failure is the worker's.
    * @param stillWanted Called when its turn comes; throws if it is not to be compiled any more.
@@ -313,25 +286,17 @@ export class WorkerProcess<Kernel extends RunOwner> {
     proven: boolean,
     stillWanted?: () => void,
   ): Promise<LoadedProgram<Kernel>> {
-    const usage = this.#usage;
-    if (!proven) this.#unproven += 1;
+    this.#usage.compiling(proven);
     try {
       const request = { type: 'compile', text, weights } as const;
       const { info } = await this.#control.ask(request, this.#compileDeadlineMs, stillWanted);
-      // The device may have had it compiled already: that used nothing of the budget.
-      if (info.compilations === 0) usage.compilations -= 1;
-      usage.livePrograms += 1;
+      this.#usage.compiled(info, proven);
       this.#compileHistory.record(info.nanoseconds);
       this.#kernels.add(kernel);
       return { ...info, worker: this };
     } catch (error) {
-      const gone = error instanceof WorkerLostError;
-      if (!gone && faultOf(error) === 'caller') usage.compilations -= 1;
-      else if (gone || proven || error instanceof DeviceLimitError) this.countFailure();
+      this.#usage.compileFailed(error, proven);
       throw error;
-    } finally {
-      usage.reserved -= 1;
-      if (!proven) this.#unproven -= 1;
     }
   }
 
@@ -414,13 +379,11 @@ export class WorkerProcess<Kernel extends RunOwner> {
       this.#broken(protocolError('an answer to the oldest dispatch', `one to dispatch ${id} with status ${status}`));
       return;
     }
-    const usage = this.#usage;
-    usage.evaluations += 1;
-    if (usage.evaluations >= this.#measureAt) void this.#measure();
-    if (status === DispatchStatus.ok) {
+    const ok = status === DispatchStatus.ok;
+    if (this.#usage.evaluated(run.kernel, ok ? nanoseconds : null)) void this.#measure();
+    if (ok) {
       this.latency.record(nanoseconds);
       run.kernel.history.record(nanoseconds);
-      if (this.#drift !== null) usage.slowdown = this.#drift.record(run.kernel, nanoseconds);
       this.#owner.answered(this, run, null);
       return;
     }
@@ -453,15 +416,13 @@ export class WorkerProcess<Kernel extends RunOwner> {
   }
 
   async #measure(): Promise<void> {
-    this.#measureAt = Number.POSITIVE_INFINITY;
     try {
       const { stats } = await this.#control.ask({ type: 'measure' }, this.#compileDeadlineMs);
-      this.#usage.rssGrowth = this.#growth.record(stats.evaluations, stats.processBytes - stats.residentBytes);
+      this.#usage.measured(stats);
     } catch {
       // It is gone.
       return;
     }
-    this.#measureAt = this.#usage.evaluations + MEASURE_EVERY;
     this.#owner.aged(this);
   }
 
