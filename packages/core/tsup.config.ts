@@ -5,7 +5,6 @@ export default defineConfig({
     index: 'src/index.ts',
     testing: 'src/testing.ts',
     cli: 'src/cli/main.ts',
-    'host-thread': 'src/train/host-thread.ts',
   },
   format: 'esm',
   target: 'node20',

@@ -1,4 +1,4 @@
-import { ArenaScope, arenaBytesFor, createPool, Decoder, HostThreads } from '@mayfly/core';
+import { ArenaScope, arenaBytesFor, createPool, Decoder } from '@mayfly/core';
 import { initializeParameters, mergesAfter } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
 import { smallConfig, smallTokens } from '../fixtures/small-model.js';
@@ -15,7 +15,8 @@ test.each([
   await using pool = await createPool({ arenaBytes: arenaBytesFor({ ...shape, training: true }), standby: 0 });
   const decoder = new Decoder(new ArenaScope(pool.arena), {
     ...shape,
-    products: new HostThreads(pool.arena.native, 2),
+    training: true,
+    hostThreads: 2,
   });
   initializeParameters(decoder.state.layout, decoder.state.parameters.array(), 3);
   await decoder.load(pool);

@@ -1,4 +1,4 @@
-import { ArenaScope, arenaBytesFor, createPool, Decoder, HostThreads } from '@mayfly/core';
+import { ArenaScope, arenaBytesFor, createPool, Decoder } from '@mayfly/core';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, test } from 'vitest';
 import { referenceLoss } from '../fixtures/reference-decoder.js';
@@ -22,7 +22,8 @@ describe.each(Object.entries(models))('%s', (_, config) => {
     await using pool = await createPool({ arenaBytes: arenaBytesFor({ ...shape, training: true }), standby: 0 });
     const decoder = new Decoder(new ArenaScope(pool.arena), {
       ...shape,
-      products: new HostThreads(pool.arena.native, 0),
+      training: true,
+      hostThreads: 0,
     });
     const { layout } = decoder.state;
     const random = xoroshiro128plus(7);

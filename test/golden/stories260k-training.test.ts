@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ArenaScope, arenaBytesFor, createPool, createTrainer, Decoder, HostThreads, loadModel } from '@mayfly/core';
+import { ArenaScope, arenaBytesFor, createPool, createTrainer, Decoder, loadModel } from '@mayfly/core';
 import { describe, expect, test } from 'vitest';
 import { stories, storiesAbsent, tensorOrder } from '../fixtures/stories260k.js';
 
@@ -32,7 +32,8 @@ describe.skipIf(storiesAbsent)('stories260K', () => {
       await using pool = await createPool({ arenaBytes: arenaBytesFor({ ...shape, training: true }), standby: 0 });
       const decoder = new Decoder(new ArenaScope(pool.arena), {
         ...shape,
-        products: new HostThreads(pool.arena.native, 0),
+        training: true,
+        hostThreads: 0,
       });
       await model.parameters!(decoder.state.parameters.array());
       await decoder.load(pool);

@@ -69,7 +69,6 @@ export { createTrainer, type TrainerExtras } from './train/create-trainer.js';
 export { arenaBytesFor, Decoder, type DecoderOptions } from './train/decoder.js';
 export { type EvaluateOptions, evaluate } from './train/evaluate.js';
 export { type GeneratedToken, type GenerateOptions, generate } from './train/generate.js';
-export { HostThreads } from './train/host-threads.js';
 export { type DeviceOptions, InferenceSession } from './train/inference-session.js';
 export type { FilledTrainOptions, TrainOptions } from './train/options.js';
 export { Sampler, type SamplingOptions } from './train/sampler.js';

@@ -106,5 +106,4 @@ export { LossScaler } from './train/loss-scaler.js';
 export { type FilledTrainOptions, resolveTrainOptions, savedTrainOptions, type TrainOptions } from './train/options.js';
 export { Sampler } from './train/sampler.js';
 export { learningRate, type Schedule } from './train/schedules.js';
-export { shareProducts } from './train/share-products.js';
 export { WeightGradients, weightGradient } from './train/weight-gradients.js';

@@ -1,7 +1,7 @@
 import type { AneInspection } from './contract/ane-inspection.js';
 import type { NativeArena } from './contract/arena.js';
 import type { DeviceOptions, NativeDevice } from './contract/device.js';
-import type { HostMath, Matmul } from './contract/host-math.js';
+import type { HostMath, Matmul, QueuedMath } from './contract/host-math.js';
 import type { MilFunction } from './contract/mil-function.js';
 import type {
   Connection,
@@ -38,8 +38,6 @@ export interface Addon {
   availableMemory(root?: string): number;
   /** Maps an inherited descriptor (a worker's fd 4) and sets close-on-exec on it. */
   attachArena(fd: number): NativeArena;
-  /** Another thread's arena of this process. */
-  findArena(id: number): NativeArena;
   /** posix_spawn: costs the same whatever the parent's memory (libuv's fork does not). Main thread only. */
   spawn(options: SpawnOptions): SpawnedProcess;
   /** Two joined stream sockets, close-on-exec: for `connect` and `serveSocket` within one process. */
@@ -81,4 +79,5 @@ export interface Addon {
   fastMatmul(): Matmul;
   ane: AneInspection;
   math: HostMath;
+  mathQueue: QueuedMath;
 }

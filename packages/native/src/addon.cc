@@ -31,11 +31,11 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportArena(env, exports);
   ExportDevice(env, exports, Devices());
   ExportInspect(env, exports);
+  ExportMath(env, exports);
   ExportConnection(env, exports);
   ExportServe(env, exports);
   ExportSpawn(env, exports);
   ExportProcess(env, exports);
-  exports.Set("math", ExportMath(env));
   exports.Set("isa", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), NameOf(CurrentIsa())); });
               }));

@@ -8,6 +8,7 @@
 namespace mayfly {
 
 class EventLoop;
+class MathQueue;
 class Reaper;
 
 struct AddonData {
@@ -21,9 +22,10 @@ struct AddonData {
   Napi::FunctionReference worker_socket;
   // Makes JavaScript errors (lib/errors.ts).
   Napi::FunctionReference error_factory;
-  // Both end before the environment does, with the handles of the loop and the children.
+  // They end before the environment does: the handles of the loop, the children and the queued math.
   std::unique_ptr<EventLoop> loop;
   std::unique_ptr<Reaper> reaper;
+  std::unique_ptr<MathQueue> math_queue;
 };
 
 inline AddonData& DataOf(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }

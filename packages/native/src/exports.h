@@ -9,7 +9,7 @@ class DeviceTable;
 
 // ane: probe, canaries, dialect.
 void ExportAne(Napi::Env env, Napi::Object exports);
-// createArena, attachArena, findArena, availableMemory.
+// createArena, attachArena, availableMemory.
 void ExportArena(Napi::Env env, Napi::Object exports);
 // openDevice, deviceNames. The table must outlive the addon.
 void ExportDevice(Napi::Env env, Napi::Object exports, const DeviceTable& table);
@@ -23,7 +23,7 @@ void ExportServe(Napi::Env env, Napi::Object exports);
 void ExportSpawn(Napi::Env env, Napi::Object exports);
 // exitOnSignals, redirectToNull, descriptorLimit.
 void ExportProcess(Napi::Env env, Napi::Object exports);
-// Host math: the value of `math`.
-Napi::Object ExportMath(Napi::Env env);
+// math, mathQueue.
+void ExportMath(Napi::Env env, Napi::Object exports);
 
 }  // namespace mayfly

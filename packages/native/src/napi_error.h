@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <exception>
 #include <iterator>
 
 #include "addon_data.h"
@@ -25,6 +26,17 @@ inline napi_value TryToJs(Napi::Env env, const Error& error) {
   if (napi_call_function(env, env.Undefined(), factory.Value(), std::size(arguments), arguments, &made) != napi_ok)
     napi_get_and_clear_last_exception(env, &made);
   return made;
+}
+
+// The same for an exception that another thread caught.
+inline napi_value TryToJs(Napi::Env env, const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return TryToJs(env, error);
+  } catch (const std::exception& error) {
+    return TryToJs(env, Error("ERR_NATIVE", error.what()));
+  }
 }
 
 inline Napi::Error ToJs(Napi::Env env, const Error& error) {

@@ -3,7 +3,6 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Worker } from 'node:worker_threads';
 import { addon, MayflyError, type NativeArena } from '@mayfly/native';
 import { afterEach, expect, test } from 'vitest';
 
@@ -75,7 +74,6 @@ test('ranges outside of it, and what is no range, are errors', () => {
     call(MIB - 1, 1);
   }
   expect(() => addon.createArena(0)).toThrow(coded('ERR_ARENA_CREATE'));
-  expect(() => addon.findArena(4_000_000_000)).toThrow(coded('ERR_ARENA_UNKNOWN'));
   const fd = openSync(devNull, 'r');
   expect(() => addon.attachArena(fd)).toThrow(coded('ERR_ARENA_CREATE', 'without a size'));
   closeSync(fd);
@@ -101,29 +99,9 @@ test('closed, it refuses; a view that is left stays safe to touch', () => {
   arena.close();
   arena.close();
   expect(() => arena.view(0, 1)).toThrow(coded('ERR_INVALID_ARGUMENT', 'closed'));
-  expect(() => addon.findArena(1e9)).toThrow();
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
   expect([...view]).toEqual(Array(16).fill(5));
-});
-
-test('a second handle that is closed leaves the owner what it has; a closed owner leaves the others their memory', () => {
-  const arena = create(4 * MIB);
-  const found = addon.findArena(arena.id);
-  found.close();
-  arena.populate(0, MIB);
-  expect(arena.residentBytes()).toBe(MIB);
-
-  const other = addon.findArena(arena.id);
-  const view = other.view(0, 16).fill(7);
-  arena.close();
-  const refused = coded('ERR_INVALID_ARGUMENT', 'an open arena, got one that its owner has closed');
-  expect(() => other.residentBytes()).toThrow(refused);
-  expect(() => other.populate(0, 2 * MIB)).toThrow(refused);
-  expect(() => addon.spawn({ file: '/bin/true', args: [], env: {}, arena: other, onExit() {} })).toThrow(refused);
-  expect([...view]).toEqual(Array(16).fill(7));
-  expect([...other.view(0, 16)]).toEqual(Array(16).fill(7));
-  other.close();
 });
 
 test('arenas that are collected in mid-run, with views or without, end no process', () => {
@@ -143,27 +121,6 @@ test('arenas that are collected in mid-run, with views or without, end no proces
   const args = ['--expose-gc', '--input-type=module', '-e', script];
   const { status, stderr } = spawnSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8' });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-});
-
-test('threads of one process find it, and outlive its close', async () => {
-  const arena = addon.createArena(MIB);
-  const script = `
-    import { parentPort, workerData } from 'node:worker_threads';
-    import { addon } from '@mayfly/native';
-    const view = addon.findArena(workerData).view(0, 8);
-    parentPort.once('message', () => { view[0]++; parentPort.postMessage(view[0]); });
-    parentPort.postMessage('ready');`;
-  const source = new URL(
-    `data:text/javascript,${encodeURIComponent(script.replace("'@mayfly/native'", JSON.stringify(import.meta.resolve('@mayfly/native'))))}`,
-  );
-  const worker = new Worker(source, { workerData: arena.id });
-  const message = () => new Promise((resolve) => worker.once('message', resolve));
-  await message();
-  arena.view(0, 8)[0] = 41;
-  arena.close();
-  worker.postMessage('go');
-  expect(await message()).toBe(42);
-  await worker.terminate();
 });
 
 test.runIf(linux)('it has no name in the file system', () => {

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 
 const script = fileURLToPath(new URL('../../fixtures/ending-threads.mjs', import.meta.url));
-const parts = ['arena', 'connection', 'child', 'startingPool', 'idlePool', 'busyPool', 'trainer'];
+const parts = ['arena', 'queuedMath', 'connection', 'child', 'startingPool', 'idlePool', 'busyPool', 'trainer'];
 const codes = { terminate: 1, exit: 3, throw: 1 };
 
 interface Left {

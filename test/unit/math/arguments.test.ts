@@ -15,10 +15,7 @@ type OptionsCall = {
 }[keyof HostMath];
 
 // Calls that are right, and the tensors of each: an offset past the end must be an error for every one.
-const calls: Record<
-  Exclude<OptionsCall, 'setThreads' | 'keepOnProcessor'>,
-  { options: Record<string, unknown>; tensors: string[] }
-> = {
+const calls: Record<Exclude<OptionsCall, 'setThreads'>, { options: Record<string, unknown>; tensors: string[] }> = {
   embed: {
     options: { table: 0, tokens: 4096, out: 8192, vocab: 8, dim: 4, columns: 4 },
     tensors: ['table', 'tokens', 'out'],

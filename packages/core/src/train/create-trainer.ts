@@ -20,7 +20,6 @@ import { createPool, Pool } from '../pool/pool.js';
 import { checkChipRules } from './chip-rules.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
 import { checkValues } from './finite.js';
-import { HostThreads } from './host-threads.js';
 import type { ModelState } from './model-state.js';
 import { modelTokenizer } from './model-tokenizer.js';
 import {
@@ -83,22 +82,18 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   signal?.throwIfAborted();
   const pool = shared ?? opened.adopt(await openPool(options, arenaBytes), (own) => own.close());
   const scope = opened.adopt(new ArenaScope(pool.arena), (own) => shared && own.free());
-  const hostThreads = opened.adopt(new HostThreads(pool.arena.native, options.hostThreads), (threads) =>
-    threads.close(),
-  );
   assertFree(pool, arenaBytes);
   const found = await identifying;
   if (before !== undefined && !options.allowChangedData) expectSameInputs(before, found);
   // Files of a model that are gone may come back: the run still knows which they were.
   const inputs = { ...found, model: found.model ?? before?.model ?? null };
 
-  const decoder = new Decoder(scope, { ...shape, precision: pool.precision, products: hostThreads });
+  const { precision } = pool;
+  const decoder = new Decoder(scope, { ...shape, precision, training: true, hostThreads: options.hostThreads });
   const progress = await fill(decoder.state);
   const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
   const done = progress?.counts.step ?? 0;
   if (done > options.steps) throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
-  // Not before all else is found right: Node prints native stacks where a thread ends that is still loading its modules.
-  hostThreads.start();
   await loadKernels(decoder, pool, { isShared: shared !== undefined, signal });
 
   const carried = { inputs, tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles) };

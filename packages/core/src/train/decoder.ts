@@ -11,7 +11,7 @@ import { Layers } from './layers.js';
 import { ModelState } from './model-state.js';
 import { Stopwatch } from './stopwatch.js';
 import type { KernelCompiler } from './timed-kernel.js';
-import { type ProductRunner, WeightGradients } from './weight-gradients.js';
+import { WeightGradients } from './weight-gradients.js';
 
 /** What a decoder is built for. */
 export interface DecoderOptions {
@@ -27,8 +27,10 @@ export interface DecoderOptions {
   readonly precision?: Precision | undefined;
   /** Passes whose gradients are summed into one step. Default 1. */
   readonly passes?: number | undefined;
-  /** Computes weight gradients; absent where the model is not trained. */
-  readonly products?: ProductRunner | undefined;
+  /** Whether the model is trained. Default false. */
+  readonly training?: boolean | undefined;
+  /** Threads that compute weight gradients while kernels run; 0 computes them on the calling thread. Default 1. */
+  readonly hostThreads?: number | undefined;
 }
 
 /** What only a model that is trained has. */
@@ -50,10 +52,11 @@ export class Decoder {
 
   /** Takes all the memory it will ever need. The caller fills in the parameters before `load`. */
   constructor(source: TensorSource, options: DecoderOptions) {
-    const { config, batch, sequence, weights, form = {}, precision = 'exact', passes = 1, products } = options;
+    const { config, batch, sequence, weights, form = {}, precision = 'exact', passes = 1 } = options;
+    const { training = false, hostThreads = 1 } = options;
     const { stopwatch } = this;
-    this.weightGradients = products === undefined ? null : new WeightGradients(products);
-    this.state = new ModelState(source, config, products !== undefined);
+    this.state = new ModelState(source, config, training);
+    this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
     this.layers = new Layers({
       source,
@@ -67,7 +70,7 @@ export class Decoder {
     });
     const { columns } = this.layers;
     this.#head = new Head(source, { state: this.state, columns, precision, stopwatch });
-    this.gradientSums = products === undefined ? null : new GradientSums(source, this.state, passes);
+    this.gradientSums = training ? new GradientSums(source, this.state, passes) : null;
     this.#training = this.gradientSums && {
       sums: this.gradientSums,
       gradient: source.tensor('fp32', [config.dim, columns]),
@@ -128,7 +131,7 @@ export class Decoder {
     return found;
   }
 
-  /** Unloads the kernels once no host thread uses the tensors any more, which belong to their source. */
+  /** Unloads the kernels once no weight gradient is computed any more. The tensors belong to their source. */
   async dispose(): Promise<void> {
     // Errors were thrown where the result was needed, or are needed no longer.
     await this.weightGradients?.settleAll().catch(() => {});
@@ -137,11 +140,10 @@ export class Decoder {
 }
 
 /** Bytes of an arena that holds a decoder, exactly. */
-export function arenaBytesFor(options: Omit<DecoderOptions, 'products'> & { readonly training: boolean }): number {
+export function arenaBytesFor(options: DecoderOptions): number {
   const meter = new ArenaMeter();
   try {
-    const products = { run: () => Promise.resolve() };
-    new Decoder(meter, options.training ? { ...options, products } : options);
+    new Decoder(meter, options);
     return meter.bytes;
   } finally {
     meter.close();

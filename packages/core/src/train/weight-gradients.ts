@@ -1,29 +1,32 @@
-import type { OuterProduct, Precision } from '@mayfly/native';
+import { addon, type NativeArena, type OuterProduct, type Precision } from '@mayfly/native';
 import type { Matrix } from './surface.js';
 
-/** Computes products in order; settles when they are in memory. */
-export interface ProductRunner {
-  run(products: readonly OuterProduct[]): Promise<void>;
-}
-
 /**
- * Weight gradients that host threads compute while the next kernels run. Tasks of one key (a layer half) run in the order
- * they came, so that every gradient is the same sum whatever the threads. A task reads its operands until it is settled.
+ * Weight gradients, computed on the host-math queue while the next kernels run. Tasks run in the order in which they were
+ * submitted, so every gradient is the same sum whatever the number of threads. A task reads its operands until it is settled.
  */
 export class WeightGradients {
-  readonly #runner: ProductRunner;
-  readonly #pending = new Map<string, Promise<void>>();
+  readonly #arena: NativeArena;
+  readonly #threads: number;
+  /** By key: the half of a layer whose surfaces the tasks read. */
+  readonly #pending = new Map<string, Promise<unknown>>();
 
-  constructor(runner: ProductRunner) {
-    this.#runner = runner;
+  /** @param threads At most so many compute; 0 computes within `submit`, on the calling thread. */
+  constructor(arena: NativeArena, threads: number) {
+    this.#arena = arena;
+    this.#threads = threads;
   }
 
   submit(key: string, products: readonly OuterProduct[]): void {
-    const before = this.#pending.get(key);
-    const task = before === undefined ? this.#runner.run(products) : before.then(() => this.#runner.run(products));
-    // Whoever settles the key gets the error; until then it is nobody's unhandled rejection.
-    task.catch(() => {});
-    this.#pending.set(key, task);
+    if (this.#threads === 0) {
+      addon.math.outerProducts(this.#arena, products);
+      return;
+    }
+    const task = addon.mathQueue.outerProducts(this.#arena, products, this.#threads);
+    const pending = Promise.all([this.#pending.get(key), task]);
+    // The error reaches whoever settles the key; until then it must not count as an unhandled rejection.
+    pending.catch(() => {});
+    this.#pending.set(key, pending);
   }
 
   /** Resolves once the key's operands are free and its gradients final. */

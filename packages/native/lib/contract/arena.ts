@@ -9,8 +9,6 @@ export const elementCount = (shape: readonly number[]): number => shape.reduce((
 
 /** A process-wide mapping of shared memory with no name in the file system. */
 export interface NativeArena {
-  /** Identifies the mapping within this process, so that other threads can `findArena` it. */
-  readonly id: number;
   readonly bytes: number;
   /** Commits pages, so that running out of memory is an error here (`ERR_ARENA_FULL`) and no SIGBUS later. */
   populate(offset: number, bytes: number): void;
@@ -20,10 +18,6 @@ export interface NativeArena {
   view(offset: number, bytes: number): Uint8Array;
   /** Bytes of committed pages. */
   residentBytes(): number;
-  /**
-   * Lets this handle go, and the mapping once no handle, view, dispatch or math call uses it. The handle that created or attached
-   * the arena owns its file descriptor: from its close on, other handles can neither populate it, measure it nor start processes
-   * over it (`ERR_INVALID_ARGUMENT`). Theirs closes nothing of the owner's. Idempotent.
-   */
+  /** Closes the file descriptor, and gives the mapping back once no view, dispatch or math call uses it. Idempotent. */
   close(): void;
 }

@@ -46,15 +46,12 @@ export interface OuterProduct {
   readonly overwrite?: boolean;
 }
 
-/** Host math on arena memory. Calls run on the calling thread, with the native thread pool where it pays. */
+/** Host math on arena memory. Calls compute before they return, with the native thread pool where it pays. */
 export interface HostMath {
   /**
-   * Keeps the calling thread on processor `index`, modulo their number, of those that the process may run on: schedulers
-   * leave two busy threads on one processor for a while, beside an idle one. Without effect where the system has no such
-   * thing. Never for the main thread, which threads started later take after.
+   * Threads of each of the process's two pools, the thread that calls or serves the queue included. Default: available
+   * parallelism.
    */
-  keepOnProcessor(index: number): void;
-  /** Threads that host math may use in this process, the caller included. Default: available parallelism. */
   setThreads(count: number): void;
 
   /** out[d, n] = table[tokens[n], d]. table fp32 [vocab, dim]; tokens int32 [columns]; out fp32 [dim, columns]. */
@@ -160,8 +157,11 @@ export interface HostMath {
   /** C = alpha·A·B + beta·C, with fp32 accumulation in one order whatever the threads. */
   gemm(arena: NativeArena, product: MatrixProduct): void;
 
-  /** Runs products in order, on the calling thread alone. Each element's sum runs over k from first to last whatever the threads. */
-  outerProducts(arena: NativeArena, products: readonly OuterProduct[]): void;
+  /**
+   * Runs products on at most `threads` threads (default 1). Each element's sum runs over k from first to last whatever the
+   * threads, and products whose results share memory run in order.
+   */
+  outerProducts(arena: NativeArena, products: readonly OuterProduct[], threads?: number): void;
 
   /**
    * Decoupled AdamW (Loshchilov & Hutter 2019) on a flat fp32 range: g = gradient·gradientScale;
@@ -221,3 +221,14 @@ export interface HostMath {
     o: { from: number; fromStride: number; to: number; toStride: number; rows: number; rowBytes: number },
   ): void;
 }
+
+/**
+ * The same functions on the process's one queue for host math, which a native thread serves with a thread pool of its own: calls
+ * run one after the other in the order in which they were made, and the event loop stays free. Memory must not be read or
+ * written elsewhere until the promise settles; the arena may be closed. Bad arguments reject it, too.
+ */
+export type QueuedMath = {
+  readonly [Name in Exclude<keyof HostMath, 'setThreads'>]: (
+    ...args: Parameters<HostMath[Name]>
+  ) => Promise<ReturnType<HostMath[Name]>>;
+};

@@ -10,7 +10,6 @@
 #include <cstring>
 #include <mutex>
 #include <string>
-#include <unordered_map>
 
 #include "error.h"
 #include "shm/available_memory.h"
@@ -27,18 +26,6 @@ namespace {
 constexpr uint64_t kAskFrom = 1 << 20;
 // Left to everything else when the arena takes what it can get.
 constexpr uint64_t kReserveBytes = 64 << 20;
-
-std::mutex registry_mutex;
-std::unordered_map<uint32_t, std::weak_ptr<Arena>> registry;
-uint32_t next_id = 1;
-
-std::shared_ptr<Arena> Register(Arena* made, uint32_t* id) {
-  std::shared_ptr<Arena> arena(made);
-  std::lock_guard<std::mutex> lock(registry_mutex);
-  *id = next_id++;
-  registry[*id] = arena;
-  return arena;
-}
 
 [[noreturn]] void Fail(const std::string& what, uint64_t bytes) {
   throw Error("ERR_ARENA_CREATE", "Expected " + what + " for an arena of " + std::to_string(bytes) +
@@ -79,13 +66,7 @@ Arena::Arena(OwnedFd fd, uint64_t bytes) : bytes_(bytes) {
   base_ = static_cast<uint8_t*>(base);
 }
 
-Arena::~Arena() {
-  {
-    std::lock_guard<std::mutex> lock(registry_mutex);
-    registry.erase(id_);
-  }
-  munmap(base_, bytes_);
-}
+Arena::~Arena() { munmap(base_, bytes_); }
 
 std::shared_ptr<const OwnedFd> Arena::descriptor() const {
   std::lock_guard<std::mutex> lock(fd_mutex_);
@@ -101,8 +82,7 @@ void Arena::CloseDescriptor() {
 std::shared_ptr<Arena> Arena::Create(uint64_t bytes) {
   OwnedFd fd = CreateUnnamedMemory("mayfly-arena", bytes);
   if (!fd) Fail("shared memory", bytes);
-  Arena* arena = new Arena(std::move(fd), bytes);
-  return Register(arena, &arena->id_);
+  return std::shared_ptr<Arena>(new Arena(std::move(fd), bytes));
 }
 
 std::shared_ptr<Arena> Arena::Attach(int fd) {
@@ -113,9 +93,9 @@ std::shared_ptr<Arena> Arena::Attach(int fd) {
                 "Expected descriptor " + std::to_string(fd) + " to be an arena, got one without a size");
   }
   SetCloseOnExec(fd);
-  Arena* arena = new Arena(OwnedFd(fd), static_cast<uint64_t>(status.st_size));
+  std::shared_ptr<Arena> arena(new Arena(OwnedFd(fd), static_cast<uint64_t>(status.st_size)));
   arena->MapCommitted(fd);
-  return Register(arena, &arena->id_);
+  return arena;
 }
 
 void Arena::MapCommitted([[maybe_unused]] int fd) const {
@@ -128,14 +108,6 @@ void Arena::MapCommitted([[maybe_unused]] int fd) const {
     if (hole <= data || madvise(base_ + data, static_cast<size_t>(hole - data), MADV_POPULATE_READ) != 0) return;
   }
 #endif
-}
-
-std::shared_ptr<Arena> Arena::Find(uint32_t id) {
-  std::lock_guard<std::mutex> lock(registry_mutex);
-  const auto found = registry.find(id);
-  std::shared_ptr<Arena> arena = found == registry.end() ? nullptr : found->second.lock();
-  if (!arena) throw Error("ERR_ARENA_UNKNOWN", "Expected the id of an open arena, got " + std::to_string(id));
-  return arena;
 }
 
 uint8_t* Arena::At(uint64_t offset, uint64_t bytes) const {

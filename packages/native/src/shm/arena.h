@@ -16,11 +16,8 @@ class Arena {
   static std::shared_ptr<Arena> Create(uint64_t bytes);
   // Maps an inherited descriptor and makes it close-on-exec; its size is the file's.
   static std::shared_ptr<Arena> Attach(int fd);
-  // Another thread's arena of this process. Throws ERR_ARENA_UNKNOWN.
-  static std::shared_ptr<Arena> Find(uint32_t id);
   ~Arena();
 
-  uint32_t id() const { return id_; }
   // Stays open for as long as the caller keeps it. Throws ERR_INVALID_ARGUMENT after CloseDescriptor.
   std::shared_ptr<const OwnedFd> descriptor() const;
   uint8_t* base() const { return base_; }
@@ -30,7 +27,7 @@ class Arena {
   uint8_t* At(uint64_t offset, uint64_t bytes) const;
 
   // The mapping outlives its descriptor: views may stay for as long as the garbage collector likes, a descriptor may
-  // not. For the one that created or attached the arena, not for those that found it.
+  // not.
   void CloseDescriptor();
 
   // Commits pages. Throws ERR_ARENA_FULL with the amount asked for.
@@ -48,7 +45,6 @@ class Arena {
   std::shared_ptr<const OwnedFd> fd_;  // guarded by fd_mutex_; null after CloseDescriptor
   uint64_t bytes_;
   uint8_t* base_ = nullptr;
-  uint32_t id_ = 0;
 };
 
 }  // namespace mayfly

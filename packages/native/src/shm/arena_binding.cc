@@ -22,10 +22,9 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
   static Napi::Function Define(Napi::Env env) {
     return DefineClass(
         env, "NativeArena",
-        {InstanceAccessor<&ArenaObject::Id>("id"), InstanceAccessor<&ArenaObject::Bytes>("bytes"),
-         InstanceMethod<&ArenaObject::Populate>("populate"), InstanceMethod<&ArenaObject::Discard>("discard"),
-         InstanceMethod<&ArenaObject::View>("view"), InstanceMethod<&ArenaObject::ResidentBytes>("residentBytes"),
-         InstanceMethod<&ArenaObject::Close>("close")});
+        {InstanceAccessor<&ArenaObject::Bytes>("bytes"), InstanceMethod<&ArenaObject::Populate>("populate"),
+         InstanceMethod<&ArenaObject::Discard>("discard"), InstanceMethod<&ArenaObject::View>("view"),
+         InstanceMethod<&ArenaObject::ResidentBytes>("residentBytes"), InstanceMethod<&ArenaObject::Close>("close")});
   }
 
   explicit ArenaObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ArenaObject>(info) {
@@ -34,11 +33,7 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
 
   ~ArenaObject() override { LetGo(); }
 
-  // `owns`: whether the arena's descriptor is this handle's to close.
-  void Hold(std::shared_ptr<Arena> arena, bool owns) {
-    arena_ = std::move(arena);
-    owns_ = owns;
-  }
+  void Hold(std::shared_ptr<Arena> arena) { arena_ = std::move(arena); }
 
   std::shared_ptr<Arena> arena() const {
     if (!arena_) throw Error("ERR_INVALID_ARGUMENT", "Expected an open arena, got a closed one");
@@ -46,10 +41,6 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
   }
 
  private:
-  Napi::Value Id(const Napi::CallbackInfo& info) {
-    return Guard(info.Env(), [&] { return Napi::Number::New(info.Env(), arena()->id()); });
-  }
-
   Napi::Value Bytes(const Napi::CallbackInfo& info) {
     return Guard(info.Env(), [&] { return Napi::Number::New(info.Env(), static_cast<double>(arena()->bytes())); });
   }
@@ -112,18 +103,17 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
 
   void LetGo() {
     windows_.clear();
-    if (arena_ && owns_) arena_->CloseDescriptor();
+    if (arena_) arena_->CloseDescriptor();
     arena_.reset();
   }
 
   std::shared_ptr<Arena> arena_;
-  bool owns_ = false;
   std::unordered_map<uint64_t, Napi::Reference<Napi::ArrayBuffer>> windows_;
 };
 
-Napi::Value Wrap(Napi::Env env, std::shared_ptr<Arena> arena, bool owns) {
+Napi::Value Wrap(Napi::Env env, std::shared_ptr<Arena> arena) {
   Napi::Object object = DataOf(env).arena.New({});
-  ArenaObject::Unwrap(object)->Hold(std::move(arena), owns);
+  ArenaObject::Unwrap(object)->Hold(std::move(arena));
   return object;
 }
 
@@ -133,7 +123,7 @@ void ExportArena(Napi::Env env, Napi::Object exports) {
   DataOf(env).arena = Napi::Persistent(ArenaObject::Define(env));
   exports.Set("createArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(),
-                             [&] { return Wrap(info.Env(), Arena::Create(WholeNumber(info[0], "bytes")), true); });
+                             [&] { return Wrap(info.Env(), Arena::Create(WholeNumber(info[0], "bytes"))); });
               }));
   exports.Set("availableMemory", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&] {
@@ -142,13 +132,7 @@ void ExportArena(Napi::Env env, Napi::Object exports) {
                 });
               }));
   exports.Set("attachArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Attach(Descriptor(info[0])), true); });
-              }));
-  exports.Set("findArena", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] {
-                  return Wrap(info.Env(), Arena::Find(static_cast<uint32_t>(WholeNumber(info[0], "id", 4294967295.0))),
-                              false);
-                });
+                return Guard(info.Env(), [&] { return Wrap(info.Env(), Arena::Attach(Descriptor(info[0]))); });
               }));
 }
 

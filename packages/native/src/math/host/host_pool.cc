@@ -1,8 +1,7 @@
 #include "math/host/host_pool.h"
 
 #include <algorithm>
-#include <memory>
-#include <mutex>
+#include <atomic>
 #include <thread>
 
 #include "parallel/affinity.h"
@@ -15,32 +14,34 @@ int AvailableThreads() {
   return std::max(1, static_cast<int>(allowed > 0 ? allowed : std::thread::hardware_concurrency()));
 }
 
-struct Shared {
-  std::mutex mutex;
-  int threads = AvailableThreads();  // guarded by mutex
-  std::unique_ptr<ThreadPool> pool;  // guarded by mutex; started by the first use
-};
-
-// Never destroyed: another thread may still compute while the process runs its static destructors.
-Shared& TheShared() {
-  static Shared* shared = new Shared;
-  return *shared;
+std::atomic<int>& Threads() {
+  static std::atomic<int> threads{AvailableThreads()};
+  return threads;
 }
 
 }  // namespace
 
-void HostPool::SetThreads(int count) {
-  Shared& shared = TheShared();
-  std::lock_guard<std::mutex> lock(shared.mutex);
-  shared.threads = count;
-  if (shared.pool && shared.pool->threads() != count) shared.pool.reset();
+// Never destroyed: another thread may still compute while the process runs its static destructors.
+HostPool& HostPool::OfCalls() {
+  static HostPool* pool = new HostPool;
+  return *pool;
 }
 
+HostPool& HostPool::OfQueue() {
+  static HostPool* pool = new HostPool;
+  return *pool;
+}
+
+void HostPool::SetThreads(int count) { Threads() = count; }
+
 void HostPool::Use(const std::function<void(ThreadPool&)>& body) {
-  Shared& shared = TheShared();
-  std::lock_guard<std::mutex> lock(shared.mutex);
-  if (!shared.pool) shared.pool = std::make_unique<ThreadPool>(shared.threads);
-  body(*shared.pool);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const int threads = Threads();
+  if (!pool_ || pool_->threads() != threads) {
+    pool_ = nullptr;
+    pool_ = std::make_unique<ThreadPool>(threads);
+  }
+  body(*pool_);
 }
 
 }  // namespace mayfly

@@ -1,9 +1,6 @@
 // Host math of a transformer's layers, as JavaScript functions.
-#include <vector>
-
 #include "math/host/cross_entropy.h"
 #include "math/host/embedding.h"
-#include "math/host/host_pool.h"
 #include "math/host/logits.h"
 #include "math/host/math_function.h"
 #include "math/host/norm.h"
@@ -13,23 +10,25 @@
 namespace mayfly {
 namespace {
 
-void EmbedTokens(const MathOptions& o) {
+auto EmbedTokens(const MathOptions& o) {
   const int64_t vocab = o.Dimension("vocab"), dim = o.Dimension("dim"), columns = o.Dimension("columns");
   const float* table = o.Array<float>("table", vocab * dim);
   float* out = o.Array<float>("out", dim * columns);
-  const std::vector<int32_t> tokens = ReadTokens(o.Array<int32_t>("tokens", columns), columns, vocab, "tokens");
-  HostPool::Use([&](ThreadPool& pool) { Embed(table, tokens, out, dim, pool); });
+  const int32_t* tokens = o.Array<int32_t>("tokens", columns);
+  return [=](ThreadPool& pool) { Embed(table, ReadTokens(tokens, columns, vocab, "tokens"), out, dim, pool); };
 }
 
-void EmbedTokensBackward(const MathOptions& o) {
+auto EmbedTokensBackward(const MathOptions& o) {
   const int64_t vocab = o.Dimension("vocab"), dim = o.Dimension("dim"), columns = o.Dimension("columns");
   const float* gradient = o.Array<float>("gradient", dim * columns);
   float* table_gradient = o.Array<float>("tableGradient", vocab * dim);
-  const std::vector<int32_t> tokens = ReadTokens(o.Array<int32_t>("tokens", columns), columns, vocab, "tokens");
-  HostPool::Use([&](ThreadPool& pool) { EmbedBackward(gradient, tokens, table_gradient, dim, pool); });
+  const int32_t* tokens = o.Array<int32_t>("tokens", columns);
+  return [=](ThreadPool& pool) {
+    EmbedBackward(gradient, ReadTokens(tokens, columns, vocab, "tokens"), table_gradient, dim, pool);
+  };
 }
 
-void NormForward(const MathOptions& o) {
+auto NormForward(const MathOptions& o) {
   ResidualNormArgs args{};
   args.dim = o.Dimension("dim");
   args.columns = o.Dimension("columns");
@@ -43,10 +42,10 @@ void NormForward(const MathOptions& o) {
     args.addend_stride = addend.stride;
   }
   if (o.Has("out")) args.out = o.Matrix("out", "outType", "outStride", args.dim, args.columns);
-  HostPool::Use([&](ThreadPool& pool) { ResidualNorm(args, pool); });
+  return [=](ThreadPool& pool) { ResidualNorm(args, pool); };
 }
 
-void NormGradient(const MathOptions& o) {
+auto NormGradient(const MathOptions& o) {
   NormBackwardArgs args{};
   args.dim = o.Dimension("dim");
   args.columns = o.Dimension("columns");
@@ -62,10 +61,10 @@ void NormGradient(const MathOptions& o) {
     args.out = out.data;
     args.out_stride = out.stride;
   }
-  HostPool::Use([&](ThreadPool& pool) { NormBackward(args, pool); });
+  return [=](ThreadPool& pool) { NormBackward(args, pool); };
 }
 
-double Loss(const MathOptions& o) {
+auto Loss(const MathOptions& o) {
   CrossEntropyArgs args{};
   args.vocab = o.Dimension("vocab");
   args.dim = o.Dimension("dim");
@@ -76,22 +75,21 @@ double Loss(const MathOptions& o) {
   args.d_table = o.Optional<float>("dTable", args.vocab * args.dim);
   args.gradient_scale = o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
   args.precision = o.PrecisionOrExact();
-  const int32_t* ids = o.Array<int32_t>("targets", args.columns);
-  const std::vector<int32_t> targets = ReadTokens(ids, args.columns, args.vocab, "targets");
-  double loss = 0;
-  HostPool::Use([&](ThreadPool& pool) { loss = CrossEntropy(args, targets, pool); });
-  return loss;
+  const int32_t* targets = o.Array<int32_t>("targets", args.columns);
+  return [=](ThreadPool& pool) {
+    return CrossEntropy(args, ReadTokens(targets, args.columns, args.vocab, "targets"), pool);
+  };
 }
 
-void ColumnLogits(const MathOptions& o) {
+auto ColumnLogits(const MathOptions& o) {
   const int64_t vocab = o.Dimension("vocab"), dim = o.Dimension("dim"), columns = o.Dimension("columns");
   const float* x = o.Array<float>("x", dim * columns) + o.Whole("column", 0, columns - 1);
   const float* table = o.Array<float>("table", vocab * dim);
   float* out = o.Array<float>("out", vocab);
-  HostPool::Use([&](ThreadPool& pool) { Logits(table, x, columns, out, vocab, dim, pool); });
+  return [=](ThreadPool& pool) { Logits(table, x, columns, out, vocab, dim, pool); };
 }
 
-void Rotate(const MathOptions& o) {
+auto Rotate(const MathOptions& o) {
   RopeArgs args{};
   args.heads = o.Dimension("heads");
   args.head_dim = o.Dimension("headDim", 2);
@@ -111,12 +109,12 @@ void Rotate(const MathOptions& o) {
                                         std::to_string(args.columns));
   }
   args.x = o.Array<float>("x", args.heads * args.head_dim * args.columns);
-  HostPool::Use([&](ThreadPool& pool) { Rope(args, pool); });
+  return [=](ThreadPool& pool) { Rope(args, pool); };
 }
 
 }  // namespace
 
-void ExportLayerMath(Napi::Object math) {
+void ExportLayerMath(const MathExports& math) {
   DefineMath(math, "embed", EmbedTokens);
   DefineMath(math, "embedBackward", EmbedTokensBackward);
   DefineMath(math, "residualNorm", NormForward);

@@ -6,15 +6,15 @@
 #include "math/gemm/gemm.h"
 #include "math/host/adamw.h"
 #include "math/host/convert.h"
-#include "math/host/host_pool.h"
 #include "math/host/math_function.h"
+#include "math/host/outer_products.h"
 #include "math/host/reduce.h"
 #include "napi_arguments.h"
 
 namespace mayfly {
 namespace {
 
-void Optimize(const MathOptions& o) {
+auto Optimize(const MathOptions& o) {
   AdamwArgs args{};
   args.count = o.Whole("count", 0, kLargestCount);
   args.weights = o.Array<float>("weights", args.count);
@@ -41,10 +41,10 @@ void Optimize(const MathOptions& o) {
     args.half = half.data;
     args.half_stride = half.stride;
   }
-  HostPool::Use([&](ThreadPool& pool) { Adamw(args, pool); });
+  return [=](ThreadPool& pool) { Adamw(args, pool); };
 }
 
-void RowsToHalf(const MathOptions& o) {
+auto RowsToHalf(const MathOptions& o) {
   ToHalfArgs args{};
   args.rows = o.Dimension("rows");
   args.columns = o.Dimension("columns");
@@ -56,21 +56,21 @@ void RowsToHalf(const MathOptions& o) {
   args.from_stride = from.stride;
   args.to = to.data;
   args.to_stride = to.stride;
-  HostPool::Use([&](ThreadPool& pool) { ToHalf(args, pool); });
+  return [=](ThreadPool& pool) { ToHalf(args, pool); };
 }
 
-void RowsToFloat(const MathOptions& o) {
+auto RowsToFloat(const MathOptions& o) {
   const int64_t rows = o.Dimension("rows"), columns = o.Dimension("columns");
   const auto from = o.Rows<uint16_t>("from", "fromStride", rows, columns);
   const auto to = o.Rows<float>("to", "toStride", rows, columns);
-  HostPool::Use([&](ThreadPool& pool) { ToFloat(from.data, from.stride, to.data, to.stride, rows, columns, pool); });
+  return [=](ThreadPool& pool) { ToFloat(from.data, from.stride, to.data, to.stride, rows, columns, pool); };
 }
 
-void CopyStridedRows(const MathOptions& o) {
+auto CopyStridedRows(const MathOptions& o) {
   const int64_t rows = o.Dimension("rows"), row_bytes = o.Dimension("rowBytes");
   const auto from = o.Rows<uint8_t>("from", "fromStride", rows, row_bytes);
   const auto to = o.Rows<uint8_t>("to", "toStride", rows, row_bytes);
-  HostPool::Use([&](ThreadPool& pool) { CopyRows(from.data, from.stride, to.data, to.stride, rows, row_bytes, pool); });
+  return [=](ThreadPool& pool) { CopyRows(from.data, from.stride, to.data, to.stride, rows, row_bytes, pool); };
 }
 
 // `name` as rows × columns, stored so or, with `transposed`, as columns × rows.
@@ -83,7 +83,7 @@ MatrixView Operand(const MathOptions& o, const std::string& name, int64_t rows, 
   return view;
 }
 
-void MatrixProduct(const MathOptions& o) {
+auto MatrixProduct(const MathOptions& o) {
   GemmArgs args{};
   args.m = o.Dimension("m");
   args.n = o.Dimension("n");
@@ -94,14 +94,13 @@ void MatrixProduct(const MathOptions& o) {
   args.alpha = o.Has("alpha") ? static_cast<float>(o.Number("alpha")) : 1.0f;
   args.beta = o.Has("beta") ? static_cast<float>(o.Number("beta")) : 0.0f;
   args.precision = o.PrecisionOrExact();
-  HostPool::Use([&](ThreadPool& pool) { Gemm(args, &pool); });
+  return [=](ThreadPool& pool) { Gemm(args, &pool); };
 }
 
-// On the calling thread alone: these run in several threads of the process at once. All are checked before any runs.
-void OuterProducts(const Napi::CallbackInfo& info) {
-  const std::shared_ptr<Arena> arena = UnwrapArena(info[0]);
+// (arena, products, threads). All products are checked before any runs.
+auto WeightProducts(const Napi::CallbackInfo& info, const std::shared_ptr<Arena>& arena) {
   if (!info[1].IsArray()) throw Error("ERR_INVALID_ARGUMENT", "Expected products to be an array");
-  const auto products = ListOf(info[1].As<Napi::Array>(), [&](const Napi::Value& each) {
+  auto products = ListOf(info[1].As<Napi::Array>(), [&](const Napi::Value& each) {
     const MathOptions o(each, arena);
     GemmArgs product{};
     product.m = o.Dimension("m");
@@ -115,39 +114,35 @@ void OuterProducts(const Napi::CallbackInfo& info) {
     product.precision = o.PrecisionOrExact();
     return product;
   });
-  for (const GemmArgs& product : products) Gemm(product, nullptr);
+  const int threads = info[2].IsUndefined() ? 1 : static_cast<int>(WholeNumber(info[2], "threads", 1, kMostThreads));
+  return [products = std::move(products), threads](ThreadPool& pool) { OuterProducts(products, threads, pool); };
 }
 
-// The flat functions take (arena, offset, count).
-double SquareSum(const Napi::CallbackInfo& info) {
-  const std::shared_ptr<Arena> arena = UnwrapArena(info[0]);
+// The flat functions take offsets and counts instead of options.
+auto SquareSum(const Napi::CallbackInfo& info, const std::shared_ptr<Arena>& arena) {
   const int64_t count = WholeNumber(info[2], "count", 0, kLargestCount);
   const float* x = ArenaArray<float>(*arena, info[1], "offset", count);
-  double sum = 0;
-  HostPool::Use([&](ThreadPool& pool) { sum = SumOfSquares(x, count, pool); });
-  return sum;
+  return [=](ThreadPool& pool) { return SumOfSquares(x, count, pool); };
 }
 
-void AddArrays(const Napi::CallbackInfo& info) {
-  const std::shared_ptr<Arena> arena = UnwrapArena(info[0]);
+auto AddArrays(const Napi::CallbackInfo& info, const std::shared_ptr<Arena>& arena) {
   const int64_t count = WholeNumber(info[3], "count", 0, kLargestCount);
   const float* from = ArenaArray<float>(*arena, info[1], "from", count);
   float* to = ArenaArray<float>(*arena, info[2], "to", count);
-  HostPool::Use([&](ThreadPool& pool) { Add(from, to, count, pool); });
+  return [=](ThreadPool& pool) { Add(from, to, count, pool); };
 }
 
-void ZeroBytes(const Napi::CallbackInfo& info) {
-  const std::shared_ptr<Arena> arena = UnwrapArena(info[0]);
+auto ZeroBytes(const Napi::CallbackInfo& info, const std::shared_ptr<Arena>& arena) {
   const int64_t bytes = WholeNumber(info[2], "bytes", 0, kLargestCount);
   uint8_t* to = ArenaArray<uint8_t>(*arena, info[1], "offset", bytes);
-  HostPool::Use([&](ThreadPool& pool) { Zero(to, bytes, pool); });
+  return [=](ThreadPool& pool) { Zero(to, bytes, pool); };
 }
 
 }  // namespace
 
-void ExportTensorMath(Napi::Object math) {
+void ExportTensorMath(const MathExports& math) {
   DefineMath(math, "gemm", MatrixProduct);
-  DefineMath(math, "outerProducts", OuterProducts);
+  DefineMath(math, "outerProducts", WeightProducts);
   DefineMath(math, "adamw", Optimize);
   DefineMath(math, "sumOfSquares", SquareSum);
   DefineMath(math, "add", AddArrays);

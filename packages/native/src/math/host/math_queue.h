@@ -1,0 +1,51 @@
+// Host math that a JavaScript environment has queued, as promises.
+#pragma once
+
+#include <napi.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "ipc/event_loop.h"
+#include "parallel/thread_pool.h"
+
+namespace mayfly {
+
+class MathQueue {
+ public:
+  // Returns what the call answers: a number, or nothing. It holds no JavaScript value.
+  using Work = std::function<std::optional<double>(ThreadPool&)>;
+
+  explicit MathQueue(EventLoop* loop) : loop_(loop) {}
+  MathQueue(const MathQueue&) = delete;
+  MathQueue& operator=(const MathQueue&) = delete;
+  ~MathQueue() { End(); }
+
+  // Queues `work` behind what any environment of the process has queued. The promise keeps the event loop alive, and
+  // is rejected with the error that `work` throws.
+  napi_value Add(Napi::Env env, Work work);
+
+  // Drops the work that has not begun; no promise is settled any more. Work that has begun ends by itself, on memory
+  // that it holds.
+  void End() noexcept;
+
+ private:
+  struct Mailbox;
+  struct Job;
+  struct Pending {
+    napi_deferred deferred;
+    std::shared_ptr<Job> job;
+  };
+
+  void Listen(Napi::Env env);
+  void Settle(Napi::Env env);
+
+  EventLoop* loop_;
+  AsyncHandle done_;
+  std::shared_ptr<Mailbox> mailbox_;  // null where nothing was queued yet, and after the end
+  std::deque<Pending> pending_;       // in the order of the queue, which is the order of their ends
+};
+
+}  // namespace mayfly

@@ -1,0 +1,69 @@
+#include "parallel/job_queue.h"
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "error.h"
+
+namespace mayfly {
+namespace {
+
+struct Shared {
+  std::mutex mutex;
+  std::condition_variable added;
+  std::deque<std::function<void()>> jobs;  // guarded by mutex
+  bool started = false;                    // guarded by mutex
+};
+
+// Never destroyed: the thread may still run a job while the process runs its static destructors.
+Shared& TheQueue() {
+  static Shared* shared = new Shared;
+  return *shared;
+}
+
+void NameThisThread() {
+#ifdef __APPLE__
+  pthread_setname_np("mayfly-queue");
+#else
+  pthread_setname_np(pthread_self(), "mayfly-queue");
+#endif
+}
+
+void Serve(Shared& queue) {
+  NameThisThread();
+  std::unique_lock<std::mutex> lock(queue.mutex);
+  for (;;) {
+    queue.added.wait(lock, [&] { return !queue.jobs.empty(); });
+    std::function<void()> job = std::move(queue.jobs.front());
+    queue.jobs.pop_front();
+    lock.unlock();
+    job();
+    job = nullptr;  // what it held is released before the next is waited for
+    lock.lock();
+  }
+}
+
+}  // namespace
+
+void JobQueue::Add(std::function<void()> job) {
+  Shared& queue = TheQueue();
+  std::lock_guard<std::mutex> lock(queue.mutex);
+  queue.jobs.push_back(std::move(job));
+  if (!queue.started) {
+    try {
+      std::thread([&queue] { Serve(queue); }).detach();
+    } catch (const std::system_error& error) {
+      queue.jobs.pop_back();
+      throw Error("ERR_NATIVE", std::string("Cannot start the thread for host math: ") + error.what());
+    }
+    queue.started = true;
+  }
+  queue.added.notify_one();
+}
+
+}  // namespace mayfly
