@@ -41,6 +41,8 @@ export interface ChipClock {
   readonly activationGBps: Figure;
   /** A program's inputs and outputs, between memory and engine, in GB/s. */
   readonly surfaceGBps: Figure;
+  /** The same of a program without convolutions and products. */
+  readonly standaloneGBps: Figure;
   /** Throughput of int8 weights and activations against fp16. */
   readonly int8Speedup: Figure;
   /** A compilation: fixed, in milliseconds. */
@@ -120,6 +122,7 @@ export const figureNames = {
     'conflictShare',
     'activationGBps',
     'surfaceGBps',
+    'standaloneGBps',
     'int8Speedup',
     'compileMs',
     'compileMsPerOperation',

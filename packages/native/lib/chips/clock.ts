@@ -31,8 +31,11 @@ export function timeProgram(program: ProgramView, { clock }: ChipProfile): Progr
   const surfaceBytes = [...program.inputs, ...program.outputs].reduce((sum, port) => sum + bytesOf(port), 0);
   const busy = operations.reduce((sum, { microseconds }) => sum + microseconds, 0);
   const { weightBytes } = program;
+  // Where nothing is multiplied, the engine waits for its tensors, and they come slower.
+  const computes = program.operations.some(({ operation }) => operation === 'conv' || operation === 'matmul');
+  const { value: surfaceGBps } = computes ? clock.surfaceGBps : clock.standaloneGBps;
   return {
-    evaluateUs: clock.dispatchUs.value + busy + transferUs(surfaceBytes, clock.surfaceGBps.value),
+    evaluateUs: clock.dispatchUs.value + busy + transferUs(surfaceBytes, surfaceGBps),
     compileMs:
       clock.compileMs.value +
       clock.compileMsPerOperation.value * operations.length +
