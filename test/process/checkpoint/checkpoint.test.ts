@@ -41,7 +41,7 @@ test('a write that fails half way leaves the older checkpoints and no half file'
   const { stdout, status } = spawnSync('sh', ['-c', command], { encoding: 'utf8' });
   expect(status).toBe(0);
   expect(stdout).toBe(
-    `ERR_FILE Expected to write a checkpoint to ${join(directory, 'step-00000003.mayfly')}, got a limit on file sizes\n`,
+    `ERR_FILE Cannot write a checkpoint to ${join(directory, 'step-00000003.mayfly')}: file too large\n`,
   );
   expect(readdirSync(directory).sort()).toEqual(['step-00000001.mayfly', 'step-00000002.mayfly']);
   await expectOldOnesWhole();

@@ -51,12 +51,12 @@ const cases: readonly (readonly [string, () => string[], RegExp])[] = [
   [
     'a file that is not there',
     () => ['train', '--data', at('none.txt')],
-    /^mayfly: Expected .+none\.txt, got no such file/,
+    /^mayfly: Cannot find text at .+none\.txt: no such file or directory\n$/,
   ],
   [
     'a model that is not there',
     () => train('--model', at('none.bin')),
-    /^mayfly: Expected .+none\.bin, got no such file/,
+    /^mayfly: Cannot find .+ or a checkpoint at .+none\.bin: no such file or directory\n$/,
   ],
   [
     'a device that is not there',
@@ -104,7 +104,7 @@ const cases: readonly (readonly [string, () => string[], RegExp])[] = [
   [
     'a folder that is a file',
     () => train('--out', at('text.txt')),
-    /^mayfly: Expected .*text\.txt to be a folder, got a file/,
+    /^mayfly: Cannot make the folder .*text\.txt: a file has that name/,
   ],
   [
     'a window longer than the context',

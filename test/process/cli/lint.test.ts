@@ -47,6 +47,14 @@ test('tells the place of what is no MIL, and which chips there are', async () =>
   expect(await run('lint')).toMatchObject({ code: 2, stderr: expect.stringContaining('Expected a FILE of MIL text') });
 });
 
+test.skipIf(process.platform === 'win32')('reads what a shell pipes into /dev/stdin', async () => {
+  const file = join(folder, 'piped.mil');
+  writeFileSync(file, clean);
+  const line = 'cat "$1" | "$2" "$3" lint /dev/stdin';
+  const piped = promisify(execFile)('/bin/sh', ['-c', line, 'sh', file, process.execPath, cli]);
+  expect((await piped).stdout).toMatch(/^0 errors, \d+ warnings for m4\n$/m);
+});
+
 test('refuses a pipe and a file larger than any program unread', async () => {
   const [pipe, sparse] = [join(folder, 'pipe.mil'), join(folder, 'sparse.mil')];
   await promisify(execFile)('mkfifo', [pipe]);
@@ -54,11 +62,11 @@ test('refuses a pipe and a file larger than any program unread', async () => {
   truncateSync(sparse, 2 ** 40);
   expect(await run('lint', pipe)).toMatchObject({
     code: 2,
-    stderr: `mayfly: Expected MIL text at ${pipe}, got a pipe\n`,
+    stderr: `mayfly: Cannot read MIL text at ${pipe}: it is a pipe\n`,
   });
   expect(await run('lint', sparse)).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('got 1099511627776 bytes'),
+    stderr: expect.stringContaining('it has 1099511627776 bytes'),
   });
 });
 

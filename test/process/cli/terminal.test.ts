@@ -89,7 +89,7 @@ describe.skipIf(!existsSync('/dev/full'))('a full disk behind stdout', () => {
   test('ends a command whose output is its result, with one line', async () => {
     const errors = join(folder, 'full.txt');
     expect(await codeOf([launcher, 'lint', '--rules'], full(), openSync(errors, 'w'))).toBe(1);
-    expect(readFileSync(errors, 'utf8')).toMatch(/^mayfly: Expected to write to stdout, got ENOSPC[^\n]*\n$/);
+    expect(readFileSync(errors, 'utf8')).toMatch(/^mayfly: Cannot write to stdout: ENOSPC[^\n]*\n$/);
   });
 });
 

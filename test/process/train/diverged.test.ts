@@ -69,7 +69,8 @@ describe('a run that diverges', () => {
     });
     const again = await runTraining({ resume: sound, lr: 1e-3, steps: 6, standby: 0, keep: 1, checkpointEvery: 0 });
     expect(again.summary).toMatchObject({ reason: 'finished', step: 6 });
-    expect(checkpointsOf(out)).toEqual(['step-00000006.mayfly']);
+    // Its last step may have ruined the model, too: the one before it stays.
+    expect(checkpointsOf(out)).toEqual([kept[0], 'step-00000006.mayfly']);
 
     const ruined = { resume: out, lr: 1e4, minLr: 0, steps: 8, standby: 0, checkpointEvery: 1 };
     await runTraining(ruined, 1);

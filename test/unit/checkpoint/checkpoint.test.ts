@@ -150,7 +150,7 @@ describe('a damaged file', () => {
   test('or none at all', async () => {
     await expect(readCheckpoint(directory, {})).rejects.toMatchObject({
       code: 'ERR_FILE_NOT_FOUND',
-      message: `Expected a checkpoint at ${directory}, got no such file or folder`,
+      message: `Cannot read a checkpoint at ${directory}: no such file or directory`,
     });
     mkdirSync(directory);
     await expect(readCheckpoint(directory, {})).rejects.toMatchObject({
@@ -218,7 +218,10 @@ describe('a directory', () => {
     writeFileSync(directory, '');
     await expect(write(1)).rejects.toMatchObject({ code: 'ERR_FILE', message: expect.stringContaining(directory) });
     directory = join(directory, 'below');
-    await expect(write(1)).rejects.toMatchObject({ code: 'ERR_FILE', message: expect.stringContaining('no folder') });
+    await expect(write(1)).rejects.toMatchObject({
+      code: 'ERR_FILE',
+      message: expect.stringContaining('not a directory'),
+    });
   });
 
   test('bad options', async () => {

@@ -102,8 +102,8 @@ test('what is no profile’s file is refused unread', () => {
   writeFileSync(sparse, '');
   truncateSync(sparse, 2 ** 40);
   for (const [file, told] of [
-    [pipe, 'got no regular file'],
-    [sparse, 'got 1099511627776 bytes'],
+    [pipe, 'it is not a regular file'],
+    [sparse, 'it has 1099511627776 bytes'],
   ] as const) {
     expect(() => loadProfile(file)).toThrow(
       expect.objectContaining({ code: 'ERR_FILE', message: expect.stringContaining(told) }),
@@ -112,7 +112,7 @@ test('what is no profile’s file is refused unread', () => {
   expect(() => loadProfile(join(folder, 'absent.json'))).toThrow(
     expect.objectContaining({
       code: 'ERR_FILE_NOT_FOUND',
-      message: expect.stringContaining('got no such file or folder'),
+      message: expect.stringContaining(': no such file or directory'),
     }),
   );
 });

@@ -90,7 +90,7 @@ describe('.u16 files', () => {
     );
     mkdirSync(join(folder, 'folder.u16'));
     expect(() => openData(join(folder, 'folder.u16'))).toThrow(
-      expect.objectContaining({ code: 'ERR_FILE', message: expect.stringContaining('got a folder') }),
+      expect.objectContaining({ code: 'ERR_FILE', message: expect.stringContaining('it is a folder') }),
     );
   });
 });
@@ -186,7 +186,7 @@ describe('text', () => {
     execFileSync('mkfifo', [path]);
     for (const tokenizer of [bytes, unitTokenizer]) {
       expect(() => openData(path, { tokenizer })).toThrow(
-        expect.objectContaining({ code: 'ERR_FILE', message: expect.stringContaining('got a pipe') }),
+        expect.objectContaining({ code: 'ERR_FILE', message: expect.stringContaining('it is a pipe') }),
       );
     }
   });
@@ -206,7 +206,7 @@ describe('text', () => {
     expect(() => openData(path, { tokenizer: bytes })).toThrow(
       expect.objectContaining({
         code: 'ERR_FILE_NOT_FOUND',
-        message: `Expected text at ${path}, got no such file or folder`,
+        message: `Cannot find text at ${path}: no such file or directory`,
       }),
     );
     mkdirSync(join(folder, 'empty'));

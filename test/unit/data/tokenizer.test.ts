@@ -178,7 +178,7 @@ describe('openTokenizer', () => {
     expect(() => openTokenizer(path)).toThrow(
       expect.objectContaining({
         code: 'ERR_FILE_NOT_FOUND',
-        message: `Expected a tokenizer at ${path}, got no such file or folder`,
+        message: `Cannot find a tokenizer at ${path}: no such file or directory`,
       }),
     );
   });

@@ -24,13 +24,13 @@ describe('a folder', () => {
   test('is not made where something else has the name', () => {
     writeFileSync(join(root, 'file'), '');
     symlinkSync(join(root, 'nowhere'), join(root, 'dangling'));
-    expect(() => makeFolder(join(root, 'file'))).toThrow(/got a file of that name/);
+    expect(() => makeFolder(join(root, 'file'))).toThrow(/: a file has that name/);
     expect(() => makeFolder(join(root, 'file', 'below'))).toThrow(/ENOTDIR/);
     expect(() => makeFolder(join(root, 'dangling'))).toThrow(/EEXIST/);
   });
 
   test.skipIf(process.platform !== 'linux')('is not made for ever where the file system makes none', () => {
-    expect(() => makeFolder('/proc/nope')).toThrow(/a file system without room for folders in \/proc$/);
+    expect(() => makeFolder('/proc/nope')).toThrow(/: the file system makes no folders in \/proc$/);
     expect(() => makeFolder('/proc/nope/below')).toThrow(/\/proc\/nope/);
   });
 });

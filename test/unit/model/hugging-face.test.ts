@@ -131,7 +131,7 @@ describe('tensors in several files', () => {
     ['a file elsewhere, hidden', { [name]: 'a/../../x/first.safetensors' }, 'ERR_CHECKPOINT', 'a file of this folder'],
     ['an absolute path', { [name]: '/etc/passwd' }, 'ERR_CHECKPOINT', 'a file of this folder'],
     ['no path', { [name]: { toString: 1 } }, 'ERR_CHECKPOINT', 'a file of this folder'],
-    ['the folder itself', { [name]: '.' }, 'ERR_FILE', 'got a folder'],
+    ['the folder itself', { [name]: '.' }, 'ERR_FILE', 'it is a folder'],
     ['no file at all', { [name]: undefined }, 'ERR_CHECKPOINT', `none for ${name}`],
   ])('an index that names %s for a tensor', async (_what, change, code, message) => {
     const { folder, saveIndex, map } = saveSharded();
@@ -219,7 +219,7 @@ test.each([
   const folder = save(tensors('F32'));
   rmSync(join(folder, name));
   execFileSync('mkfifo', [join(folder, name)]);
-  await expect(loadModel(folder)).rejects.toMatchObject({ code, message: expect.stringContaining('got a pipe') });
+  await expect(loadModel(folder)).rejects.toMatchObject({ code, message: expect.stringContaining('it is a pipe') });
 });
 
 test.each([

@@ -92,7 +92,7 @@ describe('import', () => {
     expect(() => readLlama2cConfig(path)).toThrow(
       expect.objectContaining({
         code: 'ERR_FILE_NOT_FOUND',
-        message: `Expected a llama2.c checkpoint at ${path}, got no such file or folder`,
+        message: `Cannot read a llama2.c checkpoint at ${path}: no such file or directory`,
       }),
     );
   });

@@ -87,7 +87,7 @@ test('nothing of that name', async () => {
   await expect(loadModel('tyni')).rejects.toMatchObject({
     code: 'ERR_FILE_NOT_FOUND',
     message:
-      'Expected a preset (tiny, stories260k, stories15m, stories110m, qwen3-0.6b) or a checkpoint at tyni, got no such file or folder',
+      'Cannot find a preset (tiny, stories260k, stories15m, stories110m, qwen3-0.6b) or a checkpoint at tyni: no such file or directory',
   });
 });
 

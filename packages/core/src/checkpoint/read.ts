@@ -147,7 +147,7 @@ async function candidates(source: string): Promise<{ paths: string[]; isDirector
     const isDirectory = (await stat(source)).isDirectory();
     return { paths: isDirectory ? (await listCheckpoints(source)).map(({ path }) => path) : [source], isDirectory };
   } catch (error) {
-    throw fileError(`a checkpoint at ${source}`, error);
+    throw fileError(`read a checkpoint at ${source}`, error);
   }
 }
 
@@ -161,7 +161,7 @@ async function readFile(path: string, readBody: ReadBody): Promise<Omit<Checkpoi
     await readBody(file, head, path);
     return described(head, path);
   } catch (error) {
-    throw fileError(`a checkpoint at ${path}`, error);
+    throw fileError(`read a checkpoint at ${path}`, error);
   } finally {
     await file?.close();
   }

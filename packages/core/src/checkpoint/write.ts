@@ -45,7 +45,7 @@ export async function writeCheckpoint(
     await sweepTemporaries(directory);
     await writeAtomically(path, (file) => writeFile(file, { ...header, step }, sections, signal));
   } catch (error) {
-    throw fileError(`to write a checkpoint to ${path}`, error);
+    throw fileError(`write a checkpoint to ${path}`, error);
   }
   await pruneCheckpoints(directory, step, header.run, { keep, keepEvery });
   return path;

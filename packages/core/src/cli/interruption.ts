@@ -46,7 +46,7 @@ export function prepareEnd(): void {
   process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
     if (code === 'EPIPE') return onBrokenPipe();
     if (!outputMatters) return;
-    print(process.stderr, `mayfly: Expected to write to stdout, got ${message}\n`);
+    print(process.stderr, `mayfly: Cannot write to stdout: ${message}\n`);
     process.exit(ExitCode.failure);
   });
   process.stderr.on('error', () => {});

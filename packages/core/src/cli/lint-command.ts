@@ -1,7 +1,7 @@
 import { type LintFinding, levelOf, lint, loadProfile, MayflyError, rules } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag } from '../check.js';
-import { readFile } from '../files/read-file.js';
+import { readFileOrInput } from '../files/read-file.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { print } from '../observe/text.js';
 import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
@@ -47,7 +47,7 @@ async function lintCommand(file: string | undefined, flags: CommandFlags): Promi
   }
   if (file === undefined)
     throw new MayflyError('ERR_INVALID_ARGUMENT', 'Expected a FILE of MIL text, or --rules, got neither');
-  const source = readFile(file, 'MIL text').toString();
+  const source = readFileOrInput(file, 'MIL text').toString();
   const findings = lint(source, loadProfile(chip));
   const errors = findings.filter(({ level }) => level === 'error').length;
   const warnings = findings.length - errors;

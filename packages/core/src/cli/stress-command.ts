@@ -1,9 +1,9 @@
-import { fileURLToPath } from 'node:url';
 import type { Precision } from '@mayfly/native';
 import type { Command } from 'commander';
+import { uniformInt } from 'pure-rand/distribution/uniformInt';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { whole } from '../check.js';
-import { ByteTokenizer } from '../data/byte-tokenizer.js';
-import { openData } from '../data/open-data.js';
+import { TokenArray } from '../data/token-stream.js';
 import { programForm, resolveDevice } from '../machine/device.js';
 import { presets } from '../model/config.js';
 import { openReporter } from '../observe/open-reporter.js';
@@ -32,8 +32,25 @@ interface StressFlags {
   readonly json?: boolean;
 }
 
-/** The type declarations of this package: real text that comes with every install. */
-const ownText = fileURLToPath(new URL('./index.d.ts', import.meta.url));
+const WORDS = 12_000;
+const VOCABULARY = 256;
+
+/**
+ * The text that is trained on. It never changes, so that hashes of different versions can be compared: words of 1 to 8 letters in an
+ * order from a fixed seed, of which each is followed by one of four others, so that there is something to learn.
+ */
+function stressText(): Uint8Array {
+  const random = xoroshiro128plus(20_261_128);
+  const draw = (below: number) => uniformInt(random, 0, below - 1);
+  const letters = (count: number) => String.fromCharCode(...Array.from({ length: count }, () => 97 + draw(26)));
+  const words = Array.from({ length: VOCABULARY }, () => letters(1 + draw(8)));
+  let word = 0;
+  const text = Array.from({ length: WORDS }, () => {
+    word = (5 * word + 1 + draw(4)) % VOCABULARY;
+    return words[word];
+  });
+  return Buffer.from(text.join(' '));
+}
 
 const notes = `
 The closing line has params_sha256 and losses_sha256: they are those of a run without faults, for any --chaos,
@@ -105,7 +122,7 @@ async function stress(given: CommandFlags): Promise<void> {
   pool.on('fault', ({ fault }) => {
     faults[fault] += 1;
   });
-  const stream = openData(ownText, { tokenizer: new ByteTokenizer() });
+  const stream = new TokenArray(stressText(), 'generated text');
   await using trainer = await createTrainer(
     { model, precision, weights, batch: 2, seq: 32, steps, seed, lr: 1e-3 },
     { pool, stream },

@@ -45,6 +45,12 @@ async function train(flags: CommandFlags): Promise<void> {
   if (options.data === undefined && options.resume === undefined) {
     throw new MayflyError('ERR_INVALID_ARGUMENT', 'Expected --data with text or tokens, or --resume, got neither');
   }
+  if (options.autoResume === true && options.out === undefined && options.resume === undefined) {
+    throw new MayflyError(
+      'ERR_INVALID_ARGUMENT',
+      'Expected --auto-resume together with --out, got --auto-resume alone',
+    );
+  }
   outliveOutput();
   using reporter = openReporter(process.stdout, { json });
   const isNamed = options.resume !== undefined || options.autoResume === true;

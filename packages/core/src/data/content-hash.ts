@@ -66,7 +66,7 @@ export async function hashFiles(paths: readonly string[]): Promise<string> {
         await hash.add(block as Uint8Array<ArrayBuffer>);
       }
     } catch (error) {
-      throw fileError(`to read ${path}`, error);
+      throw fileError(`read ${path}`, error);
     }
     whole.update(JSON.stringify([basename(path), sizes[index], await hash.hex()]));
   }
@@ -78,7 +78,7 @@ async function sizeOf(path: string): Promise<number> {
     const found = await stat(path);
     if (found.isFile()) return found.size;
   } catch (error) {
-    throw fileError(`a file at ${path}`, error);
+    throw fileError(`read ${path}`, error);
   }
-  throw new MayflyError('ERR_FILE', `Expected a file at ${path}, got something else`);
+  throw new MayflyError('ERR_FILE', `Cannot read ${path}: it is not a regular file`);
 }

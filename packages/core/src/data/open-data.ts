@@ -31,6 +31,6 @@ export function openData(path: string, { tokenizer, extensions }: OpenDataOption
   try {
     return new TokenArray(tokenizeFiles(files, tokenizer), path);
   } catch (error) {
-    throw fileError(`to read text at ${path}`, error);
+    throw fileError(`read text at ${path}`, error);
   }
 }

@@ -25,7 +25,7 @@ export function textFiles(path: string, extensions?: readonly string[]): string[
     const texts = files.map((file) => join(path, file)).filter(isText);
     if (texts.length > 0) return texts;
   } catch (error) {
-    throw fileError(`text at ${path}`, error);
+    throw fileError(`read text at ${path}`, error);
   }
   const kind = extensions === undefined ? 'text files' : `text files (${extensions.join(', ')})`;
   throw new MayflyError('ERR_FILE_NOT_FOUND', `Expected ${kind} in the folder ${path}, got none`);

@@ -32,7 +32,7 @@ export function readTokenizerFiles(source: string): TokenizerFiles {
     const files = [path, ...others].map((file) => [basename(file), readFile(file, 'a tokenizer')] as const);
     return { name: path, files: Object.fromEntries(files) };
   } catch (error) {
-    throw fileError(`a tokenizer at ${source}`, error);
+    throw fileError(`read a tokenizer at ${source}`, error);
   }
 }
 
@@ -60,7 +60,7 @@ export function withFilesOf<Result>({ name, files }: TokenizerFiles, use: (path:
     for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, basename(file)), content);
     return use(join(folder, basename(main)));
   } catch (error) {
-    throw fileError(`to unpack the tokenizer ${name}`, error);
+    throw fileError(`unpack the tokenizer ${name}`, error);
   } finally {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, freemem, homedir, platform, release, totalmem, version } from 'node:os';
 import { type AneCanary, type AneProbe, addon, isSimName, type Matmul, parseSimName } from '@mayfly/native';
 import { askAne } from '../machine/ane.js';
+import { resolveDevice } from '../machine/device.js';
 import { limitsFile, type MachineLimits, readMachineLimits } from '../machine/limits.js';
 import { type RoundTrip, roundTrip } from './round-trip.js';
 import { type SystemLimit, systemLimits } from './system-limits.js';
@@ -61,6 +62,7 @@ export async function examine(
   { signal, onProgress }: ExamineOptions = {},
 ): Promise<DoctorReport> {
   const present = addon.deviceNames();
+  for (const name of more) if (name !== 'ane') resolveDevice(name);
   onProgress?.('AppleNeuralEngine.framework');
   const framework = await probeFramework(signal);
   const names = [...new Set(['ane', 'cpu', ...present, ...more])];

@@ -4,11 +4,11 @@ import { MayflyError } from '@mayfly/native';
 import { fileError } from './errors.js';
 
 /**
- * Makes a folder and those above it that are not there. Node 20's recursive mkdir never returns where a file system answers
- * ENOENT to the making of a folder in one that exists, as `/proc` does.
+ * Makes a folder and the missing folders above it. Node 20's recursive mkdir never returns if a file system answers ENOENT when a
+ * folder is made in an existing one, as `/proc` does.
  *
  * @returns The folders that were made, the topmost first.
- * @throws `ERR_FILE` where something else has the name, or where the file system makes no folders; the system's error for the rest.
+ * @throws `ERR_FILE` if a file has the name, or if the file system makes no folders; the system's error otherwise.
  */
 export function makeFolder(path: string): string[] {
   const missing: string[] = [];
@@ -26,7 +26,7 @@ function isExistingFolder(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return false;
   if (found.isDirectory()) return true;
-  throw new MayflyError('ERR_FILE', `Expected ${path} to be a folder, got a file of that name`);
+  throw new MayflyError('ERR_FILE', `Cannot make the folder ${path}: a file has that name`);
 }
 
 function makeOne(folder: string): void {
@@ -34,21 +34,17 @@ function makeOne(folder: string): void {
     mkdirSync(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // Somebody else made it meanwhile. A link to nothing has the name, too, but is no folder.
+    // Another process made it meanwhile. A dangling link has the name, too, but is not a folder.
     if (code === 'EEXIST' && isExistingFolder(folder)) return;
     if (code !== 'ENOENT') throw error;
-    const above = dirname(folder);
-    throw new MayflyError(
-      'ERR_FILE',
-      `Expected to make the folder ${folder}, got a file system without room for folders in ${above}`,
-      {
-        cause: error,
-      },
-    );
+    const message = `Cannot make the folder ${folder}: the file system makes no folders in ${dirname(folder)}`;
+    throw new MayflyError('ERR_FILE', message, { cause: error });
   }
 }
 
 /**
+ * Whether an existing path is a folder.
+ *
  * @param expected What should be there, for the error.
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`.
  */
@@ -56,6 +52,6 @@ export function isFolder(path: string, expected: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch (error) {
-    throw fileError(`${expected} at ${path}`, error);
+    throw fileError(`find ${expected} at ${path}`, error);
   }
 }

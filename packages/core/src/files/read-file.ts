@@ -3,52 +3,86 @@ import { MayflyError } from '@mayfly/native';
 import { fileError } from './errors.js';
 
 /**
- * Opens a regular file for reading, and closes it whatever happens. Pipes, devices and folders are refused without waiting
- * for them.
+ * Opens a regular file for reading, and closes it in any case. Pipes, devices and folders are refused at once.
  *
- * @param expected What should be there, e.g. `a llama2.c checkpoint`, for the error.
- * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`.
+ * @param expected What the file should be, for the error, e.g. `a llama2.c checkpoint`.
+ * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; the errors of `use`.
  */
 export function withFile<Result>(path: string, expected: string, use: (fd: number, size: number) => Result): Result {
   const { fd, size } = openFile(path, expected);
   try {
     return use(fd, size);
   } catch (error) {
-    throw fileError(`${expected} at ${path}`, error);
+    throw fileError(`read ${expected} at ${path}`, error);
   } finally {
     closeSync(fd);
   }
 }
 
-/** As `withFile`, for a file that stays open: the caller closes it. */
+/** As `withFile`, but the caller closes the file. */
 export function openFile(path: string, expected: string): { readonly fd: number; readonly size: number } {
+  const action = `read ${expected} at ${path}`;
   let fd: number | undefined;
   try {
-    // Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+    // With O_NONBLOCK, opening a pipe does not wait for a writer.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = fstatSync(fd);
     if (stats.isFile()) return { fd, size: stats.size };
-    throw new MayflyError('ERR_FILE', `Expected ${expected} at ${path}, got ${kindOf(stats)}`);
+    throw new MayflyError('ERR_FILE', `Cannot ${action}: it is ${kindOf(stats)}`);
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
-    throw fileError(`${expected} at ${path}`, error);
+    throw fileError(action, error);
   }
 }
 
-/** Bytes of a file that is read whole: tokenizers and indexes, the largest of them, have some 30 MB. */
+/** Limit for files that are read whole. Tokenizers and indexes, the largest of them, have some 30 MB. */
 export const LARGEST_READ_WHOLE = 2 ** 27;
 
-/** The bytes of a regular file. Errors: as `withFile`; `ERR_FILE` for one of more than 128 MiB. */
+/**
+ * The bytes of a regular file.
+ *
+ * @throws As `withFile`; `ERR_FILE` for more than 128 MiB.
+ */
 export function readFile(path: string, expected: string): Buffer {
   return withFile(path, expected, (fd, size) => {
-    if (size > LARGEST_READ_WHOLE) {
-      const most = `${expected} of at most ${LARGEST_READ_WHOLE} bytes`;
-      throw new MayflyError('ERR_FILE', `Expected ${most} at ${path}, got ${size} bytes`);
-    }
+    if (size > LARGEST_READ_WHOLE) throw tooLarge(path, expected, size);
     const bytes = Buffer.alloc(size);
     return bytes.subarray(0, readFully(fd, bytes, 0));
   });
 }
+
+/**
+ * As `readFile`; from `/dev/stdin` and `/dev/fd/N`, which shells give for pipes, reads to the end, for which it waits.
+ *
+ * @throws As `readFile`.
+ */
+export function readFileOrInput(path: string, expected: string): Buffer {
+  if (!/^\/dev\/(stdin|fd\/\d+)$/.test(path)) return readFile(path, expected);
+  const chunks: Buffer[] = [];
+  let total = 0;
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    for (;;) {
+      const chunk = Buffer.alloc(2 ** 16);
+      const count = readSync(fd, chunk);
+      if (count === 0) return Buffer.concat(chunks);
+      chunks.push(chunk.subarray(0, count));
+      total += count;
+      if (total > LARGEST_READ_WHOLE) throw tooLarge(path, expected, total);
+    }
+  } catch (error) {
+    throw fileError(`read ${expected} at ${path}`, error);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+const tooLarge = (path: string, expected: string, size: number): MayflyError =>
+  new MayflyError(
+    'ERR_FILE',
+    `Cannot read ${expected} at ${path}: it has ${size} bytes, the limit is ${LARGEST_READ_WHOLE}`,
+  );
 
 function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return 'a folder';
@@ -59,7 +93,7 @@ function kindOf(stats: Stats): string {
 /** Node's limit for one read is 2 GiB − 1. */
 const LARGEST_READ = 2 ** 30;
 
-/** Reads until `target` is full or the file ends. Returns the bytes read. */
+/** Reads until `target` is full or the file ends. Returns the number of bytes read. */
 export function readFully(fd: number, target: Uint8Array, position: number): number {
   let done = 0;
   while (done < target.length) {
@@ -70,23 +104,25 @@ export function readFully(fd: number, target: Uint8Array, position: number): num
   return done;
 }
 
-/** More is nothing that we wrote. */
-const LARGEST_BYTES = 2 ** 24;
+/** Limit for the small files that Mayfly itself writes. */
+const LARGEST_OWN = 2 ** 24;
 
 /**
- * A file's text; null where nothing is there. Does not wait for the other end of a FIFO, nor read from a device without end.
+ * The text of a small file; null if it does not exist. Does not wait for the writer of a pipe, nor read from a device.
  *
- * @throws `ERR_FILE` for what is no file, or larger than 16 MiB; the system's error for the rest.
+ * @throws `ERR_FILE` for anything but a file, and for one above 16 MiB; the system's error otherwise.
  */
 export function readTextIfThere(path: string): string | null {
   let fd: number | undefined;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const found = fstatSync(fd);
-    const isOther = !found.isFile() && !found.isDirectory();
-    if (isOther || found.size > LARGEST_BYTES) {
-      const what = isOther ? 'something else of that name' : `${found.size} bytes`;
-      throw new MayflyError('ERR_FILE', `Expected a file of at most 16 MiB at ${path}, got ${what}`);
+    const stats = fstatSync(fd);
+    // For a folder, readFileSync below throws the system's error.
+    if (!stats.isFile() && !stats.isDirectory()) {
+      throw new MayflyError('ERR_FILE', `Cannot read ${path}: it is ${kindOf(stats)}`);
+    }
+    if (stats.size > LARGEST_OWN) {
+      throw new MayflyError('ERR_FILE', `Cannot read ${path}: it has ${stats.size} bytes, the limit is 16 MiB`);
     }
     return readFileSync(fd, 'utf8');
   } catch (error) {
@@ -100,20 +136,20 @@ export function readTextIfThere(path: string): string | null {
 /**
  * The object in a JSON file.
  *
- * @param code Of the error for a file that holds none.
+ * @param code Code of the error for other content.
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`, `code`.
  */
 export function readJson(path: string, code: string): Record<string, unknown> {
   return parseJson(readFile(path, 'a JSON file'), path, code);
 }
 
-/** As `readJson`, of UTF-8 that was read from `path`. */
+/** As `readJson`, for UTF-8 that was read from `path`. */
 export function parseJson(bytes: Buffer, path: string, code: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(bytes.toString());
     if (isRecord(value)) return value;
   } catch {
-    // Told below, like any other JSON that is no object.
+    // The same error as for JSON that is not an object.
   }
   const start = bytes.toString('utf8', 0, 40);
   throw new MayflyError(code, `${path}: Expected a JSON object, got \`${start}\``);

@@ -65,7 +65,7 @@ export async function exportLlama2c(path: string, config: ModelConfig, parameter
       }
     });
   } catch (error) {
-    throw fileError(`to write a llama2.c checkpoint to ${path}`, error);
+    throw fileError(`write a llama2.c checkpoint to ${path}`, error);
   }
 }
 

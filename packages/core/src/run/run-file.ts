@@ -41,7 +41,7 @@ export function readRunFile(folder: string): RunFile | null {
   try {
     text = readTextIfThere(path);
   } catch (error) {
-    throw fileError(`a run file at ${path}`, error);
+    throw fileError(`read the run file ${path}`, error);
   }
   return text === null ? null : checked(text, path);
 }

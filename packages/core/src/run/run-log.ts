@@ -5,6 +5,15 @@ import { type RunRecord, toJsonLine } from './run-records.js';
 
 export const logName = 'log.jsonl';
 
+const STEP_BYTES = 300;
+const MOST_STEPS = 100_000;
+
+/**
+ * Bytes that the log of a run takes, about. Beyond 100,000 steps no more are counted: such runs are usually stopped earlier, and a
+ * full disk costs them records only.
+ */
+export const logBytes = (steps: number): number => STEP_BYTES * Math.min(steps, MOST_STEPS);
+
 /**
  * Appends records to a run's `log.jsonl`. A log that cannot be written ends no run: that is told once, records are dropped
  * meanwhile, and the next that can be written says how many.

@@ -97,7 +97,7 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   await loadKernels(decoder, pool, { isShared: shared !== undefined, signal });
 
   const carried = { inputs, tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles) };
-  await run?.expectRoom(options.keep, checkpointBytes(decoder.state, carried));
+  await run?.expectRoom(options.keep, checkpointBytes(decoder.state, carried), options.steps - done);
   await run?.begin(done, { ...describeOptions(options), inputs });
   const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
   const close = async () => {

@@ -13,7 +13,7 @@ import { isRecord } from '../files/read-file.js';
 import { assertDiskSpace } from '../run/disk-space.js';
 import { type RunFile, readRunFile, runFileName, writeRunFile } from '../run/run-file.js';
 import { RunLock } from '../run/run-lock.js';
-import { logName, RunLog } from '../run/run-log.js';
+import { logBytes, logName, RunLog } from '../run/run-log.js';
 
 /** Folders for checkpoints that are in the way and not ours to delete. */
 const asideName = /^set-aside-/;
@@ -117,21 +117,23 @@ export class RunFolder {
       await writeRunFile(this.path, this.#file);
       this.#hasBegun = true;
     } catch (error) {
-      throw fileError(`to begin a run in the folder ${this.path}`, error);
+      throw fileError(`begin a run in the folder ${this.path}`, error);
     }
   }
 
   /**
-   * Makes sure that there is room for `keep` checkpoints and the next one, those counted that are there already.
+   * Checks that the file system has room for `keep` checkpoints and the next one, less those that exist already, and for the log.
    *
    * @param bytes Of one checkpoint.
+   * @param steps Steps that the run still has to do.
    * @throws `ERR_DISK_SPACE`.
    */
-  async expectRoom(keep: number, bytes: number): Promise<void> {
-    let there = 0;
-    for (const { path } of await listCheckpoints(this.path)) if (await this.#isOwn(path)) there += 1;
-    const more = Math.max(1, keep + 1 - there);
-    await assertDiskSpace(this.path, more * bytes, more === 1 ? 'a checkpoint' : `${more} checkpoints`);
+  async expectRoom(keep: number, bytes: number, steps: number): Promise<void> {
+    let present = 0;
+    for (const { path } of await listCheckpoints(this.path)) if (await this.#isOwn(path)) present += 1;
+    const more = Math.max(1, keep + 1 - present);
+    const purpose = `${more === 1 ? 'a checkpoint' : `${more} checkpoints`} and the log`;
+    await assertDiskSpace(this.path, more * bytes + logBytes(steps), purpose);
   }
 
   /**
@@ -171,7 +173,7 @@ export class RunFolder {
       await this.hold();
       if (existsSync(path) && !(await this.#isOwn(path))) await this.#setAside(path);
     } catch (error) {
-      throw fileError(`to write a checkpoint to ${path}`, error);
+      throw fileError(`write a checkpoint to ${path}`, error);
     }
     return writeCheckpoint(this.path, step, { ...fields, run: this.run }, sections, options);
   }
@@ -209,7 +211,7 @@ function absolute(path: string): string {
   try {
     return resolve(path);
   } catch (error) {
-    throw fileError(`a folder from which to take ${path}`, error);
+    throw fileError(`resolve the path ${path}`, error);
   }
 }
 
@@ -218,7 +220,7 @@ function folderOf(source: string): string {
   try {
     return statSync(source).isDirectory() ? source : dirname(source);
   } catch (error) {
-    throw fileError(`a run to resume at ${source}`, error);
+    throw fileError(`find a run to resume at ${source}`, error);
   }
 }
 
@@ -235,7 +237,7 @@ async function lockFolder(path: string): Promise<Locked> {
     return { lock: RunLock.take(path), made };
   } catch (error) {
     removeEmpty(made);
-    throw fileError(`to write to the folder ${path}`, error);
+    throw fileError(`write to the folder ${path}`, error);
   }
 }
 

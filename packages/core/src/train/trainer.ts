@@ -310,9 +310,12 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     await this.#prune();
   }
 
+  /** Until a step proves the latest checkpoint, the one before it stays, even with `keep` 1. */
   async #prune(): Promise<void> {
     const { keep, keepEvery } = this.options;
-    if (this.#checkpoint !== null) await this.#parts.run?.prune(this.#checkpoint.step, { keep, keepEvery });
+    if (this.#checkpoint === null) return;
+    const least = this.#checkpoint.path === this.#proven ? 1 : 2;
+    await this.#parts.run?.prune(this.#checkpoint.step, { keep: Math.max(keep, least), keepEvery });
   }
 
   async #diverge(record: StepRecord): Promise<never> {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { getSystemErrorMap } from 'node:util';
 import { MayflyError } from '../errors.js';
 import type { ChipProfile } from './chip-profile.js';
 import { object, unexpected } from './fault-plan.js';
@@ -43,21 +44,21 @@ function read(file: string, where: string, descendants: readonly string[]): Chip
 /** Bytes of a profile: those that come with Mayfly have some 10,000. */
 const LARGEST = 2 ** 20;
 
-const unreadable = (file: string, actual: string, code = 'ERR_FILE', cause?: unknown): MayflyError =>
-  new MayflyError(code, `Expected a chip profile at ${file}, got ${actual}`, { cause });
+const unreadable = (file: string, reason: string, code = 'ERR_FILE', cause?: unknown): MayflyError =>
+  new MayflyError(code, `Cannot read a chip profile at ${file}: ${reason}`, { cause });
 
 function parse(file: string, where: string): unknown {
   let text: string;
   try {
     const stats = statSync(file);
-    if (!stats.isFile()) throw unreadable(file, 'no regular file');
-    if (stats.size > LARGEST) throw unreadable(file, `${stats.size} bytes, more than ${LARGEST}`);
+    if (!stats.isFile()) throw unreadable(file, 'it is not a regular file');
+    if (stats.size > LARGEST) throw unreadable(file, `it has ${stats.size} bytes, the limit is ${LARGEST}`);
     text = readFileSync(file, 'utf8');
   } catch (cause) {
     if (cause instanceof MayflyError) throw cause;
-    const { code } = cause as NodeJS.ErrnoException;
-    const told = code === 'ENOENT' ? 'no such file or folder' : (code ?? String(cause));
-    throw unreadable(file, told, code === 'ENOENT' ? 'ERR_FILE_NOT_FOUND' : 'ERR_FILE', cause);
+    const { code, errno = 0 } = cause as NodeJS.ErrnoException;
+    const [, reason = String(cause)] = getSystemErrorMap().get(errno) ?? [];
+    throw unreadable(file, reason, code === 'ENOENT' ? 'ERR_FILE_NOT_FOUND' : 'ERR_FILE', cause);
   }
   try {
     return JSON.parse(text);
