@@ -1,4 +1,5 @@
-// Builds build/Release/mayfly.node with node-gyp. `--if-missing` (the install step) leaves a finished build alone.
+// Builds build/Release/mayfly.node with node-gyp. `--if-missing` (the install step) leaves a finished build alone; `--tests`
+// also builds the stand-ins for tests, which later builds keep up to date.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -37,15 +38,15 @@ function environment(headers) {
 /** What the Makefile is generated from beside that. */
 function inputs() {
   const sources = require('./sources.cjs');
-  const sets = [
-    ...['base', 'avx2', 'avx512', 'avx512bf16', 'amx'].map((set) => sources('sources', set)),
-    ...['ane', 'tiles'].map((part) => sources('emulator', part)),
-  ];
-  return { gyp: readFileSync(join(root, 'binding.gyp'), 'utf8'), sources: sets };
+  const text = ['binding.gyp', 'flags.gypi'].map((name) => readFileSync(join(root, name), 'utf8'));
+  return {
+    text,
+    sources: ['src', 'emulator'].flatMap((folder) => (existsSync(join(root, folder)) ? sources(folder) : [])),
+  };
 }
 
-function nodeGyp(step, headers) {
-  const args = [require.resolve('node-gyp/bin/node-gyp.js'), step, ...headers, '--loglevel=warn'];
+function nodeGyp(step, headers, targets = []) {
+  const args = [require.resolve('node-gyp/bin/node-gyp.js'), step, ...targets, ...headers, '--loglevel=warn'];
   if (step === 'build') args.push('--jobs', String(availableParallelism()));
   const run = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
   if (run.status === 0) return;
@@ -89,12 +90,13 @@ const headers = bundledHeaders();
 const wanted = JSON.parse(JSON.stringify({ environment: environment(headers), inputs: inputs() }));
 const last = lastBuild();
 const same = (part) => JSON.stringify(last?.[part]) === JSON.stringify(wanted[part]);
+const withStandIns = process.argv.includes('--tests') || existsSync(join(release, 'ane_emulator.node'));
 if (process.argv.includes('--if-missing') && same('environment')) process.exit(0);
 
 rmSync(finished, { force: true });
 // What an interrupted compiler or linker left is newer than its sources, and make takes it for whole.
 if (!same('environment')) rmSync(release, { recursive: true, force: true });
 if (!same('environment') || !same('inputs')) nodeGyp('configure', headers);
-nodeGyp('build', headers);
+nodeGyp('build', headers, withStandIns ? [] : ['mayfly']);
 refreshGnustep();
 writeFileSync(finished, JSON.stringify(wanted));

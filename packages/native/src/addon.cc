@@ -6,7 +6,6 @@
 #include "devices.h"
 #include "exports.h"
 #include "math/gemm/gemm_choice.h"
-#include "math/simd/isa.h"
 #include "napi_arguments.h"
 #include "napi_error.h"
 
@@ -37,11 +36,11 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportSpawn(env, exports);
   ExportProcess(env, exports);
   exports.Set("isa", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), NameOf(CurrentIsa())); });
+                return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), InstructionSet()); });
               }));
   exports.Set("isaFault", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&]() -> Napi::Value {
-                  const char* fault = IsaFault();
+                  const char* fault = TileFault();
                   return fault == nullptr ? info.Env().Null() : Napi::String::New(info.Env(), fault);
                 });
               }));

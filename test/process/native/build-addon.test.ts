@@ -28,7 +28,7 @@ if (step === 'build') {
 function makePackage(name: string): string {
   const root = join(folder, name);
   mkdirSync(join(root, 'src'), { recursive: true });
-  for (const file of ['build-addon.mjs', 'build-lock.mjs', 'sources.cjs', 'binding.gyp']) {
+  for (const file of ['build-addon.mjs', 'build-lock.mjs', 'sources.cjs', 'binding.gyp', 'flags.gypi']) {
     if (existsSync(join(native, file))) copyFileSync(join(native, file), join(root, file));
   }
   writeFileSync(join(root, 'src', 'addon.cc'), '');

@@ -2,7 +2,7 @@
 // and the same program for this processor: build/loops/loops. Needs the addon built.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { archives, gccFlags, root, sources } from '../binding.mjs';
+import { archive, gccFlags, root, sources } from '../binding.mjs';
 import { make } from '../make.mjs';
 
 export const PACKAGES = 'g++-aarch64-linux-gnu qemu-user';
@@ -17,20 +17,19 @@ export function buildForArm64() {
   return make({
     folder: join(root, 'build', 'arm64'),
     name: 'loops',
-    sources: [LOOPS, ...sources.plain(false)],
-    compile: (file) => [compiler, ...gccFlags(file)],
+    sources: [LOOPS, ...sources.plain],
+    compile: () => [compiler, ...gccFlags],
     link: link(compiler),
   });
 }
 
 export function buildForThisProcessor() {
-  const parts = archives();
   return make({
     folder: join(root, 'build', 'loops'),
     name: 'loops',
     sources: [LOOPS],
-    compile: (file) => ['g++', ...gccFlags(file)],
-    link: (objects) => [...link('g++')(objects), '-Wl,--start-group', ...parts, '-Wl,--end-group'],
-    parts,
+    compile: () => ['g++', ...gccFlags],
+    link: (objects) => [...link('g++')(objects), archive],
+    parts: [archive],
   });
 }

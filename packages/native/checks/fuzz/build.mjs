@@ -1,10 +1,10 @@
-// Builds the fuzz targets: with clang's libFuzzer and sanitizers into build/fuzz, or over the addon's own archives, to run the
+// Builds the fuzz targets: with clang's libFuzzer and sanitizers into build/fuzz, or over the addon's own archive, to run the
 // corpus with the compiler that built them.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { archives, gccFlags, root, sources } from '../binding.mjs';
+import { archive, gccFlags, root, sources } from '../binding.mjs';
 import { make } from '../make.mjs';
 
 export const PACKAGES = 'clang libclang-rt-14-dev';
@@ -24,9 +24,9 @@ export function buildFuzzer(target) {
   return make({
     folder: join(root, 'build', 'fuzz'),
     name: target,
-    sources: [sourceOf(target), ...sources.plain(process.arch === 'x64')],
-    compile: (file) => {
-      const flags = gccFlags(file).map((flag) => (flag === '-O3' ? '-O1' : flag));
+    sources: [sourceOf(target), ...sources.plain],
+    compile: () => {
+      const flags = gccFlags.map((flag) => (flag === '-O3' ? '-O1' : flag));
       return ['clang++', ...flags, '-Wno-error', '-w', ...sanitize, '-fsanitize=fuzzer-no-link,address,undefined'];
     },
     link: (objects) => ['clang++', '-fsanitize=fuzzer,address,undefined', ...objects, '-pthread'],
@@ -34,13 +34,12 @@ export function buildFuzzer(target) {
 }
 
 export function buildReplay(target) {
-  const parts = archives();
   return make({
     folder: join(root, 'build', 'replay', target),
     name: target,
     sources: [sourceOf(target), 'checks/fuzz/replay_main.cc'],
-    compile: (file) => ['g++', ...gccFlags(file)],
-    link: (objects) => ['g++', ...objects, '-Wl,--start-group', ...parts, '-Wl,--end-group', '-pthread'],
-    parts,
+    compile: () => ['g++', ...gccFlags],
+    link: (objects) => ['g++', ...objects, archive, '-pthread'],
+    parts: [archive],
   });
 }

@@ -8,9 +8,9 @@ import { make, run } from '../make.mjs';
 const here = dirname(fileURLToPath(import.meta.url));
 
 /** For `arm64` or `x86_64`; to be run in packages/native. */
-export function compilerFlags(toolchain, arch, file) {
+export function compilerFlags(toolchain, arch) {
   return [
-    ...[`--target=${arch}-apple-macos${deploymentTarget}`, ...xcodeFlags(file), '-nostdinc', '-nostdinc++'],
+    ...[`--target=${arch}-apple-macos${deploymentTarget}`, ...xcodeFlags, '-nostdinc', '-nostdinc++'],
     ...['-isystem', toolchain.libcxxHeaders, '-isystem', toolchain.resourceHeaders, '-isystem', join(here, 'sdk')],
     ...nodeIncludes(),
   ];
@@ -48,7 +48,7 @@ export function buildBundle(toolchain, arch, name, files) {
     folder,
     name,
     sources: files,
-    compile: (file) => [toolchain.clang, ...compilerFlags(toolchain, arch, file)],
+    compile: () => [toolchain.clang, ...compilerFlags(toolchain, arch)],
     link: (objects) => [
       ...[toolchain.link, '-arch', arch, ...platform, '-bundle', '-undefined', 'dynamic_lookup', '-dead_strip'],
       ...[...objects, ...stubs],
@@ -58,5 +58,4 @@ export function buildBundle(toolchain, arch, name, files) {
 }
 
 /** The whole addon. */
-export const crossBuild = (toolchain, arch) =>
-  buildBundle(toolchain, arch, 'mayfly.node', sources.addon(arch === 'x86_64'));
+export const crossBuild = (toolchain, arch) => buildBundle(toolchain, arch, 'mayfly.node', sources.addon);

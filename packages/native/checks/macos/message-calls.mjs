@@ -37,7 +37,7 @@ export function messageCalls(toolchain, root) {
   const variadic = [];
   for (const name of readdirSync(join(root, 'src', 'ane')).filter((file) => file.endsWith('.cc'))) {
     const file = join('src', 'ane', name);
-    const flags = [...compilerFlags(toolchain, 'arm64', file), '-O0', '-S', '-emit-llvm', '-o', '-', file];
+    const flags = [...compilerFlags(toolchain, 'arm64'), '-O0', '-S', '-emit-llvm', '-o', '-', file];
     const code = run(toolchain.clang, flags, { cwd: root });
     const strings = new Map(
       [...code.matchAll(/^(@\.str[.\d]*) = .*? c"(.*)\\00"/gm)].map(([, id, text]) => [id, text]),

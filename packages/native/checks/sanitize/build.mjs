@@ -8,12 +8,10 @@ const SANITIZERS = {
   asan: ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'],
   tsan: ['-fsanitize=thread'],
 };
-const x64 = process.arch === 'x64';
-
 function compileFor(sanitizer) {
   const readable = ['-g1', '-fno-omit-frame-pointer', '-fPIC'];
-  return (file) => [
-    ...['g++', ...gccFlags(file).map((flag) => (flag === '-O3' ? '-O1' : flag)), ...readable],
+  return () => [
+    ...['g++', ...gccFlags.map((flag) => (flag === '-O3' ? '-O1' : flag)), ...readable],
     ...[...SANITIZERS[sanitizer], ...nodeIncludes()],
   ];
 }
@@ -22,7 +20,7 @@ export function buildAddon() {
   return make({
     folder: join(root, 'build', 'asan'),
     name: 'mayfly.node',
-    sources: sources.addon(x64),
+    sources: sources.addon,
     compile: compileFor('asan'),
     link: (objects) => ['g++', '-shared', ...SANITIZERS.asan, ...objects, '-pthread'],
   });
@@ -33,7 +31,7 @@ export function buildProgram(sanitizer, main, name) {
   return make({
     folder: join(root, 'build', sanitizer),
     name,
-    sources: [main, ...sources.plain(x64)],
+    sources: [main, ...sources.plain],
     compile: compileFor(sanitizer),
     link: (objects) => ['g++', ...SANITIZERS[sanitizer], ...objects, '-pthread'],
   });

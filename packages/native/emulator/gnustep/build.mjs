@@ -47,10 +47,6 @@ const engine = join(release, 'obj.target', 'ane_emulator', 'emulator');
 const engineObjects = readdirSync(engine)
   .filter((name) => name.endsWith('.o'))
   .map((name) => join(engine, name));
-// One library for each instruction set, in any order: they call each other.
-const archives = readdirSync(release)
-  .filter((name) => /^mayfly_.*\.a$/.test(name))
-  .map((name) => join(release, name));
 const output = join(release, 'libane_gnustep.so');
 run('g++', [
   '-shared',
@@ -58,9 +54,7 @@ run('g++', [
   output,
   ...compiled,
   ...engineObjects,
-  '-Wl,--start-group',
-  ...archives,
-  '-Wl,--end-group',
+  join(release, 'mayfly_base.a'),
   ...libraries,
   '-ldl',
 ]);

@@ -8,7 +8,10 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "math/simd/half_bits.h"
+#include "math/simd/half.h"
+#include "math/simd/target.h"
+
+MAYFLY_BEGIN_TARGET("avx512f,fma")
 
 namespace mayfly::tile_model {
 
@@ -106,7 +109,7 @@ inline float MultiplyAdd(float a, float b, float c) { return Flushed(__builtin_f
 inline float FromBf16(uint16_t bits) { return Flushed(FloatFromBits(static_cast<uint32_t>(bits) << 16)); }
 
 // fp16's denormals are not flushed: all are normal in fp32.
-inline float FromFp16(uint16_t bits) { return HalfBitsToFloat(bits); }
+inline float FromFp16(uint16_t bits) { return HalfToFloat(bits); }
 
 // TDPBF16PS and TDPFP16PS: even and odd products of a row and a column are two chains of their own, from zero; their
 // sum is added to the destination.
@@ -143,3 +146,5 @@ void DotProduct(const char* instruction, int c_index, int a_index, int b_index) 
 }
 
 }  // namespace mayfly::tile_model
+
+MAYFLY_END_TARGET

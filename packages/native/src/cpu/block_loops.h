@@ -1,4 +1,5 @@
-// The inner loops of elementwise chains, reductions and softmax, compiled once per instruction set.
+// The inner loops of elementwise chains, reductions and softmax, compiled once for each instruction set
+// (loops/).
 #pragma once
 
 #include <cstdint>
@@ -18,16 +19,6 @@ struct BlockLoops {
   float (*exp_sum)(float* x, int64_t count, float max);
   void (*scale)(float* x, int64_t count, float factor);
 };
-
-namespace avx512 {
-extern const BlockLoops kBlockLoops;
-}
-namespace avx2 {
-extern const BlockLoops kBlockLoops;
-}
-namespace portable {
-extern const BlockLoops kBlockLoops;
-}
 
 // Those of CurrentIsa().
 const BlockLoops& CurrentBlockLoops();

@@ -1,4 +1,4 @@
-// The text of BlockLoops. Plain loops: each file that includes this is compiled for its own instruction set.
+// BlockLoops as templates on the vectors of an instruction set. They are plain loops: the compiler vectorizes them.
 #pragma once
 
 #include "cpu/block_loops.h"
@@ -7,16 +7,16 @@
 namespace mayfly::cpu {
 
 // Keeps NaN, as numpy's maximum and minimum do.
-template <class Tag>
+template <class S>
 inline float Larger(float a, float b) {
   return a > b || a != a ? a : b;
 }
-template <class Tag>
+template <class S>
 inline float Smaller(float a, float b) {
   return a < b || a != a ? a : b;
 }
 
-template <class Tag>
+template <class S>
 void RunInstruction(const Instruction& in, void* registers, int64_t count) {
   const auto floats = [&](uint8_t r) { return static_cast<float*>(registers) + r * kBlock; };
   const auto integers = [&](uint8_t r) { return static_cast<int32_t*>(registers) + r * kBlock; };
@@ -35,8 +35,8 @@ void RunInstruction(const Instruction& in, void* registers, int64_t count) {
     case Opcode::kMul: MAYFLY_LOOP(to, a[i] * b[i]);
     case Opcode::kDiv: MAYFLY_LOOP(to, a[i] / b[i]);
     case Opcode::kPow: MAYFLY_LOOP(to, __builtin_powf(a[i], b[i]));
-    case Opcode::kMax: MAYFLY_LOOP(to, Larger<Tag>(a[i], b[i]));
-    case Opcode::kMin: MAYFLY_LOOP(to, Smaller<Tag>(a[i], b[i]));
+    case Opcode::kMax: MAYFLY_LOOP(to, Larger<S>(a[i], b[i]));
+    case Opcode::kMin: MAYFLY_LOOP(to, Smaller<S>(a[i], b[i]));
     case Opcode::kEqual: MAYFLY_LOOP(to_int, a[i] == b[i] ? 1 : 0);
     case Opcode::kNotEqual: MAYFLY_LOOP(to_int, a[i] != b[i] ? 1 : 0);
     case Opcode::kLess: MAYFLY_LOOP(to_int, a[i] < b[i] ? 1 : 0);
@@ -57,11 +57,11 @@ void RunInstruction(const Instruction& in, void* registers, int64_t count) {
     case Opcode::kSqrt: MAYFLY_LOOP(to, __builtin_sqrtf(a[i]));
     case Opcode::kRsqrt: MAYFLY_LOOP(to, 1.0f / __builtin_sqrtf(a[i] + x));
     case Opcode::kInverse: MAYFLY_LOOP(to, 1.0f / a[i]);
-    case Opcode::kExp: MAYFLY_LOOP(to, Exp<Tag>(a[i]));
+    case Opcode::kExp: MAYFLY_LOOP(to, Exp<S>(a[i]));
     case Opcode::kLog: MAYFLY_LOOP(to, __builtin_logf(a[i] + x));
-    case Opcode::kSigmoid: MAYFLY_LOOP(to, Sigmoid<Tag>(a[i]));
-    case Opcode::kSilu: MAYFLY_LOOP(to, a[i] * Sigmoid<Tag>(a[i]));
-    case Opcode::kTanh: MAYFLY_LOOP(to, Tanh<Tag>(a[i]));
+    case Opcode::kSigmoid: MAYFLY_LOOP(to, Sigmoid<S>(a[i]));
+    case Opcode::kSilu: MAYFLY_LOOP(to, a[i] * Sigmoid<S>(a[i]));
+    case Opcode::kTanh: MAYFLY_LOOP(to, Tanh<S>(a[i]));
     case Opcode::kRelu: MAYFLY_LOOP(to, a[i] < 0.0f ? 0.0f : a[i]);
     case Opcode::kAbs: MAYFLY_LOOP(to, __builtin_fabsf(a[i]));
     // Ties to even.
@@ -79,23 +79,23 @@ void RunInstruction(const Instruction& in, void* registers, int64_t count) {
                           : a[i] != a[i]          ? 0
                                                   : INT32_MIN);
     case Opcode::kFloatToBool: MAYFLY_LOOP(to_int, a[i] != 0.0f ? 1 : 0);
-    case Opcode::kRoundToHalf: MAYFLY_LOOP(to, RoundToHalf<Tag>(a[i]));
+    case Opcode::kRoundToHalf: MAYFLY_LOOP(to, RoundToHalf<S>(a[i]));
     case Opcode::kCopy: MAYFLY_LOOP(to_int, ai[i]);
     case Opcode::kIntToBool: MAYFLY_LOOP(to_int, ai[i] != 0 ? 1 : 0);
   }
 #undef MAYFLY_LOOP
 }
 
-template <class Tag>
+template <class S>
 void RunCode(const Instruction* code, int instructions, void* registers, int64_t count) {
   // Whole vectors; the lanes beyond `count` hold leftovers that nobody reads.
   const int64_t lanes = (count + 15) & ~int64_t{15};
-  for (int i = 0; i < instructions; ++i) RunInstruction<Tag>(code[i], registers, lanes);
+  for (int i = 0; i < instructions; ++i) RunInstruction<S>(code[i], registers, lanes);
 }
 
 constexpr int kLanes = 16;
 
-template <class Tag, class Two>
+template <class S, class Two>
 float FoldLanes(const float* x, int64_t count, Two two, float start) {
   float lanes[kLanes];
   for (float& lane : lanes) lane = start;
@@ -110,45 +110,45 @@ float FoldLanes(const float* x, int64_t count, Two two, float start) {
   return lanes[0];
 }
 
-template <class Tag>
+template <class S>
 float FoldBlock(Fold fold, const float* x, int64_t count) {
   switch (fold) {
-    case Fold::kSum: return FoldLanes<Tag>(x, count, [](float a, float b) { return a + b; }, 0.0f);
-    case Fold::kMax: return FoldLanes<Tag>(x, count, Larger<Tag>, -__builtin_inff());
+    case Fold::kSum: return FoldLanes<S>(x, count, [](float a, float b) { return a + b; }, 0.0f);
+    case Fold::kMax: return FoldLanes<S>(x, count, Larger<S>, -__builtin_inff());
     case Fold::kMin: break;
   }
-  return FoldLanes<Tag>(x, count, Smaller<Tag>, __builtin_inff());
+  return FoldLanes<S>(x, count, Smaller<S>, __builtin_inff());
 }
 
-template <class Tag>
+template <class S>
 void FoldInto(Fold fold, float* __restrict to, const float* __restrict x, int64_t count) {
   switch (fold) {
     case Fold::kSum:
       for (int64_t i = 0; i < count; ++i) to[i] += x[i];
       return;
     case Fold::kMax:
-      for (int64_t i = 0; i < count; ++i) to[i] = Larger<Tag>(to[i], x[i]);
+      for (int64_t i = 0; i < count; ++i) to[i] = Larger<S>(to[i], x[i]);
       return;
     case Fold::kMin:
-      for (int64_t i = 0; i < count; ++i) to[i] = Smaller<Tag>(to[i], x[i]);
+      for (int64_t i = 0; i < count; ++i) to[i] = Smaller<S>(to[i], x[i]);
       return;
   }
 }
 
-template <class Tag>
+template <class S>
 float ExpSum(float* x, int64_t count, float max) {
-  for (int64_t i = 0; i < count; ++i) x[i] = Exp<Tag>(x[i] - max);
-  return FoldBlock<Tag>(Fold::kSum, x, count);
+  for (int64_t i = 0; i < count; ++i) x[i] = Exp<S>(x[i] - max);
+  return FoldBlock<S>(Fold::kSum, x, count);
 }
 
-template <class Tag>
+template <class S>
 void Scale(float* x, int64_t count, float factor) {
   for (int64_t i = 0; i < count; ++i) x[i] *= factor;
 }
 
-template <class Tag>
+template <class S>
 constexpr BlockLoops MakeBlockLoops() {
-  return {RunCode<Tag>, FoldBlock<Tag>, FoldInto<Tag>, ExpSum<Tag>, Scale<Tag>};
+  return {RunCode<S>, FoldBlock<S>, FoldInto<S>, ExpSum<S>, Scale<S>};
 }
 
 }  // namespace mayfly::cpu

@@ -1,5 +1,5 @@
-// exp, tanh and what follows from them, branch-free so that loops over them become vector code. Each is a template on
-// the instruction set it is compiled for, so that the linker never mixes them.
+// exp, tanh and functions of them, branch-free so that loops over them become vector code. Each is a template on the
+// vectors of an instruction set, although it computes one lane: the linker must not take one set's for another's.
 #pragma once
 
 #include <cstdint>
@@ -7,23 +7,20 @@
 
 namespace mayfly::cpu {
 
-template <class Tag>
+template <class S>
 inline float MultiplyAdd(float a, float b, float c) {
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-  return __builtin_fmaf(a, b, c);
-#else
+  if constexpr (S::kFusedMultiplyAdd) return __builtin_fmaf(a, b, c);
   return a * b + c;
-#endif
 }
 
-template <class Tag>
+template <class S>
 inline uint32_t Bits(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
   return bits;
 }
 
-template <class Tag>
+template <class S>
 inline float FromBits(uint32_t bits) {
   float x;
   std::memcpy(&x, &bits, sizeof x);
@@ -32,57 +29,57 @@ inline float FromBits(uint32_t bits) {
 
 // Within 2 units in the last place of fp32: x = n·ln 2 + r, a Taylor polynomial in r, and 2ⁿ in two factors so that
 // subnormal results and those next to infinity come out right.
-template <class Tag>
+template <class S>
 inline float Exp(float x) {
   constexpr float kRounding = 12582912.0f;  // 1.5·2²³: adding it leaves the nearest integer in the low bits
   constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
   x = x > 89.0f ? 89.0f : x;
   x = x < -104.0f ? -104.0f : x;
-  const float shifted = MultiplyAdd<Tag>(x, 1.44269504f, kRounding);
+  const float shifted = MultiplyAdd<S>(x, 1.44269504f, kRounding);
   const float n = shifted - kRounding;
-  float r = MultiplyAdd<Tag>(n, -kLn2High, x);
-  r = MultiplyAdd<Tag>(n, -kLn2Low, r);
+  float r = MultiplyAdd<S>(n, -kLn2High, x);
+  r = MultiplyAdd<S>(n, -kLn2Low, r);
   float p = 1.0f / 5040;
-  p = MultiplyAdd<Tag>(p, r, 1.0f / 720);
-  p = MultiplyAdd<Tag>(p, r, 1.0f / 120);
-  p = MultiplyAdd<Tag>(p, r, 1.0f / 24);
-  p = MultiplyAdd<Tag>(p, r, 1.0f / 6);
-  p = MultiplyAdd<Tag>(p, r, 0.5f);
-  p = MultiplyAdd<Tag>(p, r, 1.0f);
-  p = MultiplyAdd<Tag>(p, r, 1.0f);
-  const int32_t exponent = static_cast<int32_t>(Bits<Tag>(shifted) - Bits<Tag>(kRounding));
+  p = MultiplyAdd<S>(p, r, 1.0f / 720);
+  p = MultiplyAdd<S>(p, r, 1.0f / 120);
+  p = MultiplyAdd<S>(p, r, 1.0f / 24);
+  p = MultiplyAdd<S>(p, r, 1.0f / 6);
+  p = MultiplyAdd<S>(p, r, 0.5f);
+  p = MultiplyAdd<S>(p, r, 1.0f);
+  p = MultiplyAdd<S>(p, r, 1.0f);
+  const int32_t exponent = static_cast<int32_t>(Bits<S>(shifted) - Bits<S>(kRounding));
   const int32_t half = exponent >> 1;
-  const float low = FromBits<Tag>(static_cast<uint32_t>(half + 127) << 23);
-  const float high = FromBits<Tag>(static_cast<uint32_t>(exponent - half + 127) << 23);
+  const float low = FromBits<S>(static_cast<uint32_t>(half + 127) << 23);
+  const float high = FromBits<S>(static_cast<uint32_t>(exponent - half + 127) << 23);
   return p * low * high;
 }
 
-template <class Tag>
+template <class S>
 inline float Sigmoid(float x) {
-  return 1.0f / (1.0f + Exp<Tag>(-x));
+  return 1.0f / (1.0f + Exp<S>(-x));
 }
 
 // An odd polynomial near 0 (coefficients of Cephes' tanhf), 1 − 2/(e²ˣ + 1) beyond.
-template <class Tag>
+template <class S>
 inline float Tanh(float x) {
   const float size = x < 0 ? -x : x;
   const float z = x * x;
   float p = -5.70498872745e-3f;
-  p = MultiplyAdd<Tag>(p, z, 2.06390887954e-2f);
-  p = MultiplyAdd<Tag>(p, z, -5.37397155531e-2f);
-  p = MultiplyAdd<Tag>(p, z, 1.33314422036e-1f);
-  p = MultiplyAdd<Tag>(p, z, -3.33332819422e-1f);
-  const float near = MultiplyAdd<Tag>(p * z, x, x);
-  const float far = 1.0f - 2.0f / (Exp<Tag>(2.0f * size) + 1.0f);
+  p = MultiplyAdd<S>(p, z, 2.06390887954e-2f);
+  p = MultiplyAdd<S>(p, z, -5.37397155531e-2f);
+  p = MultiplyAdd<S>(p, z, 1.33314422036e-1f);
+  p = MultiplyAdd<S>(p, z, -3.33332819422e-1f);
+  const float near = MultiplyAdd<S>(p * z, x, x);
+  const float far = 1.0f - 2.0f / (Exp<S>(2.0f * size) + 1.0f);
   const float signed_far = x < 0 ? -far : far;
   return size < 0.625f ? near : signed_far;
 }
 
 // The nearest value of fp16, ties to even, beyond its range infinity.
-template <class Tag>
+template <class S>
 inline float RoundToHalf(float x) {
-  const uint32_t bits = Bits<Tag>(x);
-  const float normal = FromBits<Tag>((bits + 0xfff + ((bits >> 13) & 1)) & ~uint32_t{0x1fff});
+  const uint32_t bits = Bits<S>(x);
+  const float normal = FromBits<S>((bits + 0xfff + ((bits >> 13) & 1)) & ~uint32_t{0x1fff});
   // 0.75 has the unit in the last place that fp16's subnormal numbers have.
   const float subnormal = (x + 0.75f) - 0.75f;
   const float size = x < 0 ? -x : x;

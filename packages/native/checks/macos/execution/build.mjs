@@ -1,6 +1,6 @@
 // What executing code for macOS takes: a bundle of device ane, a loader for it, and the same functions for Linux.
 import { join } from 'node:path';
-import { archives, gccFlags, root, sources } from '../../binding.mjs';
+import { archive, gccFlags, root, sources } from '../../binding.mjs';
 import { make } from '../../make.mjs';
 import { buildBundle } from '../cross-build.mjs';
 
@@ -10,7 +10,7 @@ const folder = (name) => join(root, 'build', 'macos', name);
 
 /** A Mach-O bundle for x86-64 with the flags of the addon; its objects are shared with the addon's. */
 export const buildRoundTrip = (toolchain) =>
-  buildBundle(toolchain, 'x86_64', 'round-trip.bundle', [file('round_trip'), ...sources.ane(true)]);
+  buildBundle(toolchain, 'x86_64', 'round-trip.bundle', [file('round_trip'), ...sources.ane]);
 
 /** A program of this system, over the libc++ whose symbols the bundle imports. */
 export const buildLoader = ({ clang }) =>
@@ -23,14 +23,12 @@ export const buildLoader = ({ clang }) =>
   });
 
 /** Links what node-gyp built for this system. */
-export function buildNative() {
-  const parts = archives();
-  return make({
+export const buildNative = () =>
+  make({
     folder: folder('native'),
     name: 'round-trip',
     sources: ['round_trip', 'native_main'].map(file),
-    compile: (source) => ['g++', ...gccFlags(source)],
-    link: (objects) => ['g++', ...objects, '-Wl,--start-group', ...parts, '-Wl,--end-group', '-pthread'],
-    parts,
+    compile: () => ['g++', ...gccFlags],
+    link: (objects) => ['g++', ...objects, archive, '-pthread'],
+    parts: [archive],
   });
-}

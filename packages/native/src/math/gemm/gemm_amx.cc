@@ -1,8 +1,24 @@
 // Products of tiles of 16 rows of 64 bytes. Layouts and order of instructions after Intel's "Optimization Reference
 // Manual", chapter on AMX: two tiles of A by two tiles of B, four accumulators.
-#include "math/gemm/gemm_amx.h"
+#include "math/gemm/special_kernels.h"
 
-#if defined(__AMX_BF16__)
+#if defined(__x86_64__) && defined(__linux__) && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
+
+#include "math/simd/intrinsics.h"
+#include "math/simd/target.h"
+
+// The model of tiles has fp16, too, whatever the compiler knows.
+#if defined(MAYFLY_TILE_MODEL)
+#define MAYFLY_HAS_AMX_FP16
+#define MAYFLY_AMX "avx512bf16"
+#elif defined(__clang__) ? __clang_major__ >= 16 : __GNUC__ >= 13
+#define MAYFLY_HAS_AMX_FP16
+#define MAYFLY_AMX "avx512bf16,amx-tile,amx-bf16,amx-fp16"
+#else
+#define MAYFLY_AMX "avx512bf16,amx-tile,amx-bf16"
+#endif
+
+MAYFLY_BEGIN_TARGET(MAYFLY_AVX512 "," MAYFLY_AMX)
 
 #include "math/gemm/gemm_loops.h"
 #include "math/gemm/strip_block.h"
@@ -19,7 +35,6 @@ constexpr int kTiles = 2;                  // of A and of B in a panel's step
 constexpr int kSide = kTiles * kTileRows;  // rows and columns of a tile of C
 constexpr int kStep = 32;                  // depth of a tile of A or B
 constexpr int kNotFinite = 0x99;           // classes of floats: both infinities, quiet and signalling NaN
-constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT;
 
 struct alignas(64) TileConfig {
   uint8_t palette = 1;
@@ -53,14 +68,6 @@ struct Bf16Format {
   static Simd::F Remainder(Simd::F x, __m256i words) {
     const Simd::F rest = x - _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(words), 16));
     return _mm512_maskz_mov_ps(_knot_mask16(_mm512_fpclass_ps_mask(rest, kNotFinite)), rest);
-  }
-};
-
-struct Fp16Format {
-  static constexpr int kCount = 1;
-  static __m512i Take(Simd::F* x, Simd::F* y) {
-    const __m256i low = _mm512_cvtps_ph(*x, kNearest), high = _mm512_cvtps_ph(*y, kNearest);
-    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
   }
 };
 
@@ -145,7 +152,7 @@ struct Tiles {
     if constexpr (kRows > 1) _tile_dpbf16ps(2, 5, 6);
     if constexpr (kRows > 1 && kColumns > 1) _tile_dpbf16ps(3, 5, 7);
   }
-#if defined(__AMX_FP16__) || defined(MAYFLY_TILE_MODEL)
+#if defined(MAYFLY_HAS_AMX_FP16)
   static void MultiplyFp16() {
     _tile_dpfp16ps(0, 4, 6);
     if constexpr (kColumns > 1) _tile_dpfp16ps(1, 4, 7);
@@ -240,7 +247,16 @@ const GemmKernel kHalves = MakeKernel<Bf16Format<2>, Bf16Products<kFourProducts>
 const GemmKernel kFloats = MakeKernel<Bf16Format<3>, Bf16Products<kSixProducts>>(64, 384, true);
 const GemmKernel kBf16 = MakeKernel<Bf16Format<1>, Bf16Products<kOneProduct>>(256, 1024, false);
 
-#if defined(__AMX_FP16__) || defined(MAYFLY_TILE_MODEL)
+#if defined(MAYFLY_HAS_AMX_FP16)
+struct Fp16Format {
+  static constexpr int kCount = 1;
+  static __m512i Take(Simd::F* x, Simd::F* y) {
+    constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT;
+    const __m256i low = _mm512_cvtps_ph(*x, kNearest), high = _mm512_cvtps_ph(*y, kNearest);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  }
+};
+
 struct Fp16Products {
   template <class T>
   static void Step(const uint8_t* a, const uint8_t* b) {
@@ -262,6 +278,8 @@ const Kernels kKernels = {&kHalves, &kFloats, &kBf16, kNative};
 const Kernels& AllKernels() { return kKernels; }
 
 }  // namespace mayfly::amx
+
+MAYFLY_END_TARGET
 
 #else
 

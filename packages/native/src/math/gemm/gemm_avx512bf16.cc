@@ -1,13 +1,26 @@
 // The matrix product with operands rounded to bf16, two of depth to a lane of a vector.
-#include "math/gemm/gemm_bf16.h"
+#include "math/gemm/special_kernels.h"
 
-#if defined(__AVX512BF16__)
+#if defined(__x86_64__) && defined(__linux__) && (defined(__clang__) ? __clang_major__ >= 9 : __GNUC__ >= 10)
+
+#include <cpuid.h>
+
+#include "math/simd/intrinsics.h"
+#include "math/simd/isa.h"
+#include "math/simd/target.h"
+
+MAYFLY_BEGIN_TARGET(MAYFLY_AVX512 ",avx512bf16")
 
 #include "math/gemm/gemm_loops.h"
 #include "math/gemm/strip_block.h"
 
-namespace mayfly::avx512 {
+namespace mayfly::avx512bf16 {
 namespace {
+
+using avx512::BlockPart;
+using avx512::kBlock;
+using avx512::LoadBlock;
+using avx512::Simd;
 
 constexpr int kPair = 2;
 constexpr int kDepth = 640;  // with 512 columns of B: 640 KiB
@@ -130,17 +143,38 @@ const GemmKernel kKernel = {Simd::kGemmRows,
                             nullptr};
 
 }  // namespace
+}  // namespace mayfly::avx512bf16
 
-const GemmKernel* Bf16Kernel() { return &kKernel; }
+MAYFLY_END_TARGET
 
-}  // namespace mayfly::avx512
+namespace mayfly::avx512bf16 {
+namespace {
+
+bool IsAmdSinceZen4() {
+  constexpr uint32_t kAuthenticAmd[] = {0x68747541, 0x69746e65, 0x444d4163};  // leaf 0: EBX, EDX, ECX
+  constexpr uint32_t kZen4Family = 0x19;
+  uint32_t eax, ebx, ecx, edx;
+  if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx)) return false;
+  if (ebx != kAuthenticAmd[0] || edx != kAuthenticAmd[1] || ecx != kAuthenticAmd[2]) return false;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return false;
+  return (eax >> 8 & 0xf) + (eax >> 20 & 0xff) >= kZen4Family;
+}
+
+}  // namespace
+
+const GemmKernel* FastKernel() {
+  static const bool fast = HasAvx512Bf16() && IsAmdSinceZen4();
+  return fast ? &kKernel : nullptr;
+}
+
+}  // namespace mayfly::avx512bf16
 
 #else
 
-namespace mayfly::avx512 {
+namespace mayfly::avx512bf16 {
 
-const GemmKernel* Bf16Kernel() { return nullptr; }
+const GemmKernel* FastKernel() { return nullptr; }
 
-}  // namespace mayfly::avx512
+}  // namespace mayfly::avx512bf16
 
 #endif

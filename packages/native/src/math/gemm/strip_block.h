@@ -1,14 +1,16 @@
-// Reading 16 × 16 elements of an operand in whatever order it is stored. Include in files compiled with AVX-512 only.
+// Reading 16 × 16 elements of an operand in whatever order it is stored. Include it between MAYFLY_BEGIN_TARGET and
+// MAYFLY_END_TARGET.
 #pragma once
 
 #include "math/gemm/gemm_kernel.h"
-#include "math/simd/simd_avx512.h"
+#include "math/simd/avx512.h"
 
 namespace mayfly::avx512 {
+namespace {
 
 constexpr int kBlock = Simd::kWidth;
 
-inline int64_t BlockPart(int64_t left) { return left < 0 ? 0 : left < kBlock ? left : kBlock; }
+int64_t BlockPart(int64_t left) { return left < 0 ? 0 : left < kBlock ? left : kBlock; }
 
 // block[i][j] = strip(lane + i, p + j) with kByLane, else strip(lane + j, p + i). Zeros outside the strip.
 template <bool kByLane, class T>
@@ -48,4 +50,5 @@ void LoadBlock(const GemmStrip& strip, int64_t lane, int64_t p, Simd::F (&block)
   }
 }
 
+}  // namespace
 }  // namespace mayfly::avx512

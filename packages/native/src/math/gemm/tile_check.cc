@@ -1,15 +1,14 @@
-#include "math/gemm/tile_check.h"
-
+// A first product by every tile kernel of a process, compared with plain arithmetic.
 #if defined(__x86_64__)
 
 #include <cmath>
 #include <cstdint>
 #include <vector>
 
-#include "math/gemm/gemm_amx.h"
-#include "math/gemm/tile_support.h"
+#include "math/gemm/special_kernels.h"
 #include "math/scratch.h"
-#include "math/simd/half_bits.h"
+#include "math/simd/half.h"
+#include "math/simd/isa.h"
 
 namespace mayfly::amx {
 namespace {
@@ -22,8 +21,8 @@ struct Numbers {
     for (size_t i = 0; i < floats.size(); ++i) {
       seed = seed * 1664525u + 1013904223u;
       floats[i] = static_cast<float>(static_cast<int32_t>(seed >> 20) - 2048) / 1024;
-      halves[i] = FloatToHalfBits(floats[i]);
-      floats[i] = HalfBitsToFloat(halves[i]);
+      halves[i] = FloatToHalf(floats[i]);
+      floats[i] = HalfToFloat(halves[i]);
     }
   }
 
@@ -73,7 +72,7 @@ bool TilesComputeRight() {
   const Kernels& kernels = AllKernels();
   return ComputesRight(*kernels.halves, true, kFp32) && ComputesRight(*kernels.floats, false, kFp32) &&
          ComputesRight(*kernels.bf16, false, kBf16) &&
-         (kernels.native_halves == nullptr || !Fp16Announced() || ComputesRight(*kernels.native_halves, true, kFp32));
+         (kernels.native_halves == nullptr || !HasFp16Tiles() || ComputesRight(*kernels.native_halves, true, kFp32));
 }
 
 }  // namespace mayfly::amx

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "math/simd/vector_loops.h"
+#include "math/host/vector_loops.h"
 
 namespace mayfly {
 namespace {

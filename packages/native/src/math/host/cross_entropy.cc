@@ -5,8 +5,8 @@
 
 #include "math/ceil_divide.h"
 #include "math/gemm/gemm.h"
+#include "math/host/vector_loops.h"
 #include "math/scratch.h"
-#include "math/simd/vector_loops.h"
 
 namespace mayfly {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "math/simd/vector_loops.h"
+#include "math/host/vector_loops.h"
 
 namespace mayfly {
 

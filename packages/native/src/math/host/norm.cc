@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "math/host/vector_loops.h"
 #include "math/scratch.h"
-#include "math/simd/vector_loops.h"
 
 namespace mayfly {
 

@@ -1,15 +1,12 @@
-// RMSNorm over a range of columns, once for every instruction set.
+// RMSNorm over a range of columns, a template on the vectors of an instruction set.
 #pragma once
 
 #include <cstdint>
 
-#include "math/host/norm.h"
+#include "math/host/vector_loops.h"
 #include "math/simd/vector_math.h"
 
 namespace mayfly {
-
-// Columns that are taken through both passes together, and whose weight gradients are summed before others' are added.
-constexpr int64_t kNormColumns = 64;
 
 template <class S, class Out>
 void ResidualNormColumns(const ResidualNormArgs& args, Out* out, int64_t begin, int64_t end) {

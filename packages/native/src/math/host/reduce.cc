@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "math/simd/vector_loops.h"
+#include "math/host/vector_loops.h"
 
 namespace mayfly {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "math/simd/vector_loops.h"
+#include "math/host/vector_loops.h"
 
 namespace mayfly {
 namespace {

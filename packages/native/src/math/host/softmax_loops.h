@@ -8,15 +8,6 @@
 
 namespace mayfly {
 
-struct SoftmaxLoops {
-  // maximum[n] = max_r x[r, n]
-  void (*maximum)(const float* x, int64_t rows, int64_t columns, float* maximum);
-  // x[r, n] = exp(x[r, n] − maximum[n]); sum[n] = Σ_r x[r, n]
-  void (*exponentiate)(float* x, int64_t rows, int64_t columns, const float* maximum, float* sum);
-  // x[r, n] *= factor[n]
-  void (*scale)(float* x, int64_t rows, int64_t columns, const float* factor);
-};
-
 template <class S>
 void ColumnMaximum(const float* x, int64_t rows, int64_t columns, float* maximum) {
   for (int64_t n = 0; n < columns; n += S::kWidth) {

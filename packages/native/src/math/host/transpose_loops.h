@@ -7,9 +7,6 @@
 
 namespace mayfly {
 
-// The most rows of one TransposeRows.
-constexpr int64_t kTransposeRows = 16;
-
 // to[d · to_stride + i] = rows[i][d] for i < count ≤ kTransposeRows, d < length.
 template <class S, class From, class To>
 void TransposeRows(const From* const* rows, int64_t count, int64_t length, To* to, int64_t to_stride) {

@@ -1,20 +1,27 @@
-// The instruction set in use, chosen once by CPUID; MAYFLY_ISA=amx|avx512|avx2|portable lowers it (tests, benchmarks).
+// The instruction set in use: the best that the processor announces by CPUID and whose registers the system saves.
+// MAYFLY_ISA=amx|avx512|avx2|portable lowers it (tests, benchmarks).
 #pragma once
 
 namespace mayfly {
 
-// kAmx has the vectors of kAvx512, and tiles for matrix products.
-enum class Isa { kPortable, kAvx2, kAvx512, kAmx, kNeon };
+// Of vectors. Tiles (Intel AMX) are for matrix products only, beside kAvx512.
+enum class Isa { kPortable, kAvx2, kAvx512, kNeon };
 
+// Throws ERR_INVALID_ARGUMENT if MAYFLY_ISA names none that this processor has.
 Isa CurrentIsa();
 const char* NameOf(Isa isa);
 
-// Why an instruction set that the processor announces is not used, as a sentence; null where all is well.
-const char* IsaFault();
+// CurrentIsa() is kAvx512, and CPUID announces its products of bf16 (AVX512_BF16).
+bool HasAvx512Bf16();
 
-// Whether CurrentIsa() has products of bf16 vectors that are faster than those of fp32: known by the processor's maker
-// and family, not measured, so that one kind of processor computes one result. AMD's are twice as fast (Zen 4 and
-// later), Intel's no faster.
-bool HasFastBf16Vectors();
+// Whether matrix products may use tiles: the processor has them, the system permits them, MAYFLY_ISA does not exclude
+// them.
+bool MayUseTiles();
+
+// CPUID announces tiles of bf16, and the system, which is asked once, lets this process use them.
+bool HasTiles();
+
+// CPUID announces products of fp16 tiles (AMX-FP16).
+bool HasFp16Tiles();
 
 }  // namespace mayfly

@@ -1,4 +1,5 @@
-#include "math/gemm/tile_support.h"
+// Intel AMX as the processor and the system offer it. Tests replace this file by a model (emulator/tiles).
+#include "math/simd/isa.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 
@@ -8,7 +9,7 @@
 
 #include <cstdint>
 
-namespace mayfly::amx {
+namespace mayfly {
 namespace {
 
 // Linux saves the tiles of a process that has asked for them only: they make every context larger by 8 KiB.
@@ -28,26 +29,26 @@ bool AskPermission() {
 
 }  // namespace
 
-bool TilesPermitted() {
+bool HasTiles() {
   static const bool permitted = AskPermission();
   return permitted;
 }
 
-bool Fp16Announced() {
+bool HasFp16Tiles() {
   constexpr uint32_t kAmxFp16 = 1u << 21;  // leaf 7.1, EAX
   uint32_t eax, ebx, ecx, edx;
   return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & kAmxFp16) != 0;
 }
 
-}  // namespace mayfly::amx
+}  // namespace mayfly
 
 #else
 
-namespace mayfly::amx {
+namespace mayfly {
 
-bool TilesPermitted() { return false; }
-bool Fp16Announced() { return false; }
+bool HasTiles() { return false; }
+bool HasFp16Tiles() { return false; }
 
-}  // namespace mayfly::amx
+}  // namespace mayfly
 
 #endif

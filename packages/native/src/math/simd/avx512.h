@@ -1,24 +1,15 @@
-// Vectors of 16 floats. Include in *_avx512.cc only.
+// Vectors of 16 floats. Include it between MAYFLY_BEGIN_TARGET and MAYFLY_END_TARGET, after math/simd/intrinsics.h.
 #pragma once
-
-// GCC 12 warns of its own header's deliberately undefined operands (GCC bug 105593).
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-#include <immintrin.h>
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 
 #include <cstdint>
 
 namespace mayfly::avx512 {
+namespace {
 
 struct Simd {
   using F = __m512;
   static constexpr int kWidth = 16;
+  static constexpr bool kFusedMultiplyAdd = true;  // Fma rounds once
   // Register block of the matrix product: 24 accumulators of 32 registers.
   static constexpr int kGemmRows = 12;
   static constexpr int kGemmVectors = 2;
@@ -74,4 +65,5 @@ struct Simd {
   static __m256i ToHalf(F x) { return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT); }
 };
 
+}  // namespace
 }  // namespace mayfly::avx512

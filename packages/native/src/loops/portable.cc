@@ -1,16 +1,23 @@
-// Vectors of 4 floats in the compiler's own vector type (SSE2, or whatever the target has), for any processor.
-#pragma once
-
+// Any processor: vectors of 4 floats in the compiler's own vector type (SSE2, or whatever the target has).
 #include <cstdint>
 #include <cstring>
 
-#include "math/simd/half_bits.h"
+#include "loops/loops.h"
+#include "loops/make_loops.h"
+#include "math/simd/half.h"
 
 namespace mayfly::portable {
+namespace {
 
 struct Simd {
   typedef float F __attribute__((vector_size(16)));
   static constexpr int kWidth = 4;
+  // Of the loops that the compiler vectorizes; Fma below always rounds twice.
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+  static constexpr bool kFusedMultiplyAdd = true;
+#else
+  static constexpr bool kFusedMultiplyAdd = false;
+#endif
   // Register block of the matrix product: 8 accumulators of 16 registers.
   static constexpr int kGemmRows = 4;
   static constexpr int kGemmVectors = 2;
@@ -31,7 +38,7 @@ struct Simd {
   }
   static F Load(const uint16_t* p, int64_t n) {
     F x = Zero();
-    for (int64_t i = 0; i < n; ++i) x[i] = HalfBitsToFloat(p[i]);
+    for (int64_t i = 0; i < n; ++i) x[i] = HalfToFloat(p[i]);
     return x;
   }
   static void Store(float* p, F x) { std::memcpy(p, &x, sizeof x); }
@@ -40,7 +47,7 @@ struct Simd {
     for (int64_t i = 0; i < n; ++i) p[i] = x[i];
   }
   static void Store(uint16_t* p, F x, int64_t n) {
-    for (int64_t i = 0; i < n; ++i) p[i] = FloatToHalfBits(x[i]);
+    for (int64_t i = 0; i < n; ++i) p[i] = FloatToHalf(x[i]);
   }
   // a·b + c, rounded twice
   static F Fma(F a, F b, F c) { return a * b + c; }
@@ -73,5 +80,9 @@ struct Simd {
     }
   }
 };
+
+}  // namespace
+
+extern const Loops kLoops = MakeLoops<Simd>();
 
 }  // namespace mayfly::portable

@@ -1,16 +1,25 @@
-// Vectors of 8 floats. Include in *_avx2.cc only.
-#pragma once
+// AVX2 with FMA and F16C: vectors of 8 floats.
+#if defined(__x86_64__)
 
 #include <immintrin.h>
 
 #include <cstdint>
 #include <cstring>
 
+#include "loops/loops.h"
+#include "math/simd/target.h"
+
+MAYFLY_BEGIN_TARGET("avx2,fma,f16c")
+
+#include "loops/make_loops.h"
+
 namespace mayfly::avx2 {
+namespace {
 
 struct Simd {
   using F = __m256;
   static constexpr int kWidth = 8;
+  static constexpr bool kFusedMultiplyAdd = true;  // Fma rounds once
   // Register block of the matrix product: 12 accumulators of 16 registers.
   static constexpr int kGemmRows = 6;
   static constexpr int kGemmVectors = 2;
@@ -72,4 +81,12 @@ struct Simd {
   static __m128i ToHalf(F x) { return _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT); }
 };
 
+}  // namespace
+
+extern const Loops kLoops = MakeLoops<Simd>();
+
 }  // namespace mayfly::avx2
+
+MAYFLY_END_TARGET
+
+#endif

@@ -1,15 +1,20 @@
-// Vectors of 4 floats on arm64.
-#pragma once
+// NEON on arm64: vectors of 4 floats.
+#if defined(__aarch64__)
 
 #include <arm_neon.h>
 
 #include <cstdint>
 
+#include "loops/loops.h"
+#include "loops/make_loops.h"
+
 namespace mayfly::neon {
+namespace {
 
 struct Simd {
   using F = float32x4_t;
   static constexpr int kWidth = 4;
+  static constexpr bool kFusedMultiplyAdd = true;  // Fma rounds once
   // Register block of the matrix product: 24 accumulators of 32 registers.
   static constexpr int kGemmRows = 8;
   static constexpr int kGemmVectors = 3;
@@ -63,4 +68,10 @@ struct Simd {
   }
 };
 
+}  // namespace
+
+extern const Loops kLoops = MakeLoops<Simd>();
+
 }  // namespace mayfly::neon
+
+#endif

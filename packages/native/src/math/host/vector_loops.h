@@ -1,21 +1,38 @@
-// The inner loops of host math and of the cpu device, compiled once per instruction set from the *_loops.h headers.
+// The inner loops of host math, compiled once for each instruction set (loops/).
 #pragma once
 
 #include <cstdint>
 
-#include "math/gemm/gemm_loops.h"
-#include "math/host/adamw_loops.h"
-#include "math/host/norm_loops.h"
-#include "math/host/reduce_loops.h"
-#include "math/host/rope_loops.h"
-#include "math/host/softmax_loops.h"
-#include "math/host/transpose_loops.h"
-#include "math/simd/half_loops.h"
+#include "math/host/norm.h"
 
 namespace mayfly {
 
+// The most rows of one TransposeRows.
+constexpr int64_t kTransposeRows = 16;
+
+// Columns that are taken through both passes together, and whose weight gradients are summed before others' are added.
+constexpr int64_t kNormColumns = 64;
+
+// One step's constants: m = keep_m·m + take_m·g, v = keep_v·v + take_v·g²,
+// w −= decay·w + rate·m / (√(v · correct_v) + eps), where rate holds the learning rate and m's correction.
+struct AdamwStep {
+  float gradient_scale;
+  float keep_m, take_m;
+  float keep_v, take_v;
+  float decay;
+  float rate, correct_v, eps;
+};
+
+struct SoftmaxLoops {
+  // maximum[n] = max_r x[r, n]
+  void (*maximum)(const float* x, int64_t rows, int64_t columns, float* maximum);
+  // x[r, n] = exp(x[r, n] − maximum[n]); sum[n] = Σ_r x[r, n]
+  void (*exponentiate)(float* x, int64_t rows, int64_t columns, const float* maximum, float* sum);
+  // x[r, n] *= factor[n]
+  void (*scale)(float* x, int64_t rows, int64_t columns, const float* factor);
+};
+
 struct VectorLoops {
-  GemmKernel gemm;
   void (*half_to_float)(const uint16_t* from, float* to, int64_t count);
   void (*float_to_half)(const float* from, uint16_t* to, int64_t count);
   void (*transpose_rows)(const float* const* rows, int64_t count, int64_t length, float* to, int64_t to_stride);
@@ -30,37 +47,6 @@ struct VectorLoops {
   void (*rotate_pairs)(float* a, float* b, const float* cosines, const float* sines, bool inverse, int64_t count);
   void (*adamw)(const AdamwStep& step, float* weights, const float* gradients, float* m, float* v, int64_t count);
 };
-
-template <class S>
-constexpr VectorLoops MakeVectorLoops() {
-  return {MakeGemmKernel<S>(),
-          ConvertArray<S, uint16_t, float>,
-          ConvertArray<S, float, uint16_t>,
-          TransposeRows<S, float, float>,
-          TransposeRows<S, float, uint16_t>,
-          AddTransposed<S>,
-          ResidualNormColumns<S>,
-          NormBackwardColumns<S>,
-          {ColumnMaximum<S>, ColumnExponentiate<S>, ColumnScale<S>},
-          Dot<S>,
-          SumOfSquares<S>,
-          Add<S>,
-          RotatePairs<S>,
-          AdamwUpdate<S>};
-}
-
-namespace avx512 {
-extern const VectorLoops kLoops;
-}
-namespace avx2 {
-extern const VectorLoops kLoops;
-}
-namespace neon {
-extern const VectorLoops kLoops;
-}
-namespace portable {
-extern const VectorLoops kLoops;
-}
 
 // Those of CurrentIsa().
 const VectorLoops& CurrentLoops();
