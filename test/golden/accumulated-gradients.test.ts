@@ -1,5 +1,5 @@
-import { ArenaScope, arenaBytesFor, createPool, Decoder } from '@mayfly/core';
-import { initializeParameters, mergesAfter } from '@mayfly/core/testing';
+import { ArenaScope, createPool } from '@mayfly/core';
+import { arenaBytesFor, Decoder, initializeParameters, mergesAfter } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
 import { smallConfig, smallTokens } from '../fixtures/small-model.js';
 

@@ -1,4 +1,4 @@
-import { importLlama2c, readLlama2cConfig } from '@mayfly/core';
+import { importLlama2c, readLlama2cConfig } from '@mayfly/core/model';
 import { ParameterLayout } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
 import { referenceLoss } from '../fixtures/reference-decoder.js';

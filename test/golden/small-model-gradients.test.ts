@@ -1,4 +1,5 @@
-import { ArenaScope, arenaBytesFor, createPool, Decoder } from '@mayfly/core';
+import { ArenaScope, createPool } from '@mayfly/core';
+import { arenaBytesFor, Decoder } from '@mayfly/core/testing';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, test } from 'vitest';
 import { referenceLoss } from '../fixtures/reference-decoder.js';

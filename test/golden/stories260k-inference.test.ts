@@ -1,4 +1,5 @@
-import { evaluate, generate, InferenceSession, loadModel, openTokenizer } from '@mayfly/core';
+import { evaluate, generate, loadModel, openTokenizer } from '@mayfly/core';
+import { InferenceSession } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
 import { SENTENCE, SENTENCE_IDS, SENTENCE_LOSS, stories, storiesAbsent } from '../fixtures/stories260k.js';
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { ArenaScope, arenaBytesFor, createPool, createTrainer, Decoder, loadModel } from '@mayfly/core';
+import { ArenaScope, createPool, createTrainer, loadModel } from '@mayfly/core';
+import { arenaBytesFor, Decoder } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
 import { stories, storiesAbsent, tensorOrder } from '../fixtures/stories260k.js';
 

@@ -1,4 +1,5 @@
-import { evaluate, generate, importHuggingFace, openTokenizer, readHuggingFaceConfig, TokenArray } from '@mayfly/core';
+import { evaluate, generate, openTokenizer, TokenArray } from '@mayfly/core';
+import { importHuggingFace, readHuggingFaceConfig } from '@mayfly/core/model';
 import { ParameterLayout } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
 import { referenceLoss } from '../fixtures/reference-decoder.js';

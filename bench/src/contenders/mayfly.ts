@@ -1,5 +1,5 @@
-import { type Kernel, Pool } from '@mayfly/core';
-import { processTransport, resolvePoolOptions } from '@mayfly/core/testing';
+import type { Kernel } from '@mayfly/core';
+import { Pool, processTransport, resolvePoolOptions } from '@mayfly/core/testing';
 import { addon } from '@mayfly/native';
 import { scaleProgram } from '../harness/programs.js';
 import { BULK_FLOATS, type Contender } from './contender.js';

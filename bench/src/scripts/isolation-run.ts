@@ -3,8 +3,8 @@
  * argv[2], prints a sample as JSON.
  */
 
-import { arenaBytesFor, createTrainer, Pool, presets, type Trainer } from '@mayfly/core';
-import { resolvePoolOptions } from '@mayfly/core/testing';
+import { createTrainer, presets, type Trainer } from '@mayfly/core';
+import { arenaBytesFor, Pool, resolvePoolOptions } from '@mayfly/core/testing';
 import { alternateSteps, type StepPairs, type Turns } from '../harness/alternate-steps.js';
 import { directTransport } from '../harness/direct-transport.js';
 import { type Placement, startWorkersApart, stayOn } from '../harness/placement.js';

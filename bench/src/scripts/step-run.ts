@@ -1,5 +1,6 @@
 /** Steps of training. Takes its task as JSON in argv[2], prints a sample as JSON. */
-import { addon, createTrainer, TokenArray } from '@mayfly/core';
+import { createTrainer, TokenArray } from '@mayfly/core';
+import { addon } from '@mayfly/core/testing';
 import type { Precision } from '@mayfly/native';
 import { median } from '../harness/statistics.js';
 import type { StepModel } from '../harness/step-models.js';

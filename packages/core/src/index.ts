@@ -1,78 +1,64 @@
+/**
+ * `@mayfly/core`: pools of worker processes that run MIL programs on a device, and training on top of them. More is behind
+ * `@mayfly/core/mil`, `/chips`, `/model`, `/observe` and `/checkpoint`.
+ *
+ * @module
+ */
 export {
-  addon,
-  type ChipProfile,
-  chipNames,
   type DeviceLimit,
   DeviceLimitError,
   type DType,
-  type LintFinding,
-  lint,
-  loadProfile,
+  type InputReuse,
+  isMayflyError,
+  type Matmul,
   MayflyError,
   MilError,
   type Port,
-  type ProgramTime,
-  parseProfile,
-  timeMil,
+  type Precision,
 } from '@mayfly/native';
-export type { CheckpointHeader, Sections } from './checkpoint/format.js';
-export { type Checkpoint, readCheckpoint, readCheckpointHeader } from './checkpoint/read.js';
-export { type WriteCheckpointOptions, writeCheckpoint } from './checkpoint/write.js';
-export { type Comparison, compareFigures, summarizeErrors } from './chips/calibration.js';
-export {
-  type KernelPlan,
-  type PlanOptions,
-  planTraining,
-  type TrainingPlan,
-  type WeightStrategy,
-} from './chips/training-plan.js';
-export { openData } from './data/open-data.js';
+export { type OpenDataOptions, openData } from './data/open-data.js';
 export { openTokenizer } from './data/open-tokenizer.js';
-export { splitTokens, TokenArray, type TokenParts, TokenSlice, type TokenStream } from './data/token-stream.js';
-export type { TokenDecoder, Tokenizer } from './data/tokenizer.js';
-export { countWindows } from './data/windows.js';
-export { programForm } from './machine/device.js';
-export * from './memory/arena.js';
+export { splitTokens, TokenArray, type TokenParts, type TokenStream } from './data/token-stream.js';
+export type { EncodeOptions, TokenDecoder, Tokenizer } from './data/tokenizer.js';
+export type { TokenizerFiles } from './data/tokenizer-files.js';
+export type { Arena } from './memory/arena.js';
 export { ArenaScope, type TensorSource } from './memory/scope.js';
-export * from './memory/tensor.js';
+export type { Tensor } from './memory/tensor.js';
 export { MilBuilder } from './mil/builder.js';
-export type { MilOptions, MilValue } from './mil/graph.js';
-export type { MilProgram, PortType, WeightFileLayout, WeightRecord } from './mil/types.js';
-export { fillWeightFile, writeBlobHeaders, writeRecord } from './mil/weight-file.js';
-export type { ModelConfig } from './model/config.js';
-export { isPreset, presets } from './model/config.js';
-export { importHuggingFace } from './model/hugging-face.js';
-export { readHuggingFaceConfig } from './model/hugging-face-config.js';
-export { exportLlama2c, importLlama2c, readLlama2cConfig } from './model/llama2c.js';
+export { type ModelConfig, presets } from './model/config.js';
 export { loadModel, type ModelSource } from './model/load-model.js';
-export { type ParameterEntry, ParameterLayout, type ParameterName } from './model/parameters.js';
-export { openReporter } from './observe/open-reporter.js';
-export type { Reporter } from './observe/reporter.js';
-export { closingTable } from './observe/run-text.js';
-export { printable } from './observe/text.js';
-export { WorkerExitError } from './pool/errors.js';
-export { createPool, Pool } from './pool/pool.js';
-export type { PoolOptions } from './pool/pool-options.js';
+export { type WorkerEnd, WorkerExitError } from './pool/errors.js';
+export type { Pacing } from './pool/fleet/governor.js';
+export { createPool, type Pool } from './pool/pool.js';
+export type { ChaosOptions, PoolOptions, PoolTimeouts } from './pool/pool-options.js';
 export type {
   CallOptions,
   Kernel,
+  KernelSummary,
+  MoveReason,
   PoolEvents,
   PoolProgram,
   PoolStats,
+  RunOptions,
   Tensors,
   WeightSource,
   WeightSources,
   WorkerSummary,
 } from './pool/types.js';
 export type { Budget, RetirementReason } from './pool/worker/budget.js';
+export type { Chaos } from './pool/worker/chaos-transport.js';
+export type { LatencySummary } from './pool/worker/latency.js';
+export type { WorkerState } from './pool/worker/worker-process.js';
+export type { RunRecord } from './run/run-records.js';
 export { createTrainer, type TrainerExtras } from './train/create-trainer.js';
-export { arenaBytesFor, Decoder, type DecoderOptions } from './train/decoder.js';
 export { type EvaluateOptions, evaluate } from './train/evaluate.js';
 export { type GeneratedToken, type GenerateOptions, generate } from './train/generate.js';
-export { type DeviceOptions, InferenceSession } from './train/inference-session.js';
+export type { InferenceOptions } from './train/inference-session.js';
 export type { FilledTrainOptions, TrainOptions } from './train/options.js';
-export { Sampler, type SamplingOptions } from './train/sampler.js';
+export type { SamplingOptions } from './train/sampler.js';
+export type { Activity } from './train/stopwatch.js';
+export type { TokenGeneratorOptions } from './train/token-generator.js';
 export type { StepRecord } from './train/train-step.js';
 export type { EndReason, TrainSummary } from './train/train-summary.js';
-export { Trainer, type TrainerEvents } from './train/trainer.js';
+export type { Trainer, TrainerEvents } from './train/trainer.js';
 export type { WindowLoss } from './train/window-loss.js';

@@ -2,6 +2,7 @@
  * The inside of this package, for the repository's own tests and benchmarks, from the same build that users get. Nothing here is
  * promised to stay.
  */
+export { addon } from '@mayfly/native';
 export {
   bag,
   bagOf,
@@ -100,8 +101,10 @@ export { RunLog, readRunLog } from './run/run-log.js';
 export { runRecord, toJsonLine } from './run/run-records.js';
 export { CheckpointSchedule } from './train/checkpoint-schedule.js';
 export { checkChipRules } from './train/chip-rules.js';
+export { arenaBytesFor, Decoder } from './train/decoder.js';
 export { SequenceDigest } from './train/digest.js';
 export { blocksFor, mergesAfter, sumByTree } from './train/gradient-sums.js';
+export { InferenceSession } from './train/inference-session.js';
 export { LossScaler } from './train/loss-scaler.js';
 export { type FilledTrainOptions, resolveTrainOptions, savedTrainOptions, type TrainOptions } from './train/options.js';
 export { Sampler } from './train/sampler.js';

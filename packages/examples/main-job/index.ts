@@ -1,7 +1,8 @@
 // What `npm start` runs: a byte-level transformer learns to write TypeScript declarations, in workers that retire.
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createTrainer, generate, openData, openReporter, openTokenizer, printable } from '@mayfly/core';
+import { createTrainer, generate, openData, openTokenizer } from '@mayfly/core';
+import { openReporter, printable } from '@mayfly/core/observe';
 import { exampleOptions } from '../example-options.js';
 import { model, training } from './recipe.js';
 import { writeDeclarations } from './typescript-declarations.js';

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readCheckpoint, writeCheckpoint } from '@mayfly/core';
+import { readCheckpoint, writeCheckpoint } from '@mayfly/core/checkpoint';
 import { beforeEach, expect, test } from 'vitest';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 

@@ -1,4 +1,4 @@
-import { loadProfile, timeMil } from '@mayfly/core';
+import { loadProfile, timeMil } from '@mayfly/core/chips';
 import { convolution, runProbe } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
 

@@ -1,14 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  createTrainer,
-  evaluate,
-  exportLlama2c,
-  type GenerateOptions,
-  generate,
-  openTokenizer,
-  ParameterLayout,
-} from '@mayfly/core';
+import { createTrainer, evaluate, type GenerateOptions, generate, openTokenizer } from '@mayfly/core';
+import { exportLlama2c, ParameterLayout } from '@mayfly/core/model';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { smallConfig } from '../../fixtures/small-model.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';

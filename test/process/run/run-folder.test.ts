@@ -14,7 +14,8 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { createTrainer, readCheckpoint, readCheckpointHeader, type TrainOptions, writeCheckpoint } from '@mayfly/core';
+import { createTrainer, type TrainOptions } from '@mayfly/core';
+import { readCheckpoint, readCheckpointHeader, writeCheckpoint } from '@mayfly/core/checkpoint';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { eventsOf, type JsonEvent, lastEvent, launcher, mayfly } from '../../fixtures/command.js';

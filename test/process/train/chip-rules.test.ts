@@ -1,4 +1,5 @@
-import { chipNames, createTrainer, evaluate, MayflyError, presets, type TrainOptions } from '@mayfly/core';
+import { createTrainer, evaluate, MayflyError, presets, type TrainOptions } from '@mayfly/core';
+import { chipNames } from '@mayfly/core/chips';
 import { checkChipRules, programForm } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
 import { mayfly } from '../../fixtures/command.js';

@@ -1,15 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  createTrainer,
-  evaluate,
-  exportLlama2c,
-  generate,
-  ParameterLayout,
-  type ParameterName,
-  TokenArray,
-  type Tokenizer,
-} from '@mayfly/core';
+import { createTrainer, evaluate, generate, TokenArray, type Tokenizer } from '@mayfly/core';
+import { exportLlama2c, ParameterLayout, type ParameterName } from '@mayfly/core/model';
 import { describe, expect, test } from 'vitest';
 import { mayfly } from '../../fixtures/command.js';
 import { smallConfig, smallTokens } from '../../fixtures/small-model.js';

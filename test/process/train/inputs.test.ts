@@ -1,7 +1,9 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { evaluate, exportLlama2c, generate, loadModel, ParameterLayout, readCheckpointHeader } from '@mayfly/core';
+import { evaluate, generate, loadModel } from '@mayfly/core';
+import { readCheckpointHeader } from '@mayfly/core/checkpoint';
+import { exportLlama2c, ParameterLayout } from '@mayfly/core/model';
 import { describe, expect, test } from 'vitest';
 import { mayfly } from '../../fixtures/command.js';
 import { forgeCheckpoint, packed } from '../../fixtures/forge-checkpoint.js';

@@ -1,4 +1,5 @@
-import { lint, loadProfile, MayflyError } from '@mayfly/core';
+import { MayflyError } from '@mayfly/core';
+import { lint, loadProfile } from '@mayfly/core/chips';
 import { expect, test } from 'vitest';
 import { opCases } from '../../contract/ops.cases.js';
 import { lintExamples } from '../../fixtures/lint-examples.js';

@@ -1,6 +1,7 @@
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openTokenizer, readHuggingFaceConfig } from '@mayfly/core';
+import { openTokenizer } from '@mayfly/core';
+import { readHuggingFaceConfig } from '@mayfly/core/model';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 import { byteFallbackTokenizer, byteLevelTokenizer, writeTokenizer } from '../../fixtures/tokenizers.js';

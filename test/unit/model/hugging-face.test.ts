@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadModel, readHuggingFaceConfig } from '@mayfly/core';
+import { loadModel } from '@mayfly/core';
+import { readHuggingFaceConfig } from '@mayfly/core/model';
 import { ParameterLayout } from '@mayfly/core/testing';
 import { Float16Array } from '@petamoriken/float16';
 import { describe, expect, test } from 'vitest';

@@ -9,12 +9,12 @@ import { countWindows } from '../data/windows.js';
 import { DisposeStack } from '../files/dispose-stack.js';
 import { loadModel } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
-import { type DeviceOptions, deviceOptions, InferenceSession } from './inference-session.js';
+import { type InferenceOptions, InferenceSession, inferenceOptions } from './inference-session.js';
 import { modelTokenizer } from './model-tokenizer.js';
 import { modelOption, tokenizerOption } from './shared-options.js';
 import { checkWindows, type WindowLoss, windowLoss } from './window-loss.js';
 
-export interface EvaluateOptions extends DeviceOptions {
+export interface EvaluateOptions extends InferenceOptions {
   /** A llama2.c checkpoint, a folder of Hugging Face's transformers, a checkpoint of Mayfly, or a folder of these. */
   readonly model: string;
   /** A text file, a folder of text files, a `.u16` token stream, or tokens at hand. */
@@ -54,7 +54,7 @@ export const evaluateOptions = {
     help: 'first window and the one after the last',
   },
   batch: { rule: whole(1), default: 8, flag: '--batch <n>', help: 'windows per pass' },
-  ...deviceOptions,
+  ...inferenceOptions,
 } as const satisfies OptionTable<EvaluateOptions>;
 
 /** Mean cross-entropy of a model over windows of a stream, in nats per token. */

@@ -4,13 +4,13 @@ import { checkIds } from '../data/check-tokens.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { loadModel } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
-import { type DeviceOptions, deviceOptions, InferenceSession } from './inference-session.js';
+import { type InferenceOptions, InferenceSession, inferenceOptions } from './inference-session.js';
 import { modelTokenizer } from './model-tokenizer.js';
 import type { SamplingOptions } from './sampler.js';
 import { modelOption, tokenizerOption } from './shared-options.js';
 import { generateTokens, tokenGeneratorOptions } from './token-generator.js';
 
-export interface GenerateOptions extends DeviceOptions, SamplingOptions {
+export interface GenerateOptions extends InferenceOptions, SamplingOptions {
   /** A llama2.c checkpoint, a folder of Hugging Face's transformers, a checkpoint of Mayfly, or a folder of these. */
   readonly model: string;
   /** `bytes` or a file. Default: the model's own. */
@@ -52,7 +52,7 @@ export const generateOptions = {
   prompt: { rule: anyText, default: '', flag: '--prompt <text>', help: 'text to continue' },
   stopAtEnd: { rule: flag, default: true },
   ...drawing,
-  ...deviceOptions,
+  ...inferenceOptions,
   signal,
 } as const satisfies OptionTable<GenerateOptions>;
 

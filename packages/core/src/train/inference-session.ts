@@ -11,7 +11,7 @@ import { checkValues } from './finite.js';
 import { weightsOption } from './shared-options.js';
 
 /** Where and how a model is run. */
-export interface DeviceOptions {
+export interface InferenceOptions {
   /** Default `auto`. */
   readonly device?: string | undefined;
   /** Default 1. */
@@ -24,14 +24,14 @@ export interface DeviceOptions {
   readonly weights?: 'dynamic' | 'static' | undefined;
 }
 
-/** The table of `DeviceOptions`. */
-export const deviceOptions = {
+/** The table of `InferenceOptions`. */
+export const inferenceOptions = {
   device: poolOptions.device,
   workers: poolOptions.workers,
   standby: { ...poolOptions.standby, default: 0 },
   precision: poolOptions.precision,
   weights: weightsOption,
-} as const satisfies OptionTable<DeviceOptions>;
+} as const satisfies OptionTable<InferenceOptions>;
 
 /** A model with its kernels on a pool of its own, ready for forward passes. */
 export class InferenceSession implements AsyncDisposable {
@@ -49,7 +49,7 @@ export class InferenceSession implements AsyncDisposable {
     model: ModelSource,
     batch: number,
     sequence: number,
-    { device, workers, standby = 0, precision, weights = 'dynamic' }: DeviceOptions,
+    { device, workers, standby = 0, precision, weights = 'dynamic' }: InferenceOptions,
   ): Promise<InferenceSession> {
     const resolved = resolveDevice(device ?? 'auto').device;
     const form = await programForm(resolved);

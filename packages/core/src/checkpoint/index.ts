@@ -1,0 +1,8 @@
+/**
+ * `@mayfly/core/checkpoint`: files of named sections and a header, which are written whole or not at all and checked when read.
+ *
+ * @module
+ */
+export type { CheckpointHeader, Sections } from './format.js';
+export { type Checkpoint, readCheckpoint, readCheckpointHeader } from './read.js';
+export { type WriteCheckpointOptions, writeCheckpoint } from './write.js';

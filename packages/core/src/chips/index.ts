@@ -1,0 +1,29 @@
+/**
+ * `@mayfly/core/chips`: what is known of Apple's chips: their limits, rules and speed, and what a program or a training run would
+ * meet on them.
+ *
+ * @module
+ */
+export type {
+  ChipClock,
+  ChipLimits,
+  ChipNumerics,
+  ChipPacing,
+  ChipProfile,
+  Figure,
+  Grade,
+  HostClock,
+  LintFinding,
+  OperationTime,
+  ProgramTime,
+  Severity,
+} from '@mayfly/native';
+export { chipNames, lint, loadProfile, parseProfile, timeMil } from '@mayfly/native';
+export { type Comparison, compareFigures, summarizeErrors } from './calibration.js';
+export {
+  type KernelPlan,
+  type PlanOptions,
+  planTraining,
+  type TrainingPlan,
+  type WeightStrategy,
+} from './training-plan.js';

@@ -1,0 +1,11 @@
+/**
+ * `@mayfly/core/model`: model files of other programs, read and written, and where each parameter lies.
+ *
+ * @module
+ */
+export { isPreset, type ModelConfig, presets } from './config.js';
+export { importHuggingFace } from './hugging-face.js';
+export { readHuggingFaceConfig } from './hugging-face-config.js';
+export { exportLlama2c, importLlama2c, readLlama2cConfig } from './llama2c.js';
+export { loadModel, type ModelSource } from './load-model.js';
+export { type ParameterEntry, ParameterLayout, type ParameterName } from './parameters.js';
