@@ -6,6 +6,7 @@ const entries = {
   ...Object.fromEntries(
     ['mil', 'chips', 'model', 'observe', 'checkpoint'].map((folder) => [folder, `src/${folder}/index.ts`]),
   ),
+  layers: 'src/layers.ts',
   testing: 'src/testing.ts',
 };
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { invalidArgument, MayflyError } from '@mayfly/native';
 import { bag, bagOf, type Rule, type Rules } from './check.js';
 
@@ -95,7 +96,7 @@ export function resolveOptions<Table extends AnyOptionTable>(
     if (value !== undefined) origins[key] = origin;
   };
   for (const [key, row] of Object.entries(table)) {
-    if (row.fixed && own[key] !== undefined && kept[key] !== undefined && own[key] !== kept[key]) {
+    if (row.fixed && own[key] !== undefined && kept[key] !== undefined && !isDeepStrictEqual(own[key], kept[key])) {
       throw invalidArgument(`${prefix}${key}`, `${kept[key]} as in the run that is resumed`, own[key]);
     }
     if (own[key] !== undefined) set(key, own[key], 'given');

@@ -23,6 +23,7 @@ const inputErrors: ReadonlySet<string> = new Set([
   'ERR_FILE_NOT_FOUND',
   'ERR_INPUT_DATA',
   'ERR_INVALID_ARGUMENT',
+  'ERR_LAYER',
   'ERR_MODEL_VALUES',
   'ERR_RUN_EXISTS',
   'ERR_RUN_FILE',

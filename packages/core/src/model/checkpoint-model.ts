@@ -11,9 +11,13 @@ import { countParameters, type ModelConfig, validateConfig } from './config.js';
  * The shape of the model in a checkpoint, whose parameters must be as many as it says: nothing is made of a shape before that
  * is known, however many layers it claims.
  *
- * @throws `ERR_CHECKPOINT`.
+ * @param layersOf The definitions of its layers that the caller has. Default: the decoder's own.
+ * @throws `ERR_CHECKPOINT`; `ERR_LAYER` for a model of other layers than the caller's.
  */
-export function checkpointConfig({ path, header, sections }: Checkpoint): ModelConfig {
+export function checkpointConfig(
+  { path, header, sections }: Checkpoint,
+  layersOf?: (config: ModelConfig) => CheckpointLayers,
+): ModelConfig {
   const { config } = header;
   if (!isRecord(config)) throw unexpected(path, "a model's config in the header", 'none');
   let checked: ModelConfig;
@@ -22,12 +26,37 @@ export function checkpointConfig({ path, header, sections }: Checkpoint): ModelC
   } catch (cause) {
     throw unexpected(path, 'a config that describes a model', (cause as Error).message, cause);
   }
-  const expected = 4 * countParameters(checked);
+  const { layers: saved } = header;
+  // A count that is only claimed must not be the length of a list.
+  const areOwn = Array.isArray(saved) && saved.length === checked.layers;
+  const given = areOwn ? layersOf?.(checked) : undefined;
+  if (areOwn && String(saved) !== String(given?.names ?? null)) throw otherLayers(path, saved, given?.names ?? null);
+  const expected = 4 * (given?.count ?? countParameters(checked));
   const { parameters } = sections;
   if (parameters !== expected) {
     throw unexpected(path, `${expected} bytes of parameters for its config`, String(parameters ?? 'none'));
   }
+  const names = layersOf?.(checked).names ?? null;
+  if (!areOwn && names !== null) throw otherLayers(path, null, names);
   return checked;
+}
+
+/** What is known of a model's layers beside its shape. */
+export interface CheckpointLayers {
+  /** Of their definitions, by layer; null where all are the decoder's own. */
+  readonly names: readonly string[] | null;
+  /** Parameters of the whole model. */
+  readonly count: number;
+}
+
+function otherLayers(path: string, saved: readonly unknown[] | null, given: readonly string[] | null): MayflyError {
+  const shown = (names: readonly unknown[] | null) =>
+    names === null ? "the decoder's own" : [...new Set(names)].join(', ');
+  const remedy = saved === null ? 'Leave out `layers`' : 'Give createTrainer their definitions as `layers`';
+  return new MayflyError(
+    'ERR_LAYER',
+    `${path}: Expected the layers that it was trained with (${shown(saved)}), got ${shown(given)}. ${remedy}`,
+  );
 }
 
 const unexpected = (path: string, expected: string, actual: string, cause?: unknown): MayflyError =>

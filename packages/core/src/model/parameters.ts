@@ -66,14 +66,19 @@ export class ParameterLayout {
   readonly count: number;
   readonly #index: ReadonlyMap<string, ParameterEntry>;
 
-  /** @param specsOf The parameters of a layer. Default: those of the decoder's own. */
+  /**
+   * @param specsOf The parameters of a layer. Default: those of the decoder's own.
+   * @param includes Which parameters have a place; layer -1 is outside the layers. Default: all.
+   */
   constructor(
     readonly config: ModelConfig,
     specsOf: (layer: number) => ParameterSpecs = () => layerParameters(config),
+    includes: (name: string, layer: number) => boolean = () => true,
   ) {
     const entries: ParameterEntry[] = [];
     let offset = 0;
     const add = (name: string, layer: number, { shape, residual = false, initial = 1 }: ParameterSpec) => {
+      if (!includes(name, layer)) return;
       const [rows, columns = 1] = shape;
       const count = rows * columns;
       const decay = shape.length === 2;

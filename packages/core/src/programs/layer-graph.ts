@@ -1,3 +1,4 @@
+import { MayflyError } from '@mayfly/native';
 import { MilBuilder } from '../mil/builder.js';
 import type { MilValue } from '../mil/graph.js';
 import type { ModelConfig } from '../model/config.js';
@@ -134,12 +135,19 @@ export function valueRows(
   const writer: LayerWriter = {
     builder,
     shape,
-    project: (name, x, transposed = false) => matrix(parameters[name]!.shape[transposed ? 1 : 0]!, x.shape[3]!),
-    vector: (name) => matrix(parameters[name]!.shape[0], 1),
+    project: (name, x, transposed = false) => matrix(declared(parameters, name)[transposed ? 1 : 0]!, x.shape[3]!),
+    vector: (name) => matrix(declared(parameters, name)[0], 1),
     constant: (_, size) => builder.input('x', 'fp16', size),
   };
   const values = writeForward(writer, operations, { xn: matrix(shape.dim, columns) });
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.shape[1]!]));
+}
+
+function declared(parameters: ParameterSpecs, name: string): ParameterSpecs[string]['shape'] {
+  const spec = parameters[name];
+  if (spec === undefined)
+    throw new MayflyError('ERR_LAYER', `Expected a parameter that the layer declares, got ${name}`);
+  return spec.shape;
 }
 
 /** The named ones of some values, in the order of the names. */

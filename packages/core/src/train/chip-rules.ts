@@ -8,9 +8,11 @@ import {
   parseSimName,
 } from '@mayfly/native';
 import type { MilOptions } from '../mil/graph.js';
-import { dynamicPrograms } from '../programs/dynamic.js';
+import { dynamicBlocks } from '../programs/dynamic.js';
+import { decoderLayer } from '../programs/layer.js';
 import type { ProgramShape } from '../programs/shape.js';
-import { staticPrograms } from '../programs/static.js';
+import { staticBlocks } from '../programs/static.js';
+import type { LayerPlan } from './layer-plan.js';
 
 type Weights = 'dynamic' | 'static';
 
@@ -18,6 +20,8 @@ type Weights = 'dynamic' | 'static';
 export interface PlannedPrograms {
   readonly shape: ProgramShape;
   readonly weights: Weights;
+  /** What each layer is. Default: the decoder's own, with `weights`. */
+  readonly plans?: readonly LayerPlan[];
   readonly form: MilOptions;
   /** Without the programs of the backward pass where false. */
   readonly training: boolean;
@@ -58,11 +62,21 @@ function profileOf(device: string): ChipProfile | null {
   return rules ? profile : null;
 }
 
-function brokenRules(profile: ChipProfile, { shape, weights, form, training }: PlannedPrograms): BrokenRule[] {
-  const programs = weights === 'static' ? staticPrograms(shape, form) : dynamicPrograms(shape, form);
-  return Object.entries(programs)
-    .filter(([name]) => training || !name.endsWith('Backward'))
-    .flatMap(([program, { program: source }]) => lint(source.text, profile).map((each) => ({ ...each, program })));
+function brokenRules(profile: ChipProfile, { shape, form, training, ...planned }: PlannedPrograms): BrokenRule[] {
+  const plans = planned.plans ?? [{ definition: decoderLayer, weights: planned.weights }];
+  const kinds = new Map(plans.map((plan) => [`${plan.definition.name} ${plan.weights}`, plan]));
+  const sources = [...kinds.values()].flatMap(({ definition, weights }) => {
+    const blocks =
+      weights === 'static' ? staticBlocks(definition, shape, form) : dynamicBlocks(definition, shape, form);
+    return [
+      ...blocks.map(({ block, forward }) => ({ program: `${block.name}Forward`, source: forward.program })),
+      ...(training ? blocks : []).map(({ block, backward }) => ({
+        program: `${block.name}Backward`,
+        source: backward.program,
+      })),
+    ];
+  });
+  return sources.flatMap(({ program, source }) => lint(source.text, profile).map((each) => ({ ...each, program })));
 }
 
 /** Time and memory are what `mayfly plan` is about. */
@@ -77,7 +91,9 @@ function warning({ name }: ChipProfile, broken: readonly BrokenRule[]): string |
 
 function wayOut(device: string, profile: ChipProfile, planned: PlannedPrograms): string {
   const other: Weights = planned.weights === 'static' ? 'dynamic' : 'static';
-  const clean = !brokenRules(profile, { ...planned, weights: other }).some(({ level }) => level === 'error');
+  const plans = planned.plans?.map((plan) => ({ ...plan, weights: other }));
+  const changed = { ...planned, weights: other, ...(plans && { plans }) };
+  const clean = !brokenRules(profile, changed).some(({ level }) => level === 'error');
   const change = clean
     ? `take weights: '${other}' (--weights ${other}), whose programs break none`
     : 'take another batch, seq or model';

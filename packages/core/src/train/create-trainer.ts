@@ -17,9 +17,11 @@ import { initializeParameters } from '../model/initialize.js';
 import { loadModel, type ModelSource } from '../model/load-model.js';
 import { checkOptions } from '../option-table.js';
 import { createPool, Pool } from '../pool/pool.js';
+import { checkSizes } from '../programs/define-layer.js';
 import { checkChipRules } from './chip-rules.js';
 import { arenaBytesFor, Decoder } from './decoder.js';
 import { checkValues } from './finite.js';
+import { checkFrozen, definitionNames, planLayers } from './layer-plan.js';
 import type { ModelState } from './model-state.js';
 import { modelTokenizer } from './model-tokenizer.js';
 import {
@@ -73,11 +75,15 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   const { batch, seq: sequence, weights, signal } = options;
   const device = shared?.device ?? resolveDevice(options.device).device;
   const form = await programForm(device);
+  const { layers, freeze = [] } = options;
   const kernels = { ...config, batch, sequence };
-  const chipWarning = checkChipRules(device, { shape: kernels, weights, form, training: true });
+  const plans = planLayers(config, weights, layers);
+  for (const definition of new Set(plans.map((plan) => plan.definition))) checkSizes(definition, kernels);
+  checkFrozen(config, freeze);
+  const chipWarning = checkChipRules(device, { shape: kernels, weights, plans, form, training: true });
   const { tokenizer, tokenizerFiles, stream, fresh, identifying } = openInputs(begun, ready, opened);
 
-  const shape = { config, batch, sequence, weights, form, passes: options.accumulate };
+  const shape = { config, batch, sequence, weights, layers, freeze, form, passes: options.accumulate };
   const arenaBytes = arenaBytesFor({ ...shape, training: true });
   signal?.throwIfAborted();
   const pool = shared ?? opened.adopt(await openPool(options, arenaBytes), (own) => own.close());
@@ -96,7 +102,11 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   if (done > options.steps) throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
   await loadKernels(decoder, pool, { isShared: shared !== undefined, signal });
 
-  const carried = { inputs, tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles) };
+  const carried = {
+    inputs,
+    layers: definitionNames(plans),
+    tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles),
+  };
   await run?.expectRoom(options.keep, checkpointBytes(decoder.state, carried), options.steps - done);
   await run?.begin(done, { ...describeOptions(options), inputs });
   const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
@@ -176,7 +186,7 @@ async function openRun(
   const { resume } = checked;
   const defaults = { data: stream?.source };
   if (resume !== undefined) {
-    const { config, options: resumed, inputs: before, tokenizer: carried } = await readRun(resume);
+    const { config, options: resumed, inputs: before, tokenizer: carried } = await readRun(resume, checked.layers);
     const resolved = resolveTrainOptions(given, { resumed, defaults });
     const read = stream === undefined ? runTokenizer(resumed) : resumed.tokenizer;
     const options = forModel(withDerived(resolved, 'tokenizer', read), config);
@@ -184,11 +194,19 @@ async function openRun(
     expectSameName(checked.model, resumed.model, before);
     const modelPath = checked.model === undefined ? before?.model?.source : (await loadModel(options.model)).path;
     const tokenizerSource = checked.tokenizer ?? carried ?? options.tokenizer;
-    return { options, config, before, modelPath, tokenizerSource, fill: (state) => restoreTraining(resume, state) };
+    return {
+      options,
+      config,
+      before,
+      modelPath,
+      tokenizerSource,
+      fill: (state) => restoreTraining(resume, state, checked.layers),
+    };
   }
   const options = resolveTrainOptions(given, { defaults });
   const own: Omit<ModelSource, 'description'> | undefined = ownConfig && { config: validateConfig(ownConfig) };
   const { config, parameters, tokenizer, path: modelPath } = own ?? (await loadModel(options.model));
+  if (parameters !== undefined) expectOwnLayers(options, config);
   const fill: Run['fill'] = async (state) => {
     const target = state.parameters.array();
     if (parameters === undefined) initializeParameters(state.layout, target, options.seed);
@@ -208,6 +226,17 @@ async function openRun(
     tokenizerSource,
     fill,
   };
+}
+
+/** The files of a model hold parameters of the decoder's own layers alone. */
+function expectOwnLayers({ model, layers }: ResolvedTrainOptions, config: ModelConfig): void {
+  const names = definitionNames(planLayers(config, 'dynamic', layers));
+  if (names === null) return;
+  const expected = 'Expected a preset or a shape for layers that defineLayer made';
+  throw new MayflyError(
+    'ERR_LAYER',
+    `${expected}, got the model ${model}, whose files have parameters for the decoder's own layers`,
+  );
 }
 
 /** A model that has files is known by them, whatever it is called; others by their names. */

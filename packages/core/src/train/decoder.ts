@@ -3,10 +3,10 @@ import { ArenaMeter, type TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { MilOptions } from '../mil/graph.js';
 import type { ModelConfig } from '../model/config.js';
-import { decoderLayer } from '../programs/layer.js';
 import type { ProgramShape } from '../programs/shape.js';
 import { GradientSums } from './gradient-sums.js';
 import { Head } from './head.js';
+import { type FrozenPart, type LayersOption, planLayers } from './layer-plan.js';
 import { Layers } from './layers.js';
 import { ModelState } from './model-state.js';
 import { Stopwatch } from './stopwatch.js';
@@ -21,6 +21,10 @@ export interface DecoderOptions {
   /** Tokens per window. */
   readonly sequence: number;
   readonly weights: 'dynamic' | 'static';
+  /** What each layer is. Default: the decoder's own, with `weights`. */
+  readonly layers?: LayersOption | undefined;
+  /** What training leaves as it is. Default: nothing. */
+  readonly freeze?: readonly FrozenPart[] | undefined;
   /** How its programs are written. Default: as most chips take them. */
   readonly form?: MilOptions;
   /** Precision of the host's matrix products. Default `exact`. */
@@ -55,7 +59,8 @@ export class Decoder {
     const { config, batch, sequence, weights, form = {}, precision = 'exact', passes = 1 } = options;
     const { training = false, hostThreads = 1 } = options;
     const { stopwatch } = this;
-    this.state = new ModelState(source, config, training);
+    const plans = planLayers(config, weights, options.layers);
+    this.state = new ModelState(source, config, training, plans, options.freeze);
     this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
     this.layers = new Layers({
@@ -63,7 +68,7 @@ export class Decoder {
       state: this.state,
       shape,
       form,
-      plans: Array.from({ length: config.layers }, () => ({ definition: decoderLayer, weights })),
+      plans,
       precision,
       weightGradients: this.weightGradients,
       stopwatch,

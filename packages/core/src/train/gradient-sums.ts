@@ -25,8 +25,8 @@ export class GradientSums {
   readonly #table: Tensor<'fp32'> | null;
 
   constructor(source: TensorSource, state: ModelState, passes: number) {
-    const { layout, config } = state;
-    const more = Array.from({ length: blocksFor(passes) - 1 }, () => source.tensor('fp32', [layout.count]));
+    const { trained, config } = state;
+    const more = Array.from({ length: blocksFor(passes) - 1 }, () => source.tensor('fp32', [trained.count]));
     this.#state = state;
     this.#blocks = [state.gradients, ...more];
     this.#table = passes === 1 ? null : source.tensor('fp32', [config.vocab, config.dim]);
@@ -37,7 +37,7 @@ export class GradientSums {
     const block = this.#blocks[blockOf(index)]!;
     const overwrite = index % 2 === 0;
     return {
-      offset: (name, layer = -1) => offsetIn(block, this.#state.layout.entry(name, layer)),
+      offset: (name, layer = -1) => offsetIn(block, this.#state.trained.entry(name, layer)),
       overwrite,
       table: overwrite ? null : this.#table!.offset,
     };
@@ -49,7 +49,7 @@ export class GradientSums {
     const top = blockOf(index);
     for (let block = top; block > top - merges; block--) {
       const [from, to] = [this.#blocks[block]!, this.#blocks[block - 1]!];
-      addon.math.add(arena, from.offset, to.offset, this.#state.layout.count);
+      addon.math.add(arena, from.offset, to.offset, this.#state.trained.count);
     }
   }
 }

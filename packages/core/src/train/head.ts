@@ -30,6 +30,8 @@ export class Head {
   readonly #normed: Tensor<'fp32'>;
   /** Its gradient; null where the model is not trained. */
   readonly #normedGradient: Tensor<'fp32'> | null;
+  /** Takes the final norm's gradient where that is frozen. */
+  readonly #unused: Tensor<'fp32'> | null;
   /** The columns that count, where not all do. */
   readonly #part: Tensor<'fp32'>;
   readonly #logits: Tensor<'fp32'>;
@@ -44,6 +46,7 @@ export class Head {
     this.#targets = source.tensor('int32', [columns]);
     this.#normed = source.tensor('fp32', [dim, columns]);
     this.#normedGradient = state.training ? source.tensor('fp32', [dim, columns]) : null;
+    this.#unused = state.training && !state.isTrained('finalNorm') ? source.tensor('fp32', [dim]) : null;
     this.#part = source.tensor('fp32', [dim, columns]);
     this.#logits = source.tensor('fp32', [vocab]);
   }
@@ -69,8 +72,9 @@ export class Head {
     });
   }
 
-  /** Adds the gradient of the embeddings, fp32 [dim, columns], to that of their table. */
+  /** Adds the gradient of the embeddings, fp32 [dim, columns], to that of their table, unless that is frozen. */
   embedBackward(gradient: Tensor<'fp32'>, gradients: PassGradients): void {
+    if (!this.#state.isTrained('embedding')) return;
     const { vocab, dim, tiedHead } = this.#state.config;
     const { arena, offset } = gradient;
     const columns = this.#columns;
@@ -142,6 +146,7 @@ export class Head {
     const { vocab, dim, eps, tiedHead } = this.#state.config;
     const { arena } = x;
     const normedGradient = this.#normedGradient!.offset;
+    const isTrained = this.#state.isTrained('head');
     const columns = this.#columns;
     writeIds(this.#targets, targets, vocab);
     return this.#stopwatch.time('hostMath', () => {
@@ -153,7 +158,7 @@ export class Head {
         dim,
         columns,
         dx: normedGradient,
-        dTable: gradients.table ?? gradients.offset('head'),
+        ...(isTrained ? { dTable: gradients.table ?? gradients.offset('head') } : {}),
         gradientScale,
         precision: this.#precision,
       });
@@ -167,14 +172,14 @@ export class Head {
         dOutType: 'fp32',
         dOutStride: columns,
         dx: gradient.offset,
-        dWeight: gradients.offset('finalNorm'),
+        dWeight: this.#unused?.offset ?? gradients.offset('finalNorm'),
         overwrite: gradients.overwrite,
         eps,
         dim,
         columns,
       });
       // A tied table is complete only with the embedding's part.
-      if (!tiedHead) this.#addTable(gradients, 'head');
+      if (isTrained && !tiedHead) this.#addTable(gradients, 'head');
       return loss;
     });
   }

@@ -59,15 +59,22 @@ export class LayerBlock {
     return this.kernels.backward!.start(this.surfaces.backwardInput!, this.surfaces.backwardOutput!);
   }
 
-  has(name: string): boolean {
-    return this.#surfaces.some((surface) => surface?.has(name));
-  }
-
   /** The matrix that a slot names, wherever the block's surfaces hold it. */
   matrix(name: string): Matrix {
-    const surface = this.#surfaces.find((each) => each?.has(name));
-    if (surface == null) throw new RangeError(`Expected a slot of ${this.key}, got ${name}`);
+    const surface = this.surfaceOf(name);
+    if (surface === undefined) throw new RangeError(`Expected a slot of ${this.key}, got ${name}`);
     return surface.slot(name);
+  }
+
+  surfaceOf(name: string): SurfaceTensor | undefined {
+    return this.#surfaces.find((each) => each?.has(name)) ?? undefined;
+  }
+
+  /** Names of the matrices that its passes leave in memory. */
+  get values(): string[] {
+    const { flow, needsBackward } = this.place;
+    const names = ['xn', 'y', ...flow.kept, ...(needsBackward ? ['dy', ...flow.gradients] : [])];
+    return [...new Set(names)].filter((name) => this.surfaceOf(name) !== undefined);
   }
 
   get #surfaces(): readonly (SurfaceTensor | null)[] {

@@ -1,26 +1,22 @@
-import { addon, type Precision } from '@mayfly/native';
+import { addon, invalidArgument, type Precision } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { MilOptions } from '../mil/graph.js';
-import { blockFlow, type LayerDefinition } from '../programs/layer-graph.js';
+import { blockFlow } from '../programs/layer-graph.js';
 import type { ProgramShape } from '../programs/shape.js';
 import { DynamicWeights } from './dynamic-weights.js';
 import type { PassGradients } from './gradient-sums.js';
 import type { BlockPlace, LayerBlock } from './layer-block.js';
+import type { LayerPlan } from './layer-plan.js';
 import type { ModelState } from './model-state.js';
 import type { UpdatedLayers, WeightSlot } from './optimizer.js';
 import { StaticWeights } from './static-weights.js';
 import type { Stopwatch } from './stopwatch.js';
 import { copyMatrix, type Matrix } from './surface.js';
+import { Tap } from './tap.js';
 import type { KernelCompiler } from './timed-kernel.js';
 import { type WeightGradients, weightGradient } from './weight-gradients.js';
 import type { NormInput, WeightStrategy } from './weight-strategy.js';
-
-/** What one layer is. */
-export interface LayerPlan {
-  readonly definition: LayerDefinition;
-  readonly weights: 'dynamic' | 'static';
-}
 
 export interface LayersOptions {
   /** Where surfaces and weights come from. */
@@ -62,6 +58,7 @@ export class Layers implements UpdatedLayers {
   readonly #ones: Tensor<'fp16'> | null;
   /** Takes the norm's gradient of blocks that are not trained. */
   readonly #unused: Tensor<'fp32'> | null;
+  readonly #taps = new Map<LayerBlock, Tap[]>();
 
   constructor({ plans, precision, weightGradients, ...shared }: LayersOptions) {
     const { source, state, shape, stopwatch } = shared;
@@ -98,13 +95,17 @@ export class Layers implements UpdatedLayers {
 
   /** Writes the weights where kernels read them and compiles the kernels. Once, before anything else. */
   async load(compiler: KernelCompiler): Promise<void> {
-    this.#ones?.array().fill(HALF_ONE);
+    this.#ones?.set(1);
     await Promise.all(this.#strategies.map((strategy) => strategy.load(compiler)));
   }
 
   /** @param onBlock Called when the outputs of a block are there, in the order of the pass. */
   async forward(onBlock: (block: LayerBlock) => void = () => {}): Promise<void> {
-    for (const strategy of this.#strategies) await strategy.forward(onBlock);
+    const onOutputs = (block: LayerBlock) => {
+      for (const tap of this.#taps.get(block) ?? []) if (!tap.isGradient) tap.read();
+      onBlock(block);
+    };
+    for (const strategy of this.#strategies) await strategy.forward(onOutputs);
   }
 
   /**
@@ -129,6 +130,7 @@ export class Layers implements UpdatedLayers {
       if (index < last) this.#submitWeightGradients(this.blocks[index + 1]!, gradients);
       if (index > lowest) await this.#prepareBackward(index - 1);
       await wait();
+      for (const tap of this.#taps.get(this.blocks[index]!) ?? []) if (tap.isGradient) tap.read();
       this.#stopwatch.time('hostMath', () => this.#normBackward(index, gradient, gradients));
     }
     this.#submitWeightGradients(this.blocks[lowest]!, gradients);
@@ -144,6 +146,33 @@ export class Layers implements UpdatedLayers {
 
   async dispose(): Promise<void> {
     await Promise.all(this.#strategies.map((strategy) => strategy.dispose()));
+  }
+
+  /**
+   * Reads a value of a layer in every pass from now on.
+   *
+   * @param name A value, or a block and a value where several blocks have one of that name: `attn`, `feedForward.xn`.
+   * @throws `ERR_INVALID_ARGUMENT`, which names the values that the layer has.
+   */
+  tap(layer: number, name: string): Tap {
+    const blocks = this.blocks.filter(({ place }) => place.layer === layer);
+    const named = blocks.flatMap((block) =>
+      block.values.map((slot) => ({ block, slot, full: `${block.place.block.name}.${slot}` })),
+    );
+    const found = named.filter(({ slot, full }) => name === slot || name === full);
+    if (found.length !== 1) {
+      const known = named.map(({ full }) => full).join(', ') || `a layer from 0 to ${this.blocks.at(-1)!.place.layer}`;
+      throw invalidArgument('tap', `one of ${known}`, blocks.length === 0 ? layer : name);
+    }
+    const { block, slot } = found[0]!;
+    const tap = new Tap(block, slot, block.surfaceOf(slot)!);
+    this.#taps.set(block, [...(this.#taps.get(block) ?? []), tap]);
+    return tap;
+  }
+
+  /** @param scale The loss scale that the gradients were computed with. */
+  scaleTaps(scale: number): void {
+    for (const tap of [...this.#taps.values()].flat()) tap.scaledBy(scale);
   }
 
   #strategyOf(layer: number): WeightStrategy {
@@ -213,9 +242,6 @@ export class Layers implements UpdatedLayers {
     return { offset: this.#ones!.offset, stride: this.columns, rows: 1, columns: this.columns };
   }
 }
-
-/** Bits of 1 in fp16. */
-const HALF_ONE = 0x3c00;
 
 /** The blocks of all layers. The backward pass goes down to the embedding, or to the lowest layer that is trained. */
 function placeBlocks(plans: readonly LayerPlan[], state: ModelState): BlockPlace[] {

@@ -2,34 +2,49 @@ import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ModelConfig } from '../model/config.js';
 import { type ParameterEntry, ParameterLayout } from '../model/parameters.js';
+import type { FrozenPart, LayerPlan } from './layer-plan.js';
 
-/** A model's fp32 masters in the arena and, for training, what the optimizer keeps beside them: blocks of one layout. */
+/**
+ * A model's fp32 masters in the arena and, for training, what the optimizer keeps beside them: blocks of one layout, without what is
+ * frozen.
+ */
 export class ModelState {
+  /** Where parameters lie. */
   readonly layout: ParameterLayout;
+  /** Where gradients and moments lie: those of the parameters that are updated. */
+  readonly trained: ParameterLayout;
   readonly parameters: Tensor<'fp32'>;
   /** The following have no elements where the model is not trained. */
   readonly gradients: Tensor<'fp32'>;
   readonly firstMoments: Tensor<'fp32'>;
   readonly secondMoments: Tensor<'fp32'>;
+  readonly #frozen: ReadonlySet<FrozenPart>;
 
   constructor(
     source: TensorSource,
     readonly config: ModelConfig,
     /** Whether the model is trained. */
     readonly training: boolean,
+    plans: readonly LayerPlan[],
+    frozen: readonly FrozenPart[] = [],
   ) {
-    this.layout = new ParameterLayout(config);
+    const specs = plans.map(({ definition }) => definition.parameters(config));
+    const specsOf = (layer: number) => specs[layer]!;
+    const part = (name: string, layer: number) => (layer < 0 ? (name as FrozenPart) : layer);
+    this.#frozen = new Set(frozen);
+    this.layout = new ParameterLayout(config, specsOf);
+    this.trained = new ParameterLayout(config, specsOf, (name, layer) => this.isTrained(part(name, layer)));
     const block = (count: number) => source.tensor('fp32', [count]);
     this.parameters = block(this.layout.count);
-    const trained = training ? this.layout.count : 0;
-    this.gradients = block(trained);
-    this.firstMoments = block(trained);
-    this.secondMoments = block(trained);
+    this.gradients = block(this.trained.count);
+    this.firstMoments = block(this.trained.count);
+    this.secondMoments = block(this.trained.count);
   }
 
-  /** Whether the parameters of a layer, or one outside the layers, are updated. */
-  isTrained(_part: number | 'embedding' | 'finalNorm' | 'head'): boolean {
-    return this.training;
+  /** Whether a layer's parameters, or one outside the layers, are updated. A tied `head` is the embedding. */
+  isTrained(part: FrozenPart): boolean {
+    const own = part === 'head' && this.config.tiedHead ? 'embedding' : part;
+    return this.training && !this.#frozen.has(own);
   }
 
   /** Arena offset of a parameter. */

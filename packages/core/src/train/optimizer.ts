@@ -39,8 +39,8 @@ export class Optimizer {
 
   /** L2 norm over all gradients: the root of each tensor's sum of squares, added up in layout order in double precision. Not finite if any gradient is not. */
   gradientNorm(): number {
-    const { gradients, layout } = this.#state;
-    const sums = layout.entries.map((entry) =>
+    const { gradients, trained } = this.#state;
+    const sums = trained.entries.map((entry) =>
       addon.math.sumOfSquares(gradients.arena, offsetIn(gradients, entry), entry.count),
     );
     return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
@@ -54,10 +54,10 @@ export class Optimizer {
 
   /** One update. `step` counts optimizer steps from 1; gradients are multiplied by `gradientScale` as they are read. */
   async step(lr: number, step: number, gradientScale: number, layers: UpdatedLayers): Promise<void> {
-    const { parameters, gradients, firstMoments, secondMoments, layout } = this.#state;
+    const { parameters, gradients, firstMoments, secondMoments, trained } = this.#state;
     const { betas, eps, weightDecay } = this.#options;
     const shared = { lr, beta1: betas[0], beta2: betas[1], eps, step, gradientScale };
-    for (const group of groupByLayer(layout.entries)) {
+    for (const group of groupByLayer(trained.entries)) {
       const { layer } = group[0]!;
       const places = layer < 0 ? null : layers.weightSlots(layer);
       for (const entry of group) {
@@ -65,7 +65,7 @@ export class Optimizer {
         const [, columns] = entry.shape;
         addon.math.adamw(parameters.arena, {
           ...shared,
-          weights: offsetIn(parameters, entry),
+          weights: this.#state.parameter(entry.name, entry.layer),
           gradients: offsetIn(gradients, entry),
           m: offsetIn(firstMoments, entry),
           v: offsetIn(secondMoments, entry),

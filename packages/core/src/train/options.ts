@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { invalidArgument, type Precision } from '@mayfly/native';
-import { abortSignal, flag, number, numberOr, oneOf, pair, text, whole } from '../check.js';
+import { abortSignal, flag, number, numberOr, oneOf, pair, rule, text, whole } from '../check.js';
 import { threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import { presets } from '../model/config.js';
 import { type AnyOptionTable, nested, type OptionOrigins, type OptionTable, resolveOptions } from '../option-table.js';
 import { poolOptions } from '../pool/pool-options.js';
 import { type Budget, budgetOptions, defaultBudget } from '../pool/worker/budget.js';
+import type { FrozenPart, LayersOption } from './layer-plan.js';
 import { tokenizerOption, weightsOption } from './shared-options.js';
 
 /** How to train. What is left out takes its default, or on resuming the value of the run that is resumed. */
@@ -28,6 +29,13 @@ export interface TrainOptions {
   readonly precision?: Precision | undefined;
   /** Whether weights are part of the kernels' input, or constants that every update compiles anew. Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;
+  /**
+   * What each layer is: a definition of `defineLayer` for all, or a function that is called with a layer's index, from 0, and returns
+   * `{ definition, weights }` (docs/layers.md). A resumed run needs the same again. Default: the decoder's own layer.
+   */
+  readonly layers?: LayersOption | undefined;
+  /** Parts that stay as they are: layers by their index, `embedding`, `finalNorm`, `head`. Default: none. */
+  readonly freeze?: readonly FrozenPart[] | undefined;
   /** Compilations after which a worker retires. Default: the pool's. */
   readonly retireAfter?: number | undefined;
   /** Further limits of a worker. */
@@ -220,6 +228,25 @@ export const trainOptions = {
   },
   precision: { ...poolOptions.precision, ...saved, group: groups.workers },
   weights: { ...weightsOption, ...saved, help: 'dynamic: written to memory; static: compiled', group: groups.workers },
+  layers: {
+    rule: rule<LayersOption>(
+      (value) =>
+        typeof value === 'function' || (typeof value === 'object' && value !== null && 'blocks' in value)
+          ? null
+          : 'a definition that defineLayer made, or a function',
+      String,
+    ),
+  },
+  freeze: {
+    rule: rule<readonly FrozenPart[]>(
+      (value) =>
+        Array.isArray(value) && value.every((part) => typeof part === 'string' || Number.isSafeInteger(part))
+          ? null
+          : 'a list of layers, embedding, finalNorm and head',
+      (given) => given.split(',').map((part) => (/^\d+$/.test(part) ? Number(part) : part)),
+    ),
+    ...fixed,
+  },
   retireAfter: {
     ...{ rule: whole(1), defaultText: `${defaultBudget.compilations}` },
     ...{ flag: '--retire-after <n>', help: 'compilations after which a worker retires', group: groups.workers },
@@ -277,7 +304,7 @@ type SavedName = {
 /** What a checkpoint keeps of the options: not those that are derived from others, which a resumed run derives again. */
 export type SavedTrainOptions = Partial<Pick<FilledTrainOptions, SavedName>>;
 
-type Optional = 'tokenizer' | 'threads' | 'retireAfter' | 'budget' | 'out' | 'resume' | 'signal';
+type Optional = 'layers' | 'freeze' | 'tokenizer' | 'threads' | 'retireAfter' | 'budget' | 'out' | 'resume' | 'signal';
 
 /** Every option with a value but for those whose absence means something. */
 export type FilledTrainOptions = {

@@ -1,16 +1,15 @@
-import { countParameters } from '../model/config.js';
 import type { OptionOrigin } from '../option-table.js';
 import { machine, versions } from '../run/environment.js';
 import type { FilledTrainOptions } from './options.js';
 import type { Trainer } from './trainer.js';
 
 /** What a run is, where and how it is done: the first record of its log, and of each time that it goes on. */
-export function describeRun({ pool, options, config, step, run, chipWarning }: Trainer) {
+export function describeRun({ pool, options, config, parameters, step, run, chipWarning }: Trainer) {
   return {
     device: pool.device,
     deviceReason: pool.deviceReason,
     model: options.model,
-    parameters: countParameters(config),
+    parameters,
     config,
     data: options.data,
     precision: options.precision,
@@ -44,6 +43,6 @@ export function describeOptions(options: FilledTrainOptions) {
 }
 
 /** Without what is left out, and what is no data. */
-function plainOptions({ origins: _, signal: __, ...options }: FilledTrainOptions) {
+function plainOptions({ origins: _, signal: __, layers: ___, ...options }: FilledTrainOptions) {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -57,6 +57,18 @@ export class SurfaceTensor {
     })?.[0];
   }
 
+  /** A copy of a slot's elements as numbers, row by row. */
+  values(name: string): Float32Array {
+    const { row, column, rows, columns } = this.#layout.slots[name]!;
+    const { width } = this.#layout;
+    const copy = new Float32Array(rows * columns);
+    for (let index = 0; index < rows; index++) {
+      const part = this.tensor.at((row + index) * width + column, [columns]);
+      copy.set(part.values(), index * columns);
+    }
+    return copy;
+  }
+
   slot(name: string): Matrix {
     const slot = this.#layout.slots[name];
     if (slot === undefined) throw new RangeError(`Expected a slot of the surface, got ${name}`);

@@ -79,6 +79,7 @@ export class TrainStep {
     const { scale } = this.#scaler;
     const { stopwatch } = this.#decoder;
     const loss = await this.#gradients(scale);
+    this.#decoder.layers.scaleTaps(scale);
     const gradNorm = stopwatch.time('hostMath', () => this.#optimizer.gradientNorm()) / scale;
     const lr = learningRate(this.#options, this.#optimizerStep + 1);
     const accepted = this.#scaler.accept(Number.isFinite(gradNorm) && Number.isFinite(loss));

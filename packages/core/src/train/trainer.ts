@@ -18,6 +18,7 @@ import type { FilledTrainOptions } from './options.js';
 import { resumeCommand } from './resume-command.js';
 import type { RunFolder } from './run-folder.js';
 import type { Activity } from './stopwatch.js';
+import type { Tap } from './tap.js';
 import { generateTokens, type TokenGeneratorOptions } from './token-generator.js';
 import { type StepRecord, TrainStep } from './train-step.js';
 import { type EndReason, summarize, type TrainSummary } from './train-summary.js';
@@ -203,6 +204,23 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     return generateTokens(decoder, prompt, { tokenizer, ...options });
   }
 
+  /** Elements of all parameters. */
+  get parameters(): number {
+    return this.#parts.decoder.state.layout.count;
+  }
+
+  /**
+   * Reads a matrix of a layer in every pass from now on: an activation, or a gradient of the mean loss.
+   *
+   * @param layer From 0.
+   * @param name A value of one of the layer's blocks, with the block's name before it where several have one: `attn`, `h1`,
+   * `feedForward.xn`, `dq`.
+   * @throws `ERR_INVALID_ARGUMENT`, which lists the values that the layer has.
+   */
+  tap(layer: number, name: string): Tap {
+    return this.#parts.decoder.layers.tap(layer, name);
+  }
+
   /** SHA-256 of the parameters: equal only for runs that are equal bit for bit. */
   parametersDigest(): string {
     return tensorDigest(this.#parts.decoder.state.parameters);
@@ -211,7 +229,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   summary(): TrainSummary {
     const { run } = this.#parts;
     const checkpoint = (this.#checkpoint ?? this.#parts.checkpoint)?.path ?? null;
-    const canResume = run !== null && checkpoint !== null;
+    const canResume = run !== null && checkpoint !== null && this.options.layers === undefined;
     return summarize({
       reason: this.#reason,
       counts: this.#step.counts,

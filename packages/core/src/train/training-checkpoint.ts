@@ -6,6 +6,7 @@ import type { Tensor } from '../memory/tensor.js';
 import { carriedTokenizer } from '../model/checkpoint-model.js';
 import type { ModelConfig } from '../model/config.js';
 import { allFinite, checkValues } from './finite.js';
+import type { LayersOption } from './layer-plan.js';
 import type { ModelState } from './model-state.js';
 import { type FilledTrainOptions, type SavedTrainOptions, savedTrainOptions } from './options.js';
 import type { RunFolder } from './run-folder.js';
@@ -15,6 +16,8 @@ import { type TrainingProgress, trainingHeader } from './training-header.js';
 /** What every checkpoint of a run says and holds of its inputs. */
 export interface CarriedInputs {
   readonly inputs: RunInputs;
+  /** Names of the layers' definitions; null where all are the decoder's own. */
+  readonly layers: readonly string[] | null;
   /** The tokenizer's sections. */
   readonly tokenizer: Sections;
 }
@@ -30,14 +33,20 @@ export async function saveTraining(
   state: ModelState,
   progress: TrainingProgress,
   options: FilledTrainOptions,
-  { inputs, tokenizer }: CarriedInputs,
+  { inputs, layers, tokenizer }: CarriedInputs,
 ): Promise<string> {
   for (const name of ['parameters', 'firstMoments', 'secondMoments'] as const) {
     if (allFinite(state[name])) continue;
     const { step } = progress.counts;
     throw new MayflyError('ERR_NOT_FINITE', `no checkpoint of step ${step} was written: its ${name} are not finite`);
   }
-  const header = { config: state.config, options: placed(savedTrainOptions(options), inputs), progress, inputs };
+  const header = {
+    config: state.config,
+    options: placed(savedTrainOptions(options), inputs),
+    progress,
+    inputs,
+    ...(layers && { layers }),
+  };
   const { keep, keepEvery } = options;
   return run.save(progress.counts.step, header, { ...sectionsOf(state), ...tokenizer }, { keep: keep + 1, keepEvery });
 }
@@ -67,9 +76,9 @@ export interface ResumedRun {
 }
 
 /** Reads what is to be known of a run before its parameters have a place. */
-export async function readRun(source: string): Promise<ResumedRun> {
+export async function readRun(source: string, layers?: LayersOption): Promise<ResumedRun> {
   const { checkpoint, parts } = await readCheckpointParts(source, carriedTokenizer);
-  const { config, options, inputs } = trainingHeader(checkpoint);
+  const { config, options, inputs } = trainingHeader(checkpoint, layers);
   return { config, options: checkpoint.version === 1 ? asGiven(options) : options, inputs, tokenizer: parts };
 }
 
@@ -82,11 +91,12 @@ function asGiven({ minLr, ...options }: SavedTrainOptions): SavedTrainOptions {
 export async function restoreTraining(
   source: string,
   state: ModelState,
+  layers?: LayersOption,
   onWarning: (message: string) => void = (message) => process.emitWarning(message),
 ): Promise<TrainingProgress> {
   const checkpoint = await readCheckpoint(source, sectionsOf(state));
   for (const warning of checkpoint.warnings) onWarning(warning);
-  const { progress } = trainingHeader(checkpoint);
+  const { progress } = trainingHeader(checkpoint, layers);
   checkValues(state, checkpoint.path);
   return progress;
 }

@@ -3,8 +3,10 @@ import type { CheckpointHeader } from '../checkpoint/format.js';
 import type { Checkpoint } from '../checkpoint/read.js';
 import type { WindowState } from '../data/windows.js';
 import { isRecord } from '../files/read-file.js';
-import { checkpointConfig } from '../model/checkpoint-model.js';
+import { type CheckpointLayers, checkpointConfig } from '../model/checkpoint-model.js';
 import type { ModelConfig } from '../model/config.js';
+import { ParameterLayout } from '../model/parameters.js';
+import { definitionNames, type LayersOption, planLayers } from './layer-plan.js';
 import type { LossScalerState } from './loss-scaler.js';
 import type { SavedTrainOptions } from './options.js';
 import type { RunInputs } from './run-inputs.js';
@@ -32,9 +34,11 @@ export interface TrainingHeader extends CheckpointHeader {
 /**
  * The header of a checkpoint, every field checked but the options, which are checked like those of a caller.
  *
- * @throws `ERR_CHECKPOINT` where the checkpoint is of no training run, or a field cannot be what a run wrote.
+ * @param layers The definitions of its layers, where these are not the decoder's own.
+ * @throws `ERR_CHECKPOINT` where the checkpoint is of no training run, or a field cannot be what a run wrote; `ERR_LAYER` where the
+ * layers are not those of the run.
  */
-export function trainingHeader(checkpoint: Checkpoint): TrainingHeader {
+export function trainingHeader(checkpoint: Checkpoint, layers?: LayersOption): TrainingHeader {
   const { path, header, version } = checkpoint;
   const { options, progress, inputs } = header;
   if (!isRecord(options) || !isRecord(progress)) {
@@ -52,7 +56,14 @@ export function trainingHeader(checkpoint: Checkpoint): TrainingHeader {
   };
   const wrong = Object.keys(checks).find((name) => !checks[name]);
   if (wrong !== undefined) throw unexpected(path, `${wrong} of a training run in the header`, 'something else');
-  return { ...header, config: checkpointConfig(checkpoint) } as TrainingHeader;
+  return { ...header, config: checkpointConfig(checkpoint, (config) => layersOf(config, layers)) } as TrainingHeader;
+}
+
+/** The layers that a run is given. */
+function layersOf(config: ModelConfig, layers: LayersOption | undefined): CheckpointLayers {
+  const plans = planLayers(config, 'dynamic', layers);
+  const { count } = new ParameterLayout(config, (layer) => plans[layer]!.definition.parameters(config));
+  return { names: definitionNames(plans), count };
 }
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;

@@ -1,0 +1,68 @@
+import { invalidArgument } from '@mayfly/native';
+import type { ModelConfig } from '../model/config.js';
+import { decoderLayer } from '../programs/layer.js';
+import type { LayerDefinition } from '../programs/layer-graph.js';
+
+/** What one layer of a decoder is; what is left out is as in the other layers. */
+export interface LayerSettings {
+  /** Made by `defineLayer`. Default: the decoder's own layer. */
+  readonly definition?: LayerDefinition | undefined;
+  /** Whether its weights are part of the kernels' input, or constants that every update compiles anew. Default: the option `weights`. */
+  readonly weights?: 'dynamic' | 'static' | undefined;
+}
+
+/** The layers of a decoder: one definition for all, or a function that is called with each layer's index, from 0. */
+export type LayersOption = LayerDefinition | ((layer: number) => LayerSettings);
+
+/** What training can leave as it is: a layer by its index, or parameters outside the layers. */
+export type FrozenPart = number | 'embedding' | 'finalNorm' | 'head';
+
+/** One layer, with everything decided. */
+export interface LayerPlan {
+  readonly definition: LayerDefinition;
+  readonly weights: 'dynamic' | 'static';
+}
+
+/** @throws `ERR_INVALID_ARGUMENT` for settings that are none. */
+export function planLayers(
+  { layers }: Pick<ModelConfig, 'layers'>,
+  weights: 'dynamic' | 'static',
+  option: LayersOption = decoderLayer,
+): LayerPlan[] {
+  const settingsOf = typeof option === 'function' ? option : (): LayerSettings => ({ definition: option });
+  return Array.from({ length: layers }, (_, layer) => {
+    const settings = settingsOf(layer) ?? {};
+    const plan = { definition: settings.definition ?? decoderLayer, weights: settings.weights ?? weights };
+    if (!Array.isArray(plan.definition.blocks)) {
+      throw invalidArgument(`the definition of layer ${layer}`, 'one that defineLayer made', plan.definition);
+    }
+    if (plan.weights !== 'dynamic' && plan.weights !== 'static') {
+      throw invalidArgument(`the weights of layer ${layer}`, 'dynamic or static', plan.weights);
+    }
+    return plan;
+  });
+}
+
+/** The names of the layers' definitions; null where all are the decoder's own. */
+export function definitionNames(plans: readonly LayerPlan[]): string[] | null {
+  return plans.every(({ definition }) => definition === decoderLayer)
+    ? null
+    : plans.map(({ definition }) => definition.name);
+}
+
+/** @throws `ERR_INVALID_ARGUMENT` for a part that the model does not have, and where nothing is left to train. */
+export function checkFrozen({ layers, tiedHead }: ModelConfig, frozen: readonly FrozenPart[]): void {
+  const parts: readonly FrozenPart[] = [
+    'embedding',
+    'finalNorm',
+    ...(tiedHead ? [] : (['head'] as const)),
+    ...Array.from({ length: layers }, (_, layer) => layer),
+  ];
+  const unknown = frozen.find((part) => !parts.includes(part));
+  if (unknown !== undefined) {
+    const head = tiedHead ? ' (the head is the embedding)' : ', head';
+    throw invalidArgument('freeze', `layers from 0 to ${layers - 1}, embedding, finalNorm${head}`, unknown);
+  }
+  if (parts.every((part) => frozen.includes(part)))
+    throw invalidArgument('freeze', 'a part less than the model', 'all of it');
+}

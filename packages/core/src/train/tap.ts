@@ -1,0 +1,48 @@
+import type { LayerBlock } from './layer-block.js';
+import type { SurfaceTensor } from './surface.js';
+
+/** Reads one matrix of a layer in every pass, an activation or a gradient. Made by `Trainer.tap`. */
+export class Tap {
+  readonly layer: number;
+  /** Block and value, e.g. `attention.attn`. */
+  readonly name: string;
+  /** Channels. */
+  readonly rows: number;
+  /** Tokens of a pass, window after window. */
+  readonly columns: number;
+  /** A gradient, of the mean loss of a step. */
+  readonly isGradient: boolean;
+  readonly #surface: SurfaceTensor;
+  readonly #slot: string;
+  #values: Float32Array | null = null;
+  #scale = 1;
+
+  /** @internal */
+  constructor(block: LayerBlock, slot: string, surface: SurfaceTensor) {
+    const { layer, flow, block: kind } = block.place;
+    this.layer = layer;
+    this.name = `${kind.name}.${slot}`;
+    this.isGradient = slot === 'dy' || flow.gradients.includes(slot);
+    this.#surface = surface;
+    this.#slot = slot;
+    const { rows, columns } = surface.slot(slot);
+    this.rows = rows;
+    this.columns = columns;
+  }
+
+  /** The values of the last pass, row by row: element (r, c) is at r · columns + c. Null before the first pass. */
+  values(): Float32Array | null {
+    const scale = this.isGradient ? this.#scale : 1;
+    return this.#values?.map((value) => value / scale) ?? null;
+  }
+
+  /** Takes the values as they are in the arena. */
+  read(): void {
+    this.#values = this.#surface.values(this.#slot);
+  }
+
+  /** @param scale The loss scale that the gradients were computed with. */
+  scaledBy(scale: number): void {
+    this.#scale = scale;
+  }
+}
