@@ -13,13 +13,13 @@ export function run(command, args, options = {}) {
 }
 
 /**
- * Makes `folder/name` of `sources`, paths in packages/native: each with `compile(file)`, a command to which `-c FILE -o OBJECT`
+ * Makes `folder/name` of `sources`, paths from packages/native: each with `compile(file)`, a command to which `-c FILE -o OBJECT`
  * is added, all with `link(objects)`, to which `-o RESULT` is added. Commands are arrays; `parts` are files that the result
  * also depends on. Returns its path.
  */
 export function make({ folder, name, sources, compile, link, parts = [] }) {
   const result = join(folder, name);
-  const objects = sources.map((file) => join(folder, file.replace(/\.cc$/, '.o')));
+  const objects = sources.map((file) => join(folder, file.replaceAll('../', '').replace(/\.cc$/, '.o')));
   for (const object of objects) mkdirSync(dirname(object), { recursive: true });
   const rules = [
     `${result}: ${objects.join(' ')} ${parts.join(' ')}`,

@@ -3,20 +3,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-const check = join(
-  dirname(fileURLToPath(import.meta.url)),
-  '../../..',
-  'packages',
-  'native',
-  'checks',
-  'macos',
-  'check.mjs',
-);
+const check = join(dirname(fileURLToPath(import.meta.url)), '../../..', 'tools', 'macos-without-a-mac', 'check.mjs');
 const MISSING_TOOLS = 69;
 
 const run = (part: string) => spawnSync(process.execPath, [check, part], { encoding: 'utf8' });
 
-// The other architecture takes as long again: `npm run check:macos -w @mayfly/native` checks both.
+// The other architecture takes as long again: `npm run check:macos` checks both.
 test('the addon builds for macOS on arm64, imports what it should and sends messages as their methods take them', {
   timeout: 300_000,
 }, (context) => {

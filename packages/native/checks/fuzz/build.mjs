@@ -1,16 +1,25 @@
 // Builds the fuzz targets: with clang's libFuzzer and sanitizers into build/fuzz, or over the addon's own archive, to run the
 // corpus with the compiler that built them.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { archive, gccFlags, root, sources } from '../binding.mjs';
-import { make } from '../make.mjs';
+import { make, run } from '../make.mjs';
 
 export const PACKAGES = 'clang libclang-rt-14-dev';
 export const here = dirname(fileURLToPath(import.meta.url));
 export const TARGETS = readdirSync(here).flatMap((name) => name.match(/^(\w+)_target\.cc$/)?.[1] ?? []);
 const sourceOf = (target) => `checks/fuzz/${target}_target.cc`;
+
+/** Unpacks the inputs of a target, kept in `corpus/TARGET.tar`, into `build/USER/corpus/TARGET`, and returns that folder. */
+export function unpackCorpus(target, user) {
+  const folder = join(root, 'build', user, 'corpus', target);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  run('tar', ['-xf', join(here, 'corpus', `${target}.tar`), '-C', folder]);
+  return folder;
+}
 
 /** Whether clang can link libFuzzer here. */
 export function hasFuzzer() {

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../binding.mjs';
-import { buildFuzzer, hasFuzzer, here, PACKAGES, TARGETS } from './build.mjs';
+import { buildFuzzer, hasFuzzer, here, PACKAGES, TARGETS, unpackCorpus } from './build.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -26,7 +26,7 @@ const [found, crashes] = ['found', 'crashes'].map((name) => join(root, 'build', 
 for (const folder of [found, crashes]) mkdirSync(folder, { recursive: true });
 const options = [`-max_total_time=${values.seconds}`, '-timeout=10', '-rss_limit_mb=4096', '-print_final_stats=1'];
 const dictionary = target === 'mil' ? [`-dict=${join(here, 'mil.dict')}`] : [];
-const folders = [found, join(here, 'corpus', target)];
+const folders = [found, unpackCorpus(target, 'fuzz')];
 const run = spawnSync(buildFuzzer(target), [...options, ...dictionary, `-artifact_prefix=${crashes}/`, ...folders], {
   stdio: 'inherit',
 });

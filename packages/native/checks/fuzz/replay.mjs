@@ -2,10 +2,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../make.mjs';
-import { buildReplay, here, TARGETS } from './build.mjs';
+import { buildReplay, TARGETS, unpackCorpus } from './build.mjs';
 
 for (const target of TARGETS) {
-  const folder = join(here, 'corpus', target);
+  const folder = unpackCorpus(target, 'replay');
   const files = readdirSync(folder).map((name) => join(folder, name));
   run(buildReplay(target), files);
   console.log(`${target}: ${files.length} inputs`);

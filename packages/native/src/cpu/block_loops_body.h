@@ -1,4 +1,5 @@
-// BlockLoops as templates on the vectors of an instruction set. They are plain loops: the compiler vectorizes them.
+// BlockLoops, as templates on the vectors S of an instruction set, which keep the sets apart for the linker: the loops
+// are plain C, and the compiler vectorizes them.
 #pragma once
 
 #include "cpu/block_loops.h"

@@ -30,8 +30,8 @@ struct Port {
 struct InputReuse {
   // The first columns (along the last axis) of each row, which may differ from the last evaluation with this pointer.
   size_t fresh_columns = 0;
-  // All other columns hold what they held at any earlier evaluation with this pointer and this generation. 0: nothing is
-  // reused.
+  // All other columns hold what they held at any earlier evaluation with this pointer and this generation. 0: nothing
+  // is reused.
   uint64_t generation = 0;
 };
 

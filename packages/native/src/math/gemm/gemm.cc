@@ -13,7 +13,7 @@ namespace {
 // Multiply-adds below which waking a thread costs more than it saves.
 constexpr int64_t kParallelWork = 1 << 20;
 
-// A thread's use of a kernel.
+// Brackets a thread's use of a kernel.
 class KernelScope {
  public:
   explicit KernelScope(const GemmKernel& kernel) : kernel_(kernel) {

@@ -114,7 +114,7 @@ void PackLanes(const GemmStrip& strip, const T* data, uint16_t* panel) {
   for (int lane = 0; lane < Simd::kGemmRows; ++lane) {
     const T* row = data + lane * strip.lane_stride;
     for (int64_t p = 0; p < strip.depth; p += kPair * kBlock) {
-      // The panel after this one, packed once this one is multiplied.
+      // The next panel: it is packed after this one is multiplied.
       __builtin_prefetch(row + Simd::kGemmRows * strip.lane_stride + p);
       const __m512i pairs = lane < strip.lanes ? PairsOf(row + p, strip.depth - p) : _mm512_setzero_si512();
       _mm512_storeu_si512(panel + lane * kDepth + p, pairs);

@@ -1,5 +1,5 @@
-// One way to compute the tiles of a matrix product: how operands are packed, multiplied and stored. Whatever the tile,
-// block and slice that it lies in, an element is one chain of operations over k from first to last.
+// How one kernel packs operands, multiplies and stores the tiles of a matrix product. An element is one chain of
+// operations over k from first to last, whatever tile, block and slice it lies in.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,11 @@ struct GemmStrip {
   bool half;
   int64_t lane_stride;
   int64_t depth_stride;
-  int64_t lanes;  // left in the matrix: may exceed what a panel takes
+  int64_t lanes;  // to the end of the matrix: may be more than a panel holds
   int64_t depth;
 };
 
-// What a tile is added to.
+// The part of C that a tile is added to.
 struct GemmTarget {
   void* c;
   bool half;
@@ -27,36 +27,36 @@ struct GemmTarget {
   float beta;
 };
 
-// A form of A's panels, and what multiplies it.
+// A layout of A's panels, and the functions for it.
 struct RowForm {
-  // Zeros where the matrix has no lane. May write kPanelSlack bytes beyond.
+  // Lanes beyond the matrix become zeros. May write kPanelSlack bytes beyond the panel.
   void (*pack)(const GemmStrip& strip, void* panel);
-  // tile (rows × columns, dense) = a·b, or += with `resume`; only `used_rows` × `used_columns` need be right.
+  // tile (rows × columns, dense) = a·b, or += with `resume`; only its first `used_rows` × `used_columns` are read.
   void (*multiply)(int64_t depth, const void* a, const void* b, float* tile, bool resume, int64_t used_rows,
                    int64_t used_columns);
-  // As multiply for the last part of a whole tile, whose sums it stores at once; null where `multiply` and `store` are
-  // to.
+  // multiply and store for the last slice of k of a full tile, straight from registers. Null: call multiply, then
+  // store.
   void (*finish)(int64_t depth, const void* a, const void* b, const float* tile, bool resume, const GemmTarget& target);
 };
 
 struct GemmKernel {
-  int rows;     // of a tile
-  int columns;  // of a tile
-  // Of an operand packed into panels: its depth is padded to a multiple of depth_step with zeros.
-  int element_bytes;
-  int depth_step;
-  int depth_block;  // packed at a time, and kept in the second-level cache
-  int depth_slice;  // multiplied at a time: a slice of a panel of A stays in the first-level cache
-  // B's panels have the depth outermost, in steps of depth_step. Zeros where the matrix has no lane.
+  int rows;           // of a tile
+  int columns;        // of a tile
+  int element_bytes;  // of packed operands
+  int depth_step;     // packed operands are padded with zeros to a depth that is a multiple of this
+  int depth_block;    // packed at a time; a block of B stays in the second-level cache
+  int depth_slice;    // multiplied at a time; a slice of a panel of A stays in the first-level cache
+  // B's panels have the depth outermost, in steps of depth_step. Lanes beyond the matrix become zeros.
   void (*pack_columns)(const GemmStrip& strip, void* panel);
   RowForm by_depth;  // the depth outermost, in steps of depth_step
-  RowForm by_lane;   // lanes outermost, each depth_block long: for strips with depth_stride 1; null where there is none
+  RowForm
+      by_lane;  // lanes outermost, each depth_block long: for strips with depth_stride 1. Null if the kernel has none
   // C = alpha·tile + beta·C
   void (*store)(const float* tile, const GemmTarget& target);
-  // Before and after a thread's use of the other functions; null where there is nothing to do.
+  // Called before and after a thread uses the other functions. Null: nothing to do.
   void (*enter)();
   void (*leave)();
-  // Whether a tile has neither infinities nor NaN; null where infinite operands need no special care.
+  // Whether a tile has neither infinities nor NaN. Null if the kernel handles infinite operands itself.
   bool (*all_finite)(const float* tile);
 };
 

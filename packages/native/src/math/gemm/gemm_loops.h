@@ -1,4 +1,4 @@
-// The kernel of the matrix product in fp32 vectors, once for every instruction set: register block, store.
+// The kernel in fp32 vectors, as templates on the vectors S of an instruction set: register block and store.
 #pragma once
 
 #include <cstdint>
@@ -8,15 +8,15 @@
 
 namespace mayfly {
 
-// Where the elements of a panel of A lie, and what is done with them.
+// The layout of a panel of A, and the operation on its elements.
 template <class S, int kLaneStride, int kDepthStride>
 struct FloatOrder {
   static constexpr int kLane = kLaneStride, kDepth = kDepthStride, kStep = 1;  // kStep of depth at a time
   static typename S::F MultiplyAdd(typename S::F a, typename S::F b, typename S::F sum) { return S::Fma(a, b, sum); }
 };
 
-// The first kRows rows and kVectors vectors of a tile, in registers; calls sink(row, column, sums) for each vector of
-// it.
+// Computes the first kRows rows and kVectors vectors of a tile in registers, then calls sink(row, column, sums) for
+// each vector.
 template <class S, class Order, int kRows, int kVectors, class Sink>
 void MultiplyBlock(int64_t k, const float* a, const float* b, const float* tile, bool resume, const Sink& sink) {
   constexpr int kColumns = S::kGemmVectors * S::kWidth;
@@ -65,7 +65,7 @@ void MultiplyTile(int64_t k, const void* a_panel, const void* b_panel, float* ti
   block(k, a, b, tile, resume, sink);
 }
 
-// The last part of a whole tile's sums goes from registers into C.
+// Adds the last slice to a full tile, and stores from registers into C.
 template <class S, class Order, class T, bool kAdd>
 void FinishTile(int64_t k, const float* a, const float* b, const float* tile, bool resume, const GemmTarget& target) {
   const typename S::F alpha = S::Set(target.alpha), beta = S::Set(target.beta);

@@ -1,4 +1,4 @@
-// How fp32 panels of a matrix product are packed, once for every instruction set.
+// Packs operands into panels of fp32. Templates on the vectors S of an instruction set.
 #pragma once
 
 #include <cstdint>
@@ -79,7 +79,7 @@ void PackLanes(const GemmStrip& strip, const T* from, float* panel) {
     const T* row = from + lane * strip.lane_stride;
     float* to = panel + lane * kDepth;
     for (int64_t p = 0; p < strip.depth; p += S::kWidth) {
-      // The panel after this one, packed once this one is multiplied.
+      // The next panel: it is packed after this one is multiplied.
       __builtin_prefetch(row + S::kGemmRows * strip.lane_stride + p);
       S::Store(to + p, lane < strip.lanes ? LoadUpTo<S>(row + p, strip.depth - p) : S::Zero());
     }

@@ -1,5 +1,5 @@
-// Blocking after Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with the roles of the
-// operands as wide vectors want them: a block of B stays in the second-level cache, one panel of A in the first.
+// Blocking after Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with the operands
+// exchanged, which suits wide vectors: a block of B stays in the second-level cache, one panel of A in the first.
 #include "math/gemm/gemm_rectangle.h"
 
 #include <algorithm>
@@ -21,7 +21,7 @@ int64_t EvenPart(int64_t whole, int64_t most, int64_t step) {
 
 int64_t BlockDepth(const GemmKernel& kernel, int64_t k) { return EvenPart(k, kernel.depth_block, kernel.depth_step); }
 
-// Asks for the lines of C that a tile will be added to, so that they arrive while it is computed.
+// Fetches the cache lines of C that a tile will be added to while the tile is computed.
 void Prefetch(const MatrixOutput& c, const Rectangle& at) {
   constexpr int64_t kLine = 64;
   const int64_t bytes = at.columns * static_cast<int64_t>(SizeOf(c.dtype));
@@ -36,14 +36,14 @@ GemmStrip ColumnStrip(const MatrixView& b, int64_t p, int64_t depth, int64_t col
   return {ElementAt(b, p, column), b.dtype == DType::kFp16, b.column_stride, b.row_stride, columns, depth};
 }
 
-// Where the panel of B that starts at (p, column) lies in a packed one: all panels of one depth, then those of the
+// Offset of the panel that starts at (p, column) in a packed B: all panels of one block of depth, then those of the
 // next.
 int64_t PackedOffset(const GemmKernel& kernel, const GemmArgs& args, int64_t p, int64_t depth, int64_t column) {
   const int64_t columns = RoundUp(args.n, kernel.columns);
   return (p * columns + column * RoundUp(depth, kernel.depth_step)) * kernel.element_bytes;
 }
 
-// Computes the sums that are not finite once more, by the kernel that has infinities come through.
+// Computes the sums that are not finite again, with the kernel that keeps infinities.
 void RepairTile(const GemmKernel& kernel, const GemmArgs& args, const Rectangle& at, float* tile) {
   thread_local Workspace workspace;
   thread_local Scratch scratch;
@@ -71,7 +71,7 @@ void MultiplyBlock(const GemmKernel& kernel, const GemmArgs& args, const Rectang
   const int64_t row_panels = CeilDivide(block.rows, kernel.rows);
   const int64_t block_depth = BlockDepth(kernel, args.k);
   const int64_t slice_depth = EvenPart(block_depth, kernel.depth_slice, kernel.depth_step);
-  // Tiles that wait for more: all of the block, one row of it, or none.
+  // Tiles with partial sums at one time: all of the block, one row of it, or none.
   const bool deep = args.k > block_depth, sliced = block_depth > slice_depth;
   const int64_t tiles = (deep ? row_panels : 1) * (deep || sliced ? column_panels : 1);
   const auto panel = [&](Scratch* scratch, int64_t lanes, int64_t depth) {

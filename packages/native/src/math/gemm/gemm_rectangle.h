@@ -13,12 +13,12 @@ struct Rectangle {
   int64_t row, rows, column, columns;
 };
 
-// Where a thread packs operands and keeps partial sums.
+// A thread's memory for packed operands and partial sums.
 struct Workspace {
   Scratch a, b, tiles;
 };
 
-// C's elements of `part`, which starts at whole tiles.
+// Computes the elements of C in `part`, which must start at multiples of the tile's size.
 void MultiplyRectangle(const GemmKernel& kernel, const GemmArgs& args, const Rectangle& part, Workspace* workspace);
 
 // Bytes of a packed B.

@@ -1,4 +1,4 @@
-// Reading 16 × 16 elements of an operand in whatever order it is stored. Include it between MAYFLY_BEGIN_TARGET and
+// Reads 16 × 16 elements of an operand, whatever its strides. Include it between MAYFLY_BEGIN_TARGET and
 // MAYFLY_END_TARGET.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Loops over flat arrays: conversion, sums, rotation, AdamW. Templates on the vectors of an instruction set.
+// Loops over flat arrays: conversion, sums, rotation, AdamW. Templates on the vectors S of an instruction set.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// RMSNorm over a range of columns, a template on the vectors of an instruction set.
+// RMSNorm over a range of columns. Templates on the vectors S of an instruction set.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Softmax down the columns of a dense [rows, columns] block, in passes over ranges of rows,
-// once for every instruction set.
+// Softmax down the columns of a dense [rows, columns] block, in passes over ranges of rows. Templates on the vectors S
+// of an instruction set.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Rows that become columns, once for every instruction set.
+// Transposes groups of rows. Templates on the vectors S of an instruction set.
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,11 @@
-// Small functions of vectors, once for every instruction set.
+// Small functions of vectors, as templates on the vectors S of an instruction set.
 #pragma once
 
 #include <cstdint>
 
 namespace mayfly {
 
-// A whole vector where `left` elements allow it, else what there is (the other lanes read as zero).
+// Loads a whole vector, or the last `left` elements and zeros.
 template <class S, class T>
 inline typename S::F LoadUpTo(const T* from, int64_t left) {
   return left >= S::kWidth ? S::Load(from) : S::Load(from, left);
