@@ -1,7 +1,7 @@
 import type { Arena, StartTransport } from '@mayfly/core/testing';
 import { addon } from '@mayfly/native';
 import { PROTOCOL_VERSION, packMessage, unpackRequest } from '@mayfly/worker';
-import { answer } from '../../../packages/worker/src/answer.js';
+import { answer } from '@mayfly/worker/answer';
 
 /** A "worker" that is a device of this process: what is called is evaluated there and then, on the main thread. */
 export function directTransport(arena: Arena): StartTransport {

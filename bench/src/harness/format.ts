@@ -1,3 +1,4 @@
+import { markdownTable, textTable } from '@mayfly/core/testing';
 import type { Figure, Report, Target } from './report.js';
 
 const number = (value: number | undefined): string => {
@@ -25,17 +26,8 @@ const verdict = ({ text, value, relation, limit, pass }: Target): string[] => [
   text,
 ];
 
-/** Lines of cells; text is aligned to the left, the first row is a header. */
-function grid(rows: readonly (readonly string[])[], markdown: boolean): string {
-  const widths = rows[0]!.map((_, column) => Math.max(3, ...rows.map((cells) => cells[column]!.length)));
-  const line = (cells: readonly string[]): string => {
-    const padded = cells.map((cell, column) => cell.padEnd(widths[column]!));
-    return markdown ? `| ${padded.join(' | ')} |` : padded.join('  ').trimEnd();
-  };
-  const [first, ...rest] = rows.map(line);
-  const rule = line(widths.map((width) => '-'.repeat(width)));
-  return [first, rule, ...rest].join('\n');
-}
+const grid = (rows: readonly (readonly string[])[], markdown: boolean): string =>
+  markdown ? markdownTable(rows) : textTable(rows, { rule: true });
 
 /** A report as a text for people: plain, or Markdown. */
 export function format(report: Report, markdown = false): string {

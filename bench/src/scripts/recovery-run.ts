@@ -5,7 +5,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createPool, type Pool } from '@mayfly/core';
+import { createPool } from '@mayfly/core';
+import { type Arena, Pool, processTransport, resolvePoolOptions, type StartTransport } from '@mayfly/core/testing';
 import { chainProgram } from '../harness/programs.js';
 import { median } from '../harness/statistics.js';
 
@@ -34,23 +35,35 @@ const [QUICK, SLOW] = [
 
 const { fault, count } = JSON.parse(process.argv[2]!) as RecoveryTask;
 const samples: RecoverySample = { answered: [], refilled: [], gone: [] };
-/** When the pool killed a worker last: its own signal after a death is none. */
+/** When the pool last killed a worker. */
 let killed = 0;
-const { kill } = process;
-process.kill = (pid, signal) => {
-  if (signal === 'SIGKILL') killed = performance.now();
-  return kill.call(process, pid, signal);
-};
 
 if (fault === 'parent') await beParent();
 else if (fault === 'orphan') for (let i = 0; i < count; i++) samples.gone.push(await orphaned());
 else await disturbed(signals[fault]);
 console.log(JSON.stringify(samples));
 
+/** Workers as always; notes when the pool kills one. */
+function observedTransport(arena: Arena): StartTransport {
+  const start = processTransport(arena);
+  return (settings, handlers) => {
+    const transport = start(settings, handlers);
+    return {
+      ...transport,
+      signal(name) {
+        if (name === 'SIGKILL') killed = performance.now();
+        transport.signal(name);
+      },
+    };
+  };
+}
+
 /** `signal` null: the call is aborted, and its worker ended by the pool. */
 async function disturbed(signal: NodeJS.Signals | null): Promise<void> {
   const timeouts = { dispatchMs: signal === 'SIGSTOP' ? 200 : 60_000, abandonMs: 1 };
-  const pool = await createPool({ device: 'cpu', workers: 1, standby: 1, threads: 1, timeouts, attempts: 1000 });
+  const options = { device: 'cpu', workers: 1, standby: 1, threads: 1, timeouts, attempts: 1000 };
+  const pool = new Pool(resolvePoolOptions(options), observedTransport);
+  await pool.open();
   const [side, products] = signal === null ? SLOW : QUICK;
   const kernel = await pool.compile({ text: chainProgram(side, products) });
   const [x, y] = [pool.arena.tensor('fp32', [side, side]), pool.arena.tensor('fp32', [side, side])];

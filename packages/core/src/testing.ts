@@ -21,7 +21,7 @@ export {
 } from './check.js';
 export { readCheckpoint, readCheckpointHeader } from './checkpoint/read.js';
 export { writeCheckpoint } from './checkpoint/write.js';
-export { calibrationReport, compareFigures, summarizeErrors } from './chips/calibration.js';
+export { compareFigures, summarizeErrors } from './chips/calibration.js';
 export { runProbe } from './chips/hardware-probes.js';
 export { convolution } from './chips/probe-programs.js';
 export { planTraining, type WeightStrategy } from './chips/training-plan.js';
@@ -59,6 +59,8 @@ export { initializeParameters } from './model/initialize.js';
 export { exportLlama2c, importLlama2c, readLlama2cConfig } from './model/llama2c.js';
 export { loadModel } from './model/load-model.js';
 export { layerParameters, ParameterLayout, type ParameterName } from './model/parameters.js';
+export { calibrationReport } from './observe/calibration-report.js';
+export { markdownTable, textTable } from './observe/table.js';
 export { formatBytes, formatDuration, formatSmall, plural, printable, sparkline } from './observe/text.js';
 export { Governor, resolvePacing } from './pool/fleet/governor.js';
 export { Health } from './pool/fleet/health.js';

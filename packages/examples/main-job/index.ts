@@ -38,13 +38,13 @@ async function sample(when: string): Promise<void> {
   let text = 'interface ';
   const options = { model: checkpoint, prompt: text, maxTokens: 200, temperature: 0.7, seed: 1 };
   for await (const token of generate(options)) text += token.text;
-  reporter.note('sample', { when, text }, `\nsample ${when}:\n${printable(text).replaceAll(/^/gm, '  | ')}\n`);
+  reporter.record('sample', { when, text }, `\nsample ${when}:\n${printable(text).replaceAll(/^/gm, '  | ')}\n`);
 }
 
 async function measure(windows: number): Promise<void> {
   const { crossEntropy, targets } = await trainer.evaluate(heldOut, [0, windows]);
   const told = `held-out loss ${crossEntropy.toFixed(4)} nats per byte after step ${trainer.step} (${targets} targets)`;
-  reporter.note('heldOut', { step: trainer.step, crossEntropy, targets }, told);
+  reporter.record('heldOut', { step: trainer.step, crossEntropy, targets }, told);
 }
 
 await sample('before training');

@@ -4,6 +4,7 @@ import { type DoctorReport, examine } from '../doctor/doctor-report.js';
 import { type ProbeResult, probeLimits, probeOptions, type StageResult } from '../doctor/probe-limits.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { StatusLine } from '../observe/status-line.js';
+import { textTable } from '../observe/table.js';
 import { print } from '../observe/text.js';
 import { addOptions, type CommandFlags, jsonOption, optionsFrom } from './command-options.js';
 import { ExitCode } from './errors.js';
@@ -46,7 +47,7 @@ export const doctorCommandOptions = {
 export function addDoctorCommand(program: Command): void {
   const command = program
     .command('doctor')
-    .description('Tell what this machine has, and try its devices')
+    .description('Report what this machine has, and try its devices')
     .addHelpText('after', notes);
   addOptions(command, doctorCommandOptions).action(doctorCommand);
 }
@@ -82,22 +83,19 @@ async function reportCommand(
 }
 
 function probeReport({ device, compilations, livePrograms, liveLimit, file }: ProbeResult): string {
-  const told = (stage: StageResult) => `${stage.count} (${stage.end}: ${stage.message})`;
-  return [
-    `compilations, each unloaded  ${told(compilations)}`,
-    ...(livePrograms === null
-      ? []
-      : [`programs loaded at once      ${told(livePrograms)}`, `limited by                   ${liveLimit}`]),
-    file === null ? `nothing was kept: ${device} is in trouble` : `kept as the budget of ${device} in ${file}`,
-    '',
-  ].join('\n');
+  const text = (stage: StageResult) => `${stage.count} (${stage.end}: ${stage.message})`;
+  const rows = [['compilations, each unloaded', text(compilations)]];
+  if (livePrograms !== null) rows.push(['programs loaded at once', text(livePrograms)], ['limited by', liveLimit]);
+  const kept =
+    file === null ? `nothing was kept: ${device} is in trouble` : `kept as the budget of ${device} in ${file}`;
+  return `${textTable(rows)}\n${kept}\n`;
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 function doctorText({ versions, system, limits, addon, framework, devices, auto, limitsFile }: DoctorReport): string {
-  const row = (label: string, value: string) => `${label.padEnd(30)}${value}`;
-  return [
+  const row = (label: string, value: string): readonly string[] => [label, value];
+  return `${textTable([
     row('mayfly', versions.mayfly ?? ''),
     row('node', `${versions.node} (v8 ${versions.v8}, napi ${versions.napi}, modules ${versions.modules})`),
     row('system', `${system.platform} ${system.release} ${system.arch}`),
@@ -110,11 +108,11 @@ function doctorText({ versions, system, limits, addon, framework, devices, auto,
     row(
       'framework',
       framework.available
-        ? `found; chip ${framework.chip || 'not told'}; ${framework.capabilities.join(', ')}`
+        ? `found; chip ${framework.chip || 'unknown'}; ${framework.capabilities.join(', ')}`
         : framework.reason,
     ),
     ...framework.canaries.map(({ name, outcome }) => row(`  ${name}`, outcome)),
-    ...missingMethods(framework).map((told) => row('  not usable', told)),
+    ...missingMethods(framework).map((method) => row('  not usable', method)),
     ...devices.flatMap(({ device, usable, reason, roundTrip, limits: measured }) => [
       row(`device ${device}`, usable ? trip(roundTrip!) : `not usable: ${reason}`),
       ...(measured === null
@@ -128,8 +126,7 @@ function doctorText({ versions, system, limits, addon, framework, devices, auto,
     ]),
     row('auto takes', auto),
     row('measured limits', limitsFile),
-    '',
-  ].join('\n');
+  ])}\n`;
 }
 
 /** Of a framework that is there: what it lacks, or has otherwise than expected. */

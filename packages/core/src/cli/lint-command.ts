@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { flag } from '../check.js';
 import { readFileOrInput } from '../files/read-file.js';
 import { toJsonLine } from '../observe/json-lines.js';
+import { markdownTable } from '../observe/table.js';
 import { print } from '../observe/text.js';
 import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
 import { ExitCode } from './errors.js';
@@ -70,7 +71,7 @@ function report(
 ): string {
   const groups = new Map<string, LintFinding[]>();
   for (const finding of findings) groups.set(finding.rule, [...(groups.get(finding.rule) ?? []), finding]);
-  const told = [...groups.values()].map((group) => {
+  const lines = [...groups.values()].map((group) => {
     const { line, column, level, rule, severity, message, summary, known, grade, sources, contradicted } = group[0]!;
     const more = group.length === 1 ? '' : ` (and ${group.length - 1} more like it)`;
     return [
@@ -79,7 +80,7 @@ function report(
       ...(contradicted === undefined ? [] : [`    Contradicted: ${contradicted}.`]),
     ].join('\n');
   });
-  return `${[...told, `${errors} errors, ${warnings} warnings for ${chip}`].join('\n')}\n`;
+  return `${[...lines, `${errors} errors, ${warnings} warnings for ${chip}`].join('\n')}\n`;
 }
 
 /** In Markdown. */
@@ -96,10 +97,6 @@ function rulesTable(): string {
       contradicted ?? '',
     ];
   });
-  const lines = [
-    ['rule', 'severity', 'level', 'the chip wants', 'known of', 'sources (grade)', 'contradicted by'],
-    Array(7).fill('---'),
-    ...rows,
-  ];
-  return `${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`;
+  const header = ['rule', 'severity', 'level', 'the chip wants', 'known of', 'sources (grade)', 'contradicted by'];
+  return `${markdownTable([header, ...rows])}\n`;
 }

@@ -1,11 +1,12 @@
 import { loadProfile, MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag, text } from '../check.js';
-import { calibrationReport } from '../chips/calibration.js';
 import { planOptions, planTraining, type TrainingPlan, type WeightStrategy } from '../chips/training-plan.js';
 import { presets } from '../model/config.js';
 import { loadModel } from '../model/load-model.js';
+import { calibrationReport } from '../observe/calibration-report.js';
 import { toJsonLine } from '../observe/json-lines.js';
+import { textTable } from '../observe/table.js';
 import { print } from '../observe/text.js';
 import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
 
@@ -116,15 +117,13 @@ function report(model: string, title: string, plans: readonly TrainingPlan[], be
       (plan) =>
         `${plan.weights} weights: the chip would not run this right (mayfly lint: ${[...broken(plan)].join(', ')})`,
     );
-  const line = (label: string, cells: readonly string[]) =>
-    `${label.padEnd(22)}${cells.map((cell) => cell.padStart(33)).join('')}`.trimEnd();
+  const table = [
+    ['weights', ...plans.map(({ weights }) => weights)],
+    ...rows.map(([label, of]) => [label, ...plans.map(of)]),
+  ];
   return [
     `${model} on ${title}, ${plans[0]!.tokensPerStep} tokens a step: an estimate`,
-    line(
-      'weights',
-      plans.map(({ weights }) => weights),
-    ),
-    ...rows.map(([label, of]) => line(label, plans.map(of))),
+    textTable(table, { numbers: true }),
     ...objections,
     ...(plans.length > 1 ? [`${best} weights are faster`] : []),
     '',

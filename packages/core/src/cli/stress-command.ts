@@ -129,13 +129,13 @@ async function stress(given: CommandFlags): Promise<void> {
   );
   // Until here a signal ends the command at once.
   using interruption = new Interruption((signal) =>
-    reporter.note('interrupt', { signal }, `${signal}: finishing the step`),
+    reporter.record('interrupt', { signal }, `${signal}: finishing the step`),
   );
   reporter.start(trainer);
   const summary = await trainer.train({ signal: interruption.signal });
   const told = Object.entries(faults).map(([fault, times]) => `${fault} ${times}`);
-  reporter.note('faults', faults, `faults injected: ${told.join(', ')}`);
-  reporter.note('hashes', {}, `parameters ${summary.paramsSha256}\nlosses     ${summary.lossesSha256}`);
+  reporter.record('faults', faults, `faults injected: ${told.join(', ')}`);
+  reporter.record('hashes', {}, `parameters ${summary.paramsSha256}\nlosses     ${summary.lossesSha256}`);
   reporter.done(summary);
   if (interruption.exitCode !== null) process.exitCode = interruption.exitCode;
 }

@@ -37,7 +37,7 @@ export function addTrainCommand(program: Command): void {
 const newRunFolder = (): string => join('runs', new Date().toISOString().replaceAll(':', '-'));
 
 function tellFinished(reporter: Reporter, step: number): void {
-  reporter.note('finished', { step }, `the run is finished: all of its ${step} steps are done`);
+  reporter.record('finished', { step }, `the run is finished: all of its ${step} steps are done`);
 }
 
 async function train(flags: CommandFlags): Promise<void> {
@@ -60,7 +60,7 @@ async function train(flags: CommandFlags): Promise<void> {
   await using trainer = await createTrainer({ ...options, out });
   // Until here a signal ends the command at once: there is nothing to save.
   using interruption = new Interruption((signal) => {
-    reporter.note('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);
+    reporter.record('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);
   });
   reporter.start(trainer);
   if (trainer.step === trainer.options.steps) tellFinished(reporter, trainer.step);

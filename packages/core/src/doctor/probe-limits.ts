@@ -9,7 +9,7 @@ import { ProbeWorker } from './probe-worker.js';
 export interface ProbeOptions {
   /** Default `ane`. */
   readonly device?: string | undefined;
-  /** Compilations, and programs loaded at once, at which the probe is content. Default: 400. */
+  /** The probe stops after this many compilations, and after this many loaded programs. Default: 400. */
   readonly ceiling?: number | undefined;
   /** Pause after each compilation. Default: 0; ane 50. */
   readonly paceMs?: number | undefined;
@@ -30,7 +30,7 @@ export const probeOptions = {
   device: { rule: text, default: 'ane' },
   ceiling: {
     ...{ rule: whole(1, 1e6), default: 400 },
-    ...{ flag: '--ceiling <n>', help: 'with --probe-limits, the count at which it is content' },
+    ...{ flag: '--ceiling <n>', help: 'with --probe-limits, stop after this many' },
   },
   paceMs: pause(50),
   settleMs: pause(2000),

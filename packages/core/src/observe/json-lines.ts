@@ -22,7 +22,7 @@ export class JsonLines implements Reporter {
     trainer.on('record', (record) => this.#write(record));
   }
 
-  note(event: string, fields: Readonly<Record<string, unknown>>): void {
+  record(event: string, fields: Readonly<Record<string, unknown>>): void {
     if (this.#trainer === null) this.#write(runRecord(event, fields));
     else this.#trainer.record(event, fields);
   }

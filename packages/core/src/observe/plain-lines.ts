@@ -3,12 +3,12 @@ import type { Trainer } from '../train/trainer.js';
 import type { Reporter } from './reporter.js';
 import { closingTable, runHeader, stepLine } from './run-text.js';
 import { type Output, print } from './text.js';
-import { WorkerNarrator } from './worker-lines.js';
+import { WorkerLines } from './worker-lines.js';
 
-/** The first steps are all told, then one in about this many milliseconds. */
+/** The first steps have a line each; later ones one line in this many milliseconds. */
 const INTERVAL_MS = 2000;
 const FIRST_STEPS = 3;
-/** Retirements are told one by one until there were so many; then only the closing table counts them. */
+/** After so many lines about workers, only the closing table counts retirements. */
 const MOST_WORKER_LINES = 60;
 
 /** Lines for files and pipes, without control codes. */
@@ -25,16 +25,16 @@ export class PlainLines implements Reporter {
     const { steps } = trainer.options;
     const firstStep = trainer.step;
     for (const line of runHeader(trainer)) this.#line(line);
-    let told = 0;
+    let writtenAt = 0;
     trainer.on('step', (record) => {
       const now = performance.now();
-      const due = record.step <= firstStep + FIRST_STEPS || record.step === steps || now - told >= INTERVAL_MS;
+      const due = record.step <= firstStep + FIRST_STEPS || record.step === steps || now - writtenAt >= INTERVAL_MS;
       if (!due && !record.skipped) return;
-      told = now;
+      writtenAt = now;
       this.#line(stepLine(record, steps));
     });
     let workerLines = 0;
-    new WorkerNarrator(trainer, (line) => {
+    new WorkerLines(trainer, (line) => {
       workerLines += 1;
       if (workerLines <= MOST_WORKER_LINES) this.#line(line);
       if (workerLines === MOST_WORKER_LINES) this.#line('further retirements are counted in the closing table only');
@@ -42,7 +42,7 @@ export class PlainLines implements Reporter {
     trainer.on('checkpoint', ({ path }) => this.#line(`checkpoint ${path}`));
   }
 
-  note(event: string, fields: Readonly<Record<string, unknown>>, text: string): void {
+  record(event: string, fields: Readonly<Record<string, unknown>>, text: string): void {
     this.#trainer?.record(event, fields);
     this.#line(text);
   }

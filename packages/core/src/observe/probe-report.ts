@@ -1,5 +1,6 @@
 import plot from 'simple-ascii-chart';
 import type { ProbeLine } from '../chips/hardware-probes.js';
+import { textTable } from './table.js';
 
 const PLOT = { width: 64, height: 12 } as const;
 
@@ -7,7 +8,7 @@ type Ran = ProbeLine & { readonly compileMs: number; readonly evaluateUs: number
 
 const ran = (line: ProbeLine): line is Ran => line.reason === '';
 
-/** A table of a probe's lines, and a plot of what varies in it: throughput by weights, else by work, else time by line. */
+/** A table of a probe's programs, and a plot: throughput by weights if these vary, else time by work, else time by program. */
 export function probeReport(lines: readonly ProbeLine[]): string {
   return `${table(lines)}${curve(lines.filter(ran))}`;
 }
@@ -15,18 +16,13 @@ export function probeReport(lines: readonly ProbeLine[]): string {
 function table(lines: readonly ProbeLine[]): string {
   const rows = lines.map((line) => {
     const sizes = [`${(line.weightBytes / 1e6).toFixed(1)} MB`, `${(line.flops / 1e9).toFixed(2)} GFLOP`];
-    if (!ran(line)) return [line.what, ...sizes, '', '', `not run: ${line.reason}`];
+    if (!ran(line)) return [line.what, ...sizes, `not run: ${line.reason}`];
     const { compileMs, evaluateUs, teraflops } = line;
     const times = [`${compileMs.toFixed(0)} ms`, `${evaluateUs.toFixed(0)} µs`, `${teraflops.toFixed(2)} TFLOP/s`];
     return [line.what, ...sizes, ...times];
   });
-  const all = [['program', 'weights', 'work', 'compiled in', 'evaluated in', 'throughput'], ...rows];
-  const widths = all[0]!.map((_, column) =>
-    Math.max(...all.map((row) => (row[column]!.startsWith('not run') ? 0 : row[column]!.length))),
-  );
-  const line = (row: readonly string[]) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join('  ');
-  return `${all.map((row) => line(row).trimEnd()).join('\n')}\n`;
+  const header = ['program', 'weights', 'work', 'compiled in', 'evaluated in', 'throughput'];
+  return `${textTable([header, ...rows], { numbers: true })}\n`;
 }
 
 function curve(lines: readonly Ran[]): string {
@@ -47,5 +43,5 @@ function curve(lines: readonly Ran[]): string {
   return `\n${drawn.replaceAll(/[ \t]+$/gm, '').replaceAll(/^\n+|\n+$/g, '')}\n`;
 }
 
-/** To three digits: the axes show them. */
+/** Three digits, since the axes show them all. */
 const round = (value: number): number => Number(value.toPrecision(3));

@@ -6,7 +6,7 @@ import type { Trainer } from '../train/trainer.js';
 import type { Reporter } from './reporter.js';
 import { closingTable, runHeader } from './run-text.js';
 import { formatCount, formatDuration, formatFigure, formatSmall, print, printable, sparkline } from './text.js';
-import { WorkerNarrator } from './worker-lines.js';
+import { WorkerLines } from './worker-lines.js';
 
 /** Milliseconds between two pictures. */
 const FRAME_MS = 100;
@@ -47,13 +47,13 @@ export class ProgressDisplay implements Reporter {
     this.#trainer = trainer;
     for (const line of runHeader(trainer)) this.#scroll(line, HEADER_INDENT);
     trainer.on('step', (record) => this.#onStep(record));
-    new WorkerNarrator(trainer, (line) => this.#scroll({ color: 33, text: line }));
+    new WorkerLines(trainer, (line) => this.#scroll({ color: 33, text: line }));
     trainer.on('checkpoint', ({ path }) => this.#scroll(`checkpoint ${path}`));
     this.#timer = setInterval(() => this.#draw(), FRAME_MS).unref();
     this.#draw();
   }
 
-  note(event: string, fields: Readonly<Record<string, unknown>>, text: string): void {
+  record(event: string, fields: Readonly<Record<string, unknown>>, text: string): void {
     this.#trainer?.record(event, fields);
     this.#scroll(text);
   }

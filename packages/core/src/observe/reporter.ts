@@ -1,19 +1,19 @@
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
 
-/** Follows a run of training and tells somebody about it. */
+/** Shows a training run as it goes. */
 export interface Reporter extends Disposable {
-  /** Once, before the first step: from here on the trainer's events are followed. */
+  /** Call once, before the first step: from then on the reporter follows the trainer's events. */
   start(trainer: Trainer): void;
   /**
-   * Something that is no event of the trainer: a sample, a measurement between steps. Goes to the run's log, too.
+   * Shows and logs something that is not an event of the trainer: a sample, a measurement between steps.
    *
-   * @param fields For programs.
-   * @param text For people; may be several lines.
+   * @param fields For programs: `--json` and `log.jsonl`.
+   * @param text For people; may have several lines.
    */
-  note(event: string, fields: Readonly<Record<string, unknown>>, text: string): void;
-  /** Once, after the last step. */
+  record(event: string, fields: Readonly<Record<string, unknown>>, text: string): void;
+  /** Call once, after the last step. */
   done(summary: TrainSummary): void;
-  /** Gives the terminal back; also after an error. Idempotent. */
+  /** Restores the terminal; call it after an error, too. Idempotent. */
   [Symbol.dispose](): void;
 }

@@ -3,9 +3,10 @@ import { blocksFor } from '../train/gradient-sums.js';
 import type { StepRecord } from '../train/train-step.js';
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
+import { textTable } from './table.js';
 import { formatBytes, formatCount, formatDuration, formatFigure, formatShare, formatSmall, plural } from './text.js';
 
-/** What a run is about, in a few lines: device and why, model, data, step. */
+/** Describes a run in a few lines: device and reason, model, data, steps. */
 export function runHeader({ pool, config, options, step, chipWarning }: Trainer): string[] {
   const { dim, hidden, layers, heads, kvHeads, vocab } = config;
   const { workers, standby, weights, batch, seq, accumulate, steps } = options;
@@ -46,7 +47,7 @@ export function stepLine(
   ].join('  ');
 }
 
-/** The figures of a run that has ended, for people: aligned lines. */
+/** The summary of a finished run, as aligned lines. */
 export function closingTable(summary: TrainSummary): string {
   const { wallMs, activityMs, lostToRetirementsMs, skipped, workerDeaths, loss } = summary;
   const time = (ms: number) => `${formatDuration(ms)} (${formatShare(ms / wallMs)})`;
@@ -68,13 +69,12 @@ export function closingTable(summary: TrainSummary): string {
     ['checkpoint', summary.checkpoint ?? 'none'],
     ...(summary.resumeCommand === null ? [] : [[resumeLabel(summary), resumeCommand(summary)] as const]),
   ];
-  const width = Math.max(...rows.map(([label]) => label.length));
-  return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n');
+  return textTable(rows);
 }
 
 const resumeLabel = ({ reason }: TrainSummary): string => (reason === 'finished' ? 'train further' : 'resume');
 
-/** A finished run needs more steps to go on to. */
+/** A finished run needs more steps to continue. */
 function resumeCommand({ reason, step, resumeCommand: command }: TrainSummary): string {
   return reason === 'finished' ? `${command} --steps ${2 * step}` : `${command}`;
 }

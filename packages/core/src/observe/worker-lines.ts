@@ -2,49 +2,57 @@ import type { PoolEvents } from '../pool/types.js';
 import type { Trainer } from '../train/trainer.js';
 import { formatDuration, plural } from './text.js';
 
-/** A worker that is on its way out. */
+/** A worker that retires. */
 interface Departure {
   readonly since: number;
-  /** Kernels that other workers took over from it, by worker. */
+  /** Number of its kernels that other workers took over, by worker. */
   readonly takenOver: Map<number, number>;
 }
 
-/** Tells retirements, takeovers and deaths of workers, one line each. */
-export class WorkerNarrator {
-  readonly #tell: (line: string) => void;
+type Retirement = PoolEvents['workerRetire'][0];
+
+/** Writes a line for each retirement, takeover and death of a worker. */
+export class WorkerLines {
+  readonly #write: (line: string) => void;
   readonly #departures = new Map<number, Departure>();
   #deaths = 0;
 
-  constructor(trainer: Trainer, tell: (line: string) => void) {
-    this.#tell = tell;
+  constructor(trainer: Trainer, write: (line: string) => void) {
+    this.#write = write;
     trainer.on('workerRetire', (event) => this.#onRetire(event));
     trainer.on('kernelMove', (event) => this.#onMove(event));
     trainer.on('workerExit', (event) => this.#onExit(event));
-    trainer.on('budgetLower', (event) => this.#onLowered(event));
+    trainer.on('budgetLower', (event) => this.#onLower(event));
   }
 
-  #onRetire({ worker, reason, compilations, evaluations, kernels, ageMs }: PoolEvents['workerRetire'][0]): void {
+  #onRetire(event: Retirement): void {
+    const { worker, reason, compilations, evaluations, kernels, ageMs } = event;
     this.#departures.set(worker, { since: performance.now(), takenOver: new Map() });
-    const use = `${plural(compilations, 'compilation')}, ${plural(evaluations, 'evaluation')}`;
-    const held = plural(kernels, 'kernel');
-    this.#tell(`worker ${worker} retires (${reasons[reason]}): ${use}, ${formatDuration(ageMs)} old, holds ${held}`);
+    // The reason names one of these already.
+    const use = [
+      ...(reason === 'compilations' ? [] : [plural(compilations, 'compilation')]),
+      ...(reason === 'evaluations' ? [] : [plural(evaluations, 'evaluation')]),
+      ...(reason === 'ageMs' ? [] : [`${formatDuration(ageMs)} old`]),
+      ...(reason === 'livePrograms' ? [] : [plural(kernels, 'kernel')]),
+    ];
+    this.#write(`worker ${worker} retires ${reasons[reason](event)} (${use.join(', ')})`);
   }
 
-  #onLowered({ worker, limit, from, to, keptIn }: PoolEvents['budgetLower'][0]): void {
-    const beyond = limit === 'compilations' ? `after ${plural(to, 'compilation')}` : `beside ${plural(to, 'program')}`;
+  #onLower({ worker, limit, from, to, keptIn }: PoolEvents['budgetLower'][0]): void {
+    const use = limit === 'compilations' ? plural(to, 'compilation') : `${plural(to, 'program')} loaded`;
     const kept = keptIn === null ? '' : `; kept for the next run in ${keptIn}`;
-    this.#tell(`worker ${worker} was refused ${beyond}: the budget is ${to} instead of ${from}${kept}`);
+    this.#write(`the device refused worker ${worker} more than ${use}: the budget is ${to} instead of ${from}${kept}`);
   }
 
   #onMove({ from, to, reason, kernel }: PoolEvents['kernelMove'][0]): void {
     if (from === null && reason === 'recover' && this.#deaths > 0) {
       this.#deaths -= 1;
-      this.#tell(`worker ${to} takes over ${kernel}`);
+      this.#write(`worker ${to} takes over ${kernel}`);
     }
     if (from === null) return;
     const departure = this.#departures.get(from);
     if (departure === undefined) return;
-    if (departure.takenOver.size === 0) this.#tell(`worker ${to} takes over from worker ${from}`);
+    if (departure.takenOver.size === 0) this.#write(`worker ${to} takes over from worker ${from}`);
     departure.takenOver.set(to, (departure.takenOver.get(to) ?? 0) + 1);
   }
 
@@ -54,24 +62,25 @@ export class WorkerNarrator {
     if (!expected) {
       this.#deaths += 1;
       const how = signal === null ? `exited with code ${exitCode}` : `was ended by ${signal}`;
-      this.#tell(`worker ${worker} (pid ${pid}) ${how}${reason === null ? '' : ` (${reason})`}: its work is repeated`);
+      this.#write(`worker ${worker} (pid ${pid}) ${how}${reason === null ? '' : ` (${reason})`}: its work is repeated`);
     } else if (departure !== undefined) {
       const moved = [...departure.takenOver].map(([to, kernels]) => `${plural(kernels, 'kernel')} to worker ${to}`);
       const after = formatDuration(performance.now() - departure.since);
-      this.#tell(`worker ${worker} exited ${after} later${moved.length === 0 ? '' : `; moved ${moved.join(', ')}`}`);
+      this.#write(`worker ${worker} exited ${after} later${moved.length === 0 ? '' : `; moved ${moved.join(', ')}`}`);
     }
   }
 }
 
-const reasons = {
-  compilations: 'out of compilations',
-  livePrograms: 'full of programs',
-  evaluations: 'evaluated enough',
-  ageMs: 'old enough',
-  residentBytes: 'its programs hold too much memory',
-  rssBytes: 'its process holds too much memory',
-  rssGrowthBytes: 'its memory grows',
-  failures: 'failed too often',
-  slowdown: 'became slow',
-  requested: 'asked to',
-} as const satisfies Record<PoolEvents['workerRetire'][0]['reason'], string>;
+/** Completes `worker 1 retires …`. */
+const reasons: Readonly<Record<Retirement['reason'], (event: Retirement) => string>> = {
+  compilations: ({ compilations }) => `after ${plural(compilations, 'compilation')}`,
+  livePrograms: ({ kernels }) => `with ${plural(kernels, 'kernel')} loaded`,
+  evaluations: ({ evaluations }) => `after ${plural(evaluations, 'evaluation')}`,
+  ageMs: ({ ageMs }) => `at the age of ${formatDuration(ageMs)}`,
+  residentBytes: () => 'because its programs hold too much memory',
+  rssBytes: () => 'because its process holds too much memory',
+  rssGrowthBytes: () => 'because its memory grows',
+  failures: () => 'after failures of its device',
+  slowdown: () => 'because it became slow',
+  requested: () => 'on request',
+};

@@ -1,0 +1,62 @@
+// Writes the table of operations in docs/mil.md, from the tables of the engine, of MilBuilder and of the chips' rules.
+// With --check only compares, and exits with 1 if the page is out of date. Needs a build.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { markdownTable, MilBuilder } from '@mayfly/core/testing';
+import { levelOf, rules } from '@mayfly/native';
+
+const page = new URL('../../../docs/mil.md', import.meta.url);
+const families = new URL('../../native/src/mil/ops/', import.meta.url);
+const [begin, end] = ['<!-- operations: begin -->', '<!-- operations: end -->'];
+
+/** Operations that the cpu device has, by family: the entries `{"name", Check…}` of its tables. */
+function operations() {
+  const files = readdirSync(families).filter((file) => file.endsWith('.cc'));
+  return files.flatMap((file) => {
+    const text = readFileSync(new URL(file, families), 'utf8');
+    const names = [...text.matchAll(/\{"([a-z_]+)",\s*Check/g)].map(([, name]) => name);
+    return names.map((name) => ({ name, family: file.replace('.cc', '') }));
+  });
+}
+
+/** The operations that a rule looks for, recorded by checking a program that has none. */
+function operationsOf(rule) {
+  const seen = new Set();
+  const nothing = new Proxy(() => {}, {
+    get: (_, key) => {
+      if (key === 'named') return (...names) => (names.forEach((name) => seen.add(name)), []);
+      if (key === Symbol.iterator) return [][Symbol.iterator];
+      return typeof key === 'string' && key.endsWith('s') ? [] : nothing;
+    },
+    apply: () => [],
+  });
+  try {
+    for (const _ of rule.check(nothing, nothing)) break;
+  } catch {
+    // A rule about other things than single operations.
+  }
+  return seen;
+}
+
+function table() {
+  const builder = new MilBuilder();
+  const asked = rules.map((rule) => ({ rule, names: operationsOf(rule) }));
+  const rows = operations().map(({ name, family }) => {
+    const method = name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+    const own = asked.filter(({ names }) => names.has(name)).map(({ rule }) => {
+      const chips = rule.generations === undefined ? '' : ` on ${rule.generations.join(', ')}`;
+      return `\`${rule.id}\` (${levelOf(rule)}${chips})`;
+    });
+    return [`\`${name}\``, family, typeof builder[method] === 'function' ? `\`${method}\`` : '', own.join(', ')];
+  });
+  return markdownTable([['operation', 'family', '`MilBuilder`', 'rules of Neural Engines'], ...rows]);
+}
+
+const text = readFileSync(page, 'utf8');
+const [before, rest] = text.split(begin);
+const after = rest.split(end)[1];
+const current = `${before}${begin}\n${table()}\n${end}${after}`;
+if (!process.argv.includes('--check')) writeFileSync(page, current);
+else if (current !== text) {
+  console.error('docs/mil.md is out of date: run `npm run docs:operations`');
+  process.exitCode = 1;
+}
