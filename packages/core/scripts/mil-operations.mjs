@@ -1,7 +1,7 @@
 // Writes the table of operations in docs/mil.md, from the tables of the engine, of MilBuilder and of the chips' rules.
 // With --check only compares, and exits with 1 if the page is out of date. Needs a build.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { markdownTable, MilBuilder } from '@mayfly/core/testing';
+import { MilBuilder, markdownTable } from '@mayfly/core/testing';
 import { levelOf, rules } from '@mayfly/native';
 
 const page = new URL('../../../docs/mil.md', import.meta.url);
@@ -42,10 +42,12 @@ function table() {
   const asked = rules.map((rule) => ({ rule, names: operationsOf(rule) }));
   const rows = operations().map(({ name, family }) => {
     const method = name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
-    const own = asked.filter(({ names }) => names.has(name)).map(({ rule }) => {
-      const chips = rule.generations === undefined ? '' : ` on ${rule.generations.join(', ')}`;
-      return `\`${rule.id}\` (${levelOf(rule)}${chips})`;
-    });
+    const own = asked
+      .filter(({ names }) => names.has(name))
+      .map(({ rule }) => {
+        const chips = rule.generations === undefined ? '' : ` on ${rule.generations.join(', ')}`;
+        return `\`${rule.id}\` (${levelOf(rule)}${chips})`;
+      });
     return [`\`${name}\``, family, typeof builder[method] === 'function' ? `\`${method}\`` : '', own.join(', ')];
   });
   return markdownTable([['operation', 'family', '`MilBuilder`', 'rules of Neural Engines'], ...rows]);
