@@ -29,9 +29,7 @@ test('what has not settled by its deadline is cut short with an error that says 
   under.worker(1).hung = true;
   const run = kernel.run(under.tensor, under.tensor);
   const second = under.run(kernel);
-  const told = expect(run).rejects.toThrow(
-    /Expected all calls to settle within 700 ms of close\(\), got 2 that had not/,
-  );
+  const told = expect(run).rejects.toThrow(/2 calls had not settled 700 ms after close\(\)/);
   let closed = false;
   void under.pool.close().then(() => {
     closed = true;

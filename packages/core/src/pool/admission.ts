@@ -30,7 +30,10 @@ export class Admission {
     if (this.#closed) throw poolClosedError();
     if (this.#pending >= this.#most) {
       this.#refused = true;
-      throw new MayflyError('ERR_QUEUE_FULL', `Expected at most ${this.#most} calls at once: wait for 'drain'`);
+      throw new MayflyError(
+        'ERR_QUEUE_FULL',
+        `[pool] ${this.#most} calls are pending, the most that maxQueue allows: wait for the event 'drain'`,
+      );
     }
     this.#pending += 1;
   }

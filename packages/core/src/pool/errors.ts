@@ -6,13 +6,13 @@ export interface WorkerEnd {
   readonly pid: number;
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** Why the pool gave it up, where it was not its own doing: a missed deadline, a broken frame. */
+  /** Why the pool killed it: a missed deadline, a broken frame. Null if the pool did not. */
   readonly reason: string | null;
   /** The last lines it wrote to stderr. */
   readonly lastWords: string;
 }
 
-/** The worker went away before it answered; the work may be repeated on another. */
+/** The worker ended before it answered; the work may be repeated on another. */
 export class WorkerLostError extends MayflyError {
   constructor(
     worker: number,
@@ -51,11 +51,11 @@ export class WorkerExitError extends MayflyError implements WorkerEnd {
   }
 }
 
-/** The reason for which a worker is given up that broke the protocol. */
+/** The reason given for killing a worker that broke the protocol. */
 export const reasonOf = (error: Error & { readonly code?: string }): string =>
   error.code === undefined ? error.message : `${error.code}: ${error.message}`;
 
-/** One phrase: who died of what. */
+/** How a worker ended, in one phrase. */
 export function describeEnd(end: WorkerEnd): string {
   const how = end.signal === null ? `exited with code ${end.exitCode}` : `was ended by ${end.signal}`;
   return `worker ${end.worker} (pid ${end.pid}) ${how}${end.reason === null ? '' : ` (${end.reason})`}`;
@@ -78,7 +78,7 @@ export function noWorkerError(cause: unknown, tries: number): MayflyError {
   });
 }
 
-/** The device fails programs that it had done before, on fresh workers, too: starting another will not help. */
+/** The device failed programs that had worked, repeatedly and on fresh workers; starting another will not help. */
 export function deviceStuckError(device: string, failures: number, worker: number, cause: Error): MayflyError {
   const advice =
     device === 'ane'
@@ -91,7 +91,7 @@ export function deviceStuckError(device: string, failures: number, worker: numbe
   );
 }
 
-/** The same kernel failed on several workers; the pool no longer runs it. */
+/** The same kernel failed on several workers; the pool runs it no more. */
 export const quarantinedError = (kernel: string, attempts: number, worker: number, cause: Error): MayflyError =>
   new MayflyError(
     'ERR_KERNEL_QUARANTINED',
@@ -105,17 +105,17 @@ export const programRefusedError = (kernel: string, cause: Error): MayflyError =
     cause,
   });
 
-/** A kernel that failed with this error is run no more. */
+/** Whether a kernel that failed with this error was quarantined. */
 export const isQuarantine = ({ code }: Error & { readonly code?: string }): boolean =>
   code === 'ERR_KERNEL_QUARANTINED' || code === 'ERR_PROGRAM_REFUSED' || code === 'ERR_WORKER_EXIT';
 
 /**
- * Whose fault an error is. `caller`: what was asked for is wrong, and would be anywhere. `program`: the device gives that as its
- * verdict on a program, unless the process is poisoned. `device`: it may do better on another worker.
+ * Whose fault an error is. `caller`: the request is wrong, and would be on any worker. `program`: the device refuses the program,
+ * unless its process is poisoned. `device`: another worker may succeed.
  */
 export type Fault = 'caller' | 'program' | 'device';
 
-/** The codes of a device's failures; all other errors are the caller's mistakes. */
+/** The codes of a device's failures; all other errors are the caller's. */
 const faults: Readonly<Record<string, Fault>> = {
   ERR_ANE_COMPILE: 'program',
   ERR_EVALUATE: 'program',
@@ -136,11 +136,11 @@ export const faultOf = (error: unknown): Fault =>
 
 export const poolClosedError = (): MayflyError => new MayflyError('ERR_POOL_CLOSED', '[pool] the pool is closed');
 
-/** Calls were still pending when `close` had waited long enough. */
+/** Calls were still pending `timeouts.closeMs` after `close()`. */
 export const closeDeadlineError = (pending: number, milliseconds: number): MayflyError =>
   new MayflyError(
     'ERR_POOL_CLOSED',
-    `[pool] Expected all calls to settle within ${milliseconds} ms of close(), got ${pending} that had not: they were cut short`,
+    `[pool] ${pending} calls had not settled ${milliseconds} ms after close(), and were ended`,
   );
 
 export const kernelDisposedError = (kernel: string): MayflyError =>

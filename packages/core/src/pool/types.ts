@@ -62,7 +62,7 @@ export interface Kernel {
 /** Why a kernel is compiled on a worker. `spread`: its worker had two kernels more than another. */
 export type MoveReason = 'compile' | 'update' | 'retire' | 'recover' | 'spread';
 
-/** What a pool tells its listeners. Times are milliseconds. */
+/** The events of a pool. Times are milliseconds. */
 export interface PoolEvents {
   workerStart: [event: { readonly worker: number; readonly pid: number }];
   workerReady: [event: { readonly worker: number; readonly pid: number; readonly ms: number }];
@@ -74,7 +74,7 @@ export interface PoolEvents {
       readonly compilations: number;
       readonly evaluations: number;
       readonly ageMs: number;
-      /** Kernels that have to find another place. */
+      /** Kernels that have to move to another worker. */
       readonly kernels: number;
     },
   ];
@@ -84,7 +84,7 @@ export interface PoolEvents {
       readonly pid: number;
       readonly exitCode: number | null;
       readonly signal: string | null;
-      /** It was told to. */
+      /** True if the pool asked it to exit, or killed it on purpose. */
       readonly expected: boolean;
       readonly reason: string | null;
       readonly lastWords: string;
@@ -109,28 +109,28 @@ export interface PoolEvents {
       readonly ms: number;
     },
   ];
-  /** The device refused a compilation that the budget allowed; what the budget has for `limit` is now `to`. */
+  /** The device refused a compilation that the budget allowed; the budget's `limit` is `to` from now on. */
   budgetLower: [
     event: {
       readonly worker: number;
-      /** What the device refused more of. */
+      /** The limit that the device reached. */
       readonly limit: DeviceLimit;
       readonly from: number;
       readonly to: number;
       readonly message: string;
-      /** The file in which it is kept as this machine's limit, of which the next run takes 85 %; null where it is not. */
+      /** The file that keeps it as this machine's limit, of which the next run takes 85 %; null if none does. */
       readonly keptIn: string | null;
     },
   ];
   /** A kernel failed on several workers and is run no more. */
   kernelQuarantine: [event: { readonly kernel: string; readonly error: Error }];
-  /** A fault was injected, as `chaos` asked. */
+  /** A fault was injected because of the option `chaos`. */
   fault: [event: { readonly fault: keyof Chaos }];
-  /** The pool can take calls again after having refused one. */
+  /** The pool accepts calls again after it refused one. */
   drain: [];
 }
 
-/** The names of all of them. */
+/** The names of all events. */
 export const poolEventNames = Object.keys({
   workerStart: true,
   workerReady: true,
@@ -144,7 +144,7 @@ export const poolEventNames = Object.keys({
   drain: true,
 } satisfies Record<keyof PoolEvents, true>) as (keyof PoolEvents)[];
 
-/** Figures since the pool was made. */
+/** Statistics since the pool was made. */
 export interface PoolStats {
   readonly dispatches: number;
   readonly compilations: number;
@@ -154,7 +154,7 @@ export interface PoolStats {
   readonly deaths: number;
   /** Calls not yet settled. */
   readonly pending: number;
-  /** Time in which a kernel had work and no place to do it, by the reason it had none; summed over kernels. */
+  /** Time in which kernels had runs and no program for them, by the reason; summed over kernels. */
   readonly stalledMs: Readonly<Record<MoveReason, number>>;
   /** Time in which compilations waited for a worker to become ready. */
   readonly waitedForWorkersMs: number;
@@ -164,9 +164,9 @@ export interface PoolStats {
 
 export interface KernelSummary {
   readonly kernel: string;
-  /** The worker it is placed on. */
+  /** The worker that its runs are sent to; null while there is none. */
   readonly worker: number | null;
-  /** What devices took for its evaluations. */
+  /** Evaluation times on all devices. */
   readonly device: LatencySummary;
 }
 
@@ -182,13 +182,13 @@ export interface WorkerSummary {
   readonly residentBytes: number;
   /** Resident memory of its process, as last measured; see `Budget.rssBytes`. */
   readonly rssBytes: number;
-  /** Bytes by which that grows in 1,000 evaluations; 0 while it is not known, or `budget` has no limit of memory. */
+  /** Growth of that in 1,000 evaluations; 0 while it is not known, and if `budget` has no limit of memory. */
   readonly rssGrowthBytes: number;
   /** Why it retires; null while it does not. */
   readonly retirement: RetirementReason | null;
   readonly failures: number;
-  /** Its own limits: with several workers, they do not all retire at once. */
+  /** Its own limits; those of several workers differ, so that they do not retire at once. */
   readonly budget: Budget;
-  /** What its device took for evaluations. */
+  /** Evaluation times on its device. */
   readonly device: LatencySummary;
 }

@@ -5,7 +5,7 @@ import { type OptionTable, resolveOptions } from '../../option-table.js';
 import type { Clock } from '../worker/clock.js';
 import type { Health } from './health.js';
 
-/** Paces what strains the system's services: starts, compilations, and restarts after deaths. All values per pool. */
+/** The pace of what strains the system's services: starts, compilations, and restarts after deaths. All values are per pool. */
 export interface Pacing {
   /** Workers being started at once. Default 1: a second start would only compete for the same cores. */
   readonly concurrentStarts: number;
@@ -14,15 +14,18 @@ export interface Pacing {
   /** Longest such pause. Default 5000. */
   readonly maxBackoffMs: number;
   /**
-   * Deaths in a row, without work done in between, or starts in a row that came to nothing, after which no worker is waited
-   * for any more. While others serve, starts go on at `maxBackoffMs`. Default 5.
+   * Deaths in a row without work done in between, or failed starts in a row, after which nothing waits for a worker any more.
+   * While other workers serve, starts go on every `maxBackoffMs`. Default 5.
    */
   readonly maxDeaths: number;
-  /** Pause between the exit of a worker that held programs and the next start: teardown is not instant. Default 0, on the ane device what its chip's profile says. */
+  /**
+   * Pause between the exit of a worker that held programs and the next start: teardown is not instant. Default 0, on the ane
+   * device the value of its chip's profile.
+   */
   readonly settleMs: number;
-  /** Pause after a compilation that the device failed. The same. */
+  /** Pause after a compilation that the device failed. Default as for `settleMs`. */
   readonly failureMs: number;
-  /** Compilations per second over all workers. Default Infinity, or what the profile says. */
+  /** Compilations per second over all workers. Default Infinity, or the value of the profile. */
   readonly compilationsPerSecond: number;
 }
 
@@ -38,13 +41,13 @@ export const pacingOptions = {
   settleMs: { rule: milliseconds(0), default: 0 },
   failureMs: { rule: milliseconds(0), default: 0 },
   compilationsPerSecond: {
-    // The pause between two of them is a timer's.
+    // The pause between two of them has to fit a timer.
     rule: limit(SLOWEST),
     default: Number.POSITIVE_INFINITY,
   },
 } as const satisfies OptionTable<Pacing>;
 
-/** What the options say, else the profile of the device's chip, else the defaults. */
+/** Pacing from the options, else from the profile of the device's chip, else the defaults. */
 export function resolvePacing(device: string, given?: Partial<Pacing>): Pacing {
   const { settleMs, failureMs, compilationsPerSecond } = profileOf(device)?.pacing ?? {};
   const defaults = {
@@ -55,7 +58,7 @@ export function resolvePacing(device: string, given?: Partial<Pacing>): Pacing {
   return resolveOptions('pacing', pacingOptions, given, { prefix: 'pacing.', defaults }).options;
 }
 
-/** A chip without a profile is treated as gently as the first one; a simulated one only where that is asked for. */
+/** An unknown chip gets the profile of the first one. A simulated chip is paced only as `sim:<chip>,pacing`. */
 function profileOf(device: string): ChipProfile | null {
   if (device === 'ane') return machineProfile() ?? loadProfile('m1');
   if (!isSimName(device)) return null;
@@ -75,8 +78,8 @@ export class Governor {
   #compileAfter = 0;
 
   /**
-   * @param health Whose deaths in a row make starts slower.
-   * @param clock Pauses go by it.
+   * @param health Its deaths in a row make starts slower.
+   * @param clock The time of all pauses.
    */
   constructor(
     readonly pacing: Pacing,
@@ -92,7 +95,7 @@ export class Governor {
       : null;
   }
 
-  /** Calls `start` when its turn has come; the turn lasts until the promise it returns settles. */
+  /** Calls `start` when its turn comes; the turn lasts until the promise that it returns settles. */
   async start(start: () => Promise<void>): Promise<void> {
     await this.#starts.add(async () => {
       const { backoffMs, maxBackoffMs } = this.pacing;
@@ -125,7 +128,7 @@ export class Governor {
     for (const over of this.#pauses) over();
   }
 
-  /** False when the governor was stopped meanwhile. */
+  /** False if the governor was stopped meanwhile. */
   async #pause(milliseconds: number): Promise<boolean> {
     if (milliseconds > 0 && !this.#stopped) {
       await new Promise<void>((resolve) => {

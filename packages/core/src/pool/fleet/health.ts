@@ -1,32 +1,32 @@
-/** What a device does with a program. */
+/** The work of a device with a program. */
 export type Work = 'compile' | 'evaluate';
 
-/** Programs that must have failed before the device is taken to be at fault. */
+/** Different programs that must have failed before the device is taken to be at fault. */
 const DIFFERENT = 2;
 
 /**
- * Whether workers and their device can still be relied on. Counts what goes wrong in a row: deaths, starts that failed, and
- * faults of the device with programs that it had done before. What a program never did says nothing of the device.
+ * Whether workers and their device can still be relied on. Counts deaths, failed starts and faults of the device, each in a row.
+ * Only faults with programs that had worked before count: others may be the program's.
  */
 export class Health {
   readonly #maxDeaths: number;
   readonly #maxFaults: number;
   #deaths = 0;
   #failedStarts = 0;
-  /** Of each kind of work: faults since it was last done, and the texts of the programs. */
+  /** For each kind of work: faults since it last succeeded, and the texts of the programs. */
   readonly #faults = { compile: 0, evaluate: 0 };
   readonly #programs = { compile: new Set<string>(), evaluate: new Set<string>() };
 
   /**
-   * @param maxDeaths Deaths in a row, or failed starts, after which no worker is to be waited for.
-   * @param maxFaults Faults in a row after which the device is stuck.
+   * @param maxDeaths Deaths or failed starts in a row after which nothing waits for a worker any more.
+   * @param maxFaults Faults in a row after which the device counts as stuck.
    */
   constructor(maxDeaths: number, maxFaults: number) {
     this.#maxDeaths = maxDeaths;
     this.#maxFaults = maxFaults;
   }
 
-  /** Deaths since work was last done, or starts that failed since a worker was last of use. */
+  /** Deaths since work was last done, or failed starts since a worker last began to serve; the larger. */
   get deaths(): number {
     return Math.max(this.#deaths, this.#failedStarts);
   }
@@ -35,22 +35,22 @@ export class Health {
     return this.deaths >= this.#maxDeaths;
   }
 
-  /** A worker that had kernels, or was getting some, ended unasked. */
+  /** A worker that had kernels, or was to get some, ended unasked. */
   died(): void {
     this.#deaths += 1;
   }
 
-  /** A worker could not be started, or ended before it was of use. Progress of other workers does not reset this count. */
+  /** A worker could not be started, or ended before it served. Progress of other workers does not reset this count. */
   failedStart(): void {
     this.#failedStarts += 1;
   }
 
-  /** A started worker is of use. */
+  /** A started worker begins to serve. */
   started(): void {
     this.#failedStarts = 0;
   }
 
-  /** A worker answered, whatever the device made of the request. */
+  /** A worker answered a request, with a result or an error. */
   answered(): void {
     this.#deaths = 0;
   }
@@ -69,7 +69,7 @@ export class Health {
     this.#programs[work].add(program);
   }
 
-  /** How often the device has failed in a row, where that is its own fault; 0 while it is not. */
+  /** Faults in a row if they are the device's own; 0 otherwise. */
   stuck(work: Work): number {
     const faults = this.#faults[work];
     return faults >= this.#maxFaults && this.#programs[work].size >= DIFFERENT ? faults : 0;

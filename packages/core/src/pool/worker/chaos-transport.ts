@@ -11,9 +11,9 @@ export interface Chaos {
   readonly kill: number;
   /** The worker is stopped and never answers again. */
   readonly hang: number;
-  /** A segmentation fault in whatever the worker is doing. */
+  /** A segmentation fault, wherever the worker is. */
   readonly crash: number;
-  /** The device says that its limit of compilations is reached. */
+  /** The device refuses a compilation: its limit is reached. */
   readonly limit: number;
 }
 
@@ -29,7 +29,7 @@ export const chaosFaults = {
   limit: { rule: probability, default: 0 },
 } as const satisfies OptionTable<Chaos>;
 
-/** The rule of faults, which are written `kill=0.01,hang=0.001`. */
+/** The rule of faults, written as `kill=0.01,hang=0.001`. */
 export const chaosRule: Rule<Partial<Chaos>> = {
   ...nested<Chaos>(chaosFaults).rule,
   read(name, text) {
@@ -45,7 +45,7 @@ export const chaosRule: Rule<Partial<Chaos>> = {
   },
 };
 
-/** Starts workers as `start` does, and injects `faults` into them, in an order that only `seed` decides. */
+/** Starts workers by `start`, and injects `faults` into them, in an order that depends on `seed` alone. */
 export function chaosTransport(
   start: StartTransport,
   { faults = {}, seed = 0 }: { readonly faults?: Partial<Chaos> | undefined; readonly seed?: number | undefined },

@@ -1,41 +1,41 @@
 import { LONGEST_MS } from '../../check.js';
 
-/** The longest that passes between two looks at the time, for deadlines of up to `TICK_MS * TICKS`. */
+/** The longest interval between two readings of the time, for deadlines of up to `TICK_MS * TICKS`. */
 const TICK_MS = 250;
-/** Longer deadlines, such as a worker's age, are looked at this many times at least: a day is no matter of milliseconds. */
+/** Before a longer deadline, such as a worker's age, the time is read this many times: a day needs no precision of 250 ms. */
 const TICKS = 4096;
-/** A look that comes later than this after it was due comes from a process that did not run. */
+/** A reading later than this shows that the process did not run. */
 const SLACK_MS = 100;
 
-/** Something that is due after a while. */
+/** A call that is due later. */
 export interface Deadline {
-  /** It no longer keeps the event loop alive. Returns itself. */
+  /** Lets the event loop end before it is due. Returns itself. */
   unref(): Deadline;
-  /** It is not due any more. Idempotent. */
+  /** Idempotent. */
   cancel(): void;
 }
 
 interface Entry extends Deadline {
-  /** Of the clock's time. */
+  /** In the clock's time. */
   readonly at: number;
   readonly referenced: boolean;
   readonly due: () => void;
 }
 
 /**
- * The time by which a pool judges its workers. It stands still while this process does not run: while it is stopped, while the
- * machine sleeps, while user code blocks the event loop. And no deadline runs out before the event loop has delivered what
- * had arrived by then: who has answered in time is never late.
+ * The time of a pool's deadlines. It stands still while this process does not run: while it is stopped, while the machine
+ * sleeps, while user code blocks the event loop. And no deadline runs out before the event loop has delivered the answers that
+ * had arrived by then.
  *
- * The clock looks at the steady time in short intervals while a deadline is set. A look that comes much later than it was due
- * tells of a stall, and the interval does not count; of stalls that follow upon each other it counts a tick each, so that a
+ * While a deadline is set, the clock reads the steady time at short intervals. A reading that comes much later than it was due
+ * shows a stall, and the interval does not count. Of stalls in a row, each after the first counts as one tick, so that a
  * process that always blocks its event loop still notices a worker that hangs. Without a deadline all time counts.
  */
 export class Clock {
   readonly #steady: () => number;
   readonly #deadlines = new Set<Entry>();
   #timer: NodeJS.Timeout | null = null;
-  /** In the steady time: the last look, and when the next one is due. */
+  /** In steady time: the last reading, and when the next one is due. */
   #looked = 0;
   #expected = Number.POSITIVE_INFINITY;
   /** Steady time that did not count. */
@@ -43,17 +43,17 @@ export class Clock {
   #stalled = false;
   #judging = false;
 
-  /** @param steady Milliseconds that never go back. Tests bring their own. */
+  /** @param steady Milliseconds that never go back; tests pass their own. */
   constructor(steady: () => number = () => performance.now()) {
     this.#steady = steady;
   }
 
-  /** The milliseconds that counted. After a stall the value may go back, by a tick at most. */
+  /** Milliseconds, without stalls. After a stall the value may go back, by a tick at most. */
   now(): number {
     return Math.min(this.#steady(), this.#expected) - this.#lost;
   }
 
-  /** Calls `due` once, so many milliseconds from now; Infinity: never. Keeps the event loop alive until then. */
+  /** Calls `due` once, so many milliseconds from now; never if that is Infinity. Keeps the event loop alive until then. */
   after(milliseconds: number, due: () => void): Deadline {
     const entry = {
       at: this.now() + milliseconds,
@@ -79,12 +79,12 @@ export class Clock {
     return entry;
   }
 
-  /** Looks when this deadline is over, or a tick from now; where a look is due before, that one will do. */
+  /** Makes sure that the time is read when this deadline is over, or a tick from now if that is earlier. */
   #lookBy(at: number): void {
     const now = this.#steady();
     const left = at + this.#lost - now;
     const tick = Math.min(Math.max(TICK_MS, left / TICKS), LONGEST_MS);
-    // One that is over already is being judged.
+    // One that is over already is being checked.
     const expected = now + (left > 0 ? Math.min(left, tick) : tick);
     if (expected >= this.#expected) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -100,7 +100,7 @@ export class Clock {
     this.#judge();
   }
 
-  /** Takes off the time in which this process did not run since the last look. No look is due from then on. */
+  /** Subtracts the time in which this process did not run since the last reading. No reading is due from then on. */
   #account(): void {
     const now = this.#steady();
     const late = now - this.#expected;
@@ -111,7 +111,7 @@ export class Clock {
     this.#expected = Number.POSITIVE_INFINITY;
   }
 
-  /** Twice through the event loop: one poll of it reads no more than a piece of what a socket holds. */
+  /** Calls what is due, after two turns of the event loop: one poll reads only a part of what a socket holds. */
   #judge(): void {
     if (this.#judging || this.#over().length === 0) return;
     this.#judging = true;
@@ -119,7 +119,7 @@ export class Clock {
       setImmediate(() => {
         this.#judging = false;
         for (const entry of this.#over()) {
-          // One of those before may have cancelled it.
+          // An earlier one may have cancelled it.
           if (!this.#deadlines.delete(entry)) continue;
           this.#reference();
           entry.due();

@@ -11,11 +11,11 @@ import PQueue from 'p-queue';
 import type { Clock } from './clock.js';
 
 type RequestType = WorkerRequest['type'];
-/** A request as its sender writes it. */
+/** A request without its number. */
 type RequestBody<Type extends RequestType> = Omit<Extract<WorkerRequest, { type: Type }>, 'request'>;
-/** What it is answered with. */
+
 type AnswerTo<Type extends RequestType> = Extract<WorkerResponse, { type: AnswerTypes[Type] }>;
-/** Whatever a worker says after `ready`. */
+/** Any message of a worker but `ready`. */
 export type Answer = Exclude<WorkerResponse, { type: 'ready' }>;
 
 interface Pending {
@@ -24,9 +24,7 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/**
- * Requests to one worker and their answers, one at a time, so that a dispatch never waits behind more than one compilation.
- */
+/** Requests to one worker and their answers. One at a time, so that a dispatch never waits behind more than one compilation. */
 export class ControlChannel {
   readonly #clock: Clock;
   readonly #send: (payload: Uint8Array) => void;
@@ -36,7 +34,7 @@ export class ControlChannel {
   #failure: Error | null = null;
   #requests = 0;
 
-  /** @param overdue Told when a request was not answered by its deadline; its promise stays open. */
+  /** @param overdue Called if a request was not answered by its deadline; its promise stays open. */
   constructor(clock: Clock, send: (payload: Uint8Array) => void, overdue: (reason: string) => void) {
     this.#clock = clock;
     this.#send = send;
@@ -44,8 +42,11 @@ export class ControlChannel {
   }
 
   /**
-   * Rejects with what the worker answers as an error, with that of `fail`, or where the request cannot be sent. The deadline
-   * is asked for when its turn comes, and `stillWanted` is called, which throws where the request is not to be sent any more.
+   * Sends a request, and settles with its answer. Rejects with the error that the worker answers, with that of `fail`, or if
+   * the request cannot be sent.
+   *
+   * @param deadlineMs Called when its turn comes.
+   * @param stillWanted Called before; throws if the request is not to be sent any more.
    */
   ask<Type extends RequestType>(
     body: RequestBody<Type> & { readonly type: Type },
@@ -56,7 +57,7 @@ export class ControlChannel {
       if (this.#failure !== null) throw this.#failure;
       stillWanted();
       const request = ++this.#requests;
-      // Nothing is kept of a request before all is done that can throw.
+      // Everything that can throw comes before the request is stored.
       this.#send(packMessage({ ...body, request } as unknown as WorkerRequest));
       const milliseconds = deadlineMs();
       const complaint = `no answer to ${body.type} in ${Math.round(milliseconds)} ms`;
@@ -72,7 +73,7 @@ export class ControlChannel {
     });
   }
 
-  /** An answer came. Errors: `ERR_PROTOCOL` where nobody asked for it; then nothing is settled. */
+  /** Settles the request that an answer belongs to. Throws `ERR_PROTOCOL` if there is none; then nothing is settled. */
   settle(response: Answer): void {
     const pending = this.#pending.get(response.request);
     if (pending === undefined) throw protocolError('an answer to a request', `one to ${response.request}`);
@@ -84,7 +85,7 @@ export class ControlChannel {
     else pending.reject(errorOf(response.error.code, response.error.message, response.error));
   }
 
-  /** No answer will come any more, to requests made or to be made. */
+  /** Rejects all requests, also those made from now on. */
   fail(error: Error): void {
     this.#failure = error;
     for (const { reject } of this.#pending.values()) reject(error);
