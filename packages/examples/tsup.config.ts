@@ -1,6 +1,6 @@
 import { defineConfig } from 'tsup';
 
-const examples = ['main-job', 'single-layer', 'multi-layer', 'stress', 'soak', 'bring-your-own-mil'];
+const examples = ['main-job', 'single-layer', 'multi-layer', 'stress', 'soak', 'bring-your-own-mil', 'parallel-block'];
 
 export default defineConfig({
   entry: Object.fromEntries(examples.map((name) => [`${name}/index`, `${name}/index.ts`])),

@@ -72,6 +72,13 @@ test('stress ends with no process and no descriptor left', async () => {
   expect(leaks.filter((leak: string) => !leak.endsWith('grew'))).toEqual([]);
 });
 
+test('parallel-block has right gradients and learns', async () => {
+  const ended = await example('parallel-block', '--dim', '32', '--layers', '2', '--seq', '32', '--steps', '20');
+  const { checkError, firstLoss, lastLoss } = JSON.parse(ended.lines.at(-1)!);
+  expect(checkError).toBeLessThan(0.02);
+  expect(lastLoss).toBeLessThan(firstLoss - 0.5);
+});
+
 test('bring-your-own-mil gives the same result after its worker was killed', async () => {
   const ended = await example('bring-your-own-mil', '--runs', '100');
   expect(JSON.parse(ended.lines.at(-1)!)).toMatchObject({ runs: 100, different: 0, deaths: 1, compilations: 2 });

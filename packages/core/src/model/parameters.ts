@@ -4,6 +4,7 @@ import type { ModelConfig } from './config.js';
 export type LayerParameter = 'attentionNorm' | 'wq' | 'wk' | 'wv' | 'wo' | 'feedForwardNorm' | 'w1' | 'w2' | 'w3';
 /** Parameters outside the layers; `head` only where it is untied. */
 export type ModelParameter = 'embedding' | 'finalNorm' | 'head';
+/** Parameters of a decoder with its own layers. */
 export type ParameterName = LayerParameter | ModelParameter;
 
 /** A parameter of a layer. */
@@ -42,6 +43,7 @@ export function layerParameters({
   };
 }
 
+/** One parameter of a model and where it lies. */
 export interface ParameterEntry {
   readonly name: string;
   /** Layer index; -1 outside the layers. */

@@ -13,6 +13,7 @@ export interface OperationDefinition<Input extends string, Output extends string
   /** Inputs, outputs and taps that `backward` reads. */
   readonly saved?: readonly NoInfer<Input | Output | Tap>[];
   readonly gradients?: readonly ParameterGradient[];
+  /** From the inputs to outputs and taps, by name. */
   forward(writer: LayerWriter, values: Values<Input>): Values<Output | Tap>;
   /** From the gradients of the outputs to those of the inputs, by name, and to any `dy` of `gradients`. */
   backward(writer: LayerWriter, gradients: Values<Output>, saved: Values<Input | Output | Tap>): Values<Input> & Values;

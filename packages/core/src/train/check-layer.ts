@@ -15,6 +15,7 @@ import { ModelState } from './model-state.js';
 import { Stopwatch } from './stopwatch.js';
 import { WeightGradients } from './weight-gradients.js';
 
+/** How `checkLayer` checks. */
 export interface CheckLayerOptions {
   /** Sizes to check at. Default: dim 32, hidden 48, 4 heads of 8 with 2 key heads, 2 windows of 6 tokens. */
   readonly shape?: Partial<ProgramShape> | undefined;
@@ -24,7 +25,7 @@ export interface CheckLayerOptions {
   readonly seed?: number | undefined;
 }
 
-/** Errors are relative to the largest magnitude in their tensor. */
+/** What `checkLayer` found, by weight strategy: errors relative to the largest magnitude in their tensor. */
 export interface LayerCheck {
   /** The largest of all that follow. */
   readonly error: number;

@@ -36,12 +36,14 @@ export class Tap {
     return this.#values?.map((value) => value / scale) ?? null;
   }
 
-  /** Takes the values as they are in the arena. */
+  /** @internal Takes the values as they are in the arena. */
   read(): void {
     this.#values = this.#surface.values(this.#slot);
   }
 
-  /** @param scale The loss scale that the gradients were computed with. */
+  /** @internal The gradients of the last step are `scale` times too large.
+   *
+   * @param scale The loss scale that the gradients were computed with. */
   scaledBy(scale: number): void {
     this.#scale = scale;
   }
