@@ -23,7 +23,12 @@ function operationsOf(rule) {
   const seen = new Set();
   const nothing = new Proxy(() => {}, {
     get: (_, key) => {
-      if (key === 'named') return (...names) => (names.forEach((name) => seen.add(name)), []);
+      if (key === 'named') {
+        return (...names) => {
+          for (const name of names) seen.add(name);
+          return [];
+        };
+      }
       if (key === Symbol.iterator) return [][Symbol.iterator];
       return typeof key === 'string' && key.endsWith('s') ? [] : nothing;
     },

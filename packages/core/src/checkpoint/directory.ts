@@ -14,7 +14,7 @@ export interface CheckpointFile {
   readonly step: number;
 }
 
-/** The checkpoints in a directory, by their names: the latest step first. Folders of such a name are none. */
+/** The files in a directory that are named as checkpoints, the latest step first. */
 export async function listCheckpoints(directory: string): Promise<CheckpointFile[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   return entries
@@ -25,7 +25,7 @@ export async function listCheckpoints(directory: string): Promise<CheckpointFile
     .sort((a, b) => b.step - a.step);
 }
 
-/** Deletes the temporary files of writers that died. */
+/** Deletes the temporary files of writers that have died. */
 export async function sweepTemporaries(directory: string): Promise<void> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name);

@@ -28,22 +28,22 @@ const sectionName = /^[a-z][\w./-]{0,255}$/i;
 
 const packr = new Packr({ useRecords: false, structuredClone: false });
 
-/** What a checkpoint says besides its sections: plain data, as msgpack has it. */
+/** The header of a checkpoint: plain data that msgpack can hold. */
 export interface CheckpointFields {
-  /** The run that wrote it; absent where none did, or one of a version that did not name runs. */
+  /** The run that wrote it. Absent outside of runs, and in files of versions that did not name runs. */
   readonly run?: string;
   readonly [field: string]: unknown;
 }
 
 export interface CheckpointHeader extends CheckpointFields {
-  /** Optimizer steps done. */
+  /** Number of optimizer steps done. */
   readonly step: number;
 }
 
 /** Raw bytes by name. */
 export type Sections = Readonly<Record<string, Uint8Array>>;
 
-/** A section's place in the file. */
+/** The place of a section in the file. */
 export interface SectionRange {
   readonly name: string;
   readonly offset: number;
@@ -51,16 +51,16 @@ export interface SectionRange {
 }
 
 export interface CheckpointHead {
-  /** Of the format: 1 or 2. */
+  /** Format version: 1 or 2. */
   readonly version: number;
   readonly header: CheckpointHeader;
   /** In the file's order. */
   readonly ranges: readonly SectionRange[];
-  /** Where the last digest starts; the file ends with it. */
+  /** Offset of the last digest, with which the file ends. */
   readonly digestOffset: number;
 }
 
-/** All that comes before the first section, and where the sections go. */
+/** Encodes everything before the first section, and places the sections. */
 export function encodeHead(header: CheckpointHeader, sections: Sections): { bytes: Buffer; head: CheckpointHead } {
   let end = 0;
   const table = Object.entries(sections).map(([name, { byteLength }]) => {
@@ -119,7 +119,7 @@ export function decodeHead(prefix: Buffer, rest: Buffer, path: string): Checkpoi
 
 type SectionTable = readonly (readonly [name: string, place: readonly [offset: number, bytes: number]])[];
 
-/** Of a header that anybody may have written, digests included. What `fields` hold besides `step` is for its readers to check. */
+/** Checks the form of a header, which may be forged together with its digest. Readers check the fields besides `step`. */
 function checkedHeader(header: unknown, path: string): { fields: CheckpointHeader; table: SectionTable } {
   const { fields, sections } = asObject(header, 'a header', path);
   const { step } = asObject(fields, 'fields in its header', path);

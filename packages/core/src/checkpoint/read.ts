@@ -18,25 +18,24 @@ import {
   wrongDigest,
 } from './format.js';
 
-/** Read and hashed at a time. */
+/** Bytes that are read and hashed at a time. */
 const CHUNK_BYTES = 2 ** 22;
 
 /** A checkpoint that was read. */
 export interface Checkpoint {
-  /** The file; of a directory the latest that is whole. */
+  /** The file: in a directory, the latest undamaged one. */
   readonly path: string;
-  /** Of the file format, from 1. */
+  /** Version of the file format, from 1. */
   readonly version: number;
   readonly header: CheckpointHeader;
   /** Bytes of each section. */
   readonly sections: Readonly<Record<string, number>>;
-  /** Later checkpoints of the directory that could not be read, and why. */
+  /** Why later checkpoints of the directory could not be read. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Reads a checkpoint's header only. It is checked against its digest and the file's length, but the sections may still turn
- * out to be damaged.
+ * Reads only the header of a checkpoint, and checks it against its digest and the length of the file. The sections are not checked.
  *
  * @param source A file, or a directory: the latest checkpoint of the run that it belongs to.
  * @throws `ERR_FILE_NOT_FOUND`; `ERR_CHECKPOINT` for a file that is cut, damaged or of another kind.
@@ -46,11 +45,11 @@ export function readCheckpointHeader(source: string): Promise<Checkpoint> {
 }
 
 /**
- * Reads sections of a checkpoint straight into memory, and checks all of the file.
+ * Reads sections of a checkpoint directly into memory, and checks the whole file.
  *
  * @param source A file, or a directory: the latest checkpoint that is whole, of the run that it belongs to.
- * @param targets Where sections go: views of exactly their size. Others are checked and not kept. After an error their
- * contents are undefined.
+ * @param targets A view of exactly its size for each section to read. Other sections are checked only. After an error the contents
+ * of the views are undefined.
  * @throws As `readCheckpointHeader`; `ERR_CHECKPOINT_MISMATCH` where a target has no section of its size; the signal's reason.
  */
 export function readCheckpoint(
@@ -68,14 +67,14 @@ export function readCheckpoint(
   );
 }
 
-/** No section that is read into memory of its own is larger: one that says so is damaged. */
+/** Limit for sections that are read into new memory. */
 const LARGEST_PART = 2 ** 28;
 
-/** Reads one section of a checkpoint, whatever its size is. What it holds is not checked. */
+/** Reads one section of a checkpoint without checking it. */
 export type ReadSection = (name: string) => Promise<Buffer>;
 
 /**
- * Reads a checkpoint's header and small sections, without the time that it takes to check all of the file.
+ * Reads the header and small sections of a checkpoint, without checking the whole file.
  *
  * @param source As for `readCheckpoint`. Where `read` throws `ERR_CHECKPOINT`, an earlier checkpoint of the directory is taken.
  * @param read Called with a header that was checked; has to check the sections itself.
@@ -100,7 +99,7 @@ export async function readCheckpointParts<Parts>(
 
 type ReadBody = (file: FileHandle, head: CheckpointHead, path: string) => Promise<void>;
 
-/** The run that a checkpoint says it is of; null where its header cannot be read. */
+/** The run that a checkpoint's header names; null if the header cannot be read. */
 export async function runOf(path: string): Promise<string | undefined | null> {
   try {
     const { header } = await readFile(path, async () => {});
@@ -135,7 +134,7 @@ async function readLatest(source: string, readBody: ReadBody, signal?: AbortSign
 /**
  * Whether a checkpoint belongs to a run.
  *
- * @param found As `runOf` answers; what cannot be told to be another's counts as its own, so that its damage is reported.
+ * @param found The result of `runOf`. A checkpoint that cannot be read counts as the run's own, so that its damage is reported.
  */
 export const isCheckpointOf = (
   { run, adopted }: Pick<RunFile, 'run' | 'adopted'>,
@@ -154,7 +153,7 @@ async function candidates(source: string): Promise<{ paths: string[]; isDirector
 async function readFile(path: string, readBody: ReadBody): Promise<Omit<Checkpoint, 'warnings'>> {
   let file: FileHandle | undefined;
   try {
-    // A pipe of that name would be waited for until somebody writes to it.
+    // With O_NONBLOCK, opening a pipe does not wait for a writer.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     if (!(await file.stat()).isFile()) throw damaged(path, 'a file', 'something else');
     const head = await readHead(file, path);

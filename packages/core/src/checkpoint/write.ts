@@ -14,15 +14,15 @@ const CHUNK_BYTES = 2 ** 22;
 export interface WriteCheckpointOptions {
   /** How many checkpoints of the same run (`run` in their headers) stay in the directory, this one included. Default: 3. */
   readonly keep?: number;
-  /** Checkpoints whose step is a multiple of this stay for good, beside those. Default: 0, none do. */
+  /** Checkpoints whose step is a multiple of this are never deleted, and not counted in `keep`. Default: 0, none. */
   readonly keepEvery?: number;
-  /** Stops writing; nothing of this checkpoint stays. */
+  /** Stops writing; nothing of this checkpoint is left. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Writes `step-<step>.mayfly` into a directory (made if it is not there). Whatever happens on the way (a full disk, a
- * kill, a power cut), a file of that name is whole and the older checkpoints are too. A directory has one writer at a time.
+ * Writes `step-<step>.mayfly` into a directory, which is made if necessary. The file is written as a whole or not at all, even if the
+ * disk is full, the process is killed or the power fails; older checkpoints are not touched before. One writer per directory.
  *
  * @param sections Raw bytes, e.g. views on the arena. Nothing is copied: they must not change until the promise settles.
  * @returns The file's path.
@@ -68,7 +68,7 @@ async function writeFile(
   await output.finish();
 }
 
-/** Writes on and on, hashing each chunk while it is written. */
+/** Writes chunks in sequence, and hashes each chunk while it is written. */
 class HashedOutput {
   readonly #file: FileHandle;
   readonly #signal: AbortSignal | undefined;
@@ -101,15 +101,15 @@ class HashedOutput {
 }
 
 export interface Kept {
-  /** How many of a run's checkpoints stay, the one at `step` included. */
+  /** How many of a run's checkpoints are kept, including the one at `step`. */
   readonly keep: number;
-  /** Checkpoints whose step is a multiple of this stay for good, and are not counted. 0: none do. */
+  /** Checkpoints whose step is a multiple of this are never deleted, and not counted. 0: none. */
   readonly keepEvery: number;
 }
 
 /**
- * Deletes a run's checkpoints before `step` but for the latest `keep` − 1. Those of other runs stay, and so do damaged ones,
- * of which nobody knows whose they are. What cannot be deleted stays, with a warning.
+ * Deletes a run's checkpoints before `step`, except the latest `keep` − 1. Keeps those of other runs, and damaged ones, whose run is
+ * unknown. If deleting fails, warns and keeps the rest.
  */
 export async function pruneCheckpoints(
   directory: string,

@@ -7,19 +7,19 @@ import { limitsFile, type MachineLimits, readMachineLimits } from '../machine/li
 import { type RoundTrip, roundTrip } from './round-trip.js';
 import { type SystemLimit, systemLimits } from './system-limits.js';
 
-/** One device of this machine, or one that was asked about. */
+/** A device of this machine, or one named by the user. */
 export interface DeviceReport {
   readonly device: string;
   readonly usable: boolean;
-  /** Why not; empty if it is. */
+  /** Why it is not usable; empty if it is. */
   readonly reason: string;
-  /** Null where it is not usable. */
+  /** Null if the device is not usable. */
   readonly roundTrip: RoundTrip | null;
-  /** What `--probe-limits` found earlier. */
+  /** Limits that `--probe-limits` measured before. */
   readonly limits: MachineLimits | null;
 }
 
-/** What a user can paste into an issue. Names no paths but that of the cache, and no users. */
+/** A report for issues. It contains no user names, and no paths but that of the cache. */
 export interface DoctorReport {
   readonly versions: Readonly<Record<string, string>>;
   readonly system: {
@@ -35,7 +35,7 @@ export interface DoctorReport {
   readonly limits: readonly SystemLimit[];
   readonly addon: {
     readonly isa: string;
-    /** Why an instruction set that the processor announces is not used. */
+    /** Why an instruction set that the processor reports is not used; null if all are. */
     readonly isaFault: string | null;
     /** What `--precision fast` multiplies with. */
     readonly fastMatmul: Matmul;
@@ -52,11 +52,15 @@ const { version: mayfly = '' } = createRequire(import.meta.url)('../package.json
 
 export interface ExamineOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Told what is being tried. */
+  /** Called before each device is tried. */
   readonly onProgress?: (what: string) => void;
 }
 
-/** Looks at this machine, and tries `more` devices beside its own. Every device is tried in a process of its own. */
+/**
+ * Examines this machine, and tries its devices and `more`, each in a process of its own.
+ *
+ * @throws `ERR_DEVICE_UNAVAILABLE`, `ERR_CHIP_UNKNOWN` for names in `more` that are no devices.
+ */
 export async function examine(
   more: readonly string[] = [],
   { signal, onProgress }: ExamineOptions = {},
@@ -117,13 +121,13 @@ async function examineDevice(
   }
 }
 
-/** What of AppleNeuralEngine.framework this machine has, and what tiny programs found out about it. */
+/** The parts of AppleNeuralEngine.framework on this machine, and the results of tiny programs. */
 export interface FrameworkReport extends AneProbe {
-  /** Empty where there is no engine. */
+  /** Empty if there is no engine. */
   readonly canaries: readonly AneCanary[];
 }
 
-/** Lists every class and selector that the ane device knows of, present or absent; runs the canaries in a process of their own. */
+/** Lists the classes and selectors that device ane uses, present or not, and runs the canaries in a process of their own. */
 export async function probeFramework(signal?: AbortSignal): Promise<FrameworkReport> {
   const probe = addon.ane.probe();
   if (!probe.available) return { ...probe, canaries: [] };

@@ -16,7 +16,7 @@ export interface ProbeOptions {
   /** Pause between processes. Default: 0; ane 2000. */
   readonly settleMs?: number | undefined;
   readonly onProgress?: ((stage: ProbeStage, count: number) => void) | undefined;
-  /** Ends the probe after the compilation under way: nothing is kept. */
+  /** Ends the probe after the current compilation; nothing is stored. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,33 +42,33 @@ export type ProbeStage = 'compilations' | 'live programs';
 
 /** How one stage ended. */
 export interface StageResult {
-  /** Programs that went well. */
+  /** Successful programs. */
   readonly count: number;
-  /** `ceiling`: all asked for; `refused`: the next was; `trouble`: the service behaved so that going on might harm it. */
+  /** `ceiling`: all succeeded; `refused`: the next one was refused; `trouble`: going on might harm the service. */
   readonly end: 'ceiling' | 'refused' | 'trouble';
-  /** What ended it. */
+  /** Why the stage ended. */
   readonly message: string;
 }
 
 export interface ProbeResult {
   readonly device: string;
   readonly compilations: StageResult;
-  /** Null where the first stage met trouble. */
+  /** Null if the first stage ended in trouble. */
   readonly livePrograms: StageResult | null;
-  /** Whether loaded programs were refused for lack of slots, or because the process could compile no more. */
+  /** Why a loaded program was refused: no free slot, or no compilations left in the process. */
   readonly liveLimit: 'slots' | 'compilations' | 'none' | 'unknown';
-  /** Where the limits were written; null where trouble kept the probe from knowing them. */
+  /** The file with the limits; null if the probe ended in trouble. */
   readonly file: string | null;
 }
 
 const DEADLINE_MS = 60_000;
-/** A compilation this many times slower than the first ones, and slower than a second, is a service in trouble. */
+/** If a compilation takes this many times as long as the first ones, and over a second, the service is in trouble. */
 const TROUBLE = 20;
 
 /**
- * Measures what nobody has published: how many compilations, and how many loaded programs, a process is allowed. Compiles
- * and unloads in one child process, then compiles without unloading in another, one program at a time, and stops at the first
- * refusal or sign of trouble. What it finds is kept for this machine and becomes the default budget of pools.
+ * Measures how many compilations, and how many loaded programs, a process is allowed. It compiles and unloads programs in one child
+ * process, then compiles without unloading in another, one program at a time, and stops at the first refusal or sign of trouble.
+ * The result is stored for this machine, and becomes the default budget of pools.
  */
 export async function probeLimits(given: ProbeOptions): Promise<ProbeResult> {
   const { options } = resolveOptions('probeLimits', probeOptions, given);
@@ -94,7 +94,7 @@ export async function probeLimits(given: ProbeOptions): Promise<ProbeResult> {
   }
 }
 
-/** One child process and what it is asked. */
+/** Probes one child process. */
 class Probe {
   readonly #arena: ProbeArena;
   readonly #options: Filled<typeof probeOptions>;
@@ -123,7 +123,7 @@ class Probe {
         programs.push(await this.#compile());
       },
       async () => {
-        // A slot given back lets one more in, unless it is not slots that ran out.
+        // If slots had run out, unloading one program makes room for another.
         const again = this.#worker.unload(programs[0]!, DEADLINE_MS).then(() => this.#compile());
         limit = await again.then(
           () => 'slots',

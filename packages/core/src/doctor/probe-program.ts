@@ -5,7 +5,7 @@ import { fillWeightFile } from '../mil/weight-file.js';
 
 const CHANNELS = 64;
 
-/** A small convolution that no rule of any chip objects to; each `variant` is another program to the compiler's cache. */
+/** A small convolution that breaks no rule of any chip. Each `variant` differs, so that the compiler's cache does not know it. */
 export function probeProgram(variant: number): MilProgram {
   const b = new MilBuilder();
   const input = b.input('a', 'fp16', [1, CHANNELS, 1, 512]);
@@ -14,7 +14,7 @@ export function probeProgram(variant: number): MilProgram {
   return b.build();
 }
 
-/** An arena with the weights of every variant in it: the identity. */
+/** An arena that holds the weights of all variants: the identity. */
 export class ProbeArena extends Arena {
   readonly weights: readonly { readonly path: string; readonly offset: number; readonly bytes: number }[];
 

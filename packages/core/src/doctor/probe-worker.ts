@@ -6,7 +6,7 @@ import { ControlChannel } from '../pool/worker/control-channel.js';
 import { processTransport, type Transport } from '../pool/worker/transport.js';
 import type { ProgramSource } from '../pool/worker/worker-process.js';
 
-/** A worker process without a pool: what it is asked may kill it, and nothing is repeated. */
+/** A worker process without a pool. If a request kills it, nothing is repeated. */
 export class ProbeWorker {
   readonly #clock = new Clock();
   readonly #transport: Transport;
@@ -24,7 +24,7 @@ export class ProbeWorker {
     const lose = (reason: string) => {
       if (this.#lost) return;
       this.#lost = true;
-      const error = new MayflyError('ERR_WORKER_LOST', `Expected an answer of the probed process, got ${reason}`);
+      const error = new MayflyError('ERR_WORKER_LOST', `Lost the probed process: ${reason}`);
       ready.reject(error);
       this.#control.fail(error);
     };
@@ -42,7 +42,7 @@ export class ProbeWorker {
             lose((error as Error).message);
           }
         },
-        onClose: () => lose('its end'),
+        onClose: () => lose('it closed its socket'),
         onExit: (exitCode, signal) => {
           lose(signal ?? `exit code ${exitCode}: ${this.#transport.lastWords().trim()}`);
           ended.resolve();
@@ -58,7 +58,7 @@ export class ProbeWorker {
     );
   }
 
-  /** Waits until it can be asked; kills it where that takes longer. */
+  /** Waits until the process is ready; kills it at the deadline. */
   async ready(deadlineMs: number): Promise<void> {
     const deadline = this.#clock.after(deadlineMs, () => this.#transport.signal('SIGKILL'));
     try {
@@ -77,7 +77,7 @@ export class ProbeWorker {
     await this.#control.ask({ type: 'unload', program }, () => deadlineMs);
   }
 
-  /** Lets it unload everything and exit; kills it where it does not. */
+  /** Makes the process unload its programs and exit; kills it at the deadline. */
   async end(deadlineMs: number): Promise<void> {
     await this.#control.ask({ type: 'retire' }, () => deadlineMs).catch(() => {});
     const deadline = this.#clock.after(deadlineMs, () => this.#transport.signal('SIGKILL'));

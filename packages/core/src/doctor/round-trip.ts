@@ -5,7 +5,7 @@ import type { MilProgram } from '../mil/types.js';
 import { fillWeightFile } from '../mil/weight-file.js';
 import { createPool } from '../pool/pool.js';
 
-/** What came of a program on a device, beside the cpu device. */
+/** The result of a program on a device, compared with device cpu. */
 export interface RoundTrip {
   readonly ok: boolean;
   /** Largest difference to the cpu device, as a share of its largest result. */

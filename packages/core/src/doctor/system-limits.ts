@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** A limit that the system sets this process. */
+/** A limit that the system sets for this process. */
 export interface SystemLimit {
   readonly name: string;
   readonly value: string;
 }
 
-/** Of memory, processes and files: cgroups and rlimits on Linux, the shell's on macOS. */
+/** Limits of memory, processes and files: from cgroups and rlimits on Linux, from `ulimit` on macOS. */
 export function systemLimits(): readonly SystemLimit[] {
   return process.platform === 'linux' ? [...cgroupLimits(), ...processLimits()] : shellLimits();
 }

@@ -6,8 +6,8 @@ const temporaryName = /\.(\d+)-[0-9a-f]{8}\.tmp$/;
 const active = new Set<string>();
 
 /**
- * Writes a file that is either whole or not there, whatever happens: `write` fills a temporary file in the same folder,
- * which is forced to disk and renamed over `path`; the folder is forced to disk, too.
+ * Writes a file as a whole or not at all: `write` fills a temporary file in the same folder, which is synced and renamed to `path`; then
+ * the folder is synced.
  */
 export async function writeAtomically(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
@@ -22,7 +22,7 @@ export async function writeAtomically(path: string, write: (file: FileHandle) =>
     }
     await rename(temporary, path);
   } catch (error) {
-    // What went wrong first is what the caller has to hear.
+    // The first error is the one to report.
     await rm(temporary, { force: true }).catch(() => {});
     throw error;
   } finally {
@@ -31,11 +31,11 @@ export async function writeAtomically(path: string, write: (file: FileHandle) =>
   await syncFolder(dirname(path));
 }
 
-/** Whether `path` is a temporary file of `writeAtomically` whose writer is dead. */
+/** Whether `path` is a temporary file of `writeAtomically` whose writer has died. */
 export function isAbandoned(path: string): boolean {
   const pid = Number(temporaryName.exec(path)?.[1]);
   if (!Number.isSafeInteger(pid) || active.has(path)) return false;
-  // This process's id and not active: a namesake's, from before a restart of the container or machine.
+  // This process's id, but not active: from a process before a restart of the container or machine.
   return pid === process.pid || !isAlive(pid);
 }
 
@@ -48,7 +48,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A rename is on disk only once its folder is. */
+/** A rename reaches the disk only with its folder. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {

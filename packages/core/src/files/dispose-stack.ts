@@ -1,18 +1,18 @@
 /**
- * Closes what was opened, the last first: the part of ECMAScript's `AsyncDisposableStack` that we need, which Node 20 lacks.
- * Opening several things is then safe at every step: `await using opened = new DisposeStack()` closes them when one of the
- * next steps throws, and `move` hands them over when all went well.
+ * Closes resources in reverse order: the necessary part of ECMAScript's `AsyncDisposableStack`, which Node 20 lacks.
+ * `await using opened = new DisposeStack()` closes everything that was adopted if a later step throws; after success, `move` passes it
+ * on.
  */
 export class DisposeStack implements AsyncDisposable {
   #disposers: (() => unknown)[] = [];
 
-  /** Takes a thing that `dispose` closes, and returns it. */
+  /** Adds a value that `dispose` closes, and returns the value. */
   adopt<Value>(value: Value, dispose: (value: Value) => unknown): Value {
     this.#disposers.push(() => dispose(value));
     return value;
   }
 
-  /** Hands everything over to a new stack. */
+  /** Moves all resources to a new stack. */
   move(): DisposeStack {
     const moved = new DisposeStack();
     moved.#disposers = this.#disposers;
@@ -20,7 +20,7 @@ export class DisposeStack implements AsyncDisposable {
     return moved;
   }
 
-  /** Closes everything, whatever fails on the way. Throws the first failure. Idempotent. */
+  /** Closes all resources, even if some fail; then throws the first failure. Idempotent. */
   async disposeAsync(): Promise<void> {
     const failures: unknown[] = [];
     for (let dispose = this.#disposers.pop(); dispose !== undefined; dispose = this.#disposers.pop()) {

@@ -3,7 +3,7 @@ import { readFully, withFile } from './read-file.js';
 const latin1 = (start: Buffer, from: number, to: number): string => start.toString('latin1', from, to);
 const begins = (magic: string) => (start: Buffer) => latin1(start, 0, magic.length) === magic;
 
-/** Formats that are taken for others, by their first bytes. */
+/** Formats that users mistake for others, by their first bytes. */
 const formats = [
   ['a checkpoint of Mayfly', begins('MAYFLYCK')],
   // The length of a JSON header, then that header.
@@ -26,7 +26,7 @@ const formats = [
 
 export type FileFormat = (typeof formats)[number][0];
 
-/** The format that a file's first bytes show; undefined for formats without a mark, such as text and llama2.c's. */
+/** The format that a file's first bytes identify; undefined for text, llama2.c's files and other formats without a mark. */
 export function fileFormat(path: string): FileFormat | undefined {
   return withFile(path, 'a file', (fd) => {
     const start = Buffer.alloc(16);

@@ -4,18 +4,19 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { type AneCanary, MayflyError } from '@mayfly/native';
 
-/** What `addon.ane` answers by compiling tiny programs. */
+/** Answers that `addon.ane` finds by compiling tiny programs. */
 export interface AneAnswers {
   readonly canaries: readonly AneCanary[];
   readonly dialect: 'ios18' | 'ios16';
 }
 
-/** Many times what a dozen tiny compilations take: a service that does not answer is stuck. */
+/** Many times the duration of a dozen tiny compilations: a service that has not answered by then is stuck. */
 const DEADLINE_MS = 120_000;
 
 /**
- * Asks the Neural Engine in a process of its own: compilations count towards a process's limit, and may end it.
- * Errors: `ERR_ANE_PROBE`, with what the process said.
+ * Asks the Neural Engine from a separate process: compilations count towards the limit of a process, and may crash it.
+ *
+ * @throws `ERR_ANE_PROBE`, with the process's error message.
  */
 export async function askAne<Question extends keyof AneAnswers>(
   question: Question,
@@ -30,7 +31,7 @@ export async function askAne<Question extends keyof AneAnswers>(
   } catch (cause) {
     signal?.throwIfAborted();
     const { stderr = '', message } = cause as Error & { stderr?: string };
-    const told = /^(?:MayflyError|Error): (.*)$/m.exec(stderr)?.[1] ?? message.split('\n')[0];
-    throw new MayflyError('ERR_ANE_PROBE', `Expected the Neural Engine to run canaries, got: ${told}`, { cause });
+    const reason = /^(?:MayflyError|Error): (.*)$/m.exec(stderr)?.[1] ?? message.split('\n')[0];
+    throw new MayflyError('ERR_ANE_PROBE', `Cannot run canaries on the Neural Engine: ${reason}`, { cause });
   }
 }

@@ -2,22 +2,22 @@ import { availableParallelism } from 'node:os';
 import { addon } from '@mayfly/native';
 import { type Rule, rule, whole } from '../check.js';
 
-/** The most of something that this machine can hold, and what sets the limit. */
+/** A limit of this machine, and its reason. */
 export interface Capacity {
   readonly most: number;
   readonly reason: string;
 }
 
-/** Beyond so many of them a processor, processes and threads only wait for each other. */
+/** More processes or threads per processor only wait for each other. */
 const PROCESSES_EACH = 64;
 const THREADS_EACH = 16;
-/** What a process of Node's takes before it has done anything. */
+/** Memory of a Node process that has done nothing yet. */
 const PROCESS_BYTES = 48 * 2 ** 20;
-/** The socket, the bells and the stderr pipe of a worker; and what the process has open for itself. */
+/** Descriptors of a worker (the socket, the bells, the stderr pipe), and of the main process itself. */
 const DESCRIPTORS_EACH = 4;
 const OWN_DESCRIPTORS = 64;
 
-/** Worker processes beside each other. */
+/** How many worker processes can run at once. */
 export function processCapacity(): Capacity {
   const processors = availableParallelism();
   const bytes = addon.availableMemory();
@@ -35,13 +35,13 @@ export function processCapacity(): Capacity {
   );
 }
 
-/** Threads of one process. */
+/** How many threads one process can use. */
 export function threadCapacity(): Capacity {
   const processors = availableParallelism();
   return { most: THREADS_EACH * processors, reason: `${THREADS_EACH} for each of the ${processors} processors` };
 }
 
-/** A whole number from `from` up to what the machine can hold. */
+/** A whole number from `from` up to a limit of the machine. */
 export function wholeUpTo(from: number, capacity: () => Capacity): Rule<number> {
   return rule(
     (value) => whole(from).refusal(value) ?? refusal(from, value as number, capacity()),
@@ -49,7 +49,7 @@ export function wholeUpTo(from: number, capacity: () => Capacity): Rule<number> 
   );
 }
 
-/** Null where the machine can hold so many. One is always allowed: where it fails, its own error says why. */
+/** Null if `value` is within the limit. One is always allowed: if it fails, the error says why. */
 export function refusal(from: number, value: number, { most, reason }: Capacity): string | null {
   const allowed = Math.max(most, 1);
   return value <= allowed ? null : `a whole number from ${from} to ${allowed} (${reason})`;

@@ -24,9 +24,10 @@ export function resolveDevice(wanted: string): { device: string; deviceReason: s
 }
 
 /**
- * How programs for a device are written: in which dialect, and whether each weight tensor has a file, as the M1 family wants.
- * For the Neural Engine a canary compilation tells the dialect, once per machine and release of its system.
- * Errors: `ERR_ANE_PROBE`.
+ * The form of programs for a device: the dialect of MIL, and whether each weight tensor needs a file of its own, as on the M1 family.
+ * For the Neural Engine, a canary compilation finds the dialect, once for each machine and system release.
+ *
+ * @throws `ERR_ANE_PROBE`
  */
 export async function programForm(device: string): Promise<MilOptions> {
   if (isSimName(device)) return weightFilesOf(parseSimName(device).profile.generation === 'm1');

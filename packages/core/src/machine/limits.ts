@@ -4,24 +4,24 @@ import { dirname, join } from 'node:path';
 import type { DeviceLimit } from '@mayfly/native';
 import { makeFolder } from '../files/folders.js';
 
-/** What `mayfly doctor --probe-limits`, or a pool at work, found of one device on this machine. */
+/** Limits of one device on this machine, as measured by `mayfly doctor --probe-limits` or met by a pool. */
 export interface MachineLimits {
-  /** Compilations that a process survived, all unloaded again. */
+  /** Successful compilations in one process, each unloaded again. */
   readonly compilations: number;
-  /** Whether the next one was refused; else the probe ended by itself. */
+  /** Whether the next compilation was refused. False: the probe ended before that. */
   readonly compilationsRefused: boolean;
-  /** Programs that were loaded at once; null where that was not measured. */
+  /** Programs loaded at once; null if not measured. */
   readonly livePrograms: number | null;
   readonly liveProgramsRefused: boolean;
   /** ISO 8601. */
   readonly measured: string;
 }
 
-/** The file, by device; valid for the machine and system release that it was measured on. */
+/** The content of the file. It is valid only for the machine and system release on which it was measured. */
 interface Stored {
   readonly machine: string;
   readonly devices: Readonly<Record<string, MachineLimits>>;
-  /** In which MIL must be written for the Neural Engine, as a canary found it. */
+  /** The dialect of MIL that the Neural Engine takes, as found by a canary. */
   readonly dialect?: Dialect;
 }
 
@@ -34,19 +34,19 @@ export function limitsFile(): string {
   return join(cache, 'mayfly', 'limits.json');
 }
 
-/** Null where nothing was measured, or on another machine or release. */
+/** Null if nothing was measured on this machine and release. */
 export function readMachineLimits(device: string): MachineLimits | null {
   return read()?.devices[device] ?? null;
 }
 
-/** Null where no canary was compiled yet, or on another machine or release. */
+/** Null if no canary was compiled on this machine and release. */
 export const readDialect = (): Dialect | null => read()?.dialect ?? null;
 
 export function writeDialect(dialect: Dialect): void {
   try {
     write({ dialect });
   } catch {
-    // A cache: what cannot be kept will be found again.
+    // The file is a cache: the dialect will be found again.
   }
 }
 
@@ -64,12 +64,14 @@ function write(news: Partial<Stored>): string {
   return file;
 }
 
-/** A refusal after fewer compilations tells of a service in trouble, not of a limit. */
+/** A refusal after fewer compilations is a failing service, not a limit. */
 const CREDIBLE = 16;
 
 /**
- * Keeps what a pool met at work: a process was refused after so many compilations. Gives the file, or null where it is no
- * news, not to be believed, or cannot be written. Slots for programs are not kept: others may have had some of them.
+ * Stores that a device refused a process after `compilations` compilations.
+ *
+ * @returns The file; null if the limit is known already, not credible, or the file cannot be written. Refusals for lack of program
+ * slots are not stored, since other processes may have held some of the slots.
  */
 export function noteRefusal(device: string, limit: DeviceLimit, compilations: number): string | null {
   if (limit === 'livePrograms') return null;
@@ -83,15 +85,15 @@ export function noteRefusal(device: string, limit: DeviceLimit, compilations: nu
       ...{ livePrograms, liveProgramsRefused, measured },
     });
   } catch {
-    // A cache: what cannot be kept will be met again.
+    // The file is a cache: the limit will be met again.
     return null;
   }
 }
 
-/** Bytes of the file, which lists a few devices. */
+/** Limit for the size of the file, which lists a few devices. */
 const LARGEST = 2 ** 20;
 
-/** A cache: what it does not hold, or holds damaged, was not measured. */
+/** Null if the file does not exist, is damaged, or is of another machine. */
 function read(): Stored | null {
   const file = limitsFile();
   try {
@@ -117,7 +119,7 @@ function read(): Stored | null {
 
 let warned = false;
 
-/** Says once a process that the file is ignored. */
+/** Warns, once in a process, that the file is ignored. */
 function warn(file: string, why: string): void {
   if (warned) return;
   warned = true;
@@ -140,7 +142,7 @@ const isLimits = (value: unknown): boolean =>
   typeof value.liveProgramsRefused === 'boolean' &&
   typeof value.measured === 'string';
 
-/** With what stands in for Apple's frameworks, if anything does. */
+/** Identifies machine and system release, and the stand-in for Apple's frameworks, if there is one. */
 const machine = (): string =>
   [process.platform, release(), process.arch, cpus()[0]?.model, process.env.MAYFLY_ANE_RUNTIME]
     .filter((part) => part !== undefined && part !== '')

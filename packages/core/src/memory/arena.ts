@@ -1,16 +1,16 @@
 import { addon, type DType, invalidArgument, MayflyError, type NativeArena } from '@mayfly/native';
 import { type Block, Tensor, tensorBytes } from './tensor.js';
 
-/** Blocks start on a cache line; devices and SIMD loops rely on it. */
+/** Blocks start on a cache line, which devices and SIMD loops rely on. */
 const ALIGNMENT = 128;
 /** A typed-array view cannot cross this boundary (Node 20's largest ArrayBuffer). */
 const WINDOW = 2 ** 32;
 const PAGE = 4096;
 
-/** What a block of `bytes` takes: whole cache lines, one at least. */
+/** Bytes that a block of `bytes` occupies: whole cache lines, at least one. */
 export const blockBytes = (bytes: number): number => Math.max(Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, ALIGNMENT);
 
-/** Where a block of `bytes` can start at or after `offset` without crossing a window (one of more than a window may). */
+/** The first offset, from `offset` on, at which a block of `bytes` does not cross a window. A block larger than a window may. */
 export function blockOffset(offset: number, bytes: number): number {
   const windowEnd = (Math.floor(offset / WINDOW) + 1) * WINDOW;
   return bytes <= WINDOW && offset + bytes > windowEnd ? windowEnd : offset;
@@ -21,7 +21,7 @@ interface Gap {
   bytes: number;
 }
 
-/** Allocates blocks of one shared mapping: first fit, freed neighbours merged, pages committed before first use. */
+/** Allocates blocks in one shared mapping: first fit; free neighbours are merged; pages are committed before their first use. */
 export class Arena {
   readonly native: NativeArena;
   readonly bytes: number;
@@ -37,12 +37,12 @@ export class Arena {
     this.#gaps = [{ offset: 0, bytes: this.bytes }];
   }
 
-  /** Bytes handed out and not freed. */
+  /** Bytes that are allocated now. */
   get usedBytes(): number {
     return this.#used;
   }
 
-  /** Throws `ERR_ARENA_FULL` when no gap fits or the system has no memory left; what runs goes on. */
+  /** @throws `ERR_ARENA_FULL` if no gap is large enough, or the system has no memory left. Existing blocks are not affected. */
   allocate(bytes: number): Block {
     if (!Number.isSafeInteger(bytes) || bytes < 0) throw invalidArgument('bytes', 'a whole number from 0 up', bytes);
     const size = blockBytes(bytes);
@@ -64,7 +64,7 @@ export class Arena {
     return block;
   }
 
-  /** A tensor in a block of its own, which lives as long as the arena. */
+  /** Allocates a tensor that lives as long as the arena. */
   tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T> {
     return new Tensor(this.native, this.allocate(tensorBytes(dtype, shape)).offset, dtype, shape);
   }

@@ -48,9 +48,11 @@ export interface SliceOptions {
 }
 
 /**
- * Writes MIL programs: one method per operation, result shapes inferred, every argument a named constant as the Neural
- * Engine's compiler wants, names chosen, unused statements left out. Operations mean what coremltools says of them.
- * Wrong shapes and types throw `ERR_MIL_TYPE`.
+ * Writes programs in MIL, Core ML's Model Intermediate Language: one method for each operation. The builder infers shapes, chooses
+ * names, writes every argument as a named constant, as the Neural Engine's compiler requires, and leaves out unused statements.
+ * Operations have the meaning that coremltools documents. `docs/mil.md` is the guide.
+ *
+ * @throws `ERR_MIL_TYPE` for wrong shapes and types, from every method.
  *
  * @example
  * const b = new MilBuilder();
@@ -65,25 +67,27 @@ export class MilBuilder {
     this.#graph = new MilGraph(options);
   }
 
+  /** Declares an input. Inputs are passed to `Kernel.run` in the order of their declaration. */
   input(name: string, dtype: DType, shape: readonly number[]): MilValue {
     return this.#graph.input({ name, dtype, shape: checkedShape(shape) });
   }
 
-  /** Names a value as the next of the program's results. */
+  /** Makes a value the next output of the program. */
   output(name: string, value: MilValue): void {
     this.#graph.output(name, value);
   }
 
-  /** A constant whose values are in a weight file, in the record `name`. */
+  /** A constant whose values are in the record `name` of a weight file. */
   weight(name: string, shape: readonly number[], dtype: WeightRecord['dtype'] = 'fp16'): MilValue {
     return this.#graph.weight({ name, dtype, shape: checkedShape(shape) });
   }
 
-  /** A constant written into the text. Floats are rounded to `dtype` and then exact. Shape [] is a scalar. */
+  /** A constant in the text of the program. Floats are rounded to `dtype`, and written exactly. Shape [] is a scalar. */
   constant(values: readonly Scalar[], dtype: DType, shape: readonly number[] = [values.length]): MilValue {
     return this.#graph.literal(dtype, checkedShape(shape), values, 'constant');
   }
 
+  /** The text of the program, its ports, and where each weight lies in the weight files. */
   build(): MilProgram {
     return this.#graph.build();
   }
@@ -122,7 +126,7 @@ export class MilBuilder {
   reduceMax = (x: MilValue, axes: readonly number[], keepDims = true): MilValue =>
     this.#reduce('reduce_max', x, axes, keepDims);
 
-  /** `a` where the condition holds, else `b`. */
+  /** `a` where `condition` is true, otherwise `b`; shapes broadcast. */
   select(condition: MilValue, a: Operand, b: Operand): MilValue {
     expectType(condition.dtype === 'bool', 'a bool condition', condition.dtype);
     const [left, right] = this.#operands('select', a, b);
@@ -130,7 +134,7 @@ export class MilBuilder {
     return this.#one('select', { a: left, b: right, cond: condition }, left.dtype, shape);
   }
 
-  /** `x` as another type; floats lose their fraction towards zero on the way to integers. */
+  /** Converts to another type; from floats to integers, it rounds towards zero. */
   cast(x: MilValue, dtype: DType): MilValue {
     return this.#one('cast', { dtype: this.#graph.literal('string', [], [dtype], 'dtype'), x }, dtype, x.shape);
   }
@@ -192,7 +196,7 @@ export class MilBuilder {
     return this.#one('concat', { ...attributes, values }, first.dtype, concatShape(shapes, at));
   }
 
-  /** Parts along an axis: so many equal ones, or of the given sizes. */
+  /** Cuts `x` along an axis into `parts` equal parts, or into parts of the given sizes. */
   split(x: MilValue, parts: number | readonly number[], axis: number): readonly MilValue[] {
     const at = resolveAxis(axis, x.shape.length);
     const size = x.shape[at]!;

@@ -34,14 +34,14 @@ interface Statement {
   readonly hint: string;
   readonly arguments: Arguments;
   readonly results: readonly MilValue[];
-  /** Of constants: the literal, or the tensor of a weight file. */
+  /** For a constant: its literal, or its tensor in a weight file. */
   readonly content?: string | WeightTensor;
 }
 
-/** Where the tensors of weight files lie, by name. */
+/** The place of each tensor in the weight files, by name. */
 type BlobPlaces = ReadonlyMap<string, { readonly path: string; readonly recordOffset: number }>;
 
-/** Statements of one function, and the text made of those that its outputs need. */
+/** The statements of one function. `build` writes those that the outputs depend on. */
 export class MilGraph {
   readonly dialect: Dialect;
   readonly #weightFiles: 'single' | 'per-tensor';
@@ -71,7 +71,7 @@ export class MilGraph {
     this.#outputs.push({ port: { name, dtype: dtype as DType, shape }, value: own });
   }
 
-  /** A constant in the text; equal ones for one purpose are one. */
+  /** A constant in the text. Equal constants with the same hint become one. */
   literal(dtype: MilDType, shape: readonly number[], values: readonly Scalar[], hint: string): MilValue {
     const text = literalText(this.dialect, dtype, shape, values);
     const key = `${hint} ${text}`;
@@ -139,7 +139,7 @@ export class MilGraph {
     return value;
   }
 
-  /** Dead code is rejected by the Neural Engine's compiler. */
+  /** The Neural Engine's compiler rejects statements that no output depends on. */
   #liveStatements(): readonly Statement[] {
     const live = new Set<Statement>();
     const pending = this.#outputs.map(({ value }) => value);
@@ -190,7 +190,7 @@ export class MilGraph {
   }
 }
 
-/** What the compilers of each operation set expect to read first; the dictionary must be on one line. */
+/** The first lines of a program, by operation set. The dictionary must be on one line. */
 const header: Readonly<Record<Dialect, readonly string[]>> = {
   ios18: [
     'program(1.3)',
@@ -203,7 +203,7 @@ const header: Readonly<Record<Dialect, readonly string[]>> = {
   ],
 };
 
-/** Words of the grammar and its types. */
+/** Words of MIL's grammar and its types. */
 const keywords = new Set(
   (
     'program func const tensor dict buildInfo BLOBFILE true false inf nan ' +
@@ -211,12 +211,12 @@ const keywords = new Set(
   ).split(' '),
 );
 
-/** Hands out SSA names, each once. */
+/** Chooses unique names for values. */
 export class Names {
   readonly #taken = new Set<string>();
   readonly #next = new Map<string, number>();
 
-  /** Takes exactly `name`, for a port. */
+  /** Reserves `name` itself, for a port. */
   reserve(name: string): string {
     const valid = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !keywords.has(name);
     expectType(valid, 'a port name of letters, digits and underscores that is no MIL keyword', `\`${name}\``);
@@ -226,8 +226,8 @@ export class Names {
   }
 
   /**
-   * Takes `<hint>_<n>` with the first n that is free. Never the bare hint: values named `add`, `mean`
-   * or `x` were seen to come out as zeros on the Neural Engine.
+   * Reserves `<hint>_<n>` with the first free n. Never the hint alone: on the Neural Engine, values named `add`, `mean` or `x`
+   * have been observed to be zeros.
    */
   choose(hint: string): string {
     let count = this.#next.get(hint) ?? 0;

@@ -13,14 +13,14 @@ export interface WeightRecord {
   readonly name: string;
   readonly dtype: 'fp16' | 'fp32' | 'int8' | 'uint8' | 'int32';
   readonly shape: readonly number[];
-  /** Byte offset of the 64-byte metadata record: what BLOBFILE names. */
+  /** Byte offset of the 64-byte metadata record, which BLOBFILE refers to. */
   readonly recordOffset: number;
   /** Byte offset of the data. */
   readonly dataOffset: number;
   readonly bytes: number;
 }
 
-/** A weight file as MILBlob v2 lays it out, without its data. */
+/** The layout of a weight file in the format MILBlob v2. */
 export interface WeightFileLayout {
   /** As BLOBFILE writes it, e.g. `@model_path/weights/weight.bin`. */
   readonly path: string;
@@ -28,7 +28,7 @@ export interface WeightFileLayout {
   readonly records: readonly WeightRecord[];
 }
 
-/** What a device compiles, but for the weights' values: MIL text and where each constant lies. */
+/** A program without the values of its weights: MIL text, and the layout of its weight files. */
 export interface MilProgram {
   readonly text: string;
   readonly inputs: readonly PortType[];

@@ -10,7 +10,7 @@ const SENTINEL = 0xdeadbeef;
 /** Codes of element types in coremltools' MILBlob StorageFormat. */
 const typeCodes = { fp16: 1, fp32: 2, uint8: 3, int8: 4, int32: 14 } as const;
 
-/** What a weight file is to hold, in order. */
+/** A tensor to place in a weight file. */
 export type WeightTensor = Pick<WeightRecord, 'name' | 'dtype' | 'shape'>;
 
 const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
@@ -28,7 +28,7 @@ export function layOutWeightFile(path: string, tensors: readonly WeightTensor[])
   return { path, bytes: end, records };
 }
 
-/** Writes the file header and every metadata record; data and padding stay as they are. */
+/** Writes the file header and all metadata records; data and padding are left unchanged. */
 export function writeBlobHeaders(layout: WeightFileLayout, bytes: Uint8Array): void {
   if (bytes.length < layout.bytes) throw invalidArgument('bytes', `at least ${layout.bytes} bytes`, bytes.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -71,7 +71,7 @@ export function writeRecord(
   }
 }
 
-/** Writes headers and every record that `constants` has; the others are the caller's to write. */
+/** Writes the headers, and the data of each record in `constants`. The caller writes the data of other records. */
 export function fillWeightFile(
   layout: WeightFileLayout,
   constants: ReadonlyMap<string, Float32Array>,

@@ -2,14 +2,14 @@ import { statfs } from 'node:fs/promises';
 import { MayflyError } from '@mayfly/native';
 
 /**
- * Makes sure that a folder's file system has room.
+ * Checks that the file system of a folder has `bytes` free.
  *
  * @throws `ERR_DISK_SPACE` with both amounts.
  */
 export async function assertDiskSpace(folder: string, bytes: number, purpose: string): Promise<void> {
   const { bsize, blocks, bavail } = await statfs(folder);
   const free = bsize * bavail;
-  // Some file systems do not tell, and say 0 of everything.
+  // Some file systems report 0 for everything.
   if (blocks === 0 || free >= bytes) return;
   throw new MayflyError(
     'ERR_DISK_SPACE',

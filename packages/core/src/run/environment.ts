@@ -3,7 +3,7 @@ import manifest from '../../package.json' with { type: 'json' };
 
 export const versions = { mayfly: manifest.version, node: process.versions.node } as const;
 
-/** The machine that a run is on. */
+/** The machine that a run is executed on. */
 export function machine() {
   const processors = cpus();
   return {

@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 
-/** One process among all that ever had its id. */
+/** Identifies a process, even after its id is reused. */
 export interface ProcessIdentity {
   readonly host: string;
   readonly pid: number;
-  /** When it started, in the system's own words, which no later process with this id repeats. Null where they cannot be had. */
+  /** The system's notation of its start, which differs for every process with this id. Null if unknown. */
   readonly started: string | null;
 }
 
@@ -14,7 +14,7 @@ export function thisProcess(): ProcessIdentity {
   return { host: hostname(), pid: process.pid, started: statusOf(process.pid)?.started ?? null };
 }
 
-/** Whether a process of this host still runs. One that has ended and was not waited for (a zombie) does not. */
+/** Whether a process of this host still runs. A zombie does not. */
 export function isRunning({ pid, started }: ProcessIdentity): boolean {
   try {
     process.kill(pid, 0);
@@ -22,7 +22,7 @@ export function isRunning({ pid, started }: ProcessIdentity): boolean {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
   const status = statusOf(pid);
-  // Where the system does not tell, the id alone has to do.
+  // If the start is unknown, only the id can be compared.
   if (status === null || started === null) return status?.ended !== true;
   return !status.ended && status.started === started;
 }
@@ -40,7 +40,7 @@ function statusOf(pid: number): ProcessStatus | null {
   }
 }
 
-/** Ticks since the machine booted, and which boot that was. */
+/** The start is the clock ticks since boot, with the id of that boot. */
 function fromProc(pid: number): ProcessStatus {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   // The second field is the program's name, which may hold anything: the others follow its last bracket.

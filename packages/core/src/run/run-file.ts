@@ -11,15 +11,15 @@ const FORMAT = 1;
 const preface = ` What this run is, for people and programs. Mayfly writes it when the run starts and whenever it goes on, and reads the
  run's name from it; options are taken from checkpoints.`;
 
-/** What `run.yaml` says. */
+/** The content of `run.yaml`. */
 export interface RunFile {
-  /** Which run the folder belongs to: its checkpoints say the same. */
+  /** Name of the run that owns the folder; its checkpoints have the same name. */
   readonly run: string;
-  /** It began before runs had names: its checkpoints up to here have none. */
+  /** Whether the run began before runs had names, so that its first checkpoints have none. */
   readonly adopted: boolean;
   /** ISO 8601. */
   readonly created: string;
-  /** Which trainer has last begun or gone on with it. */
+  /** Identifies the trainer that last started or resumed the run. */
   readonly session?: string;
   readonly [field: string]: unknown;
 }
@@ -32,8 +32,8 @@ export async function writeRunFile(folder: string, { run, adopted, created, ...f
 }
 
 /**
- * @returns Null where the folder has none.
- * @throws `ERR_RUN_FILE` where it is none of ours, or of a later version.
+ * @returns Null if the folder has no `run.yaml`.
+ * @throws `ERR_RUN_FILE` if Mayfly did not write it, or a later version did.
  */
 export function readRunFile(folder: string): RunFile | null {
   const path = join(folder, runFileName);

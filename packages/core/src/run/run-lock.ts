@@ -7,12 +7,12 @@ import { isRecord, readTextIfThere } from '../files/read-file.js';
 import { isRunning, type ProcessIdentity, thisProcess } from './process-identity.js';
 
 export const lockName = 'run.lock';
-/** How often others may come first, each time leaving before us, until we take the folder to be unusable. */
+/** After so many attempts, each of which lost against another process, the folder is considered unusable. */
 const MOST_TRIES = 20;
 
 /**
- * Holds a run's folder for one trainer: a file that names its process. The lock of a process that has ended is taken over;
- * one of another host is not, since nobody here can tell whether it still runs.
+ * Locks a run's folder for one trainer, by a file that names its process. The lock of a process that has ended is taken over, but not
+ * that of a process on another host, which may still run.
  */
 export class RunLock {
   readonly #path: string;
@@ -22,11 +22,11 @@ export class RunLock {
   private constructor(folder: string) {
     this.#folder = folder;
     this.#path = join(folder, lockName);
-    // The word tells two trainers of one process apart.
+    // The random word distinguishes two trainers of one process.
     this.#content = `${JSON.stringify({ ...thisProcess(), word: randomBytes(8).toString('hex') })}\n`;
   }
 
-  /** @throws `ERR_RUN_LOCKED` where another trainer holds the folder; the file system's errors. */
+  /** @throws `ERR_RUN_LOCKED` if another trainer holds the folder; the file system's errors. */
   static take(folder: string): RunLock {
     const lock = new RunLock(folder);
     lock.#take();
@@ -34,9 +34,9 @@ export class RunLock {
   }
 
   /**
-   * Makes sure that the folder is still ours; takes the lock again where it is gone, together with the folder perhaps.
+   * Checks that this trainer still holds the folder, and locks it again if the lock was deleted, perhaps with the folder.
    *
-   * @returns Whether it was gone.
+   * @returns Whether the lock was gone.
    * @throws As `take`.
    */
   ensure(): boolean {
@@ -47,12 +47,12 @@ export class RunLock {
     return true;
   }
 
-  /** Idempotent; leaves another's lock alone. */
+  /** Idempotent; does not remove the lock of another trainer. */
   release(): void {
     try {
       if (readTextIfThere(this.#path) === this.#content) rmSync(this.#path, { force: true });
     } catch {
-      // Nobody can read it any more, or its folder does not let go of it: it is stale once this process has ended.
+      // The file cannot be read or removed: it is stale once this process has ended.
     }
   }
 
@@ -93,7 +93,7 @@ export class RunLock {
   }
 }
 
-/** What no lock of ours looks like was cut short by a power failure. */
+/** Content that is not a lock's was cut short by a power failure: nobody holds it. */
 function isHeld(content: string): boolean {
   const holder = parse(content);
   return holder !== null && (holder.host !== hostname() || isRunning(holder));
@@ -109,10 +109,10 @@ function parse(content: string): ProcessIdentity | null {
   }
 }
 
-// 0 and less would ask about groups of processes.
+// Numbers below 1 stand for groups of processes.
 const isPid = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 
-/** Puts a whole file in a place if that is free, which is atomic: nobody sees it half written. */
+/** Links a complete file to a path unless that exists. This is atomic: no process sees a partial file. */
 function linked(from: string, to: string): boolean {
   try {
     linkSync(from, to);

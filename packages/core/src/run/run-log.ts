@@ -15,8 +15,8 @@ const MOST_STEPS = 100_000;
 export const logBytes = (steps: number): number => STEP_BYTES * Math.min(steps, MOST_STEPS);
 
 /**
- * Appends records to a run's `log.jsonl`. A log that cannot be written ends no run: that is told once, records are dropped
- * meanwhile, and the next that can be written says how many.
+ * Appends records to a run's `log.jsonl`. If the log cannot be written, the run goes on: one warning is issued, records are dropped, and
+ * the next record that can be written is preceded by a `log-gap` with their number.
  */
 export class RunLog {
   readonly #path: string;
@@ -44,7 +44,7 @@ export class RunLog {
 
   /** Opened for each record: the file may be rotated, or removed with its folder and made again. */
   #append(lines: string): void {
-    // Does not wait for the other end of a FIFO.
+    // With O_NONBLOCK, opening a pipe does not wait for a reader.
     const { O_RDWR, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
     const fd = openSync(this.#path, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK, 0o666);
     try {
@@ -56,14 +56,14 @@ export class RunLog {
   }
 }
 
-/** Whether a writer was stopped, or found the disk full, in the middle of a line. */
+/** Whether the file ends within a line, because a writer was killed or the disk was full. */
 function endsInLine(fd: number): boolean {
   const { size } = fstatSync(fd);
   const last = Buffer.alloc(1);
   return size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a;
 }
 
-/** The records of a run's folder, oldest first, keys as they are in the file. Lines that were cut short are left out. */
+/** The records in a run's folder, oldest first, with the keys of the file. Incomplete lines are left out. */
 export function readRunLog(folder: string): Readonly<Record<string, unknown>>[] {
   const lines = readFileSync(join(folder, logName), 'utf8').split('\n');
   return lines.flatMap((line) => {

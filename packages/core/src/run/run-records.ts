@@ -1,12 +1,12 @@
 import { isMayflyError } from '@mayfly/native';
 
-/** What happened in a run, when: one line of `log.jsonl` and of `--json`. */
+/** An event of a run: one line of `log.jsonl` and of `--json`. */
 export interface RunRecord {
   readonly event: string;
   readonly [field: string]: unknown;
-  /** ISO 8601, by the machine's clock. */
+  /** ISO 8601, from the machine's clock. */
   readonly time: string;
-  /** Milliseconds since the process began, by a clock that nobody sets. */
+  /** Milliseconds since the start of the process, from a monotonic clock. */
   readonly monotonicMs: number;
 }
 
@@ -15,8 +15,8 @@ export function runRecord(event: string, fields: object): RunRecord {
 }
 
 /**
- * One line of JSON, keys in snake_case; times to the microsecond. What is no finite number is null, as JSON has it. What could
- * steer a terminal and JSON leaves as it is (C1, bidirectional marks) is escaped.
+ * One line of JSON: keys in snake_case, times rounded to microseconds, null for numbers that are not finite. Control characters that
+ * JSON does not escape (C1, bidirectional marks) are escaped.
  */
 export function toJsonLine(value: object): string {
   return JSON.stringify(withSnakeCaseKeys(value)).replace(/\p{C}/gu, (character) =>
@@ -36,6 +36,6 @@ function withSnakeCaseKeys(value: unknown): unknown {
 
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** Digits beyond what a clock knows would be half of a log. */
+/** Digits beyond the precision of a clock would fill half of a log. */
 const rounded = (key: string, value: unknown): unknown =>
   typeof value === 'number' && /^ms$|Ms$|PerSecond$/.test(key) ? Math.round(1000 * value) / 1000 : value;
