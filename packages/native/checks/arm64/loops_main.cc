@@ -11,6 +11,7 @@
 #include "cpu/cpu_device.h"
 #include "error.h"
 #include "math/gemm/gemm.h"
+#include "math/gemm/gemm_choice.h"
 #include "math/host/adamw.h"
 #include "math/host/convert.h"
 #include "math/host/cross_entropy.h"
@@ -18,7 +19,6 @@
 #include "math/host/norm.h"
 #include "math/host/reduce.h"
 #include "math/host/rope.h"
-#include "math/simd/isa.h"
 
 namespace mayfly {
 namespace {
@@ -253,7 +253,7 @@ int main(int count, char** arguments) {
       return 0;
     }
     ThreadPool pool(2);
-    std::printf("isa %s\n", NameOf(CurrentIsa()));
+    std::printf("isa %s\n", InstructionSet());
     Conversions(pool);
     Products(pool);
     Optimizer(pool);
