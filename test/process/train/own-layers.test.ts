@@ -67,6 +67,22 @@ const squareLayer = ({ factor }: { readonly factor: number }): LayerDefinition =
     ],
   });
 
+test('checkLayer refuses an operation that returns no gradient', async () => {
+  const [block] = squareLayer({ factor: 2 }).blocks;
+  const [first, , last] = block!.operations;
+  const square = defineOperation({
+    inputs: ['h'],
+    outputs: ['squared'],
+    forward: ({ builder: b }, { h }) => ({ squared: b.mul(h, h) }),
+    backward: () => ({}) as never,
+  });
+  const layer = defineLayer({
+    ...squareLayer({ factor: 2 }),
+    blocks: [{ ...block!, operations: [first!, square, last!] }],
+  });
+  await expect(checkLayer(layer)).rejects.toEqual(code('ERR_LAYER', /got none for h/));
+});
+
 test.each([
   ['a value that nothing makes', { operations: [project('y', 'w', 'h')] }, /values that were made before, got h/],
   ['no y', { operations: [project('h', 'w', 'xn'), project('g', 'v', 'h')] }, /an operation that makes y/],

@@ -73,6 +73,7 @@ export interface BlockFlow {
   readonly parameters: readonly ParameterGradient[];
 }
 
+/** Follows the names through a block. */
 export function blockFlow({ operations }: Pick<Block, 'operations'>): BlockFlow {
   const parameters = operations.flatMap(({ gradients = [] }) => gradients);
   const saved = unique(operations.flatMap((operation) => operation.saved ?? []));
@@ -113,6 +114,7 @@ export function writeBackward(
   };
   for (const operation of operations.toReversed()) {
     const given = Object.fromEntries(operation.outputs.flatMap(settle));
+    expectValues(given, operation.outputs, 'gradients from every reader of a value');
     for (const [name, value] of Object.entries(operation.backward(writer, given, saved))) {
       if (operation.inputs.includes(name)) parts.set(name, [value, ...(parts.get(name) ?? [])]);
       else results[name] = value;
@@ -151,7 +153,14 @@ function declared(parameters: ParameterSpecs, name: string): ParameterSpecs[stri
 }
 
 /** The named ones of some values, in the order of the names. */
-export const pick = (values: Values, names: readonly string[]): Values =>
-  Object.fromEntries(names.map((name) => [name, values[name]!]));
+export function pick(values: Values, names: readonly string[]): Values {
+  expectValues(values, names, 'operations to return the values that they name');
+  return Object.fromEntries(names.map((name) => [name, values[name]!]));
+}
+
+function expectValues(values: Values, names: readonly string[], expected: string): void {
+  const missing = names.find((name) => values[name] === undefined);
+  if (missing !== undefined) throw new MayflyError('ERR_LAYER', `Expected ${expected}, got none for ${missing}`);
+}
 
 const unique = (names: readonly string[]): string[] => [...new Set(names)];
