@@ -18,7 +18,7 @@ test.each([
     training: true,
     hostThreads: 2,
   });
-  initializeParameters(decoder.state.layout, decoder.state.parameters.array(), 3);
+  await initializeParameters(decoder.state.layout, decoder.state.parameters.array(), 3);
   await decoder.load(pool);
   const tokens = smallTokens(PASSES * COLUMNS + 1, config.vocab);
   const gradients = decoder.state.gradients.array();
@@ -36,7 +36,7 @@ test.each([
   }
   for (let index = 0; index < PASSES; index++) {
     await pass(index, index);
-    decoder.gradientSums!.merge(index, mergesAfter(index, PASSES));
+    await decoder.gradientSums!.merge(index, mergesAfter(index, PASSES));
   }
 
   const add = (a: Float32Array, b: Float32Array) => a.map((value, i) => value + b[i]!);

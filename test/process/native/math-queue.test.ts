@@ -41,7 +41,6 @@ test('a number is what the promise answers, an error what rejects it', async () 
     name: 'MayflyError',
     code: 'ERR_ARENA_BOUNDS',
   });
-  // Only the queue's thread sees which tokens these are.
   const bits = { table: 1024, tokens: 0, out: 2048, vocab: 8, dim: 4, columns: 4 };
   await expect(mathQueue.embed(arena, bits)).rejects.toMatchObject({
     name: 'MayflyError',

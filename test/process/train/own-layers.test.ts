@@ -151,7 +151,7 @@ test('what is frozen keeps its bits, and the backward pass ends above it', async
   );
   await readCheckpoint(out, { parameters: new Uint8Array(after.buffer), firstMoments: moments });
   const before = new Float32Array(layout.count);
-  initializeParameters(layout, before, 0);
+  await initializeParameters(layout, before, 0);
   for (const { name, layer, offset, count } of layout.entries) {
     const isSame = Buffer.from(before.slice(offset, offset + count).buffer).equals(
       Buffer.from(after.slice(offset, offset + count).buffer),

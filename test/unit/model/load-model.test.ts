@@ -14,9 +14,9 @@ import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 const folder = temporaryFolder();
 const layout = new ParameterLayout(presets.tiny);
 
-function initialized(seed: number): Float32Array {
+async function initialized(seed: number): Promise<Float32Array> {
   const parameters = new Float32Array(layout.count);
-  initializeParameters(layout, parameters, seed);
+  await initializeParameters(layout, parameters, seed);
   return parameters;
 }
 
@@ -47,31 +47,31 @@ test.each([
 
 test('a llama2.c file', async () => {
   const path = join(folder, 'model.bin');
-  await exportLlama2c(path, presets.tiny, initialized(1));
+  await exportLlama2c(path, presets.tiny, await initialized(1));
   const model = await loadModel(path);
   const target = new Float32Array(layout.count);
   await model.parameters?.(target);
   expect(model).toMatchObject({ config: presets.tiny, description: 'model.bin (llama2.c)' });
-  expect(Buffer.compare(asBytes(target), asBytes(initialized(1)))).toBe(0);
+  expect(Buffer.compare(asBytes(target), asBytes(await initialized(1)))).toBe(0);
 });
 
 test('a checkpoint, by file and by directory', async () => {
   const directory = join(folder, 'run');
-  await save(directory, 1, initialized(1));
-  const second = await save(directory, 2, initialized(2));
+  await save(directory, 1, await initialized(1));
+  const second = await save(directory, 2, await initialized(2));
   for (const source of [directory, second]) {
     const model = await loadModel(source);
     const target = new Float32Array(layout.count);
     await model.parameters?.(target);
     expect(model).toMatchObject({ config: presets.tiny, description: 'step-00000002.mayfly (checkpoint, step 2)' });
-    expect(Buffer.compare(asBytes(target), asBytes(initialized(2)))).toBe(0);
+    expect(Buffer.compare(asBytes(target), asBytes(await initialized(2)))).toBe(0);
   }
 });
 
 test('an earlier checkpoint is never taken in silence', async () => {
   const directory = join(folder, 'damaged');
-  await save(directory, 1, initialized(1));
-  const path = await save(directory, 2, initialized(2));
+  await save(directory, 1, await initialized(1));
+  const path = await save(directory, 2, await initialized(2));
   const bytes = readFileSync(path);
   bytes[bytes.length - 100]! ^= 1;
   writeFileSync(path, bytes);
@@ -79,7 +79,7 @@ test('an earlier checkpoint is never taken in silence', async () => {
   const model = await loadModel(directory, (message) => warnings.push(message));
   const target = new Float32Array(layout.count);
   await model.parameters?.(target);
-  expect(Buffer.compare(asBytes(target), asBytes(initialized(1)))).toBe(0);
+  expect(Buffer.compare(asBytes(target), asBytes(await initialized(1)))).toBe(0);
   expect(warnings).toEqual([expect.stringContaining(path)]);
 });
 

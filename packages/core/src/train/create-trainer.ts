@@ -209,10 +209,10 @@ async function openRun(
   if (parameters !== undefined) expectOwnLayers(options, config);
   const fill: Run['fill'] = async (state) => {
     const target = state.parameters.array();
-    if (parameters === undefined) initializeParameters(state.layout, target, options.seed);
+    if (parameters === undefined) await initializeParameters(state.layout, target, options.seed);
     else {
       await parameters(target);
-      checkValues(state, options.model);
+      await checkValues(state, options.model);
     }
     return undefined;
   };

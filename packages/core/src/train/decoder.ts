@@ -1,4 +1,4 @@
-import type { Precision } from '@mayfly/native';
+import { addon, type Precision } from '@mayfly/native';
 import { ArenaMeter, type TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { MilOptions } from '../mil/graph.js';
@@ -101,24 +101,24 @@ export class Decoder {
   /**
    * From the loss back to every parameter's gradient. Must follow the forward pass of the same tokens, with a target for every
    * column. Gives pass `pass` of its step, from 0, `gradientScale` times the gradient of the summed cross-entropy. Returns that
-   * sum, unscaled. Weight gradients may still be under way afterwards.
+   * sum, unscaled. Gradients may still be under way afterwards: settle `weightGradients` before they are read.
    */
   async backward(targets: ArrayLike<number>, gradientScale: number, pass = 0): Promise<number> {
     const { sums, gradient } = this.#training!;
     const gradients = sums.pass(pass);
-    const loss = this.#head.lossBackward(targets, this.layers.output, gradient, gradientScale, gradients);
+    const loss = await this.#head.lossBackward(targets, this.layers.output, gradient, gradientScale, gradients);
     await this.layers.backward(gradient, gradients);
-    this.#head.embedBackward(gradient, gradients);
+    this.weightGradients!.add('embedding', this.#head.embedBackward(gradient, gradients));
     return loss;
   }
 
   /** Sum of −log p(target) over the first `targets.length` columns of the last forward pass. */
-  crossEntropy(targets: ArrayLike<number>): number {
+  crossEntropy(targets: ArrayLike<number>): Promise<number> {
     return this.#head.crossEntropy(targets);
   }
 
   /** Logits of the token after column `column` of the last forward pass; the next call writes the same array. */
-  logits(column: number): Float32Array {
+  logits(column: number): Promise<Float32Array> {
     return this.#head.logits(column);
   }
 
@@ -136,10 +136,10 @@ export class Decoder {
     return found;
   }
 
-  /** Unloads the kernels once no weight gradient is computed any more. The tensors belong to their source. */
+  /** Unloads the kernels once no queued host math uses the tensors any more, which belong to their source. */
   async dispose(): Promise<void> {
-    // Errors were thrown where the result was needed, or are needed no longer.
-    await this.weightGradients?.settleAll().catch(() => {});
+    // The queue is in order: once it has written these no bytes, all before is done. The arena may be closed already.
+    await addon.mathQueue.zero(this.state.parameters.arena, 0, 0).catch(() => {});
     await this.layers.dispose();
   }
 }

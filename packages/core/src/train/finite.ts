@@ -8,8 +8,8 @@ import { type ModelState, offsetIn } from './model-state.js';
 const HALF_OVERFLOW = 65_520;
 
 /** Whether all values are finite, at the speed of memory: fp64 holds the sum of any fp32 squares. */
-export const allFinite = ({ arena, offset, elements }: Tensor<'fp32'>): boolean =>
-  Number.isFinite(addon.math.sumOfSquares(arena, offset, elements));
+export const allFinite = async ({ arena, offset, elements }: Tensor<'fp32'>): Promise<boolean> =>
+  Number.isFinite(await addon.mathQueue.sumOfSquares(arena, offset, elements));
 
 /**
  * Refuses parameters (and moments) that no device could use: infinities, NaN, and weights of layers that fp16 cannot hold.
@@ -17,11 +17,11 @@ export const allFinite = ({ arena, offset, elements }: Tensor<'fp32'>): boolean 
  * @param source Where they came from, for the message.
  * @throws `ERR_MODEL_VALUES`, which names the tensor.
  */
-export function checkValues(state: ModelState, source: string): void {
+export async function checkValues(state: ModelState, source: string): Promise<void> {
   const { arena } = state.parameters;
   for (const entry of state.layout.entries) {
     // No value can be larger than the root of the sum of all squares: most tensors need no second look.
-    const norm = Math.sqrt(addon.math.sumOfSquares(arena, offsetIn(state.parameters, entry), entry.count));
+    const norm = Math.sqrt(await addon.mathQueue.sumOfSquares(arena, offsetIn(state.parameters, entry), entry.count));
     if (norm < HALF_OVERFLOW || (entry.layer < 0 && Number.isFinite(norm))) continue;
     const values = state.parameters.array().subarray(entry.offset, entry.offset + entry.count);
     const limit = entry.layer < 0 ? Number.POSITIVE_INFINITY : HALF_OVERFLOW;
@@ -29,7 +29,7 @@ export function checkValues(state: ModelState, source: string): void {
     if (index !== -1) throw badValue(source, nameOf(entry), values[index]!);
   }
   for (const name of ['firstMoments', 'secondMoments'] as const) {
-    if (!allFinite(state[name])) throw badValue(source, name, Number.NaN);
+    if (!(await allFinite(state[name]))) throw badValue(source, name, Number.NaN);
   }
 }
 
@@ -41,7 +41,7 @@ export async function expectFinite(finite: boolean, decoder: Decoder): Promise<v
 
 /** Why the last forward pass gave no finite output, in one phrase. */
 export async function explainOverflow(decoder: Decoder): Promise<string> {
-  if (!allFinite(decoder.state.parameters)) return 'its parameters are not';
+  if (!(await allFinite(decoder.state.parameters))) return 'its parameters are not';
   const place = await decoder.findOverflow();
   return place === null
     ? 'its activations overflow after the last layer'

@@ -43,14 +43,16 @@ export class GradientSums {
     };
   }
 
-  /** Adds up `merges` blocks from the last on. The gradients of all passes so far must be in memory. */
-  merge(index: number, merges: number): void {
+  /** Adds up `merges` blocks from the last on, on the host-math queue. The gradients of all passes so far must be in memory. */
+  async merge(index: number, merges: number): Promise<void> {
     const { arena } = this.#state.gradients;
     const top = blockOf(index);
+    const sums: Promise<void>[] = [];
     for (let block = top; block > top - merges; block--) {
       const [from, to] = [this.#blocks[block]!, this.#blocks[block - 1]!];
-      addon.math.add(arena, from.offset, to.offset, this.#state.trained.count);
+      sums.push(addon.mathQueue.add(arena, from.offset, to.offset, this.#state.trained.count));
     }
+    await Promise.all(sums);
   }
 }
 

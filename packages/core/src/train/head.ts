@@ -5,6 +5,8 @@ import type { PassGradients } from './gradient-sums.js';
 import type { ModelState } from './model-state.js';
 import type { Stopwatch } from './stopwatch.js';
 
+const { mathQueue: queue } = addon;
+
 export interface HeadOptions {
   readonly state: ModelState;
   /** Tokens per pass. */
@@ -72,26 +74,22 @@ export class Head {
     });
   }
 
-  /** Adds the gradient of the embeddings, fp32 [dim, columns], to that of their table, unless that is frozen. */
-  embedBackward(gradient: Tensor<'fp32'>, gradients: PassGradients): void {
+  /**
+   * Queues the gradient of the embeddings' table, given that of the embeddings, fp32 [dim, columns], unless the table is frozen.
+   * Reads the tokens at once, so that the next may be set.
+   */
+  async embedBackward(gradient: Tensor<'fp32'>, gradients: PassGradients): Promise<void> {
     if (!this.#state.isTrained('embedding')) return;
     const { vocab, dim, tiedHead } = this.#state.config;
     const { arena, offset } = gradient;
-    const columns = this.#columns;
-    this.#stopwatch.time('hostMath', () => {
-      const tableGradient = gradients.table ?? gradients.offset('embedding');
+    const tableGradient = gradients.table ?? gradients.offset('embedding');
+    const tokens = this.#tokens.offset;
+    await Promise.all([
       // A tied table already has the classifier's part.
-      if (!tiedHead) addon.math.zero(arena, tableGradient, 4 * vocab * dim);
-      addon.math.embedBackward(arena, {
-        gradient: offset,
-        tokens: this.#tokens.offset,
-        tableGradient,
-        vocab,
-        dim,
-        columns,
-      });
-      this.#addTable(gradients, 'embedding');
-    });
+      tiedHead ? null : queue.zero(arena, tableGradient, 4 * vocab * dim),
+      queue.embedBackward(arena, { gradient: offset, tokens, tableGradient, vocab, dim, columns: this.#columns }),
+      this.#addTable(gradients, 'embedding'),
+    ]);
   }
 
   /** The final RMSNorm of x, fp32 [dim, columns], which loss and logits start from. */
@@ -113,12 +111,13 @@ export class Head {
   }
 
   /** Sum of −log p(target) over the first `targets.length` columns. */
-  crossEntropy(targets: ArrayLike<number>): number {
+  crossEntropy(targets: ArrayLike<number>): Promise<number> {
     const { vocab, dim } = this.#state.config;
     const columns = targets.length;
     writeIds(this.#targets, targets, vocab);
-    return this.#stopwatch.time('hostMath', () =>
-      addon.math.crossEntropy(this.#normed.arena, {
+    return this.#stopwatch.wait(
+      'hostMath',
+      queue.crossEntropy(this.#normed.arena, {
         x: this.#firstColumns(columns).offset,
         table: this.#state.parameter('head'),
         targets: this.#targets.offset,
@@ -136,21 +135,21 @@ export class Head {
    *
    * @param x What `normalize` read.
    */
-  lossBackward(
+  async lossBackward(
     targets: ArrayLike<number>,
     x: Tensor<'fp32'>,
     gradient: Tensor<'fp32'>,
     gradientScale: number,
     gradients: PassGradients,
-  ): number {
+  ): Promise<number> {
     const { vocab, dim, eps, tiedHead } = this.#state.config;
     const { arena } = x;
     const normedGradient = this.#normedGradient!.offset;
     const isTrained = this.#state.isTrained('head');
     const columns = this.#columns;
     writeIds(this.#targets, targets, vocab);
-    return this.#stopwatch.time('hostMath', () => {
-      const loss = addon.math.crossEntropy(arena, {
+    const work = Promise.all([
+      queue.crossEntropy(arena, {
         x: this.#normed.offset,
         table: this.#state.parameter('head'),
         targets: this.#targets.offset,
@@ -161,9 +160,9 @@ export class Head {
         ...(isTrained ? { dTable: gradients.table ?? gradients.offset('head') } : {}),
         gradientScale,
         precision: this.#precision,
-      });
-      addon.math.zero(arena, gradient.offset, gradient.bytes);
-      addon.math.normBackward(arena, {
+      }),
+      queue.zero(arena, gradient.offset, gradient.bytes),
+      queue.normBackward(arena, {
         x: x.offset,
         xType: 'fp32',
         xStride: columns,
@@ -177,18 +176,20 @@ export class Head {
         eps,
         dim,
         columns,
-      });
+      }),
       // A tied table is complete only with the embedding's part.
-      if (isTrained && !tiedHead) this.#addTable(gradients, 'head');
-      return loss;
-    });
+      isTrained && !tiedHead ? this.#addTable(gradients, 'head') : null,
+    ]);
+    const [loss] = await this.#stopwatch.wait('hostMath', work);
+    return loss;
   }
 
   /** Logits of the token after column `column`; the next call writes the same array. */
-  logits(column: number): Float32Array {
+  async logits(column: number): Promise<Float32Array> {
     const { vocab, dim } = this.#state.config;
-    this.#stopwatch.time('hostMath', () => {
-      addon.math.logits(this.#normed.arena, {
+    await this.#stopwatch.wait(
+      'hostMath',
+      queue.logits(this.#normed.arena, {
         x: this.#normed.offset,
         column,
         columns: this.#columns,
@@ -196,8 +197,8 @@ export class Head {
         out: this.#logits.offset,
         vocab,
         dim,
-      });
-    });
+      }),
+    );
     return this.#logits.array();
   }
 
@@ -214,9 +215,9 @@ export class Head {
     return this.#part;
   }
 
-  #addTable({ table, offset }: PassGradients, name: 'head' | 'embedding'): void {
+  async #addTable({ table, offset }: PassGradients, name: 'head' | 'embedding'): Promise<void> {
     const { vocab, dim } = this.#state.config;
-    if (table !== null) addon.math.add(this.#normed.arena, table, offset(name), vocab * dim);
+    if (table !== null) await queue.add(this.#normed.arena, table, offset(name), vocab * dim);
   }
 }
 

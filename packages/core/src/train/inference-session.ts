@@ -60,7 +60,7 @@ export class InferenceSession implements AsyncDisposable {
     try {
       const decoder = new Decoder(new ArenaScope(pool.arena), { ...shape, precision: pool.precision });
       await model.parameters?.(decoder.state.parameters.array());
-      checkValues(decoder.state, model.description);
+      await checkValues(decoder.state, model.description);
       await decoder.load(pool);
       return new InferenceSession(model, decoder, pool);
     } catch (error) {

@@ -27,7 +27,7 @@ export interface UpdatedLayers {
   refresh(layer: number): Promise<void>;
 }
 
-/** Updates a model's parameters layer by layer, so that a layer's kernels can be refreshed while the next is computed. */
+/** Updates a model's parameters layer by layer on the host-math queue: a layer's kernels are refreshed while the next layer is computed. */
 export class Optimizer {
   readonly #state: ModelState;
   readonly #options: AdamWOptions;
@@ -38,10 +38,11 @@ export class Optimizer {
   }
 
   /** L2 norm over all gradients: the root of each tensor's sum of squares, added up in layout order in double precision. Not finite if any gradient is not. */
-  gradientNorm(): number {
+  async gradientNorm(): Promise<number> {
     const { gradients, trained } = this.#state;
-    const sums = trained.entries.map((entry) =>
-      addon.math.sumOfSquares(gradients.arena, offsetIn(gradients, entry), entry.count),
+    const { arena } = gradients;
+    const sums = await Promise.all(
+      trained.entries.map((entry) => addon.mathQueue.sumOfSquares(arena, offsetIn(gradients, entry), entry.count)),
     );
     return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
   }
@@ -57,13 +58,13 @@ export class Optimizer {
     const { parameters, gradients, firstMoments, secondMoments, trained } = this.#state;
     const { betas, eps, weightDecay } = this.#options;
     const shared = { lr, beta1: betas[0], beta2: betas[1], eps, step, gradientScale };
-    for (const group of groupByLayer(trained.entries)) {
+    const updates = groupByLayer(trained.entries).map((group) => {
       const { layer } = group[0]!;
       const places = layer < 0 ? null : layers.weightSlots(layer);
-      for (const entry of group) {
+      const calls = group.map((entry) => {
         const place = places?.get(entry.name);
         const [, columns] = entry.shape;
-        addon.math.adamw(parameters.arena, {
+        return addon.mathQueue.adamw(parameters.arena, {
           ...shared,
           weights: this.#state.parameter(entry.name, entry.layer),
           gradients: offsetIn(gradients, entry),
@@ -73,7 +74,14 @@ export class Optimizer {
           weightDecay: entry.decay ? weightDecay : 0,
           ...(place && { half: place.offset, halfStride: place.stride, columns, transpose: place.transposed }),
         });
-      }
+      });
+      const done = Promise.all(calls);
+      // The loop below meets the first error; those of later layers must not count as unhandled rejections.
+      done.catch(() => {});
+      return { layer, done };
+    });
+    for (const { layer, done } of updates) {
+      await done;
       if (layer >= 0) await layers.refresh(layer);
     }
   }

@@ -49,7 +49,7 @@ export async function* generateTokens(
   for (let drawn = 0; drawn < maxTokens; drawn++) {
     signal?.throwIfAborted();
     await decoder.forward(context);
-    const logits = decoder.logits(context.length - 1);
+    const logits = await decoder.logits(context.length - 1);
     await expectFinite(logits.every(Number.isFinite), decoder);
     const token = sampler.sample(tokenizer === undefined ? logits : drawable(logits, tokenizer));
     if (stops.has(token)) return;

@@ -80,7 +80,7 @@ export class TrainStep {
     const { stopwatch } = this.#decoder;
     const loss = await this.#gradients(scale);
     this.#decoder.layers.scaleTaps(scale);
-    const gradNorm = stopwatch.time('hostMath', () => this.#optimizer.gradientNorm()) / scale;
+    const gradNorm = (await stopwatch.wait('hostMath', this.#optimizer.gradientNorm())) / scale;
     const lr = learningRate(this.#options, this.#optimizerStep + 1);
     const accepted = this.#scaler.accept(Number.isFinite(gradNorm) && Number.isFinite(loss));
     if (accepted) await this.#update(lr, this.#optimizer.clipFactor(gradNorm) / scale);
@@ -102,7 +102,7 @@ export class TrainStep {
       const merges = mergesAfter(pass, accumulate);
       if (merges === 0 && pass < accumulate - 1) continue;
       await stopwatch.wait('hostThreads', weightGradients!.settleAll());
-      stopwatch.time('hostMath', () => gradientSums!.merge(pass, merges));
+      await stopwatch.wait('hostMath', gradientSums!.merge(pass, merges));
     }
     return sumByTree(losses) / this.tokens;
   }

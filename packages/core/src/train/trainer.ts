@@ -10,7 +10,7 @@ import { type PoolEvents, poolEventNames } from '../pool/types.js';
 import { type RunRecord, runRecord } from '../run/run-records.js';
 import { CheckpointSchedule } from './checkpoint-schedule.js';
 import type { Decoder } from './decoder.js';
-import { SequenceDigest, tensorDigest } from './digest.js';
+import { SequenceDigest, tensorDigest, tensorDigestInPieces } from './digest.js';
 import { Divergence } from './divergence.js';
 import { allFinite, explainOverflow } from './finite.js';
 import { LossScaler } from './loss-scaler.js';
@@ -90,6 +90,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   #checkpoint: CheckpointFile | null = null;
   /** The latest whose parameters gave a finite loss. */
   #proven: string | null = null;
+  /** Of the parameters after so many updates, at the end of a run. */
+  #digest: { readonly updates: number; readonly value: string } | null = null;
   #isTraining = false;
   #isDone = false;
   #reason: EndReason = 'running';
@@ -244,7 +246,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       checkpoint,
       resumeCommand: canResume ? resumeCommand(run.path, this.options) : null,
       lossesDigest: this.#losses.value,
-      parametersDigest: this.parametersDigest(),
+      parametersDigest:
+        this.#digest?.updates === this.#step.counts.optimizerStep ? this.#digest.value : this.parametersDigest(),
     });
   }
 
@@ -277,6 +280,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
         this.#reason = this.step < this.options.steps ? 'aborted' : 'finished';
         await this.#saveIfSound();
         await this.#prune();
+        const { parameters } = this.#parts.decoder.state;
+        this.#digest = { updates: this.#step.counts.optimizerStep, value: await tensorDigestInPieces(parameters) };
       }
     }
   }
@@ -290,7 +295,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.#divergence.observe(record, scaleCanFall);
     this.record('step', record);
     this.emit('step', record);
-    const parametersAreLost = !Number.isFinite(record.loss) && !allFinite(this.#parts.decoder.state.parameters);
+    const parametersAreLost = !Number.isFinite(record.loss) && !(await allFinite(this.#parts.decoder.state.parameters));
     if (parametersAreLost || this.#divergence.isOver) await this.#diverge(record);
     if (this.#divergence.lossIsFinite) await this.#prove();
     // The last step's is written when the run ends, where it has to succeed.
@@ -315,7 +320,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   async #saveIfSound(): Promise<void> {
     const { lossIsFinite, isOver } = this.#divergence;
     const isFirst = this.#checkpoint === null && this.options.resume === undefined;
-    const isSound = lossIsFinite || (isFirst && !isOver && allFinite(this.#parts.decoder.state.parameters));
+    const isSound = lossIsFinite || (isFirst && !isOver && (await allFinite(this.#parts.decoder.state.parameters)));
     const latest = this.#checkpoint ?? this.#parts.checkpoint;
     if (isSound && latest?.step !== this.step) await this.save();
   }

@@ -36,7 +36,7 @@ export async function saveTraining(
   { inputs, layers, tokenizer }: CarriedInputs,
 ): Promise<string> {
   for (const name of ['parameters', 'firstMoments', 'secondMoments'] as const) {
-    if (allFinite(state[name])) continue;
+    if (await allFinite(state[name])) continue;
     const { step } = progress.counts;
     throw new MayflyError('ERR_NOT_FINITE', `no checkpoint of step ${step} was written: its ${name} are not finite`);
   }
@@ -97,7 +97,7 @@ export async function restoreTraining(
   const checkpoint = await readCheckpoint(source, sectionsOf(state));
   for (const warning of checkpoint.warnings) onWarning(warning);
   const { progress } = trainingHeader(checkpoint, layers);
-  checkValues(state, checkpoint.path);
+  await checkValues(state, checkpoint.path);
   return progress;
 }
 

@@ -22,7 +22,11 @@ export class WeightGradients {
       addon.math.outerProducts(this.#arena, products);
       return;
     }
-    const task = addon.mathQueue.outerProducts(this.#arena, products, this.#threads);
+    this.add(key, addon.mathQueue.outerProducts(this.#arena, products, this.#threads));
+  }
+
+  /** Adds a task that is on the queue already. */
+  add(key: string, task: Promise<unknown>): void {
     const pending = Promise.all([this.#pending.get(key), task]);
     // The error reaches whoever settles the key; until then it must not count as an unhandled rejection.
     pending.catch(() => {});

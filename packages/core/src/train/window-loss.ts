@@ -29,7 +29,7 @@ export async function windowLoss(
     const tokens = new Int32Array(count + 1);
     stream.read(window * sequence, tokens);
     await decoder.forward(tokens.subarray(0, count));
-    sum += decoder.crossEntropy(tokens.subarray(1));
+    sum += await decoder.crossEntropy(tokens.subarray(1));
     await expectFinite(Number.isFinite(sum), decoder);
   }
   const targets = (end - first) * sequence;

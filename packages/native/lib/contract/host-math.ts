@@ -224,8 +224,9 @@ export interface HostMath {
 
 /**
  * The same functions on the process's one queue for host math, which a native thread serves with a thread pool of its own: calls
- * run one after the other in the order in which they were made, and the event loop stays free. Memory must not be read or
- * written elsewhere until the promise settles; the arena may be closed. Bad arguments reject it, too.
+ * run one after the other in the order in which they were made, and the event loop stays free. Arguments and token ids are read at
+ * once, and bad ones reject the promise. Other memory must not be read or written elsewhere until it settles; the arena may be
+ * closed.
  */
 export type QueuedMath = {
   readonly [Name in Exclude<keyof HostMath, 'setThreads'>]: (

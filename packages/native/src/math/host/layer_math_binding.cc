@@ -1,4 +1,6 @@
 // Host math of a transformer's layers, as JavaScript functions.
+#include <vector>
+
 #include "math/host/cross_entropy.h"
 #include "math/host/embedding.h"
 #include "math/host/logits.h"
@@ -14,18 +16,16 @@ auto EmbedTokens(const MathOptions& o) {
   const int64_t vocab = o.Dimension("vocab"), dim = o.Dimension("dim"), columns = o.Dimension("columns");
   const float* table = o.Array<float>("table", vocab * dim);
   float* out = o.Array<float>("out", dim * columns);
-  const int32_t* tokens = o.Array<int32_t>("tokens", columns);
-  return [=](ThreadPool& pool) { Embed(table, ReadTokens(tokens, columns, vocab, "tokens"), out, dim, pool); };
+  const std::vector<int32_t> tokens = ReadTokens(o.Array<int32_t>("tokens", columns), columns, vocab, "tokens");
+  return [=](ThreadPool& pool) { Embed(table, tokens, out, dim, pool); };
 }
 
 auto EmbedTokensBackward(const MathOptions& o) {
   const int64_t vocab = o.Dimension("vocab"), dim = o.Dimension("dim"), columns = o.Dimension("columns");
   const float* gradient = o.Array<float>("gradient", dim * columns);
   float* table_gradient = o.Array<float>("tableGradient", vocab * dim);
-  const int32_t* tokens = o.Array<int32_t>("tokens", columns);
-  return [=](ThreadPool& pool) {
-    EmbedBackward(gradient, ReadTokens(tokens, columns, vocab, "tokens"), table_gradient, dim, pool);
-  };
+  const std::vector<int32_t> tokens = ReadTokens(o.Array<int32_t>("tokens", columns), columns, vocab, "tokens");
+  return [=](ThreadPool& pool) { EmbedBackward(gradient, tokens, table_gradient, dim, pool); };
 }
 
 auto NormForward(const MathOptions& o) {
@@ -75,10 +75,9 @@ auto Loss(const MathOptions& o) {
   args.d_table = o.Optional<float>("dTable", args.vocab * args.dim);
   args.gradient_scale = o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
   args.precision = o.PrecisionOrExact();
-  const int32_t* targets = o.Array<int32_t>("targets", args.columns);
-  return [=](ThreadPool& pool) {
-    return CrossEntropy(args, ReadTokens(targets, args.columns, args.vocab, "targets"), pool);
-  };
+  const int32_t* ids = o.Array<int32_t>("targets", args.columns);
+  const std::vector<int32_t> targets = ReadTokens(ids, args.columns, args.vocab, "targets");
+  return [=](ThreadPool& pool) { return CrossEntropy(args, targets, pool); };
 }
 
 auto ColumnLogits(const MathOptions& o) {
