@@ -3,6 +3,7 @@ import {
   type FixedConstants,
   type LayerProgram as Kernel,
   MilBuilder,
+  type MilValue,
   staticPrograms,
 } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
@@ -45,4 +46,49 @@ test('products saturate as the engine’s do, where asked for', () => {
     const bench = new SimBench(name);
     expect(bench.evaluate(bench.compile(text))).toEqual([expected]);
   }
+});
+
+/** The first element of what a program of one input gives for 1 on each device. */
+const first = (
+  build: (b: MilBuilder, x: MilValue) => MilValue,
+  shape: readonly number[],
+  ...names: readonly string[]
+) => {
+  const b = new MilBuilder();
+  b.output('out', build(b, b.input('a', 'fp16', shape)));
+  const { text } = b.build();
+  return names.map((name) => {
+    const bench = new SimBench(name);
+    return bench.evaluate(bench.compile(text))[0]!;
+  });
+};
+
+test('sums that are too large are zero on M3 Ultra', () => {
+  const large = (b: MilBuilder, x: MilValue) => b.matmul(b.mul(x, 23), b.mul(x, 23));
+  expect(first(large, [1, 1, 64, 64], 'sim:m3-ultra', 'sim:m3-ultra,numerics')).toEqual([33856, 0]);
+});
+
+test('values above 4094 do not survive a slice from within the last axis of M1 and M2', () => {
+  const sliced = (begin: number, value: number) => (b: MilBuilder, x: MilValue) =>
+    b.sliceBySize(b.mul(x, value), [0, 0, 0, begin], [1, 64, 1, 32]);
+  const chips = ['sim:m1,numerics', 'sim:m2,numerics', 'sim:m4,numerics', 'sim:m1'];
+  expect(first(sliced(32, 4092), [1, 64, 1, 64], ...chips)).toEqual([4092, 4092, 4092, 4092]);
+  expect(first(sliced(32, -5000), [1, 64, 1, 64], ...chips)).toEqual([
+    ...[Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, -5000, -5000],
+  ]);
+  expect(first(sliced(0, 5000), [1, 64, 1, 64], 'sim:m1,numerics')).toEqual([5000]);
+});
+
+test.each([
+  ['within', 1.25, 0.0034],
+  ['far below zero', -6.25, 0.0034],
+  ['beyond the table', -20, 0.0004],
+])('sigmoid is read from a table where it is asked for: %s', (_, value, error) => {
+  const of = (b: MilBuilder, x: MilValue) => b.sigmoid(b.mul(x, value));
+  const [exact, table] = first(of, [1, 64, 1, 256], 'sim:m4', 'sim:m4,numerics');
+  expect(table).not.toBe(exact);
+  expect(Math.abs(table! - exact!)).toBeLessThan(error);
+  if (value === -6.25) expect(table! / exact! - 1).toBeGreaterThan(0.02);
+  const [byExp] = first((b, x) => b.realDiv(1, b.add(b.exp(b.mul(x, -value)), 1)), [1, 64, 1, 256], 'sim:m4,numerics');
+  expect(Math.abs(byExp! - exact!)).toBeLessThan(1e-3);
 });

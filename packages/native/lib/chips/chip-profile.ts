@@ -87,6 +87,12 @@ export interface ChipPacing {
 export interface ChipNumerics {
   /** Products and convolutions from this magnitude on are infinite; NaN becomes +∞. */
   readonly saturation: Figure;
+  /** Products and convolutions from this magnitude on are zero instead. Absent: they are infinite. */
+  readonly zeroFrom?: Figure;
+  /** Larger values become infinite where a slice takes them from within the last axis. Absent: they stay. */
+  readonly sliceLimit?: Figure;
+  /** Points of the table that sigmoid and silu are read from, between −8 and 8. Absent: they are exact. */
+  readonly sigmoidPoints?: Figure;
 }
 
 /** Everything known of one chip: a file of `chips/`, or of the user. */
@@ -134,7 +140,7 @@ export const figureNames = {
   ],
   host: ['copyGBps', 'gemmGflops', 'elementwiseGBps', 'adamwPerUs', 'workerStartMs'],
   pacing: ['settleMs', 'failureMs', 'compilationsPerSecond'],
-  numerics: ['saturation'],
+  numerics: ['saturation', 'zeroFrom', 'sliceLimit', 'sigmoidPoints'],
 } as const satisfies {
   readonly [Group in 'limits' | 'clock' | 'host' | 'pacing' | 'numerics']: readonly (keyof ChipProfile[Group])[];
 };

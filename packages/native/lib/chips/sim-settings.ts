@@ -1,4 +1,5 @@
 import type { Addon, SimSettings } from '../contract.js';
+import type { ChipNumerics } from './chip-profile.js';
 import { type FaultPlan, parseFaultPlan, unexpected } from './fault-plan.js';
 import { judge } from './judge.js';
 import { ProgramView } from './program-view.js';
@@ -15,7 +16,7 @@ export function simSettings(name: string, addon: Pick<Addon, 'inspectMil'>): Sim
     livePrograms: limits.livePrograms.value,
     programBytes: limits.programBytes.value,
     clock,
-    ...(numerics ? { saturation: arithmetic.saturation.value } : {}),
+    ...(numerics ? { numerics: valuesOf(arithmetic) } : {}),
     openFaults: open,
     compileFaults: compile,
     evaluateFaults: evaluate,
@@ -24,6 +25,11 @@ export function simSettings(name: string, addon: Pick<Addon, 'inspectMil'>): Sim
     ...(seed === undefined ? {} : { seed }),
     judge: (text) => judge(new ProgramView(text, addon.inspectMil(text)), profile, rules),
   };
+}
+
+function valuesOf({ saturation, zeroFrom, sliceLimit, sigmoidPoints }: ChipNumerics) {
+  const values = { infiniteFrom: saturation, zeroFrom, sliceLimit, sigmoidPoints };
+  return Object.fromEntries(Object.entries(values).flatMap(([name, figure]) => (figure ? [[name, figure.value]] : [])));
 }
 
 function faultsOfEnvironment(): FaultPlan | null {

@@ -87,8 +87,17 @@ export interface SimSettings {
   readonly programBytes: number;
   /** Report the chip's nanoseconds instead of the cpu device's. */
   readonly clock: boolean;
-  /** Magnitude from which products are infinite. Default: that of fp16. */
-  readonly saturation?: number;
+  /** Where the arithmetic differs from that of the cpu device. Default: nowhere. */
+  readonly numerics?: {
+    /** Magnitude from which results of matmul and conv are infinite. */
+    readonly infiniteFrom?: number;
+    /** Magnitude from which they are zero instead. */
+    readonly zeroFrom?: number;
+    /** Largest magnitude that a slice takes from within the last axis; what is larger becomes infinite. */
+    readonly sliceLimit?: number;
+    /** Points of the table of sigmoid, from −8 to 8. */
+    readonly sigmoidPoints?: number;
+  };
   readonly openFaults: readonly object[];
   readonly compileFaults: readonly object[];
   readonly evaluateFaults: readonly object[];

@@ -1,5 +1,6 @@
 #include "sim/sim_binding.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -41,6 +42,16 @@ std::vector<sim::Fault> FaultsOf(const Napi::Value& value) {
   });
 }
 
+sim::Numerics NumericsOf(const Napi::Object& given) {
+  const auto magnitude = [&](const char* name) -> std::optional<float> {
+    if (!given.Has(name)) return std::nullopt;
+    const Napi::Value value = given.Get(name);
+    if (!value.IsNumber()) throw Unexpected(value, name, "a number");
+    return value.As<Napi::Number>().FloatValue();
+  };
+  return {magnitude("infiniteFrom"), magnitude("zeroFrom"), magnitude("sliceLimit"), magnitude("sigmoidPoints")};
+}
+
 bool IsTrue(const Napi::Object& given, const char* name) { return given.Get(name).ToBoolean(); }
 
 sim::Verdict VerdictOf(const Napi::Object& given) {
@@ -66,8 +77,7 @@ sim::Settings SettingsOf(const Napi::Object& given) {
   settings.live_programs = WholeNumber(given.Get("livePrograms"), "livePrograms");
   settings.program_bytes = WholeNumber(given.Get("programBytes"), "programBytes");
   settings.clock = IsTrue(given, "clock");
-  if (given.Has("saturation"))
-    settings.saturation = static_cast<float>(WholeNumber(given.Get("saturation"), "saturation"));
+  if (given.Has("numerics")) settings.numerics = NumericsOf(ObjectOf(given.Get("numerics"), "numerics"));
   settings.open_faults = FaultsOf(given.Get("openFaults"));
   settings.unload_faults = FaultsOf(given.Get("unloadFaults"));
   settings.compile_faults = FaultsOf(given.Get("compileFaults"));

@@ -12,7 +12,7 @@
 #include "cpu/cpu_device.h"
 #include "error.h"
 #include "sim/fault_injector.h"
-#include "sim/saturate.h"
+#include "sim/numerics.h"
 
 namespace mayfly::sim {
 namespace {
@@ -154,7 +154,7 @@ class SimDevice : public Device {
       throw state_->Refusal(verdict.error_code.c_str(), verdict.error_code == "ERR_ANE_LOAD" ? "load" : "compile",
                             verdict.error_message);
     }
-    if (settings.saturation) SaturateProducts(&typed, *settings.saturation);
+    if (settings.numerics) ApplyNumerics(&typed, *settings.numerics);
     std::unique_ptr<Program> program = CompileOnCpu(typed, engine_);
     uint64_t bytes = 0;
     for (const mil::WeightFile& file : weights) bytes += file.bytes;

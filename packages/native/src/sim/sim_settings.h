@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/numerics.h"
+
 namespace mayfly::sim {
 
 enum class FaultKind { kHang, kCrash, kAbort, kExit, kZeros, kError, kLoad, kLeak };
@@ -49,8 +51,8 @@ struct Settings {
   uint64_t program_bytes;
   // Report the clock's nanoseconds instead of those that the cpu device takes.
   bool clock = false;
-  // Magnitude from which products are infinite; none: as on the cpu device.
-  std::optional<float> saturation;
+  // None: as on the cpu device.
+  std::optional<Numerics> numerics;
   std::vector<Fault> open_faults;
   std::vector<Fault> compile_faults;
   std::vector<Fault> evaluate_faults;
