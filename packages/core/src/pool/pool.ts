@@ -15,7 +15,7 @@ import { chaosTransport } from './worker/chaos-transport.js';
 import { Clock } from './worker/clock.js';
 import { processTransport, type StartTransport } from './worker/transport.js';
 
-/** Starts the workers; settles when they are ready. */
+/** Creates a pool and starts its workers; settles when they serve. */
 export async function createPool(given?: PoolOptions): Promise<Pool> {
   warnOfIsaFault();
   const options = resolvePoolOptions(given);
@@ -38,15 +38,15 @@ export async function createPool(given?: PoolOptions): Promise<Pool> {
 
 /** Runs MIL programs in worker processes that are replaced without their callers noticing. Made by `createPool`. */
 export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable {
-  /** The device in use. */
+  /** The name of the device in use. */
   readonly device: string;
-  /** Why that one. */
+  /** Why that device, in a few words. */
   readonly deviceReason: string;
-  /** What computes its matrix products, as `fast` or the default `exact` comes to here. */
+  /** The implementation of the device's matrix products: `exact`, or the one that `fast` means on this processor. */
   readonly matmul: Matmul;
-  /** `fast` where that is another thing than `exact`. Host math beside the pool goes by it, too. */
+  /** `fast` if that differs from `exact` here. Host math beside the pool uses the same precision. */
   readonly precision: Precision;
-  /** Every tensor that kernels read or write lies here. */
+  /** Holds every tensor that kernels read or write. */
   readonly arena: Arena;
 
   readonly #options: FilledPoolOptions;
@@ -57,7 +57,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
   #closing: Promise<void> | null = null;
   #destroying: Promise<void> | null = null;
 
-  /** @internal `transport` starts workers, all deadlines go by `clock`; tests bring their own. */
+  /** @internal `transport` starts workers, `clock` is the time of all deadlines; tests pass their own. */
   constructor(
     options: FilledPoolOptions,
     transport: (arena: Arena) => StartTransport = processTransport,
