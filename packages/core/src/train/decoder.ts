@@ -13,7 +13,7 @@ import { Stopwatch } from './stopwatch.js';
 import type { KernelCompiler } from './timed-kernel.js';
 import { WeightGradients } from './weight-gradients.js';
 
-/** What a decoder is built for. */
+/** Options of a decoder. */
 export interface DecoderOptions {
   readonly config: ModelConfig;
   /** Windows per pass. */
@@ -37,7 +37,7 @@ export interface DecoderOptions {
   readonly hostThreads?: number | undefined;
 }
 
-/** What only a model that is trained has. */
+/** Parts that only a trained model has. */
 interface Training {
   readonly sums: GradientSums;
   /** Gradient of the residual stream, fp32 [dim, columns]. */

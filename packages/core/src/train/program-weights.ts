@@ -15,7 +15,7 @@ export class ProgramWeights {
     this.#files = program.weightFiles.map(({ bytes }) => source.tensor('uint8', [bytes]));
   }
 
-  /** What the pool is given: the ranges, to be read again by every compilation. */
+  /** The ranges in the arena, which every compilation reads again. */
   get sources(): WeightSources {
     const entries = this.#program.weightFiles.map(({ path }, index) => {
       const { offset, bytes } = this.#files[index]!;

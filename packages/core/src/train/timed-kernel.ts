@@ -3,13 +3,13 @@ import type { CallOptions, Kernel, PoolProgram } from '../pool/types.js';
 import type { Stopwatch } from './stopwatch.js';
 import type { SurfaceTensor } from './surface.js';
 
-/** What training asks of a pool. */
+/** The part of a pool that training uses. */
 export interface KernelCompiler {
   readonly arena: Arena;
   compile(program: PoolProgram, options?: CallOptions): Promise<Kernel>;
 }
 
-/** A kernel whose waiting is accounted for. */
+/** A kernel that accounts for the time spent waiting for it. */
 export class TimedKernel {
   readonly #kernel: Kernel;
   readonly #stopwatch: Stopwatch;
@@ -23,7 +23,7 @@ export class TimedKernel {
   /** Starts a compilation with the weights that its arena ranges hold now; the next `start` waits for it. */
   update(): void {
     this.#update = this.#kernel.update();
-    // The error belongs to the next run; until then it is nobody's unhandled rejection.
+    // The next run gets the error; until then it must not count as an unhandled rejection.
     this.#update.catch(() => {});
   }
 
