@@ -124,7 +124,7 @@ export class StaticWeights implements WeightStrategy {
       this.#writeWeights(block, backward);
       kernels.backward!.update();
     }
-    // The requests leave before the caller blocks this thread with the next layer.
+    // The requests leave before this thread writes the next layer's weights.
     await setImmediate();
   }
 

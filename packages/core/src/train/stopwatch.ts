@@ -1,6 +1,6 @@
 /**
- * What the main process spends its time on: waiting for kernels, computing host math itself, waiting for host threads,
- * waiting for compilations and weight updates, handing work to workers and host threads.
+ * What the main process spends its time on: waiting for kernels; computing host math, or waiting for it on the queue; waiting for
+ * weight gradients (host threads); waiting for compilations and weight updates; handing work to workers and to the queue.
  */
 export const activities = ['kernels', 'hostMath', 'hostThreads', 'compile', 'dispatch'] as const;
 export type Activity = (typeof activities)[number];
