@@ -55,6 +55,7 @@ export { type EvaluateOptions, evaluate } from './train/evaluate.js';
 export { type GeneratedToken, type GenerateOptions, generate } from './train/generate.js';
 export type { InferenceOptions } from './train/inference-session.js';
 export type { FilledTrainOptions, TrainOptions } from './train/options.js';
+export type { KernelRange } from './train/range-check.js';
 export type { SamplingOptions } from './train/sampler.js';
 export type { Activity } from './train/stopwatch.js';
 export type { TokenGeneratorOptions } from './train/token-generator.js';

@@ -109,6 +109,7 @@ export { blocksFor, mergesAfter, sumByTree } from './train/gradient-sums.js';
 export { InferenceSession } from './train/inference-session.js';
 export { LossScaler } from './train/loss-scaler.js';
 export { type FilledTrainOptions, resolveTrainOptions, savedTrainOptions, type TrainOptions } from './train/options.js';
+export { rangeProgram } from './train/range-program.js';
 export { Sampler } from './train/sampler.js';
 export { learningRate, type Schedule } from './train/schedules.js';
 export { WeightGradients, weightGradient } from './train/weight-gradients.js';

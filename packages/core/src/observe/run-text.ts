@@ -66,6 +66,13 @@ export function closingTable(summary: TrainSummary): string {
     ['  host threads', `${time(activityMs.hostThreads)} waited`],
     ['  compilations', `${time(activityMs.compile)} waited`],
     ['  retirements', `${time(lostToRetirementsMs)} lost`],
+    ...(summary.ranges ?? []).map(({ kernel, product, largest }, index) => {
+      const beyond = largest < 32_768 ? '' : ', where an engine overflows';
+      return [
+        index === 0 ? 'largest Σ|a·w|' : '',
+        `${formatFigure(largest)} in ${product} of ${kernel}${beyond}`,
+      ] as const;
+    }),
     ['checkpoint', summary.checkpoint ?? 'none'],
     ...(summary.resumeCommand === null ? [] : [[resumeLabel(summary), resumeCommand(summary)] as const]),
   ];

@@ -31,9 +31,11 @@ import {
   type TrainOptions,
   trainOptions,
 } from './options.js';
+import { RANGE_CHECK_BYTES, RangeCheck } from './range-check.js';
 import { describeOptions, describeRun } from './run-description.js';
 import { RunFolder } from './run-folder.js';
 import { expectSameInputs, identifyInputs, type RunInputs } from './run-inputs.js';
+import type { KernelCompiler } from './timed-kernel.js';
 import { Trainer } from './trainer.js';
 import { checkpointBytes, readRun, restoreTraining } from './training-checkpoint.js';
 import type { TrainingProgress } from './training-header.js';
@@ -84,7 +86,7 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   const { tokenizer, tokenizerFiles, stream, fresh, identifying } = openInputs(begun, ready, opened);
 
   const shape = { config, batch, sequence, weights, layers, freeze, form, passes: options.accumulate };
-  const arenaBytes = arenaBytesFor({ ...shape, training: true });
+  const arenaBytes = arenaBytesFor({ ...shape, training: true }) + (options.checkRange ? RANGE_CHECK_BYTES : 0);
   signal?.throwIfAborted();
   const pool = shared ?? opened.adopt(await openPool(options, arenaBytes), (own) => own.close());
   const scope = opened.adopt(new ArenaScope(pool.arena), (own) => shared && own.free());
@@ -100,7 +102,8 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
   const done = progress?.counts.step ?? 0;
   if (done > options.steps) throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
-  await loadKernels(decoder, pool, { isShared: shared !== undefined, signal });
+  const ranges = options.checkRange ? opened.adopt(new RangeCheck(pool), (check) => check.close()) : null;
+  await loadKernels(decoder, pool, { compiler: ranges ?? pool, isShared: shared !== undefined, signal });
 
   const carried = {
     inputs,
@@ -115,7 +118,18 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
     ready?.close();
   };
   const state = { progress, run, checkpoint, carried };
-  const trainer = new Trainer({ options, tokenizer, windows, decoder, pool, ...state, chipWarning, startedAt, close });
+  const trainer = new Trainer({
+    options,
+    tokenizer,
+    windows,
+    decoder,
+    pool,
+    ...state,
+    chipWarning,
+    ranges,
+    startedAt,
+    close,
+  });
   trainer.record('start', describeRun(trainer));
   const owned = opened.move();
   return trainer;
@@ -147,14 +161,18 @@ function openInputs(
 async function loadKernels(
   decoder: Decoder,
   pool: Pool,
-  { isShared, signal }: { readonly isShared: boolean; readonly signal: AbortSignal | undefined },
+  {
+    compiler,
+    isShared,
+    signal,
+  }: { readonly compiler: KernelCompiler; readonly isShared: boolean; readonly signal: AbortSignal | undefined },
 ): Promise<void> {
   signal?.throwIfAborted();
   const endPool = () => void pool.destroy();
   // Only now, when nothing else writes to its arena.
   if (!isShared) signal?.addEventListener('abort', endPool, { once: true });
   try {
-    await decoder.load(pool);
+    await decoder.load(compiler);
   } catch (error) {
     throw signal?.aborted ? signal.reason : error;
   } finally {

@@ -101,6 +101,11 @@ export interface TrainOptions {
    * Default false.
    */
   readonly allowChangedData?: boolean | undefined;
+  /**
+   * Computes the largest Σ|a·w| of each kernel (`ranges` of the summary): with every run once more on a cpu device in this process,
+   * so that steps take about twice as long. Default false.
+   */
+  readonly checkRange?: boolean | undefined;
   /** Ends the start when it is aborted, with its reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -252,6 +257,10 @@ export const trainOptions = {
     ...{ flag: '--retire-after <n>', help: 'compilations after which a worker retires', group: groups.workers },
   },
   budget: nested<Budget>(budgetOptions),
+  checkRange: {
+    ...{ rule: flag, default: false, flag: '--check-range', group: groups.workers },
+    help: 'print the largest sum of products of each kernel, at half the speed',
+  },
   out: {
     ...{ rule: text, derive: ({ resume }) => resume as string | undefined },
     defaultText: 'runs/<time>, or the folder resumed from',

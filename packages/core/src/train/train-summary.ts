@@ -1,4 +1,5 @@
 import type { PoolStats } from '../pool/types.js';
+import type { KernelRange } from './range-check.js';
 import type { Activity } from './stopwatch.js';
 import type { StepCounts } from './train-step.js';
 
@@ -41,6 +42,8 @@ export interface TrainSummary {
   readonly paramsSha256: string;
   /** Fingerprint of all losses since the beginning of the run. */
   readonly lossesSha256: string;
+  /** The largest sum of products of each kernel; with `checkRange` only. */
+  readonly ranges?: readonly KernelRange[];
 }
 
 export interface SummaryFacts {
@@ -58,6 +61,7 @@ export interface SummaryFacts {
   readonly resumeCommand: string | null;
   readonly lossesDigest: string;
   readonly parametersDigest: string;
+  readonly ranges: readonly KernelRange[] | undefined;
 }
 
 export function summarize(facts: SummaryFacts): TrainSummary {
@@ -85,5 +89,6 @@ export function summarize(facts: SummaryFacts): TrainSummary {
     resumeCommand: facts.resumeCommand,
     paramsSha256: facts.parametersDigest,
     lossesSha256: facts.lossesDigest,
+    ...(facts.ranges === undefined ? {} : { ranges: facts.ranges }),
   };
 }

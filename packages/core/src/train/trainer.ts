@@ -15,6 +15,7 @@ import { Divergence } from './divergence.js';
 import { allFinite, explainOverflow } from './finite.js';
 import { LossScaler } from './loss-scaler.js';
 import type { FilledTrainOptions } from './options.js';
+import type { RangeCheck } from './range-check.js';
 import { resumeCommand } from './resume-command.js';
 import type { RunFolder } from './run-folder.js';
 import type { Activity } from './stopwatch.js';
@@ -61,6 +62,7 @@ export interface TrainerParts {
   /** The checkpoint of the run's folder that it goes on from. */
   readonly checkpoint: CheckpointFile | null;
   readonly chipWarning: string | null;
+  readonly ranges: RangeCheck | null;
   readonly carried: CarriedInputs;
   /** When its making began, of `performance.now()`: before the pool and the first compilations. */
   readonly startedAt: number;
@@ -248,6 +250,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       lossesDigest: this.#losses.value,
       parametersDigest:
         this.#digest?.updates === this.#step.counts.optimizerStep ? this.#digest.value : this.parametersDigest(),
+      ranges: this.#parts.ranges?.ranges,
     });
   }
 
