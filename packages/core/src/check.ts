@@ -1,19 +1,23 @@
 import { inspect } from 'node:util';
 import { invalidArgument, MayflyError } from '@mayfly/native';
 
-/** What an option may be, as a value in a program and as text on a command line or in a file. */
+/** The valid values of an option, given as a value in a program or as text on a command line or in a file. */
 export interface Rule<Value> {
-  /** The value, checked. Errors: `ERR_INVALID_ARGUMENT`, which calls it `name`. */
+  /**
+   * Returns a valid value.
+   *
+   * @throws `ERR_INVALID_ARGUMENT`, which calls the value `name`.
+   */
   check(name: string, value: unknown): Value;
-  /** The value that a text stands for. Errors: as `check`. */
+  /** Returns the value that a text denotes. Throws as `check` does. */
   read(name: string, text: string): Value;
 }
 
-/** A rule that is made of two functions. */
+/** A rule that consists of two functions. */
 export interface SimpleRule<Value> extends Rule<Value> {
-  /** Completes `Expected X to be …` for a value that is wrong; null for one that is right. */
+  /** For an invalid value, completes `Expected X to be …`; null for a valid one. */
   readonly refusal: (value: unknown) => string | null;
-  /** The value that a text stands for; for a text without one, a value that `refusal` refuses. */
+  /** The value that a text denotes; for an invalid text, a value that `refusal` refuses. */
   readonly parse: (text: string) => unknown;
 }
 
@@ -34,10 +38,10 @@ export function rule<Value>(
   };
 }
 
-/** The longest that a timer of Node's can wait, 24.8 days; it takes anything longer for no time at all. */
+/** The longest delay of Node's timers, 24.8 days. Longer delays are taken as 1 ms. */
 export const LONGEST_MS = 2 ** 31 - 1;
 
-/** `least` to `most`, both included. Its text may be written as `1e3`. */
+/** A whole number from `least` to `most`, both included. Its text may be `1e3`. */
 export function whole(least: number, most = Number.MAX_SAFE_INTEGER): SimpleRule<number> {
   const refusal = (value: unknown): string | null => {
     if (!Number.isSafeInteger(value) || (value as number) < least) return `a whole number from ${least} up`;
@@ -65,13 +69,13 @@ export function milliseconds(least: number, { most = LONGEST_MS, orNever = false
   return rule((value) => (right(value) ? null : expected), decimalOrInfinity);
 }
 
-/** A name or a path: not empty, and without the character that would cut a path short. */
+/** A name or a path: not empty, and without NUL, which would end a path. */
 export const text: Rule<string> = rule((value) => {
   if (typeof value !== 'string' || value === '') return 'a name or path';
   return value.includes('\0') ? 'a name or path without NUL characters' : null;
 }, String);
 
-/** Any text, the empty one among them. */
+/** Any text, even an empty one. */
 export const anyText: Rule<string> = rule((value) => (typeof value === 'string' ? null : 'text'), String);
 
 export const oneOf = <Choice extends string>(...choices: readonly Choice[]): Rule<Choice> =>
@@ -123,28 +127,28 @@ export const abortSignal: Rule<AbortSignal> = rule(
   String,
 );
 
-/** A function, which a text cannot be. */
+/** A function; no text denotes one. */
 export const callback = <Type>(): Rule<Type> =>
   rule((value) => (typeof value === 'function' ? null : 'a function'), String);
 
-/** An object that its user checks, and a text cannot be. */
+/** An object, which its user checks further; no text denotes one. */
 export const object = <Type>(): Rule<Type> =>
   rule((value) => (typeof value === 'object' && value !== null ? null : 'an object'), String);
 
-/** An object that one of our functions made. */
+/** An instance of a class. */
 export const instance = <Type>(type: abstract new (...args: never[]) => Type, expected: string): Rule<Type> =>
   rule((value) => (value instanceof type ? null : expected), String);
 
-/** Rules by the names of the options that they check. */
+/** Rules, by the names of their options. */
 export type Rules = Readonly<Record<string, Rule<unknown>>>;
 
-/** The values that passed their rules, without the undefined ones. */
+/** Valid options, without undefined ones. */
 export type Checked<Of extends Rules> = {
   readonly [Name in keyof Of]?: Of[Name] extends Rule<infer Value> ? Value : never;
 };
 
 /**
- * Checks a bag of options, each of which is read once.
+ * Checks options. Each property is read once.
  *
  * @param name Whose options they are, e.g. `createPool`; or of which option, e.g. `budget`.
  * @param prefix Of the names in errors, e.g. `budget.`.
@@ -160,7 +164,7 @@ export function bag<Of extends Rules>(name: string, rules: Of, given: unknown, p
   return checked as Checked<Of>;
 }
 
-/** A bag of options as the value of one. In text it is written as JSON. */
+/** An option whose value is a bag of options. Its text is JSON. */
 export const bagOf = <Of extends Rules>(rules: Of): Rule<Checked<Of>> => ({
   check: (name, value) => bag(name, rules, value, `${name}.`),
   read(name, given) {
@@ -187,7 +191,7 @@ function entriesOf(name: string, given: unknown): [string, unknown][] {
   throw invalidArgument(`the options of ${name}`, 'a plain object', given);
 }
 
-/** Of any realm. An object with a prototype of its own may have options there, which would go unseen. */
+/** A plain object of any realm. Options on a prototype would be missed, so other prototypes are refused. */
 function isPlainObject(value: unknown): value is Record<string | symbol, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const prototype = Object.getPrototypeOf(value);
@@ -201,7 +205,7 @@ function unknownOption(name: string, key: string, known: readonly string[]): May
   return new MayflyError('ERR_INVALID_ARGUMENT', `Expected a known option of ${name}, got \`${shown}\`${hint}`);
 }
 
-/** The nearest known name; null where more than a third of the letters would have to change. */
+/** The most similar name; null if more than a third of the letters differ. */
 export function mostSimilar(word: string, candidates: readonly string[]): string | null {
   if (word.length > 64) return null;
   const near = candidates
@@ -213,7 +217,7 @@ export function mostSimilar(word: string, candidates: readonly string[]): string
   return near[0]?.candidate ?? null;
 }
 
-/** Letters to insert, delete, replace, or swap with their neighbour (optimal string alignment). */
+/** Number of letters to insert, delete, replace or swap with their neighbours (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, column) => column)];
   for (let i = 1; i <= a.length; i++) {
@@ -231,7 +235,7 @@ function editDistance(a: string, b: string): number {
 
 const isFiniteNumber = (value: unknown): value is number => Number.isFinite(value);
 
-/** A number in decimal, `3e-4` among them; NaN where a text is none. */
+/** A decimal number such as `3e-4`; NaN for any other text. */
 function decimal(text: string): number {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
 }

@@ -21,19 +21,19 @@ export interface JsonFlag {
   readonly json?: boolean;
 }
 
-/** What commander read, by the camelCase of its flags. */
+/** Values that commander has read, by the camelCase names of their flags. */
 export type CommandFlags = Readonly<Record<string, unknown>>;
 
 /**
- * Gives a command the options of a table. What applies when one is left out is only told in the help, not set: the library
- * knows it best, since a resumed run has its own.
+ * Adds the options of a table to a command. Defaults are shown in the help but not set: the library fills them in, since a resumed run
+ * has its own.
  */
 export function addOptions(command: Command, table: AnyOptionTable): Command {
   for (const { row } of commandOptions(table)) command.addOption(commanderOption(row));
   return command;
 }
 
-/** The bag of the table, out of what commander read. */
+/** The options of the table, from the values that commander has read. */
 export function optionsFrom<Options>(table: AnyOptionTable, flags: CommandFlags): Options {
   const options: Record<string, unknown> = {};
   for (const { path, row } of commandOptions(table)) {

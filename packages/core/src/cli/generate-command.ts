@@ -31,7 +31,7 @@ async function generateCommand(flags: CommandFlags): Promise<void> {
     drawn += token.text;
     if (json) continue;
     const next = started ? token.text : `${options.prompt ?? ''}${token.text}`;
-    // Elsewhere than on a terminal the text is data.
+    // In a pipe or a file, the text is data and stays as it is.
     if (process.stdout.isTTY) print(process.stdout, next);
     else process.stdout.write(next);
     started = true;

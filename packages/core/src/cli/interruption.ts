@@ -7,9 +7,9 @@ import { ExitCode } from './errors.js';
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
 /**
- * Whether whoever started the command wants it to outlive its terminal. Node resets ignored signals when it starts, so this
- * is asked of the launcher `bin/mayfly`, which is a shell's script; `npx` does the same as Node before it gets there, but
- * shells leave the name of the program that they started, nohup, in `_`.
+ * Whether the command was started to outlive its terminal. Node resets ignored signals at its start, so the launcher `bin/mayfly`, a
+ * shell script, passes on whether SIGHUP was ignored. `npx` resets them before the launcher runs, but shells leave the name of the
+ * program that they started, nohup, in `_`.
  */
 const hangUpIgnored = process.env.MAYFLY_HANGUP === 'ignored' || /(^|\/)nohup$/.test(process.env._ ?? '');
 
@@ -17,10 +17,10 @@ const signals: readonly Signal[] = hangUpIgnored ? ['SIGINT', 'SIGTERM'] : ['SIG
 
 const terminals = [0, 1, 2].filter((fd) => isatty(fd));
 
-/** What a signal that ends the command at once writes; a display has hidden the cursor. */
+/** Written when a signal ends the command at once; shows the cursor again, which a display has hidden. */
 const farewell = `${terminals.includes(2) ? '\u001B[?25h' : ''}mayfly: interrupted\n`;
 
-/** From now on a signal ends the command at once, with exit code 128 + its number, whatever the command is busy with. */
+/** From now on a signal ends the command at once, with exit code 128 + its number, even while JavaScript is busy. */
 function endAtOnce(): void {
   const numbers = signals.map((signal) => constants.signals[signal]);
   addon.exitOnSignals(numbers, farewell);
@@ -28,17 +28,17 @@ function endAtOnce(): void {
 
 let outputMatters = true;
 
-/** From now on the command goes on where it cannot write to stdout: its work is kept elsewhere. */
+/** From now on the command goes on if it cannot write to stdout: its results are in files. */
 export function outliveOutput(): void {
   outputMatters = false;
 }
 
 /**
- * How the command ends where nobody saves anything: at once. Workers notice their parent's end by themselves. Called once,
- * before anything else.
+ * Makes signals end the command at once, unless an `Interruption` handles them. Workers notice the end of their parent by themselves.
+ * Call once, before anything else.
  *
- * An error of stdout (a terminal that is gone, a full disk behind it) ends the command, unless `outliveOutput` was called; a
- * reader of it that went away always does. Errors of stderr only silence it.
+ * An error of stdout (a closed terminal, a full disk) ends the command, unless `outliveOutput` was called; if its reader has closed the
+ * pipe, the command always ends. Errors of stderr are ignored.
  */
 export function prepareEnd(): void {
   endAtOnce();
@@ -58,7 +58,7 @@ export function prepareEnd(): void {
 const endOfBrokenPipe = (): void => process.exit(128 + constants.signals.SIGPIPE);
 let onBrokenPipe = endOfBrokenPipe;
 
-/** Runs something that ends by throwing when it is interrupted; the process then ends with the signal's exit code. */
+/** Runs a function that throws when it is interrupted; the process then exits with the signal's exit code. */
 export async function untilInterrupted(interruption: Interruption, run: () => Promise<void>): Promise<void> {
   try {
     await run();
@@ -70,8 +70,8 @@ export async function untilInterrupted(interruption: Interruption, run: () => Pr
 }
 
 /**
- * Turns the first signal to end into an abort, so that a run can finish its step and save; the second one ends the process at
- * once. A reader of stdout that went away counts as a signal. For as long as it is not disposed of; one at a time.
+ * Until it is disposed of, turns the first SIGINT, SIGTERM or SIGHUP into an abort, so that a run can finish its step and save; the
+ * second ends the process at once. A closed reader of stdout counts as a signal. One at a time.
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();
@@ -88,7 +88,7 @@ export class Interruption implements Disposable {
     return this.#controller.signal;
   }
 
-  /** 128 + the number of the first signal; null while there was none. */
+  /** 128 + the number of the first signal; null before it. */
   get exitCode(): number | null {
     return this.#exitCode;
   }
@@ -102,7 +102,7 @@ export class Interruption implements Disposable {
   readonly #interrupt = (signal: Signal | 'SIGPIPE'): void => {
     if (this.#exitCode !== null) return;
     this.#exitCode = 128 + constants.signals[signal];
-    // Not a listener: the second signal has to end a process that is too busy for listeners.
+    // Not by a listener: the second signal must also end a process whose JavaScript is busy.
     endAtOnce();
     this.#onFirst(signal);
     this.#controller.abort();

@@ -34,7 +34,7 @@ export const lintCommandOptions = {
 export function addLintCommand(program: Command): void {
   const command = program
     .command('lint')
-    .description('Say what a Neural Engine would object to in a MIL program')
+    .description('Check a MIL program against the rules of a Neural Engine')
     .argument('[file]', 'MIL text')
     .addHelpText('after', notes);
   addOptions(command, lintCommandOptions).action(lintCommand);
@@ -83,7 +83,7 @@ function report(
   return `${[...lines, `${errors} errors, ${warnings} warnings for ${chip}`].join('\n')}\n`;
 }
 
-/** In Markdown. */
+/** The table of all rules, in Markdown. */
 function rulesTable(): string {
   const rows = rules.map((rule) => {
     const { id, severity, summary, known, sources, grade, contradicted, confirmed } = rule;

@@ -61,7 +61,7 @@ Examples:
   $ mayfly stress --steps 200 --chaos kill=0.01,crash=0.01,hang=0.001 --chaos-seed 7 --json
   $ mayfly stress --steps 200 --weights static --retire-after 20 --workers 2 --chaos kill=0.01,limit=0.01`;
 
-/** The heading of commander's own. */
+/** Commander's heading for options. */
 const group = 'Options:';
 
 /** The options of `mayfly stress`. */
@@ -90,7 +90,9 @@ export const stressCommandOptions = {
 export function addStressCommand(program: Command): void {
   const command = program
     .command('stress')
-    .description('Train a small model while its workers are killed, stopped, crashed and refused; tell what came out')
+    .description(
+      'Train a small model while its workers are killed, stopped, crashed and refused; print hashes of the result',
+    )
     .addHelpText('after', notes);
   addOptions(command, stressCommandOptions).action(stress);
 }
@@ -113,7 +115,7 @@ async function stress(given: CommandFlags): Promise<void> {
     arenaBytes: arenaBytesFor(shape),
     budget: { compilations: retireAfter },
     timeouts: { dispatchMs: deadline, compileMs: deadline },
-    // Faults are no reason to give up here: they are what is wanted.
+    // Faults are injected on purpose: never give up.
     attempts: Number.MAX_SAFE_INTEGER,
     pacing: { backoffMs: 0, maxDeaths: Number.MAX_SAFE_INTEGER },
     chaos: { faults: chaos, seed: chaosSeed },
@@ -133,8 +135,8 @@ async function stress(given: CommandFlags): Promise<void> {
   );
   reporter.start(trainer);
   const summary = await trainer.train({ signal: interruption.signal });
-  const told = Object.entries(faults).map(([fault, times]) => `${fault} ${times}`);
-  reporter.record('faults', faults, `faults injected: ${told.join(', ')}`);
+  const counts = Object.entries(faults).map(([fault, times]) => `${fault} ${times}`);
+  reporter.record('faults', faults, `faults injected: ${counts.join(', ')}`);
   reporter.record('hashes', {}, `parameters ${summary.paramsSha256}\nlosses     ${summary.lossesSha256}`);
   reporter.done(summary);
   if (interruption.exitCode !== null) process.exitCode = interruption.exitCode;

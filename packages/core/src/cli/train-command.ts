@@ -36,7 +36,7 @@ export function addTrainCommand(program: Command): void {
 /** The folder of a run without `--out`. */
 const newRunFolder = (): string => join('runs', new Date().toISOString().replaceAll(':', '-'));
 
-function tellFinished(reporter: Reporter, step: number): void {
+function recordFinished(reporter: Reporter, step: number): void {
   reporter.record('finished', { step }, `the run is finished: all of its ${step} steps are done`);
 }
 
@@ -56,14 +56,14 @@ async function train(flags: CommandFlags): Promise<void> {
   const isNamed = options.resume !== undefined || options.autoResume === true;
   const { out = isNamed ? undefined : newRunFolder() } = options;
   const finished = options.autoResume === true ? await finishedSteps(options) : null;
-  if (finished !== null) return tellFinished(reporter, finished);
+  if (finished !== null) return recordFinished(reporter, finished);
   await using trainer = await createTrainer({ ...options, out });
-  // Until here a signal ends the command at once: there is nothing to save.
+  // Before this, a signal ends the command at once: there is nothing to save.
   using interruption = new Interruption((signal) => {
     reporter.record('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);
   });
   reporter.start(trainer);
-  if (trainer.step === trainer.options.steps) tellFinished(reporter, trainer.step);
+  if (trainer.step === trainer.options.steps) recordFinished(reporter, trainer.step);
   const summary = await trainer.train({ signal: interruption.signal });
   reporter.done(summary);
   if (interruption.exitCode !== null) process.exitCode = interruption.exitCode;

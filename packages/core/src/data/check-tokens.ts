@@ -6,8 +6,8 @@ import type { Tokenizer } from './tokenizer.js';
 const CHUNK = 2 ** 18;
 
 /**
- * Refuses a tokenizer whose ordinary tokens a model has no rows for. Added tokens may be beyond: they only occur where a text
- * spells them out, which `checkTokens` or `checkIds` sees.
+ * Refuses a tokenizer with more ordinary tokens than the model has rows. Added tokens may exceed them: they occur only if a text contains
+ * them literally, which `checkTokens` and `checkIds` find.
  *
  * @throws `ERR_TOKENIZER`.
  */
@@ -19,14 +19,14 @@ export function checkTokenizer({ name, vocab: all, ordinary = all }: Tokenizer, 
   );
 }
 
-/** @throws `ERR_TOKEN_RANGE`, which names the first id that a model has no row for. */
+/** @throws `ERR_TOKEN_RANGE`, which names the first id outside of the vocabulary. */
 export function checkIds(ids: readonly number[], vocab: number, source: string, tokenizer: Tokenizer): void {
   const index = ids.findIndex((id) => id >= vocab);
   if (index >= 0) throw outOfRange(source, vocab, ids[index]!, index, tokenizer);
 }
 
 /**
- * Looks at every token once (about 1 ns each), so that training needs to look at none.
+ * Checks every token once (about 1 ns each), so that training need not.
  *
  * @throws `ERR_TOKEN_RANGE`, which names the first id that the vocabulary does not have and its position.
  */

@@ -36,7 +36,7 @@ export function openTokenizer(source: string | TokenizerFiles): Tokenizer {
 
 const SENTENCE_PIECE = ': convert it to a tokenizer.json, which transformers writes when it saves a fast tokenizer';
 
-/** What is needed instead. */
+/** Advice for files of other formats. */
 const remedies: Readonly<Partial<Record<FileFormat, string>>> = {
   'a SentencePiece model': SENTENCE_PIECE,
   'a safetensors file': ', which is a model',

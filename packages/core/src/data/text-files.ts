@@ -6,12 +6,12 @@ import { fileFormat } from '../files/file-format.js';
 import { isFolder } from '../files/folders.js';
 import { openFile, readFully, withFile } from '../files/read-file.js';
 
-/** A NUL among the first bytes says that a file is no text (git's rule). */
+/** A file with a NUL among so many first bytes is not text (git's rule). */
 const LOOK_BYTES = 8000;
 
 /**
- * A text file itself, or the text files in a folder and its folders, sorted by path. Hidden ones, symbolic links and binary
- * files in folders are left out.
+ * The path itself if it is a file; otherwise the text files below the folder, sorted by path. Hidden files, symbolic links and binary
+ * files are left out.
  *
  * @param extensions Of files in folders, e.g. `['.md', '.d.ts']`. Default: any.
  * @throws `ERR_FILE_NOT_FOUND` where nothing is found.
@@ -43,11 +43,11 @@ function filesBelow(root: string, folder: string): string[] {
     .sort((a, b) => (a < b ? -1 : 1));
 }
 
-/** Files of tokens and arrays, whatever their first bytes are. */
+/** Extensions of files of tokens and arrays, whose first bytes may be anything. */
 const binaryExtensions: ReadonlySet<string> = new Set(['.bin', '.npy', '.npz', '.u32']);
 
 /**
- * Refuses a file that is no UTF-8 text. Folders pass: binary files in them are left out.
+ * Refuses a file that is not UTF-8 text. Folders are accepted: binary files in them are left out.
  *
  * @throws `ERR_DATA_FORMAT`, which says what to do instead; `ERR_FILE_NOT_FOUND`.
  */
@@ -68,7 +68,7 @@ const isText = (path: string): boolean => !firstBytes(path).includes(0);
 function isUtf8(path: string): boolean {
   const start = firstBytes(path);
   try {
-    // Its last character may be cut.
+    // The last character may be incomplete.
     new TextDecoder('utf-8', { fatal: true }).decode(start, { stream: true });
     return !start.includes(0);
   } catch {
@@ -88,8 +88,8 @@ const separator = /^<\|endoftext\|>/m;
 const CHUNK_BYTES = 2 ** 22;
 
 /**
- * The documents of a text file, white space around them taken off, empty ones left out. Reads as it goes: the file may be
- * larger than a string can be, a document may not.
+ * The documents of a text file, trimmed, without empty ones. The file is read in chunks and may be larger than the longest string; a
+ * document may not.
  *
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_DATA_FORMAT` for bytes that are no UTF-8 and for a document that is too long.
  */
@@ -103,7 +103,7 @@ export function* documents(path: string): Generator<string> {
     for (let bytes = readSync(fd, chunk); bytes > 0; bytes = readSync(fd, chunk)) {
       const text = line + utf8.decode(chunk.subarray(0, bytes), { stream: true });
       const lastLine = text.lastIndexOf('\n') + 1;
-      // It may be half of a separator: it waits for its end.
+      // The last line may be half of a separator: keep it for the next chunk.
       line = text.slice(lastLine);
       const parts = text.slice(0, lastLine).split(separator);
       document += parts.shift() ?? '';

@@ -6,7 +6,7 @@ import { checkRange, TokenArray, type TokenStream } from './token-stream.js';
 /** Files up to this size are read whole: no system call per window. */
 const SMALL_FILE = 64 * 2 ** 20;
 
-/** Whether a path is that of a file of tokens, by its extension. */
+/** Whether a path has the extension of token files. */
 export const isTokenFile = (path: string): boolean => path.endsWith('.u16');
 
 /**

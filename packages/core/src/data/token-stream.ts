@@ -1,8 +1,8 @@
 import { invalidArgument, MayflyError } from '@mayfly/native';
 
-/** Token ids in a row, wherever they are kept. */
+/** A sequence of token ids, in memory or in a file. */
 export interface TokenStream {
-  /** Where it came from, for messages: a path, or what the caller said. */
+  /** Its origin, for messages: a path, or a name that the caller chose. */
   readonly source: string;
   /** Tokens in the stream. */
   readonly length: number;
@@ -12,7 +12,7 @@ export interface TokenStream {
    * @throws `RangeError` beyond the end.
    */
   read(offset: number, target: Int32Array): void;
-  /** Lets go of files. Idempotent. */
+  /** Closes files. Idempotent. */
   close(): void;
 }
 
@@ -39,7 +39,7 @@ export class TokenArray implements TokenStream {
   close(): void {}
 }
 
-/** A part of a stream, seen as a stream. */
+/** A part of a stream as a stream. */
 export class TokenSlice implements TokenStream {
   readonly length: number;
   readonly #stream: TokenStream;
@@ -72,7 +72,7 @@ export function checkRange(stream: TokenStream, offset: number, count: number): 
 
 export interface TokenParts {
   readonly training: TokenStream;
-  /** The end of the stream; absent where the fraction is 0. */
+  /** The end of the stream; absent if the fraction is 0. */
   readonly validation: TokenStream | undefined;
 }
 
@@ -81,7 +81,7 @@ export interface TokenParts {
  *
  * @param window Tokens in a window; either part holds one at least (window + 1 tokens).
  * @param fraction Share of the stream for validation; 0 keeps none. Default: 0.05.
- * @throws `ERR_DATA_SHORT` where the stream cannot give a window to each part.
+ * @throws `ERR_DATA_SHORT` if the stream is too short for a window in each part.
  */
 export function splitTokens(stream: TokenStream, window: number, fraction = 0.05): TokenParts {
   if (!(fraction >= 0 && fraction < 1)) throw invalidArgument('validation', 'a fraction from 0 to below 1', fraction);

@@ -4,19 +4,19 @@ export interface Tokenizer {
   readonly name: string;
   /** Ids are 0 … vocab − 1. */
   readonly vocab: number;
-  /** Ids from here on are added tokens, which only occur where a text spells them out. Default: `vocab`. */
+  /** Ids from here on are added tokens, which occur only if a text contains them literally. Default: `vocab`. */
   readonly ordinary?: number;
-  /** A token as the tokenizer calls it, for messages. Default: none. */
+  /** The name of a token, for messages. Default: none. */
   token?(id: number): string | undefined;
   /** Ids below `vocab` that stand for no token. Default: none. */
   readonly holes?: readonly number[];
-  /** Starts each text; absent where the tokenizer adds nothing there. */
+  /** Starts each text. Absent if the tokenizer adds nothing there. */
   readonly bos?: number;
   /** Ends a text that the model writes. */
   readonly eos?: number;
   /** Ids that end a text that the model writes: `eos` and others. Default: `eos` alone. */
   readonly stops?: readonly number[];
-  /** Stands between documents that the tokenizer puts nothing around. Default: none. */
+  /** Separates documents, if the tokenizer adds nothing around a text. Default: none. */
   readonly separator?: readonly number[];
   /**
    * @param options.bos Start with the beginning-of-sequence token, where the tokenizer has one. Default: true.
@@ -27,10 +27,10 @@ export interface Tokenizer {
   /** Bytes that are no valid UTF-8 become U+FFFD. */
   decode(ids: Iterable<number>): string;
   /**
-   * Decodes ids as they come: text is given out when no id that follows can change it. All pieces together are what `decode`
-   * makes of all ids.
+   * Decodes ids one by one: text is returned as soon as no further id can change it. The concatenated pieces equal `decode` of all
+   * ids.
    *
-   * @param before Ids whose text is there already, of a prompt for instance: what is given out goes on behind it. Default: none.
+   * @param before Ids of preceding text, for instance a prompt, which is not returned again. Default: none.
    */
   decoder(before?: Iterable<number>): TokenDecoder;
 }
@@ -43,7 +43,7 @@ export interface EncodeOptions {
 export interface TokenDecoder {
   /** The text that this id completes; may be empty. */
   write(id: number): string;
-  /** What was held back, an unfinished character for instance; the decoder can then start over. */
+  /** The rest of the text, for instance an unfinished character. The decoder can then be used again. */
   end(): string;
 }
 
@@ -54,7 +54,7 @@ export function decodeWith(decoder: TokenDecoder, ids: Iterable<number>): string
   return text + decoder.end();
 }
 
-/** A decoder that goes on behind ids whose text is there already. */
+/** A decoder that has read the ids of preceding text. */
 export function decoderBehind(decoder: TokenDecoder, before: Iterable<number>): TokenDecoder {
   for (const id of before) decoder.write(id);
   return decoder;

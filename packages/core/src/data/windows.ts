@@ -4,12 +4,12 @@ import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus'
 import { seededRandom } from './seeded-random.js';
 import { expectTokens, type TokenStream } from './token-stream.js';
 
-/** Where an order stands: plain data, for checkpoints. */
+/** The position within an order: plain data, for checkpoints. */
 export type WindowState =
   | { readonly order: 'sequential'; readonly taken: number }
   | { readonly order: 'random'; readonly random: readonly number[] };
 
-/** Chooses the start offset of each window of a batch, and can be stopped and resumed anywhere. */
+/** Chooses the start offset of each window of a batch. It can be stopped and resumed anywhere. */
 interface WindowOrder {
   nextStart(): number;
   state(): WindowState;
@@ -27,7 +27,7 @@ export class Windows {
    * @param from `sequential` takes windows 0, 1, 2, … and starts over at the end; `random` takes any T + 1 tokens in a row,
    * all positions alike. Or the state of an earlier object, to go on from there.
    * @param seed Of the random order. Default: 0.
-   * @throws `ERR_DATA_SHORT` where the stream holds no window.
+   * @throws `ERR_DATA_SHORT` if the stream is shorter than a window.
    */
   constructor(stream: TokenStream, window: number, from: WindowState['order'] | WindowState, seed = 0) {
     expectTokens(stream, window + 1, `a window of ${window} and its last target`);
@@ -59,7 +59,7 @@ export class Windows {
       this.#fill(this.#order.nextStart(), row, inputs, targets);
   }
 
-  /** What the constructor takes to go on exactly here. */
+  /** The state from which the constructor continues exactly here. */
   state(): WindowState {
     return this.#order.state();
   }

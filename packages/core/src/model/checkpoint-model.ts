@@ -8,8 +8,7 @@ import { isRecord, LARGEST_READ_WHOLE } from '../files/read-file.js';
 import { countParameters, type ModelConfig, validateConfig } from './config.js';
 
 /**
- * The shape of the model in a checkpoint, whose parameters must be as many as it says: nothing is made of a shape before that
- * is known, however many layers it claims.
+ * The shape of the model in a checkpoint. It is checked against the number of parameters before anything is allocated for it.
  *
  * @param layersOf The definitions of its layers that the caller has. Default: the decoder's own.
  * @throws `ERR_CHECKPOINT`; `ERR_LAYER` for a model of other layers than the caller's.
@@ -62,10 +61,10 @@ function otherLayers(path: string, saved: readonly unknown[] | null, given: read
 const unexpected = (path: string, expected: string, actual: string, cause?: unknown): MayflyError =>
   new MayflyError('ERR_CHECKPOINT', `${path}: Expected ${expected}, got ${actual}`, { cause });
 
-/** Sections of a checkpoint that hold the run's tokenizer, one a file, compressed by gzip. */
+/** Prefix of the sections that hold the run's tokenizer: one for each file, compressed by gzip. */
 const PREFIX = 'tokenizer/';
 
-/** A tokenizer as sections of a checkpoint: about a fifth of its size. */
+/** A tokenizer as sections of a checkpoint; compression leaves about a fifth. */
 export async function tokenizerSections({ files }: TokenizerFiles): Promise<Sections> {
   const packed = Object.entries(files).map(
     async ([name, content]) => [`${PREFIX}${name}`, await promisify(gzip)(content)] as const,
@@ -74,7 +73,7 @@ export async function tokenizerSections({ files }: TokenizerFiles): Promise<Sect
 }
 
 /**
- * The tokenizer that a checkpoint carries; undefined where it has none. For `readCheckpointParts`.
+ * The tokenizer in a checkpoint; undefined if it has none. For `readCheckpointParts`.
  *
  * @throws `ERR_CHECKPOINT` where it is damaged.
  */

@@ -55,7 +55,7 @@ export async function exportLlama2c(path: string, config: ModelConfig, parameter
   }
   try {
     await writeAtomically(path, async (file) => {
-      // `writeFile` on a handle goes on where the last one ended, and never writes a part only.
+      // `writeFile` on a handle continues at its position, and writes everything.
       await file.writeFile(encodeHeader(config));
       for (const part of llama2cParts(layout)) {
         const values = part.entry

@@ -15,11 +15,11 @@ import { importLlama2c, readLlama2cConfig } from './llama2c.js';
 
 export interface ModelSource {
   readonly config: ModelConfig;
-  /** Reads the parameters into the flat block; absent for a preset, which has none. */
+  /** Reads the parameters into the flat block. Absent for a preset, which has none. */
   readonly parameters?: (target: Float32Array) => Promise<void>;
-  /** The tokenizer that the model was trained with, or made for, as `openTokenizer` takes it, where that is known. */
+  /** The model's tokenizer, for `openTokenizer`, if it is known. */
   readonly tokenizer?: string | TokenizerFiles;
-  /** Where it lies: a file, or a folder of transformers. Absent for a preset. */
+  /** The file, or the folder of a Hugging Face model. Absent for a preset. */
   readonly path?: string;
   /** One line, e.g. `stories260K.bin (llama2.c)`. */
   readonly description: string;
@@ -29,8 +29,8 @@ export interface ModelSource {
  * Finds a model: a preset's name, a llama2.c checkpoint, a folder as Hugging Face's transformers save one, a checkpoint of
  * Mayfly or a directory of these.
  *
- * @param onWarning Told when the latest checkpoint of a directory is damaged and an earlier one is taken. Default: a
- * warning of the process.
+ * @param onWarning Called if the latest checkpoint of a directory is damaged and an earlier one is used. Default: a warning of the
+ * process.
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`, `ERR_CHECKPOINT`, `ERR_CONFIG`.
  */
 export async function loadModel(
@@ -43,13 +43,13 @@ export async function loadModel(
   const isOurs = isFolder(source, `a preset (${Object.keys(presets).join(', ')}) or a checkpoint`);
   const format = isOurs || source.endsWith('.mayfly') ? 'a checkpoint of Mayfly' : fileFormat(source);
   if (format === 'a checkpoint of Mayfly') return await checkpointModel(source, onWarning);
-  // Llama2.c's files have no mark: a file is one unless it says that it is another.
+  // llama2.c's files have no mark: a file of no other known format is taken as one.
   if (format === undefined) return llama2cModel(source);
   const told = `${format}${remedies[format] ?? ''}`;
   throw new MayflyError('ERR_CHECKPOINT', `${source}: Expected a checkpoint of llama2.c or Mayfly, got ${told}`);
 }
 
-/** What to name instead of a file that is only a part of a model. */
+/** Advice for files that are only a part of a model. */
 const remedies: Readonly<Partial<Record<FileFormat, string>>> = {
   'a safetensors file': ': name the folder that holds it and its config.json',
   'a JSON file': ': name the folder that holds config.json and model.safetensors',

@@ -7,7 +7,7 @@ import type { Output } from './text.js';
 
 export { toJsonLine };
 
-/** One JSON object per line: the records of the run's log, from when the trainer is made. */
+/** Writes one JSON object per line: the records of the run's log. */
 export class JsonLines implements Reporter {
   readonly #stream: Output;
   #trainer: Trainer | null = null;

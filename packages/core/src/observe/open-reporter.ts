@@ -5,8 +5,8 @@ import type { Reporter } from './reporter.js';
 import { canRedraw } from './text.js';
 
 /**
- * JSON lines, a display that moves, or plain lines where `stream` is no terminal that could show one. Errors of the stream
- * (a terminal that is gone, a full disk) are ignored from now on: a run does not end because nobody can be told of it.
+ * A reporter that writes JSON lines, or redraws a display on a terminal, or else writes plain lines. From now on errors of the stream (a
+ * closed terminal, a full disk) are ignored: they do not end a run.
  */
 export function openReporter(stream: NodeJS.WriteStream, { json = false }: { readonly json?: boolean } = {}): Reporter {
   if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore);

@@ -11,22 +11,22 @@ import { WorkerLines } from './worker-lines.js';
 /** Milliseconds between two pictures. */
 const FRAME_MS = 100;
 const SPARKLINE_WIDTH = 40;
-/** Of the loss before it, a large one. */
+/** Width of the loss in front of the curve, if it is a large one. */
 const LOSS_WIDTH = 16;
 const BAR_WIDTH = 24;
-/** Losses kept for the curve; when full, every second one goes. */
+/** Losses kept for the curve; when there are so many, every second one is dropped. */
 const MOST_LOSSES = 2048;
 /** Weight of the newest step in the averages that are shown. */
 const SMOOTHING = 0.05;
 
-/** That of the labels in a run's header. */
+/** Width of the labels in a run's header. */
 const HEADER_INDENT = 8;
 
-/** Text, in a colour or style of SGR where there is one: 1 bold, 2 faint, 33 yellow. */
+/** Text, perhaps with an SGR code for its style: 1 bold, 2 faint, 33 yellow. */
 type Part = string | { readonly color: number; readonly text: string };
 type Line = Part | readonly Part[];
 
-/** A few lines of a terminal that are drawn again and again; what happens to workers scrolls by above them. */
+/** Redraws a few lines at the end of a terminal. Lines about workers scroll above them. */
 export class ProgressDisplay implements Reporter {
   readonly #stream: NodeJS.WriteStream;
   readonly #update: ReturnType<typeof createLogUpdate>;
@@ -79,7 +79,7 @@ export class ProgressDisplay implements Reporter {
       this.#losses = this.#losses.filter((_, index) => index % 2 === 1);
       this.#stride *= 2;
     }
-    // Host math blocks this thread: the timer alone may come late.
+    // Host math may block this thread and delay the timer.
     if (performance.now() - this.#drawnAt >= FRAME_MS) this.#draw();
   }
 
@@ -108,12 +108,12 @@ export class ProgressDisplay implements Reporter {
     ];
   }
 
-  /** Above the lines that are drawn again. */
+  /** Writes a line above the redrawn ones. */
   #scroll(line: Line, indent = 0): void {
     this.#update.persist(this.#render(line, indent));
   }
 
-  /** The one place in which texts become what is written: they cannot steer the terminal, and break between words. */
+  /** The only place that produces output: makes texts printable and breaks them between words. */
   #render(line: Line, indent: number): string {
     const parts = Array.isArray(line) ? (line as readonly Part[]) : [line as Part];
     const colors = this.#stream.hasColors();
@@ -132,7 +132,7 @@ function workerLines({ pool }: Trainer): Line[] {
   }));
 }
 
-/** Breaks lines between words; what follows a break is indented. Words that are longer than a line are left to the terminal. */
+/** Breaks lines between words and indents the rest. The terminal breaks words that are longer than a line. */
 function wrap(text: string, columns: number, indent: number): string {
   const room = Math.max(columns - indent, 1);
   return text

@@ -1,12 +1,12 @@
 import { createLogUpdate } from 'log-update';
 import { canRedraw, print, printable } from './text.js';
 
-/** What is over sooner needs no words. */
+/** Nothing is shown for the first two seconds. */
 const PATIENCE_MS = 2000;
 
 /**
- * Says on stderr what a command is busy with, where that takes longer than two seconds: on a terminal one line that is drawn
- * again and again, elsewhere a line every two seconds.
+ * Shows on stderr what a command is doing, once it has taken two seconds: on a terminal in one line that is redrawn, otherwise in a line
+ * every two seconds.
  */
 export class StatusLine implements Disposable {
   readonly #stream: NodeJS.WriteStream;

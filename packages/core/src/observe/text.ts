@@ -1,20 +1,20 @@
 /** Text that a terminal shows as it is: control characters but tabs and line ends become `·`. */
 export const printable = (text: string): string => text.replace(/[^\P{C}\n\t]/gu, '·');
 
-/** Anything that text can be written to. */
+/** A stream for text. */
 export interface Output {
   write(text: string): unknown;
 }
 
 /**
- * Writes text for people. All of it goes through here, or through what redraws lines of a terminal, so that nothing that comes
- * out of a file, a name, an error or a worker can steer a terminal.
+ * Writes text for people. All such text goes through here, or through the code that redraws lines, so that no text from a file, a name,
+ * an error or a worker can control a terminal.
  */
 export function print(output: Output, text: string): void {
   output.write(printable(text));
 }
 
-/** A terminal on which lines can be drawn again: it has a width, and says that it is not a dumb one. */
+/** Whether a stream is a terminal on which lines can be redrawn: it has a width and is not `dumb`. */
 export const canRedraw = ({ isTTY, columns }: NodeJS.WriteStream): boolean =>
   isTTY && columns > 0 && process.env.TERM !== 'dumb';
 
@@ -56,7 +56,7 @@ export const plural = (count: number, noun: string): string => `${formatCount(co
 
 const bars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const;
 
-/** A curve in one line: `width` characters, each the mean of its share of the values, from the least to the greatest. */
+/** A curve in one line of `width` characters. Each shows the mean of an equal part of the values. */
 export function sparkline(values: readonly number[], width: number): string {
   const points = Math.min(width, values.length);
   const means = Array.from({ length: points }, (_, index) => {
