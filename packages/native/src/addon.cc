@@ -13,8 +13,8 @@ namespace mayfly {
 
 namespace {
 
-// Threads of the host math's pool, and what the Neural Engine's framework still has to tell, outlive the environment
-// that began them: the code must stay when the last thread that loaded the addon ends.
+// Threads of the host math's pool and callbacks of the Neural Engine's framework outlive the environment that started
+// them: the code must stay loaded when the last thread that loaded the addon ends.
 void StayLoaded() {
   Dl_info self;
   if (dladdr(reinterpret_cast<void*>(&StayLoaded), &self) != 0)

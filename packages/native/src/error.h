@@ -14,10 +14,11 @@ class Error : public std::runtime_error {
 
   // Stable, e.g. "ERR_MIL_SYNTAX": see docs/errors.md.
   const std::string& code() const { return code_; }
-  // Position in MIL text, counted from 1; 0 where there is none.
+  // The position in MIL text, counted from 1; 0 for none.
   int line() const { return line_; }
   int column() const { return column_; }
-  // Of ERR_DEVICE_LIMIT: what is used up, "compilations" or "livePrograms"; empty where the device does not tell.
+  // The limit that an ERR_DEVICE_LIMIT has reached, "compilations" or "livePrograms"; empty where the device does not
+  // say.
   const std::string& limit() const { return limit_; }
 
   // An ERR_DEVICE_LIMIT.

@@ -1,10 +1,9 @@
-// Reading JavaScript arguments: one error form for all.
+// Reads JavaScript arguments. What is wrong with one is said in one form.
 #pragma once
 
 #include <napi.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -14,23 +13,15 @@
 
 namespace mayfly {
 
-inline Error Unexpected(const Napi::Value& value, const char* name, const std::string& expected) {
-  // A symbol, an external or an object without a prototype has no string; its type says enough.
-  const bool has_string = !value.IsSymbol() && !value.IsObject() && !value.IsExternal();
-  const std::string got = has_string ? "`" + value.ToString().Utf8Value() + "`" : "an object";
-  return Error("ERR_INVALID_ARGUMENT", std::string("Expected ") + name + " to be " + expected + ", got " + got);
-}
+constexpr uint64_t kLargestWhole = (uint64_t{1} << 53) - 1;
 
-// A whole number from 0 to `most`, by default 2^53 − 1. Throws ERR_INVALID_ARGUMENT.
-inline uint64_t WholeNumber(const Napi::Value& value, const char* name, double most = 9007199254740991.0) {
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
-  if (!(number >= 0) || number > most || number != std::floor(number)) {
-    throw Unexpected(value, name, "a whole number from 0 to " + std::to_string(static_cast<uint64_t>(most)));
-  }
-  return static_cast<uint64_t>(number);
-}
+// An ERR_INVALID_ARGUMENT: "Expected rows to be a whole number from 1 up, got `x` (string)".
+Error Unexpected(const Napi::Value& value, const char* name, const std::string& expected);
 
-inline int Descriptor(const Napi::Value& value) { return static_cast<int>(WholeNumber(value, "fd", 2147483647.0)); }
+// A whole number in [least, most]. Throws ERR_INVALID_ARGUMENT.
+uint64_t WholeNumber(const Napi::Value& value, const char* name, uint64_t least = 0, uint64_t most = kLargestWhole);
+
+inline int Descriptor(const Napi::Value& value) { return static_cast<int>(WholeNumber(value, "fd", 0, 2147483647)); }
 
 inline std::string Text(const Napi::Value& value, const char* name) {
   if (!value.IsString()) throw Unexpected(value, name, "a string");
@@ -52,7 +43,7 @@ inline Napi::Array ArrayOf(const Napi::Value& value, const char* name) {
   return value.As<Napi::Array>();
 }
 
-// The memory of a Uint8Array; valid while the call lasts.
+// The memory of a Uint8Array, valid while the call lasts.
 inline std::pair<const uint8_t*, size_t> BytesOf(const Napi::Value& value, const char* name) {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
     throw Unexpected(value, name, "a Uint8Array");
@@ -61,8 +52,8 @@ inline std::pair<const uint8_t*, size_t> BytesOf(const Napi::Value& value, const
   return {bytes.Data(), bytes.ByteLength()};
 }
 
-// What `read` makes of each element. Reading one may run JavaScript that makes the array longer or shorter, and a
-// length says nothing of what is there: memory is taken for what was read only.
+// Applies `read` to each element. Reading an element may run JavaScript that changes the array, and an array may claim
+// a length without having elements: memory is taken only for what was read.
 template <typename Read>
 auto ListOf(const Napi::Array& array, const Read& read) {
   std::vector<decltype(read(Napi::Value()))> list;
@@ -72,7 +63,7 @@ auto ListOf(const Napi::Array& array, const Read& read) {
   return list;
 }
 
-// Program arguments of dispatchPorts and evaluate.
+// The offsets that dispatchPorts and evaluate take.
 inline std::vector<uint64_t> OffsetsOf(const Napi::Value& value) {
   return ListOf(ArrayOf(value, "offsets"), [](const Napi::Value& each) { return WholeNumber(each, "offset"); });
 }

@@ -10,9 +10,9 @@
 
 namespace mayfly {
 
-// Calls `function` within an open callback scope. What it throws is an uncaught exception, as from any event handler.
-// False once the thread is ending (process.exit in a handler): JavaScript never runs in it again. Written on the C API,
-// since Napi::Error aborts the process when it cannot make its JavaScript object.
+// Calls `function` within an open callback scope. An exception that it throws is an uncaught one, as in any event
+// handler. False once the thread is ending (process.exit in a handler): JavaScript never runs in it again. Uses the C
+// API, since Napi::Error aborts the process when it cannot create its JavaScript object.
 inline bool CallBack(Napi::Env env, napi_value function, std::initializer_list<napi_value> arguments) {
   napi_value self = env.Undefined();
   if (napi_call_function(env, self, function, arguments.size(), arguments.begin(), nullptr) == napi_ok) return true;
@@ -20,7 +20,7 @@ inline bool CallBack(Napi::Env env, napi_value function, std::initializer_list<n
   return napi_get_and_clear_last_exception(env, &thrown) == napi_ok && napi_fatal_exception(env, thrown) == napi_ok;
 }
 
-// Raises an uncaught exception; nothing once the thread is ending.
+// Raises an uncaught exception; does nothing once the thread is ending.
 inline void RaiseUncaught(Napi::Env env, const Error& error) {
   const Napi::HandleScope handles(env);
   if (const napi_value value = TryToJs(env, error)) napi_fatal_exception(env, value);

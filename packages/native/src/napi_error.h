@@ -11,8 +11,9 @@
 
 namespace mayfly {
 
-// A JavaScript error, made by JavaScript where its loader said how (lib/errors.ts): so it has its class, and its stack
-// begins at the caller. Null where JavaScript can no longer run. On the C API, as CallBack is.
+// A JavaScript error. JavaScript creates it where the loader has set a factory (lib/errors.ts), so that it has its
+// class and its stack begins at the caller. Null where JavaScript can no longer run. Uses the C API for the reason that
+// CallBack does.
 inline napi_value TryToJs(Napi::Env env, const Error& error) {
   napi_value code = Napi::String::New(env, error.code()), message = Napi::String::New(env, error.what());
   napi_value made = nullptr;

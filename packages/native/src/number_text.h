@@ -1,5 +1,5 @@
-// Numbers as text, always with a point: C's own functions read and write what the process's locale says, which any
-// other library of the process may set.
+// Numbers as text, always with a decimal point. C's own functions use the process's locale, which any library of the
+// process may change.
 #pragma once
 
 #include <optional>
@@ -7,11 +7,11 @@
 
 namespace mayfly {
 
-// Decimal or hexadecimal, with sign, fraction and exponent as C has them, inf and nan; nothing where that is not the
-// whole text. Rounds once, to the nearest double.
+// Reads a decimal or hexadecimal number with C's sign, fraction and exponent, or inf or nan. Rounds once, to the
+// nearest double. Nothing unless the whole text is a number.
 std::optional<double> ReadNumber(const std::string& text);
 
-// With at most so many significant digits, as C's %g.
+// With at most `digits` significant digits, as C's %g.
 std::string NumberText(double value, int digits);
 
 }  // namespace mayfly

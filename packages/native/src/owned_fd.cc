@@ -35,8 +35,8 @@ std::array<OwnedFd, 2> MakeSocketPair() {
 
 #else
 
-// macOS has neither flag. What starts programs there (libuv, and spawn.cc) asks posix_spawn to close everything that it
-// was not told to keep, so that only a bare fork and exec at this moment would inherit them.
+// macOS has neither flag. libuv and spawn.cc start programs by posix_spawn and ask it to close every descriptor that
+// they do not name, so only a bare fork and exec at this moment would inherit the new ones.
 std::array<OwnedFd, 2> MakePipe() {
   int ends[2];
   if (pipe(ends) != 0) return {};

@@ -1,5 +1,5 @@
-// File descriptors with an owner. Whatever this addon opens is close-on-exec from birth: set afterwards, another thread
-// could start a program in between, which would inherit it.
+// File descriptors with an owner. This addon opens every descriptor close-on-exec at once: between opening it and
+// setting the flag, another thread could start a program that inherits it.
 #pragma once
 
 #include <array>
@@ -7,7 +7,7 @@
 
 namespace mayfly {
 
-// Closes its descriptor, if it has one, unless that is released.
+// Closes its descriptor, if it has one, in the destructor.
 class OwnedFd {
  public:
   OwnedFd() = default;
@@ -31,9 +31,9 @@ class OwnedFd {
   int fd_ = -1;
 };
 
-// Each of these answers with errno set, and without a descriptor, where the system refuses.
+// Where the system refuses, each of these returns no descriptor and leaves errno set.
 
-// What is read from the first was written to the second.
+// Bytes written to the second are read from the first.
 std::array<OwnedFd, 2> MakePipe();
 // Two joined stream sockets.
 std::array<OwnedFd, 2> MakeSocketPair();
@@ -42,7 +42,7 @@ OwnedFd DuplicateFrom(int fd, int least);
 // open(2), begun again where a signal interrupts it.
 OwnedFd OpenFile(const char* path, int flags, unsigned mode = 0);
 
-// For a descriptor that was inherited, and so cannot have been born with it.
+// For an inherited descriptor.
 void SetCloseOnExec(int fd);
 void SetNonBlocking(int fd);
 

@@ -1,5 +1,5 @@
-// Arithmetic of sizes that come from outside, whole numbers from 0 up: what would wrap stops at kLargestSize, so that a
-// bound that is checked at the end holds. Every product of dimensions goes through here.
+// Saturating arithmetic for sizes from outside, whole numbers from 0 up: a result that would wrap becomes kLargestSize,
+// so that one check of a bound at the end is enough. Every product of dimensions goes through here.
 #pragma once
 
 #include <cstdint>

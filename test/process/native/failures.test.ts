@@ -76,7 +76,7 @@ describe.runIf(process.platform === 'linux')('what the system refuses', () => {
       process.kill(pid, 'SIGKILL');
       process.kill(warm.pid, 'SIGKILL');
       process.exit();`);
-    expect(output).toBe("ERR_CONNECT: Expected the event loop to watch a worker's bell, got: file already exists\n");
+    expect(output).toBe("ERR_CONNECT: Cannot watch a worker's bell in the event loop: file already exists\n");
   });
 
   test('a thread without descriptors left starts nothing, and says so', async () => {
@@ -122,6 +122,6 @@ describe.runIf(process.platform === 'linux')('what the system refuses', () => {
       const error = await closed;
       console.log(error.code, error.message);
       peer.destroy();`);
-    expect(output).toBe('ERR_FRAME Expected memory for frames of a worker, got none\n');
+    expect(output).toBe('ERR_FRAME Cannot read frames of a worker: out of memory\n');
   });
 });

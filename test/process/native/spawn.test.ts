@@ -127,7 +127,7 @@ describe('the end of a child', () => {
     expect(() => spawnNative(arena, '/nonexistent/file')).toThrow(
       expect.objectContaining({
         code: 'ERR_SPAWN',
-        message: 'Expected to start /nonexistent/file, got: No such file or directory',
+        message: 'Cannot start /nonexistent/file: No such file or directory',
       }),
     );
     expect(() => addon.spawn({ file: '/bin/true', args: [], env: {}, arena } as never)).toThrow(

@@ -160,9 +160,7 @@ describe('memory, as cgroups allow it', () => {
         process.exit(0);`;
         const { y, code, message } = await result(`echo $$ > ${group}/cgroup.procs;`, script(fill));
         expect([y, code]).toEqual([6, 'ERR_ARENA_FULL']);
-        const [, wanted, available] = /Expected (\d+) bytes of memory to commit, got: (\d+) bytes available/.exec(
-          message,
-        )!;
+        const [, wanted, available] = /Cannot commit (\d+) bytes of memory: (\d+) bytes available/.exec(message)!;
         expect(Number(wanted)).toBe(2 ** 30);
         expect(Number(available)).toBeLessThan(512 << 20);
       } finally {

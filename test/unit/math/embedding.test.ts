@@ -43,7 +43,7 @@ describe.each([
       addon.math.embedBackward(memory.arena, { ...shape, gradient: activations.offset, tableGradient: table.offset });
       return Float32Array.from(table.values());
     });
-    expect(results).toEqual([expected, expected, expected]);
+    expect(results).toEqual(results.map(() => expected));
   });
 });
 

@@ -18,7 +18,7 @@ describe('sum of squares', () => {
         .reduce((sum, value) => sum + value * value, 0);
       const sums = withThreads(() => addon.math.sumOfSquares(memory.arena, x.offset, count));
       expect(Math.abs((sums[0] as number) - expected)).toBeLessThanOrEqual(1e-12 * expected);
-      expect(sums).toEqual([sums[0], sums[0], sums[0]]);
+      expect(new Set(sums).size).toBe(1);
     },
   );
 

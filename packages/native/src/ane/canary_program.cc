@@ -1,7 +1,6 @@
 #include "ane/canary_program.h"
 
-#include <cstring>
-
+#include "bytes.h"
 #include "math/simd/half.h"
 
 namespace mayfly::ane {
@@ -57,11 +56,6 @@ std::string Binary(Dialect dialect, const std::string& operation, const std::str
          ")[name = " + Text(dialect, result) + "];\n";
 }
 
-template <typename T>
-void Store(std::vector<uint8_t>* bytes, size_t offset, T value) {
-  std::memcpy(bytes->data() + offset, &value, sizeof value);
-}
-
 }  // namespace
 
 std::string OnePortCanary(Dialect dialect) {
@@ -76,15 +70,16 @@ std::string TwoPortCanary(Dialect dialect) {
 }
 
 CanaryWeights::CanaryWeights(float diagonal) : bytes_(128 + kCanaryChannels * kCanaryChannels * 2) {
+  uint8_t* const at = bytes_.data();
   // MILBlob v2: header {count, version}, record {sentinel, dtype fp16, bytes, data offset}, data.
-  Store<uint32_t>(&bytes_, 0, 1);
-  Store<uint32_t>(&bytes_, 4, 2);
-  Store<uint32_t>(&bytes_, 64, 0xDEADBEEF);
-  Store<uint32_t>(&bytes_, 68, 1);
-  Store<uint64_t>(&bytes_, 72, bytes_.size() - 128);
-  Store<uint64_t>(&bytes_, 80, 128);
+  StoreBytes<uint32_t>(at, 1);
+  StoreBytes<uint32_t>(at + 4, 2);
+  StoreBytes<uint32_t>(at + 64, 0xDEADBEEF);
+  StoreBytes<uint32_t>(at + 68, 1);
+  StoreBytes<uint64_t>(at + 72, bytes_.size() - 128);
+  StoreBytes<uint64_t>(at + 80, 128);
   for (size_t i = 0; i < kCanaryChannels; ++i) {
-    Store<uint16_t>(&bytes_, 128 + 2 * (i * kCanaryChannels + i), FloatToHalf(diagonal));
+    StoreBytes<uint16_t>(at + 128 + 2 * (i * kCanaryChannels + i), FloatToHalf(diagonal));
   }
 }
 

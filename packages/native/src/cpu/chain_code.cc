@@ -1,11 +1,11 @@
 #include "cpu/chain_code.h"
 
-#include <cstring>
 #include <map>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
+#include "bytes.h"
 #include "math/simd/half.h"
 
 namespace mayfly::cpu {
@@ -17,15 +17,9 @@ using mil::OpKind;
 // The value of a constant of one fp16 or fp32 element.
 std::optional<float> ScalarOf(const mil::Value& value) {
   if (value.constant == nullptr || value.type.elements() != 1) return {};
-  if (value.type.element == Element::kFp16) {
-    uint16_t half;
-    std::memcpy(&half, value.constant->data, sizeof half);
-    return HalfToFloat(half);
-  }
-  if (value.type.element != Element::kFp32) return {};
-  float number;
-  std::memcpy(&number, value.constant->data, sizeof number);
-  return number;
+  if (value.type.element == Element::kFp16) return HalfToFloat(LoadBytes<uint16_t>(value.constant->data));
+  if (value.type.element == Element::kFp32) return LoadBytes<float>(value.constant->data);
+  return {};
 }
 
 Opcode Arithmetic(OpKind kind, bool integer) {

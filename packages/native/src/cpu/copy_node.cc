@@ -26,12 +26,6 @@ void CopyTile(const T* from, T* to, int64_t rows, int64_t columns, const int64_t
   }
 }
 
-Shape Permuted(const Shape& list, const std::vector<int>& order) {
-  Shape permuted;
-  for (int i : order) permuted.push_back(list[static_cast<size_t>(i)]);
-  return permuted;
-}
-
 }  // namespace
 
 CopyNode::CopyNode(const View& from, const View& to) : from_(from), to_(to) {
@@ -88,16 +82,12 @@ void CopyNode::RunTasks(Buffers buffers, int64_t begin, int64_t end) const {
 }
 
 void CopyNode::Run(Buffers buffers, ThreadPool* pool) const {
-  struct {
-    const CopyNode& node;
-    Buffers buffers;
-  } context{*this, buffers};
   const int64_t grain = std::max<int64_t>(1, kElementsPerTask / (row_block_ * column_block_));
-  pool->ParallelFor(tasks_, grain, [&context](int64_t begin, int64_t end) {
-    switch (SizeOf(context.node.to_.dtype)) {
-      case 4: return context.node.RunTasks<uint32_t>(context.buffers, begin, end);
-      case 2: return context.node.RunTasks<uint16_t>(context.buffers, begin, end);
-      default: return context.node.RunTasks<uint8_t>(context.buffers, begin, end);
+  pool->ParallelFor(tasks_, grain, [&](int64_t begin, int64_t end) {
+    switch (SizeOf(to_.dtype)) {
+      case 4: return RunTasks<uint32_t>(buffers, begin, end);
+      case 2: return RunTasks<uint16_t>(buffers, begin, end);
+      default: return RunTasks<uint8_t>(buffers, begin, end);
     }
   });
 }

@@ -17,12 +17,8 @@ ElementwiseNode::ElementwiseNode(const Chain& chain, const std::vector<View>& ou
 }
 
 void ElementwiseNode::Run(Buffers buffers, ThreadPool* pool) const {
-  struct {
-    const Expression& expression;
-    Buffers buffers;
-  } context{expression_, buffers};
-  pool->ParallelFor(expression_.iterations(), kBlock * kBlocksPerTask, [&context](int64_t begin, int64_t end) {
-    Expression::Frame frame(context.expression, context.buffers);
+  pool->ParallelFor(expression_.iterations(), kBlock * kBlocksPerTask, [&](int64_t begin, int64_t end) {
+    Expression::Frame frame(expression_, buffers);
     for (int64_t at = begin; at < end; at += kBlock) frame.Run(at, std::min(kBlock, end - at));
   });
 }

@@ -3,15 +3,6 @@
 #include "cpu/chain_code.h"
 
 namespace mayfly::cpu {
-namespace {
-
-Shape Permuted(const Shape& list, const std::vector<int>& order) {
-  Shape permuted;
-  for (int i : order) permuted.push_back(list[static_cast<size_t>(i)]);
-  return permuted;
-}
-
-}  // namespace
 
 Expression::Expression(const Chain& chain, const Shape& shape, const std::vector<int>& order,
                        const std::vector<View>& outputs) {

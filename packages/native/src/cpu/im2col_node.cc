@@ -49,15 +49,11 @@ void Im2colNode::RunRows(Buffers buffers, int64_t begin, int64_t end) const {
 }
 
 void Im2colNode::Run(Buffers buffers, ThreadPool* pool) const {
-  struct {
-    const Im2colNode& node;
-    Buffers buffers;
-  } context{*this, buffers};
   constexpr int64_t kElementsPerTask = 4096;
   const int64_t grain = std::max<int64_t>(1, kElementsPerTask / window_count_);
-  pool->ParallelFor(row_count_, grain, [&context](int64_t begin, int64_t end) {
-    if (context.node.to_.dtype == DType::kFp16) return context.node.RunRows<uint16_t>(context.buffers, begin, end);
-    context.node.RunRows<uint32_t>(context.buffers, begin, end);
+  pool->ParallelFor(row_count_, grain, [&](int64_t begin, int64_t end) {
+    if (to_.dtype == DType::kFp16) return RunRows<uint16_t>(buffers, begin, end);
+    RunRows<uint32_t>(buffers, begin, end);
   });
 }
 

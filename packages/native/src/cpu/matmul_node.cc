@@ -8,13 +8,6 @@
 namespace mayfly::cpu {
 namespace {
 
-View TransposedMatrix(View view) {
-  const size_t n = view.rank();
-  std::swap(view.shape[n - 2], view.shape[n - 1]);
-  std::swap(view.strides[n - 2], view.strides[n - 1]);
-  return view;
-}
-
 Shape BatchOf(const Shape& list) { return Shape(list.begin(), list.end() - 2); }
 
 // Strides of a's batch, repeated along c's where a has one matrix.
@@ -41,9 +34,9 @@ MatmulNode::MatmulNode(const View& a, const View& b, const View& c, bool accumul
   if (c.strides[last] != 1 && c.shape[last] != 1) {
     // cᵀ = bᵀ·aᵀ has contiguous columns.
     std::swap(a_, b_);
-    a_ = TransposedMatrix(a_);
-    b_ = TransposedMatrix(b_);
-    c_ = TransposedMatrix(c_);
+    a_ = MatrixTransposed(a_);
+    b_ = MatrixTransposed(b_);
+    c_ = MatrixTransposed(c_);
     skip_ = Transposed(skip_);
   }
   auto matrix = [](const View& view) {

@@ -223,13 +223,8 @@ class Planner {
   void PlanMatmul(const mil::Operation& operation) {
     View x = Read(operation.inputs[0]), y = Read(operation.inputs[1]);
     const auto& attributes = std::get<mil::MatmulAttributes>(operation.attributes);
-    auto transpose = [](View* view) {
-      const size_t n = view->rank();
-      std::swap(view->shape[n - 2], view->shape[n - 1]);
-      std::swap(view->strides[n - 2], view->strides[n - 1]);
-    };
-    if (attributes.transpose_x) transpose(&x);
-    if (attributes.transpose_y) transpose(&y);
+    if (attributes.transpose_x) x = MatrixTransposed(x);
+    if (attributes.transpose_y) y = MatrixTransposed(y);
     Add<MatmulNode>(x, y, Write(operation.result), false, engine_->precision, SkipOf(operation));
   }
 

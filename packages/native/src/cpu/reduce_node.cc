@@ -169,17 +169,11 @@ void ReduceNode::RunRows(Buffers buffers, int64_t begin, int64_t end) const {
 }
 
 void ReduceNode::Run(Buffers buffers, ThreadPool* pool) const {
-  struct {
-    const ReduceNode& node;
-    Buffers buffers;
-  } context{*this, buffers};
   if (columns_) {
     const int64_t tasks = outer_ * ((inner_ + kColumns - 1) / kColumns);
-    pool->ParallelFor(tasks, 1,
-                      [&context](int64_t begin, int64_t end) { context.node.RunColumns(context.buffers, begin, end); });
+    pool->ParallelFor(tasks, 1, [&](int64_t begin, int64_t end) { RunColumns(buffers, begin, end); });
   } else {
-    pool->ParallelFor(outer_, kRowsPerTask,
-                      [&context](int64_t begin, int64_t end) { context.node.RunRows(context.buffers, begin, end); });
+    pool->ParallelFor(outer_, kRowsPerTask, [&](int64_t begin, int64_t end) { RunRows(buffers, begin, end); });
   }
 }
 

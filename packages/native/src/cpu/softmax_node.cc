@@ -60,13 +60,8 @@ void SoftmaxNode::RunRows(Buffers buffers, int64_t begin, int64_t end) const {
 }
 
 void SoftmaxNode::Run(Buffers buffers, ThreadPool* pool) const {
-  struct {
-    const SoftmaxNode& node;
-    Buffers buffers;
-  } context{*this, buffers};
   const int64_t grain = std::max<int64_t>(1, kElementsPerTask / length_);
-  pool->ParallelFor(rows_, grain,
-                    [&context](int64_t begin, int64_t end) { context.node.RunRows(context.buffers, begin, end); });
+  pool->ParallelFor(rows_, grain, [&](int64_t begin, int64_t end) { RunRows(buffers, begin, end); });
 }
 
 }  // namespace mayfly::cpu

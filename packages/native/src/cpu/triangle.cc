@@ -1,8 +1,8 @@
 #include "cpu/triangle.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "bytes.h"
 #include "math/simd/half.h"
 
 namespace mayfly::cpu {
@@ -17,14 +17,7 @@ constexpr float kMasked = -10000;
 // Of fp16 or fp32. A weight file may lie at any address.
 float ElementOf(const mil::Constant& constant, DType dtype, int64_t index) {
   const uint8_t* at = constant.data + index * static_cast<int64_t>(SizeOf(dtype));
-  if (dtype == DType::kFp16) {
-    uint16_t half;
-    std::memcpy(&half, at, sizeof half);
-    return HalfToFloat(half);
-  }
-  float value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
+  return dtype == DType::kFp16 ? HalfToFloat(LoadBytes<uint16_t>(at)) : LoadBytes<float>(at);
 }
 
 class Finder {

@@ -81,16 +81,11 @@ void TriangleProduct(const GemmArgs& first, Skip skip, int64_t count, int64_t a_
                      int64_t c_stride, ThreadPool* pool) {
   const int64_t size = CutsRows(skip) ? first.m : first.n;
   const int64_t blocks = CeilDivide(size, kBlock);
-  struct {
-    const GemmArgs& first;
-    Skip skip;
-    int64_t blocks, size, a_stride, b_stride, c_stride;
-  } context{first, skip, blocks, size, a_stride, b_stride, c_stride};
-  pool->ParallelFor(count * blocks, 1, [&context](int64_t begin, int64_t end) {
+  pool->ParallelFor(count * blocks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
-      const int64_t item = task / context.blocks, at = task % context.blocks * kBlock;
-      const GemmArgs args = BatchItem(context.first, item, context.a_stride, context.b_stride, context.c_stride);
-      MultiplyBlock(args, context.skip, at, std::min(at + kBlock, context.size));
+      const int64_t item = task / blocks, at = task % blocks * kBlock;
+      const GemmArgs args = BatchItem(first, item, a_stride, b_stride, c_stride);
+      MultiplyBlock(args, skip, at, std::min(at + kBlock, size));
     }
   });
 }

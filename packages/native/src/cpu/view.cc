@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace mayfly::cpu {
 
@@ -40,13 +41,24 @@ Shape DenseStridesLike(const Shape& shape, const Shape& like) {
   return strides;
 }
 
+Shape Permuted(const Shape& list, const std::vector<int>& order) {
+  Shape permuted;
+  for (int i : order) permuted.push_back(list[static_cast<size_t>(i)]);
+  return permuted;
+}
+
 View Transposed(const View& view, const std::vector<int>& permutation) {
   View result = view;
-  for (size_t i = 0; i < permutation.size(); ++i) {
-    result.shape[i] = view.shape[static_cast<size_t>(permutation[i])];
-    result.strides[i] = view.strides[static_cast<size_t>(permutation[i])];
-  }
+  result.shape = Permuted(view.shape, permutation);
+  result.strides = Permuted(view.strides, permutation);
   return result;
+}
+
+View MatrixTransposed(const View& view) {
+  std::vector<int> permutation(view.rank());
+  std::iota(permutation.begin(), permutation.end(), 0);
+  std::swap(permutation[view.rank() - 2], permutation[view.rank() - 1]);
+  return Transposed(view, permutation);
 }
 
 View Untransposed(const View& view, const std::vector<int>& permutation) {

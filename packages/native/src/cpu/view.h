@@ -27,7 +27,11 @@ Shape DenseStrides(const Shape& shape);
 // Strides of a dense tensor whose dimensions lie in memory in the order of `like`'s strides, the largest first.
 Shape DenseStridesLike(const Shape& shape, const Shape& like);
 
+// list[order[0]], list[order[1]], …
+Shape Permuted(const Shape& list, const std::vector<int>& order);
 View Transposed(const View& view, const std::vector<int>& permutation);
+// The last two dimensions exchanged.
+View MatrixTransposed(const View& view);
 // The view whose transposition by `permutation` is `view`.
 View Untransposed(const View& view, const std::vector<int>& permutation);
 View Sliced(const View& view, const mil::SliceAttributes& slice, const Shape& result);

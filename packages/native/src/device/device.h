@@ -1,4 +1,4 @@
-// What every device offers: compile a MIL program with its weight files, evaluate it on plain memory.
+// The interface of devices: compile a MIL program with its weight files, evaluate it on plain memory.
 // A new device is a folder beside cpu/ and one line in devices.cc.
 #pragma once
 
@@ -43,19 +43,19 @@ class Program {
   virtual const std::vector<Port>& outputs() const = 0;
   // Memory this program holds for itself.
   virtual size_t resident_bytes() const = 0;
-  // What it needs beside that of memory that all programs of its device share.
+  // Memory that this program needs in addition, shared with all programs of its device.
   virtual size_t shared_bytes() const { return 0; }
-  // Reads inputs and writes outputs in place; inputs and outputs must not overlap. Throws ERR_INPUT_DATA where the
-  // inputs hold what the program cannot take on any device, ERR_ARENA_BOUNDS for a wrong argument, and any other
-  // mayfly::Error where the device failed.
+  // Reads inputs and writes outputs in place; they must not overlap. Throws ERR_INPUT_DATA for values that the program
+  // accepts on no device, ERR_ARENA_BOUNDS for a wrong argument, and any other mayfly::Error where the device fails.
   virtual void Evaluate(const void* const* inputs, void* const* outputs) = 0;
   // The same; the device may copy only the fresh columns.
   virtual void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse&) {
     Evaluate(inputs, outputs);
   }
-  // What having it took of the limit of compilations: 0 where a compiled one was found.
+  // Compilations that this program cost the process: 0 if it came from a cache.
   virtual int compilations() const { return 1; }
-  // What compiling and the last evaluation took by the device's own account; 0 where the caller's clock is as good.
+  // Durations of compiling and of the last evaluation as the device measures them; 0 where the caller's clock is as
+  // good.
   virtual uint64_t compile_nanoseconds() const { return 0; }
   virtual uint64_t evaluate_nanoseconds() const { return 0; }
 };

@@ -12,10 +12,10 @@ namespace {
 
 constexpr napi_type_tag kDeviceTag = {0x6d6179666c796465, 0x766963656f626a31};
 
-constexpr double kMostThreads = 1024;
+constexpr uint64_t kMostThreads = 1024;
 
 uint32_t ProgramId(const Napi::Value& value) {
-  return static_cast<uint32_t>(WholeNumber(value, "program", 4294967295.0));
+  return static_cast<uint32_t>(WholeNumber(value, "program", 0, 4294967295));
 }
 
 Napi::Number Number(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
@@ -74,8 +74,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
       const Napi::Object options = info[2].IsUndefined() ? Napi::Object::New(info.Env()) : ObjectOf(info[2], "options");
       DeviceOptions common;
       const Napi::Value threads = options.Get("threads");
-      if (!threads.IsUndefined()) common.threads = static_cast<int>(WholeNumber(threads, "threads", kMostThreads));
-      if (common.threads == 0) throw Error("ERR_INVALID_ARGUMENT", "Expected threads to be 1 or more, got `0`");
+      if (!threads.IsUndefined()) common.threads = static_cast<int>(WholeNumber(threads, "threads", 1, kMostThreads));
       common.precision = PrecisionOf(options.Get("precision"));
       const auto* table = static_cast<const DeviceTable*>(info.Data());
       session_ = std::make_shared<DeviceSession>(table->Open(Text(info[0], "device"), common, options), arena);
@@ -141,7 +140,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
 
   void Close(const Napi::CallbackInfo& info) {
     Guard(info.Env(), [&] {
-      // A serve loop holds the session, too; the programs must not stay for that.
+      // A serve loop shares the session, and must not keep the programs loaded.
       if (session_) session_->Close();
       session_.reset();
     });

@@ -9,7 +9,7 @@
 
 namespace mayfly {
 
-// The session behind a NativeDevice; throws a JavaScript error for anything else or a closed one.
+// The session of a NativeDevice. Throws a JavaScript error for anything else, and for a closed device.
 std::shared_ptr<DeviceSession> UnwrapDevice(const Napi::Value& value);
 
 // An InputReuse of lib/contract.ts; none where undefined.

@@ -1,7 +1,6 @@
-// One open device and the programs loaded on it, with counts of its use.
+// One open device, the programs loaded on it, and counts of its use. For one thread at a time.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -36,18 +35,17 @@ class DeviceSession {
   SessionStats stats() const;
   const Program& program(uint32_t id) const;
 
-  // Failed compilations count too: the device's compiler does not forget them. Programs that a device had compiled
-  // already do not. Ids are never used twice.
+  // Failed compilations count too, since they use up the limit of the device's compiler. Programs from the device's
+  // cache do not count. Ids are never reused.
   uint32_t Compile(const std::string& text, const std::vector<WeightRange>& weights);
 
-  // Input offsets, then output offsets. An output must not overlap another port. Throws ERR_PROGRAM_UNKNOWN,
-  // ERR_ARENA_BOUNDS or what the device throws; returns the nanoseconds that the device took.
+  // `offsets`: those of the inputs, then those of the outputs. An output must not overlap another port. Returns the
+  // nanoseconds that the device took. Throws ERR_PROGRAM_UNKNOWN, ERR_ARENA_BOUNDS, or an error of the device.
   uint64_t Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const InputReuse& reuse = {});
 
   void Unload(uint32_t id);
 
-  // Unloads everything and lets the device go, though others may still hold the session; nothing is loaded from then
-  // on.
+  // Unloads everything and closes the device, although others may still hold the session.
   void Close();
 
  private:
@@ -55,7 +53,7 @@ class DeviceSession {
     std::unique_ptr<Program> program;
     std::vector<const void*> inputs;
     std::vector<void*> outputs;
-    // As counted in the statistics: a program may take more while it is used.
+    // The part of the statistics that is this program's, which may grow with its use.
     uint64_t resident_bytes = 0;
   };
 

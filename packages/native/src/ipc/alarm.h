@@ -1,4 +1,5 @@
-// A timer of nanoseconds, which an event loop can wait for beside its descriptors: libuv's own count milliseconds.
+// A timer with a resolution of nanoseconds and a descriptor that an event loop can poll. libuv's timers count
+// milliseconds.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +10,11 @@ namespace mayfly {
 
 class Alarm {
  public:
-  // False where the system has none, or no descriptor for it.
+  // False where the system has no such timer (macOS) or no descriptor left.
   bool Open();
-  // Readable from when it went off until it is answered; -1 while not open.
+  // Readable from the time at which the alarm goes off until Answer; -1 while not open.
   int fd() const { return fd_.get(); }
-  // Goes off once, so many nanoseconds from now, above 0; not when it was set to before.
+  // One shot, `nanoseconds` (> 0) from now. Replaces an earlier setting.
   void Set(uint64_t nanoseconds);
   void Answer();
   void Close() { fd_.Close(); }

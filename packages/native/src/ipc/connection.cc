@@ -16,10 +16,9 @@ constexpr size_t kReadBytes = 64 * 1024;
 
 }  // namespace
 
-Connection::Connection(EventLoop* loop, int fd, std::shared_ptr<Lane> lane, Handlers handlers)
-    : loop_(loop),
-      lane_(std::move(lane)),
-      handlers_(std::move(handlers)),
+Connection::Connection(EventLoop* loop, int fd, std::shared_ptr<Lane> lane, Handler* handler)
+    : lane_(std::move(lane)),
+      handler_(handler),
       socket_watch_(
           loop, "ERR_CONNECT", "a worker's socket",
           [fd](uv_loop_t* with, uv_poll_t* handle) { return uv_poll_init(with, handle, fd); },
@@ -27,14 +26,14 @@ Connection::Connection(EventLoop* loop, int fd, std::shared_ptr<Lane> lane, Hand
       inbox_(lane_, kMaxAnswerBytes),
       outbox_(fd) {
   socket_watch_.SetReferenced(false);
-  if (lane_ != nullptr) WatchLane();
+  if (lane_ != nullptr) lane_watch_.emplace(loop, lane_, [this] { Turn([this] { Drain(); }); });
   SetNonBlocking(fd);
 #ifdef SO_NOSIGPIPE
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
 #endif
   fd_ = OwnedFd(fd);
-  Watch();
+  WatchSocket();
 }
 
 Connection::~Connection() { Close(); }
@@ -53,18 +52,13 @@ void Connection::Send(const Frame& frame, const void* payload) {
     ++streamed_;
     lane_->CountStreamed();
   }
-  if (is_dispatch && ++in_flight_ == 1) {
-    sent_at_ = uv_hrtime();
-    KeepLoopAlive();
-  }
-  if (lane_ == nullptr) return;
-  if (is_dispatch) StartLooking();
-  RingAfterSend();
+  if (is_dispatch && ++in_flight_ == 1) KeepLoopAlive();
+  if (lane_watch_) lane_watch_->Sent(is_dispatch, in_flight_, in_turn_);
 }
 
 void Connection::Stream(const Frame& frame, const void* payload) {
   outbox_.Send(frame, payload);
-  if (outbox_.queued_bytes() > 0) Watch();
+  if (outbox_.queued_bytes() > 0) WatchSocket();
 }
 
 void Connection::SetReferenced(bool referenced) {
@@ -78,18 +72,14 @@ void Connection::Close() {
   if (!open_) return;
   open_ = false;
   socket_watch_.Close();
-  bell_watch_.Close();
-  alarm_watch_.Close();
-  look_.Close();
-  awake_.Close();
-  alarm_.Close();
+  if (lane_watch_) lane_watch_->Close();
   if (lane_ != nullptr) lane_->CloseBells();
   fd_.Close();
   if (!reading_) FreeBuffers();
 }
 
-// JavaScript's garbage collector sees a small object here and is in no hurry: thousands of closed connections must not
-// keep their buffers until it comes.
+// To JavaScript's garbage collector a connection is a small object that can wait, so its buffers must not wait with it:
+// there may be thousands of closed connections.
 void Connection::FreeBuffers() {
   inbox_ = Inbox(nullptr);
   lane_ = nullptr;
@@ -99,28 +89,28 @@ void Connection::FreeBuffers() {
 void Connection::OnSocket(int status, int events) {
   Turn([&] {
     if (status < 0) {
-      // A peer that died with frames of ours unread resets the connection, and libuv then stops polling. What it had
-      // answered before is still there.
+      // A peer that dies with frames of ours unread resets the connection, and libuv then stops polling. The answers
+      // that it had sent can still be read.
       while (open_ && Read()) continue;
       return Lose("");
     }
     if (events & UV_WRITABLE) {
       outbox_.Flush();
-      Watch();
+      WatchSocket();
     }
     if (open_ && (events & UV_READABLE)) Read();
   });
 }
 
 bool Connection::Read() {
-  // One read an event is enough: what is left makes the descriptor readable again, and other handles get their turn.
+  // One read per event: what is left makes the descriptor readable again, after the other handles had their turn.
   FrameReader& stream = inbox_.stream();
   uint8_t* into = stream.Reserve(kReadBytes);
   const ssize_t got = recv(fd_.get(), into, stream.capacity(), 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (got <= 0) {
     const std::string error = got < 0 && errno != ECONNRESET ? std::strerror(errno) : "";
-    // Answers in the lane came before the end.
+    // Answers in the lane were sent before the end of the stream.
     Drain();
     Lose(error);
     return false;
@@ -130,19 +120,19 @@ bool Connection::Read() {
   return true;
 }
 
-void Connection::Turn(const std::function<void()>& body) {
+void Connection::Turn(FunctionRef<void()> body) {
   in_turn_ = true;
-  handlers_.enter([&] {
+  handler_->OnTurn([&] {
     try {
       body();
     } catch (const std::bad_alloc&) {
-      Lose("Expected memory for frames of a worker, got none");
+      Lose("Cannot read frames of a worker: out of memory");
     } catch (const std::exception& error) {
       Lose(error.what());
     }
   });
   in_turn_ = false;
-  if (open_ && std::exchange(bell_due_, false)) Ring();
+  if (open_ && lane_watch_) lane_watch_->EndTurn();
 }
 
 void Connection::Drain() {
@@ -150,16 +140,14 @@ void Connection::Drain() {
   try {
     Frame frame;
     const uint8_t* payload;
-    // What comes after the last look is rung for, so the last look is after falling asleep.
-    for (bool asleep = lane_ == nullptr || looking_; open_;) {
+    for (bool is_last_look = !lane_watch_; open_;) {
       if (inbox_.Next(&frame, &payload)) {
-        if (frame.kind == FrameKind::kCompletion) NoteAnswer(frame.first);
-        handlers_.on_frame(frame, payload);
-      } else if (asleep) {
+        if (frame.kind == FrameKind::kCompletion) CountAnswer(frame.first);
+        handler_->OnFrame(frame, payload);
+      } else if (is_last_look || !lane_watch_->FallAsleep()) {
         break;
       } else {
-        lane_->FallAsleep();
-        asleep = true;
+        is_last_look = true;
       }
     }
   } catch (...) {
@@ -174,14 +162,12 @@ void Connection::StopReading() {
   if (!open_) FreeBuffers();
 }
 
-void Connection::NoteAnswer(uint64_t nanoseconds) {
+void Connection::CountAnswer(uint64_t nanoseconds) {
   if (in_flight_ > 0 && --in_flight_ == 0) KeepLoopAlive();
-  last_evaluation_ = nanoseconds;
-  forecast_.Record(nanoseconds);
-  if (std::exchange(expecting_, false)) forecast_.Judge(true);
+  if (lane_watch_) lane_watch_->Answered(nanoseconds, in_flight_);
 }
 
-void Connection::Watch() {
+void Connection::WatchSocket() {
   const int events = UV_READABLE | (outbox_.queued_bytes() > 0 ? UV_WRITABLE : 0);
   if (socket_watch_.is_open()) uv_poll_start(socket_watch_.get(), events, PollHandle::Entry);
 }
@@ -189,7 +175,7 @@ void Connection::Watch() {
 void Connection::Lose(const std::string& error) {
   if (!open_) return;
   Close();
-  handlers_.on_close(error);
+  handler_->OnClose(error);
 }
 
 }  // namespace mayfly

@@ -1,36 +1,39 @@
-// The main process's end of a frame socket and of the lane beside it: libuv polls both, nothing blocks. Knows nothing
-// of JavaScript.
+// The main process's end of a frame socket and of the lane beside it: frames out, frames in. libuv polls both, nothing
+// blocks. Knows nothing of JavaScript.
 #pragma once
 
 #include <uv.h>
 
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "ipc/alarm.h"
+#include "function_ref.h"
 #include "ipc/event_loop.h"
-#include "ipc/forecast.h"
 #include "ipc/frame.h"
 #include "ipc/inbox.h"
 #include "ipc/lane.h"
+#include "ipc/lane_watch.h"
 #include "ipc/outbox.h"
 
 namespace mayfly {
 
 class Connection {
  public:
-  struct Handlers {
-    // Called with a body for every batch of events; must call it. No handler may destroy the connection.
-    std::function<void(const std::function<void()>& body)> enter;
-    std::function<void(const Frame& frame, const uint8_t* payload)> on_frame;
-    // The peer is gone, or `error` says how it broke the protocol. Called once; nothing follows.
-    std::function<void(const std::string& error)> on_close;
+  // The connection's owner, which must not destroy it from within these functions.
+  class Handler {
+   public:
+    virtual ~Handler() = default;
+    // Must call `turn`, which handles everything that has come: OnFrame for each frame, and OnClose at the end.
+    virtual void OnTurn(FunctionRef<void()> turn) = 0;
+    virtual void OnFrame(const Frame& frame, const uint8_t* payload) = 0;
+    // The peer is gone or, where `error` is not empty, has broken the protocol in this way. Called once, as the last.
+    virtual void OnClose(const std::string& error) = 0;
   };
 
   // Takes the descriptor over and makes it non-blocking. `lane` may be null. Throws ERR_CONNECT; the descriptor is the
   // caller's then.
-  Connection(EventLoop* loop, int fd, std::shared_ptr<Lane> lane, Handlers handlers);
+  Connection(EventLoop* loop, int fd, std::shared_ptr<Lane> lane, Handler* handler);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -38,9 +41,9 @@ class Connection {
   void Send(const Frame& frame, const void* payload);
   bool is_open() const { return open_; }
   size_t queued_bytes() const { return outbox_.queued_bytes(); }
-  // While referenced, or with a dispatch unanswered, it keeps the event loop alive.
+  // The event loop stays alive while the connection is referenced or a dispatch has no answer.
   void SetReferenced(bool referenced);
-  // Idempotent, also from inside a handler.
+  // Idempotent, also from within the handler's functions. Does not call OnClose.
   void Close();
 
  private:
@@ -48,63 +51,35 @@ class Connection {
   void OnSocket(int status, int events);
   // Whether anything came.
   bool Read();
-  // Runs `body` as one batch of events.
-  void Turn(const std::function<void()>& body);
+  // Runs `body` as one turn of the handler.
+  void Turn(FunctionRef<void()> body);
   // Handles all frames that are there.
   void Drain();
   void StopReading();
-  void Watch();
-  void NoteAnswer(uint64_t nanoseconds);
+  void WatchSocket();
+  void CountAnswer(uint64_t nanoseconds);
   void KeepLoopAlive();
-  // In connection_look.cc.
-  void WatchLane();
-  void RingAfterSend();
-  void Ring();
-  void StartLooking();
-  void StopLooking();
-  void Look();
-  bool MaySpin();
-  void SetAlarm();
-  bool OpenAlarm();
   void Lose(const std::string& error);
   void FreeBuffers();
 
-  EventLoop* loop_;
   OwnedFd fd_;
   std::shared_ptr<Lane> lane_;
-  Handlers handlers_;
-  Alarm alarm_;
-  // Declared after the descriptors that they watch: libuv must let go of one before it is closed.
+  Handler* handler_;
+  // Declared after the descriptor that it watches: libuv must let go of it before it is closed.
   PollHandle socket_watch_;
-  PollHandle bell_watch_;
-  PollHandle alarm_watch_;
-  // `look_` looks for answers before each poll of the loop, `awake_` keeps the loop from blocking in it meanwhile.
-  PrepareHandle look_;
-  IdleHandle awake_;
+  // None without a lane.
+  std::optional<LaneWatch> lane_watch_;
   Inbox inbox_;
   Outbox outbox_;
   bool open_ = true;
   bool referenced_ = false;
+  bool in_turn_ = false;
   // A frame that is being handled lies in inbox_.
   bool reading_ = false;
   // Frames sent through the socket.
   uint64_t streamed_ = 0;
   // Dispatches without an answer.
   uint64_t in_flight_ = 0;
-  // The device's time for the last of them, in nanoseconds.
-  uint64_t last_evaluation_ = 0;
-  bool in_turn_ = false;
-  // Sends of a turn ring once, at its end.
-  bool bell_due_ = false;
-  // The event loop looks for answers before it sleeps: the worker need not ring.
-  bool looking_ = false;
-  // When spinning ends, unless something comes before.
-  uint64_t patience_ = 0;
-  // When the only dispatch without an answer was sent.
-  uint64_t sent_at_ = 0;
-  Forecast forecast_;
-  // The alarm went off, and the answer to a long evaluation is looked for.
-  bool expecting_ = false;
 };
 
 }  // namespace mayfly

@@ -14,7 +14,7 @@
 namespace mayfly {
 namespace {
 
-class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
+class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Connection::Handler {
  public:
   static Napi::Function Define(Napi::Env env) {
     return DefineClass(
@@ -36,31 +36,27 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
       on_completion_ = Napi::Persistent(FunctionOf(handlers.Get("onCompletion"), "onCompletion"));
       on_control_ = Napi::Persistent(FunctionOf(handlers.Get("onControl"), "onControl"));
       on_close_ = Napi::Persistent(FunctionOf(handlers.Get("onClose"), "onClose"));
-      connection_.emplace(
-          DataOf(info.Env()).loop.get(), fd, TakeLane(info[2]),
-          Connection::Handlers{[this](const std::function<void()>& body) { Enter(body); },
-                               [this](const Frame& frame, const uint8_t* payload) { OnFrame(frame, payload); },
-                               [this](const std::string& error) { OnClose(error); }});
+      connection_.emplace(DataOf(info.Env()).loop.get(), fd, TakeLane(info[2]), this);
     });
-    // An open connection is in use whether or not JavaScript still holds it.
+    // An open connection stays alive even where JavaScript holds no reference to it.
     Ref();
   }
 
  private:
-  // One callback scope for all frames of an event: promises settle once, after the last of them.
-  void Enter(const std::function<void()>& body) {
+  // One callback scope for all frames of a turn: promises settle once, after the last frame.
+  void OnTurn(FunctionRef<void()> turn) override {
     Napi::HandleScope handles(Env());
-    // A handler may let the last reference go.
+    // Keeps this object alive: a handler may drop the last reference.
     [[maybe_unused]] const Napi::Value held = Value();
     Napi::CallbackScope callbacks(Env(), context_);
-    body();
+    turn();
   }
 
   void Call(const Napi::FunctionReference& function, std::initializer_list<napi_value> arguments) {
     if (!CallBack(Env(), function.Value(), arguments)) connection_->Close();
   }
 
-  void OnFrame(const Frame& frame, const uint8_t* payload) {
+  void OnFrame(const Frame& frame, const uint8_t* payload) override {
     Napi::HandleScope handles(Env());
     if (frame.kind == FrameKind::kControl) {
       void* bytes = nullptr;
@@ -81,15 +77,15 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
     }
   }
 
-  void OnClose(const std::string& error) {
+  void OnClose(const std::string& error) override {
     const napi_value value = error.empty() ? napi_value{Env().Null()} : TryToJs(Env(), Error("ERR_FRAME", error));
     const Napi::FunctionReference on_close = std::move(on_close_);
-    LetHandlersGo();
+    ReleaseHandlers();
     if (value != nullptr) Call(on_close, {value});
   }
 
-  // Handlers usually know this object: held any longer, they and it would keep each other alive for ever.
-  void LetHandlersGo() {
+  // Handlers usually refer to this object; kept any longer, each would keep the other alive for ever.
+  void ReleaseHandlers() {
     on_completion_.Reset();
     on_control_.Reset();
     on_close_.Reset();
@@ -100,7 +96,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
     Frame frame;
     frame.kind = FrameKind::kDispatch;
     frame.id = WholeNumber(info[0], "id");
-    frame.word = static_cast<uint32_t>(WholeNumber(info[1], "program", 4294967295.0));
+    frame.word = static_cast<uint32_t>(WholeNumber(info[1], "program", 0, 4294967295));
     return frame;
   }
 
@@ -143,7 +139,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject> {
   void Close(const Napi::CallbackInfo&) {
     if (!connection_->is_open()) return;
     connection_->Close();
-    LetHandlersGo();
+    ReleaseHandlers();
   }
 
   Napi::AsyncContext context_;

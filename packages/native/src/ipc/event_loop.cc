@@ -13,7 +13,7 @@ void EventLoop::End(std::function<void()> closed) {
 }
 
 void EventLoop::Refuse(const char* code, const char* what, int status) {
-  throw Error(code, std::string("Expected the event loop to watch ") + what + ", got: " + uv_strerror(status));
+  throw Error(code, std::string("Cannot watch ") + what + " in the event loop: " + uv_strerror(status));
 }
 
 void EventLoop::Close(Cell* cell) {

@@ -1,5 +1,6 @@
-// The libuv handles of one JavaScript environment. libuv lets go of a handle only in its close callback, an iteration
-// of the loop later: the loop owns them until then, also where the environment ends before whoever made them.
+// The libuv handles of one JavaScript environment. libuv uses a handle until its close callback, which comes an
+// iteration of the loop later. The EventLoop owns the handles until then, even where the environment ends before the
+// objects that made them.
 #pragma once
 
 #include <uv.h>
@@ -15,17 +16,17 @@ namespace mayfly {
 
 class EventLoop {
  public:
-  // `on_failure` gets the message of what a handle's callback threw: no exception unwinds through libuv's frames.
+  // `on_failure` gets the message of an exception that a handle's callback threw: none unwinds through libuv's frames.
   EventLoop(uv_loop_t* loop, std::function<void(const char* message)> on_failure)
       : loop_(loop), on_failure_(std::move(on_failure)) {}
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  // Throws an Error of `code`: libuv refused, with this status, to watch `what`.
+  // Throws an Error of `code` that says that libuv refused, with this status, to watch `what`.
   [[noreturn]] static void Refuse(const char* code, const char* what, int status);
 
-  // Closes every handle, calls none of their callbacks any more, and calls `closed` once libuv has let go of the last:
-  // within this call if there is none.
+  // Closes every handle; none of their callbacks runs any more. Calls `closed` once libuv has finished with the last
+  // one, within this call if there is none.
   void End(std::function<void()> closed);
 
   // Runs `body`; what it throws goes to `on_failure`.
@@ -52,7 +53,7 @@ class EventLoop {
   };
 
   void Keep(std::shared_ptr<Cell> cell) { cells_.emplace(cell.get(), std::move(cell)); }
-  // Throws an Error of `code`: libuv did not take the handle.
+  // The same for a handle that libuv did not take.
   [[noreturn]] void Refuse(Cell* cell, const char* code, const char* what, int status) {
     cell->open = false;
     cells_.erase(cell);
@@ -62,19 +63,19 @@ class EventLoop {
 
   uv_loop_t* loop_;
   std::function<void(const char*)> on_failure_;
-  // Those that libuv has not let go of yet.
+  // The handles that libuv may still use.
   std::unordered_map<Cell*, std::shared_ptr<Cell>> cells_;
   std::function<void()> closed_;
 };
 
-// A handle of a loop, or none. Closed at the end of this object's life, if not before; `body` is not called from then
-// on. It keeps the loop alive unless it is unreferenced.
+// A handle of a loop, or none. The destructor closes it; once closed, it does not call `body` any more. It keeps the
+// loop alive unless it is unreferenced.
 template <typename Raw, typename... Arguments>
 class LoopHandle {
  public:
   LoopHandle() = default;
-  // `initialize` calls libuv's function for it and returns its status. Where that is none of success, throws an Error
-  // of `code` that names `what`, and nothing stays behind.
+  // `initialize` calls libuv's initializing function and returns its status. Throws an Error of `code` that names
+  // `what` where the status is not 0.
   template <typename Initialize>
   LoopHandle(EventLoop* loop, const char* code, const char* what, const Initialize& initialize,
              std::function<void(Arguments...)> body)
@@ -108,7 +109,7 @@ class LoopHandle {
     cell_ = nullptr;
   }
 
-  // The callback to give to libuv.
+  // The callback for libuv.
   static void Entry(Raw* raw, Arguments... arguments) noexcept {
     auto* cell = static_cast<Cell*>(static_cast<EventLoop::Cell*>(raw->data));
     if (cell->open) cell->loop->Run([&] { cell->body(arguments...); });

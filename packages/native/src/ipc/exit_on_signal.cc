@@ -16,7 +16,7 @@
 namespace mayfly {
 namespace {
 
-// A handler may read nothing that needs a lock. Signals that come while the text changes get a mixture of both.
+// A signal handler must not take a lock. A signal that arrives while the text changes prints a mixture of both texts.
 char farewell_text[256];
 volatile sig_atomic_t farewell_size = 0;
 

@@ -6,15 +6,15 @@
 
 namespace mayfly {
 
-// From now on each of these signals writes `farewell` to stderr and ends the process with exit code 128 + its number. A
-// listener of Node's for the same signal takes its place, and gives it back to the system when it goes.
+// From now on each of these signals writes `farewell` to stderr and ends the process with exit code 128 + the signal's
+// number. A listener of Node's for the same signal replaces this; when it is removed, the system's default applies.
 void ExitOnSignals(const std::vector<int>& signals, const std::string& farewell);
 
-// Makes a descriptor that a terminal was behind one of /dev/null. At its exit Node gives terminals the settings that it
-// found, and aborts where one is gone.
+// Replaces the descriptor of a terminal that is gone by one of /dev/null. Node restores the settings of terminals at
+// its exit, and aborts where it cannot.
 void RedirectToNull(int fd);
 
-// How many descriptors this process may have open; infinite where there is no limit.
+// The number of descriptors that this process may have open; infinity where there is no limit.
 double DescriptorLimit();
 
 }  // namespace mayfly

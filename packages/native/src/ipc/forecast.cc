@@ -5,11 +5,12 @@
 namespace mayfly {
 namespace {
 
-// Shorter ones are spun for from the start, or nearly.
+// The main process spins for shorter evaluations from the start, or nearly.
 constexpr uint64_t kShortest = 80'000;
-// Of longer ones a wake-up is too small a part, and their end is too uncertain.
+// For longer evaluations the time to wake up matters little, and their end is too uncertain.
 constexpr uint64_t kLongest = 1'000'000;
-// In a virtual machine an alarm goes off up to 40 us late; and half of all evaluations are shorter than is typical.
+// In a virtual machine an alarm goes off up to 40 us late, and half of all evaluations are shorter than the typical
+// one.
 constexpr uint64_t kEarly = 45'000;
 constexpr uint32_t kMostPenalty = 64;
 

@@ -1,5 +1,5 @@
-// When the answer to a dispatch will come, from how long those before it took, so that the main process can be awake by
-// then.
+// Predicts when the answer to a dispatch comes from the durations of earlier evaluations, so that the main process can
+// be awake in time.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +8,17 @@ namespace mayfly {
 
 class Forecast {
  public:
-  // An evaluation took so many nanoseconds.
+  // An evaluation took this long.
   void Record(uint64_t nanoseconds);
-  // Nanoseconds after a dispatch at which to begin to look for its answer; 0 where that is not worth it: evaluations
-  // that are short or long, or whose answers were missed lately.
+  // Nanoseconds after a dispatch at which to start looking for its answer. 0 where that is not worth it: evaluations
+  // are short or long, or recent forecasts missed.
   uint64_t wake_after() const;
-  // Whether the answer came while it was looked for.
+  // Says whether the answer came while the main process looked for it.
   void Judge(bool hit);
 
  private:
   uint64_t typical_ = 0;
-  // Dispatches to let pass, and how many more after the next miss.
+  // Forecasts to skip before the next try, and how many the next miss makes it skip (0, 1, 3, 7 … 64).
   uint32_t pause_ = 0;
   uint32_t penalty_ = 0;
 };

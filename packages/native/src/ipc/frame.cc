@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bytes.h"
 #include "error.h"
 
 namespace mayfly {
@@ -11,19 +12,6 @@ namespace {
 constexpr uint32_t kMagic = 0x3146464D;  // "MFF1"
 constexpr size_t kKindAt = 4, kIdAt = 8, kWordAt = 16, kPayloadAt = 20, kFirstAt = 24, kSecondAt = 32,
                  kGenerationAt = 40, kFreshColumnsAt = 48, kAfterAt = 56;
-
-// Both ends are one machine and both orders of bytes in use today are little-endian.
-template <typename T>
-T Load(const uint8_t* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-
-template <typename T>
-void Store(uint8_t* to, T value) {
-  std::memcpy(to, &value, sizeof value);
-}
 
 }  // namespace
 
@@ -39,35 +27,35 @@ Frame ControlFrame(size_t bytes) {
 
 void EncodeFrame(const Frame& frame, uint8_t* to) {
   std::memset(to, 0, kFrameBytes);
-  Store(to, kMagic);
+  StoreBytes(to, kMagic);
   to[kKindAt] = static_cast<uint8_t>(frame.kind);
-  Store(to + kIdAt, frame.id);
-  Store(to + kWordAt, frame.word);
-  Store(to + kPayloadAt, frame.payload_bytes);
-  Store(to + kFirstAt, frame.first);
-  Store(to + kSecondAt, frame.second);
-  Store(to + kGenerationAt, frame.generation);
-  Store(to + kFreshColumnsAt, frame.fresh_columns);
-  Store(to + kAfterAt, frame.after);
+  StoreBytes(to + kIdAt, frame.id);
+  StoreBytes(to + kWordAt, frame.word);
+  StoreBytes(to + kPayloadAt, frame.payload_bytes);
+  StoreBytes(to + kFirstAt, frame.first);
+  StoreBytes(to + kSecondAt, frame.second);
+  StoreBytes(to + kGenerationAt, frame.generation);
+  StoreBytes(to + kFreshColumnsAt, frame.fresh_columns);
+  StoreBytes(to + kAfterAt, frame.after);
 }
 
 void DecodeFrame(const uint8_t* from, Frame* frame, uint32_t most) {
-  const uint32_t magic = Load<uint32_t>(from);
+  const uint32_t magic = LoadBytes<uint32_t>(from);
   const uint8_t kind = from[kKindAt];
-  const uint32_t payload_bytes = Load<uint32_t>(from + kPayloadAt);
+  const uint32_t payload_bytes = LoadBytes<uint32_t>(from + kPayloadAt);
   if (magic != kMagic || kind < 1 || kind > 3 || payload_bytes > most) {
     throw Error("ERR_FRAME", "Expected a frame, got magic " + std::to_string(magic) + ", kind " + std::to_string(kind) +
                                  ", payload of " + std::to_string(payload_bytes) + " bytes");
   }
   frame->kind = static_cast<FrameKind>(kind);
-  frame->id = Load<uint64_t>(from + kIdAt);
-  frame->word = Load<uint32_t>(from + kWordAt);
+  frame->id = LoadBytes<uint64_t>(from + kIdAt);
+  frame->word = LoadBytes<uint32_t>(from + kWordAt);
   frame->payload_bytes = payload_bytes;
-  frame->first = Load<uint64_t>(from + kFirstAt);
-  frame->second = Load<uint64_t>(from + kSecondAt);
-  frame->generation = Load<uint64_t>(from + kGenerationAt);
-  frame->fresh_columns = Load<uint64_t>(from + kFreshColumnsAt);
-  frame->after = Load<uint64_t>(from + kAfterAt);
+  frame->first = LoadBytes<uint64_t>(from + kFirstAt);
+  frame->second = LoadBytes<uint64_t>(from + kSecondAt);
+  frame->generation = LoadBytes<uint64_t>(from + kGenerationAt);
+  frame->fresh_columns = LoadBytes<uint64_t>(from + kFreshColumnsAt);
+  frame->after = LoadBytes<uint64_t>(from + kAfterAt);
 }
 
 uint8_t* FrameReader::Reserve(size_t bytes) {

@@ -14,9 +14,9 @@ enum class DispatchStatus : uint32_t { kOk = 0, kUnknownProgram = 1, kOutOfBound
 
 constexpr size_t kFrameBytes = 64;
 constexpr uint32_t kMaxPayloadBytes = 256u << 20;
-// Of what a worker sends: the main process buffers no more for one that floods it.
+// The largest payload that a worker may send: a bound on what a faulty worker makes the main process buffer.
 constexpr uint32_t kMaxAnswerBytes = 16u << 20;
-// A buffer that grew beyond this for one large message is given back once it is empty.
+// A buffer that grew beyond this size for one large message is freed once it is empty.
 constexpr size_t kKeepBytes = 1u << 20;
 
 struct Frame {
@@ -26,10 +26,10 @@ struct Frame {
   uint32_t payload_bytes = 0;
   uint64_t first = 0;   // input offset, or nanoseconds
   uint64_t second = 0;  // output offset
-  // Of a dispatch: InputReuse in device/device.h.
+  // Of a dispatch (InputReuse in device/device.h).
   uint64_t generation = 0;
   uint64_t fresh_columns = 0;
-  uint64_t after = 0;  // frames of the other way, lane or socket, that were sent before this one
+  uint64_t after = 0;  // frames sent before this one through the other of lane and socket
 };
 
 // The frame of a message of `bytes` bytes. Throws ERR_FRAME beyond kMaxPayloadBytes.
@@ -40,12 +40,12 @@ void EncodeFrame(const Frame& frame, uint8_t* to);
 // Reads kFrameBytes. Throws ERR_FRAME if they are no frame, or one with a payload of more than `most` bytes.
 void DecodeFrame(const uint8_t* from, Frame* frame, uint32_t most = kMaxPayloadBytes);
 
-// Cuts a byte stream into frames with their payloads.
+// Splits a byte stream into frames with their payloads.
 class FrameReader {
  public:
   // Payloads of more than `most` bytes are refused.
   explicit FrameReader(uint32_t most) : most_(most) {}
-  // Room for at least `bytes` more; the caller fills it and says how much it wrote.
+  // Space for at least `bytes` more; the caller writes there and then calls Commit with the number of bytes written.
   uint8_t* Reserve(size_t bytes);
   size_t capacity() const { return buffer_.size() - end_; }
   void Commit(size_t bytes) { end_ += bytes; }

@@ -18,7 +18,8 @@ bool Inbox::Next(Frame* frame, const uint8_t** payload) {
     *payload = nullptr;
     return true;
   }
-  // What was sent before a frame is there before it is.
+  // The sender fills the ring before it writes to the socket, so every frame that `after` counts must be visible by
+  // now.
   if (held_) throw Error("ERR_FRAME", "Expected frames in order, got one that follows " + std::to_string(frame_.after));
   return false;
 }

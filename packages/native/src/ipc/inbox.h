@@ -15,9 +15,10 @@ class Inbox {
   explicit Inbox(std::shared_ptr<Lane> lane, uint32_t most = kMaxPayloadBytes)
       : lane_(std::move(lane)), reader_(most) {}
 
-  // For what is read from the socket.
+  // Takes the bytes that are read from the socket.
   FrameReader& stream() { return reader_; }
-  // The next frame; its payload stays valid until more of the socket is read. Throws ERR_FRAME on a broken stream.
+  // The next frame, if there is one. Its payload stays valid until more bytes are read from the socket. Throws
+  // ERR_FRAME on a broken stream.
   bool Next(Frame* frame, const uint8_t** payload);
   // Whether the next frame comes, wholly or in part, through the socket.
   bool ExpectsStream() const { return lane_ == nullptr || lane_->streamed_by_peer() > streamed_; }
@@ -25,9 +26,9 @@ class Inbox {
  private:
   std::shared_ptr<Lane> lane_;
   FrameReader reader_;
-  // Frames taken from the socket.
+  // Frames taken from the socket so far.
   uint64_t streamed_ = 0;
-  // One that is waiting for frames of the lane that were sent before it.
+  // A frame of the socket that waits for frames of the lane that were sent before it.
   bool held_ = false;
   Frame frame_;
   const uint8_t* payload_ = nullptr;

@@ -10,12 +10,9 @@
 #include <string>
 #include <utility>
 
-#ifdef __linux__
-#include <sched.h>
-#endif
-
 #include "error.h"
 #include "ipc/system_limit.h"
+#include "parallel/affinity.h"
 #include "shm/unnamed_memory.h"
 
 namespace mayfly {
@@ -23,29 +20,20 @@ namespace {
 
 constexpr uint64_t kSlots = 256;
 
-// The processor this thread is on; -1 where the system does not tell.
-int32_t CurrentProcessor() {
-#ifdef __linux__
-  return sched_getcpu();
-#else
-  return -1;
-#endif
-}
-
 [[noreturn]] void Fail(const char* what) {
-  throw Error("ERR_SPAWN", std::string("Expected ") + what + " for a worker, got: " + Refusal(errno));
+  throw Error("ERR_SPAWN", std::string("Cannot create ") + what + " for a worker: " + DescribeErrno(errno));
 }
 
 }  // namespace
 
-// Each word has a cache line of its own: both sides write all the time.
+// Each word has a cache line of its own, since both sides write all the time.
 struct Lane::Direction {
   alignas(64) std::atomic<uint64_t> tail;
   alignas(64) std::atomic<uint64_t> head;
   alignas(64) std::atomic<uint64_t> streamed;
-  // Of the side that reads.
+  // Set by the side that reads.
   alignas(64) std::atomic<uint32_t> asleep;
-  // Of the side that writes, plus one: fresh memory means unknown.
+  // The processor of the side that writes, plus one; 0, as in fresh memory, means unknown.
   alignas(64) std::atomic<int32_t> processor;
   alignas(64) uint8_t slots[kSlots][kFrameBytes];
 };
@@ -62,7 +50,7 @@ Lane::Lane(int memory, Side side) : side_(side) {
   if (fstat(memory, &status) == 0 && status.st_size == static_cast<off_t>(sizeof(Memory))) {
     base = mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
   }
-  if (base == MAP_FAILED) throw Error("ERR_FRAME", "Expected the memory of a lane, got something else");
+  if (base == MAP_FAILED) throw Error("ERR_FRAME", "Cannot map the memory of a lane: not a descriptor of its size");
   shared_ = static_cast<Memory*>(base);
 }
 
@@ -82,7 +70,7 @@ std::shared_ptr<Lane> Lane::Create() {
   std::shared_ptr<Lane> lane(new Lane(far.memory.get(), Side::kParent));
   lane->near_ = std::move(near);
   lane->far_ = std::move(far);
-  // Committed now: running out of memory later would be a SIGBUS.
+  // Commits the pages now: running out of memory later would be a SIGBUS.
   std::memset(static_cast<void*>(lane->shared_), 0, sizeof(Memory));
   return lane;
 }
@@ -104,8 +92,8 @@ bool Lane::Push(const Frame& frame) {
   Direction& ring = out();
   if (pushed_ - ring.head.load(std::memory_order_acquire) >= kSlots) return false;
   EncodeFrame(frame, ring.slots[pushed_ % kSlots]);
-  // Before the look at `asleep` in Ring, as FallAsleep comes before the last look at `tail`: one of the two sees the
-  // other.
+  // This store precedes the load of `asleep` in Ring, as the store in FallAsleep precedes the reader's last load of
+  // `tail`. With sequential consistency at least one side sees the other's store.
   ring.tail.store(++pushed_, std::memory_order_seq_cst);
   return true;
 }
@@ -136,7 +124,7 @@ bool Lane::Ring() {
   if (ring.asleep.load(std::memory_order_seq_cst) == 0 || ring.asleep.exchange(0, std::memory_order_seq_cst) == 0)
     return false;
   const uint8_t bell = 0;
-  // A peer that is gone is noticed by the end of its stream.
+  // A failure means that the peer is gone, which the end of its stream reports.
   [[maybe_unused]] const ssize_t rung = write(near_.bell_out.get(), &bell, 1);
   return true;
 }

@@ -1,5 +1,5 @@
-// The quick way beside a frame socket: frames without payload go through rings in shared memory, and a byte through a
-// pipe wakes a side that sleeps. docs/protocol.md is the specification.
+// The fast path beside a frame socket: frames without payload go through rings in shared memory, and a byte through a
+// pipe, the bell, wakes a side that sleeps. docs/protocol.md is the specification.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ class Lane {
  public:
   enum class Side { kParent = 0, kWorker = 1 };
 
-  // What a worker inherits of a lane, in the order of its descriptors.
+  // The descriptors that a worker inherits, in this order.
   struct Ends {
     OwnedFd memory, bell_in, bell_out;
   };
@@ -27,21 +27,21 @@ class Lane {
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  // What a worker is to inherit; the parent's copies are closed once it has.
+  // The worker's descriptors; the parent closes its copies once the worker has started.
   const Ends& far_ends() const { return far_; }
   void CloseFarEnds() { far_ = Ends(); }
   // Becomes readable when the peer rings; -1 once closed.
   int bell_fd() const { return near_.bell_in.get(); }
-  // From here on nothing more comes or goes; what the peer has sent can still be taken.
+  // Ends the exchange; frames that the peer has sent can still be taken.
   void CloseBells() { near_ = Ends(); }
 
-  // Frames given to the ring, and taken from it, so far.
+  // Frames pushed into one ring, and taken from the other, so far.
   uint64_t pushed() const { return pushed_; }
   uint64_t taken() const { return taken_; }
 
   // False when the ring is full.
   bool Push(const Frame& frame);
-  // The next frame, left where it is. Throws ERR_FRAME on one that is none.
+  // Reads the next frame without taking it. Throws ERR_FRAME if the slot holds no frame.
   bool Peek(Frame* frame) const;
   void Take();
   bool IsEmpty() const;
@@ -50,15 +50,15 @@ class Lane {
   void CountStreamed();
   uint64_t streamed_by_peer() const;
 
-  // Wakes the peer if it sleeps; whether it did. To be called after everything that it should see.
+  // Wakes the peer if it sleeps, and returns whether it did. Call it after pushing everything that the peer should see.
   bool Ring();
-  // From now on the peer rings. What came before that is not rung for: look once more before sleeping.
+  // Marks this side asleep. Frames pushed before this call ring no bell, so check IsEmpty() once more before blocking.
   void FallAsleep();
   void WakeUp();
-  // Takes the bells from the pipe. False when the peer has closed it. Blocks or not as the descriptor does.
+  // Empties the pipe. False when the peer has closed it. Blocks where the descriptor does.
   bool AnswerBell();
 
-  // Whether the peer was last seen on another processor than this thread is on, so that spinning costs it nothing.
+  // Whether the peer was last seen on another processor than this thread's, so that spinning does not slow it down.
   bool PeerIsElsewhere();
 
  private:
@@ -75,14 +75,5 @@ class Lane {
   uint64_t pushed_ = 0;
   uint64_t taken_ = 0;
 };
-
-// Tells the processor that this is a loop that waits.
-inline void Relax() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
 
 }  // namespace mayfly

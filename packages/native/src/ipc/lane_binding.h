@@ -8,10 +8,10 @@
 
 namespace mayfly {
 
-// A lane as JavaScript passes it from `spawn` to `connect`.
+// Wraps a lane for JavaScript, which passes it from `spawn` to `connect`.
 Napi::Value WrapLane(Napi::Env env, std::shared_ptr<Lane> lane);
-// Takes it out, so that its memory goes with the connection and not with JavaScript's object, which the garbage
-// collector sees no hurry in. Null for undefined. Throws ERR_INVALID_ARGUMENT.
+// Moves the lane out of its wrapper, so that its memory is freed with the connection: the garbage collector may keep
+// the small wrapper for long. Null for undefined. Throws ERR_INVALID_ARGUMENT.
 std::shared_ptr<Lane> TakeLane(const Napi::Value& value);
 
 }  // namespace mayfly

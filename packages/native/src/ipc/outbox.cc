@@ -24,7 +24,7 @@ void Outbox::Send(const Frame& frame, const void* payload) {
     const size_t taken = sent > 0 ? static_cast<size_t>(sent) : 0;
     queue_.insert(queue_.end(), header + taken, header + kFrameBytes);
   } else {
-    // All of the frame or, where there is no memory for it, nothing.
+    // Reserving first keeps the queue whole where there is no memory: it gets all of the frame or nothing.
     const size_t needed = queue_.size() + kFrameBytes + frame.payload_bytes;
     if (needed > queue_.capacity()) queue_.reserve(std::max(needed, queue_.capacity() * 2));
     queue_.insert(queue_.end(), header, header + kFrameBytes);
@@ -37,11 +37,11 @@ void Outbox::Send(const Frame& frame, const void* payload) {
 void Outbox::Flush() {
   while (queued_bytes() > 0) {
     const ssize_t sent = send(fd_, queue_.data() + begin_, queued_bytes(), kSendFlags);
-    // A broken pipe shows as end of file, which is read in its turn after the answers before it.
+    // A broken pipe also shows as end of file, which is read after the answers that came before it.
     if (sent < 0) break;
     begin_ += static_cast<size_t>(sent);
   }
-  // Moving what is left only when it is the smaller part keeps the cost of a byte constant.
+  // Moves the rest only when it is the smaller part, so that the cost of a byte stays constant.
   if (begin_ * 2 >= queue_.size()) {
     queue_.erase(queue_.begin(), queue_.begin() + static_cast<ptrdiff_t>(begin_));
     begin_ = 0;

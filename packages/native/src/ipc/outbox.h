@@ -1,4 +1,4 @@
-// Frames for a non-blocking socket: what it does not take at once is kept in order.
+// Writes frames to a non-blocking socket and keeps, in order, what the socket does not take at once.
 #pragma once
 
 #include <cstddef>
@@ -11,11 +11,11 @@ namespace mayfly {
 
 class Outbox {
  public:
-  // The descriptor stays its owner's.
+  // Does not own the descriptor.
   explicit Outbox(int fd) : fd_(fd) {}
 
   void Send(const Frame& frame, const void* payload);
-  // Sends what was kept, as far as the socket takes it.
+  // Sends as much of the kept bytes as the socket takes.
   void Flush();
   size_t queued_bytes() const { return queue_.size() - begin_; }
 

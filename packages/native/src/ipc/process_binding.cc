@@ -11,7 +11,7 @@ void ExportProcess(Napi::Env env, Napi::Object exports) {
   exports.Set("exitOnSignals", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 Guard(info.Env(), [&] {
                   const std::vector<int> signals = ListOf(ArrayOf(info[0], "signals"), [](const Napi::Value& each) {
-                    return static_cast<int>(WholeNumber(each, "signal", 64));
+                    return static_cast<int>(WholeNumber(each, "signal", 0, 64));
                   });
                   ExitOnSignals(signals, Text(info[1], "farewell"));
                 });

@@ -16,18 +16,18 @@ namespace {
 constexpr std::chrono::seconds kEndPatience{1};
 constexpr std::chrono::milliseconds kEndPause{1};
 
-// Children that outlived their environment: reaped by whichever reaper of this process looks next.
+// Children that outlived their environment. The next reaper of this process that looks reaps them.
 std::mutex orphans_mutex;
 std::map<pid_t, Reaper::OnExit> orphans;
 
-// Whether the child is gone; `status` is set unless something else has reaped it.
+// Whether the child is gone. Sets `status` unless other code has reaped it.
 bool IsGone(pid_t pid, std::optional<int>* status) {
-  int told = 0;
+  int wait_status = 0;
   pid_t reaped;
   do {
-    reaped = waitpid(pid, &told, WNOHANG);
+    reaped = waitpid(pid, &wait_status, WNOHANG);
   } while (reaped < 0 && errno == EINTR);
-  if (reaped == pid) *status = told;
+  if (reaped == pid) *status = wait_status;
   return reaped != 0;
 }
 
@@ -43,7 +43,7 @@ void ReapOrphans() {
 
 pid_t Reaper::Start(const std::function<pid_t()>& start, OnExit on_exit) {
   Listen();
-  // What can fail comes first: a child that nobody waits for must not be.
+  // Everything that can fail comes before the start, so that no child is left without somebody who waits for it.
   std::map<pid_t, OnExit> made;
   made.emplace(0, std::move(on_exit));
   pid_t pid;
@@ -62,13 +62,13 @@ pid_t Reaper::Start(const std::function<pid_t()>& start, OnExit on_exit) {
 
 void Reaper::Listen() {
   if (signal_.is_open()) return;
-  SignalHandle signal(loop_, "ERR_SPAWN", "for the ends of workers", uv_signal_init, [this](int) { Reap(); });
+  SignalHandle signal(loop_, "ERR_SPAWN", "the exits of workers", uv_signal_init, [this](int) { Reap(); });
   AsyncHandle check(
-      loop_, "ERR_SPAWN", "for the ends of workers",
+      loop_, "ERR_SPAWN", "the exits of workers",
       [](uv_loop_t* loop, uv_async_t* handle) { return uv_async_init(loop, handle, AsyncHandle::Entry); },
       [this] { Reap(); });
   const int status = uv_signal_start(signal.get(), SignalHandle::Entry, SIGCHLD);
-  if (status != 0) loop_->Refuse("ERR_SPAWN", "for the ends of workers", status);
+  if (status != 0) loop_->Refuse("ERR_SPAWN", "the exits of workers", status);
   signal_ = std::move(signal);
   check_ = std::move(check);
 }
@@ -80,7 +80,7 @@ void Reaper::StopListening() {
 
 void Reaper::Reap() {
   ReapOrphans();
-  // Moved without an allocation, which could fail once a child was reaped.
+  // Nodes are moved, not copied: an allocation could fail after a child was reaped.
   std::map<pid_t, OnExit> gone;
   std::map<pid_t, std::optional<int>> statuses;
   for (const auto& [pid, on_exit] : children_) statuses[pid];
@@ -108,7 +108,7 @@ void Reaper::End() noexcept {
   const std::lock_guard<std::mutex> lock(orphans_mutex);
   while (!children_.empty()) {
     auto child = children_.extract(children_.begin());
-    // What it captured is of the environment that ends.
+    // Its captures belong to the environment that ends.
     child.mapped() = nullptr;
     orphans.insert(std::move(child));
   }

@@ -6,19 +6,21 @@
 #include <cstring>
 
 #include "error.h"
+#include "parallel/pause.h"
 
 namespace mayfly {
 namespace {
 
 constexpr size_t kReadBytes = 64 * 1024;
-// Waking a sleeping processor takes about as long: a wait that is longer is better slept through.
+// Waking a sleeping processor takes about as long: a longer wait is better slept through.
 constexpr std::chrono::microseconds kSpin{50};
-// Answers to short dispatches are rung for together: the parent would take this processor at once and read each alone.
+// Answers to short dispatches ring the bell together. Rung for each, the parent would take this processor at once and
+// read them one by one.
 constexpr std::chrono::microseconds kRingAfter{10};
-// Waits shorter than this make the next one worth spinning for. A wait that was slept through is longer by the waking.
+// After a wait shorter than this, the next one is worth spinning for. A wait with sleep includes the time of waking up.
 constexpr std::chrono::microseconds kBusy{200};
 
-// A device may quote whatever it was given.
+// Bounds the message of a failed dispatch, in which a device may quote its whole input.
 constexpr size_t kLongestMessage = 1 << 16;
 
 DispatchStatus StatusOf(const std::string& code) {
@@ -76,7 +78,7 @@ bool ServeLoop::ReadSocket() {
 
 void ServeLoop::Sleep() {
   lane_->FallAsleep();
-  // What came before is not rung for.
+  // Frames pushed before FallAsleep ring no bell.
   if (lane_->IsEmpty() && !inbox_.ExpectsStream()) parent_rings_ = lane_->AnswerBell();
   lane_->WakeUp();
 }
@@ -84,7 +86,7 @@ void ServeLoop::Sleep() {
 bool ServeLoop::Spin(Clock::time_point begin) {
   while (lane_->IsEmpty() && !inbox_.ExpectsStream()) {
     if (!lane_->PeerIsElsewhere() || Clock::now() - begin > kSpin) return false;
-    for (int i = 0; i < 16; ++i) Relax();
+    for (int i = 0; i < 16; ++i) Pause();
   }
   return true;
 }
@@ -150,7 +152,7 @@ void ServeLoop::WriteToSocket(const Frame& frame, const void* payload) {
     const ssize_t sent = send(fd_.get(), out_.data() + at, out_.size() - at, 0);
 #endif
     if (sent < 0 && errno == EINTR) continue;
-    // The parent is gone; the next read says so.
+    // The parent is gone, which the next read reports.
     if (sent < 0) return;
     at += static_cast<size_t>(sent);
   }

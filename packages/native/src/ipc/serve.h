@@ -33,11 +33,11 @@ class ServeLoop {
   void Write(const Frame& frame, const void* payload);
   void Ring();
   void WriteToSocket(const Frame& frame, const void* payload);
-  // Until there may be something to read; false at the end of the stream.
+  // Returns when there may be something to read; false at the end of the stream.
   bool Wait();
   bool ReadSocket();
   void Sleep();
-  // Whether something came.
+  // Whether something came while spinning.
   bool Spin(Clock::time_point begin);
 
   OwnedFd fd_;
@@ -48,10 +48,10 @@ class ServeLoop {
   std::vector<uint8_t> out_;
   // Frames sent through the socket.
   uint64_t streamed_ = 0;
-  // Device time of answers that the parent was not rung for yet.
+  // Device time of the answers since the parent was last rung.
   std::chrono::nanoseconds unrung_{0};
   bool parent_rings_ = true;
-  // The last wait was short enough for the next to be spun through.
+  // The last wait was so short that the next one is worth spinning for.
   bool busy_ = false;
 };
 

@@ -18,14 +18,16 @@
 namespace mayfly {
 namespace {
 
-[[noreturn]] void Fail(const std::string& what, int error) {
-  throw Error("ERR_SPAWN", "Expected " + what + ", got: " + Refusal(error));
+// `action` completes "Cannot …".
+[[noreturn]] void Fail(const std::string& action, int error) {
+  throw Error("ERR_SPAWN", "Cannot " + action + ": " + DescribeErrno(error));
 }
 
-// dup2 onto itself would keep close-on-exec, so what the child inherits must lie above the numbers it gets there.
+// Descriptors that the child inherits must lie above the numbers that they get there: dup2 of a descriptor onto itself
+// would leave it close-on-exec.
 OwnedFd AboveChildDescriptors(const OwnedFd& fd) {
   OwnedFd moved = DuplicateFrom(fd.get(), 10);
-  if (!moved) Fail("a descriptor for a worker", errno);
+  if (!moved) Fail("duplicate a descriptor for a worker", errno);
   return moved;
 }
 
@@ -45,7 +47,7 @@ struct Attributes {
     sigemptyset(&none);
     posix_spawnattr_setsigdefault(&value, &all);
     posix_spawnattr_setsigmask(&value, &none);
-    // A terminal's Ctrl-C is for the main process, which ends its workers in order.
+    // Keeps a terminal's Ctrl-C from the workers: the main process ends them in order.
     posix_spawnattr_setpgroup(&value, 0);
     short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP;
 #ifdef POSIX_SPAWN_CLOEXEC_DEFAULT
@@ -66,14 +68,14 @@ struct Actions {
 
 std::array<OwnedFd, 2> SocketPair() {
   std::array<OwnedFd, 2> ends = MakeSocketPair();
-  if (!ends[0]) Fail("a socket pair", errno);
+  if (!ends[0]) Fail("create a socket pair", errno);
   return ends;
 }
 
 Spawned SpawnWorker(const SpawnRequest& request) {
   auto [connection, far_end] = SocketPair();
   auto [words, words_far] = MakePipe();
-  if (!words) Fail("a pipe", errno);
+  if (!words) Fail("create a pipe", errno);
   const OwnedFd socket_high = AboveChildDescriptors(far_end);
   const OwnedFd words_high = AboveChildDescriptors(words_far);
   const OwnedFd arena_high = AboveChildDescriptors(*request.arena);
@@ -96,7 +98,7 @@ Spawned SpawnWorker(const SpawnRequest& request) {
   }
 #ifdef __GLIBC__
 #if __GLIBC_PREREQ(2, 34)
-  // Node opens everything close-on-exec; other addons may not.
+  // For descriptors of other addons; Node opens its own close-on-exec.
   posix_spawn_file_actions_addclosefrom_np(&actions.value, next);
 #endif
 #endif
@@ -107,17 +109,17 @@ Spawned SpawnWorker(const SpawnRequest& request) {
   pid_t pid = 0;
   const int error = posix_spawn(&pid, request.file.c_str(), &actions.value, &attributes.value, Pointers(args).data(),
                                 Pointers(request.env).data());
-  if (error != 0) Fail("to start " + request.file, error);
+  if (error != 0) Fail("start " + request.file, error);
   if (lane) lane->CloseFarEnds();
   return {pid, std::move(connection), std::move(words), lane};
 }
 
 void DieWithParent(pid_t parent) {
 #ifdef __linux__
-  // Sent when the thread that started this process ends, whether or not its process goes on.
+  // The signal comes when the thread that started this process ends, even if its process lives on.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
-  // The parent may have died before the request was made.
+  // The parent may have died before prctl.
   if (getppid() != parent) _exit(0);
 }
 

@@ -1,4 +1,4 @@
-// Starting workers by posix_spawn, whose cost does not grow with the parent's memory as fork's does.
+// Starts workers by posix_spawn, whose cost, unlike that of fork, does not grow with the parent's memory.
 #pragma once
 
 #include <sys/types.h>
@@ -18,7 +18,7 @@ struct SpawnRequest {
   std::vector<std::string> args;  // without argv[0]
   std::vector<std::string> env;   // NAME=value
   std::shared_ptr<const OwnedFd> arena;
-  // Whether to join the two by a lane too.
+  // Whether parent and worker share a lane, too.
   bool lane = false;
 };
 
@@ -31,7 +31,7 @@ struct Spawned {
 
 // The child has /dev/null as stdin, the stderr pipe as stdout and stderr, the socket as 3, the arena as 4, the
 // ends of the lane, if any, as 5 to 7, no other descriptor, default signals, and a process group of its own. Throws
-// ERR_SPAWN; nothing is left open then.
+// ERR_SPAWN, and leaves nothing open then.
 Spawned SpawnWorker(const SpawnRequest& request);
 
 // Two joined stream sockets. Throws ERR_SPAWN.

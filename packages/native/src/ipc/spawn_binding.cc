@@ -109,7 +109,7 @@ void ExportSpawn(Napi::Env env, Napi::Object exports) {
               }));
   exports.Set("dieWithParent", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 Guard(info.Env(),
-                      [&] { DieWithParent(static_cast<pid_t>(WholeNumber(info[0], "parentPid", 2147483647.0))); });
+                      [&] { DieWithParent(static_cast<pid_t>(WholeNumber(info[0], "parentPid", 0, 2147483647))); });
               }));
 }
 

@@ -19,15 +19,15 @@ std::string Limit(int resource, const char* name, const char* what) {
 
 }  // namespace
 
-std::string Refusal(int error) {
-  const std::string said = std::strerror(error);
+std::string DescribeErrno(int error) {
+  const std::string text = std::strerror(error);
   switch (error) {
-    case EMFILE: return said + " (" + Limit(RLIMIT_NOFILE, "RLIMIT_NOFILE", "in this process") + ")";
+    case EMFILE: return text + " (" + Limit(RLIMIT_NOFILE, "RLIMIT_NOFILE", "in this process") + ")";
     case EAGAIN:
-      return said + " (" + Limit(RLIMIT_NPROC, "RLIMIT_NPROC", "processes and threads of this user") +
+      return text + " (" + Limit(RLIMIT_NPROC, "RLIMIT_NPROC", "processes and threads of this user") +
              "; a container or cgroup may allow less)";
-    case ENOMEM: return said + " (" + std::to_string(AvailableMemory()) + " bytes available to this process)";
-    default: return said;
+    case ENOMEM: return text + " (" + std::to_string(AvailableMemory()) + " bytes available to this process)";
+    default: return text;
   }
 }
 

@@ -1,11 +1,11 @@
-// Why the system refused a descriptor, a process or memory.
+// Error numbers of the system as text.
 #pragma once
 
 #include <string>
 
 namespace mayfly {
 
-// What `error` (an errno) says, and where a limit of this process is behind it, which one and how much it is.
-std::string Refusal(int error);
+// The text of an errno and, where a limit of this process may be the reason, the name and the value of that limit.
+std::string DescribeErrno(int error);
 
 }  // namespace mayfly

@@ -1,8 +1,6 @@
 #include "mil/call.h"
 
-#include <cstring>
-
-#include "error.h"
+#include "bytes.h"
 #include "math/simd/half.h"
 
 namespace mayfly::mil {
@@ -11,19 +9,11 @@ namespace {
 constexpr int64_t kMaxListElements = 4096;
 
 template <typename T>
-T Read(const uint8_t* from, int64_t index) {
-  T value;
-  std::memcpy(&value, from + index * static_cast<int64_t>(sizeof value), sizeof value);
-  return value;
+T ElementAt(const uint8_t* data, int64_t index) {
+  return LoadBytes<T>(data + index * static_cast<int64_t>(sizeof(T)));
 }
 
 }  // namespace
-
-void FailAt(const char* code, Position position, const std::string& message) {
-  throw Error(code,
-              message + " (line " + std::to_string(position.line) + ", column " + std::to_string(position.column) + ")",
-              position.line, position.column);
-}
 
 Call::Call(TypedProgram* program, const Statement& statement, std::vector<ResolvedArgument> arguments, int opset)
     : program_(program), statement_(statement), arguments_(std::move(arguments)), opset_(opset) {
@@ -102,11 +92,11 @@ const Value* Call::FindConstant(const char* name, bool required) {
 int64_t Call::ElementAsInt(const char* name, const Value& value, int64_t index) const {
   const uint8_t* data = value.constant->data;
   switch (value.type.element) {
-    case Element::kInt32: return Read<int32_t>(data, index);
-    case Element::kInt8: return Read<int8_t>(data, index);
-    case Element::kUint8: return Read<uint8_t>(data, index);
-    case Element::kInt16: return Read<int16_t>(data, index);
-    case Element::kUint16: return Read<uint16_t>(data, index);
+    case Element::kInt32: return ElementAt<int32_t>(data, index);
+    case Element::kInt8: return ElementAt<int8_t>(data, index);
+    case Element::kUint8: return ElementAt<uint8_t>(data, index);
+    case Element::kInt16: return ElementAt<int16_t>(data, index);
+    case Element::kUint16: return ElementAt<uint16_t>(data, index);
     case Element::kFp16:
     case Element::kFp32:
     case Element::kBool:
@@ -161,8 +151,9 @@ double Call::Number(const char* name, std::optional<double> fallback) {
   const Value* value = FindConstant(name, !fallback.has_value());
   if (value == nullptr) return *fallback;
   if (value->type.rank() == 0 && value->type.element == Element::kFp16)
-    return HalfToFloat(Read<uint16_t>(value->constant->data, 0));
-  if (value->type.rank() == 0 && value->type.element == Element::kFp32) return Read<float>(value->constant->data, 0);
+    return HalfToFloat(ElementAt<uint16_t>(value->constant->data, 0));
+  if (value->type.rank() == 0 && value->type.element == Element::kFp32)
+    return ElementAt<float>(value->constant->data, 0);
   FailArgument(name, "a scalar of fp16 or fp32", ToString(value->type));
 }
 

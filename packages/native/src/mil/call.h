@@ -78,7 +78,4 @@ class Call {
   std::vector<ValueId> emitted_;
 };
 
-// Adds ` (line L, column C)` and throws.
-[[noreturn]] void FailAt(const char* code, Position position, const std::string& message);
-
 }  // namespace mayfly::mil

@@ -1,11 +1,10 @@
 #include "mil/constant.h"
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <optional>
 
-#include "error.h"
+#include "bytes.h"
 #include "math/simd/half.h"
 #include "mil/parser.h"
 #include "mil/weight_blob.h"
@@ -15,10 +14,8 @@ namespace mayfly::mil {
 namespace {
 
 [[noreturn]] void Fail(const Token& token, Element element) {
-  throw Error("ERR_MIL_TYPE",
-              std::string("Expected a value of ") + NameOf(element) + ", got " + Describe(token) + " (line " +
-                  std::to_string(token.position.line) + ", column " + std::to_string(token.position.column) + ")",
-              token.position.line, token.position.column);
+  FailAt("ERR_MIL_TYPE", token.position,
+         std::string("Expected a value of ") + NameOf(element) + ", got " + Describe(token));
 }
 
 bool SaysInfinity(const Token& token) { return token.text.find("inf") != std::string_view::npos; }
@@ -35,7 +32,7 @@ template <typename T>
 void Append(std::vector<uint8_t>* bytes, T value) {
   const size_t at = bytes->size();
   bytes->resize(at + sizeof value);
-  std::memcpy(bytes->data() + at, &value, sizeof value);
+  StoreBytes(bytes->data() + at, value);
 }
 
 template <typename T>
@@ -97,10 +94,7 @@ Type BareType(const Literal& literal) {
 
 Value EvaluateLiteral(const Literal& literal, const Type* declared, const std::vector<WeightFile>& files) {
   auto fail = [&](const std::string& expected, const std::string& got) {
-    throw Error("ERR_MIL_TYPE",
-                "Expected " + expected + ", got " + got + " (line " + std::to_string(literal.position.line) +
-                    ", column " + std::to_string(literal.position.column) + ")",
-                literal.position.line, literal.position.column);
+    FailAt("ERR_MIL_TYPE", literal.position, "Expected " + expected + ", got " + got);
   };
   const Type own = literal.type ? *literal.type : declared != nullptr ? *declared : BareType(literal);
   if (declared != nullptr && own != *declared) fail("a value of type " + ToString(*declared), ToString(own));

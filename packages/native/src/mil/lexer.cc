@@ -12,11 +12,14 @@ bool IsHexDigit(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= '
 
 }  // namespace
 
-void FailSyntax(Position position, const std::string& expected, const std::string& got) {
-  throw Error("ERR_MIL_SYNTAX",
-              "Expected " + expected + ", got " + got + " (line " + std::to_string(position.line) + ", column " +
-                  std::to_string(position.column) + ")",
+void FailAt(const char* code, Position position, const std::string& message) {
+  throw Error(code,
+              message + " (line " + std::to_string(position.line) + ", column " + std::to_string(position.column) + ")",
               position.line, position.column);
+}
+
+void FailSyntax(Position position, const std::string& expected, const std::string& got) {
+  FailAt("ERR_MIL_SYNTAX", position, "Expected " + expected + ", got " + got);
 }
 
 std::string Describe(const Token& token) {

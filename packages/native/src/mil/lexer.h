@@ -43,6 +43,9 @@ class Lexer {
 // For messages: `;`, "text", end of text. Long tokens are cut.
 std::string Describe(const Token& token);
 
+// Throws an Error at `position`, which is added to the message as ` (line L, column C)`.
+[[noreturn]] void FailAt(const char* code, Position position, const std::string& message);
+// The same with ERR_MIL_SYNTAX: "Expected …, got …".
 [[noreturn]] void FailSyntax(Position position, const std::string& expected, const std::string& got);
 
 }  // namespace mayfly::mil

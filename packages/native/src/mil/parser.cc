@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "error.h"
-
 namespace mayfly::mil {
 namespace {
 
@@ -16,16 +14,14 @@ class Parser {
     Expect("(");
     const Token version = Take(TokenKind::kNumber, "a version such as 1.3");
     if (version.text != "1.0" && version.text != "1.3") {
-      throw Error("ERR_MIL_UNSUPPORTED", "Expected program version 1.0 or 1.3, got " + Describe(version),
-                  version.position.line, version.position.column);
+      FailAt("ERR_MIL_UNSUPPORTED", version.position, "Expected program version 1.0 or 1.3, got " + Describe(version));
     }
     Expect(")");
     if (Accept("[")) BuildInfo();
     Expect("{");
     Function function = ParseFunction();
     if (Is("func")) {
-      throw Error("ERR_MIL_UNSUPPORTED", "Expected one function, got a second one", token_.position.line,
-                  token_.position.column);
+      FailAt("ERR_MIL_UNSUPPORTED", token_.position, "Expected one function, got a second one");
     }
     Expect("}");
     if (token_.kind != TokenKind::kEnd) Fail("the end of the text after the program");

@@ -1,8 +1,6 @@
 #include "mil/weight_blob.h"
 
-#include <cstring>
-
-#include "error.h"
+#include "bytes.h"
 
 namespace mayfly::mil {
 namespace {
@@ -12,13 +10,6 @@ constexpr uint64_t kRecordBytes = 64;
 constexpr uint64_t kAlignment = 64;
 constexpr uint32_t kVersion = 2;
 constexpr uint32_t kSentinel = 0xDEADBEEF;
-
-template <typename T>
-T Read(const uint8_t* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
 
 // Data type numbers of the format; 0 for element types that it does not store.
 uint32_t RecordType(Element element) {
@@ -42,11 +33,9 @@ uint32_t RecordType(Element element) {
 const uint8_t* FindBlob(const std::vector<WeightFile>& files, const BlobReference& blob, const Type& type,
                         Position position) {
   auto fail = [&](const std::string& expected, const std::string& got) {
-    throw Error("ERR_WEIGHT_BLOB",
-                "Expected " + expected + " in weight file `" + blob.path + "` at offset " +
-                    std::to_string(blob.offset) + ", got " + got + " (line " + std::to_string(position.line) +
-                    ", column " + std::to_string(position.column) + ")",
-                position.line, position.column);
+    FailAt("ERR_WEIGHT_BLOB", position,
+           "Expected " + expected + " in weight file `" + blob.path + "` at offset " + std::to_string(blob.offset) +
+               ", got " + got);
   };
   const WeightFile* file = nullptr;
   for (const WeightFile& candidate : files) {
@@ -56,27 +45,27 @@ const uint8_t* FindBlob(const std::vector<WeightFile>& files, const BlobReferenc
     fail("a tensor", "no file of that name among the " + std::to_string(files.size()) + " given");
   }
   if (file->bytes < kHeaderBytes) fail("a header of 64 bytes", std::to_string(file->bytes) + " bytes");
-  const uint32_t version = Read<uint32_t>(file->data + 4);
+  const uint32_t version = LoadBytes<uint32_t>(file->data + 4);
   if (version != kVersion) fail("format version 2", std::to_string(version));
   if (blob.offset < kHeaderBytes || blob.offset > file->bytes || file->bytes - blob.offset < kRecordBytes) {
     fail("a metadata record of 64 bytes after the header", "a file of " + std::to_string(file->bytes) + " bytes");
   }
   const uint8_t* record = file->data + blob.offset;
-  const uint32_t sentinel = Read<uint32_t>(record);
+  const uint32_t sentinel = LoadBytes<uint32_t>(record);
   if (sentinel != kSentinel) fail("a metadata record (sentinel 0xDEADBEEF)", std::to_string(sentinel));
   const uint32_t expected_type = RecordType(type.element);
   if (expected_type == 0) fail("a stored element type", NameOf(type.element));
-  const uint32_t record_type = Read<uint32_t>(record + 4);
+  const uint32_t record_type = LoadBytes<uint32_t>(record + 4);
   if (record_type != expected_type) {
     fail("data type " + std::to_string(expected_type) + " (" + NameOf(type.element) + ")", std::to_string(record_type));
   }
   const auto expected_bytes =
       static_cast<uint64_t>(SizeProduct(type.elements(), static_cast<int64_t>(SizeOf(AsDType(type.element)))));
-  const uint64_t bytes = Read<uint64_t>(record + 8);
+  const uint64_t bytes = LoadBytes<uint64_t>(record + 8);
   if (bytes != expected_bytes) {
     fail(std::to_string(expected_bytes) + " bytes for " + ToString(type), std::to_string(bytes));
   }
-  const uint64_t data = Read<uint64_t>(record + 16);
+  const uint64_t data = LoadBytes<uint64_t>(record + 16);
   if (data > file->bytes || file->bytes - data < bytes) {
     fail(std::to_string(bytes) + " bytes of data from " + std::to_string(data),
          "a file of " + std::to_string(file->bytes) + " bytes");

@@ -1,5 +1,7 @@
 #include "parallel/affinity.h"
 
+#include <cstddef>
+
 #ifdef __linux__
 #include <sched.h>
 #endif
@@ -30,7 +32,15 @@ void KeepOn(pthread_t thread, int processor) {
 #else
 
 std::vector<int> AllowedProcessors() { return {}; }
-int CurrentProcessor() { return -1; }
+
+int CurrentProcessor() {
+#ifdef __APPLE__
+  size_t processor;
+  if (pthread_cpu_number_np(&processor) == 0) return static_cast<int>(processor);
+#endif
+  return -1;
+}
+
 void KeepOn(pthread_t, int) {}
 
 #endif

@@ -1,4 +1,4 @@
-// The processors that a process may run on, and threads kept on one of them. Linux only: elsewhere none are known.
+// The processors that threads run on, and threads that stay on one of them.
 #pragma once
 
 #include <pthread.h>
@@ -7,13 +7,13 @@
 
 namespace mayfly {
 
-// Those that the calling thread may run on, ascending; empty where the system does not tell.
+// The processors that the calling thread may run on, in ascending order. Empty where the system does not say (macOS).
 std::vector<int> AllowedProcessors();
 
-// Where the calling thread runs now; -1 where the system does not tell.
+// The processor that the calling thread runs on now; -1 where the system does not say.
 int CurrentProcessor();
 
-// Keeps a thread on one processor. Only a hint: where the system refuses, the thread stays where it is.
+// Keeps a thread on one processor. A hint: where the system refuses, the thread stays where it is. Nothing on macOS.
 void KeepOn(pthread_t thread, int processor);
 
 }  // namespace mayfly

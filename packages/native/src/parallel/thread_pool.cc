@@ -8,9 +8,15 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#ifdef __APPLE__
+#include <pthread/qos.h>
+#endif
+
 #include "parallel/affinity.h"
+#include "parallel/pause.h"
 
 namespace mayfly {
 namespace {
@@ -18,9 +24,9 @@ namespace {
 // Ranges per thread of one call: enough that a thread which the system holds up does not hold up the others for long.
 constexpr int64_t kRangesPerThread = 4;
 
-// Waits a while for what is due to happen soon, without sleeping: waking a thread takes as long as a small call. Every
-// wait in vain halves the next one, so that threads which share a processor with others soon stop holding it.
-class Patience {
+// Spins for a condition that is about to come true: waking a thread takes as long as a small call. Every wait in vain
+// halves the next one, so that threads which share a processor with others soon stop occupying it.
+class AdaptiveSpin {
  public:
   template <class Condition>
   void Await(const Condition& condition) {
@@ -38,31 +44,26 @@ class Patience {
   // About 20 and 1 microseconds.
   static constexpr int kMostTurns = 1024, kLeastTurns = 64;
 
-  static void Pause() {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-  }
-
   int turns_ = kMostTurns;
 };
 
 struct Job {
-  int64_t count;
-  int64_t range;
-  const std::function<void(int64_t, int64_t)>* body;
+  Job(int64_t count, int64_t range, FunctionRef<void(int64_t, int64_t)> body)
+      : count(count), range(range), body(body) {}
+
+  const int64_t count;
+  const int64_t range;
+  const FunctionRef<void(int64_t, int64_t)> body;
   std::atomic<int64_t> next{0};
   std::mutex failure_mutex;
-  std::exception_ptr failure;
+  std::exception_ptr failure;  // guarded by failure_mutex
 
   void Work() {
     for (;;) {
       const int64_t begin = next.fetch_add(range, std::memory_order_relaxed);
       if (begin >= count) return;
       try {
-        (*body)(begin, std::min(begin + range, count));
+        body(begin, std::min(begin + range, count));
       } catch (...) {
         next.store(count, std::memory_order_relaxed);
         std::lock_guard<std::mutex> lock(failure_mutex);
@@ -72,9 +73,45 @@ struct Job {
   }
 };
 
-void NameThisThread() {
+// Which helper is on which processor. Used by the caller only.
+class Placement {
+ public:
+  // Places nothing unless there is a processor for each thread, the caller included, and none is left over.
+  void Start(std::vector<std::thread>* helpers) {
+    helpers_ = helpers;
+    processors_ = AllowedProcessors();
+    if (processors_.size() != helpers->size() + 1) processors_.clear();
+  }
+
+  // Makes sure that no helper is on the caller's processor.
+  void FreeCallersProcessor() {
+    if (processors_.empty()) return;
+    const auto at = std::find(processors_.begin(), processors_.end(), CurrentProcessor());
+    if (at == processors_.end()) return;
+    // The first processor is the caller's, helper i has processor i + 1.
+    if (!placed_) {
+      std::iter_swap(processors_.begin(), at);
+      for (size_t i = 0; i < helpers_->size(); ++i) Place(i);
+      placed_ = true;
+    } else if (at != processors_.begin()) {
+      std::iter_swap(processors_.begin(), at);
+      Place(static_cast<size_t>(at - processors_.begin()) - 1);
+    }
+  }
+
+ private:
+  void Place(size_t helper) { KeepOn((*helpers_)[helper].native_handle(), processors_[helper + 1]); }
+
+  std::vector<std::thread>* helpers_ = nullptr;
+  std::vector<int> processors_;
+  bool placed_ = false;
+};
+
+void PrepareThisThread() {
 #ifdef __APPLE__
   pthread_setname_np("mayfly-math");
+  // Threads without a class of service may be put on efficiency cores; the caller waits for the slowest.
+  pthread_set_qos_class_self_np(QOS_CLASS_USER_INITIATED, 0);
 #else
   pthread_setname_np(pthread_self(), "mayfly-math");
 #endif
@@ -86,45 +123,62 @@ struct ThreadPool::State {
   std::mutex mutex;
   std::condition_variable wake;
   std::condition_variable idle;
-  Job* job = nullptr;                   // guarded by mutex; null once the caller has seen its last range taken
-  std::atomic<uint64_t> generation{0};  // written under mutex
-  std::atomic<int> working{0};          // written under mutex
-  bool stopping = false;                // guarded by mutex
-  std::vector<std::thread> threads;
-  Patience patience;            // the caller's
-  std::vector<int> processors;  // of a pool that has a thread for each; else empty
-  int callers_processor = -1;
-
-  // Schedulers leave two busy threads on one processor beside an idle one for longer than a loop takes. A pool as wide
-  // as the machine therefore keeps its threads on one processor each, none on the caller's.
-  void Spread() {
-    const int current = CurrentProcessor();
-    if (current == callers_processor) return;
-    callers_processor = current;
-    const auto at = std::find(processors.begin(), processors.end(), current);
-    if (at == processors.end()) return;
-    size_t next = at - processors.begin();
-    for (std::thread& thread : threads) KeepOn(thread.native_handle(), processors[++next % processors.size()]);
-  }
+  Job* job = nullptr;             // guarded by mutex
+  std::atomic<int> vacancies{0};  // helpers that may still join the job; written under mutex
+  std::atomic<int> working{0};    // helpers that have joined it; written under mutex
+  int sleeping = 0;               // guarded by mutex
+  bool stopping = false;          // guarded by mutex
+  std::vector<std::thread> helpers;
+  AdaptiveSpin callers_spin;
+  Placement placement;
 
   void Serve() {
-    NameThisThread();
-    Patience own_patience;
-    uint64_t seen = 0;
+    PrepareThisThread();
+    AdaptiveSpin spin;
     for (;;) {
-      own_patience.Await([&] { return generation != seen; });
+      spin.Await([&] { return vacancies > 0; });
       std::unique_lock<std::mutex> lock(mutex);
-      wake.wait(lock, [&] { return stopping || generation != seen; });
+      ++sleeping;
+      wake.wait(lock, [&] { return stopping || vacancies > 0; });
+      --sleeping;
       if (stopping) return;
-      seen = generation;
-      if (job == nullptr) continue;  // woke after the others had finished
-      Job* current = job;
+      --vacancies;
       ++working;
+      Job* const joined = job;
       lock.unlock();
-      current->Work();
+      joined->Work();
       lock.lock();
       if (--working == 0) idle.notify_one();
     }
+  }
+
+  // Offers the job to `wanted` helpers. Those that are awake will see it; the others are woken as far as needed.
+  void Offer(Job* offered, int wanted) {
+    int asleep;
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      job = offered;
+      vacancies = wanted;
+      asleep = sleeping;
+    }
+    const int needed = wanted - (static_cast<int>(helpers.size()) - asleep);
+    if (needed >= asleep) {
+      if (asleep > 0) wake.notify_all();
+    } else {
+      for (int i = 0; i < needed; ++i) wake.notify_one();
+    }
+  }
+
+  // Returns when every helper that has joined the job has left it, and no other can join it.
+  void Withdraw() {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      job = nullptr;
+      vacancies = 0;
+    }
+    callers_spin.Await([&] { return working == 0; });
+    std::unique_lock<std::mutex> lock(mutex);
+    idle.wait(lock, [&] { return working == 0; });
   }
 
   void Stop() {
@@ -133,16 +187,15 @@ struct ThreadPool::State {
       stopping = true;
     }
     wake.notify_all();
-    for (std::thread& thread : threads) thread.join();
-    threads.clear();
+    for (std::thread& helper : helpers) helper.join();
+    helpers.clear();
   }
 };
 
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   try {
-    for (int i = 1; i < threads; ++i) state_->threads.emplace_back([state = state_.get()] { state->Serve(); });
-    state_->processors = AllowedProcessors();
-    if (static_cast<int>(state_->processors.size()) != threads) state_->processors.clear();
+    for (int i = 1; i < threads; ++i) state_->helpers.emplace_back([state = state_.get()] { state->Serve(); });
+    state_->placement.Start(&state_->helpers);
   } catch (...) {
     state_->Stop();
     throw;
@@ -151,35 +204,21 @@ ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
 
 ThreadPool::~ThreadPool() { state_->Stop(); }
 
-int ThreadPool::threads() const { return static_cast<int>(state_->threads.size()) + 1; }
+int ThreadPool::threads() const { return static_cast<int>(state_->helpers.size()) + 1; }
 
-void ThreadPool::ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
+void ThreadPool::ParallelFor(int64_t count, int64_t grain, FunctionRef<void(int64_t, int64_t)> body) {
   if (count <= 0) return;
   grain = std::max<int64_t>(grain, 1);
-  if (state_->threads.empty() || count <= grain) return body(0, count);
+  if (state_->helpers.empty() || count <= grain) return body(0, count);
   const int64_t grains = (count + grain - 1) / grain;
-  const int64_t ranges = std::min(grains, threads() * kRangesPerThread);
-  Job job;
-  job.count = count;
-  job.range = (grains + ranges - 1) / ranges * grain;
-  job.body = &body;
-  if (!state_->processors.empty()) state_->Spread();
-  {
-    std::lock_guard<std::mutex> lock(state_->mutex);
-    state_->job = &job;
-    ++state_->generation;
-  }
-  state_->wake.notify_all();
+  const int64_t most = std::min(grains, threads() * kRangesPerThread);
+  const int64_t range = (grains + most - 1) / most * grain;
+  const int64_t ranges = (count + range - 1) / range;
+  Job job(count, range, body);
+  state_->placement.FreeCallersProcessor();
+  state_->Offer(&job, static_cast<int>(std::min<int64_t>(ranges, threads()) - 1));
   job.Work();
-  {
-    std::lock_guard<std::mutex> lock(state_->mutex);
-    state_->job = nullptr;
-  }
-  state_->patience.Await([&] { return state_->working == 0; });
-  {
-    std::unique_lock<std::mutex> lock(state_->mutex);
-    state_->idle.wait(lock, [&] { return state_->working == 0; });
-  }
+  state_->Withdraw();
   if (job.failure) std::rethrow_exception(job.failure);
 }
 

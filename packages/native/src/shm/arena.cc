@@ -23,20 +23,22 @@
 namespace mayfly {
 namespace {
 
-constexpr uint64_t kAskFrom = 1 << 20;
-// Left to everything else when the arena takes what it can get.
+// From this size on, Populate checks the available memory first.
+constexpr uint64_t kCheckFrom = 1 << 20;
+// Available memory that Populate leaves to everything else.
 constexpr uint64_t kReserveBytes = 64 << 20;
 
-[[noreturn]] void Fail(const std::string& what, uint64_t bytes) {
-  throw Error("ERR_ARENA_CREATE", "Expected " + what + " for an arena of " + std::to_string(bytes) +
-                                      " bytes to work, got: " + std::strerror(errno));
+[[noreturn]] void Fail(const std::string& action) {
+  throw Error("ERR_ARENA_CREATE", "Cannot " + action + ": " + std::strerror(errno));
 }
+
+std::string OfBytes(uint64_t bytes) { return "an arena of " + std::to_string(bytes) + " bytes"; }
 
 [[noreturn]] void Full(uint64_t bytes, const std::string& reason) {
-  throw Error("ERR_ARENA_FULL", "Expected " + std::to_string(bytes) + " bytes of memory to commit, got: " + reason);
+  throw Error("ERR_ARENA_FULL", "Cannot commit " + std::to_string(bytes) + " bytes of memory: " + reason);
 }
 
-// Bytes of [begin, end) that no page backs.
+// The number of bytes in [begin, end) without a page behind them.
 uint64_t UncommittedBytes([[maybe_unused]] int fd, uint64_t begin, uint64_t end) {
 #ifdef __linux__
   uint64_t holes = 0;
@@ -62,7 +64,7 @@ Arena::Arena(OwnedFd fd, uint64_t bytes) : bytes_(bytes) {
 #endif
   fd_ = std::make_shared<const OwnedFd>(std::move(fd));
   void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, fd_->get(), 0);
-  if (base == MAP_FAILED) Fail("mmap", bytes);
+  if (base == MAP_FAILED) Fail("map " + OfBytes(bytes));
   base_ = static_cast<uint8_t*>(base);
 }
 
@@ -81,13 +83,13 @@ void Arena::CloseDescriptor() {
 
 std::shared_ptr<Arena> Arena::Create(uint64_t bytes) {
   OwnedFd fd = CreateUnnamedMemory("mayfly-arena", bytes);
-  if (!fd) Fail("shared memory", bytes);
+  if (!fd) Fail("create shared memory for " + OfBytes(bytes));
   return std::shared_ptr<Arena>(new Arena(std::move(fd), bytes));
 }
 
 std::shared_ptr<Arena> Arena::Attach(int fd) {
   struct stat status;
-  if (fstat(fd, &status) != 0) Fail("descriptor " + std::to_string(fd), 0);
+  if (fstat(fd, &status) != 0) Fail("read the size of descriptor " + std::to_string(fd));
   if (status.st_size <= 0) {
     throw Error("ERR_ARENA_CREATE",
                 "Expected descriptor " + std::to_string(fd) + " to be an arena, got one without a size");
@@ -104,7 +106,7 @@ void Arena::MapCommitted([[maybe_unused]] int fd) const {
     const off_t data = lseek(fd, hole, SEEK_DATA);
     if (data < 0) return;
     hole = lseek(fd, data, SEEK_HOLE);
-    // A fault for reading maps its neighbours, too. Kernels that do not know the advice map pages as they are used.
+    // A read fault maps the neighbouring pages, too. Kernels that do not know the advice map pages on first use.
     if (hole <= data || madvise(base_ + data, static_cast<size_t>(hole - data), MADV_POPULATE_READ) != 0) return;
   }
 #endif
@@ -125,9 +127,9 @@ void Arena::Populate(uint64_t offset, uint64_t bytes) {
   const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const uint64_t begin = offset / page * page;
   const uint64_t end = (offset + bytes + page - 1) / page * page;
-  // Committing more than there is would wake the kernel's out-of-memory killer instead of failing. Small requests are
-  // not worth the asking.
-  if (end - begin >= kAskFrom) {
+  // Committing more memory than there is would not fail but wake the kernel's out-of-memory killer. For small requests
+  // the check costs more than it is worth.
+  if (end - begin >= kCheckFrom) {
     const uint64_t wanted = UncommittedBytes(fd->get(), begin, std::min(end, bytes_));
     const uint64_t available = wanted == 0 ? 0 : AvailableMemory();
     if (wanted > 0 && (wanted > available || available - wanted < kReserveBytes)) {
@@ -136,13 +138,13 @@ void Arena::Populate(uint64_t offset, uint64_t bytes) {
   }
 #ifdef __linux__
   if (madvise(base_ + begin, end - begin, MADV_POPULATE_WRITE) == 0) return;
-  // Kernels before 5.14 do not know the advice.
+  // Kernels before 5.14 do not know MADV_POPULATE_WRITE.
   if (errno != EINVAL) Full(bytes, std::strerror(errno));
   const int error =
       posix_fallocate(fd->get(), static_cast<off_t>(begin), static_cast<off_t>(std::min(end, bytes_) - begin));
   if (error != 0) Full(bytes, std::strerror(error));
 #endif
-  // A worker may be writing to a neighbour on the same page: the touch must not undo that.
+  // Atomic, since a worker may be writing to another tensor on the same page.
   for (uint64_t at = begin; at < end; at += page) __atomic_fetch_or(base_ + at, 0, __ATOMIC_RELAXED);
 }
 

@@ -1,5 +1,4 @@
-// The shared mapping that every process of a pool sees: memfd on Linux, unlinked shm elsewhere. No name is left
-// anywhere.
+// The shared mapping of a pool: a memfd on Linux, an unlinked shm object elsewhere. It has no name in the file system.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +11,10 @@ namespace mayfly {
 
 class Arena {
  public:
-  // Sparse; sealed against shrinking where the system can. Throws ERR_ARENA_CREATE.
+  // Sparse, and sealed against shrinking where the system can do that. Throws ERR_ARENA_CREATE.
   static std::shared_ptr<Arena> Create(uint64_t bytes);
-  // Maps an inherited descriptor and makes it close-on-exec; its size is the file's.
+  // Maps an inherited descriptor, as large as its file, and makes the descriptor close-on-exec. Throws
+  // ERR_ARENA_CREATE.
   static std::shared_ptr<Arena> Attach(int fd);
   ~Arena();
 
@@ -38,7 +38,8 @@ class Arena {
  private:
   Arena(OwnedFd fd, uint64_t bytes);
 
-  // Maps what has pages already: at its start a worker has the time for it, in its first evaluations it has not.
+  // Maps the pages that are committed already: a worker has time for that at its start, but not in its first
+  // evaluations.
   void MapCommitted(int fd) const;
 
   mutable std::mutex fd_mutex_;

@@ -13,7 +13,7 @@
 namespace mayfly {
 namespace {
 
-// Node 20's largest ArrayBuffer.
+// The largest ArrayBuffer of Node 20.
 constexpr uint64_t kWindowBytes = uint64_t{1} << 32;
 constexpr napi_type_tag kArenaTag = {0x6d6179666c796172, 0x656e61206f626a31};
 
@@ -67,12 +67,12 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
     });
   }
 
-  // The finalizer keeps the mapping until no view of it is left. V8 counts a window as external memory from here on,
-  // and checks that the count covers it when it frees or detaches the buffer: an embedder must take nothing off it. The
-  // count costs one collection, after which V8 measures growth from there.
+  // The buffer owns a reference to the mapping; its finalizer drops it once no view is left. V8 counts the window as
+  // external memory until it frees or detaches the buffer, so this code must not adjust that count. The count causes
+  // one garbage collection, after which V8 measures growth from the new level.
   Napi::ArrayBuffer Window(Napi::Env env, uint64_t window) {
     auto found = windows_.find(window);
-    // JavaScript may take a buffer's memory from it (ArrayBuffer.prototype.transfer): there is a new one for the next.
+    // JavaScript may detach a buffer (ArrayBuffer.prototype.transfer); the next view then gets a new one.
     if (found != windows_.end() && !found->second.IsEmpty() && !found->second.Value().IsDetached())
       return found->second.Value();
     const std::shared_ptr<Arena> held = arena();

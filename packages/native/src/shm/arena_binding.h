@@ -9,8 +9,8 @@
 
 namespace mayfly {
 
-// The arena behind a NativeArena; throws a JavaScript error with code ERR_INVALID_ARGUMENT for anything else or a
-// closed one.
+// The arena of a NativeArena. Throws a JavaScript error with code ERR_INVALID_ARGUMENT for anything else, and for a
+// closed arena.
 std::shared_ptr<Arena> UnwrapArena(const Napi::Value& value);
 
 }  // namespace mayfly

@@ -16,7 +16,7 @@ namespace {
 
 constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
 
-// The text of a file; empty where there is none. A std::ifstream is not close-on-exec.
+// The text of a file, empty if it cannot be read. A std::ifstream would not be close-on-exec.
 std::istringstream TextOf(const std::string& path) {
   std::string text;
   const OwnedFd file = OpenFile(path.c_str(), O_RDONLY);
@@ -40,7 +40,7 @@ uint64_t Field(const std::string& file, const std::string& key, uint64_t otherwi
   return otherwise;
 }
 
-// A file of one number; "max", and a file that is not there, are no limit.
+// The number in a file; no limit for "max" and for a file that does not exist.
 uint64_t Number(const std::string& file) {
   uint64_t value = 0;
   return TextOf(file) >> value ? value : kUnlimited;
@@ -57,8 +57,8 @@ constexpr CgroupFiles kVersion1 = {"/sys/fs/cgroup/memory", "/memory.limit_in_by
                                    "total_inactive_file"};
 constexpr CgroupFiles kVersion2 = {"/sys/fs/cgroup", "/memory.max", "/memory.current", "inactive_file"};
 
-// The least room from the cgroup at `path` up to the root. In a container the path may be the host's, which is not
-// mounted here; its own limits are then those of the mount's root.
+// The least free room of the cgroup at `path` and of those above it. In a container, `path` may be the host's path,
+// which is not mounted here; the container's own limits are then those at the root of the mount.
 uint64_t CgroupRoom(const std::string& root, const CgroupFiles& files, std::string path) {
   uint64_t room = kUnlimited;
   for (;;) {

@@ -1,4 +1,4 @@
-// Shared memory without a name: nothing is left behind, whoever dies.
+// Shared memory without a name in the file system: it goes with the last process that has it open.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace mayfly {
 
-// A descriptor of `bytes` zero bytes, sealed against resizing where the system can; none, with errno set, else. `name`
-// is only shown, in lists of mappings.
+// A descriptor of `bytes` zero bytes, sealed against resizing where the system can do that. No descriptor, with errno
+// set, on failure. `name` only appears in lists of mappings.
 OwnedFd CreateUnnamedMemory(const char* name, uint64_t bytes);
 
 }  // namespace mayfly

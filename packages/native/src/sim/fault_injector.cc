@@ -15,7 +15,7 @@ namespace {
   std::abort();
 }
 
-// Returns for the kinds that the process survives.
+// Returns only for faults that the process survives.
 void Suffer(const Fault& fault) {
   switch (fault.kind) {
     case FaultKind::kHang:
@@ -40,7 +40,7 @@ std::optional<FaultKind> FaultInjector::Next() {
   for (const Fault& fault : faults_) {
     bool strikes = std::find(fault.at.begin(), fault.at.end(), count_) != fault.at.end() ||
                    (fault.every > 0 && count_ % fault.every == 0) || (fault.from > 0 && count_ >= fault.from);
-    // Drawn whatever struck before, so that one fault does not move the others.
+    // Draws even if an earlier fault strikes, so that faults do not shift each other's sequences.
     if (fault.probability > 0) strikes |= static_cast<double>(random_() >> 11) * 0x1p-53 < fault.probability;
     if (strikes && struck == nullptr) struck = &fault;
   }

@@ -14,8 +14,8 @@ class FaultInjector {
  public:
   FaultInjector(const std::vector<Fault>& faults, uint64_t seed);
 
-  // Counts one more and says which fault strikes it, the first listed of several. A fault that ends the process, or
-  // hangs it, does so here.
+  // Counts one more event and returns the fault that strikes it, the first of the list where several do. A fault that
+  // ends or hangs the process does so in this call.
   std::optional<FaultKind> Next();
 
  private:

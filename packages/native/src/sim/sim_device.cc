@@ -21,7 +21,7 @@ constexpr size_t kLeakBytes = 256 << 10;
 constexpr const char* kEvaluateFailure =
     "com.apple.appleneuralengine code 8: ANEProgramProcessRequestDirect() Failed with status=0x1d : statusType=0x9";
 
-// What a device and its programs share.
+// Shared by a device and its programs.
 struct State {
   explicit State(const Settings& given)
       : settings(given),
@@ -50,14 +50,14 @@ struct State {
   FaultInjector compile_faults;
   FaultInjector evaluate_faults;
   FaultInjector unload_faults;
-  // What evaluations that leak have kept.
+  // The memory that evaluations with the fault "leak" do not free.
   std::vector<std::string> leaked;
   uint64_t compilations = 0;
   uint64_t live_programs = 0;
   uint64_t bytes = 0;
 };
 
-// For each port, which of the tensors given it reads: those in alphabetical order of the ports' names.
+// For each port, the index of the tensor that it gets when tensors are bound in alphabetical order of the ports' names.
 std::vector<size_t> ByName(const std::vector<Port>& ports) {
   std::vector<size_t> sorted(ports.size());
   std::iota(sorted.begin(), sorted.end(), size_t{0});
@@ -137,7 +137,7 @@ class SimDevice : public Device {
 
   std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights) override {
     const Settings& settings = state_->settings;
-    // Mistakes in the text are told as everywhere, before the chip's own rules, and cost no compilation.
+    // As on every device, mistakes in the text are reported first, and cost no compilation.
     mil::TypedProgram typed = mil::CheckProgram(text, weights);
     const std::optional<FaultKind> fault = state_->compile_faults.Next();
     if (++state_->compilations > settings.compilations) {

@@ -1,4 +1,4 @@
-// What a simulated Neural Engine is told: limits, faults and what to make of each program. lib/chips decides all of it.
+// Settings of a simulated Neural Engine: limits, faults and a verdict on each program. lib/chips decides all of them.
 #pragma once
 
 #include <cstdint>
@@ -15,25 +15,25 @@ namespace mayfly::sim {
 
 enum class FaultKind { kHang, kCrash, kAbort, kExit, kZeros, kError, kLoad, kLeak };
 
-// Strikes at the counts listed, at every n-th, from one on, or with a probability.
+// A fault that strikes at listed counts, at every n-th count, from a count on, or with a probability.
 struct Fault {
   FaultKind kind;
   std::vector<uint64_t> at;
   uint64_t every = 0;
   uint64_t from = 0;
   double probability = 0;
-  // Of kExit.
+  // The exit code of kExit.
   int code = 0;
 };
 
-// What a program does on the chip.
+// How a program fares on the chip.
 struct Verdict {
-  // Of compiling or loading; empty: none.
+  // The error of compiling or loading; empty for none.
   std::string error_code;
   std::string error_message;
-  // Of every evaluation; empty: none.
+  // The error of every evaluation; empty for none.
   std::string evaluate_error;
-  // Evaluations succeed with zeros.
+  // Evaluations succeed, and all outputs are zero.
   bool zeros = false;
   // Tensors are bound to ports in alphabetical order of the names.
   bool inputs_by_name = false;
@@ -47,9 +47,9 @@ struct Settings {
   std::string name;
   uint64_t compilations;
   uint64_t live_programs;
-  // Over all loaded programs.
+  // Bytes of weights that all loaded programs may have together.
   uint64_t program_bytes;
-  // Report the clock's nanoseconds instead of those that the cpu device takes.
+  // Whether to report the nanoseconds of the timing model instead of those that the cpu device takes.
   bool clock = false;
   // None: as on the cpu device.
   std::optional<Numerics> numerics;
@@ -58,9 +58,9 @@ struct Settings {
   std::vector<Fault> evaluate_faults;
   std::vector<Fault> unload_faults;
   uint64_t teardown_milliseconds = 0;
-  // None: the process's own.
+  // Of faults with a probability; none: another one in each process.
   std::optional<uint64_t> seed;
-  // Called where programs are compiled.
+  // Called on the thread that compiles.
   std::function<Verdict(std::string_view text)> judge;
 };
 

@@ -1,6 +1,7 @@
 #include "exports.h"
 #include "math/host/host_pool.h"
 #include "math/host/math_function.h"
+#include "napi_arguments.h"
 
 namespace mayfly {
 

@@ -2,49 +2,18 @@
 
 #include <cmath>
 
-#include "error.h"
-#include "number_text.h"
+#include "napi_arguments.h"
 
 namespace mayfly {
-namespace {
-
-constexpr int64_t kLargestInteger = (int64_t{1} << 53) - 1;
-
-std::string Describe(const Napi::Value& value) {
-  if (value.IsString()) return "`" + value.As<Napi::String>().Utf8Value() + "` (string)";
-  if (value.IsUndefined()) return "undefined";
-  if (value.IsNull()) return "null";
-  if (value.IsBoolean()) return value.As<Napi::Boolean>().Value() ? "true (boolean)" : "false (boolean)";
-  if (value.IsFunction()) return "a function";
-  if (!value.IsNumber()) return "an object";
-  const double number = value.As<Napi::Number>().DoubleValue();
-  return NumberText(number, 17) + " (number)";
-}
-
-[[noreturn]] void Refuse(const std::string& name, const std::string& expected, const Napi::Value& got) {
-  throw Error("ERR_INVALID_ARGUMENT", "Expected " + name + " to be " + expected + ", got " + Describe(got));
-}
-
-}  // namespace
-
-int64_t WholeNumber(const Napi::Value& value, const std::string& name, int64_t least, int64_t most) {
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
-  if (number == std::floor(number) && number >= static_cast<double>(least) && number <= static_cast<double>(most)) {
-    return static_cast<int64_t>(number);
-  }
-  const bool bounded = most < kLargestDimension;
-  const std::string upward = bounded ? " to " + std::to_string(most) : " up";
-  Refuse(name, "a whole number from " + std::to_string(least) + upward, value);
-}
 
 uint8_t* ArenaRange(const Arena& arena, const Napi::Value& value, const char* name, int64_t bytes, int64_t alignment) {
-  const int64_t offset = WholeNumber(value, name, 0, kLargestInteger);
-  if (offset % alignment != 0) Refuse(name, "a multiple of " + std::to_string(alignment), value);
+  const auto offset = static_cast<int64_t>(WholeNumber(value, name));
+  if (offset % alignment != 0) throw Unexpected(value, name, "a multiple of " + std::to_string(alignment));
   return arena.At(static_cast<uint64_t>(offset), static_cast<uint64_t>(bytes));
 }
 
 MathOptions::MathOptions(const Napi::Value& options, std::shared_ptr<Arena> arena) : arena_(std::move(arena)) {
-  if (!options.IsObject()) Refuse("options", "an object", options);
+  if (!options.IsObject()) throw Unexpected(options, "options", "an object");
   options_ = options.As<Napi::Object>();
 }
 
@@ -53,7 +22,8 @@ bool MathOptions::Has(const char* name) const { return !options_.Get(name).IsUnd
 int64_t MathOptions::Dimension(const char* name, int64_t least) const { return Whole(name, least, kLargestDimension); }
 
 int64_t MathOptions::Whole(const char* name, int64_t least, int64_t most) const {
-  return WholeNumber(options_.Get(name), name, least, most);
+  return static_cast<int64_t>(
+      WholeNumber(options_.Get(name), name, static_cast<uint64_t>(least), static_cast<uint64_t>(most)));
 }
 
 double MathOptions::Number(const char* name) const {
@@ -71,20 +41,21 @@ double MathOptions::Fraction(const char* name) const {
 
 double MathOptions::Checked(const char* name, const char* expected, bool (*accept)(double)) const {
   const Napi::Value value = options_.Get(name);
-  if (!value.IsNumber() || !accept(value.As<Napi::Number>().DoubleValue())) Refuse(name, expected, value);
+  if (!value.IsNumber() || !accept(value.As<Napi::Number>().DoubleValue())) throw Unexpected(value, name, expected);
   return value.As<Napi::Number>().DoubleValue();
 }
 
 bool MathOptions::Flag(const char* name) const {
   const Napi::Value value = options_.Get(name);
-  if (!value.IsUndefined() && !value.IsBoolean()) Refuse(name, "true or false", value);
+  if (!value.IsUndefined() && !value.IsBoolean()) throw Unexpected(value, name, "true or false");
   return value.IsBoolean() && value.As<Napi::Boolean>().Value();
 }
 
 bool MathOptions::Second(const char* name, const char* first, const char* second) const {
   const Napi::Value value = options_.Get(name);
   const std::string word = value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
-  if (word != first && word != second) Refuse(name, "'" + std::string(first) + "' or '" + second + "'", value);
+  if (word != first && word != second)
+    throw Unexpected(value, name, "'" + std::string(first) + "' or '" + second + "'");
   return word == second;
 }
 

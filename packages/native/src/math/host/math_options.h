@@ -15,9 +15,6 @@ namespace mayfly {
 // The largest dimension or stride: products of two of them, in bytes, stay within 64 bits.
 constexpr int64_t kLargestDimension = int64_t{1} << 30;
 
-// A whole number in [least, most]. Throws ERR_INVALID_ARGUMENT: "Expected dim to be a whole number from 1 up, got …".
-int64_t WholeNumber(const Napi::Value& value, const std::string& name, int64_t least, int64_t most);
-
 // `bytes` at the offset `value`, a multiple of `alignment`. Throws ERR_INVALID_ARGUMENT, ERR_ARENA_BOUNDS.
 uint8_t* ArenaRange(const Arena& arena, const Napi::Value& value, const char* name, int64_t bytes, int64_t alignment);
 
