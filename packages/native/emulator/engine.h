@@ -4,20 +4,20 @@
  * classes can be written in C++ (objc/) or in Objective-C (gnustep/).
  *
  * Environment:
- *   MAYFLY_EMULATOR_COMPILE_LIMIT  compilations of a process after which all fail; default 119, 0: none
+ *   MAYFLY_EMULATOR_COMPILE_LIMIT  compilations of a process after which all fail; default 119, 0: no limit
  *   MAYFLY_EMULATOR_LIVE_LIMIT     programs loaded at once; default 128, 0: no limit
- *   MAYFLY_EMULATOR_CHIP           what aneSubType answers; default h16. none: a machine without an engine
- *   MAYFLY_EMULATOR_TEMPORARY      what NSTemporaryDirectory() answers, which need not be TMPDIR; default: the
+ *   MAYFLY_EMULATOR_CHIP           the aneSubType; default h16. none: a machine without an engine
+ *   MAYFLY_EMULATOR_TEMPORARY      the result of NSTemporaryDirectory(), which may differ from TMPDIR; default: the
  *                                  runtime's own
  *   MAYFLY_EMULATOR_DIALECT        ios16: program(1.3) is rejected, ios18: program(1.0) is; default: both compile
  *   MAYFLY_EMULATOR_PORTS          alphabetical (default), declared, or single: several inputs or outputs are 0x1d
  *   MAYFLY_EMULATOR_RELOAD         stale (default): load uses the weights of the compilation; files: it reads the
  *                                  files; first: only the first load of a program that was unloaded does
- *   MAYFLY_EMULATOR_STATISTICS     silent (default): a request tells no hardware time, as reported; told: where a mask
- *                                  is set
- *   MAYFLY_EMULATOR_IDENTIFIER     what hexStringIdentifier answers; empty: nil. Default: digests
+ *   MAYFLY_EMULATOR_STATISTICS     silent (default): a request has no hardware time, as reported; told: it has one where
+ *                                  a mask is set
+ *   MAYFLY_EMULATOR_IDENTIFIER     the hexStringIdentifier; empty: nil. Default: digests
  *   MAYFLY_EMULATOR_WIDE           a selector whose 32-bit arguments are declared to have 64
- *   MAYFLY_EMULATOR_MISSING        classes and methods that are not there:
+ *   MAYFLY_EMULATOR_MISSING        classes and methods that do not exist:
  *                                  `_ANERequest,-[_ANEInMemoryModel unload…]`
  *   MAYFLY_EMULATOR_FAULTS         `phase@number=fault`, separated by commas. Phases compile, load, evaluate, unload,
  *                                  lock and, of the classes written in C++, release and drain, counted from 1 each

@@ -1,4 +1,4 @@
-// What a model is identified by, and what of it must lie on disk.
+// The identifier of a model, and its files on disk.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// 256 bits that differ where the bytes do: four FNV-1a hashes of 64 bits, each with a basis of its own.
+// A digest of 256 bits: four FNV-1a hashes of 64 bits, each with a different basis.
 class Digest {
  public:
   void Add(const void* data, size_t count) {

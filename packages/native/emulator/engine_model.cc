@@ -63,7 +63,7 @@ std::string DirectoryOf(const EngineModel* model, const char* temporary) {
   return (fs::path(temporary) / model->identifier).string();
 }
 
-// Whether loading takes the weights that lie on disk now.
+// Whether loading reads the weights from the files.
 bool ReadsFiles(const EngineModel* model) {
   static std::atomic<int> reloads{0};
   const Reload reload = EngineOptions::Get().reload;
@@ -77,7 +77,7 @@ std::vector<mayfly::mil::WeightFile> Views(const std::vector<EngineModel::File>&
   return views;
 }
 
-// The compiled artefact tells what it was made of, so that a stale one is not loaded.
+// The compiled artefact holds a digest of its sources, so that a stale one is not loaded.
 std::string Artefact(const EngineModel* model) { return "compiled " + model->identifier + "\n"; }
 
 bool HasArtefact(const EngineModel* model, const char* temporary) {
@@ -91,7 +91,7 @@ bool DialectRejected(const std::string& text) {
          (dialect == "ios18" && text.find("main<ios16>") != std::string::npos);
 }
 
-// Port of each position of a request.
+// The port of each position of a request.
 std::vector<size_t> Binding(const std::vector<mayfly::Port>& ports) {
   std::vector<size_t> order(ports.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -101,7 +101,7 @@ std::vector<size_t> Binding(const std::vector<mayfly::Port>& ports) {
   return order;
 }
 
-// What is wrong with the surfaces of one side; empty if nothing is.
+// A description of a mistake in the surfaces of one side; empty if there is none.
 std::string SurfaceFault(const std::vector<mayfly::Port>& ports, EngineSurface* const* surfaces, size_t count) {
   if (count != ports.size())
     return "expected " + std::to_string(ports.size()) + " surfaces, got " + std::to_string(count);

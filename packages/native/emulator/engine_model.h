@@ -1,4 +1,4 @@
-// The inside of a model.
+// The internals of a model.
 #pragma once
 
 #include <memory>
@@ -33,9 +33,10 @@ long LoadedModels();
 // Hexadecimal digests of text, options (none) and weights, joined by underscores.
 std::string IdentifierOf(const EngineModel& model);
 
-// Null if every file is staged under `directory` with exactly the model's bytes, else what is wrong.
+// Null if every file is staged under `directory` with exactly the model's bytes; otherwise a description of the
+// mistake.
 std::string StagingFault(const EngineModel& model, const std::string& directory);
-// The weights as the files under `directory` have them now.
+// The weights that the files under `directory` have now.
 std::vector<EngineModel::File> ReadStaged(const EngineModel& model, const std::string& directory);
 
 }  // namespace mayfly::emulator

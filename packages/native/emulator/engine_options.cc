@@ -15,7 +15,7 @@ std::string Variable(const char* name, const char* fallback) {
 }  // namespace
 
 const EngineOptions& EngineOptions::Get() {
-  // Never destroyed: the report reads it after static objects are gone.
+  // Never destroyed: the report reads it after static objects are destroyed.
   static const auto* const options = [] {
     EngineOptions o;
     o.compile_limit = std::stol(Variable("MAYFLY_EMULATOR_COMPILE_LIMIT", "119"));

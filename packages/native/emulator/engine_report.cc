@@ -1,4 +1,4 @@
-// MAYFLY_EMULATOR_REPORT: what happened in this process and what is still alive at its end.
+// MAYFLY_EMULATOR_REPORT: counts of events in this process, and of objects that are still alive at its end.
 #include <unistd.h>
 
 #include <fstream>
@@ -15,7 +15,7 @@ using Writer = void (*)(Entry entry, void* context);
 
 Writer objects = nullptr;
 
-// At the end of the process, after every object with static storage that a client may hold.
+// Runs at the end of the process, after the destructors of static objects of the client.
 __attribute__((destructor)) void Write() {
   using namespace mayfly::emulator;
   std::string path = EngineOptions::Get().report;

@@ -1,4 +1,4 @@
-// The inside of a surface.
+// The internals of a surface.
 #pragma once
 
 #include <atomic>

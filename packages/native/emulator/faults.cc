@@ -32,7 +32,7 @@ struct Plan {
 std::mutex mutex;
 
 std::map<std::string, long>& Counts() {
-  // Never destroyed: the report reads it after static objects are gone.
+  // Never destroyed: the report reads it after static objects are destroyed.
   static auto* const counts = new std::map<std::string, long>();
   return *counts;
 }

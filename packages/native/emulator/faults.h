@@ -12,7 +12,7 @@ struct Fault {
   long code = 0;
 };
 
-// Counts one more of `phase` in this process and answers with the fault that is due. Hangs and crashes happen here.
+// Counts one more `phase` of this process and returns the fault that is due. Hangs and crashes happen in this call.
 Fault NextFault(const std::string& phase);
 long CountOf(const std::string& phase);
 

@@ -1,4 +1,4 @@
-// The connection to the service, and what the framework tells of the machine.
+// The connection to the service, and the framework's description of the machine.
 #import "neural_engine.h"
 
 @interface _ANEDeviceInfo : NSObject

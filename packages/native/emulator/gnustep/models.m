@@ -67,7 +67,7 @@ static const char* EngineDirectory(void) { return [NSTemporaryDirectory() UTF8St
 }
 
 - (void)dealloc {
-  // As a class of Apple's might: whoever releases it needs a pool.
+  // A class of Apple's might do this: code that releases it needs a pool.
   [NSMutableString stringWithString:@"released"];
   [inner_ release];
   EngineModelDestroy(engine_);

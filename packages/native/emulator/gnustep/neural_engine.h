@@ -1,4 +1,4 @@
-// AppleNeuralEngine.framework's classes over the engine and GNUstep's Foundation: what their files share.
+// Shared by the files with AppleNeuralEngine.framework's classes over the engine and GNUstep's Foundation.
 #import <Foundation/Foundation.h>
 
 #include "engine.h"
@@ -18,7 +18,7 @@ void Count(Counted what, long change);
 
 void Require(BOOL condition, NSString* what);
 void RequireKind(id object, Class cls, NSString* what);
-// What a method returns for an outcome: raises for an exception, sets `error` for a failure that has one.
+// The result of a method for an outcome. Raises for an exception, and sets `error` for a failure that has one.
 BOOL Finish(EngineOutcome outcome, const EngineError* failure, NSError** error);
 
 @interface _ANEIOSurfaceObject : NSObject {
@@ -37,14 +37,14 @@ BOOL Finish(EngineOutcome outcome, const EngineError* failure, NSError** error);
  @public
   NSArray* inputs_;
   NSArray* outputs_;
-  // Of the last evaluation; nil where it told nothing.
+  // The statistics of the last evaluation; nil if there are none.
   _ANEPerformanceStats* statistics_;
 }
 @end
 
 BOOL Evaluate(EngineModel* model, NSDictionary* options, _ANERequest* request, NSError** error);
 
-// What -[_ANEInMemoryModel model] returns: a view of its owner.
+// The result of -[_ANEInMemoryModel model]: a view of its owner.
 @interface _ANEModel : NSObject {
  @public
   EngineModel* engine_;

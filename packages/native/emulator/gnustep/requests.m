@@ -1,4 +1,4 @@
-// Surfaces, requests and what an evaluation tells of itself.
+// Surfaces, requests and statistics of evaluations.
 #import "neural_engine.h"
 
 @implementation _ANEIOSurfaceObject

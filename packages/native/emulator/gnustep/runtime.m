@@ -1,5 +1,5 @@
-// What GCC's runtime and GNUstep lack, and the places where methods and directories can be made to be missing or
-// elsewhere. The bridge finds these before the ones they stand before, since this library comes first in its search.
+// Functions that GCC's runtime and GNUstep lack, and replacements of functions through which tests remove methods and
+// move directories. The bridge finds these first, since this library comes first in its search.
 #import <Foundation/Foundation.h>
 
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-// What the classes share: checks, errors, counts of live objects.
+// Shared by the classes: checks, errors, counts of live objects.
 #import "neural_engine.h"
 
 static long counts[COUNTS];

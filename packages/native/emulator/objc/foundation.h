@@ -36,7 +36,7 @@ struct ArrayObject : Object {
 struct DictionaryObject : Object {
   DictionaryObject(Object* const* objects, Object* const* keys, size_t count);
   ~DictionaryObject() override;
-  // Null where absent. Keys are strings.
+  // Null if absent. Keys are strings.
   Object* Find(const std::string& key) const;
   std::vector<std::pair<Object*, Object*>> entries;
 };
@@ -53,7 +53,7 @@ struct ErrorObject : Object {
 
 }  // namespace mayfly::emulator
 
-// What an emulated method throws, as Apple's runtime does: an exception that C++ unwinds.
+// The exception of an emulated method. As on Apple's runtime, C++ unwinds it.
 struct NSException {
   std::string reason;
 };

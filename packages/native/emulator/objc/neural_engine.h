@@ -19,7 +19,7 @@ struct DescriptorObject : Object {
   Object* weights;
 };
 
-// What -[_ANEInMemoryModel model] returns: a view of its owner.
+// The result of -[_ANEInMemoryModel model]: a view of its owner.
 struct InnerModelObject : Object {
   InnerModelObject(Class* cls, EngineModel* model) : Object(cls), engine(model) {}
   EngineModel* engine;
@@ -28,7 +28,7 @@ struct InnerModelObject : Object {
 struct ModelObject : Object {
   ModelObject(Class* cls, EngineModel* model) : Object(cls), engine(model) {}
   ~ModelObject() override {
-    // As a class of Apple's might: whoever releases it needs a pool.
+    // A class of Apple's might do this: code that releases it needs a pool.
     Autorelease(new StringObject("released"));
     Release(inner);
     EngineModelDestroy(engine);
@@ -57,11 +57,11 @@ struct RequestObject : Object {
   }
   Object* inputs;
   Object* outputs;
-  // Of the last evaluation; null where it told nothing.
+  // The statistics of the last evaluation; null if there are none.
   Object* statistics = nullptr;
 };
 
-// What a method returns for an outcome: throws for an exception, sets `error` for a failure that has one.
+// The result of a method for an outcome. Throws for an exception, and sets `error` for a failure that has one.
 bool Finish(EngineOutcome outcome, const EngineError& failure, Object** error);
 void RequireOptions(Object* options);
 bool EvaluateEngine(EngineModel* model, Object* options, Object* request, Object** error);

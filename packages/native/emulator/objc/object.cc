@@ -20,7 +20,7 @@ struct Heap {
   std::unordered_set<const void*> live;
 };
 
-// Never destroyed: the report reads it after static objects are gone.
+// Never destroyed: the report reads it after static objects are destroyed.
 Heap& TheHeap() {
   static auto* const heap = new Heap();
   return *heap;
@@ -46,7 +46,7 @@ thread_local std::vector<Pool*> pools;
 
 Object* ReturnSelf(Object* self, Selector) { return self; }
 Object* RetainMethod(Object* self, Selector) { return Retain(self); }
-// As an object that fails on its way out.
+// For faults in release and drain.
 void RaiseIfDue(const char* phase) {
   if (NextFault(phase).kind == FaultKind::kException) throw NSException{"injected"};
 }
@@ -68,7 +68,7 @@ Object* InitializePool(Object* self, Selector) {
 void DrainPool(Object* self, Selector) {
   if (pools.empty() || pools.back() != self)
     Die("an autorelease pool was drained that is not the innermost of its thread");
-  // Popped afterwards: what is autoreleased while it drains goes into it.
+  // Popped afterwards, since objects that are autoreleased during the drain belong to this pool.
   Pool* pool = pools.back();
   while (!pool->objects.empty()) {
     Object* object = pool->objects.front();
@@ -97,7 +97,7 @@ Class* Root() {
   return root;
 }
 
-// Defined when the library is loaded, as every class of this emulator.
+// Defined when the library is loaded, as are all classes of this emulator.
 const bool pool_class = [] {
   Class* cls = DefineClass("NSAutoreleasePool");
   AddClassMethod(cls, "alloc", AllocatePool);

@@ -1,5 +1,5 @@
-// A small Objective-C: classes with method tables, reference counts, autorelease pools. Every mistake that the real
-// runtime would let pass or crash on later ends the process at once, with a line that says what was done.
+// A small Objective-C runtime: classes with method tables, reference counts, autorelease pools. A mistake that the real
+// runtime ignores, or that makes it crash later, ends the process at once with a line that describes the mistake.
 #pragma once
 
 #include <atomic>
@@ -32,7 +32,7 @@ struct Object {
 struct MethodEntry {
   std::string selector;
   void* implementation;
-  // With receiver and selector, as the runtime counts.
+  // Counts receiver and selector, as the runtime does.
   unsigned arguments;
   std::string encoding;
 };
@@ -50,17 +50,17 @@ Selector Intern(const char* name);
 Class* DefineClass(const char* name);
 // Null if there is none.
 Class* FindClass(const std::string& name);
-// Through the superclasses; null if there is none.
+// Searches the superclasses, too; null if there is none.
 const MethodEntry* FindMethod(const Class* cls, Selector selector);
 
 // Ends the process with `emulator: …`.
 [[noreturn]] void Die(const std::string& message);
 
-// What any use of a pointer starts with: dies if it is no live object.
+// Every use of a pointer starts with this check: dies if it is not a live object.
 Object* CheckAlive(const void* pointer, const char* use);
 Object* Retain(Object* object);
 void Release(Object* object);
-// Into the innermost pool of the thread; without one, a line on stderr, and the object leaks.
+// Adds an object to the innermost pool of the thread. Without a pool, prints a line on stderr, and the object leaks.
 Object* Autorelease(Object* object);
 
 // A checked downcast of an argument; dies where Objective-C would have misread memory. Null stays null.

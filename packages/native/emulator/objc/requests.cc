@@ -1,4 +1,4 @@
-// Surfaces, requests and what an evaluation tells of itself.
+// Surfaces, requests and statistics of evaluations.
 #include "objc/method.h"
 #include "objc/neural_engine.h"
 

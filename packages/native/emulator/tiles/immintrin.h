@@ -1,5 +1,5 @@
-// Found before the compiler's own header when the tile kernels are built over the model of tiles: the same intrinsics,
-// but for those of AMX.
+// Shadows the compiler's header when the tile kernels are built over the model of tiles: the same intrinsics except
+// those of AMX.
 #pragma once
 
 #include_next <immintrin.h>

@@ -1,5 +1,5 @@
-// A software model of Intel AMX's tiles, after the "Operation" sections of the Software Developer's Manual: what would
-// raise an exception ends the process with a message. For tests of the tile kernels on processors without AMX.
+// A software model of Intel AMX's tiles, from the "Operation" sections of the Software Developer's Manual, for tests of
+// the tile kernels on processors without AMX. An exception of the processor ends the process with a message.
 #pragma once
 
 #include <cmath>
@@ -29,7 +29,7 @@ struct Tile {
   }
 };
 
-// Of this thread, as in hardware.
+// The state of this thread, as in hardware.
 inline Tile* Tiles() {
   thread_local Tile tiles[kTiles];
   return tiles;
@@ -91,14 +91,14 @@ inline void Store(int index, void* base, int64_t stride) {
   }
 }
 
-// MAYFLY_TILE_MODEL=faulty: a processor whose sums are wrong in a low bit that counts.
+// MAYFLY_TILE_MODEL=faulty: a processor whose sums are wrong in a low but significant bit.
 inline float Fault() {
   static const char* const model = std::getenv("MAYFLY_TILE_MODEL");
   static const float fault = model != nullptr && std::strcmp(model, "faulty") == 0 ? 0x1p-12f : 0.0f;
   return fault;
 }
 
-// Denormals as zero, of inputs and of results; the sign stays.
+// Treats denormal inputs and results as zero, and keeps the sign.
 inline float Flushed(float value) {
   const uint32_t bits = BitsFromFloat(value);
   return FloatFromBits((bits & 0x7f800000u) == 0 ? bits & 0x80000000u : bits);
@@ -111,8 +111,8 @@ inline float FromBf16(uint16_t bits) { return Flushed(FloatFromBits(static_cast<
 // fp16's denormals are not flushed: all are normal in fp32.
 inline float FromFp16(uint16_t bits) { return HalfToFloat(bits); }
 
-// TDPBF16PS and TDPFP16PS: even and odd products of a row and a column are two chains of their own, from zero; their
-// sum is added to the destination.
+// TDPBF16PS and TDPFP16PS: the even and the odd products of a row and a column are summed in two chains, from zero; the
+// sum of both is added to the destination.
 template <float (*kConvert)(uint16_t)>
 void DotProduct(const char* instruction, int c_index, int a_index, int b_index) {
   Tile& c = Configured(c_index, instruction);

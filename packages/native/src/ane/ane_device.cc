@@ -65,7 +65,7 @@ class AneDevice : public Device {
     return *settings_.dialect;
   }
 
-  // Asked of the engine with the first program that has several ports.
+  // Found by a canary when the first program with several ports is compiled.
   PortOrders Orders() {
     const std::lock_guard<std::mutex> lock(orders_mutex_);
     if (!orders_) orders_ = ProbePortOrders(CanaryDialect(), options_);

@@ -1,4 +1,4 @@
-// The Neural Engine, through AppleNeuralEngine.framework: docs/ane.md.
+// The Neural Engine, used through AppleNeuralEngine.framework (docs/ane.md).
 #pragma once
 
 #include <memory>
@@ -8,16 +8,16 @@
 
 namespace mayfly {
 
-// Throws ERR_DEVICE_UNAVAILABLE, naming what is missing.
+// Throws ERR_DEVICE_UNAVAILABLE with the name of what is missing.
 std::unique_ptr<Device> OpenAneDevice();
 
 struct Availability {
   bool available;
-  // Why not; empty if it is.
+  // The reason why it is not available; empty if it is.
   std::string reason;
 };
 
-// Whether OpenAneDevice has what it needs, found without compiling anything.
+// Whether OpenAneDevice has everything that it needs. Compiles nothing.
 Availability AneAvailability();
 
 }  // namespace mayfly

@@ -9,11 +9,11 @@
 namespace mayfly::ane {
 namespace {
 
-// Surfaces of inputs that no longer come would pile up; this many are more than layers of any model.
+// Bounds the surfaces of input pointers that are no longer used. No model has so many layers.
 constexpr size_t kMaxBindings = 256;
 
-// One surface per port. Where there are several, all get the size of the largest: every report on orders and sizes of a
-// request's surfaces is content with equal ones.
+// One surface for each port, all with the size of the largest: reports differ on orders and sizes of a request's
+// surfaces, but equal sizes satisfy all of them.
 std::vector<IoSurface> MakeSurfaces(const std::vector<Port>& ports, const SurfaceRules& rules) {
   size_t bytes = 0;
   for (const Port& port : ports) bytes = std::max(bytes, rules.Round(port.bytes()));
@@ -37,7 +37,7 @@ size_t BytesOf(const std::vector<IoSurface>& surfaces) {
   return bytes;
 }
 
-// Splitmix's mixing of eight bytes at a time.
+// A hash that mixes eight bytes at a time as splitmix64 does.
 uint64_t Hash(const void* data, size_t bytes, uint64_t seed) {
   const auto* at = static_cast<const uint8_t*>(data);
   uint64_t hash = seed ^ bytes;
@@ -53,7 +53,7 @@ uint64_t Hash(const void* data, size_t bytes, uint64_t seed) {
   return hash;
 }
 
-// Numbers from 0.25 up to 0.5 in fp16, and harmless ones in any other type.
+// Bytes that are numbers from 0.25 to 0.5 in fp16, and finite numbers in every other type.
 std::vector<uint16_t> Pattern(size_t bytes) {
   constexpr uint16_t kQuarter = 0x3400;
   std::vector<uint16_t> values((bytes + 1) / 2);
@@ -91,7 +91,7 @@ bool AneProgram::LoadParked(const std::vector<mil::WeightFile>& weights) {
   try {
     if (!parked || !parked->model->LoadWith(weights)) return false;
   } catch (const Error& error) {
-    // A compilation does not help against a limit.
+    // At a limit, another compilation would not help.
     if (error.code() == "ERR_DEVICE_LIMIT") throw;
     options_.park->Close(error.what());
     return false;

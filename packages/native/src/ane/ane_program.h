@@ -21,12 +21,12 @@ namespace mayfly::ane {
 struct ProgramOptions {
   SurfaceRules surfaces;
   EvaluationPath path = EvaluationPath::kStandard;
-  // Of programs with several inputs or outputs.
+  // For programs with several inputs or outputs.
   PortOrder input_order = PortOrder::kDeclared;
   PortOrder output_order = PortOrder::kDeclared;
   ModelSettings model;
   const CompiledCache* cache = nullptr;
-  // Where programs with weights go when they are unloaded, and come from; none: they are compiled each time.
+  // Keeps programs with weights when they are unloaded, to load them again. Null: they are compiled each time.
   std::shared_ptr<ModelPark> park;
 };
 
@@ -35,14 +35,14 @@ class AneProgram : public Program {
   // Stages, compiles and loads. Throws ERR_ANE_STAGING, ERR_ANE_COMPILE, ERR_ANE_LOAD, ERR_DEVICE_LIMIT, …
   AneProgram(std::string_view text, const std::vector<mil::WeightFile>& weights, ProgramPorts ports,
              const ProgramOptions& options);
-  // Unloads, and parks the model where that is wanted.
+  // Unloads, and parks the model if there is a park.
   ~AneProgram() override;
 
   const std::vector<Port>& inputs() const override { return ports_.inputs; }
   const std::vector<Port>& outputs() const override { return ports_.outputs; }
   size_t resident_bytes() const override { return resident_bytes_; }
   void Evaluate(const void* const* inputs, void* const* outputs) override;
-  // Keeps a surface per input pointer, so that only the fresh columns of an unchanged generation are copied.
+  // Keeps a surface for each input pointer, so that only the fresh columns of an unchanged generation are copied.
   void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse& reuse) override;
 
   int compilations() const override { return compilations_; }
@@ -59,7 +59,7 @@ class AneProgram : public Program {
 
   // Whether a parked model of this text took the weights.
   bool LoadParked(const std::vector<mil::WeightFile>& weights);
-  // Of what comes out for a fixed input, beside the weights.
+  // A hash of the weights, and one of the results for a fixed input.
   Fingerprint Measure(const std::vector<mil::WeightFile>& weights);
   Binding& BindingOf(const void* key);
   void DropBindings();
@@ -75,7 +75,7 @@ class AneProgram : public Program {
   size_t resident_bytes_ = 0;
   // Shared by all bindings: results are read before the next evaluation.
   std::vector<IoSurface> outputs_;
-  // By the pointer of the first input; null for evaluations that reuse nothing.
+  // By the pointer of the first input. Null is the key for evaluations that reuse nothing.
   std::map<const void*, Binding> bindings_;
 };
 

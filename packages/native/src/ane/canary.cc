@@ -19,7 +19,7 @@ using Values = std::vector<uint16_t>;
 
 Values Filled(float value) { return Values(kCanaryElements, FloatToHalf(value)); }
 
-// All elements alike and equal to `value`.
+// Whether all elements equal `value`.
 bool Holds(const Values& values, float value) {
   return std::all_of(values.begin(), values.end(), [&](uint16_t half) { return HalfToFloat(half) == value; });
 }
@@ -28,7 +28,7 @@ std::unique_ptr<AneProgram> Load(const std::string& text, const CanaryWeights& w
   return std::make_unique<AneProgram>(text, weights.files(), PortsOf(text, weights.files()), options);
 }
 
-// y = W x with x = 3: what the first element, the same as all others, came out as.
+// The first element, which all others equal, of y = W x with x = 3.
 float Run(AneProgram* program) {
   const Values input = Filled(3);
   Values output = Filled(-1);

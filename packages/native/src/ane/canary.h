@@ -1,5 +1,5 @@
-// Answers of the machine that no table gives: each compiles and runs a canary program. A compilation counts towards the
-// limit of this process, so every answer is asked for once at most, and only when it is needed.
+// Questions that only the machine can answer, each by compiling and running a canary program. A compilation counts
+// towards the limit of this process, so each question is asked at most once, and only when its answer is needed.
 #pragma once
 
 #include <optional>
@@ -19,30 +19,29 @@ struct PortOrders {
   PortOrder outputs;
 };
 
-// How several inputs and outputs bind. Throws ERR_ANE_PORTS if the engine refuses them or no known order explains the
-// result.
+// The order in which several inputs and outputs are bound. Throws ERR_ANE_PORTS if the engine refuses them, or if no
+// known order explains the result.
 PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options);
 
 // Evaluates a canary on `path`. Throws ERR_ANE_PATH if it does not give the right result.
 void ProvePath(Dialect dialect, const ProgramOptions& options, EvaluationPath path);
 
-// Whether weight files that are replaced between unload and load are in effect afterwards. Throws what compiling
-// throws.
+// Whether weight files that were replaced between unload and load take effect. Throws the errors of compiling.
 bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options);
 
-// The nanoseconds that the hardware says a canary took. Throws ERR_ANE_STATISTICS if it says nothing, or more than the
-// clock.
+// The duration of a canary in nanoseconds as the hardware measures it. Throws ERR_ANE_STATISTICS if there is none, or
+// if it exceeds the clock's.
 uint64_t ProveStatistics(Dialect dialect, const ProgramOptions& options);
 
 struct CanaryReport {
   std::string name;
-  // What was found: "ios18", "declared", "works", "no effect", or the error.
+  // The answer: "ios18", "declared", "works", "no effect", or the error.
   std::string outcome;
   bool ok;
 };
 
-// All of them, for `mayfly doctor`: round trip, dialect, port orders, evaluation paths, compiled-model reuse, weight
-// reload, hardware time. Never throws; needs about ten compilations.
+// Asks all questions, for `mayfly doctor`: round trip, dialect, port orders, evaluation paths, reuse of compiled
+// models, reload of weights, hardware time. Never throws; needs about ten compilations.
 std::vector<CanaryReport> RunCanaries(const ProgramOptions& options);
 
 }  // namespace mayfly::ane

@@ -1,4 +1,4 @@
-// Tiny programs with known results, whose outcome tells what a chip and a release of macOS do.
+// Tiny programs with known results, which show how a chip and a release of macOS behave.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace mayfly::ane {
 
-// Ports are fp16 [1, 64, 1, 64]: both axes a multiple of 32. Each program starts with a 1×1 convolution, since a
-// program of elementwise operations alone may not load.
+// Ports are fp16 [1, 64, 1, 64], since both axes must be multiples of 32. Each program starts with a 1×1 convolution,
+// since a program of elementwise operations only may not load.
 constexpr int64_t kCanaryChannels = 64;
 constexpr int64_t kCanaryColumns = 64;
 constexpr size_t kCanaryElements = static_cast<size_t>(kCanaryChannels * kCanaryColumns);

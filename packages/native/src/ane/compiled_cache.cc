@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kArtifacts[] = {"net.plist", "data"};
 
-// Of the kernel: it changes with every update of the system.
+// The version of the kernel, which changes with every update of the system.
 std::string Release() {
   utsname system;
   return uname(&system) == 0 ? std::string(system.sysname) + "-" + system.release : "unknown";
@@ -53,7 +53,7 @@ void CompiledCache::Keep(const std::string& identifier, const StagedDirectory& d
     fs::remove_all(part, error);
     return;
   }
-  // Another process may have been first: then the rename fails and its copy, alike, stays.
+  // If another process was faster, the rename fails, and its copy, which has the same content, stays.
   fs::rename(part, target, error);
   if (error) fs::remove_all(part, error);
 }

@@ -7,16 +7,17 @@ namespace mayfly::ane {
 namespace {
 
 struct Reading {
-  // Found in the text of an error, case as the framework writes it, or equal to its code in hexadecimal.
+  // A part of an error's text, with the framework's case, or the error's code in hexadecimal.
   const char* sign;
   const char* meaning;
-  // Of a limit: what is used up, as in Error::limit(). Null for other failures.
+  // The limit that is reached, as in Error::limit(). Null for other failures.
   const char* limit = nullptr;
-  // A status of this phase only: NSErrors of others have small codes of their own (the compiler's 22 is 0x16, too).
+  // Whether it is a status of this phase only: NSErrors of other phases have small codes, too (the compiler's 22 is
+  // 0x16).
   std::optional<Phase> phase = {};
 };
 
-// Most telling first. Sources: docs/ane.md, "Failures".
+// The most specific patterns come first. Sources: docs/ane.md, "Failures".
 constexpr Reading kReadings[] = {
     {"InvalidMILProgram",
      "the compiler rejected the MIL text, or a weight file is missing or its BLOBFILE offset is not that of a record"},
@@ -64,7 +65,7 @@ std::string Hexadecimal(int64_t code) {
   return text;
 }
 
-// Whole: 0x1d is not in 0x1d04.
+// Finds whole numbers only: 0x1d is not in 0x1d04.
 bool Contains(const std::string& text, const std::string& sign) {
   for (size_t at = text.find(sign); at != std::string::npos; at = text.find(sign, at + 1)) {
     const size_t end = at + sign.size();

@@ -1,4 +1,4 @@
-// What the framework's failures mean: each becomes a typed error with domain, code, text and our reading of it.
+// Turns failures of the framework into typed errors with domain, code, text and a likely reason.
 #pragma once
 
 #include <optional>
@@ -11,11 +11,11 @@ namespace mayfly::ane {
 
 enum class Phase { kDescribe, kCompile, kLoad, kEvaluate, kUnload };
 
-// Compilations from which on a compiler failure without a reason is taken for the compiler's limit. Reports put the
-// limit at 119 to 132 in one process, where there is one.
+// From this number of compilations on, a compiler failure without a reason counts as the compiler's limit. Reports put
+// the limit, where there is one, at 119 to 132 in a process.
 constexpr int kSuspectCompilations = 100;
 
-// The error of a method that returned NO or nil. `compilations`: those of this process so far, this one included.
+// The error of a method that returned NO or nil. `compilations` counts those of this process, this one included.
 Error FailureOf(Phase phase, const std::optional<ErrorReport>& report, int compilations);
 
 }  // namespace mayfly::ane

@@ -1,4 +1,4 @@
-// An exclusive lock on a file, given up by the kernel when the process dies.
+// An exclusive lock on a file, which the kernel releases when the process dies.
 #pragma once
 
 #include <string>
@@ -11,10 +11,10 @@ namespace mayfly::ane {
 class FileLock {
  public:
   FileLock() = default;
-  // Creates the file where absent and waits for the lock. Throws ERR_ANE_STAGING, also where the path is no regular
-  // file: through a symbolic link, a stranger could have any file of this user made.
+  // Creates the file if it does not exist, and waits for the lock. Throws ERR_ANE_STAGING, also if the path is not a
+  // regular file: through a symbolic link, somebody else could make this user create any file.
   static FileLock Wait(const std::string& path);
-  // One that holds nothing if another process (or another FileLock) has it.
+  // A FileLock that holds nothing if another process or FileLock holds the lock.
   static FileLock Try(const std::string& path);
 
   bool held() const { return static_cast<bool>(fd_); }

@@ -3,7 +3,7 @@
 namespace mayfly::ane {
 namespace {
 
-// How deep a chain of underlying errors is followed.
+// The longest chain of underlying errors that is followed.
 constexpr int kMaxUnderlying = 4;
 
 Id ClassOf(const char* name) { return ObjcRuntime::Get().ClassNamed(name); }

@@ -1,5 +1,5 @@
-// Foundation's values as this addon needs them. Unless it says Owned, what a function returns belongs to the innermost
-// AutoreleasePool: keep it with Owned::Retain.
+// Conversions between C++ and Foundation. Unless a function returns Owned, its result belongs to the innermost
+// AutoreleasePool; keep it with Owned::Retain.
 #pragma once
 
 #include <cstddef>
@@ -19,14 +19,14 @@ Id String(const std::string& utf8);
 Id Data(const void* bytes, size_t count);
 Id Number(uint64_t value);
 Id Array(const std::vector<Id>& elements);
-// An empty one is an object, too: the framework takes nil for a failure.
+// An object even if it is empty, since the framework takes nil for a failure.
 Id Dictionary(const std::vector<std::pair<Id, Id>>& entries = {});
 
 std::string Utf8(Id string);
-// With a slash at the end or not, as the system gives it.
+// With or without a slash at the end, as the system returns it.
 std::string TemporaryDirectory();
 
-// What an NSError says, with those beneath it.
+// The parts of an NSError and of its underlying errors.
 struct ErrorReport {
   std::string domain;
   int64_t code = 0;
@@ -34,7 +34,7 @@ struct ErrorReport {
   std::vector<ErrorReport> underlying;
 };
 
-// Nothing for nil.
+// Empty for nil.
 std::optional<ErrorReport> ReportOf(Id error);
 
 // `domain code 22: text ← domain code 5: …`.

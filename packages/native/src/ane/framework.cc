@@ -16,7 +16,7 @@ bool IsIgnored(char c) { return std::strchr("rnNoORVA0123456789+-", c) != nullpt
 
 char KindOf(char c) {
   if (std::strchr("cCB", c) != nullptr) return 'b';
-  // On 64-bit systems `l` stands for 32 bits, whatever long is.
+  // On 64-bit systems `l` stands for 32 bits, whatever the size of long.
   if (std::strchr("iIlL", c) != nullptr) return 'i';
   if (std::strchr("qQ", c) != nullptr) return 'q';
   if (std::strchr("@#", c) != nullptr) return '@';
@@ -24,7 +24,8 @@ char KindOf(char c) {
   return std::strchr("v:fd", c) != nullptr ? c : '?';
 }
 
-// After the type at `at`: past what a pointer points to, a bracketed type, a class name or the mark of a block.
+// The index after the type at `at`, with the type that a pointer points to, a bracketed type, a class name, or the mark
+// of a block.
 size_t SkipType(const std::string& text, size_t at) {
   while (at < text.size() && (text[at] == '^' || IsIgnored(text[at]))) ++at;
   if (at == text.size()) return at;
@@ -94,7 +95,7 @@ const std::vector<FrameworkMethod> kFrameworkMethods = {
 int FrameworkMethod::arguments() const { return static_cast<int>(std::strlen(kinds)) - 1; }
 
 bool ProbedMethod::usable() const {
-  // A runtime that keeps no encoding tells at least the count.
+  // A runtime without encodings still has the number of arguments.
   return present && arguments == method->arguments() && (encoding.empty() || KindsOf(encoding) == method->kinds);
 }
 

@@ -14,7 +14,7 @@ namespace mayfly::ane {
 // point, `?` anything else. `c28@0:8I16@20^@28` is `bi@p`.
 std::string KindsOf(const std::string& encoding);
 
-// What a method is needed for. All but the core are optional; from kRealTimeTask on they are only reported, never
+// The feature that needs a method. All but kCore are optional; from kRealTimeTask on, methods are reported but never
 // called.
 enum class Capability {
   kCore,
@@ -33,7 +33,7 @@ struct FrameworkMethod {
   const char* cls;
   const char* selector;
   bool class_method;
-  // KindsOf the encoding that we rely on.
+  // KindsOf the encoding that this addon expects.
   const char* kinds;
   Capability capability;
 
@@ -51,21 +51,21 @@ struct ProbedMethod {
   const FrameworkMethod* method;
   bool class_present;
   bool present;
-  // As the runtime tells; -1 and empty where absent.
+  // From the runtime; -1 and empty if the method is absent.
   int arguments;
   std::string encoding;
 
-  // Present, with the arguments and the result that we pass and expect.
+  // Whether it is present and has the arguments and the result that this addon expects.
   bool usable() const;
 };
 
 struct FrameworkProbe {
-  // Why nothing could be probed; empty if it could.
+  // The reason why nothing could be probed; empty if it could.
   std::string unavailable;
   std::vector<ProbedMethod> methods;
 
   bool Has(Capability capability) const;
-  // The first method that a capability lacks, as `-[Class selector]`; empty if none.
+  // The first method that a capability lacks, as `-[Class selector]`; empty if it lacks none.
   std::string FirstMissing(Capability capability) const;
 };
 

@@ -64,8 +64,9 @@ size_t SurfaceRules::Round(size_t bytes) const {
 }
 
 SurfaceRules SurfaceRulesFor(const std::string& chip) {
-  // A larger surface than the tensor is accepted (Orion pads every surface of a request to one size); a smaller one
-  // than 48 KiB is 0x1d there and fine elsewhere, so all chips get it. Only M5 is reported to want 128-byte sizes.
+  // The engine accepts a surface that is larger than its tensor (Orion pads every surface of a request to one size).
+  // Below 48 KiB Orion reports error 0x1d, and others none, so all chips get that size. Only M5 is reported to need
+  // sizes that are multiples of 128 bytes.
   constexpr size_t kMinimum = 49'152;
   struct Row {
     const char* family;

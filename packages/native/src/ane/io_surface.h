@@ -8,7 +8,7 @@
 
 namespace mayfly::ane {
 
-// How large a surface must be for a dense tensor, by chip (docs/ane.md, "Surfaces").
+// The size of the surface for a dense tensor, which depends on the chip (docs/ane.md, "Surfaces").
 struct SurfaceRules {
   size_t minimum_bytes = 49'152;
   size_t multiple_of = 128;
@@ -16,10 +16,10 @@ struct SurfaceRules {
   size_t Round(size_t bytes) const;
 };
 
-// `chip` as aneSubType gives it (h13 … h17); the strictest rules for one that is not known.
+// `chip` is an aneSubType (h13 … h17). An unknown chip gets the strictest rules.
 SurfaceRules SurfaceRulesFor(const std::string& chip);
 
-// One dimension of bytes, dense. Its memory may be touched only between Lock and Unlock.
+// A surface of one dense dimension of bytes. Its memory may be used only between Lock and Unlock.
 class IoSurface {
  public:
   // Throws ERR_ANE_SURFACE.
@@ -28,12 +28,12 @@ class IoSurface {
   ~IoSurface();
 
   size_t bytes() const { return bytes_; }
-  // An _ANEIOSurfaceObject around it, kept by this.
+  // The _ANEIOSurfaceObject of this surface, which this object owns.
   Id wrapper() const { return wrapper_.get(); }
 
-  // Copies `bytes` from the start.
+  // Copies the first `bytes`.
   void Write(const void* from, size_t bytes);
-  // Copies `row_bytes` of every `stride` bytes from the start, to the same places.
+  // Copies the first `row_bytes` of each `stride` bytes to the same offsets.
   void WriteRows(const void* from, size_t row_bytes, size_t stride, size_t rows);
   void Read(void* to, size_t bytes) const;
 

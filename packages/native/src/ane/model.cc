@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kLoadRetryDelay{100};
 
-// All counters that driverMaskForANEFMask: knows; it answers 0 to any bit beyond.
+// All counters that driverMaskForANEFMask: knows. It maps every other bit to 0.
 constexpr unsigned kAllStatistics = 0xf;
 
 std::atomic<int> compilations{0};
@@ -30,7 +30,7 @@ Id DescriptorOf(std::string_view text, const std::vector<mil::WeightFile>& weigh
               "modelWithMILText:weights:optionsPlist:", Data(text.data(), text.size()), Dictionary(files), Id{nullptr});
 }
 
-// It names a directory that is written to and removed.
+// Checked, since it names a directory that is written to and removed.
 void RequireName(const std::string& identifier) {
   constexpr const char* kAllowed = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
   if (!identifier.empty() && identifier.find_first_not_of(kAllowed) == std::string::npos) return;

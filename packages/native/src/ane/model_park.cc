@@ -6,7 +6,7 @@
 namespace mayfly::ane {
 namespace {
 
-// More than programs that a process can have loaded: kernels that are gone for good leave theirs behind.
+// More than a process can have loaded. The bound matters for kernels that never come back.
 constexpr size_t kMostParked = 128;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Programs that were unloaded, kept to be loaded again with other weights: compilations that need not be.
+// Keeps unloaded programs, so that they can be loaded with other weights instead of being compiled.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +13,12 @@
 
 namespace mayfly::ane {
 
-// What weights do to a program: hashes of the weights, and of what comes out for a fixed input.
+// The effect of weights on a program: hashes of the weights, and of the results for a fixed input.
 struct Fingerprint {
   uint64_t weights = 0;
   uint64_t outputs = 0;
 
-  // Other weights with the same results to the last bit: they are not in effect.
+  // Whether other weights gave the same bits: then they had no effect.
   bool IsStale(const Fingerprint& before) const { return weights != before.weights && outputs == before.outputs; }
 };
 
@@ -27,16 +27,16 @@ struct ParkedModel {
   Fingerprint fingerprint;
 };
 
-// Safe from any thread.
+// Safe to use from any thread.
 class ModelPark {
  public:
-  // `tells`: a line on stderr when it is closed.
+  // `tells`: whether Close prints a line on stderr.
   explicit ModelPark(bool tells = true) : tells_(tells) {}
 
   void Keep(const std::string& text, ParkedModel parked);
-  // One of this text; none.
+  // Takes a program with this text out; null if there is none.
   std::optional<ParkedModel> Take(const std::string& text);
-  // From now on keeps nothing.
+  // Drops all programs, and keeps none from then on.
   void Close(const std::string& reason);
 
  private:

@@ -122,7 +122,8 @@ void* ObjcRuntime::Implementation(Id receiver, const char* selector) const {
 void ThrowCaught(const char* selector) {
   std::string thrown = "an exception";
 #ifdef __APPLE__
-  // Not with libstdc++: there, the type of an exception that is not a C++ one is read from memory before it.
+  // Not with libstdc++, which reads the type of an exception from the memory before it, even if it is not a C++
+  // exception.
   if (const std::type_info* type = abi::__cxa_current_exception_type()) {
     int status = 0;
     char* readable = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);

@@ -25,7 +25,7 @@ using Id = Object*;
 using Class = ClassObject*;
 using Selector = const SelectorName*;
 using Method = const MethodEntry*;
-// Objective-C's BOOL is a signed char or a bool: one byte everywhere, any value but 0 is true.
+// Objective-C's BOOL is a signed char or a bool. It has one byte everywhere, and any value but 0 is true.
 using Bool = unsigned char;
 
 class ObjcRuntime {
@@ -39,14 +39,14 @@ class ObjcRuntime {
   // Throws ERR_DEVICE_UNAVAILABLE.
   void* Symbol(const char* name) const;
 
-  // Null if there is no such class.
+  // Null if no class has this name.
   Class FindClass(const char* name) const;
   // Throws ERR_ANE_CLASS.
   Id ClassNamed(const char* name) const;
 
-  // For the probe: null where absent. A class method is an instance method of the class's class.
+  // For the probe. Null if the method is absent. A class method is an instance method of the class's class.
   Method FindMethod(Class cls, const char* selector, bool class_method) const;
-  // Without the receiver and the selector.
+  // Does not count the receiver and the selector.
   int ArgumentCount(Method method) const;
   std::string Encoding(Method method) const;
 
@@ -76,7 +76,7 @@ class ObjcRuntime {
 // exception's class.
 [[noreturn]] void ThrowCaught(const char* selector);
 
-// Sends a message. The types given must be those of the method: nothing checks them.
+// Sends a message. Nothing checks that the template's types are those of the method.
 template <typename Result = Id, typename... Arguments>
 Result Send(Id receiver, const char* selector, Arguments... arguments) {
   const ObjcRuntime& runtime = ObjcRuntime::Get();
@@ -99,8 +99,8 @@ void PrintFailure(const Body& body) noexcept {
   }
 }
 
-// What methods return without ownership lives until the innermost pool of the thread ends. One around every call that
-// sends messages.
+// Objects that methods return without ownership live until the innermost pool of the thread ends. Every call that sends
+// messages needs a pool around it.
 class AutoreleasePool {
  public:
   AutoreleasePool() : pool_(Send(Send(ObjcRuntime::Get().ClassNamed("NSAutoreleasePool"), "alloc"), "init")) {}
@@ -114,13 +114,13 @@ class AutoreleasePool {
   Id pool_;
 };
 
-// A reference of our own to an object; released at the end.
+// Owns one reference to an object (its retain count) and releases it in the destructor.
 class Owned {
  public:
   Owned() = default;
-  // Takes over what alloc, new, copy or retain returned.
+  // Takes over the reference that alloc, new, copy or retain returned.
   static Owned Adopt(Id object) { return Owned(object); }
-  // Keeps what anything else returned.
+  // Retains an object that any other method returned.
   static Owned Retain(Id object) { return Owned(object == nullptr ? nullptr : Send(object, "retain")); }
 
   Owned(Owned&& other) noexcept : object_(other.object_) { other.object_ = nullptr; }
@@ -128,7 +128,7 @@ class Owned {
     std::swap(object_, other.object_);
     return *this;
   }
-  // What an object does on its way out may leave more in the pool.
+  // An object may autorelease others while it is deallocated.
   ~Owned() {
     if (object_ == nullptr) return;
     PrintFailure([this] {

@@ -13,8 +13,8 @@ struct ProgramPorts {
   std::vector<Port> outputs;
 };
 
-// Checks the whole program, so that a mistake costs no compilation. Operations that only the engine knows pass: the
-// compiler judges them. Throws ERR_MIL_SYNTAX, ERR_MIL_TYPE or ERR_WEIGHT_BLOB.
+// Checks the whole program, so that a mistake costs no compilation. Operations that only the engine knows are left to
+// its compiler. Throws ERR_MIL_SYNTAX, ERR_MIL_TYPE or ERR_WEIGHT_BLOB.
 ProgramPorts PortsOf(std::string_view text, const std::vector<mil::WeightFile>& weights);
 
 }  // namespace mayfly::ane

@@ -1,4 +1,4 @@
-// A request: the surfaces of one evaluation, bound to the program's ports for good.
+// A request binds the surfaces of an evaluation to the program's ports, permanently.
 #pragma once
 
 #include <string>
@@ -9,10 +9,10 @@
 
 namespace mayfly::ane {
 
-// In which order a request's surfaces meet the program's ports. Reports disagree, so a canary decides (canary.h).
+// The order in which a request's surfaces are bound to ports. Reports disagree, so a canary decides (canary.h).
 enum class PortOrder { kDeclared, kAlphabetical };
 
-// Positions of `names` in binding order: element i is the port that surface i belongs to.
+// The indices of `names` in binding order: element i is the port of surface i.
 std::vector<size_t> BindingOrder(const std::vector<std::string>& names, PortOrder order);
 
 // An _ANERequest over the surfaces in binding order. Throws ERR_ANE_EVALUATE.

@@ -1,4 +1,4 @@
-// What the environment asks of the ane device; every optional path is off unless named here.
+// Settings of the ane device from environment variables. Every optional path is off by default.
 #pragma once
 
 #include <optional>
@@ -12,12 +12,11 @@ namespace mayfly::ane {
 struct Settings {
   // MAYFLY_ANE_EVALUATE = standard | direct | real-time. Default standard.
   EvaluationPath path = EvaluationPath::kStandard;
-  // MAYFLY_ANE_DIALECT = ios18 | ios16. Default: what the canary compilation accepts.
+  // MAYFLY_ANE_DIALECT = ios18 | ios16. Default: the first in which a canary compiles.
   std::optional<Dialect> dialect;
-  // MAYFLY_ANE_CACHE = a folder for compiled programs. Default empty: none.
+  // MAYFLY_ANE_CACHE = a folder for compiled programs. Default: empty, for none.
   std::string cache;
-  // MAYFLY_ANE_RELOAD = on | off: load programs that were unloaded again with other weights instead of compiling.
-  // Default off.
+  // MAYFLY_ANE_RELOAD = on | off: load an unloaded program again with other weights instead of compiling. Default off.
   bool reload = false;
   // MAYFLY_ANE_QOS = 0 … 63, default 21; MAYFLY_ANE_STATISTICS = on | off, default off.
   ModelSettings model;

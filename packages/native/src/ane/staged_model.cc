@@ -18,7 +18,7 @@ int StagedModel::CompileAndLoad(const CompiledCache* cache) {
         model_.Load();
         return 0;
       } catch (const Error& error) {
-        // A compilation does not help against a limit.
+        // At a limit, another compilation would not help.
         if (error.code() == "ERR_DEVICE_LIMIT") throw;
         cache->Forget(model_.identifier());
       }

@@ -1,4 +1,4 @@
-// A model of the framework and the directory that it is compiled in and loaded from.
+// A model of the framework and its staged directory.
 #pragma once
 
 #include <memory>
@@ -14,21 +14,21 @@ namespace mayfly::ane {
 
 class StagedModel {
  public:
-  // Describes and stages. Throws ERR_ANE_COMPILE or ERR_ANE_STAGING.
+  // Creates the model and stages its files. Throws ERR_ANE_COMPILE or ERR_ANE_STAGING.
   StagedModel(std::string_view text, const std::vector<mil::WeightFile>& weights, const ModelSettings& settings);
 
-  // `cache` may be null. Throws ERR_ANE_COMPILE, ERR_ANE_LOAD or ERR_DEVICE_LIMIT; gives the number of compilations, 0
-  // or 1.
+  // Loads from `cache`, which may be null, or compiles and loads. Returns the number of compilations, 0 or 1. Throws
+  // ERR_ANE_COMPILE, ERR_ANE_LOAD or ERR_DEVICE_LIMIT.
   int CompileAndLoad(const CompiledCache* cache);
-  // For one that is not loaded: replaces the weight files and loads. False, and nothing done, where it shares its
-  // directory. Whether the new weights are then in effect differs by system, and only an evaluation shows it. Throws as
+  // For an unloaded model: replaces the weight files and loads. Does nothing and returns false if others use its
+  // directory. Whether the new weights take effect depends on the system, and only an evaluation shows it. Throws as
   // above.
   bool LoadWith(const std::vector<mil::WeightFile>& weights);
 
   Model& model() { return model_; }
 
  private:
-  // Outlives the model: unloading comes before removing.
+  // Declared before the model, so that it is removed after the model is unloaded.
   std::shared_ptr<StagedDirectory> directory_;
   Model model_;
 };

@@ -12,10 +12,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kModelPath = "@model_path/";
-// Files that the framework, the compiler or staging itself writes.
+// Names of files that the framework, the compiler or staging itself writes.
 constexpr const char* kReservedNames[] = {"model.mil", "net.plist", "data"};
 constexpr const char* kReservedPrefix = ".mayfly-";
-// Of a component, with room for the suffix of a file that is being written, and of the whole.
+// The longest component, with room for the suffix of a temporary file, and the longest path.
 constexpr size_t kMaxComponentBytes = 200;
 constexpr size_t kMaxNameBytes = 512;
 
@@ -61,7 +61,7 @@ void CheckStagedNames(const std::vector<mil::WeightFile>& weights) {
       Fail("a weight file whose name does not begin with " + std::string(kReservedPrefix), "`" + file.path + "`");
     }
   }
-  // A file cannot be the folder of another. Names that begin with `folder/` follow it in order.
+  // A file cannot be the folder of another one. Names that begin with `folder/` come next in the order.
   for (const auto& [name, path] : taken) {
     const auto below = taken.lower_bound(name + "/");
     if (below != taken.end() && below->first.rfind(name + "/", 0) == 0) {

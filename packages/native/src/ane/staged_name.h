@@ -1,4 +1,4 @@
-// Where the weight files of MIL text lie within a staged directory: their paths without `@model_path/`.
+// The paths of weight files within a staged directory: those of the MIL text without `@model_path/`.
 #pragma once
 
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace mayfly::ane {
 
-// Throws ERR_WEIGHT_BLOB for a path that leaves the directory, or that is no name of a file there.
+// Throws ERR_WEIGHT_BLOB for a path that leaves the directory or cannot be a file there.
 std::string StagedName(const std::string& weight_path);
 
-// Throws ERR_WEIGHT_BLOB where two files of a program, its text included, could not both be staged. Names that differ
-// in case alone are one on most Macs.
+// Throws ERR_WEIGHT_BLOB if two files of a program, its text among them, cannot both be staged. On most Macs, names
+// that differ only in case are the same.
 void CheckStagedNames(const std::vector<mil::WeightFile>& weights);
 
 }  // namespace mayfly::ane

@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kOwnerPrefix = ".mayfly-owner-";
 constexpr const char* kLockName = ".mayfly-ane.lock";
-// There once a file of the directory was rewritten: it is then not taken for what its name says. Locked while that goes
-// on.
+// Exists once a staged file has been replaced: from then on the directory's contents do not match the identifier in its
+// name. Locked during the replacement.
 constexpr const char* kRewrittenName = ".mayfly-rewritten";
 
 std::mutex directories_mutex;
@@ -43,14 +43,14 @@ std::string Join(const std::string& directory, const std::string& name) {
   return (fs::path(directory) / name).string();
 }
 
-// Held while owners come, go or are counted; never while files are written or programs compiled.
+// Held while owners are added, removed or counted; never while files are written or programs compiled.
 FileLock LockRoot(const std::string& root) { return FileLock::Wait(Join(root, kLockName)); }
 
 [[noreturn]] void Fail(const std::string& what, const std::string& path, const std::string& why) {
   throw Error("ERR_ANE_STAGING", "Expected to " + what + " " + path + ", got: " + why);
 }
 
-// 0, or why not.
+// 0, or an errno.
 int WriteFile(const std::string& path, const void* data, size_t bytes) {
   const OwnedFd file = OpenFile(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666);
   if (!file) return errno;
@@ -65,7 +65,7 @@ int WriteFile(const std::string& path, const void* data, size_t bytes) {
 
 enum class Owners { kNone, kDead, kAlive };
 
-// Who owns a directory; owner files of the dead are removed. Call with the root locked.
+// The owners of a directory. Removes owner files of dead processes. Call with the root locked.
 Owners InspectOwners(const std::string& path) {
   Owners owners = Owners::kNone;
   std::error_code ignored;
@@ -107,8 +107,8 @@ std::shared_ptr<StagedDirectory> StagedDirectory::Stage(const std::string& ident
 bool StagedDirectory::Rewrite(const std::vector<mil::WeightFile>& weights, const std::function<void()>& load) const {
   FileLock rewriting;
   {
-    // Whoever stages here becomes a user, or an owner, first: then it is seen here, or sees the marker. The root is not
-    // held while the framework loads, which may hang.
+    // A program that stages here first becomes a user or an owner. Either this code counts it, or it sees the marker.
+    // The root is not locked while the framework loads, which may hang.
     const std::lock_guard<std::mutex> directories(directories_mutex);
     const FileLock root = LockRoot(root_);
     if (users_ > 1) return false;
@@ -126,7 +126,7 @@ bool StagedDirectory::Rewrite(const std::vector<mil::WeightFile>& weights, const
 StagedDirectory::StagedDirectory(const std::string& root, const std::string& identifier)
     : root_(root), path_(Join(root, identifier)) {
   static std::atomic<int> count{0};
-  // The number keeps apart two objects of this process, of which one is being destroyed while the other is made.
+  // The number distinguishes two objects of this process if one is made while the other is destroyed.
   owner_path_ = Join(path_, kOwnerPrefix + std::to_string(getpid()) + "-" + std::to_string(++count));
   const FileLock lock = LockRoot(root_);
   std::error_code error;
@@ -144,14 +144,14 @@ StagedDirectory::~StagedDirectory() {
     fs::remove(owner_path_, ignored);
     if (InspectOwners(path_) != Owners::kAlive) fs::remove_all(path_, ignored);
   } catch (const std::exception&) {
-    // The root is not writable any more: what is left, the next process removes.
+    // The root is not writable any more. The next process removes the rest.
   }
 }
 
 void StagedDirectory::Put(const std::string& name, const void* data, size_t bytes, bool replace) const {
   const std::string target = Join(path_, name);
   std::error_code error;
-  // Files appear whole, by renaming, and their content is that of the identifier.
+  // Files appear complete, by renaming, and the identifier determines their content.
   if (!replace && fs::file_size(target, error) == bytes && !error) return;
   fs::create_directories(fs::path(target).parent_path(), error);
   if (error) Fail("create directory", fs::path(target).parent_path().string(), error.message());

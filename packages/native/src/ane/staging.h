@@ -1,10 +1,10 @@
-// The directory NSTemporaryDirectory()/<hexStringIdentifier> that the compiler reads: model.mil, weights/… and what it
-// writes beside them.
+// The directory NSTemporaryDirectory()/<hexStringIdentifier> from which the compiler reads model.mil and weights/…, and
+// to which it writes its results.
 //
 // The identifier is derived from the content, so programs with the same text and weights share a directory, within this
-// process and across processes. Each process that uses one keeps an owner file in it, locked for as long as it lives;
-// the last owner removes the directory. A lock is gone with its process, so that the next comer recognises what a
-// crashed owner left and removes it.
+// process and across processes. Each process that uses a directory keeps an owner file there, locked as long as it
+// lives, and the last owner removes the directory. A lock goes with its process, so that the next process to come
+// recognises and removes the directory of a crashed owner.
 #pragma once
 
 #include <functional>
@@ -29,19 +29,19 @@ class StagedDirectory {
   ~StagedDirectory();
 
   const std::string& path() const { return path_; }
-  // Replaces weight files and calls `load` while nobody else can come to this directory, whose name then no longer
-  // tells what is in it. False, and nothing done, where another program uses it, in this process or another.
+  // Replaces weight files and calls `load` while nobody else can start to use this directory. From then on its contents
+  // do not match the identifier in its name. Does nothing and returns false if another program of any process uses it.
   bool Rewrite(const std::vector<mil::WeightFile>& weights, const std::function<void()>& load) const;
 
  private:
-  // Replaces one file by content, or leaves one of the same size that is there already.
+  // Writes one file, unless there is one of the same size already.
   void Put(const std::string& name, const void* data, size_t bytes, bool replace) const;
 
   std::string root_;
   std::string path_;
   std::string owner_path_;
   FileLock owner_;
-  // Programs of this process that were staged here.
+  // The number of programs of this process that use it.
   int users_ = 0;
 };
 

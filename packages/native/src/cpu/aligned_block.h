@@ -12,7 +12,7 @@ class AlignedBlock {
   static constexpr size_t kAlignment = 64;
 
   AlignedBlock() = default;
-  // Throws ERR_MIL_UNSUPPORTED where the system has not so much.
+  // Throws ERR_MIL_UNSUPPORTED where the system refuses the memory.
   explicit AlignedBlock(size_t bytes);
   uint8_t* data() const { return data_.get(); }
 

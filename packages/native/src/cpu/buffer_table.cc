@@ -22,14 +22,14 @@ int64_t Aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * 
 // Free ranges of a block that grows at its end.
 class FreeList {
  public:
-  // The smallest range that fits.
+  // Takes the smallest range that fits.
   int64_t Take(int64_t bytes) {
     auto best = ranges_.end();
     for (auto range = ranges_.begin(); range != ranges_.end(); ++range) {
       if (range->second >= bytes && (best == ranges_.end() || range->second < best->second)) best = range;
     }
     if (best == ranges_.end()) {
-      // Grow the last range if it reaches the end, else the block.
+      // Grows the last range if it reaches the end, otherwise the block.
       int64_t offset = end_;
       if (!ranges_.empty() && std::prev(ranges_.end())->first + std::prev(ranges_.end())->second == end_) {
         offset = std::prev(ranges_.end())->first;

@@ -1,5 +1,5 @@
-// The memory of a plan: a program's inputs and outputs, constants, and pieces of scratch memory that are shared by what
-// is not alive at the same time.
+// The buffers of a plan: inputs and outputs of the program, constants, and scratch memory, where buffers that are never
+// alive at the same time share space.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +20,15 @@ class BufferTable {
   int AddOutput(int port) { return Add({BufferKind::kOutput, port, 0}); }
   // Throws ERR_MIL_UNSUPPORTED, as AddConstant and Finish do, where a program needs more than 16 GiB.
   int AddScratch(int64_t bytes);
-  // Allocated at once; `data` is copied unless null.
+  // Allocates at once, and copies `data` unless it is null.
   int AddConstant(const uint8_t* data, int64_t bytes);
   BufferKind KindOf(int buffer) const { return entries_[static_cast<size_t>(buffer)].kind; }
 
-  // Addresses for nodes that touch constants only.
+  // The addresses for nodes that use constants only.
   Buffers Constants() { return addresses_.data(); }
-  // Lays out scratch for nodes run in this order and takes a share of it, and frees constants that none of them reads.
+  // Lays out and takes the scratch memory for nodes that run in this order. Frees constants that no node reads.
   void Finish(const std::vector<std::unique_ptr<Node>>& nodes, SharedScratch* scratch);
-  // Addresses for one evaluation.
+  // The addresses for one evaluation.
   Buffers Bind(const void* const* inputs, void* const* outputs);
   size_t constant_bytes() const;
   size_t scratch_bytes() const { return scratch_.bytes(); }
@@ -43,7 +43,7 @@ class BufferTable {
     AlignedBlock block = {};
   };
   int Add(Entry entry);
-  // Sets the offsets of scratch entries and returns where the last ends, at `most` at the farthest.
+  // Sets the offsets of scratch entries and returns the end of the last one, which is at most `most`.
   int64_t LayOutScratch(int64_t most);
 
   std::vector<Entry> entries_;

@@ -50,7 +50,7 @@ Opcode Arithmetic(OpKind kind, bool integer) {
     case OpKind::kClip: return Opcode::kClip;
     case OpKind::kSquare: return integer ? Opcode::kMulInt : Opcode::kMul;
     case OpKind::kPow: return Opcode::kPow;
-    // Depends on both types: CastOpcode.
+    // CastOpcode decides, since it depends on both types.
     case OpKind::kCast:
     case OpKind::kIdentity:
     case OpKind::kReshape:
@@ -70,7 +70,7 @@ Opcode Arithmetic(OpKind kind, bool integer) {
   throw std::logic_error("no elementwise operation");
 }
 
-// Exponents with an instruction of their own; pow is exact there, too.
+// The instruction for an exponent that has one of its own, with the same result as pow.
 std::optional<Opcode> PowerOpcode(float exponent) {
   if (exponent == 2.0f) return Opcode::kSquare;
   if (exponent == 0.5f) return Opcode::kSqrt;
@@ -86,7 +86,7 @@ class Compiler {
     for (size_t i = 0; i < chain.inputs.size(); ++i) {
       const int reg = Allocate();
       registers_[chain.inputs[i].first] = reg;
-      // One use that is never released.
+      // A use that is never released keeps the register.
       if (uniform[i]) ++uses_[chain.inputs[i].first];
       code_.inputs.push_back(reg);
     }
@@ -125,7 +125,7 @@ class Compiler {
     in.c = operands[2];
     const bool integer = IsInteger(operation.inputs[0]);
     in.opcode = operation.kind == OpKind::kCast ? CastOpcode(operation) : Arithmetic(operation.kind, integer);
-    // The result's register differs from the operands': allocate before releasing.
+    // Allocating before releasing gives the result a register that no operand has.
     const int to = Allocate();
     in.to = static_cast<uint8_t>(to);
     if (operation.kind == OpKind::kGreater || operation.kind == OpKind::kGreaterEqual) std::swap(in.a, in.b);

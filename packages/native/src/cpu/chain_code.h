@@ -1,4 +1,4 @@
-// Elementwise operations as instructions.
+// Compiles a chain of elementwise operations into instructions.
 #pragma once
 
 #include <vector>
@@ -10,12 +10,12 @@ namespace mayfly::cpu {
 
 struct ChainCode {
   std::vector<Instruction> instructions;
-  // Of each input and each result of the chain.
+  // The registers of the chain's inputs and results.
   std::vector<int> inputs;
   std::vector<int> results;
 };
 
-// Registers of inputs marked `uniform` are never reused, so that they can be loaded once.
+// Never reuses the registers of inputs marked `uniform`, so that they can be loaded once.
 ChainCode CompileChain(const Chain& chain, const std::vector<bool>& uniform);
 
 }  // namespace mayfly::cpu

@@ -6,9 +6,9 @@
 namespace mayfly::cpu {
 namespace {
 
-// A tile of a transposition: 64 rows and columns keep the lines of both sides in the first-level cache.
+// Rows and columns of a tile of a transposition. With 64, the cache lines of both sides fit the first-level cache.
 constexpr int64_t kTile = 64;
-// Columns of a task: long runs are split so that threads share them.
+// The most columns of a task: threads share long runs.
 constexpr int64_t kColumns = 1 << 14;
 constexpr int64_t kElementsPerTask = 1 << 14;
 
@@ -41,7 +41,7 @@ CopyNode::CopyNode(const View& from, const View& to) : from_(from), to_(to) {
     for (Shape* list : {&extents, &source, &target}) list->erase(list->begin() + static_cast<std::ptrdiff_t>(loop));
   };
   take(extents.size() - 1, &columns_, &from_column_, &to_column_);
-  // Rows: the loop that is nearest in the source.
+  // Rows are the loop with the smallest stride in the source.
   rows_ = 1;
   from_row_ = to_row_ = 0;
   if (!extents.empty()) {

@@ -1,4 +1,4 @@
-// Elements moved from one place to another of the same shape, whatever the strides; a source may repeat elements.
+// Copies a view to another of the same shape, with any strides. The source may repeat elements.
 #pragma once
 
 #include "cpu/node.h"
@@ -16,7 +16,7 @@ class CopyNode : public Node {
   void RunTasks(Buffers buffers, int64_t begin, int64_t end) const;
 
   View from_, to_;
-  // Loops outside the two that a task covers: `rows_` × `columns_`, of which the columns are the nearer in `to`.
+  // A task covers two loops, `rows_` × `columns_`, of which columns lie closer together in `to`. These are the others.
   Shape outer_;
   Shape from_outer_, to_outer_;
   int64_t rows_, columns_, from_row_, from_column_, to_row_, to_column_;

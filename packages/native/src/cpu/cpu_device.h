@@ -11,7 +11,7 @@ namespace mayfly {
 
 std::unique_ptr<Device> OpenCpuDevice(const DeviceOptions& options);
 
-// A checked program on this engine, for devices that compute with it.
+// Plans a checked program for this engine; for devices that compute with it.
 std::unique_ptr<Program> CompileOnCpu(const mil::TypedProgram& program, std::shared_ptr<cpu::Engine> engine);
 
 }  // namespace mayfly

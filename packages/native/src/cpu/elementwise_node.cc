@@ -5,7 +5,7 @@
 namespace mayfly::cpu {
 namespace {
 
-// Blocks below which waking a thread costs more than it saves.
+// The least work of a task: with fewer blocks, waking a thread costs more than it saves.
 constexpr int64_t kBlocksPerTask = 32;
 
 }  // namespace

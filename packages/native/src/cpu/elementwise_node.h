@@ -1,4 +1,4 @@
-// A fused chain of elementwise operations that stores its results.
+// Runs a fused chain of elementwise operations and stores its results.
 #pragma once
 
 #include "cpu/expression.h"
@@ -7,7 +7,7 @@ namespace mayfly::cpu {
 
 class ElementwiseNode : public Node {
  public:
-  // All outputs have one shape.
+  // All outputs must have one shape.
   ElementwiseNode(const Chain& chain, const std::vector<View>& outputs);
   void Run(Buffers buffers, ThreadPool* pool) const override;
 

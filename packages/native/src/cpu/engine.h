@@ -1,4 +1,4 @@
-// What the programs of one device share.
+// Shared by the programs of one device.
 #pragma once
 
 #include "cpu/shared_scratch.h"

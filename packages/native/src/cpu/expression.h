@@ -1,5 +1,5 @@
-// A fused chain of elementwise operations: tensors are loaded into registers block by block, code runs, results stay in
-// fp32 until they are stored.
+// Executes a fused chain of elementwise operations. For each block it loads tensors into registers, runs the code there
+// in fp32, and stores the results.
 #pragma once
 
 #include <vector>
@@ -12,19 +12,19 @@ namespace mayfly::cpu {
 
 class Expression {
  public:
-  // Iterates over `shape` with its dimensions in the order given, outermost first. `outputs` hold the results, or are
-  // none where a reduction reads them from the registers.
+  // Iterates over `shape` with its dimensions in this order, outermost first. `outputs` get the results; there are none
+  // if a reduction reads the results from the registers.
   Expression(const Chain& chain, const Shape& shape, const std::vector<int>& order, const std::vector<View>& outputs);
 
   int64_t iterations() const { return iterations_; }
 
-  // Registers of one thread; uniform operands are loaded on construction.
+  // The registers of one thread. The constructor loads uniform operands.
   class Frame {
    public:
     Frame(const Expression& expression, Buffers buffers);
-    // Iterations [flat, flat + count), at most kBlock.
+    // Runs iterations [flat, flat + count), at most kBlock.
     void Run(int64_t flat, int64_t count);
-    // Lanes of the only result.
+    // The lanes of the only result.
     void* Result() { return registers_ + expression_.result_registers_[0] * kBlock * 4; }
 
    private:

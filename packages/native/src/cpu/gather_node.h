@@ -1,4 +1,4 @@
-// Slices of a tensor along one axis, chosen by a tensor of indices.
+// Copies slices of a tensor along one axis, which a tensor of indices selects.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ namespace mayfly::cpu {
 
 class GatherNode : public Node {
  public:
-  // `to` is x's dimensions before the axis, those of the indices, x's after it.
+  // `to` has x's dimensions before the axis, the dimensions of the indices, and x's dimensions after the axis.
   GatherNode(const View& x, const View& indices, int axis, bool negative_wraps, std::string label, const View& to);
   // Throws ERR_INPUT_DATA for an index outside the axis.
   void Run(Buffers buffers, ThreadPool* pool) const override;
@@ -22,7 +22,7 @@ class GatherNode : public Node {
   bool negative_wraps_;
   std::string label_;
   int64_t axis_size_, axis_stride_;
-  // Loops over one slice, and over the indices in `to`.
+  // The loops over one slice, and over the indices.
   LoopNest slice_;
   Shape index_strides_;
   int64_t index_count_;

@@ -17,7 +17,7 @@ Im2colNode::Im2colNode(const View& from, const View& to, const mil::ConvAttribut
   window_count_ = LoopNest{windows_, {}}.iterations();
 }
 
-// One row is one channel's element under one tap of the kernel, over all windows.
+// A row has, for one channel and one tap of the kernel, the element of every window.
 template <class T>
 void Im2colNode::RunRows(Buffers buffers, int64_t begin, int64_t end) const {
   const T* from = reinterpret_cast<const T*>(AddressOf(from_, buffers));

@@ -1,5 +1,5 @@
-// Convolution windows as columns: [batch, channels, kernel…, output…] from [batch, channels, spatial…], zero where a
-// window leaves the input. The product with the weights is then a matrix product.
+// Copies the windows of a convolution into columns: [batch, channels, kernel…, output…] from [batch, channels,
+// spatial…], with zeros where a window leaves the input. A matrix product with the weights completes the convolution.
 #pragma once
 
 #include "cpu/node.h"
@@ -9,7 +9,7 @@ namespace mayfly::cpu {
 
 class Im2colNode : public Node {
  public:
-  // `to` is dense.
+  // `to` must be dense.
   Im2colNode(const View& from, const View& to, const mil::ConvAttributes& conv);
   void Run(Buffers buffers, ThreadPool* pool) const override;
 
@@ -19,7 +19,7 @@ class Im2colNode : public Node {
 
   View from_, to_;
   mil::ConvAttributes conv_;
-  // Extents of [batch, channels, kernel…] and of the output's spatial dimensions.
+  // The extents of [batch, channels, kernel…], and those of the output's spatial dimensions.
   Shape rows_, windows_;
   int64_t row_count_, window_count_;
 };

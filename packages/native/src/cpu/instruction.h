@@ -1,12 +1,12 @@
-// Elementwise arithmetic on blocks of registers: the code that fused chains of operations become.
+// Instructions for elementwise arithmetic on registers of many lanes, into which chains of operations are compiled.
 #pragma once
 
 #include <cstdint>
 
 namespace mayfly::cpu {
 
-// Elements of a register: small enough for a chain's registers to stay in the first-level cache. A multiple of every
-// vector's width.
+// Lanes of a register: few enough that a chain's registers stay in the first-level cache, and a multiple of the width
+// of every vector.
 constexpr int64_t kBlock = 256;
 constexpr int kMaxRegisters = 32;
 
@@ -54,14 +54,14 @@ enum class Opcode : uint8_t {
   kFloatToInt,
   kFloatToBool,
   kIntToBool,
-  // fp32 lanes to the nearest values of fp16; lanes as they are.
+  // kRoundToHalf rounds fp32 lanes to the nearest values of fp16; kCopy copies lanes of any type.
   kRoundToHalf,
   kCopy,
 };
 
 struct Instruction {
   Opcode opcode;
-  // Registers: the result, and up to three operands.
+  // Registers of the result and of up to three operands.
   uint8_t to, a, b, c;
   float x, y;
 };

@@ -10,7 +10,7 @@ namespace {
 
 Shape BatchOf(const Shape& list) { return Shape(list.begin(), list.end() - 2); }
 
-// Strides of a's batch, repeated along c's where a has one matrix.
+// The strides of an operand along c's batch dimensions: 0 where the operand has one matrix for all.
 Shape BatchStrides(const View& view, const Shape& batch) {
   View matrices = view;
   matrices.shape = BatchOf(view.shape);

@@ -1,4 +1,4 @@
-// Matrix products over broadcast batches, handed to Gemm as strided views.
+// Matrix products over broadcast batches, by Gemm on strided views.
 #pragma once
 
 #include "cpu/node.h"
@@ -14,14 +14,14 @@ class MatmulNode : public Node {
              Skip skip = Skip::kNothing);
   void Run(Buffers buffers, ThreadPool* pool) const override;
 
-  // Whether a product can be written there: the rows or the columns of c must be contiguous.
+  // Whether a product can be written to c, whose rows or columns must be contiguous.
   static bool CanWrite(const View& c);
 
  private:
   View a_, b_, c_;
   Skip skip_;
   GemmArgs args_;
-  // Batch loops outside the one that BatchedGemm runs.
+  // The batch loops outside of the one that BatchedGemm runs.
   Shape outer_;
   Shape a_outer_, b_outer_, c_outer_;
   int64_t outer_count_;

@@ -1,4 +1,4 @@
-// One step of a plan: reads and writes buffers, allocates nothing.
+// One step of a plan. It reads and writes buffers, and allocates nothing.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace mayfly::cpu {
 
-// Addresses of a plan's buffers.
+// The addresses of a plan's buffers.
 using Buffers = uint8_t* const*;
 
 inline uint8_t* AddressOf(const View& view, Buffers buffers) {
@@ -21,7 +21,7 @@ class Node {
   virtual ~Node() = default;
   virtual void Run(Buffers buffers, ThreadPool* pool) const = 0;
 
-  // Buffers it touches, for liveness.
+  // The buffers that it uses, for their lifetimes.
   const std::vector<int>& reads() const { return reads_; }
   const std::vector<int>& writes() const { return writes_; }
 

@@ -42,8 +42,8 @@ class Placer {
   const mil::Type& TypeOf(ValueId value) const { return program_.values[static_cast<size_t>(value)].type; }
   std::optional<View>& PlaceOf(ValueId value) { return placement_.places[static_cast<size_t>(value)]; }
 
-  // Gives the step that computes `value`, behind any reshapes and transposes, the place that makes `value` lie at
-  // `view`.
+  // Makes `value` lie at `view`: walks back through reshapes and transposes to the step that computes it, and sets the
+  // place of that step.
   bool TryPlace(ValueId value, View view) {
     for (;;) {
       const int index = step_of_[static_cast<size_t>(value)];
@@ -92,7 +92,7 @@ class Placer {
     }
   }
 
-  // A reshape of a transposed value needs it dense: better computed so than copied.
+  // A reshape of a transposed value needs it dense: computing it dense saves a copy.
   void PlaceReshaped(const mil::Operation& reshape) {
     const ValueId input = reshape.inputs[0];
     const int index = step_of_[static_cast<size_t>(input)];

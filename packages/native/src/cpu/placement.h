@@ -1,5 +1,5 @@
-// Where values that steps compute shall lie, decided from the last step back: the program's results in its outputs, the
-// parts of a concat in the concat, and whatever a reshape or transpose leads to them so that it is only a view.
+// Decides, from the last step back to the first, where each step writes: results of the program into its outputs, parts
+// of a concat into the concat, and operands of reshapes and transposes so that these become views.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 namespace mayfly::cpu {
 
 struct Placement {
-  // Per value: its place, where one was chosen; else the step that computes it is free.
+  // places[v]: the view that the step computing v must write to; empty if it may write anywhere.
   std::vector<std::optional<View>> places;
   std::vector<int> inputs;   // buffers of the program's parameters
   std::vector<int> outputs;  // buffers of its results
@@ -22,13 +22,13 @@ Placement PlaceValues(const mil::TypedProgram& program, const std::vector<Step>&
 // A dense tensor at the start of a buffer.
 View DenseView(int buffer, const mil::Type& type);
 int64_t BytesOf(const mil::Type& type);
-// The part of a concat's result that one of its values, of `part`'s shape, makes up. `begin` is what the values before
-// it fill of the axis, `index` its number.
+// The view of one value within a concat's result: `part` is its shape, `begin` the extent along the axis of the values
+// before it, and `index` its number.
 View ConcatSlot(const View& whole, const mil::ConcatAttributes& concat, size_t values, size_t index, int64_t begin,
                 const Shape& part);
 
-// A convolution's result as the matrix product that computes it: [batch, groups, channels per group, positions]. None
-// where strides cannot say it.
+// A convolution's result in the form of the matrix product that computes it: [batch, groups, channels per group,
+// positions]. None if strides cannot express that.
 std::optional<View> ConvResultAsProduct(const View& result, int64_t groups);
 
 }  // namespace mayfly::cpu

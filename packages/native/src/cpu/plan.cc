@@ -60,7 +60,7 @@ class Planner {
         constant_ ? plan_.buffers.AddConstant(nullptr, BytesOf(type)) : plan_.buffers.AddScratch(BytesOf(type)), type);
   }
 
-  // Where a step writes its result: the place chosen for it, or a dense one of its own.
+  // The view that a step writes its result to: the place that was chosen for it, or a dense buffer of its own.
   const View& Write(ValueId value) {
     const std::optional<View>& place = placement_.places[static_cast<size_t>(value)];
     ViewOf(value) = place ? *place : Fresh(TypeOf(value));
@@ -117,13 +117,13 @@ class Planner {
       ViewOf(operation.result) = *view;
       return;
     }
-    // A dense copy of x, seen under the new shape: both number their elements alike.
+    // Copies x to a dense buffer and views that under the new shape: both have the elements in the same order.
     View copy = Fresh(TypeOf(operation.inputs[0]));
     Add<CopyNode>(x, copy);
     ViewOf(operation.result) = Reshaped(copy, TypeOf(operation.result).shape);
   }
 
-  // The operations of a chain, without the reduction that may end it.
+  // The operations of a chain, without a reduction at its end.
   Chain MakeChain(const std::vector<int>& operations, const std::vector<ValueId>& results) {
     Chain chain{&program_, operations, {}, results};
     std::vector<ValueId> seen;
@@ -151,8 +151,8 @@ class Planner {
     Add<ElementwiseNode>(chain, outputs);
   }
 
-  // Results that may lie anywhere take the order of dimensions of another result, or of the first input of their shape,
-  // so that memory is walked as it lies.
+  // Results that may lie anywhere get the order of dimensions of another result, or of the first input of their shape,
+  // so that loops walk through memory in order.
   void AdoptOrder(const Chain& chain, const Step& step, std::vector<View>* outputs) {
     const Shape& shape = outputs->front().shape;
     Shape like;
@@ -197,7 +197,7 @@ class Planner {
     }
   }
 
-  // Each dimension becomes two, (repetition, index), of which the source does not move along the first.
+  // Each dimension becomes two, (repetition, index); the source has stride 0 along the first.
   void PlanTile(const mil::Operation& operation) {
     const View x = Read(operation.inputs[0]), result = Write(operation.result);
     const Shape& repetitions = std::get<mil::TileAttributes>(operation.attributes).repetitions;
@@ -228,14 +228,14 @@ class Planner {
     Add<MatmulNode>(x, y, Write(operation.result), false, engine_->precision, SkipOf(operation));
   }
 
-  // What causal attention spares a product; of its operands, only second ones are triangular.
+  // The part of a product that causal attention makes superfluous. Only second operands are triangular.
   Skip SkipOf(const mil::Operation& matmul) const {
     const bool transposed = std::get<mil::MatmulAttributes>(matmul.attributes).transpose_y;
     if (TriangleOf(matmul.inputs[1]) == Triangle::kZero) return transposed ? Skip::kBelowB : Skip::kAboveB;
     return TriangleOf(matmul.result) == Triangle::kUnread ? Skip::kAboveC : Skip::kNothing;
   }
 
-  // Per image and group: weights [channels out, channels in · taps] times windows [channels in · taps, positions].
+  // For each image and group: weights [channels out, channels in · taps] times windows [channels in · taps, positions].
   void PlanConv(const mil::Operation& operation) {
     const View x = Read(operation.inputs[0]);
     const View weight = Collapsible(Read(operation.inputs[1]));
@@ -270,7 +270,7 @@ class Planner {
     return shape;
   }
 
-  // Weights are a matrix per group; copied where they lie otherwise.
+  // The weights as one matrix for each group, copied if their strides do not allow that.
   View Collapsible(const View& weight) {
     if (Reshaped(weight, {weight.shape[0], SizeProduct(weight.shape[1], Taps(weight))})) return weight;
     View dense = weight;
@@ -282,7 +282,7 @@ class Planner {
     return dense;
   }
 
-  // The input itself as [batch, groups, channels, positions], where windows are single elements within it.
+  // If each window is one element of the input: the input as [batch, groups, channels, positions].
   static std::optional<View> Pointwise(const View& x, const View& weight, const mil::ConvAttributes& conv,
                                        const View& result, int64_t groups, int64_t positions) {
     const bool padded = std::any_of(conv.pads.begin(), conv.pads.end(), [](int64_t pad) { return pad != 0; });
@@ -299,7 +299,7 @@ class Planner {
   std::vector<Triangle> triangles_ = FindTriangles(program_);
   Placement placement_;
   std::vector<std::optional<View>> views_;
-  // The step being planned depends on constants only.
+  // Whether the current step depends on constants only.
   bool constant_ = false;
 };
 

@@ -1,4 +1,4 @@
-// A program as nodes over buffers: everything that Evaluate does, decided and allocated while compiling.
+// The plan of a program: nodes over buffers. Everything that Evaluate does is decided and allocated while compiling.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ struct Plan {
   BufferTable buffers;
 };
 
-// What depends on constants only is computed at once. `engine` must outlive the plan. Throws ERR_MIL_UNSUPPORTED.
+// Computes small values that depend on constants only. `engine` must outlive the plan. Throws ERR_MIL_UNSUPPORTED.
 Plan MakePlan(const mil::TypedProgram& program, Engine* engine);
 
 }  // namespace mayfly::cpu

@@ -6,9 +6,9 @@
 namespace mayfly::cpu {
 namespace {
 
-// Columns of one task: few enough for a narrow tensor to occupy several threads.
+// Columns of one task, few enough that a narrow tensor occupies several threads.
 constexpr int64_t kColumns = 64;
-// Rows shorter than this are folded as columns, though their elements lie apart.
+// Rows shorter than this are folded as columns, although their elements are not adjacent.
 constexpr int64_t kShortRow = 32;
 constexpr int64_t kRowsPerTask = 8;
 
@@ -25,7 +25,7 @@ Fold FoldOf(mil::OpKind kind) {
   return kind == mil::OpKind::kReduceMax ? Fold::kMax : kind == mil::OpKind::kReduceMin ? Fold::kMin : Fold::kSum;
 }
 
-// Strides of the first input that is no mere row or scalar: they tell which elements lie side by side.
+// The strides of the first input that is more than a row or a scalar, which show which elements are adjacent.
 Shape MainStrides(const Chain& chain, const Shape& shape) {
   for (const auto& input : chain.inputs) {
     if (input.second.shape == shape) return input.second.strides;
@@ -64,7 +64,7 @@ ReductionOrder OrderOf(const Chain& chain, const Shape& shape, const std::vector
   return order;
 }
 
-// `output` with the kept dimensions alone, in their order in the nest.
+// `output` with only the kept dimensions, in the order of the nest.
 View KeptView(const View& output, const Shape& shape, const std::vector<bool>& reduced, const ReductionOrder& order) {
   Shape kept;
   std::vector<int> place(shape.size(), 0);

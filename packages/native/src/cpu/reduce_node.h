@@ -6,8 +6,8 @@
 
 namespace mayfly::cpu {
 
-// The loop nest [outer kept, reduced, inner kept] of a reduction. With an inner dimension, columns are folded side by
-// side in the lanes; without one, row by row.
+// The loop nest [outer kept, reduced, inner kept] of a reduction. With an inner dimension, the lanes of a register fold
+// adjacent columns; without one, rows are folded one by one.
 struct ReductionOrder {
   std::vector<int> kept;  // axes, the inner one last
   std::vector<int> nest;  // all axes
@@ -17,7 +17,7 @@ struct ReductionOrder {
 
 class ReduceNode : public Node {
  public:
-  // `shape` is the chain's; `output` has it without the reduced dimensions, or with ones in their place.
+  // `shape` is the chain's. `output` lacks the reduced dimensions or has ones in their place.
   ReduceNode(const Chain& chain, const Shape& shape, mil::OpKind kind, const std::vector<bool>& reduced,
              const View& output);
   void Run(Buffers buffers, ThreadPool* pool) const override;

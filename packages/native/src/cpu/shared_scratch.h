@@ -1,6 +1,5 @@
-// Memory for what lives only during an evaluation, shared by the programs of a device, of which one is evaluated at a
-// time. A block for each would be memory that every new process gets from the system page by page, for each of its
-// programs.
+// Memory for values that live only during an evaluation. All programs of a device share one block, since one is
+// evaluated at a time: with a block for each program, every new process would fault in the pages of all of them.
 #pragma once
 
 #include <cstddef>
@@ -10,22 +9,22 @@
 
 namespace mayfly::cpu {
 
-// Of each buffer of a program, of its constants together, and of its scratch memory.
+// The limit for each buffer of a program, for its constants together, and for its scratch memory.
 constexpr int64_t kMaxPlanBytes = int64_t{16} << 30;
 
 class SharedScratch {
  public:
-  // A program's right to the first `bytes`, with arbitrary content before each evaluation.
+  // The right of a program to use the first `bytes`, whose content is arbitrary before each evaluation.
   class Share {
    public:
     Share() = default;
-    // `scratch` must outlive it. Throws ERR_MIL_UNSUPPORTED where the system has not so much.
+    // `scratch` must outlive it. Throws ERR_MIL_UNSUPPORTED where the system refuses the memory.
     Share(SharedScratch* scratch, size_t bytes);
     ~Share();
     Share(Share&& other) noexcept;
     Share& operator=(Share&& other) noexcept;
 
-    // Until the next share is taken.
+    // Valid until the next share is taken.
     uint8_t* data() const { return scratch_ == nullptr ? nullptr : scratch_->block_.data(); }
     size_t bytes() const { return bytes_; }
 
@@ -40,7 +39,7 @@ class SharedScratch {
   SharedScratch& operator=(const SharedScratch&) = delete;
 
   int64_t limit() const { return limit_; }
-  // What the largest share needed, until there is none.
+  // The size of the largest share so far; 0 again when no share is left.
   size_t bytes() const { return bytes_; }
 
  private:

@@ -8,7 +8,7 @@
 namespace mayfly::cpu {
 namespace {
 
-// Elements below which waking a thread costs more than it saves.
+// The least work of a task: with fewer elements, waking a thread costs more than it saves.
 constexpr int64_t kElementsPerTask = 4096;
 
 std::vector<int> AxisLast(size_t rank, int axis) {

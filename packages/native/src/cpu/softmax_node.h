@@ -7,7 +7,7 @@ namespace mayfly::cpu {
 
 class SoftmaxNode : public Node {
  public:
-  // `causal`: of row i of a square matrix, only the first i + 1 elements count, the others become zero.
+  // `causal`: in row i of a square matrix only the first i + 1 elements count; the others become zero.
   SoftmaxNode(const Chain& chain, int axis, const View& output, bool causal);
   void Run(Buffers buffers, ThreadPool* pool) const override;
 

@@ -12,7 +12,7 @@ namespace {
 using mil::OpKind;
 using mil::ValueId;
 
-// What may be computed while compiling: elements of one value, and of all.
+// Limits of what is computed while compiling: elements of one value, and of all values.
 constexpr int64_t kFoldedElements = 1 << 22;
 constexpr int64_t kAllFoldedElements = 1 << 25;
 
@@ -77,7 +77,7 @@ class Cutter {
     for (size_t i = 0; i < live_.size(); ++i) {
       const mil::Operation& operation = program_.operations[i];
       if (!live_[i] || operation.kind == OpKind::kMatmul || operation.kind == OpKind::kConv) continue;
-      // Views of constants cost nothing; a gather may fail, which is for Evaluate to say.
+      // Views of constants cost nothing. A gather may fail, and must fail in Evaluate.
       int64_t elements =
           operation.kind == OpKind::kGather ? kFoldedElements + 1 : Value(operation.result).type.elements();
       bool constant = true;
@@ -93,8 +93,8 @@ class Cutter {
 
   bool IsConstant(int operation) const { return constant_[static_cast<size_t>(Operation(operation).result)]; }
 
-  // Whether the operations can all run where the last of them, `at`, stands: nobody outside needs their results
-  // earlier.
+  // Whether all operations of the group can run in the place of the last one, `at`: no operation outside needs their
+  // results earlier.
   bool CanRunTogether(const std::vector<int>& group, int at) const {
     for (int member : group) {
       for (int user : Users(Operation(member).result)) {
@@ -116,14 +116,14 @@ class Cutter {
     return registers <= kMaxRegisters;
   }
 
-  // Adds the group that computes `input` to that of the elementwise operation `at`, if they can be one.
+  // Joins the group that computes `input` to the group of the elementwise operation `at`, if they can be one chain.
   void Join(std::vector<int>* group, ValueId input, int at) {
     const int producer = producer_[static_cast<size_t>(input)];
     if (producer < 0 || !mil::IsElementwise(Operation(producer).kind)) return;
     if (Value(input).type.shape != Value(Operation(at).result).type.shape || IsConstant(producer) != IsConstant(at))
       return;
     std::vector<int>& other = groups_[static_cast<size_t>(group_of_[static_cast<size_t>(producer)])];
-    // Empty once it has been joined: the same group gave an operand before.
+    // Empty if the group was joined for an earlier operand.
     if (other.empty()) return;
     std::vector<int> joined = *group;
     joined.insert(joined.end(), other.begin(), other.end());
@@ -133,7 +133,7 @@ class Cutter {
     *group = std::move(joined);
   }
 
-  // Adds the chain that computes the operand of a reduction and has no other use.
+  // Joins the chain that computes the operand of a reduction, if it has no other use.
   void Consume(std::vector<int>* group, int at) {
     const ValueId input = Operation(at).inputs[0];
     const int producer = producer_[static_cast<size_t>(input)];
@@ -170,12 +170,12 @@ class Cutter {
   }
 
   const mil::TypedProgram& program_;
-  // Operations that read each value, ascending.
+  // The operations that read each value, in ascending order.
   std::vector<std::vector<int>> users_;
   std::vector<int> producer_;
   std::vector<bool> constant_;
   std::vector<bool> live_;
-  // Ordered by their last member; empty ones were joined to a later one.
+  // In the order of their last members. An empty group was joined to a later one.
   std::vector<std::vector<int>> groups_;
   std::vector<int> group_of_;
 };

@@ -1,5 +1,5 @@
-// A program cut into steps: single operations, or elementwise operations fused into a chain, that a reduction or
-// softmax may consume.
+// Cuts a program into steps. A step is one operation, or a chain of fused elementwise operations, which may end in a
+// reduction or a softmax.
 #pragma once
 
 #include <vector>
@@ -9,16 +9,15 @@
 namespace mayfly::cpu {
 
 struct Step {
-  // Indices into the program's operations, ascending; the last one names the step.
+  // Indices into the program's operations, in ascending order. The last operation names the step.
   std::vector<int> operations;
-  // Values that leave the step, in the order of its operations.
+  // The values that others read, in the order of the operations.
   std::vector<mil::ValueId> results;
-  // Depends on constants only, and is small enough to be computed once while compiling.
+  // Whether to compute it once while compiling: it depends on constants only, and is small.
   bool constant = false;
 };
 
-// In an order in which each step's inputs are computed before it. Operations without effect on the results are left
-// out.
+// Steps come after those that compute their inputs. Operations without effect on the results are left out.
 std::vector<Step> CutIntoSteps(const mil::TypedProgram& program);
 
 }  // namespace mayfly::cpu

@@ -1,4 +1,4 @@
-// The elements that a loop nest visits in one tensor, moved between memory and registers a block at a time.
+// Moves the elements that a loop nest visits in one tensor between memory and registers, a block at a time.
 #pragma once
 
 #include "cpu/node.h"
@@ -7,21 +7,21 @@ namespace mayfly::cpu {
 
 constexpr int kMaxLoops = 2 * mil::kMaxRank;
 
-// A place in a loop nest: the index of each loop, outermost first.
+// A position in a loop nest: the index of each loop, outermost first.
 struct LoopIndex {
   int64_t at[kMaxLoops];
 };
 
 class Stream {
  public:
-  // `strides` has one entry per loop.
+  // `strides` has one entry for each loop.
   Stream(const View& view, const Shape& extents, const Shape& strides);
 
   int buffer() const { return buffer_; }
-  // True if every iteration visits the same element.
+  // Whether every iteration visits the same element.
   bool uniform() const { return uniform_; }
 
-  // `count` elements from iteration `flat` (which is `index`) on as fp32 or int32 lanes, and back.
+  // Converts `count` elements, from iteration `flat` on, to fp32 or int32 lanes, and back. `index` is IndexOf(flat).
   void Load(Buffers buffers, int64_t flat, const LoopIndex& index, int64_t count, void* to) const;
   void Store(Buffers buffers, int64_t flat, const LoopIndex& index, int64_t count, const void* from) const;
 

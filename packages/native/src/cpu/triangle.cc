@@ -14,7 +14,7 @@ using mil::ValueId;
 
 constexpr float kMasked = -10000;
 
-// Of fp16 or fp32. A weight file may lie at any address.
+// An element of fp16 or fp32. A weight file may lie at any address.
 float ElementOf(const mil::Constant& constant, DType dtype, int64_t index) {
   const uint8_t* at = constant.data + index * static_cast<int64_t>(SizeOf(dtype));
   return dtype == DType::kFp16 ? HalfToFloat(LoadBytes<uint16_t>(at)) : LoadBytes<float>(at);
@@ -95,7 +95,7 @@ class Finder {
     });
   }
 
-  // Whether every use of `value`, which comes from `source` by subtractions, multiplies it by zeros above the diagonal.
+  // Whether every use of `value` multiplies it by zeros above the diagonal. Subtractions lead from `source` to `value`.
   bool OnlyMeetsZeros(ValueId value, ValueId source) const {
     const std::vector<const Operation*>& users = users_[static_cast<size_t>(value)];
     if (users.empty() || IsReturned(value) || !IsSquare(value) || TypeOf(value).shape != TypeOf(source).shape)

@@ -1,4 +1,4 @@
-// Square matrices of which the part above the diagonal need not be computed: causal attention, recognised by its mask.
+// Finds causal attention by its mask, so that matrix products skip the part above the diagonal.
 #pragma once
 
 #include <vector>
@@ -7,15 +7,15 @@
 
 namespace mayfly::cpu {
 
-// What is known of the elements [.., row, column] of a value with column > row.
+// Knowledge about the elements of a value above the diagonal: [.., row, column] with column > row.
 enum class Triangle : uint8_t {
   kUnknown,
   kZero,
-  kUnread,  // nothing depends on them, as long as they are finite
+  kUnread,  // results do not depend on them, as long as they are finite
 };
 
-// One entry per value. Softmax is causal where a constant of at most −10,000 is added above the diagonal: like −∞, it
-// leaves nothing there. (A score would have to be 9,900 below one that is masked to tell the difference.)
+// One entry for each value. A softmax is causal if a constant of at most −10,000 is added to its operand above the
+// diagonal: as −∞ would, it makes those results 0. (A score would have to be 9,900 below a masked one to differ.)
 std::vector<Triangle> FindTriangles(const mil::TypedProgram& program);
 
 }  // namespace mayfly::cpu

@@ -8,7 +8,7 @@
 namespace mayfly::cpu {
 namespace {
 
-// Rows or columns of c that are computed together: finer ones skip more, but pack operands more often.
+// Rows or columns of c that are computed together. Smaller blocks skip more, but pack operands more often.
 constexpr int64_t kBlock = 64;
 
 void Clear(const MatrixOutput& c, int64_t row, int64_t rows, int64_t column, int64_t columns) {
@@ -36,7 +36,7 @@ void TakeDepth(GemmArgs* args, int64_t begin, int64_t end) {
 
 bool CutsRows(Skip skip) { return skip == Skip::kAboveA || skip == Skip::kBelowA || skip == Skip::kAboveC; }
 
-// Rows or columns [begin, end) of c.
+// Computes rows or columns [begin, end) of c.
 void MultiplyBlock(GemmArgs args, Skip skip, int64_t begin, int64_t end) {
   const MatrixOutput c = args.c;
   if (CutsRows(skip)) {

@@ -19,7 +19,7 @@ Shape DenseStrides(const Shape& shape) {
 std::vector<int> OrderByStride(const Shape& shape, const Shape& strides) {
   std::vector<int> order(shape.size());
   std::iota(order.begin(), order.end(), 0);
-  // Insertion sort: a comparison that ignores dimensions of one element is no strict weak order for std::sort.
+  // Insertion sort, since a comparison that ignores dimensions of one element is not a strict weak order.
   for (size_t i = 1; i < order.size(); ++i) {
     for (size_t j = i; j > 0; --j) {
       const auto before = static_cast<size_t>(order[j - 1]), after = static_cast<size_t>(order[j]);
@@ -77,12 +77,12 @@ View Sliced(const View& view, const mil::SliceAttributes& slice, const Shape& re
     sliced.offset += slice.begin[i] * view.strides[i];
     sliced.strides[i] *= slice.stride[i];
   }
-  // Squeezed dimensions have one element, so that this always succeeds.
+  // Always succeeds, since squeezed dimensions have one element.
   return *Reshaped(sliced, result_shape);
 }
 
 std::optional<View> Reshaped(const View& view, const Shape& shape) {
-  // Runs of old and new dimensions with the same number of elements, as few of each as possible.
+  // Matches the shortest runs of old and new dimensions that have the same number of elements.
   Shape old_shape, old_strides;
   for (size_t i = 0; i < view.rank(); ++i) {
     if (view.shape[i] == 1) continue;

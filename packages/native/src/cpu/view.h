@@ -1,5 +1,5 @@
-// A tensor within a buffer: where its first element is and how far apart its elements are. Reshapes, transposes and
-// slices of a view are views of the same buffer wherever strides can say so.
+// A tensor within a buffer: the offset of its first element, and strides. Reshapes, transposes and slices of a view are
+// views of the same buffer where strides can express them.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct View {
 };
 
 Shape DenseStrides(const Shape& shape);
-// Strides of a dense tensor whose dimensions lie in memory in the order of `like`'s strides, the largest first.
+// The strides of a dense tensor whose dimensions have the order of `like`'s strides in memory, the largest first.
 Shape DenseStridesLike(const Shape& shape, const Shape& like);
 
 // list[order[0]], list[order[1]], …
@@ -35,21 +35,22 @@ View MatrixTransposed(const View& view);
 // The view whose transposition by `permutation` is `view`.
 View Untransposed(const View& view, const std::vector<int>& permutation);
 View Sliced(const View& view, const mil::SliceAttributes& slice, const Shape& result);
-// None where strides cannot say it.
+// None if strides cannot express it.
 std::optional<View> Reshaped(const View& view, const Shape& shape);
-// Right-aligned to `shape` as numpy does: stride 0 along repeated dimensions.
+// Right-aligned to `shape`, as in numpy, with stride 0 along repeated dimensions.
 View BroadcastTo(const View& view, const Shape& shape);
 // Elements [begin, begin + count·step) in steps of `step` along one axis.
 View Part(const View& view, size_t axis, int64_t begin, int64_t count, int64_t step);
 
-// The same elements at the same addresses.
+// Whether both have the same elements at the same addresses.
 bool SamePlace(const View& a, const View& b);
 
-// Permutation that sorts strides from large to small, dimensions of one element and equal ones in place.
+// The permutation that sorts strides from large to small, and leaves dimensions of one element and equal strides in
+// place.
 std::vector<int> OrderByStride(const Shape& shape, const Shape& strides);
 
-// A loop nest over several tensors at once, outermost first: extents and, per tensor, strides. Loops that all tensors
-// walk as one are merged, loops of one iteration dropped.
+// A loop nest over several tensors at once, outermost loop first: extents and, for each tensor, strides. Loops that are
+// contiguous in all tensors are merged, loops of one iteration dropped.
 struct LoopNest {
   Shape extents;
   std::vector<Shape> strides;

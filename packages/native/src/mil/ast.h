@@ -1,4 +1,4 @@
-// MIL text as a tree. Views point into the text.
+// The syntax tree of MIL text. Its views point into the text.
 #pragma once
 
 #include <optional>
@@ -26,7 +26,7 @@ struct BlobReference {
 // int32(1), tensor<fp16, [2]>([0x1p-3, 1]), tensor<…>(BLOBFILE(…)), or bare: true, 1, "text", [1, 2].
 struct Literal {
   std::optional<Type> type;
-  // A list in brackets, nested ones flattened.
+  // Whether it is a list in brackets. `elements` has nested lists flattened.
   bool list = false;
   std::vector<Token> elements;
   std::optional<BlobReference> blob;

@@ -23,7 +23,7 @@ bool SaysInfinity(const Token& token) { return token.text.find("inf") != std::st
 double ParseNumber(const Token& token, Element element) {
   if (token.kind == TokenKind::kString || token.text == "true" || token.text == "false") Fail(token, element);
   const std::optional<double> value = ReadNumber(std::string(token.text));
-  // An infinity has to be written as one: 1e999 is too large for a double as 70000 is for fp16.
+  // Only a literal that says "inf" is an infinity: 1e999 is out of range for a double, as 70000 is for fp16.
   if (!value || (std::isinf(*value) && !SaysInfinity(token))) Fail(token, element);
   return *value;
 }
@@ -39,13 +39,13 @@ template <typename T>
 void AppendInteger(std::vector<uint8_t>* bytes, const Token& token, Element element) {
   const double value = ParseNumber(token, element);
   constexpr double low = static_cast<double>(std::numeric_limits<T>::min());
-  // Exclusive: the next power of two is a double where the largest value may be none.
+  // Exclusive: the next power of two is exact as a double, which the largest value may not be.
   constexpr double high = 2.0 * (static_cast<double>(std::numeric_limits<T>::max() / 2) + 1.0);
   if (!(value >= low && value < high) || value != std::floor(value)) Fail(token, element);
   Append<T>(bytes, static_cast<T>(value));
 }
 
-// Rounded once, from double, to nearest even; a finite number that rounds to an infinity is out of range.
+// Rounds once, from double, to nearest even. A finite number that rounds to an infinity is out of range.
 void AppendFloat(std::vector<uint8_t>* bytes, const Token& token, Element element) {
   const double value = ParseNumber(token, element);
   const float single = static_cast<float>(value);

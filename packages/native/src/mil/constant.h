@@ -1,4 +1,4 @@
-// Literals as constants.
+// Evaluates literals.
 #pragma once
 
 #include "mil/ast.h"
@@ -7,8 +7,8 @@
 
 namespace mayfly::mil {
 
-// The value of a literal of type `declared`, or of its own type where `declared` is null; bare ones are bool, string,
-// int32, or fp32 where a number has a fraction. Throws ERR_MIL_TYPE or ERR_WEIGHT_BLOB.
+// The value of a literal of type `declared`, or of its own type if `declared` is null. A bare literal is a bool, a
+// string, an int32, or an fp32 if a number has a fraction. Throws ERR_MIL_TYPE or ERR_WEIGHT_BLOB.
 Value EvaluateLiteral(const Literal& literal, const Type* declared, const std::vector<WeightFile>& files);
 
 }  // namespace mayfly::mil

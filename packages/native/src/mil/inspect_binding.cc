@@ -11,7 +11,7 @@
 namespace mayfly {
 namespace {
 
-// Longer lists are counted, not shown: they are data, and no rule of a chip looks at them.
+// Of longer lists only the length is given: they are data, which no rule of a chip reads.
 constexpr size_t kShownElements = 4096;
 
 class Inspector {

@@ -5,7 +5,7 @@
 namespace mayfly::mil {
 namespace {
 
-// <cctype> depends on the locale.
+// The functions of <cctype> depend on the locale.
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool IsHexDigit(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -73,7 +73,8 @@ Token Lexer::TakeString() {
   return token;
 }
 
-// Decimal or hexadecimal, with sign, fraction and exponent as C has them; 0 where no number starts.
+// The length of the number at this point, decimal or hexadecimal with C's sign, fraction and exponent; 0 if there is
+// none.
 size_t Lexer::NumberLength() const {
   auto at = [&](size_t i) { return at_ + i < source_.size() ? source_[at_ + i] : '\0'; };
   size_t i = at(0) == '-' || at(0) == '+' ? 1 : 0;

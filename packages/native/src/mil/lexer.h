@@ -1,4 +1,4 @@
-// MIL text as tokens, each with its place.
+// Splits MIL text into tokens with positions.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace mayfly::mil {
 
-// Counted from 1, columns in bytes.
+// Lines and columns count from 1, columns in bytes.
 struct Position {
   int line = 0;
   int column = 0;
@@ -16,7 +16,7 @@ enum class TokenKind { kIdentifier, kNumber, kString, kPunctuation, kEnd };
 
 struct Token {
   TokenKind kind;
-  // A view into the source; of a string, what is between the quotes, escapes undecoded.
+  // A view into the source. For a string, the part between the quotes, with escapes as they are.
   std::string_view text;
   Position position;
 };
@@ -25,7 +25,7 @@ class Lexer {
  public:
   explicit Lexer(std::string_view source) : source_(source) {}
 
-  // After the last token, kEnd for ever. Throws ERR_MIL_SYNTAX.
+  // The next token; kEnd after the last. Throws ERR_MIL_SYNTAX.
   Token Next();
 
  private:
@@ -40,7 +40,7 @@ class Lexer {
   Position position_{1, 1};
 };
 
-// For messages: `;`, "text", end of text. Long tokens are cut.
+// A token in messages: `;`, "text", or the end of the text. Long tokens are cut.
 std::string Describe(const Token& token);
 
 // Throws an Error at `position`, which is added to the message as ` (line L, column C)`.

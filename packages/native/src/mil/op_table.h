@@ -1,4 +1,4 @@
-// Operations by name: each checks a call and appends what it computes. One file in ops/ per family.
+// Operations by name. Each checks a call and appends its operations to the program. ops/ has one file for each family.
 #pragma once
 
 #include <string_view>
@@ -9,7 +9,7 @@ namespace mayfly::mil {
 
 using CheckFunction = void (*)(Call& call);
 
-// Null for what no device here knows.
+// Null if no device of this addon has the operation.
 CheckFunction FindOperation(std::string_view name);
 
 struct OpEntry {
@@ -17,7 +17,7 @@ struct OpEntry {
   CheckFunction check;
 };
 
-// A family's table, ended by an entry without a name.
+// The tables of the families. Each ends with an entry without a name.
 extern const OpEntry kElementwiseOps[];
 extern const OpEntry kReductionOps[];
 extern const OpEntry kProductOps[];

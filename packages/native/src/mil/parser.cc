@@ -269,7 +269,7 @@ class Parser {
 
   Lexer lexer_;
   Token token_;
-  // Where the parser is, for messages.
+  // The current statement, for messages; empty outside of one.
   std::string where_;
 };
 

@@ -7,15 +7,15 @@
 
 namespace mayfly::mil {
 
-// Bounds on what is accepted, so that no text costs more than its length deserves.
+// Limits of the accepted text, so that the cost of parsing grows with its length only.
 constexpr size_t kMaxTextBytes = size_t{64} << 20;
 constexpr size_t kMaxStatements = 65'536;
 constexpr int kMaxListDepth = 16;
 
-// The one function of the program. Views in it point into `text`. Throws ERR_MIL_SYNTAX or ERR_MIL_UNSUPPORTED.
+// Parses a program of one function. The result has views into `text`. Throws ERR_MIL_SYNTAX or ERR_MIL_UNSUPPORTED.
 Function ParseProgram(std::string_view text);
 
-// The value of a string token, escapes decoded.
+// The value of a string token, with its escapes decoded.
 std::string Unescape(std::string_view text);
 
 }  // namespace mayfly::mil

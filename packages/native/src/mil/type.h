@@ -1,4 +1,4 @@
-// Types of MIL values: an element type and a shape, rank 0 for scalars in either dialect.
+// Types of MIL values: an element type and a shape. In both dialects scalars have rank 0.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace mayfly::mil {
 
 using Shape = std::vector<int64_t>;
 
-// Those of DType, with its numbers, and the ones that only parameters of operations have.
+// The types of DType, with the same numbers, and two that only constant arguments have.
 enum class Element : uint8_t { kFp16 = 1, kFp32, kInt32, kBool, kInt8, kUint8, kInt16, kUint16, kString, kUint64 };
 
 constexpr int kMaxRank = 8;
@@ -34,10 +34,10 @@ constexpr bool IsFloat(Element element) { return element == Element::kFp16 || el
 constexpr DType AsDType(Element element) { return static_cast<DType>(element); }
 
 const char* NameOf(Element element);
-// False if no element type is called so.
+// False if no element type has this name.
 bool ElementNamed(std::string_view name, Element* element);
 
-// As MIL writes them: `[1, 8, 1, 16]`, `tensor<fp16, [1, 8]>`.
+// In MIL's notation: `[1, 8, 1, 16]`, `tensor<fp16, [1, 8]>`.
 std::string ToString(const Shape& shape);
 std::string ToString(const Type& type);
 

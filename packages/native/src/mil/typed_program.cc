@@ -79,7 +79,7 @@ class Checker {
              "Expected an operation that this device has, got " + std::string(statement.operation.text) + " `" +
                  std::string(statement.results[0].name.text) + "`");
     }
-    // What is computed while compiling may have its arguments among the attributes.
+    // A constexpr operation may have its arguments among the attributes.
     const bool constexpr_operation = statement.operation.text.rfind("constexpr_", 0) == 0;
     std::vector<Argument> given = statement.arguments;
     if (constexpr_operation) {
@@ -112,7 +112,7 @@ class Checker {
     return static_cast<ValueId>(program_.values.size()) - 1;
   }
 
-  // name = a string; for a const, also val.
+  // Allows `name` and, for a const, `val`, which it returns.
   const Literal* CheckAttributes(const Statement& statement, bool constant) const {
     const Literal* val = nullptr;
     for (const Argument& attribute : statement.attributes) {

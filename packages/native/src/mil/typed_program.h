@@ -1,5 +1,5 @@
-// A program with every name resolved, every type checked and every parameter of an operation evaluated: what a device
-// plans from. It points into the weight files and lives only while compiling.
+// A checked program, from which devices plan: names are resolved, types are checked, constant arguments are evaluated.
+// It points into the weight files, so it must not outlive the compilation.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ namespace mayfly::mil {
 
 using ValueId = int;
 
-// Elements in row-major order (of a bool, one byte each), or the one string.
+// Elements in row-major order, those of a bool as one byte each; or one string.
 struct Constant {
   const uint8_t* data = nullptr;
   std::vector<uint8_t> owned;
@@ -26,12 +26,12 @@ struct Constant {
 struct Value {
   std::string name;
   Type type;
-  // Null for what is computed.
+  // Null for a value that is computed.
   std::shared_ptr<const Constant> constant;
 };
 
 enum class OpKind : uint8_t {
-  // Elementwise, numpy broadcasting.
+  // Elementwise, with numpy's broadcasting.
   kAdd,
   kSub,
   kMul,
@@ -60,7 +60,7 @@ enum class OpKind : uint8_t {
   kClip,
   kCast,
   kLastElementwise = kCast,
-  // The same elements in other places.
+  // Moves of elements.
   kIdentity,
   kReshape,
   kTranspose,
@@ -68,7 +68,7 @@ enum class OpKind : uint8_t {
   kConcat,
   kTile,
   kGather,
-  // Arithmetic over many elements.
+  // Arithmetic over many elements for each result.
   kMatmul,
   kConv,
   kSoftmax,
@@ -80,7 +80,7 @@ enum class OpKind : uint8_t {
 
 constexpr bool IsElementwise(OpKind kind) { return kind <= OpKind::kLastElementwise; }
 
-// Axes count from the front, none negative.
+// Attributes: axes count from the front and are not negative.
 struct EpsilonAttributes {
   float epsilon;
 };
@@ -90,7 +90,7 @@ struct ClipAttributes {
 struct TransposeAttributes {
   std::vector<int> permutation;
 };
-// begin and stride per input dimension, `sizes` elements taken; the result drops the squeezed dimensions.
+// `sizes` elements of each input dimension, from `begin` on in steps of `stride`. The result lacks squeezed dimensions.
 struct SliceAttributes {
   Shape begin, stride, sizes;
 };
@@ -108,7 +108,7 @@ struct GatherAttributes {
 struct MatmulAttributes {
   bool transpose_x, transpose_y;
 };
-// One entry per spatial dimension; pads hold before and after of each.
+// One entry for each spatial dimension; `pads` has two, before and after.
 struct ConvAttributes {
   Shape strides, dilations, pads;
   int64_t groups;
@@ -124,13 +124,13 @@ using Attributes = std::variant<std::monostate, EpsilonAttributes, ClipAttribute
                                 ConcatAttributes, TileAttributes, GatherAttributes, MatmulAttributes, ConvAttributes,
                                 SoftmaxAttributes, ReduceAttributes>;
 
-// Inputs in a fixed order per kind (x, y; select: cond, a, b; conv: x, weight, bias if any), one result.
+// One result, and inputs in the order of the kind: x, y; for select cond, a, b; for conv x, weight, and bias if any.
 struct Operation {
   OpKind kind;
   std::vector<ValueId> inputs;
   ValueId result;
   Attributes attributes;
-  // As messages name it: "conv `y`".
+  // The name in messages: "conv `y`".
   std::string label;
   Position position;
 };
@@ -142,7 +142,8 @@ struct TypedProgram {
   std::vector<ValueId> returns;
 };
 
-// Parses and checks. Throws ERR_MIL_SYNTAX, ERR_MIL_TYPE, ERR_MIL_UNSUPPORTED or ERR_WEIGHT_BLOB with the place.
+// Parses and checks a program. Throws ERR_MIL_SYNTAX, ERR_MIL_TYPE, ERR_MIL_UNSUPPORTED or ERR_WEIGHT_BLOB, with the
+// position in the text.
 TypedProgram CheckProgram(std::string_view text, const std::vector<WeightFile>& files);
 
 }  // namespace mayfly::mil

@@ -11,7 +11,7 @@ constexpr uint64_t kAlignment = 64;
 constexpr uint32_t kVersion = 2;
 constexpr uint32_t kSentinel = 0xDEADBEEF;
 
-// Data type numbers of the format; 0 for element types that it does not store.
+// The format's number of an element type; 0 for types that it does not store.
 uint32_t RecordType(Element element) {
   switch (element) {
     case Element::kFp16: return 1;

@@ -1,4 +1,4 @@
-// Tensors made of others' parts.
+// Operations that make a tensor of parts of others.
 #include "mil/op_table.h"
 
 namespace mayfly::mil {
@@ -37,7 +37,7 @@ void CheckTile(Call& call) {
   call.Emit(OpKind::kTile, {x}, result, TileAttributes{repetitions});
 }
 
-// Negative indices count from the end before iOS 17 and are out of bounds since.
+// Negative indices count from the end before iOS 17, and are out of bounds since then.
 void CheckGather(Call& call) {
   const ValueId x = call.Tensor("x"), indices = call.Tensor("indices");
   const Type &type = call.TypeOf(x), &index_type = call.TypeOf(indices);

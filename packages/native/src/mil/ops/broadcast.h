@@ -5,7 +5,7 @@
 
 namespace mayfly::mil {
 
-// Fails as the call's type error.
+// Throws the call's ERR_MIL_TYPE where the shapes do not broadcast.
 inline Shape Broadcast(const Call& call, const Shape& a, const Shape& b) {
   const size_t rank = a.size() > b.size() ? a.size() : b.size();
   Shape result(rank, 1);

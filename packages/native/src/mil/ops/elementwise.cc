@@ -48,7 +48,7 @@ void CheckUnary(Call& call) {
   call.Emit(kind, {x}, call.TypeOf(x));
 }
 
-// 1/√(x + ε) and log(x + ε). The defaults round to 0 in fp16.
+// 1/√(x + ε) and log(x + ε). In fp16 the default of ε rounds to 0.
 template <OpKind kind>
 void CheckWithEpsilon(Call& call) {
   const ValueId x = call.Tensor("x");

@@ -1,4 +1,4 @@
-// The same elements under another shape.
+// Operations that give the same elements another shape.
 #include "mil/op_table.h"
 
 namespace mayfly::mil {
@@ -9,8 +9,8 @@ void CheckIdentity(Call& call) {
   call.Emit(OpKind::kIdentity, {x}, call.TypeOf(x));
 }
 
-// One -1 is what is left over; 0 copies the input's dimension, counted from the left before iOS 17 and from the right
-// since.
+// One entry may be -1: it gets the remaining elements. An entry of 0 copies the input's dimension, counted from the
+// left before iOS 17 and from the right since then.
 void CheckReshape(Call& call) {
   const ValueId x = call.Tensor("x");
   const Type& type = call.TypeOf(x);
@@ -61,7 +61,7 @@ void CheckTranspose(Call& call) {
   call.Emit(OpKind::kTranspose, {x}, result, attributes);
 }
 
-// Marks each axis of a list, which must lie within `rank`.
+// A mask of the axes in a list. Each must lie within `rank`.
 std::vector<bool> MarkAxes(Call& call, const Shape& axes, int64_t rank) {
   std::vector<bool> marked(static_cast<size_t>(rank), false);
   for (int64_t axis : axes) {
@@ -86,7 +86,7 @@ void CheckExpandDims(Call& call) {
   call.Emit(OpKind::kReshape, {x}, result);
 }
 
-// Without axes all dimensions of size 1 go; listed ones of another size stay.
+// Without axes, removes all dimensions of size 1; keeps listed dimensions of another size.
 void CheckSqueeze(Call& call) {
   const ValueId x = call.Tensor("x");
   const Type& type = call.TypeOf(x);

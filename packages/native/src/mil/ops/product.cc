@@ -32,7 +32,7 @@ void CheckMatmul(Call& call) {
   call.Emit(OpKind::kMatmul, {x, y}, {a.element, result}, attributes);
 }
 
-// One positive entry per spatial dimension, ones by default.
+// One positive entry for each spatial dimension; the default is 1.
 Shape SpatialList(Call& call, const char* name, size_t spatial) {
   constexpr int64_t kMost = 1 << 24;
   const Shape list = call.Ints(name, Shape(spatial, 1));
@@ -43,7 +43,7 @@ Shape SpatialList(Call& call, const char* name, size_t spatial) {
   return list;
 }
 
-// Padding before and after each spatial dimension.
+// The padding before and after each spatial dimension.
 Shape Pads(Call& call, const Shape& x, const Shape& weight, const ConvAttributes& conv) {
   const size_t spatial = x.size() - 2;
   const std::string type = call.Text("pad_type", "valid");

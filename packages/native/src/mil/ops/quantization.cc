@@ -1,5 +1,5 @@
-// Numbers as small integers: x ≈ scale · (q − zero point), with one scale or one for each place along an axis. Written
-// with the operations that devices have: q goes through casts, and the arithmetic between is that of the scale's type.
+// Quantization: x ≈ scale · (q − zero point), with one scale, or one for each index along an axis. These operations
+// become casts of q and arithmetic in the scale's type, so that devices need no others.
 #include "mil/op_table.h"
 
 namespace mayfly::mil {
@@ -7,7 +7,7 @@ namespace {
 
 bool IsQuantized(Element element) { return element == Element::kInt8 || element == Element::kUint8; }
 
-// A scale or zero point, broadcast against a tensor of `rank`: a vector lies along the axis.
+// A scale or zero point in a form that broadcasts against a tensor of `shape`: a vector lies along the axis.
 ValueId Broadcastable(Call& call, const char* name, ValueId value, const Shape& shape, std::optional<int> axis) {
   const Type type = call.TypeOf(value);
   if (type.rank() == 0) return value;
@@ -21,7 +21,7 @@ ValueId Broadcastable(Call& call, const char* name, ValueId value, const Shape& 
 
 struct Scaling {
   ValueId scale;
-  // In the scale's type; none: 0.
+  // In the scale's type; none stands for 0.
   std::optional<ValueId> zero_point;
 };
 

@@ -1,4 +1,4 @@
-// Parts of a tensor.
+// Operations that take parts of a tensor.
 #include <algorithm>
 
 #include "mil/op_table.h"
@@ -11,7 +11,7 @@ void CheckLength(Call& call, const char* name, const Shape& list, int rank) {
     call.FailArgument(name, std::to_string(rank) + " integers", ToString(list));
 }
 
-// A size of -1 reaches to the end.
+// A size of -1 takes everything up to the end.
 void CheckSliceBySize(Call& call) {
   const ValueId x = call.Tensor("x");
   const Type& type = call.TypeOf(x);
@@ -32,7 +32,8 @@ void CheckSliceBySize(Call& call) {
   call.Emit(OpKind::kSlice, {x}, result, slice);
 }
 
-// numpy's slicing; a masked begin or end is the dimension's own, a squeezed dimension gives its element `begin`.
+// numpy's slicing. A masked begin or end is that of the whole dimension; a squeezed dimension gives its element
+// `begin`.
 void CheckSliceByIndex(Call& call) {
   const ValueId x = call.Tensor("x");
   const Type& type = call.TypeOf(x);
@@ -63,7 +64,7 @@ void CheckSliceByIndex(Call& call) {
     const int64_t count = (distance + step - 1) / step;
     if (distance < 1) call.FailArgument("end", "after begin in each dimension of " + ToString(type), ToString(ends));
     slice.begin.push_back(begin);
-    // One element has no next: a stride beyond the tensor would only make offsets that wrap.
+    // With one element the stride has no effect, but one beyond the tensor would make offsets wrap.
     slice.stride.push_back(count == 1 ? 1 : stride);
     slice.sizes.push_back(count);
     if (!squeeze_mask[i]) result.shape.push_back(count);
@@ -71,7 +72,7 @@ void CheckSliceByIndex(Call& call) {
   call.Emit(OpKind::kSlice, {x}, result, slice);
 }
 
-// Equal parts, or parts of the given sizes; one result each.
+// Equal parts, or parts of the given sizes, each a result of its own.
 void CheckSplit(Call& call) {
   const ValueId x = call.Tensor("x");
   const Type type = call.TypeOf(x);
