@@ -3,12 +3,13 @@ import { TokenArray } from '@mayfly/core';
 /** The training that benchmarks do: 260,032 parameters, 20 kernels, 1,024 tokens a step. */
 export const trainShape = {
   model: 'stories260k',
-  device: 'cpu',
   batch: 8,
   seq: 128,
-  threads: 1,
   hostThreads: 1,
 } as const;
+
+/** The pool that it runs on. */
+export const trainPool = { device: 'cpu', threads: 1 } as const;
 
 /** Compilations of a step with static weights. */
 export const KERNELS = 20;

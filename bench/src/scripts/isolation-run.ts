@@ -8,7 +8,7 @@ import { arenaBytesFor, Pool, resolvePoolOptions } from '@mayfly/core/testing';
 import { alternateSteps, type StepPairs, type Turns } from '../harness/alternate-steps.js';
 import { directTransport } from '../harness/direct-transport.js';
 import { type Placement, startWorkersApart, stayOn } from '../harness/placement.js';
-import { trainShape, trainTokens } from '../harness/train-shape.js';
+import { trainPool, trainShape, trainTokens } from '../harness/train-shape.js';
 
 export interface IsolationTask extends Turns {
   readonly weights: 'dynamic' | 'static';
@@ -19,11 +19,11 @@ export interface IsolationTask extends Turns {
 export type IsolationSample = StepPairs;
 
 const { weights, placement, ...turns } = JSON.parse(process.argv[2]!) as IsolationTask;
-const { model, batch, seq, device, threads } = trainShape;
+const { model, batch, seq } = trainShape;
 const arenaBytes = arenaBytesFor({ config: presets[model], batch, sequence: seq, weights, training: true });
 const unlimited = Number.MAX_SAFE_INTEGER;
 const budget = { compilations: unlimited, livePrograms: unlimited };
-const options = resolvePoolOptions({ device, workers: 1, standby: 0, threads, arenaBytes, budget });
+const options = resolvePoolOptions({ ...trainPool, workers: 1, standby: 0, arenaBytes, budget });
 const steps = turns.warmup + turns.turns * (turns.skipped + turns.counted);
 
 // The host threads of a training run where the thread was that started them: on the processor that the kernels leave.
@@ -40,5 +40,5 @@ console.log(JSON.stringify(sample));
 
 async function train(pool: Pool): Promise<Trainer> {
   await pool.open();
-  return createTrainer({ ...trainShape, weights, steps }, { stream: trainTokens(), pool });
+  return createTrainer({ ...trainShape, weights, steps, data: trainTokens(), pool });
 }

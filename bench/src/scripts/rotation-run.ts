@@ -6,7 +6,7 @@ import { createTrainer } from '@mayfly/core';
 import { type StepPairs, stepPairs } from '../harness/alternate-steps.js';
 import { type Placement, startWorkersApart } from '../harness/placement.js';
 import { quantile } from '../harness/statistics.js';
-import { KERNELS, trainShape, trainTokens } from '../harness/train-shape.js';
+import { KERNELS, trainPool, trainShape, trainTokens } from '../harness/train-shape.js';
 
 export interface RotationTask {
   readonly placement: Placement;
@@ -26,19 +26,18 @@ export interface RotationSample extends StepPairs {
 
 const { placement, lives, steps } = JSON.parse(process.argv[2]!) as RotationTask;
 if (placement === 'pinned') startWorkersApart();
-const trainer = await createTrainer(
-  {
-    ...trainShape,
-    weights: 'static',
-    steps: 2 * steps * (lives + 1),
-    budget: { compilations: 2 * steps * KERNELS, livePrograms: Number.MAX_SAFE_INTEGER },
-  },
-  { stream: trainTokens() },
-);
+const budget = { compilations: 2 * steps * KERNELS, livePrograms: Number.MAX_SAFE_INTEGER };
+const trainer = await createTrainer({
+  ...trainShape,
+  data: trainTokens(),
+  weights: 'static',
+  steps: 2 * steps * (lives + 1),
+  pool: { ...trainPool, budget },
+});
 const compilations: number[] = [];
-trainer.on('compile', ({ ms }) => compilations.push(ms));
+trainer.pool.on('compile', ({ ms }) => compilations.push(ms));
 let retired = false;
-trainer.on('workerRetire', () => {
+trainer.pool.on('workerRetire', () => {
   retired = true;
 });
 const later: number[] = [];

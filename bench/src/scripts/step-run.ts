@@ -19,7 +19,7 @@ export interface StepTask {
 /** Milliseconds of a step, and the parts it is made of: fields other than `p50`. Host math is listed by function. */
 export type StepSample = { readonly p50: number } & Record<string, number>;
 
-const { model, warmup, steps, ...given } = JSON.parse(process.argv[2]!) as StepTask;
+const { model, warmup, steps, hostThreads, ...pool } = JSON.parse(process.argv[2]!) as StepTask;
 const { name, config, sequence, batch } = model;
 
 const hostMath: Record<string, number> = {};
@@ -36,8 +36,9 @@ for (const [key, call] of Object.entries(math)) {
 }
 
 const ids = Uint16Array.from({ length: 65_536 }, (_, index) => (Math.imul(index, 2_654_435_761) >>> 16) % config.vocab);
-const options = { model: name, batch, seq: sequence, steps: warmup + steps, lr: 1e-4, ...given };
-const trainer = await createTrainer(options, { config, stream: new TokenArray(ids, 'generated') });
+const options = { batch, seq: sequence, steps: warmup + steps, lr: 1e-4, hostThreads, pool };
+const data = new TokenArray(ids, 'generated');
+const trainer = await createTrainer({ ...options, model: { ...config, name }, data });
 
 /** Time spent so far: waiting, and in host math. What an update waits for is counted as host math by the functions it calls. */
 function spent(): Record<string, number> {

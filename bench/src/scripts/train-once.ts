@@ -3,7 +3,7 @@
  * prints a sample as JSON.
  */
 import { createTrainer } from '@mayfly/core';
-import { trainShape, trainTokens } from '../harness/train-shape.js';
+import { trainPool, trainShape, trainTokens } from '../harness/train-shape.js';
 
 export interface TrainTask {
   /** The last step of this life. */
@@ -24,17 +24,16 @@ export interface TrainSample extends Record<string, number> {
 
 const { until, steps, retireAfter, out, resumed } = JSON.parse(process.argv[2]!) as TrainTask;
 const unlimited = Number.MAX_SAFE_INTEGER;
-const trainer = await createTrainer(
-  {
-    ...trainShape,
-    weights: 'static',
-    steps,
-    out,
-    resume: resumed ? out : undefined,
-    budget: { compilations: retireAfter ?? unlimited, livePrograms: unlimited },
-  },
-  { stream: trainTokens() },
-);
+const budget = { compilations: retireAfter ?? unlimited, livePrograms: unlimited };
+const trainer = await createTrainer({
+  ...trainShape,
+  data: trainTokens(),
+  weights: 'static',
+  steps,
+  out,
+  resume: resumed ? out : undefined,
+  pool: { ...trainPool, budget },
+});
 for await (const { step } of trainer.steps()) if (step >= until) break;
 const { retirements } = trainer.summary();
 await trainer.close();

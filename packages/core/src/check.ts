@@ -70,7 +70,7 @@ export function milliseconds(least: number, { most = LONGEST_MS, orNever = false
 }
 
 /** A name or a path: not empty, and without NUL, which would end a path. */
-export const text: Rule<string> = rule((value) => {
+export const text: SimpleRule<string> = rule((value) => {
   if (typeof value !== 'string' || value === '') return 'a name or path';
   return value.includes('\0') ? 'a name or path without NUL characters' : null;
 }, String);

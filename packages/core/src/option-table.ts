@@ -113,6 +113,7 @@ export function resolveOptions<Table extends AnyOptionTable>(
 const requiredOption = (name: string) =>
   new MayflyError('ERR_INVALID_ARGUMENT', `Expected ${name} to be given, got nothing`);
 
-function rulesOf(table: AnyOptionTable): Rules {
+/** The rules of a table, by option. */
+export function rulesOf(table: AnyOptionTable): Rules {
   return Object.fromEntries(Object.entries(table).map(([key, { rule }]) => [key, rule]));
 }

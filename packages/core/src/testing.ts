@@ -108,7 +108,12 @@ export { SequenceDigest } from './train/digest.js';
 export { blocksFor, mergesAfter, sumByTree } from './train/gradient-sums.js';
 export { InferenceSession } from './train/inference-session.js';
 export { LossScaler } from './train/loss-scaler.js';
-export { type FilledTrainOptions, resolveTrainOptions, savedTrainOptions, type TrainOptions } from './train/options.js';
+export {
+  type FilledTrainOptions,
+  type PlainTrainOptions,
+  resolveTrainOptions,
+  savedTrainOptions,
+} from './train/options.js';
 export { rangeProgram } from './train/range-program.js';
 export { Sampler } from './train/sampler.js';
 export { learningRate, type Schedule } from './train/schedules.js';

@@ -21,15 +21,12 @@ const FEW_WINDOWS = 64;
 const LOOKS = 6;
 
 using reporter = openReporter(process.stdout, { json });
-await using trainer = await createTrainer(
-  {
-    ...training.options,
-    warmup: Math.min(training.warmup, Math.floor(steps / 10)),
-    ...{ model: 'main-job', data: files.training, tokenizer: 'bytes', steps, out },
-    budget: { evaluations: rest['retire-evaluations'] },
-  },
-  { config: model },
-);
+await using trainer = await createTrainer({
+  ...training.options,
+  warmup: Math.min(training.warmup, Math.floor(steps / 10)),
+  ...{ model, data: files.training, tokenizer: 'bytes', steps, out },
+  pool: { workers: 1, standby: 1, budget: { evaluations: rest['retire-evaluations'] } },
+});
 reporter.start(trainer);
 
 async function sample(when: string): Promise<void> {

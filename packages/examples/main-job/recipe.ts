@@ -1,7 +1,8 @@
-import type { ModelConfig, TrainOptions } from '@mayfly/core';
+import type { NamedConfig, TrainOptions } from '@mayfly/core';
 
 /** A byte-level decoder of 0.8 million parameters. */
-export const model: ModelConfig = {
+export const model: NamedConfig = {
+  name: 'main-job',
   ...{ dim: 128, hidden: 384, layers: 4, heads: 4, kvHeads: 2, headDim: 32, vocab: 256, sequence: 128 },
   ...{ eps: 1e-5, ropeBase: 10_000, ropePairing: 'interleaved', tiedHead: true },
 };
@@ -19,7 +20,5 @@ export const training = {
     schedule: 'cosine',
     minLr: 1e-4,
     weightDecay: 0.1,
-    workers: 1,
-    standby: 1,
   },
 } as const satisfies { steps: number; warmup: number; evaluations: number; options: TrainOptions };

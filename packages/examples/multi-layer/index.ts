@@ -33,15 +33,16 @@ interface Outcome {
 
 async function train(weights: 'dynamic' | 'static'): Promise<Outcome> {
   const options = {
-    model: `${layers} layers`,
+    model: { ...config, name: `${layers} layers` },
+    data: new TokenArray(text, 'generated sums'),
     batch,
     seq,
     steps,
     weights,
     lr: 5e-4,
-    retireAfter: rest['retire-after'],
+    pool: { budget: { compilations: rest['retire-after'] } },
   };
-  await using trainer = await createTrainer(options, { config, stream: new TokenArray(text, 'generated sums') });
+  await using trainer = await createTrainer(options);
   const losses: number[] = [];
   const times: number[] = [];
   for await (const { loss, ms } of trainer.steps()) {

@@ -82,13 +82,13 @@ const config: ModelConfig = {
   ...{ eps: 1e-5, ropeBase: 10_000, ropePairing: 'half', tiedHead: true },
 };
 const text = readFileSync(fileURLToPath(import.meta.resolve('typescript/lib/lib.es5.d.ts')));
-await using trainer = await createTrainer(
-  {
-    ...{ model: 'parallel blocks', layers: parallelBlock, weights: weights as 'dynamic' | 'static' },
-    ...{ batch: 4, seq, steps, lr: 3e-3, warmup: Math.ceil(steps / 10) },
-  },
-  { config, stream: new TokenArray(text, "TypeScript's lib.es5.d.ts") },
-);
+await using trainer = await createTrainer({
+  model: { ...config, name: 'parallel blocks' },
+  data: new TokenArray(text, "TypeScript's lib.es5.d.ts"),
+  layers: parallelBlock,
+  weights: weights as 'dynamic' | 'static',
+  ...{ batch: 4, seq, steps, lr: 3e-3, warmup: Math.ceil(steps / 10) },
+});
 say(`${trainer.parameters.toLocaleString('en')} parameters, ${layers} layers, ${weights} weights`);
 
 // What the middle layer's MLP puts out, and how it should change.

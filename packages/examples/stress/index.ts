@@ -25,15 +25,13 @@ const say = (line: string) => (json ? undefined : process.stdout.write(`${line}\
 
 const descriptorsBefore = openDescriptors();
 const log = new ResourceLog();
-const trainer = await createTrainer(
-  {
-    ...{ model: 'stress', weights: 'static', batch: 2, seq: 64, lr: 3e-3 },
-    ...{ steps, workers, standby },
-    retireAfter: rest['retire-after'],
-  },
-  { config, stream: new TokenArray(text, 'generated text') },
-);
-trainer.on('workerRetire', ({ worker, compilations }) =>
+const trainer = await createTrainer({
+  model: { ...config, name: 'stress' },
+  data: new TokenArray(text, 'generated text'),
+  ...{ weights: 'static', batch: 2, seq: 64, lr: 3e-3, steps },
+  pool: { workers, standby, budget: { compilations: rest['retire-after'] } },
+});
+trainer.pool.on('workerRetire', ({ worker, compilations }) =>
   say(`worker ${worker} retires after ${compilations} compilations`),
 );
 

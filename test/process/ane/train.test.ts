@@ -31,9 +31,9 @@ onEachRuntime((tier, runtime) => {
   /** Trains on both devices: the same losses and parameters; gives what every worker of device ane told at its end. */
   async function train(variant: Partial<Parameters<typeof runTraining>[0]>) {
     const options = { ...smallRun, data, ...variant };
-    const reference = await runTraining({ ...options, device: 'cpu' });
+    const reference = await runTraining({ ...options, pool: { ...options.pool, device: 'cpu' } });
     const before = new Set(readdirSync(reports));
-    const ane = await runTraining({ ...options, device: 'ane' });
+    const ane = await runTraining({ ...options, pool: { ...options.pool, device: 'ane' } });
     expect(fingerprint(ane)).toEqual(fingerprint(reference));
     expect(ane.summary.workerDeaths).toBe(0);
     expect(ane.words).toEqual([]);
@@ -52,8 +52,8 @@ onEachRuntime((tier, runtime) => {
   }
 
   test.each([
-    { weights: 'dynamic', steps: 6, budget: { evaluations: 20 }, standby: 1 },
-    { weights: 'static', steps: 12, standby: 1 },
+    { weights: 'dynamic', steps: 6, pool: { budget: { evaluations: 20 }, standby: 1 } },
+    { weights: 'static', steps: 12, pool: { standby: 1 } },
   ] as const)('with %o', { timeout: 180_000 }, async (variant) => {
     const { summary, workers, compilations } = await train(variant);
     expect(summary.retirements).toBeGreaterThan(0);
@@ -65,7 +65,7 @@ onEachRuntime((tier, runtime) => {
     timeout: 180_000,
   }, async () => {
     Object.assign(process.env, { MAYFLY_ANE_RELOAD: 'on', MAYFLY_EMULATOR_RELOAD: 'files' });
-    const { summary, compilations } = await train({ weights: 'static', steps: 12, standby: 0 });
+    const { summary, compilations } = await train({ weights: 'static', steps: 12, pool: { standby: 0 } });
     // Each of the eight kernels has two programs that take turns, three where an unload is overtaken, in place of thirteen. The
     // canaries' two are the device's own.
     expect(compilations).toBeLessThanOrEqual(3 * 8 + 2);

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const folder = temporaryFolder();
 const page = readFileSync(new URL('../../../docs/runs.md', import.meta.url), 'utf8');
-const core = new URL('../../packages/core/dist/index.js', import.meta.url);
+const core = new URL('../../../packages/core/dist/index.js', import.meta.url);
 const logFile = join(folder, 'runs/book/log.jsonl');
 
 /** The program that the page shows, small, in JavaScript. */
@@ -17,7 +17,7 @@ function writeProgram(): string {
   const source = /```ts\n([^`]+)```/
     .exec(page)![1]!
     .replace("'@mayfly/core'", `'${pathToFileURL(core.pathname).href}'`)
-    .replace('out:', 'batch: 1, seq: 16, standby: 0, steps: 100000, out:');
+    .replace('out:', 'batch: 1, seq: 16, pool: { standby: 0 }, steps: 100000, out:');
   const options = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 };
   const path = join(folder, 'program.mjs');
   writeFileSync(path, ts.transpileModule(source, { compilerOptions: options }).outputText);

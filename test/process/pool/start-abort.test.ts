@@ -15,7 +15,7 @@ const reason = new Error('enough');
 describe.skipIf(process.platform !== 'linux')('a start whose signal is aborted', () => {
   const starts = {
     createPool: (signal: AbortSignal) => createPool({ workers: 20, signal }),
-    createTrainer: (signal: AbortSignal) => createTrainer({ ...small, workers: 20, signal }),
+    createTrainer: (signal: AbortSignal) => createTrainer({ ...small, pool: { workers: 20 }, signal }),
   };
 
   test.each(Object.entries(starts))('%s: while workers start', async (_name, start) => {
@@ -73,7 +73,10 @@ describe('bags of options', () => {
   test.each([
     [{ step: 3 }, 'Expected a known option of createTrainer, got `step` (Did you mean steps?)'],
     [{ leanringRate: 5 }, 'Expected a known option of createTrainer, got `leanringRate`'],
-    [{ workers: 1e6 }, expect.stringMatching(/^Expected workers to be a whole number from 1 to \d+ \(/)],
+    [
+      { pool: { workers: 1e6 } },
+      expect.stringMatching(/^Expected pool\.workers to be a whole number from 1 to \d+ \(/),
+    ],
     [null, 'Expected the options of createTrainer to be a plain object, got null'],
     [[], 'Expected the options of createTrainer to be a plain object, got []'],
   ])('createTrainer refuses %#', async (options, message) => {

@@ -398,8 +398,10 @@ describe('the command to resume', () => {
       const args = ['train', ...flags, '--steps', '2', '--out', "it's a run", ...budget, '--json'];
       const first = await mayfly(args, { cwd: out, env });
       const command = lastEvent(first, 'done').resume_command as string;
-      expect(command).toContain(`${name} train --resume '${join(out, "it'\\''s a run")}' --workers 2 --standby 0`);
-      expect(command).toMatch(/ --host-threads 0 --retire-evaluations 500$/);
+      expect(command).toContain(
+        `${name} train --resume '${join(out, "it'\\''s a run")}' --host-threads 0 --workers 2 `,
+      );
+      expect(command).toMatch(/ --workers 2 --standby 0 --retire-evaluations 500$/);
       const rest = paste(command, pastedInto ?? env);
       expect(rest).toMatchObject({ status: 0, stderr: '' });
       expect(JSON.parse(rest.stdout.trim().split('\n').at(-1)!)).toMatchObject({ event: 'done', step: 3, steps: 1 });

@@ -13,7 +13,7 @@ const wide: TrainOptions = { ...smallRun, model: 'tiny', data, batch: 8, seq: 12
 const odd: TrainOptions = { ...wide, batch: 1, seq: 40 };
 
 test('a chip that would give wrong data is refused before anything starts, with chip, rule, program and a way out', async () => {
-  const error = await createTrainer({ ...odd, device: 'sim:m4' }).catch((reason: unknown) => reason);
+  const error = await createTrainer({ ...odd, pool: { device: 'sim:m4' } }).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(MayflyError);
   expect(error).toMatchObject({
     code: 'ERR_CHIP_RULES',
@@ -39,14 +39,17 @@ test('the other weight strategy is named where its programs break no rule', asyn
 test('the ways out give the losses of the cpu device', { timeout: 60_000 }, async () => {
   const losses = async (options: TrainOptions) =>
     (await runTraining({ ...wide, ...options })).records.map(({ loss }) => loss);
-  const [dynamic, fixed] = [await losses({ device: 'cpu' }), await losses({ device: 'cpu', weights: 'static' })];
-  expect(await losses({ device: 'sim:m1', weights: 'static' })).toEqual(fixed);
-  expect(await losses({ device: 'sim:m1,no-rules' })).toEqual(dynamic);
+  const [dynamic, fixed] = [
+    await losses({ pool: { device: 'cpu' } }),
+    await losses({ pool: { device: 'cpu' }, weights: 'static' }),
+  ];
+  expect(await losses({ pool: { device: 'sim:m1' }, weights: 'static' })).toEqual(fixed);
+  expect(await losses({ pool: { device: 'sim:m1,no-rules' } })).toEqual(dynamic);
 });
 
 test('rules that only warn are one line; cpu has none', async () => {
   const chip = async (device: string) => {
-    await using trainer = await createTrainer({ ...wide, device });
+    await using trainer = await createTrainer({ ...wide, pool: { standby: 0, device } });
     return trainer.chipWarning;
   };
   expect(await chip('cpu')).toBe(null);

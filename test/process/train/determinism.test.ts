@@ -23,19 +23,19 @@ describe.each(['dynamic', 'static'] as const)('the same bits with %s weights', (
   test.each([
     { hostThreads: 1 },
     { hostThreads: 2 },
-    { threads: 1 },
-    { threads: 3 },
-    { workers: 3 },
-    { standby: 1, budget: { evaluations: 20 } },
-    { workers: 2, retireAfter: weights === 'dynamic' ? 2 : 4, standby: 1 },
-    { retireAfter: weights === 'dynamic' ? 4 : 8, standby: 0 },
+    { pool: { standby: 0, threads: 1 } },
+    { pool: { standby: 0, threads: 3 } },
+    { pool: { standby: 0, workers: 3 } },
+    { pool: { standby: 1, budget: { evaluations: 20 } } },
+    { pool: { workers: 2, standby: 1, budget: { compilations: weights === 'dynamic' ? 2 : 4 } } },
+    { pool: { standby: 0, budget: { compilations: weights === 'dynamic' ? 4 : 8 } } },
   ])('with %o', async (variant) => {
     const outcome = await runTraining({ ...options, ...variant });
     expect(fingerprint(outcome)).toEqual(fingerprint(reference));
   });
 
   test('with a worker killed in every step', async () => {
-    await using trainer = await createTrainer({ ...options, standby: 1 });
+    await using trainer = await createTrainer({ ...options, pool: { standby: 1 } });
     for await (const _ of trainer.steps()) {
       const serving = trainer.pool.stats().workers.find(({ state }) => state === 'serving');
       if (serving !== undefined) process.kill(serving.pid, 'SIGKILL');
@@ -52,12 +52,13 @@ describe.each(['dynamic', 'static'] as const)('the same bits with %s weights', (
 });
 
 describe('fast products', () => {
-  const options = { ...smallRun, data, precision: 'fast' } as const;
+  const options = { ...smallRun, data, pool: { standby: 0, precision: 'fast' } } as const;
 
   test.skipIf(addon.fastMatmul() === 'exact')(
     'give the same bits whatever the threads, and others than exact',
     async () => {
-      const [one, two] = [await runTraining({ ...options, threads: 1 }), await runTraining({ ...options, threads: 2 })];
+      const withThreads = (threads: number) => runTraining({ ...options, pool: { ...options.pool, threads } });
+      const [one, two] = [await withThreads(1), await withThreads(2)];
       expect(fingerprint(two)).toEqual(fingerprint(one));
       const exact = await runTraining({ ...smallRun, data });
       expect(fingerprint(one).losses).not.toBe(fingerprint(exact).losses);
@@ -71,10 +72,10 @@ describe('fast products', () => {
     const out = temporaryFolder();
     await runTraining({ ...options, out });
     await using resumed = await createTrainer({ resume: out, steps: smallRun.steps + 1 });
-    expect(resumed.options.precision).toBe('fast');
+    expect(resumed.options.pool.precision).toBe('fast');
     expect(resumed.pool.matmul).toBe(addon.fastMatmul());
     const other = { resume: out, out: temporaryFolder(), steps: smallRun.steps + 1 };
-    await using exact = await createTrainer({ ...other, precision: 'exact' });
+    await using exact = await createTrainer({ ...other, pool: { precision: 'exact' } });
     expect(exact.pool.matmul).toBe('exact');
   });
 });

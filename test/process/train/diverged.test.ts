@@ -29,7 +29,14 @@ describe('a run that diverges', () => {
     const before = checkpointsOf(out);
     expect(before).toEqual(['step-00000002.mayfly', 'step-00000004.mayfly']);
 
-    await using trainer = await createTrainer({ resume: out, lr: 1e4, minLr: 0, steps: 60, standby: 0, maxSkips: 3 });
+    await using trainer = await createTrainer({
+      resume: out,
+      lr: 1e4,
+      minLr: 0,
+      steps: 60,
+      pool: { standby: 0 },
+      maxSkips: 3,
+    });
     const skipped: number[] = [];
     trainer.on('step', (record) => record.skipped && skipped.push(record.step));
     const error = await trainer.train().then(
@@ -48,7 +55,7 @@ describe('a run that diverges', () => {
   test('keeps the last checkpoint that a finite loss followed, and names it, also where one is to be kept', async () => {
     const out = join(folder, 'ruined');
     await runTraining({ ...smallRun, data, out, steps: 2, keep: 1 });
-    const options = { resume: out, lr: 1e4, minLr: 0, steps: 60, standby: 0, checkpointEvery: 1, keep: 1 };
+    const options = { resume: out, lr: 1e4, minLr: 0, steps: 60, pool: { standby: 0 }, checkpointEvery: 1, keep: 1 };
     const error = await runTraining(options).catch((reason: Error) => reason);
     const kept = checkpointsOf(out);
     const at = (error as Error).message.match(/from step (\d+) to/)![1];
@@ -59,12 +66,19 @@ describe('a run that diverges', () => {
       code: 'ERR_DIVERGED',
       message: expect.stringContaining(`Resume from ${sound} with`),
     });
-    const again = await runTraining({ resume: sound, lr: 1e-3, steps: 6, standby: 0, keep: 1, checkpointEvery: 0 });
+    const again = await runTraining({
+      resume: sound,
+      lr: 1e-3,
+      steps: 6,
+      pool: { standby: 0 },
+      keep: 1,
+      checkpointEvery: 0,
+    });
     expect(again.summary).toMatchObject({ reason: 'finished', step: 6 });
     // Its last step may have ruined the model, too: the one before it stays.
     expect(checkpointsOf(out)).toEqual([kept[0], 'step-00000006.mayfly']);
 
-    const ruined = { resume: out, lr: 1e4, minLr: 0, steps: 8, standby: 0, checkpointEvery: 1 };
+    const ruined = { resume: out, lr: 1e4, minLr: 0, steps: 8, pool: { standby: 0 }, checkpointEvery: 1 };
     await runTraining(ruined, 1);
     await expect(runTraining({ ...ruined, steps: 60 })).rejects.toMatchObject({
       message: expect.stringContaining('Resume from an earlier checkpoint, or start again, with a lower learning rate'),
@@ -74,16 +88,18 @@ describe('a run that diverges', () => {
   test('ends with an error, too, where its last steps were not enough to tell', async () => {
     const out = join(folder, 'late');
     await runTraining({ ...smallRun, data, out, steps: 4 });
-    await expect(runTraining({ resume: out, lr: 1e4, minLr: 0, steps: 7, standby: 0 })).rejects.toMatchObject({
-      code: 'ERR_DIVERGED',
-    });
+    await expect(runTraining({ resume: out, lr: 1e4, minLr: 0, steps: 7, pool: { standby: 0 } })).rejects.toMatchObject(
+      {
+        code: 'ERR_DIVERGED',
+      },
+    );
     expect(checkpointsOf(out)).toEqual(['step-00000004.mayfly']);
   });
 
   test('ends at the first loss once its parameters are not finite, and writes none of them', async () => {
     const out = join(folder, 'infinite');
     await runTraining({ ...smallRun, data, out, steps: 2 });
-    const options = { resume: out, lr: 1e38, weightDecay: 10, steps: 30, standby: 0, checkpointEvery: 1 };
+    const options = { resume: out, lr: 1e38, weightDecay: 10, steps: 30, pool: { standby: 0 }, checkpointEvery: 1 };
     const error = await runTraining(options).catch((reason: Error) => reason);
     expect(error).toMatchObject({ message: expect.stringMatching(/not finite/) });
     expect(checkpointsOf(out)).toEqual(['step-00000002.mayfly']);
@@ -101,7 +117,7 @@ describe('a run that diverges', () => {
     });
     expect(trainer.parametersDigest()).toBe(before);
     expect(checkpointsOf(out)).toEqual(['step-00000004.mayfly']);
-    const resumed = await runTraining({ resume: out, lossScale: 'dynamic', steps: 8, standby: 0 });
+    const resumed = await runTraining({ resume: out, lossScale: 'dynamic', steps: 8, pool: { standby: 0 } });
     expect(resumed.summary).toMatchObject({ reason: 'finished', step: 8, optimizerStep: 4 });
   });
 
@@ -185,7 +201,7 @@ describe('a model', () => {
     const refusal = { code: 'ERR_MODEL_VALUES', message: expect.stringContaining(message) };
     await expect(evaluate({ model, data: stream(), window: 16 })).rejects.toMatchObject(refusal);
     const options = { ...smallRun, model, data: 'tokens' };
-    await expect(createTrainer(options, { stream: stream() })).rejects.toMatchObject(refusal);
+    await expect(createTrainer({ ...options, data: stream() })).rejects.toMatchObject(refusal);
   });
 
   test('with the largest weight that fp16 holds is loaded', async () => {

@@ -21,16 +21,16 @@ test.each<[string, TrainOptions, string]>([
   ['no such data', { data: join(folder, 'none.u16') }, 'ERR_FILE_NOT_FOUND'],
   ['a stream shorter than a window', { data: short }, 'ERR_DATA_SHORT'],
   ['a token that the model does not have', { data: foreign }, 'ERR_TOKEN_RANGE'],
-  ['a budget that holds less than the kernels', { retireAfter: 3 }, 'ERR_BUDGET'],
+  ['a budget that holds less than the kernels', { pool: { budget: { compilations: 3 } } }, 'ERR_BUDGET'],
   ['a run that is not there', { resume: join(folder, 'none') }, 'ERR_FILE_NOT_FOUND'],
-  ['an unknown device', { device: 'gpu' }, 'ERR_DEVICE_UNAVAILABLE'],
+  ['an unknown device', { pool: { device: 'gpu' } }, 'ERR_DEVICE_UNAVAILABLE'],
 ])('%s is an error', async (_, options, code) => {
   await expect(createTrainer({ ...smallRun, data, ...options })).rejects.toMatchObject({ code });
 });
 
 test('a pool whose arena is too small says how much is needed, and serves on', async () => {
   await using pool = await createPool({ arenaBytes: 1_000_000, standby: 0 });
-  await expect(createTrainer({ ...smallRun, data }, { pool })).rejects.toMatchObject({
+  await expect(createTrainer({ ...smallRun, data, pool })).rejects.toMatchObject({
     code: 'ERR_ARENA_FULL',
     message: expect.stringMatching(/raise arenaBytes to at least \d{7}/),
   });
@@ -39,13 +39,13 @@ test('a pool whose arena is too small says how much is needed, and serves on', a
 
 test('the arena that the message asks for is exactly enough, and is given back', async () => {
   await using small = await createPool({ arenaBytes: 4096, standby: 0 });
-  const refused = await createTrainer({ ...smallRun, data }, { pool: small }).then(
+  const refused = await createTrainer({ ...smallRun, data, pool: small }).then(
     () => '',
     (error: Error) => error.message,
   );
   const arenaBytes = Number(/at least (\d+)/.exec(refused)?.[1]);
   await using pool = await createPool({ arenaBytes, standby: 0 });
-  const { summary } = await runTraining({ ...smallRun, data, steps: 1 }, 1, { pool });
+  const { summary } = await runTraining({ ...smallRun, data, steps: 1, pool }, 1);
   expect(summary.reason).toBe('finished');
   expect(pool.arena.usedBytes).toBe(0);
   expect(pool.arena.bytes - arenaBytes).toBeLessThan(4096);
@@ -68,9 +68,9 @@ test('a second loop over the steps of a trainer is an error, and the first goes 
   expect(await trainer.train()).toMatchObject({ reason: 'finished', step: 6 });
 });
 
-test('what is no pool is an error', async () => {
-  await expect(createTrainer({ ...smallRun, data }, { pool: {} as Pool })).rejects.toMatchObject({
+test('what is neither a pool nor its options is an error', async () => {
+  await expect(createTrainer({ ...smallRun, data, pool: 3 as unknown as Pool })).rejects.toMatchObject({
     code: 'ERR_INVALID_ARGUMENT',
-    message: expect.stringContaining('Expected pool to be a pool of createPool, got '),
+    message: expect.stringContaining('Expected the options of pool to be a plain object, got 3'),
   });
 });

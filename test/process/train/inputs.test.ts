@@ -14,7 +14,7 @@ import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const folder = temporaryFolder();
 const data = smallStream(folder);
-const resumed = (out: string, more = {}) => runTraining({ resume: out, steps: 6, standby: 0, ...more });
+const resumed = (out: string, more = {}) => runTraining({ resume: out, steps: 6, pool: { standby: 0 }, ...more });
 
 function place(name: string): string {
   const path = join(folder, name);
@@ -125,7 +125,7 @@ describe('a run brings its tokenizer', () => {
     writeTokenizer(tokenizer, letters);
     const out = join(here, 'run');
     const config = { ...smallConfig, vocab: letters.length };
-    await runTraining({ ...smallRun, data: text, tokenizer, out, steps: 2 }, undefined, { config });
+    await runTraining({ ...smallRun, model: config, data: text, tokenizer, out, steps: 2 });
     return { here, tokenizer, out };
   }
   async function drawn(model: string): Promise<string> {
@@ -196,7 +196,7 @@ describe('a checkpoint of format version 1', () => {
       const shake = readFileSync(sharedData('tinyshakespeare/input.txt').path).subarray(0, 200_000);
       writeFileSync(join(here, 'shake.txt'), shake);
       const options = { resume: join(path, `${weights}-step-00000006.mayfly`), data: join(here, 'shake.txt') };
-      const { records } = await runTraining({ ...options, out: join(here, 'run'), steps: 10, standby: 0 });
+      const { records } = await runTraining({ ...options, out: join(here, 'run'), steps: 10, pool: { standby: 0 } });
       for (const [index, { loss }] of records.entries()) expect(Math.abs(loss - losses[index]!)).toBeLessThan(1e-4);
     },
   );

@@ -103,9 +103,9 @@ const text = 'the quick brown fox jumps over the lazy dog. ';
 
 async function trainer(options: Partial<TrainOptions>) {
   const stream = new TokenArray(Buffer.from(text.repeat(100)), 'a repeated sentence');
-  const shared = { batch: 2, seq: 32, steps: 30, lr: 3e-3, order: 'sequential', device: 'cpu' } as const;
-  if (options.resume !== undefined) return createTrainer({ steps: 30, ...options }, { stream });
-  return createTrainer({ ...shared, model: 'own', ...options }, { stream, config });
+  const shared = { batch: 2, seq: 32, steps: 30, lr: 3e-3, order: 'sequential', pool: { device: 'cpu' } } as const;
+  if (options.resume !== undefined) return createTrainer({ steps: 30, data: stream, ...options });
+  return createTrainer({ ...shared, model: config, data: stream, ...options });
 }
 
 const mixed: LayersOption = (layer) =>

@@ -22,7 +22,7 @@ describe.each(['dynamic', 'static'] as const)('%s weights', (weights) => {
           reason: 'aborted',
           resumeCommand: expect.stringMatching(`mayfly(\\.js)? train --resume ${out} --standby 0$`),
         });
-        const second = await runTraining({ resume: out, standby: 0 });
+        const second = await runTraining({ resume: out, pool: { standby: 0 } });
         expect(fingerprint(second)).toEqual(fingerprint(whole));
         expect(second.records.map(({ loss }) => loss)).toEqual(whole.records.slice(stop).map(({ loss }) => loss));
         expect(second.summary).toMatchObject({ reason: 'finished', steps: smallRun.steps - stop });
@@ -58,6 +58,6 @@ test('a finished run that is resumed with more steps goes on', async () => {
   const out = join(folder, 'longer');
   const whole = await runTraining({ ...smallRun, data, steps: 8 });
   await runTraining({ ...smallRun, data, out });
-  const longer = await runTraining({ resume: out, steps: 8, workers: 2 });
+  const longer = await runTraining({ resume: out, steps: 8, pool: { workers: 2 } });
   expect(fingerprint(longer)).toEqual(fingerprint(whole));
 });

@@ -1,12 +1,12 @@
 import {
   type FilledTrainOptions,
+  type PlainTrainOptions,
   resolveTrainOptions,
   savedTrainOptions,
-  type TrainOptions,
 } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
 
-const resolve = (options: TrainOptions) => resolveTrainOptions({ data: 'text.txt', ...options });
+const resolve = (options: PlainTrainOptions) => resolveTrainOptions({ data: 'text.txt', ...options });
 
 test('fills in defaults', () => {
   expect(resolve({ lr: 2e-3 })).toMatchObject({
@@ -18,7 +18,7 @@ test('fills in defaults', () => {
 });
 
 describe('rejects what makes no sense and names it', () => {
-  const cases: [TrainOptions, string][] = [
+  const cases: [PlainTrainOptions, string][] = [
     [{ batch: 0 }, 'Expected batch to be a whole number from 1 up, got 0'],
     [{ steps: 1.5 }, 'Expected steps to be a whole number from 1 up, got 1.5'],
     [{ lr: 0 }, 'Expected lr to be a number above 0, got 0'],
@@ -37,7 +37,8 @@ describe('rejects what makes no sense and names it', () => {
 });
 
 describe('resuming', () => {
-  const run = (options: TrainOptions) => savedTrainOptions(resolve({ ...options, seq: 128 }) as FilledTrainOptions);
+  const run = (options: PlainTrainOptions) =>
+    savedTrainOptions(resolve({ ...options, seq: 128 }) as FilledTrainOptions);
   const saved = run({ batch: 3, lr: 5e-4, steps: 100, order: 'sequential' });
 
   test('takes the options of the run that is resumed', () => {
@@ -53,9 +54,9 @@ describe('resuming', () => {
   });
 
   test('lets the user change what does not move the data', () => {
-    expect(resolveTrainOptions({ resume: 'run', steps: 200, workers: 3 }, { resumed: saved })).toMatchObject({
+    expect(resolveTrainOptions({ resume: 'run', steps: 200, pool: { workers: 3 } }, { resumed: saved })).toMatchObject({
       steps: 200,
-      workers: 3,
+      pool: { workers: 3 },
     });
   });
 

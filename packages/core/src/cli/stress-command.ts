@@ -4,14 +4,11 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { whole } from '../check.js';
 import { TokenArray } from '../data/token-stream.js';
-import { programForm, resolveDevice } from '../machine/device.js';
-import { presets } from '../model/config.js';
 import { openReporter } from '../observe/open-reporter.js';
 import { createPool } from '../pool/pool.js';
 import { poolOptions, timeoutOptions } from '../pool/pool-options.js';
 import { type Chaos, chaosRule } from '../pool/worker/chaos-transport.js';
 import { createTrainer } from '../train/create-trainer.js';
-import { arenaBytesFor } from '../train/decoder.js';
 import { trainOptions } from '../train/options.js';
 import { weightsOption } from '../train/shared-options.js';
 import { addOptions, type CommandFlags, jsonOption, optionsFrom } from './command-options.js';
@@ -76,7 +73,7 @@ export const stressCommandOptions = {
   weights: weightsOption,
   workers: poolOptions.workers,
   standby: poolOptions.standby,
-  retireAfter: { ...trainOptions.retireAfter, group },
+  retireAfter: { ...poolOptions.budget.members!.compilations!, group },
   deadline: {
     ...{ rule: timeoutOptions.dispatchMs.rule, default: 2000, flag: '--deadline <ms>' },
     help: 'after which a worker that does not answer is killed',
@@ -105,14 +102,11 @@ async function stress(given: CommandFlags): Promise<void> {
   using reporter = openReporter(process.stdout, { json });
 
   const model = 'tiny';
-  const form = await programForm(resolveDevice(device ?? 'auto').device);
-  const shape = { config: presets[model]!, batch: 2, sequence: 32, weights, form, training: true };
   await using pool = await createPool({
     device,
     precision,
     workers,
     standby,
-    arenaBytes: arenaBytesFor(shape),
     budget: { compilations: retireAfter },
     timeouts: { dispatchMs: deadline, compileMs: deadline },
     // Faults are injected on purpose: never give up.
@@ -125,10 +119,8 @@ async function stress(given: CommandFlags): Promise<void> {
     faults[fault] += 1;
   });
   const stream = new TokenArray(stressText(), 'generated text');
-  await using trainer = await createTrainer(
-    { model, precision, weights, batch: 2, seq: 32, steps, seed, lr: 1e-3 },
-    { pool, stream },
-  );
+  const options = { model, weights, batch: 2, seq: 32, steps, seed, lr: 1e-3 };
+  await using trainer = await createTrainer({ ...options, data: stream, pool });
   // Until here a signal ends the command at once.
   using interruption = new Interruption((signal) =>
     reporter.record('interrupt', { signal }, `${signal}: finishing the step`),

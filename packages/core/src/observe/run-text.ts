@@ -9,10 +9,11 @@ import { formatBytes, formatCount, formatDuration, formatFigure, formatShare, fo
 /** Describes a run in a few lines: device and reason, model, data, steps. */
 export function runHeader({ pool, config, options, step, chipWarning }: Trainer): string[] {
   const { dim, hidden, layers, heads, kvHeads, vocab } = config;
-  const { workers, standby, weights, batch, seq, accumulate, steps } = options;
+  const { workers, standby } = pool;
+  const { weights, batch, seq, accumulate, steps } = options;
   const tokens = batch * seq * accumulate;
   const fast = pool.matmul === 'exact' ? 'fast, which is exact here' : `fast (${pool.matmul})`;
-  const matmul = options.precision === 'exact' ? '' : `, matmul ${fast}`;
+  const matmul = options.pool.precision === 'exact' ? '' : `, matmul ${fast}`;
   const times = accumulate === 1 ? '' : ` × ${accumulate}`;
   const lines = [
     `device  ${pool.device} (${pool.deviceReason}), ${plural(workers, 'worker')} and ${standby} standby, ${weights} weights${matmul}`,

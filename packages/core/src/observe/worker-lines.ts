@@ -19,10 +19,10 @@ export class WorkerLines {
 
   constructor(trainer: Trainer, write: (line: string) => void) {
     this.#write = write;
-    trainer.on('workerRetire', (event) => this.#onRetire(event));
-    trainer.on('kernelMove', (event) => this.#onMove(event));
-    trainer.on('workerExit', (event) => this.#onExit(event));
-    trainer.on('budgetLower', (event) => this.#onLower(event));
+    trainer.pool.on('workerRetire', (event) => this.#onRetire(event));
+    trainer.pool.on('kernelMove', (event) => this.#onMove(event));
+    trainer.pool.on('workerExit', (event) => this.#onExit(event));
+    trainer.pool.on('budgetLower', (event) => this.#onLower(event));
   }
 
   #onRetire(event: Retirement): void {

@@ -42,6 +42,10 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
   readonly device: string;
   /** Why that device, in a few words. */
   readonly deviceReason: string;
+  /** Processes that evaluate kernels. */
+  readonly workers: number;
+  /** Started processes that are kept ready to take over. */
+  readonly standby: number;
   /** The implementation of the device's matrix products: `exact`, or the one that `fast` means on this processor. */
   readonly matmul: Matmul;
   /** `fast` if that differs from `exact` here. Host math beside the pool uses the same precision. */
@@ -67,6 +71,8 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     this.#options = options;
     this.device = options.device;
     this.deviceReason = options.deviceReason;
+    this.workers = options.workers;
+    this.standby = options.standby;
     this.matmul = matmulOf(options.device, options.precision);
     this.precision = this.matmul === 'exact' ? 'exact' : 'fast';
     this.arena = new Arena(options.arenaBytes);

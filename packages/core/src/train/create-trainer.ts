@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { invalidArgument, MayflyError } from '@mayfly/native';
-import { bag, instance, object } from '../check.js';
 import { openData } from '../data/open-data.js';
 import { runTokenizer } from '../data/open-tokenizer.js';
 import { expectText } from '../data/text-files.js';
@@ -9,23 +9,24 @@ import type { TokenStream } from '../data/token-stream.js';
 import { readTokenizerFiles, type TokenizerFiles } from '../data/tokenizer-files.js';
 import { Windows } from '../data/windows.js';
 import { DisposeStack } from '../files/dispose-stack.js';
-import { programForm, resolveDevice } from '../machine/device.js';
 import { ArenaScope } from '../memory/scope.js';
 import { tokenizerSections } from '../model/checkpoint-model.js';
 import { isPreset, type ModelConfig, validateConfig } from '../model/config.js';
 import { initializeParameters } from '../model/initialize.js';
 import { loadModel, type ModelSource } from '../model/load-model.js';
 import { checkOptions } from '../option-table.js';
-import { createPool, Pool } from '../pool/pool.js';
+import { Pool } from '../pool/pool.js';
 import { checkSizes } from '../programs/define-layer.js';
-import { checkChipRules } from './chip-rules.js';
-import { arenaBytesFor, Decoder } from './decoder.js';
+import { Decoder } from './decoder.js';
+import { openDecoderPool, planDecoder } from './decoder-pool.js';
 import { checkValues } from './finite.js';
 import { checkFrozen, definitionNames, planLayers } from './layer-plan.js';
 import type { ModelState } from './model-state.js';
 import { modelTokenizer } from './model-tokenizer.js';
 import {
   type FilledTrainOptions,
+  type NamedConfig,
+  plainTrainOptions,
   type ResolvedTrainOptions,
   resolveTrainOptions,
   type TrainOptions,
@@ -40,22 +41,6 @@ import { Trainer } from './trainer.js';
 import { checkpointBytes, readRun, restoreTraining } from './training-checkpoint.js';
 import type { TrainingProgress } from './training-header.js';
 
-/** What a program that embeds Mayfly may give beside the options. */
-export interface TrainerExtras {
-  /** A shape to train from scratch, instead of loading `model`, which then is only its name. */
-  readonly config?: ModelConfig | undefined;
-  /** Tokens already at hand, instead of opening `data`. The trainer closes them at its end; a start that fails leaves them open. */
-  readonly stream?: TokenStream | undefined;
-  /** A pool to train on, which stays open; options about devices and workers then mean nothing. */
-  readonly pool?: Pool | undefined;
-}
-
-const extraRules = {
-  config: object<ModelConfig>(),
-  stream: object<TokenStream>(),
-  pool: instance(Pool, 'a pool of createPool'),
-};
-
 /**
  * Opens model and data, starts a pool whose arena is as large as the run needs, compiles the kernels. The caller closes the
  * trainer.
@@ -64,40 +49,37 @@ const extraRules = {
  * to be resumed; `ERR_CHIP_RULES` where the device's chip would not run the programs right; `ERR_BUDGET` where no worker can hold
  * its share of the kernels; `ERR_ARENA_FULL` where a given pool's arena is too small.
  */
-export async function createTrainer(given: TrainOptions, extras: TrainerExtras = {}): Promise<Trainer> {
+export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const startedAt = performance.now();
   await using opened = new DisposeStack();
-  const { config: ownConfig, stream: ready, pool: shared } = bag('createTrainer, second argument', extraRules, extras);
   const checked: TrainOptions = checkOptions('createTrainer', trainOptions, given);
   const run = await RunFolder.open(checked);
   opened.adopt(run, (folder) => folder?.close());
-  const located = { ...run?.begunWith, ...checked, out: run?.path, resume: run?.resume };
-  const begun = await openRun(located, ownConfig, ready);
+  const begun = await openRun(locate(checked, run));
   const { options, config, before, fill } = begun;
-  const { batch, seq: sequence, weights, signal } = options;
-  const device = shared?.device ?? resolveDevice(options.device).device;
-  const form = await programForm(device);
-  const { layers, freeze = [] } = options;
-  const kernels = { ...config, batch, sequence };
+  const { batch, seq: sequence, weights, layers, freeze = [], accumulate: passes, signal } = options;
   const plans = planLayers(config, weights, layers);
-  for (const definition of new Set(plans.map((plan) => plan.definition))) checkSizes(definition, kernels);
+  for (const definition of new Set(plans.map((each) => each.definition))) {
+    checkSizes(definition, { ...config, batch, sequence });
+  }
   checkFrozen(config, freeze);
-  const chipWarning = checkChipRules(device, { shape: kernels, weights, plans, form, training: true });
-  const { tokenizer, tokenizerFiles, stream, fresh, identifying } = openInputs(begun, ready, opened);
+  const shared = checked.pool instanceof Pool ? checked.pool : undefined;
+  const place = shared ?? { ...options.pool, signal: options.pool.signal ?? signal };
+  const shape = { config, batch, sequence, weights, layers, freeze, passes };
+  const extraBytes = options.checkRange ? RANGE_CHECK_BYTES : 0;
+  const plan = await planDecoder({ ...shape, training: true, extraBytes }, place);
+  const { tokenizer, tokenizerFiles, stream, fresh, identifying } = openInputs(begun, opened);
 
-  const shape = { config, batch, sequence, weights, layers, freeze, form, passes: options.accumulate };
-  const arenaBytes = arenaBytesFor({ ...shape, training: true }) + (options.checkRange ? RANGE_CHECK_BYTES : 0);
   signal?.throwIfAborted();
-  const pool = shared ?? opened.adopt(await openPool(options, arenaBytes), (own) => own.close());
+  const pool = opened.adopt(await openDecoderPool(plan, place), (own) => (own === shared ? undefined : own.close()));
   const scope = opened.adopt(new ArenaScope(pool.arena), (own) => shared && own.free());
-  assertFree(pool, arenaBytes);
   const found = await identifying;
   if (before !== undefined && !options.allowChangedData) expectSameInputs(before, found);
   // Files of a model that are gone may come back: the run still knows which they were.
   const inputs = { ...found, model: found.model ?? before?.model ?? null };
 
   const { precision } = pool;
-  const decoder = new Decoder(scope, { ...shape, precision, training: true, hostThreads: options.hostThreads });
+  const decoder = new Decoder(scope, { ...plan, precision, hostThreads: options.hostThreads });
   const progress = await fill(decoder.state);
   const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
   const done = progress?.counts.step ?? 0;
@@ -113,10 +95,8 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
   await run?.expectRoom(options.keep, checkpointBytes(decoder.state, carried), options.steps - done);
   await run?.begin(done, { ...describeOptions(options), inputs });
   const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
-  const close = async () => {
-    await owned.disposeAsync();
-    ready?.close();
-  };
+  const { chipWarning } = plan;
+  const close = () => owned.disposeAsync();
   const state = { progress, run, checkpoint, carried };
   const trainer = new Trainer({
     options,
@@ -136,11 +116,7 @@ export async function createTrainer(given: TrainOptions, extras: TrainerExtras =
 }
 
 /** Tokenizer and data, opened. They are read once to identify them, beside what else is to be done. */
-function openInputs(
-  { options, config, modelPath, tokenizerSource }: Run,
-  ready: TokenStream | undefined,
-  opened: DisposeStack,
-) {
+function openInputs({ options, config, modelPath, tokenizerSource, stream: ready }: Run, opened: DisposeStack) {
   const isText = ready === undefined && !isTokenFile(options.data);
   // Only who asks for bytes, now or when the run began, gets any file as bytes.
   if (isText && (tokenizerSource === undefined || options.origins.tokenizer === 'derived')) expectText(options.data);
@@ -187,6 +163,8 @@ interface Run {
   readonly config: ModelConfig;
   /** What the run was given before it was resumed, as far as that is known. */
   readonly before: RunInputs | undefined;
+  /** Tokens that were given, instead of data to be opened. */
+  readonly stream: TokenStream | undefined;
   /** Of the model that it began from; undefined for a preset. */
   readonly modelPath: string | undefined;
   readonly tokenizerSource: string | TokenizerFiles | undefined;
@@ -194,35 +172,37 @@ interface Run {
   readonly fill: (state: ModelState) => Promise<TrainingProgress | undefined>;
 }
 
+/** The options with what the run's folder says of them. */
+function locate(checked: TrainOptions, run: RunFolder | null): TrainOptions {
+  const begunWith: TrainOptions = checkOptions('the run that begins again', trainOptions, run?.begunWith);
+  const pool = checked.pool instanceof Pool ? checked.pool : { ...begunWith.pool, ...checked.pool };
+  return { ...begunWith, ...checked, pool, out: run?.path, resume: run?.resume };
+}
+
 /** Options, model and where the parameters come from: initialized, a model's, or those of the run to be resumed. */
-async function openRun(
-  given: TrainOptions,
-  ownConfig: ModelConfig | undefined,
-  stream: TokenStream | undefined,
-): Promise<Run> {
-  const checked = checkOptions('createTrainer', trainOptions, given);
-  const { resume } = checked;
-  const defaults = { data: stream?.source };
+async function openRun(given: TrainOptions): Promise<Run> {
+  const plain = plainTrainOptions(given);
+  const ownConfig = typeof given.model === 'object' ? shapeOf(given.model) : undefined;
+  const stream = typeof given.data === 'object' ? given.data : undefined;
+  const { resume } = given;
   if (resume !== undefined) {
-    const { config, options: resumed, inputs: before, tokenizer: carried } = await readRun(resume, checked.layers);
-    const resolved = resolveTrainOptions(given, { resumed, defaults });
+    const { config, options: resumed, inputs: before, tokenizer: carried } = await readRun(resume, given.layers);
+    const resolved = resolveTrainOptions(plain, { resumed });
     const read = stream === undefined ? runTokenizer(resumed) : resumed.tokenizer;
     const options = forModel(withDerived(resolved, 'tokenizer', read), config);
     if (before === undefined) process.emitWarning(unidentified(resume));
-    expectSameName(checked.model, resumed.model, before);
-    const modelPath = checked.model === undefined ? before?.model?.source : (await loadModel(options.model)).path;
-    const tokenizerSource = checked.tokenizer ?? carried ?? options.tokenizer;
-    return {
-      options,
-      config,
-      before,
-      modelPath,
-      tokenizerSource,
-      fill: (state) => restoreTraining(resume, state, checked.layers),
-    };
+    if (ownConfig === undefined) expectSameName(plain.model, resumed.model, before);
+    else if (!isDeepStrictEqual(ownConfig, config)) {
+      throw invalidArgument('model', 'the shape of the run that is resumed', ownConfig);
+    }
+    const isNew = plain.model !== undefined && ownConfig === undefined;
+    const modelPath = isNew ? (await loadModel(options.model)).path : before?.model?.source;
+    const tokenizerSource = plain.tokenizer ?? carried ?? options.tokenizer;
+    const fill: Run['fill'] = (state) => restoreTraining(resume, state, given.layers);
+    return { options, config, before, stream, modelPath, tokenizerSource, fill };
   }
-  const options = resolveTrainOptions(given, { defaults });
-  const own: Omit<ModelSource, 'description'> | undefined = ownConfig && { config: validateConfig(ownConfig) };
+  const options = resolveTrainOptions(plain);
+  const own: Omit<ModelSource, 'description'> | undefined = ownConfig && { config: ownConfig };
   const { config, parameters, tokenizer, path: modelPath } = own ?? (await loadModel(options.model));
   if (parameters !== undefined) expectOwnLayers(options, config);
   const fill: Run['fill'] = async (state) => {
@@ -234,14 +214,14 @@ async function openRun(
     }
     return undefined;
   };
-  const tokenizerSource = options.tokenizer ?? tokenizer;
   const name = typeof tokenizer === 'object' ? tokenizer.name : tokenizer;
   return {
     options: forModel(withDerived(options, 'tokenizer', name), config),
     config,
     before: undefined,
+    stream,
     modelPath,
-    tokenizerSource,
+    tokenizerSource: options.tokenizer ?? tokenizer,
     fill,
   };
 }
@@ -256,6 +236,8 @@ function expectOwnLayers({ model, layers }: ResolvedTrainOptions, config: ModelC
     `${expected}, got the model ${model}, whose files have parameters for the decoder's own layers`,
   );
 }
+
+const shapeOf = ({ name: _, ...config }: NamedConfig): ModelConfig => validateConfig(config);
 
 /** A model that has files is known by them, whatever it is called; others by their names. */
 function expectSameName(given: string | undefined, saved: string | undefined, before: RunInputs | undefined): void {
@@ -280,20 +262,4 @@ function withDerived<Name extends 'seq' | 'tokenizer'>(
 ): ResolvedTrainOptions {
   if (value === undefined || options[name] !== undefined) return options;
   return { ...options, [name]: value, origins: { ...options.origins, [name]: 'derived' } };
-}
-
-function openPool(options: FilledTrainOptions, arenaBytes: number): Promise<Pool> {
-  const { device, workers, standby, threads, precision, retireAfter, signal } = options;
-  const budget = { ...options.budget, ...(retireAfter === undefined ? {} : { compilations: retireAfter }) };
-  return createPool({ device, workers, standby, threads, precision, arenaBytes, budget, signal });
-}
-
-function assertFree({ arena }: Pool, needed: number): void {
-  const free = arena.bytes - arena.usedBytes;
-  if (free >= needed) return;
-  const least = arena.usedBytes + needed;
-  throw new MayflyError(
-    'ERR_ARENA_FULL',
-    `Expected ${needed} free bytes in the pool's arena for this run, got ${free}: raise arenaBytes to at least ${least}`,
-  );
 }

@@ -1,5 +1,5 @@
 import { invalidArgument } from '@mayfly/native';
-import { range, rule, whole } from '../check.js';
+import { range, whole } from '../check.js';
 import { checkTokens } from '../data/check-tokens.js';
 import { openData } from '../data/open-data.js';
 import { expectText } from '../data/text-files.js';
@@ -11,7 +11,7 @@ import { loadModel } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { type InferenceOptions, InferenceSession, inferenceOptions } from './inference-session.js';
 import { modelTokenizer } from './model-tokenizer.js';
-import { modelOption, tokenizerOption } from './shared-options.js';
+import { isTokenStream, modelOption, pathOr, tokenizerOption } from './shared-options.js';
 import { checkWindows, type WindowLoss, windowLoss } from './window-loss.js';
 
 export interface EvaluateOptions extends InferenceOptions {
@@ -29,17 +29,11 @@ export interface EvaluateOptions extends InferenceOptions {
   readonly batch?: number | undefined;
 }
 
-const isTokenStream = (value: unknown): boolean => typeof value === 'object' && value !== null && 'read' in value;
-
 /** The table of `EvaluateOptions`. */
 export const evaluateOptions = {
   model: modelOption,
   data: {
-    rule: rule<string | TokenStream>(
-      (value) =>
-        (typeof value === 'string' && value !== '') || isTokenStream(value) ? null : 'a path or a stream of tokens',
-      String,
-    ),
+    rule: pathOr<TokenStream>('a path or a stream of tokens', isTokenStream),
     ...{ required: true, flag: '--data <path>', help: 'text file, folder, or token stream (FILE.u16)' },
   },
   tokenizer: tokenizerOption,

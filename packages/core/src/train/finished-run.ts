@@ -1,6 +1,6 @@
 import { readCheckpoint } from '../checkpoint/read.js';
 import { checkOptions } from '../option-table.js';
-import { resolveTrainOptions, type TrainOptions, trainOptions } from './options.js';
+import { plainTrainOptions, resolveTrainOptions, type TrainOptions, trainOptions } from './options.js';
 import { RunFolder } from './run-folder.js';
 import { trainingHeader } from './training-header.js';
 
@@ -16,7 +16,7 @@ export async function finishedSteps(given: TrainOptions): Promise<number | null>
   try {
     if (run?.resume === undefined) return null;
     const { options, progress } = trainingHeader(await readCheckpoint(run.resume, {}));
-    const { steps } = resolveTrainOptions(checked, { resumed: options });
+    const { steps } = resolveTrainOptions(plainTrainOptions(checked), { resumed: options });
     const { step } = progress.counts;
     return step === steps ? step : null;
   } finally {

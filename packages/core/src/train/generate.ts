@@ -1,5 +1,5 @@
 import { invalidArgument } from '@mayfly/native';
-import { anyText, flag, rule } from '../check.js';
+import { anyText, flag } from '../check.js';
 import { checkIds } from '../data/check-tokens.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { loadModel } from '../model/load-model.js';
@@ -7,7 +7,7 @@ import { type OptionTable, resolveOptions } from '../option-table.js';
 import { type InferenceOptions, InferenceSession, inferenceOptions } from './inference-session.js';
 import { modelTokenizer } from './model-tokenizer.js';
 import type { SamplingOptions } from './sampler.js';
-import { modelOption, tokenizerOption } from './shared-options.js';
+import { modelOption, pathOr, tokenizerOption } from './shared-options.js';
 import { generateTokens, tokenGeneratorOptions } from './token-generator.js';
 
 export interface GenerateOptions extends InferenceOptions, SamplingOptions {
@@ -34,8 +34,6 @@ export interface GeneratedToken {
 /** Windows are multiples of this, so that few programs serve all lengths. */
 const WINDOW_MULTIPLE = 16;
 
-const isTokenizer = (value: unknown): boolean => typeof value === 'object' && value !== null && 'encode' in value;
-
 const { stop: _, tokenizer: __, signal, ...drawing } = tokenGeneratorOptions;
 
 /** The table of `GenerateOptions`. */
@@ -43,11 +41,7 @@ export const generateOptions = {
   model: modelOption,
   tokenizer: {
     ...tokenizerOption,
-    rule: rule<string | Tokenizer>(
-      (value) =>
-        (typeof value === 'string' && value !== '') || isTokenizer(value) ? null : 'a name, a path or a tokenizer',
-      String,
-    ),
+    rule: pathOr<Tokenizer>('a name, a path or a tokenizer', (value) => 'encode' in value),
   },
   prompt: { rule: anyText, default: '', flag: '--prompt <text>', help: 'text to continue' },
   stopAtEnd: { rule: flag, default: true },

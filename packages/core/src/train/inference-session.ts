@@ -1,12 +1,11 @@
 import type { Precision } from '@mayfly/native';
-import { programForm, resolveDevice } from '../machine/device.js';
 import { ArenaScope } from '../memory/scope.js';
 import type { ModelSource } from '../model/load-model.js';
 import type { OptionTable } from '../option-table.js';
-import { createPool, type Pool } from '../pool/pool.js';
+import type { Pool } from '../pool/pool.js';
 import { poolOptions } from '../pool/pool-options.js';
-import { checkChipRules } from './chip-rules.js';
-import { arenaBytesFor, Decoder } from './decoder.js';
+import { Decoder } from './decoder.js';
+import { openDecoderPool, planDecoder } from './decoder-pool.js';
 import { checkValues } from './finite.js';
 import { weightsOption } from './shared-options.js';
 
@@ -51,14 +50,11 @@ export class InferenceSession implements AsyncDisposable {
     sequence: number,
     { device, workers, standby = 0, precision, weights = 'dynamic' }: InferenceOptions,
   ): Promise<InferenceSession> {
-    const resolved = resolveDevice(device ?? 'auto').device;
-    const form = await programForm(resolved);
-    checkChipRules(resolved, { shape: { ...model.config, batch, sequence }, weights, form, training: false });
-    const shape = { config: model.config, batch, sequence, weights, form };
-    const arenaBytes = arenaBytesFor({ ...shape, training: false });
-    const pool = await createPool({ device, workers, standby, precision, arenaBytes });
+    const given = { device, workers, standby, precision };
+    const plan = await planDecoder({ config: model.config, batch, sequence, weights, training: false }, given);
+    const pool = await openDecoderPool(plan, given);
     try {
-      const decoder = new Decoder(new ArenaScope(pool.arena), { ...shape, precision: pool.precision });
+      const decoder = new Decoder(new ArenaScope(pool.arena), { ...plan, precision: pool.precision });
       await model.parameters?.(decoder.state.parameters.array());
       await checkValues(decoder.state, model.description);
       await decoder.load(pool);

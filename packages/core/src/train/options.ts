@@ -1,32 +1,36 @@
 import { availableParallelism } from 'node:os';
 import { invalidArgument, type Precision } from '@mayfly/native';
-import { abortSignal, flag, number, numberOr, oneOf, pair, rule, text, whole } from '../check.js';
+import { abortSignal, bagOf, flag, number, numberOr, oneOf, pair, type Rule, rule, text, whole } from '../check.js';
+import type { TokenStream } from '../data/token-stream.js';
 import { threadCapacity, wholeUpTo } from '../machine/capacity.js';
-import { presets } from '../model/config.js';
-import { type AnyOptionTable, nested, type OptionOrigins, type OptionTable, resolveOptions } from '../option-table.js';
-import { poolOptions } from '../pool/pool-options.js';
-import { type Budget, budgetOptions, defaultBudget } from '../pool/worker/budget.js';
+import { type ModelConfig, presets } from '../model/config.js';
+import { type AnyOptionTable, type OptionOrigins, type OptionTable, resolveOptions, rulesOf } from '../option-table.js';
+import { Pool } from '../pool/pool.js';
+import { type PoolOptions, poolOptions } from '../pool/pool-options.js';
 import type { FrozenPart, LayersOption } from './layer-plan.js';
-import { tokenizerOption, weightsOption } from './shared-options.js';
+import { isTokenStream, pathOr, tokenizerOption, weightsOption } from './shared-options.js';
+
+/** A model's shape and what logs call it. */
+export interface NamedConfig extends ModelConfig {
+  readonly name?: string | undefined;
+}
 
 /** How to train. What is left out takes its default, or on resuming the value of the run that is resumed. */
 export interface TrainOptions {
-  /** A preset, a llama2.c checkpoint, a folder of Hugging Face's transformers, or a run of Mayfly. Default `tiny`. */
-  readonly model?: string | undefined;
-  /** A text file, a folder of text files, or a `.u16` token stream. */
-  readonly data?: string | undefined;
+  /**
+   * A preset, a llama2.c checkpoint, a folder of Hugging Face's transformers, or a run of Mayfly; or a shape to train from scratch,
+   * by its `name` in logs (default `custom`). Default `tiny`.
+   */
+  readonly model?: string | NamedConfig | undefined;
+  /** A text file, a folder of text files, or a `.u16` token stream; or tokens at hand, which the trainer leaves open. */
+  readonly data?: string | TokenStream | undefined;
   /** `bytes`, a vocabulary file of llama2.c or a `tokenizer.json`. Default: the model's own. */
   readonly tokenizer?: string | undefined;
-  /** Default `auto`. */
-  readonly device?: string | undefined;
-  /** Processes that evaluate kernels. Default 1. */
-  readonly workers?: number | undefined;
-  /** Started processes kept ready to take over. Default 1. */
-  readonly standby?: number | undefined;
-  /** Threads of each worker's device. Default: the machine's cores divided by `workers`. */
-  readonly threads?: number | undefined;
-  /** Of matrix products, the cpu device's and host math's; `fast` rounds operands to bf16 where that is faster. Default `exact`. */
-  readonly precision?: Precision | undefined;
+  /**
+   * A pool of `createPool`, which the trainer leaves open; or the options of a pool of its own, whose arena it sizes. Host math has
+   * the pool's `precision`, which a resumed run takes from its checkpoint.
+   */
+  readonly pool?: Pool | PoolOptions | undefined;
   /** Whether weights are part of the kernels' input, or constants that every update compiles anew. Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;
   /**
@@ -36,10 +40,6 @@ export interface TrainOptions {
   readonly layers?: LayersOption | undefined;
   /** Parts that stay as they are: layers by their index, `embedding`, `finalNorm`, `head`. Default: none. */
   readonly freeze?: readonly FrozenPart[] | undefined;
-  /** Compilations after which a worker retires. Default: the pool's. */
-  readonly retireAfter?: number | undefined;
-  /** Further limits of a worker. */
-  readonly budget?: Partial<Budget> | undefined;
   /** Threads that compute weight gradients beside the main thread; 0 computes them on it. Default: the cores, 8 at most. */
   readonly hostThreads?: number | undefined;
   /** Windows per forward pass. Default 8. */
@@ -128,16 +128,38 @@ const from0 = (value: number) => value >= 0;
 const MOST = 2 ** 24;
 const MOST_STEPS = 1e12;
 
+/** What a checkpoint keeps of the pool's options. */
+const poolSaved = { precision: { ...poolOptions.precision, ...saved } };
+
+/** The rows of a pool that the trainer opens, under the heading of the command's help. */
+const poolRows: AnyOptionTable = Object.fromEntries(
+  Object.entries({ ...poolOptions, ...poolSaved } as AnyOptionTable).map(([name, row]) => [
+    name,
+    { ...row, group: groups.workers },
+  ]),
+);
+
+const poolBag = bagOf(rulesOf(poolRows)) as Rule<PoolOptions>;
+
+const poolRule: Rule<Pool | PoolOptions> = {
+  check: (name, value) => (value instanceof Pool ? value : poolBag.check(name, value)),
+  read: poolBag.read,
+};
+
 /** The table of `TrainOptions`: one row for library, command, checkpoints and help. */
 export const trainOptions = {
   model: {
-    ...{ rule: text, default: 'tiny', ...saved },
+    ...{
+      rule: pathOr<NamedConfig>('a name, a path or the shape of a model', (value) => 'dim' in value),
+      default: 'tiny',
+      ...saved,
+    },
     flag: '--model <model>',
     help: `preset (${Object.keys(presets).join(', ')}), llama2.c FILE.bin, DIR of a run or of a Hugging Face model`,
     group: groups.model,
   },
   data: {
-    ...{ rule: text, required: true, ...saved },
+    ...{ rule: pathOr<TokenStream>('a path or a stream of tokens', isTokenStream), required: true, ...saved },
     flag: '--data <path>',
     help: 'text file, folder of text files, or token stream (FILE.u16)',
     group: groups.model,
@@ -221,17 +243,12 @@ export const trainOptions = {
       group: groups.optimizer,
     },
   },
-  device: { ...poolOptions.device, group: groups.workers },
-  workers: { ...poolOptions.workers, group: groups.workers },
-  standby: { ...poolOptions.standby, group: groups.workers },
-  // The pool derives it from its workers.
-  threads: { ...poolOptions.threads, derive: () => undefined, group: groups.workers },
   hostThreads: {
     rule: wholeUpTo(0, threadCapacity),
     ...{ derive: () => Math.min(8, availableParallelism()), defaultText: 'the cores, 8 at most' },
     ...{ flag: '--host-threads <n>', help: 'threads for weight gradients; 0: the main one', group: groups.workers },
   },
-  precision: { ...poolOptions.precision, ...saved, group: groups.workers },
+  pool: { rule: poolRule, members: poolRows },
   weights: { ...weightsOption, ...saved, help: 'dynamic: written to memory; static: compiled', group: groups.workers },
   layers: {
     rule: rule<LayersOption>(
@@ -252,11 +269,6 @@ export const trainOptions = {
     ),
     ...fixed,
   },
-  retireAfter: {
-    ...{ rule: whole(1), defaultText: `${defaultBudget.compilations}` },
-    ...{ flag: '--retire-after <n>', help: 'compilations after which a worker retires', group: groups.workers },
-  },
-  budget: nested<Budget>(budgetOptions),
   checkRange: {
     ...{ rule: flag, default: false, flag: '--check-range', group: groups.workers },
     help: 'print the largest sum of products of each kernel, at half the speed',
@@ -311,16 +323,25 @@ type SavedName = {
 }[keyof typeof trainOptions];
 
 /** What a checkpoint keeps of the options: not those that are derived from others, which a resumed run derives again. */
-export type SavedTrainOptions = Partial<Pick<FilledTrainOptions, SavedName>>;
+export type SavedTrainOptions = Partial<Pick<FilledTrainOptions, SavedName>> & { readonly precision?: Precision };
 
-type Optional = 'layers' | 'freeze' | 'tokenizer' | 'threads' | 'retireAfter' | 'budget' | 'out' | 'resume' | 'signal';
+type Optional = 'layers' | 'freeze' | 'tokenizer' | 'out' | 'resume' | 'signal';
+
+/** Options in which model, data and a given pool are named, so that they can be written down. */
+export type PlainTrainOptions = Omit<TrainOptions, 'model' | 'data' | 'pool'> & {
+  readonly model?: string | undefined;
+  readonly data?: string | undefined;
+  readonly pool?: PoolOptions | undefined;
+};
 
 /** Every option with a value but for those whose absence means something. */
 export type FilledTrainOptions = {
-  readonly [Name in Exclude<keyof TrainOptions, Optional>]-?: NonNullable<TrainOptions[Name]>;
+  readonly [Name in Exclude<keyof TrainOptions, Optional | 'pool'>]-?: NonNullable<PlainTrainOptions[Name]>;
 } & {
   readonly [Name in Optional]: TrainOptions[Name];
 } & {
+  /** Those that were given, and the precision; of a given pool its device and precision. */
+  readonly pool: PoolOptions & { readonly precision: Precision };
   /** Where each value comes from. */
   readonly origins: OptionOrigins<TrainOptions>;
 };
@@ -328,13 +349,27 @@ export type FilledTrainOptions = {
 /** `seq` takes its default from the model. */
 export type ResolvedTrainOptions = Omit<FilledTrainOptions, 'seq'> & { readonly seq: number | undefined };
 
+/** Names the objects among the options. */
+export function plainTrainOptions({ model, data, pool, ...rest }: TrainOptions): PlainTrainOptions {
+  return {
+    ...rest,
+    model: typeof model === 'object' ? (model.name ?? 'custom') : model,
+    data: typeof data === 'object' ? data.source : data,
+    pool: pool instanceof Pool ? { device: pool.device, precision: pool.precision } : pool,
+  };
+}
+
 /** Checks the user's options and fills in those of the run that is resumed, then the defaults. */
 export function resolveTrainOptions(
-  given: TrainOptions,
-  settings: { readonly resumed?: SavedTrainOptions; readonly defaults?: Partial<TrainOptions> } = {},
+  given: PlainTrainOptions,
+  { resumed: { precision = 'exact', ...resumed } = {} }: { readonly resumed?: SavedTrainOptions } = {},
 ): ResolvedTrainOptions {
-  const { options, origins } = resolveOptions('createTrainer', trainOptions, given, settings);
-  const filled: ResolvedTrainOptions = { ...options, origins };
+  const { options, origins } = resolveOptions('createTrainer', trainOptions, given, { resumed });
+  poolOptions.precision.rule.check('precision', precision);
+  const filled = {
+    ...options,
+    ...{ pool: { ...given.pool, precision: given.pool?.precision ?? precision }, origins },
+  } as ResolvedTrainOptions;
   const { lr, minLr, schedule, warmup, steps } = filled;
   if (minLr > lr) throw invalidArgument('minLr', `a number from 0 to lr ${lr}`, minLr);
   if (schedule === 'cosine' && warmup >= steps) {
@@ -349,5 +384,6 @@ export function savedTrainOptions(options: FilledTrainOptions): SavedTrainOption
     ([name, row]) =>
       row.saved && !(row.derive !== undefined && options.origins[name as keyof TrainOptions] === 'derived'),
   );
-  return Object.fromEntries(kept.map(([name]) => [name, options[name as keyof FilledTrainOptions]]));
+  const { precision } = options.pool;
+  return { ...Object.fromEntries(kept.map(([name]) => [name, options[name as keyof FilledTrainOptions]])), precision };
 }

@@ -16,12 +16,17 @@ const notAgain: ReadonlySet<string> = new Set(['out', 'resume', 'autoResume', 'o
  */
 export function resumeCommand(folder: string, options: FilledTrainOptions): string {
   const table: AnyOptionTable = trainOptions;
-  const rows = Object.entries(table).filter(
-    ([name, row]) =>
-      !row.saved && !notAgain.has(name) && options.origins[name as keyof typeof trainOptions] === 'given',
-  );
+  const rows = Object.entries(table)
+    .filter(
+      ([name, row]) =>
+        !row.saved && !notAgain.has(name) && options.origins[name as keyof typeof trainOptions] === 'given',
+    )
+    .map(([name, { members, ...row }]) => [name, members === undefined ? row : { ...row, members: unsaved(members) }]);
   return shellWords([...launcher(), 'train', '--resume', folder, ...optionWords(Object.fromEntries(rows), options)]);
 }
+
+const unsaved = (rows: AnyOptionTable): AnyOptionTable =>
+  Object.fromEntries(Object.entries(rows).filter(([, row]) => !row.saved));
 
 /** `mayfly` where the user's shell finds this one under that name; else Node and where it lies. */
 function launcher(): string[] {

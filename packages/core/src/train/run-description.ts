@@ -12,7 +12,7 @@ export function describeRun({ pool, options, config, parameters, step, run, chip
     parameters,
     config,
     data: options.data,
-    precision: options.precision,
+    precision: options.pool.precision,
     matmul: pool.matmul,
     weights: options.weights,
     steps: options.steps,
@@ -43,6 +43,12 @@ export function describeOptions(options: FilledTrainOptions) {
 }
 
 /** Without what is left out, and what is no data. */
-function plainOptions({ origins: _, signal: __, layers: ___, ...options }: FilledTrainOptions) {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+function plainOptions({
+  origins: _,
+  signal: __,
+  layers: ___,
+  pool: { signal: ____, ...pool },
+  ...options
+}: FilledTrainOptions) {
+  return Object.fromEntries(Object.entries({ ...options, pool }).filter(([, value]) => value !== undefined));
 }

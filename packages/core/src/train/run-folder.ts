@@ -284,7 +284,28 @@ async function continueRun(path: string, file: RunFile | null, source: string): 
 
 function givenOptions({ options, given }: RunFile): Record<string, unknown> {
   if (!isRecord(options) || !Array.isArray(given)) return {};
-  return Object.fromEntries(Object.entries(options).filter(([name]) => given.includes(name)));
+  return currentForm(Object.fromEntries(Object.entries(options).filter(([name]) => given.includes(name))));
+}
+
+/** Options of version 0.1, whose pool's options stood beside the others. */
+function currentForm(options: Record<string, unknown>): Record<string, unknown> {
+  const { device, workers, standby, threads, precision, retireAfter, budget, ...rest } = options;
+  const limits = {
+    ...(isRecord(budget) ? budget : {}),
+    ...(retireAfter === undefined ? {} : { compilations: retireAfter }),
+  };
+  const pool = {
+    device,
+    workers,
+    standby,
+    threads,
+    precision,
+    ...(Object.keys(limits).length > 0 && { budget: limits }),
+  };
+  const moved = Object.fromEntries(Object.entries(pool).filter(([, value]) => value !== undefined));
+  return Object.keys(moved).length === 0
+    ? rest
+    : { ...rest, pool: { ...moved, ...(isRecord(rest.pool) ? rest.pool : {}) } };
 }
 
 const pick = ({ run, adopted, created }: RunFile): Plan['identity'] => ({ run, adopted, created });

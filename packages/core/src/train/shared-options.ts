@@ -1,4 +1,13 @@
-import { oneOf, text } from '../check.js';
+import { oneOf, rule, type SimpleRule, text } from '../check.js';
+
+/** A path (or name), or an object of this kind. */
+export const pathOr = <Type>(expected: string, isObject: (value: object) => boolean): SimpleRule<string | Type> =>
+  rule((value) => {
+    if (typeof value === 'string') return text.refusal(value);
+    return typeof value === 'object' && value !== null && isObject(value) ? null : expected;
+  }, String);
+
+export const isTokenStream = (value: object): boolean => 'read' in value && 'length' in value;
 
 /** Rows that several tables have. */
 export const tokenizerOption = {

@@ -6,7 +6,7 @@ import type { Windows } from '../data/windows.js';
 import { DeferredEmitter } from '../deferred-emitter.js';
 import type { ModelConfig } from '../model/config.js';
 import type { Pool } from '../pool/pool.js';
-import { type PoolEvents, poolEventNames } from '../pool/types.js';
+import type { PoolEvents } from '../pool/types.js';
 import { type RunRecord, runRecord } from '../run/run-records.js';
 import { CheckpointSchedule } from './checkpoint-schedule.js';
 import type { Decoder } from './decoder.js';
@@ -27,16 +27,18 @@ import { type CarriedInputs, saveTraining } from './training-checkpoint.js';
 import type { TrainingProgress } from './training-header.js';
 import { type WindowLoss, windowLoss } from './window-loss.js';
 
-/** What a trainer tells its listeners: its pool's events and its own. */
-export interface TrainerEvents extends PoolEvents {
+/** What a trainer emits. Its pool's events are the pool's: `trainer.pool.on('workerRetire', …)`. */
+export interface TrainerEvents {
+  /** A step was done. */
   step: [record: StepRecord];
+  /** A checkpoint was written. */
   checkpoint: [event: { readonly step: number; readonly path: string; readonly ms: number }];
   /** Each line of the run's log, also where no log is written. */
   record: [record: RunRecord];
 }
 
 /** What a pool tells that belongs in a run's log: not what happens with each dispatch. */
-const logged: ReadonlySet<string> = new Set([
+const logged = [
   'workerStart',
   'workerReady',
   'workerRetire',
@@ -44,7 +46,7 @@ const logged: ReadonlySet<string> = new Set([
   'kernelMove',
   'kernelQuarantine',
   'budgetLower',
-] satisfies (keyof PoolEvents)[]);
+] as const satisfies (keyof PoolEvents)[];
 
 /** Errors of a checkpoint amid a run that the next one may not meet. */
 const passing: ReadonlySet<string> = new Set(['ERR_FILE', 'ERR_FILE_NOT_FOUND', 'ERR_DISK_SPACE']);
@@ -83,7 +85,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   readonly #step: TrainStep;
   readonly #losses: SequenceDigest;
   readonly #firstStep: number;
-  readonly #forwarding: readonly (readonly [keyof PoolEvents, (payload?: object) => void])[];
+  /** Listeners of the pool that write the run's log. */
+  readonly #recorders: readonly (readonly [keyof PoolEvents, (payload: object) => void])[];
   readonly #divergence: Divergence;
   #lastLoss: number | null;
   #stepMs = 0;
@@ -116,10 +119,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.#lastLoss = progress?.lastLoss ?? null;
     this.#firstStep = this.#step.counts.step;
     this.#schedule = new CheckpointSchedule(options);
-    this.#forwarding = poolEventNames.map(
-      (event) => [event, (payload?: object) => this.#forward(event, payload)] as const,
-    );
-    for (const [event, listener] of this.#forwarding) pool.on(event, listener);
+    this.#recorders = logged.map((event) => [event, (payload: object) => this.record(event, payload)] as const);
+    for (const [event, listener] of this.#recorders) pool.on(event, listener as never);
   }
 
   /** Steps done since the beginning of the run, resumed parts among them. */
@@ -359,11 +360,6 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     return this.options.resume === undefined ? 'Start again' : 'Resume from an earlier checkpoint, or start again,';
   }
 
-  #forward(event: keyof PoolEvents, payload: object = {}): void {
-    if (logged.has(event)) this.record(event, payload);
-    this.emit(event, payload as never);
-  }
-
   #progress(): TrainingProgress {
     return {
       counts: this.#step.counts,
@@ -376,7 +372,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   async #close(): Promise<void> {
     const { decoder, pool, close } = this.#parts;
-    for (const [event, listener] of this.#forwarding) pool.off(event, listener);
+    for (const [event, listener] of this.#recorders) pool.off(event, listener as never);
     const hasEnded = this.#reason === 'finished' || this.#reason === 'aborted';
     if (hasEnded && !this.#isDone && this.#parts.run !== null) this.record('done', this.summary());
     // Host threads compute on the arena: they must be done before it is unmapped.

@@ -39,7 +39,13 @@ export interface Budget {
 
 /** The table of `Budget`. */
 export const budgetOptions = {
-  compilations: { rule: limit(1), default: 100 },
+  compilations: {
+    rule: limit(1),
+    default: 100,
+    flag: '--retire-after <n>',
+    help: 'compilations after which a worker retires',
+    group: 'Workers:',
+  },
   livePrograms: { rule: limit(1), default: 110 },
   evaluations: {
     rule: limit(1),
