@@ -147,6 +147,16 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     return this.#destroying;
   }
 
+  /** Whether `close` or `destroy` was called: the pool takes no more calls. */
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+
+  /** Whether `destroy` was called, or `timeouts.closeMs` passed while the pool closed. */
+  get destroyed(): boolean {
+    return this.#destroying !== null;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
