@@ -2,7 +2,7 @@
 
 #include <node_api.h>
 
-#include "ipc/event_loop.h"
+#include "event_loop.h"
 #include "ipc/reaper.h"
 #include "math/host/math_queue.h"
 #include "napi_callback.h"

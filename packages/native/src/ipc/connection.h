@@ -9,7 +9,7 @@
 #include <string>
 
 #include "function_ref.h"
-#include "ipc/event_loop.h"
+#include "event_loop.h"
 #include "ipc/frame.h"
 #include "ipc/inbox.h"
 #include "ipc/lane.h"

@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "ipc/alarm.h"
-#include "ipc/event_loop.h"
+#include "event_loop.h"
 #include "ipc/forecast.h"
 #include "ipc/lane.h"
 

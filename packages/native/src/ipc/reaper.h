@@ -7,7 +7,7 @@
 #include <map>
 #include <optional>
 
-#include "ipc/event_loop.h"
+#include "event_loop.h"
 
 namespace mayfly {
 

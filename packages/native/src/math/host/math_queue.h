@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 
-#include "ipc/event_loop.h"
+#include "event_loop.h"
 #include "parallel/thread_pool.h"
 
 namespace mayfly {

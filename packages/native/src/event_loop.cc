@@ -1,4 +1,4 @@
-#include "ipc/event_loop.h"
+#include "event_loop.h"
 
 #include <string>
 
