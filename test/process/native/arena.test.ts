@@ -42,7 +42,7 @@ test('it is sparse until populated, and sparse again where discarded', () => {
 
 test.runIf(linux)('more memory than there is is an error that names the amount, and kills nothing', () => {
   const arena = create(TIB);
-  expect(() => arena.populate(0, TIB)).toThrow(coded('ERR_ARENA_FULL', `Expected ${TIB} bytes of memory`));
+  expect(() => arena.populate(0, TIB)).toThrow(coded('ERR_ARENA_FULL', `Cannot commit ${TIB} bytes of memory`));
   expect(arena.residentBytes()).toBe(0);
   arena.populate(TIB - 4096, 4096);
   expect(arena.residentBytes()).toBe(4096);
