@@ -135,6 +135,22 @@ export const callback = <Type>(): Rule<Type> =>
 export const object = <Type>(): Rule<Type> =>
   rule((value) => (typeof value === 'object' && value !== null ? null : 'an object'), String);
 
+/** Environment variables: `process.env`, or an object like it; no text denotes one. */
+export const environment: Rule<Readonly<Record<string, string | undefined>>> = rule((value) => {
+  const expected = 'an object of environment variables, whose values are texts without NUL characters';
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return expected;
+  const right = Object.entries(value).every(
+    ([name, of]) => /^[^=\0]+$/.test(name) && (of === undefined || (typeof of === 'string' && !of.includes('\0'))),
+  );
+  return right ? null : expected;
+}, String);
+
+/** A list of texts without NUL characters; no text denotes one. */
+export const texts: Rule<readonly string[]> = rule((value) => {
+  const right = Array.isArray(value) && value.every((each) => typeof each === 'string' && !each.includes('\0'));
+  return right ? null : 'a list of texts without NUL characters';
+}, String);
+
 /** An instance of a class. */
 export const instance = <Type>(type: abstract new (...args: never[]) => Type, expected: string): Rule<Type> =>
   rule((value) => (value instanceof type ? null : expected), String);

@@ -146,7 +146,7 @@ test('a worker whose JavaScript heap is full: its work is repeated, and its last
   const small = ['--max-old-space-size=16', '--max-semi-space-size=1'];
   let starts = 0;
   const made = new OwnPool(resolvePoolOptions({ device: 'cpu', standby: 0 }), (arena) => {
-    const [poor, rich] = [processTransport(arena, small), processTransport(arena)];
+    const [poor, rich] = [processTransport(arena, { execArgv: small }), processTransport(arena)];
     return (settings, handlers) => (starts++ === 0 ? poor : rich)(settings, handlers);
   });
   open.push(made);

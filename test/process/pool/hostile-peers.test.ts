@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { Pool, processTransport, resolvePoolOptions } from '@mayfly/core/testing';
+import { Pool, resolvePoolOptions } from '@mayfly/core/testing';
 import { addon } from '@mayfly/native';
 import { PROTOCOL_VERSION } from '@mayfly/worker';
 import { afterEach, expect, test } from 'vitest';
@@ -21,8 +21,8 @@ test.each([
   ['flood', /^ERR_FRAME: Expected a frame, got .* payload of 100000005 bytes$/],
 ])('a worker that sends %s is killed, and its compilation done by another', async (nonsense, reason) => {
   process.env.MAYFLY_TEST_NONSENSE = nonsense;
-  const options = resolvePoolOptions({ device: 'cpu' });
-  await using pool = new Pool(options, (arena) => processTransport(arena, ['--require', preload]));
+  const options = resolvePoolOptions({ device: 'cpu', execArgv: ['--require', preload] });
+  await using pool = new Pool(options);
   const exited = new Promise((resolve) => pool.once('workerExit', resolve));
   await pool.open();
   const kernel = await pool.compile({ text: scaleProgram(1, 3) });

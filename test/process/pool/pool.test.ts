@@ -64,6 +64,31 @@ test.skipIf(process.platform !== 'linux')("a worker has the environment, but for
   delete process.env.MAYFLY_TEST_ENVIRONMENT;
 });
 
+test.skipIf(process.platform !== 'linux')('a worker has the environment that it is given', async () => {
+  const env = {
+    PATH: process.env.PATH,
+    MAYFLY_TEST_ENVIRONMENT: 'given',
+    NODE_OPTIONS: '--no-such-option',
+    ABSENT: undefined,
+  };
+  const p = await pool({ standby: 0, env });
+  const environ = readFileSync(`/proc/${servingPids(p)[0]}/environ`, 'utf8').split('\0');
+  const names = environ.flatMap((each) => (each === '' ? [] : [each.split('=')[0]]));
+  expect(names.filter((name) => !name!.startsWith('MALLOC_')).sort()).toEqual(['MAYFLY_TEST_ENVIRONMENT', 'PATH']);
+  expect(environ).toContain('MAYFLY_TEST_ENVIRONMENT=given');
+});
+
+test.each([
+  { env: ['A=b'] },
+  { env: { A: 1 } },
+  { env: { 'A=B': 'c' } },
+  { env: { A: 'b\0c' } },
+  { execArgv: '--inspect' },
+  { execArgv: [1] },
+])('a worker is not started with %j', async (options) => {
+  await expect(createPool(options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+});
+
 test('programs of several inputs and outputs bind in the order of their declaration', async () => {
   const p = await pool();
   const kernel = await p.compile({ text: sumAndDifferenceProgram(N) });

@@ -45,23 +45,19 @@ export async function runProbe(probe: HardwareProbe, given: ProbeRunOptions): Pr
   const { device, repeat, signal, onProgress } = options;
   const cases: readonly ProbeCase[] = probeCases[probe]();
   const lines: ProbeLine[] = [];
-  const saved = { ...process.env };
   let pool: Pool | null = null;
   try {
     for (const [index, each] of cases.entries()) {
       onProgress?.(each.what, index, cases.length);
-      // Workers inherit the environment that they are started in.
-      if (each.environment !== undefined) await pool?.close();
-      if (pool === null || each.environment !== undefined) {
-        Object.assign(process.env, each.environment);
-        pool = await createPool({ device, standby: 0 });
+      const { environment } = each;
+      if (environment !== undefined) await pool?.close();
+      if (pool === null || environment !== undefined) {
+        pool = await createPool({ device, standby: 0, env: { ...process.env, ...environment } });
       }
       lines.push(await runCase(each, pool, repeat, signal));
     }
     return lines;
   } finally {
-    for (const name of Object.keys(process.env)) if (!(name in saved)) delete process.env[name];
-    Object.assign(process.env, saved);
     await pool?.destroy();
   }
 }

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { invalidArgument, type Precision } from '@mayfly/native';
-import { abortSignal, LONGEST_MS, milliseconds, oneOf, text, whole } from '../check.js';
+import { abortSignal, environment, LONGEST_MS, milliseconds, oneOf, text, texts, whole } from '../check.js';
 import { processCapacity, refusal, threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import { resolveDevice } from '../machine/device.js';
 import { readMachineLimits } from '../machine/limits.js';
@@ -40,6 +40,13 @@ export interface PoolOptions {
   readonly attempts?: number | undefined;
   readonly timeouts?: Partial<PoolTimeouts> | undefined;
   readonly pacing?: Partial<Pacing> | undefined;
+  /**
+   * Environment variables of the workers. Node's own (`NODE_…`) are left out; options of the workers' Node are `execArgv`.
+   * Default: `process.env`, as it is when a worker starts.
+   */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Options of the Node that runs the workers, such as `--max-old-space-size=64`. Default: none. */
+  readonly execArgv?: readonly string[] | undefined;
   /** Faults to be injected, for tests of what is built on a pool. Default none. */
   readonly chaos?: Partial<ChaosOptions> | undefined;
   /** Ends the start when it is aborted, with its reason; later it means nothing. Default: none. */
@@ -67,6 +74,8 @@ export interface FilledPoolOptions {
   readonly attempts: number;
   readonly timeouts: PoolTimeouts;
   readonly pacing: Pacing;
+  readonly env: Readonly<Record<string, string | undefined>> | undefined;
+  readonly execArgv: readonly string[];
   readonly chaos: { readonly faults: Chaos; readonly seed: number } | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -129,6 +138,8 @@ export const poolOptions = {
   attempts: { rule: whole(1), default: 3 },
   timeouts: nested<PoolTimeouts>(timeoutOptions),
   pacing: nested<Pacing>(pacingOptions),
+  env: { rule: environment },
+  execArgv: { rule: texts, default: [] },
   chaos: nested<ChaosOptions>(chaosOptions),
   signal: { rule: abortSignal },
 } as const satisfies OptionTable<PoolOptions>;

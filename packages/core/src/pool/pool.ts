@@ -64,7 +64,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
   /** @internal `transport` starts workers, `clock` is the time of all deadlines; tests pass their own. */
   constructor(
     options: FilledPoolOptions,
-    transport: (arena: Arena) => StartTransport = processTransport,
+    transport: (arena: Arena) => StartTransport = (arena) => processTransport(arena, options),
     clock = new Clock(),
   ) {
     super();

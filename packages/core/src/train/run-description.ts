@@ -42,12 +42,12 @@ export function describeOptions(options: FilledTrainOptions) {
   };
 }
 
-/** Without what is left out, and what is no data. */
+/** Without what is left out, what is no data, and environment variables, which may be secret. */
 function plainOptions({
   origins: _,
   signal: __,
   layers: ___,
-  pool: { signal: ____, ...pool },
+  pool: { signal: ____, env: _____, ...pool },
   ...options
 }: FilledTrainOptions) {
   return Object.fromEntries(Object.entries({ ...options, pool }).filter(([, value]) => value !== undefined));

@@ -34,21 +34,30 @@ const keepFreedMemory = { MALLOC_MMAP_THRESHOLD_: String(2 ** 25), MALLOC_TRIM_T
  * Without Node's own variables: they would make a worker open an inspector, take our socket for Node's IPC channel, or read
  * certificates that it never needs (NODE_EXTRA_CA_CERTS takes half of a start).
  */
-function workerEnvironment(): Record<string, string> {
-  const kept = Object.entries({ ...keepFreedMemory, ...process.env }).filter(([name]) => !name.startsWith('NODE_'));
+function workerEnvironment(env: Environment): Record<string, string> {
+  const kept = Object.entries({ ...keepFreedMemory, ...env }).filter(([name]) => !name.startsWith('NODE_'));
   return Object.fromEntries(kept.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** Starts workers as child processes that share `arena`. `nodeOptions` are options of their Node. */
-export function processTransport(arena: Arena, nodeOptions: readonly string[] = []): StartTransport {
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How worker processes are started. */
+export interface SpawnSettings {
+  /** Default: `process.env` when a worker starts. */
+  readonly env?: Environment | undefined;
+  readonly execArgv?: readonly string[] | undefined;
+}
+
+/** Starts workers as child processes that share `arena`. */
+export function processTransport(arena: Arena, { env, execArgv = [] }: SpawnSettings = {}): StartTransport {
   return (settings, handlers) => {
     const full: WorkerSettings = { ...settings, protocol: PROTOCOL_VERSION, parentPid: process.pid };
     let { onExit } = handlers;
     let alive = true;
     const child = addon.spawn({
       file: process.execPath,
-      args: [...nodeOptions, workerEntry, JSON.stringify(full)],
-      env: workerEnvironment(),
+      args: [...execArgv, workerEntry, JSON.stringify(full)],
+      env: workerEnvironment(env ?? process.env),
       arena: arena.native,
       lane: true,
       onExit: (exitCode, signal) => {
