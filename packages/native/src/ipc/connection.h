@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "function_ref.h"
 #include "event_loop.h"
+#include "function_ref.h"
 #include "ipc/frame.h"
 #include "ipc/inbox.h"
 #include "ipc/lane.h"

@@ -7,8 +7,8 @@
 #include <functional>
 #include <memory>
 
-#include "ipc/alarm.h"
 #include "event_loop.h"
+#include "ipc/alarm.h"
 #include "ipc/forecast.h"
 #include "ipc/lane.h"
 
