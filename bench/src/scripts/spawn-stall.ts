@@ -44,7 +44,7 @@ for (const placement of placements) {
 }
 console.log(JSON.stringify({ ...samples, heldMiB: held.length }));
 
-/** Each rotation moves the kernel to the standby and starts the next one, as a retirement in the middle of work does. */
+/** Each recycling moves the kernel to the standby and starts the next one, as a retirement in the middle of work does. */
 async function startWorkers(): Promise<SpawnSample> {
   stalls = [];
   const pool = await createPool({ device: 'cpu', workers: 1, standby: 1, threads: 1 });
@@ -52,7 +52,7 @@ async function startWorkers(): Promise<SpawnSample> {
   while (stalls.length < count) {
     const moved = new Promise((resolve) => pool.once('kernelMove', resolve));
     const ready = new Promise((resolve) => pool.once('workerReady', resolve));
-    pool.rotate();
+    void pool.recycle();
     await Promise.all([moved, ready]);
   }
   await pool.close();

@@ -53,7 +53,7 @@ for (let cycle = 1; cycle <= cycles; cycle++) {
     process.kill(workers.find(({ worker }) => worker === kernels[0]!.worker)!.pid, 'SIGSEGV');
   } else {
     retired += 1;
-    pool.rotate();
+    void pool.recycle();
   }
   y.array().fill(0);
   await kernel.run(x, y);

@@ -85,7 +85,7 @@ describe.each(endings)('a worker that ends by $name', ({ fault, end }) => {
     afflict('open', fault);
     p.once('workerStart', () => delete process.env.MAYFLY_SIM_FAULTS);
     const exited = exitOf(p);
-    p.rotate();
+    void p.recycle();
     expect(await exited).toMatchObject({ ...end, worker: 2, expected: false });
     await run();
     expect(p.stats().deaths).toBe(1);
@@ -96,7 +96,7 @@ describe.each(endings)('a worker that ends by $name', ({ fault, end }) => {
     const p = await pool();
     const { run } = await triples(p);
     const exited = exitOf(p);
-    p.rotate();
+    void p.recycle();
     await run();
     expect(await exited).toMatchObject({ ...end, worker: 1, expected: true });
     await run();
@@ -118,7 +118,7 @@ test('a worker that hangs while it starts, leaves or unloads is ended at its dea
       if (ends.push({ worker, signal, reason }) === 2) resolve();
     }),
   );
-  p.rotate();
+  void p.recycle();
   await run();
   await both;
   expect(ends).toEqual([

@@ -68,7 +68,7 @@ describe('a worker that dies', () => {
     const p = await pool({ standby: 1 });
     p.once('workerStart', ({ pid }) => process.kill(pid, 'SIGKILL'));
     const { run } = await slowIdentity(p, 1);
-    p.rotate();
+    void p.recycle();
     await run();
     while (p.stats().deaths === 0) await nextEvent(p, 'workerExit');
     await run();
@@ -80,7 +80,7 @@ describe('a worker that dies', () => {
     const pid = serving(p).pid;
     const running = run();
     const moved = nextEvent(p, 'kernelMove');
-    p.rotate();
+    void p.recycle();
     await moved;
     process.kill(pid, 'SIGKILL');
     await running;
@@ -183,7 +183,7 @@ describe('the main process ends: so does every worker, at work, hung, idle or st
       void slow.run(tensor(), tensor()).catch(() => {});
       process.kill(pool.stats().workers.find(({ worker }) => worker === 2).pid, 'SIGSTOP');
       pool.on('workerStart', () => { if (pool.stats().workers.length >= 4) { process.stdout.write(report() + '\\n', () => { ${ending} }); } });
-      pool.rotate();
+      void pool.recycle();
       setInterval(() => {}, 1000);`;
     const parent: ChildProcess = spawn(process.execPath, ['--input-type=module', '-e', script], {
       cwd: new URL('../..', import.meta.url),
@@ -228,7 +228,7 @@ test('destroy in the middle of everything settles every call and reaps every chi
     kernel.update(),
     p.compile({ text: scaleProgram(8, 1) }),
   ];
-  p.rotate();
+  void p.recycle();
   process.kill(p.stats().workers[0]!.pid, 'SIGKILL');
   const outcomes = Promise.allSettled(calls);
   await p.destroy();

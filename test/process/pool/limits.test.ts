@@ -138,7 +138,7 @@ test('a device that fails whatever it had done before stops the pool, which says
   process.env.MAYFLY_SIM_FAULTS = JSON.stringify({ evaluate: [{ fault: 'error', from: 1 }] });
   try {
     const left = new Promise((resolve) => pool.once('workerExit', resolve));
-    pool.rotate();
+    void pool.recycle();
     await left;
     const outcomes = await Promise.allSettled(kernels.map((kernel) => kernel.run(tensor(), tensor())));
     const codes = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : 'ok'));

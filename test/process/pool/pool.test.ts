@@ -89,6 +89,16 @@ test.each([
   await expect(createPool(options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
 });
 
+test('a kernel is disposed of at the end of its block', async () => {
+  const p = await pool({ standby: 0 });
+  {
+    await using kernel = await p.compile({ text: scaleProgram(N, 3) });
+    await kernel.run(filled(p, 2), filled(p, 0));
+    expect(p.stats().kernels).toEqual([kernel.stats()]);
+  }
+  expect(p.stats().kernels).toEqual([]);
+});
+
 test('programs of several inputs and outputs bind in the order of their declaration', async () => {
   const p = await pool();
   const kernel = await p.compile({ text: sumAndDifferenceProgram(N) });
@@ -256,9 +266,12 @@ test('more calls than maxQueue are refused, and drain says when to go on', async
   const x = filled(p, 1);
   const drained = new Promise<void>((resolve) => p.once('drain', resolve));
   const runs = Array.from({ length: 4 }, () => kernel.run(x, filled(p, 0)));
+  expect(p.needsDrain).toBe(false);
   await expect(kernel.run(x, filled(p, 0))).rejects.toMatchObject({ code: 'ERR_QUEUE_FULL' });
+  expect(p.needsDrain).toBe(true);
   await Promise.all(runs);
   await drained;
+  expect(p.needsDrain).toBe(false);
   await kernel.run(x, filled(p, 0));
 });
 

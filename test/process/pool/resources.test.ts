@@ -21,7 +21,7 @@ const script = (exhaust: string) => `
   const [x, y] = [pool.arena.tensor('fp32', [1, 8]), pool.arena.tensor('fp32', [1, 8])];
   x.array().fill(2);
   ${exhaust}
-  pool.rotate();
+  void pool.recycle();
   await new Promise((resolve) => setImmediate(resolve));
   await kernel.run(x, y);
   const { code, message } = await pool.compile({ text: ${JSON.stringify(scaleProgram(8, 5))} }).catch((error) => error);

@@ -141,7 +141,7 @@ test('a refused program is remembered, text and weights, until the workers are r
   expect(await compile('is not compiled', 1)).toEqual(['ERR_PROGRAM_REFUSED', 2]);
   expect(await compile('is not compiled', 1)).toEqual(['ERR_PROGRAM_REFUSED', 2]);
   expect(await compile('is not compiled', 2)).toEqual(['ERR_PROGRAM_REFUSED', 4]);
-  under.pool.rotate();
+  void under.pool.recycle();
   await under.settle();
   expect(await compile('is not compiled', 1)).toEqual(['ERR_PROGRAM_REFUSED', 6]);
   await under.close();

@@ -28,7 +28,7 @@ async function live(under: SimulatedPool): Promise<string[]> {
   for (const kernel of kernels) await settle(kernel.update());
   for (const kernel of kernels) calls.push(...Array.from({ length: 8 }, () => under.run(kernel)));
   await under.settle();
-  pool.rotate();
+  void pool.recycle();
   await under.settle();
   for (const worker of under.simulated.processes) worker.die(null, 'SIGKILL');
   await under.settle();
@@ -81,7 +81,7 @@ const actions: Record<string, (under: SimulatedPool, kernel: Kernel) => unknown>
   run: (under, kernel) => under.run(kernel),
   update: (_, kernel) => outcome(kernel.update()),
   dispose: (_, kernel) => kernel.dispose(),
-  rotate: ({ pool }) => pool.rotate(),
+  recycle: ({ pool }) => pool.recycle(),
   close: ({ pool }) => pool.close(),
   destroy: ({ pool }) => pool.destroy(),
 };

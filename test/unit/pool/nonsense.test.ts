@@ -39,7 +39,7 @@ const states: Record<string, (under: SimulatedPool) => Promise<{ worker: Simulat
       const kernel = await under.kernel();
       under.worker(1).hung = true;
       const asked = [under.run(kernel)];
-      under.pool.rotate();
+      void under.pool.recycle();
       await under.simulated.settle();
       return { worker: under.worker(1), asked };
     },

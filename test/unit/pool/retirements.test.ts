@@ -87,7 +87,7 @@ test('a worker that is gone leaves no timer for its age', async () => {
   await under.kernel();
   const timers = vi.getTimerCount();
   for (let count = 0; count < 3; count++) {
-    under.pool.rotate();
+    void under.pool.recycle();
     await under.settle();
   }
   expect(under.processes).toEqual([4, 5]);
@@ -137,7 +137,7 @@ test('by the growth of that memory with its evaluations, not by what it takes at
   await some(under, kernel, 9000);
   expect(retired).toEqual([]);
   expect(under.pool.stats().workers[0]!.rssGrowthBytes).toBeCloseTo(9e5, -4);
-  under.pool.rotate();
+  void under.pool.recycle();
   await under.settle();
   under.worker(2).memory = grows(1100);
   await some(under, kernel, 4800);
@@ -209,7 +209,7 @@ test.each(['compilations', 'livePrograms'] as const)(
 test('one at a time: who is due later waits until the process of the first was reaped', async () => {
   const { under, retired } = await open({}, { workers: 3, standby: 3 });
   for (let i = 0; i < 3; i++) await under.kernel();
-  under.pool.rotate();
+  void under.pool.recycle();
   await under.settle(1);
   expect(retired).toEqual(['1 requested']);
   await under.settle();
@@ -247,7 +247,7 @@ test('where all processes that may be wait for a successor, the oldest makes roo
   const [a, b, c, d] = [await under.kernel(), await under.kernel(), await under.kernel(), await under.kernel()];
   // Worker 1 has to leave and is kept by a run of d, worker 2 by one of b, worker 3 by c.
   const slow = [under.run(d)];
-  under.pool.rotate();
+  void under.pool.recycle();
   await under.settle(1);
   const moved: string[] = [];
   under.pool.on('kernelMove', ({ from, reason }) => moved.push(`${reason} from ${from}`));

@@ -74,7 +74,7 @@ test('kernels of a worker that retires wait for its successor, instead of crowdi
   const kernels = await compiled(under, 6);
   const moves: string[] = [];
   under.pool.on('kernelMove', ({ from, to }) => moves.push(`${from} to ${to}`));
-  under.pool.rotate();
+  void under.pool.recycle();
   await under.settle();
   await ranAll(under, kernels);
   expect(moves.sort()).toEqual(['1 to 4', '1 to 4', '2 to 5', '2 to 5', '3 to 6', '3 to 6']);

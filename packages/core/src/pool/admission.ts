@@ -25,6 +25,11 @@ export class Admission {
     return this.#pending;
   }
 
+  /** A call was refused, and `drain` has not been emitted since. */
+  get needsDrain(): boolean {
+    return this.#refused;
+  }
+
   /** Admits a call. Errors: `ERR_QUEUE_FULL`, `ERR_POOL_CLOSED`. */
   admit(): void {
     if (this.#closed) throw poolClosedError();

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { addon, type Matmul, type Precision } from '@mayfly/native';
 import { anyText, object } from '../check.js';
 import { DeferredEmitter } from '../deferred-emitter.js';
@@ -124,9 +125,11 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
   /**
    * Retires every serving worker, one after the other: their kernels move to fresh ones while they go on serving. Programs that the
    * device refused are tried again when they are compiled next.
+   *
+   * @returns Settles when each was reaped and fresh workers are ready, or when the pool ends before that. Never rejects.
    */
-  rotate(): void {
-    this.#fleet.rotate();
+  recycle(): Promise<void> {
+    return this.#fleet.recycle();
   }
 
   /**
@@ -147,6 +150,11 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     return this.#destroying;
   }
 
+  /** Whether a call was refused with `ERR_QUEUE_FULL` and the event `drain`, which says when to go on, is still to come. */
+  get needsDrain(): boolean {
+    return this.#admission.needsDrain;
+  }
+
   /** Whether `close` or `destroy` was called: the pool takes no more calls. */
   get closed(): boolean {
     return this.#closing !== null;
@@ -155,6 +163,16 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
   /** Whether `destroy` was called, or `timeouts.closeMs` passed while the pool closed. */
   get destroyed(): boolean {
     return this.#destroying !== null;
+  }
+
+  /** What `console.log` shows: the device, the pool's state, and a line for each worker. */
+  [inspect.custom](): string {
+    const state = this.destroyed ? 'destroyed' : this.closed ? 'closed' : 'open';
+    const lines = this.#fleet.stats().workers.map(({ worker, pid, state, kernels, compilations, evaluations }) => {
+      const counts = `kernels ${kernels}, compilations ${compilations}, evaluations ${evaluations}`;
+      return `\n  worker ${worker} (pid ${pid}) ${state}: ${counts}`;
+    });
+    return `Pool (device ${this.device}, ${state})${lines.join('')}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -38,7 +38,7 @@ export interface RunOptions extends CallOptions {
 export type Tensors = Tensor | readonly Tensor[];
 
 /** A handle to a program. It lives until `dispose`, whatever happens to workers. */
-export interface Kernel {
+export interface Kernel extends AsyncDisposable {
   readonly name: string;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
@@ -55,6 +55,8 @@ export interface Kernel {
    * Runs called before still see the old weights, runs called after the new ones.
    */
   update(weights?: WeightSources, options?: CallOptions): Promise<void>;
+  /** Statistics since it was compiled, as `pool.stats().kernels` has them. */
+  stats(): KernelSummary;
   /** Unloads it. Idempotent. */
   dispose(): Promise<void>;
 }

@@ -63,7 +63,9 @@ export class RangeCheck implements KernelCompiler {
         handle = compile();
         await updated;
       },
+      stats: () => kernel.stats(),
       dispose: () => kernel.dispose(),
+      [Symbol.asyncDispose]: () => kernel.dispose(),
     };
   }
 

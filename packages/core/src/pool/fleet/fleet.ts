@@ -85,14 +85,21 @@ export class Fleet implements WorkerOwner<KernelHandle> {
       stalledMs: placement.stalledMs,
       waitedForWorkersMs: placement.waitedMs,
       workers: this.#roster.all.map((worker) => worker.summary()),
-      kernels: [...placement.kernels].map((kernel) => kernel.summary()),
+      kernels: [...placement.kernels].map((kernel) => kernel.stats()),
     };
   }
 
-  /** Retires every serving worker, one after the other. Refused programs are tried again when they are compiled next. */
-  rotate(): void {
+  /**
+   * Retires every serving worker, one after the other; settles when their processes were reaped and as many workers as there
+   * should be are ready. Refused programs are tried again when they are compiled next.
+   */
+  async recycle(): Promise<void> {
     this.#trials.clear();
-    this.#retirements.retireAll();
+    const serving = this.#roster.in('serving');
+    this.#retirements.retireAll(serving);
+    await Promise.all(serving.map(({ end }) => end));
+    const { workers } = this.#options;
+    while (!this.#roster.stopped && this.#roster.in('serving', 'standby').length < workers) await this.#roster.change();
   }
 
   /** Lets workers finish what they have, or kills them (`now`); settles when every process was reaped. */

@@ -57,9 +57,8 @@ export class Retirements {
     this.check(worker);
   }
 
-  /** Retires every serving worker, one after the other. */
-  retireAll(): void {
-    const serving = this.#roster.in('serving');
+  /** Retires serving workers, one after the other. */
+  retireAll(serving: readonly Worker[]): void {
     for (const worker of serving) worker.requestReplacement();
     for (const worker of serving) this.check(worker);
   }

@@ -87,6 +87,11 @@ export class Roster {
     return this.#startError;
   }
 
+  /** Nothing is started any more. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
   /** Starts what is missing to `workers` that serve and `standby` beside them. */
   replenish(): void {
     const { workers, standby } = this.#options;

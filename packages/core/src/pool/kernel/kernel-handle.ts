@@ -99,7 +99,7 @@ export class KernelHandle implements Kernel, RunOwner {
     return this.#stalledMs;
   }
 
-  summary(): KernelSummary {
+  stats(): KernelSummary {
     return { kernel: this.name, worker: this.worker?.id ?? null, device: this.history.histogram.summary() };
   }
 
@@ -139,6 +139,10 @@ export class KernelHandle implements Kernel, RunOwner {
 
   async dispose(): Promise<void> {
     this.fail(kernelDisposedError(this.name));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
   }
 
   /** One of its runs was answered. */

@@ -20,7 +20,7 @@ export interface WorkerUsage {
   readonly slowdown: number;
   readonly ageMs: number;
   readonly stats: WorkerStats | null;
-  /** Set by `pool.rotate()`: retire regardless of use. */
+  /** Set by `pool.recycle()`: retire regardless of use. */
   readonly replacementRequested: boolean;
 }
 
