@@ -1,6 +1,6 @@
 /**
  * `@mayfly/core`: pools of worker processes that run MIL programs on a device, and training on top of them. More is behind
- * `@mayfly/core/mil`, `/chips`, `/model`, `/observe` and `/checkpoint`.
+ * `@mayfly/core/mil`, `/chips`, `/model`, `/observe`, `/checkpoint` and `/layers`.
  *
  * @module
  */
@@ -23,10 +23,11 @@ export type { EncodeOptions, TokenDecoder, Tokenizer } from './data/tokenizer.js
 export type { TokenizerFiles } from './data/tokenizer-files.js';
 export type { Arena } from './memory/arena.js';
 export { ArenaScope, type TensorSource } from './memory/scope.js';
-export type { Tensor } from './memory/tensor.js';
+export type { ArenaBlock, Tensor } from './memory/tensor.js';
 export { MilBuilder } from './mil/builder.js';
 export { type ModelConfig, presets } from './model/config.js';
 export { loadModel, type ModelSource } from './model/load-model.js';
+export type { OptionOrigin, OptionOrigins } from './option-table.js';
 export { type WorkerEnd, WorkerExitError } from './pool/errors.js';
 export type { Pacing } from './pool/fleet/governor.js';
 export { createPool, type Pool } from './pool/pool.js';
@@ -54,7 +55,13 @@ export { createTrainer } from './train/create-trainer.js';
 export { type EvaluateOptions, evaluate } from './train/evaluate.js';
 export { type GeneratedToken, type GenerateOptions, generate } from './train/generate.js';
 export type { InferenceOptions } from './train/inference-session.js';
-export type { FilledTrainOptions, NamedConfig, TrainOptions } from './train/options.js';
+export type {
+  FilledTrainOptions,
+  NamedConfig,
+  OptionalTrainOption,
+  PlainTrainOptions,
+  TrainOptions,
+} from './train/options.js';
 export type { KernelRange } from './train/range-check.js';
 export type { SamplingOptions } from './train/sampler.js';
 export type { Activity } from './train/stopwatch.js';

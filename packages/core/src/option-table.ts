@@ -36,6 +36,7 @@ export type AnyOptionTable = Readonly<Record<string, OptionEntry<unknown>>>;
 /** Where an option's value comes from: the caller, the run that is resumed, the table, or other options (or the model). */
 export type OptionOrigin = 'given' | 'resumed' | 'default' | 'derived';
 
+/** The origin of each option that has a value. */
 export type OptionOrigins<Options> = { readonly [Name in keyof Options]?: OptionOrigin };
 
 /** The part of a row that makes an option a bag with a table of its own. */

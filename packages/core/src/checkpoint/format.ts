@@ -35,6 +35,7 @@ export interface CheckpointFields {
   readonly [field: string]: unknown;
 }
 
+/** The header of a checkpoint that was read: the fields that were written, and its step. */
 export interface CheckpointHeader extends CheckpointFields {
   /** Number of optimizer steps done. */
   readonly step: number;

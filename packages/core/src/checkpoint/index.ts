@@ -3,6 +3,6 @@
  *
  * @module
  */
-export type { CheckpointHeader, Sections } from './format.js';
+export type { CheckpointFields, CheckpointHeader, Sections } from './format.js';
 export { type Checkpoint, readCheckpoint, readCheckpointHeader } from './read.js';
 export { type WriteCheckpointOptions, writeCheckpoint } from './write.js';

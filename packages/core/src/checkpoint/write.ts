@@ -11,6 +11,7 @@ import { runOf } from './read.js';
 /** Written and hashed at a time: a few milliseconds each, so the event loop stays responsive. */
 const CHUNK_BYTES = 2 ** 22;
 
+/** Options of `writeCheckpoint`. */
 export interface WriteCheckpointOptions {
   /** How many checkpoints of the same run (`run` in their headers) stay in the directory, this one included. Default: 3. */
   readonly keep?: number;

@@ -7,20 +7,25 @@ import { secondFigures } from './second-figures.js';
 export interface Comparison extends Omit<PublishedFigure, 'predict'> {
   /** 1: known when the profiles were fitted; 2: found afterwards. */
   readonly round: 1 | 2;
+  /** The model's figure, in `unit`. */
   readonly predicted: number;
   /** (predicted − published) / published, 0 within a published range's middle. */
   readonly error: number;
 }
 
-/** What is left of the errors of a group of figures. */
+/** Errors of a group of figures, as fractions of what was published. */
 export interface ErrorSummary {
+  /** Figures in the group. */
   readonly figures: number;
+  /** Figures whose error is 0.15 at most in magnitude. */
   readonly within15: number;
-  /** Of the errors' magnitudes. */
+  /** Median of the errors' magnitudes. */
   readonly median: number;
+  /** Largest magnitude of an error. */
   readonly worst: number;
 }
 
+/** Compares all published figures that are known with the simulator's model of the same program on the same chip. Runs no device. */
 export const compareFigures = (): readonly Comparison[] =>
   ([publishedFigures, secondFigures] as const).flatMap((figures, index) =>
     figures.map(({ predict, ...figure }) => {
@@ -30,6 +35,7 @@ export const compareFigures = (): readonly Comparison[] =>
     }),
   );
 
+/** Counts figures and sums up the errors of `compareFigures`, or of a part of it. Of no comparisons, every number is 0. */
 export function summarizeErrors(comparisons: readonly Comparison[]): ErrorSummary {
   const errors = comparisons.map(({ error }) => Math.abs(error)).sort((a, b) => a - b);
   const { length } = errors;

@@ -19,7 +19,7 @@ export type {
   Severity,
 } from '@mayfly/native';
 export { chipNames, lint, loadProfile, parseProfile, timeMil } from '@mayfly/native';
-export { type Comparison, compareFigures, summarizeErrors } from './calibration.js';
+export { type Comparison, compareFigures, type ErrorSummary, summarizeErrors } from './calibration.js';
 export {
   type KernelPlan,
   type PlanOptions,

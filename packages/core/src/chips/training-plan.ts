@@ -9,9 +9,13 @@ import { staticPrograms } from '../programs/static.js';
 /** `reloaded` are static weights that are replaced without compiling (`docs/ane.md`), where the chip lets them. */
 export type WeightStrategy = 'dynamic' | 'static' | 'reloaded';
 
+/** Options of `planTraining`. */
 export interface PlanOptions {
+  /** Shape of the model. */
   readonly config: ModelConfig;
+  /** The chip: a profile of `loadProfile` or `parseProfile`. */
   readonly profile: ChipProfile;
+  /** How kernels get their weights. */
   readonly weights: WeightStrategy;
   /** Windows per pass. */
   readonly batch: number;

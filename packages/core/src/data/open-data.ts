@@ -6,6 +6,7 @@ import { TokenArray, type TokenStream } from './token-stream.js';
 import { tokenizeFiles } from './tokenize-files.js';
 import type { Tokenizer } from './tokenizer.js';
 
+/** Options of `openData`. */
 export interface OpenDataOptions {
   /** For text; a `.u16` file needs none. */
   readonly tokenizer?: Tokenizer | undefined;

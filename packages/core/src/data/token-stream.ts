@@ -70,7 +70,9 @@ export function checkRange(stream: TokenStream, offset: number, count: number): 
   throw new RangeError(`Expected a range within ${stream.length} tokens, got ${count} from ${offset}`);
 }
 
+/** The two parts of a stream that `splitTokens` makes. */
 export interface TokenParts {
+  /** The beginning of the stream. */
   readonly training: TokenStream;
   /** The end of the stream; absent if the fraction is 0. */
   readonly validation: TokenStream | undefined;

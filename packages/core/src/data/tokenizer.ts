@@ -18,13 +18,9 @@ export interface Tokenizer {
   readonly stops?: readonly number[];
   /** Separates documents, if the tokenizer adds nothing around a text. Default: none. */
   readonly separator?: readonly number[];
-  /**
-   * @param options.bos Start with the beginning-of-sequence token, where the tokenizer has one. Default: true.
-   * @param options.eos End with the end-of-sequence token, where the tokenizer adds one: for whole texts, not for prompts.
-   * Default: false.
-   */
+  /** The token ids of a text, each from 0 to `vocab` − 1. */
   encode(text: string, options?: EncodeOptions): number[];
-  /** Bytes that are no valid UTF-8 become U+FFFD. */
+  /** The text of token ids. Bytes that are no valid UTF-8 become U+FFFD. */
   decode(ids: Iterable<number>): string;
   /**
    * Decodes ids one by one: text is returned as soon as no further id can change it. The concatenated pieces equal `decode` of all
@@ -35,11 +31,15 @@ export interface Tokenizer {
   decoder(before?: Iterable<number>): TokenDecoder;
 }
 
+/** Options of `Tokenizer.encode`. */
 export interface EncodeOptions {
+  /** Start with the beginning-of-sequence token, where the tokenizer has one. Default: true. */
   readonly bos?: boolean;
+  /** End with the end-of-sequence token, where the tokenizer adds one: for whole texts, not for prompts. Default: false. */
   readonly eos?: boolean;
 }
 
+/** Turns token ids into text, one id at a time. Made by `Tokenizer.decoder`. */
 export interface TokenDecoder {
   /** The text that this id completes; may be empty. */
   write(id: number): string;

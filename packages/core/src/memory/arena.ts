@@ -1,5 +1,5 @@
 import { addon, type DType, invalidArgument, MayflyError, type NativeArena } from '@mayfly/native';
-import { type Block, Tensor, tensorBytes } from './tensor.js';
+import { type ArenaBlock, Tensor, tensorBytes } from './tensor.js';
 
 /** Blocks start on a cache line, which devices and SIMD loops rely on. */
 const ALIGNMENT = 128;
@@ -23,7 +23,9 @@ interface Gap {
 
 /** Allocates blocks in one shared mapping: first fit; free neighbours are merged; pages are committed before their first use. */
 export class Arena {
+  /** The shared mapping. */
   readonly native: NativeArena;
+  /** Size of the mapping in bytes: whole pages. */
   readonly bytes: number;
   #gaps: Gap[];
   #used = 0;
@@ -42,8 +44,12 @@ export class Arena {
     return this.#used;
   }
 
-  /** @throws `ERR_ARENA_FULL` if no gap is large enough, or the system has no memory left. Existing blocks are not affected. */
-  allocate(bytes: number): Block {
+  /**
+   * Allocates a block of at least `bytes`, whose contents are undefined.
+   *
+   * @throws `ERR_ARENA_FULL` if no gap is large enough, or the system has no memory left. Existing blocks are not affected.
+   */
+  allocate(bytes: number): ArenaBlock {
     if (!Number.isSafeInteger(bytes) || bytes < 0) throw invalidArgument('bytes', 'a whole number from 0 up', bytes);
     const size = blockBytes(bytes);
     const offset = this.#take(size);
@@ -69,6 +75,7 @@ export class Arena {
     return new Tensor(this.native, this.allocate(tensorBytes(dtype, shape)).offset, dtype, shape);
   }
 
+  /** Unmaps the memory in this process: tensors of the arena cannot be used any more. The pool does this for its own arena. */
   close(): void {
     this.native.close();
   }

@@ -1,21 +1,28 @@
 import { addon, type DType, invalidArgument, type NativeArena } from '@mayfly/native';
 import { type Arena, blockBytes, blockOffset } from './arena.js';
-import { type Block, Tensor, tensorBytes } from './tensor.js';
+import { type ArenaBlock, Tensor, tensorBytes } from './tensor.js';
 
 /** Allocates tensors. */
 export interface TensorSource {
+  /**
+   * Allocates a dense, row-major tensor. Its contents are undefined.
+   *
+   * @param shape Sizes in elements, the fastest axis last; [] is a scalar.
+   * @throws `ERR_INVALID_ARGUMENT` for a wrong type or shape; `ERR_ARENA_FULL` where an arena has no room for it.
+   */
   tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T>;
 }
 
 /** Tensors that are freed together. */
 export class ArenaScope implements TensorSource {
-  readonly #blocks: Block[] = [];
+  readonly #blocks: ArenaBlock[] = [];
 
   /** @throws `ERR_INVALID_ARGUMENT` */
   constructor(readonly arena: Arena) {
     if (typeof arena?.allocate !== 'function') throw invalidArgument('arena', 'an Arena', arena);
   }
 
+  /** Allocates a tensor that lives until `free`. Its contents are undefined. Errors are those of `Arena.allocate`. */
   tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T> {
     const block = this.arena.allocate(tensorBytes(dtype, shape));
     this.#blocks.push(block);

@@ -2,12 +2,14 @@ import { type DType, elementBytes, elementCount, invalidArgument, type NativeAre
 import { Float16Array } from '../float16.js';
 
 /** A range of an arena that was allocated. */
-export interface Block {
+export interface ArenaBlock {
+  /** Byte offset into the arena, a multiple of 128. */
   readonly offset: number;
+  /** Size: a multiple of 128 bytes. */
   readonly bytes: number;
   /** Whether the memory was freed: another tensor may lie there now. */
   readonly freed: boolean;
-  /** Idempotent. */
+  /** Gives the memory back to the arena. Idempotent. */
   free(): void;
 }
 
@@ -48,7 +50,7 @@ export class Tensor<T extends DType = DType> {
   /** Number of elements: the product of the sizes. */
   readonly elements: number;
   readonly bytes: number;
-  readonly #block: Block | null;
+  readonly #block: ArenaBlock | null;
 
   /**
    * @param arena The mapping that holds the elements.
@@ -61,7 +63,7 @@ export class Tensor<T extends DType = DType> {
     readonly offset: number,
     readonly dtype: T,
     readonly shape: readonly number[],
-    block: Block | null = null,
+    block: ArenaBlock | null = null,
   ) {
     this.bytes = tensorBytes(dtype, shape);
     this.elements = this.bytes / elementBytes[dtype];

@@ -23,27 +23,32 @@ import { expectType, type MilDType, type MilProgram, type Scalar, shown, type We
 /** A value, or a number that becomes a scalar constant of the other operand's type. */
 export type Operand = MilValue | number;
 
+/** Options of `MilBuilder.conv`. A convolution has one to three spatial axes: those after batch and channels. */
 export interface ConvOptions {
-  /** Per spatial axis. Default: 1. */
+  /** Step of the kernel along each spatial axis, in elements. Default: 1. */
   readonly strides?: readonly number[];
-  /** Per spatial axis. Default: 1. */
+  /** Distance between taps of the kernel along each spatial axis, in elements. Default: 1. */
   readonly dilations?: readonly number[];
-  /** Begin and end per spatial axis, with padType `custom`. Default: 0. */
+  /** Zeros before and after each spatial axis: [begin, end, begin, end, …]. Used with padType `custom` only. Default: 0. */
   readonly pad?: readonly number[];
-  /** Default: `valid`. */
+  /**
+   * `valid` adds no zeros; `custom` adds those of `pad`; `same` and `same_lower` add as many as keep ⌈size / stride⌉ elements, an odd
+   * one at the end or at the beginning. Default: `valid`.
+   */
   readonly padType?: PadType;
-  /** Default: 1. */
+  /** Groups of channels, each of which is convolved alone; a divisor of the input and output channels. Default: 1. */
   readonly groups?: number;
 }
 
+/** Options of `MilBuilder.sliceByIndex`. Each list has an entry for every axis. */
 export interface SliceOptions {
-  /** Default: 1 per axis. */
+  /** Step along each axis; negative steps go backwards, 0 is an error. Default: 1. */
   readonly stride?: readonly number[];
-  /** True takes the axis from its start whatever `begin` says. */
+  /** True takes the axis from its start, whatever `begin` says. Default: false. */
   readonly beginMask?: readonly boolean[];
-  /** True takes the axis to its end whatever `end` says. */
+  /** True takes the axis to its end, whatever `end` says. Default: false. */
   readonly endMask?: readonly boolean[];
-  /** True takes element `begin` and drops the axis. */
+  /** True takes element `begin` and drops the axis. Default: false. */
   readonly squeezeMask?: readonly boolean[];
 }
 
@@ -52,7 +57,10 @@ export interface SliceOptions {
  * names, writes every argument as a named constant, as the Neural Engine's compiler requires, and leaves out unused statements.
  * Operations have the meaning that coremltools documents. `docs/mil.md` is the guide.
  *
- * @throws `ERR_MIL_TYPE` for wrong shapes and types, from every method.
+ * Device `cpu` takes the operations of all methods. Neural Engines refuse some programs, or compute some wrongly, and `sim` does the same:
+ * a method names the chip rules about its operation, which `docs/lint.md` explains. `lint` of `@mayfly/core/chips` checks a program.
+ *
+ * @throws `ERR_MIL_TYPE` for wrong shapes and types: from the method, or from `pool.compile` for element types that only devices check.
  *
  * @example
  * const b = new MilBuilder();
@@ -92,37 +100,85 @@ export class MilBuilder {
     return this.#graph.build();
   }
 
+  /** x + y, element by element. Shapes broadcast. fp16, fp32 or int32; the result has the operands' type. Chip rule: `broadcast-rank-3`. */
   add = (x: Operand, y: Operand): MilValue => this.#binary('add', x, y);
+  /** x − y, element by element. Shapes broadcast. fp16, fp32 or int32; the result has the operands' type. Chip rule: `broadcast-rank-3`. */
   sub = (x: Operand, y: Operand): MilValue => this.#binary('sub', x, y);
+  /**
+   * x · y, element by element. Shapes broadcast. fp16, fp32 or int32; the result has the operands' type. Neural Engines do not broadcast the
+   * first axis, and refuse the product of a reduction and zero: chip rules `broadcast-rank-3`, `broadcast-batch`, `reduction-times-zero`.
+   */
   mul = (x: Operand, y: Operand): MilValue => this.#binary('mul', x, y);
+  /** x / y, element by element. Shapes broadcast. fp16 or fp32; the result has the operands' type. Chip rule: `broadcast-rank-3`. */
   realDiv = (x: Operand, y: Operand): MilValue => this.#binary('real_div', x, y);
+  /** x to the power y, element by element. Shapes broadcast. fp16 or fp32; the result has the operands' type. Chip rule: `broadcast-rank-3`. */
   pow = (x: Operand, y: Operand): MilValue => this.#binary('pow', x, y);
+  /**
+   * The larger of x and y, element by element. Shapes broadcast. fp16, fp32 or int32; the result has the operands' type. Chip rule:
+   * `broadcast-rank-3`.
+   */
   maximum = (x: Operand, y: Operand): MilValue => this.#binary('maximum', x, y);
+  /**
+   * The smaller of x and y, element by element. Shapes broadcast. fp16, fp32 or int32; the result has the operands' type. Chip rule:
+   * `broadcast-rank-3`.
+   */
   minimum = (x: Operand, y: Operand): MilValue => this.#binary('minimum', x, y);
 
+  /** x = y, element by element, as bool. Shapes broadcast. fp16, fp32, int32 or bool. */
   equal = (x: Operand, y: Operand): MilValue => this.#binary('equal', x, y, 'bool');
+  /** x ≠ y, element by element, as bool. Shapes broadcast. fp16, fp32, int32 or bool. */
   notEqual = (x: Operand, y: Operand): MilValue => this.#binary('not_equal', x, y, 'bool');
+  /** x < y, element by element, as bool. Shapes broadcast. fp16, fp32 or int32. */
   less = (x: Operand, y: Operand): MilValue => this.#binary('less', x, y, 'bool');
+  /** x ≤ y, element by element, as bool. Shapes broadcast. fp16, fp32 or int32. */
   lessEqual = (x: Operand, y: Operand): MilValue => this.#binary('less_equal', x, y, 'bool');
+  /** x > y, element by element, as bool. Shapes broadcast. fp16, fp32 or int32. */
   greater = (x: Operand, y: Operand): MilValue => this.#binary('greater', x, y, 'bool');
+  /** x ≥ y, element by element, as bool. Shapes broadcast. fp16, fp32 or int32. */
   greaterEqual = (x: Operand, y: Operand): MilValue => this.#binary('greater_equal', x, y, 'bool');
 
+  /**
+   * √x of each element. fp16 or fp32; shape and type stay. Neural Engines refuse it after a reduction, and compute a wrong root of a
+   * quotient: chip rules `root-after-reduction`, `root-of-quotient`.
+   */
   sqrt = (x: MilValue): MilValue => this.#unary('sqrt', x);
+  /** e to the power x of each element. fp16 or fp32; shape and type stay. */
   exp = (x: MilValue): MilValue => this.#unary('exp', x);
+  /** 1 / (1 + e⁻ˣ) of each element. fp16 or fp32; shape and type stay. Neural Engines read it from a coarse table: chip rule `sigmoid-table`. */
   sigmoid = (x: MilValue): MilValue => this.#unary('sigmoid', x);
+  /** x · sigmoid(x) of each element. fp16 or fp32; shape and type stay. Chip rule: `sigmoid-table`. */
   silu = (x: MilValue): MilValue => this.#unary('silu', x);
+  /** Hyperbolic tangent of each element. fp16 or fp32; shape and type stay. */
   tanh = (x: MilValue): MilValue => this.#unary('tanh', x);
+  /** max(x, 0) of each element. fp16 or fp32; shape and type stay. */
   relu = (x: MilValue): MilValue => this.#unary('relu', x);
-  /** 1/√(x + epsilon). */
+  /**
+   * 1/√(x + epsilon) of each element. fp16 or fp32, where fp16 rounds the default of epsilon to 0; shape and type stay. Chip rules:
+   * `root-after-reduction`, `rsqrt`.
+   */
   rsqrt = (x: MilValue, epsilon = 1e-12): MilValue => this.#unary('rsqrt', x, epsilon);
-  /** ln(x + epsilon). */
+  /** ln(x + epsilon) of each element. fp16 or fp32, where fp16 rounds the default of epsilon to 0; shape and type stay. Chip rule: `logarithm`. */
   log = (x: MilValue, epsilon = 1e-45): MilValue => this.#unary('log', x, epsilon);
+  /** A copy of x. Any type; shape and type stay. */
   identity = (x: MilValue): MilValue => this.#one('identity', { x }, x.dtype, x.shape);
 
+  /**
+   * Sum over `axes`; negative axes count from the end. fp16, fp32 or int32; the type stays. The axes have size 1 in the result, or are
+   * dropped with `keepDims` false. Chip rules: `reduction-with-matmul`, `norm-with-products`.
+   */
   reduceSum = (x: MilValue, axes: readonly number[], keepDims = true): MilValue =>
     this.#reduce('reduce_sum', x, axes, keepDims);
+  /**
+   * Arithmetic mean over `axes`; negative axes count from the end. fp16 or fp32; the type stays. The axes have size 1 in the result, or
+   * are dropped with `keepDims` false. Some Neural Engines refuse it: chip rules `reduce-mean`, `reduction-with-matmul`,
+   * `norm-with-products`.
+   */
   reduceMean = (x: MilValue, axes: readonly number[], keepDims = true): MilValue =>
     this.#reduce('reduce_mean', x, axes, keepDims);
+  /**
+   * Maximum over `axes`; negative axes count from the end. fp16, fp32 or int32; the type stays. The axes have size 1 in the result, or
+   * are dropped with `keepDims` false.
+   */
   reduceMax = (x: MilValue, axes: readonly number[], keepDims = true): MilValue =>
     this.#reduce('reduce_max', x, axes, keepDims);
 
@@ -139,6 +195,10 @@ export class MilBuilder {
     return this.#one('cast', { dtype: this.#graph.literal('string', [], [dtype], 'dtype'), x }, dtype, x.shape);
   }
 
+  /**
+   * e to the power x, divided by the sum of that along `axis`; a negative axis counts from the end. fp16 or fp32; shape and type stay.
+   * Chip rule: `softmax-axis`.
+   */
   softmax(x: MilValue, axis: number): MilValue {
     expectFloat('softmax', x);
     return this.#one('softmax', { axis: this.#int('axis', resolveAxis(axis, x.shape.length)), x }, x.dtype, x.shape);
@@ -181,11 +241,20 @@ export class MilBuilder {
     return this.#one('reshape', { shape: this.#ints('shape', result), x }, x.dtype, result);
   }
 
+  /**
+   * Reorders axes: axis i of the result is axis `permutation[i]` of x. Any type.
+   *
+   * @param permutation Every axis of x once, from 0.
+   */
   transpose(x: MilValue, permutation: readonly number[]): MilValue {
     const shape = transposeShape(x.shape, permutation);
     return this.#one('transpose', { perm: this.#ints('perm', permutation), x }, x.dtype, shape);
   }
 
+  /**
+   * Joins values along `axis`; a negative axis counts from the end. All have one type, one rank, and equal sizes but along the axis, where
+   * sizes add up. Neural Engines do not join slices of the last axis along it: chip rules `width-concat`, `concat`, `fan-in`.
+   */
   concat(values: readonly MilValue[], axis: number): MilValue {
     const [first] = values;
     expectType(first !== undefined, 'values to concatenate', 'none');
@@ -255,14 +324,30 @@ export class MilBuilder {
     );
   }
 
+  /**
+   * Repeats x `reps[i]` times along each axis i, one after the other: sizes [s₀, s₁, …] become [s₀ · reps[0], s₁ · reps[1], …]. Any type. Chip
+   * rule: `tile`.
+   *
+   * @param reps From 1 up, one for each axis.
+   */
   tile(x: MilValue, reps: readonly number[]): MilValue {
     return this.#one('tile', { reps: this.#ints('reps', reps), x }, x.dtype, tileShape(x.shape, reps));
   }
 
+  /**
+   * Inserts axes of size 1. Any type.
+   *
+   * @param axes Their places in the result; negative ones count from its end.
+   */
   expandDims(x: MilValue, axes: readonly number[]): MilValue {
     return this.#one('expand_dims', { axes: this.#ints('axes', axes), x }, x.dtype, expandDimsShape(x.shape, axes));
   }
 
+  /**
+   * Drops axes of size 1. Any type.
+   *
+   * @param axes Axes of x; negative ones count from the end.
+   */
   squeeze(x: MilValue, axes: readonly number[]): MilValue {
     return this.#one('squeeze', { axes: this.#ints('axes', axes), x }, x.dtype, squeezeShape(x.shape, axes));
   }

@@ -19,8 +19,9 @@ export class MilValue {
   ) {}
 }
 
+/** Options of `MilBuilder`: the form of the text and of the weight files. */
 export interface MilOptions {
-  /** Default: `ios18`. */
+  /** Operation set: M1 and M2 need `ios16`. Default: `ios18`. */
   readonly dialect?: Dialect;
   /** `single` (the default) is `@model_path/weights/weight.bin`; `per-tensor` is a file for each, as M1 needs. */
   readonly weightFiles?: 'single' | 'per-tensor';

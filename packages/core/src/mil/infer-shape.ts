@@ -42,6 +42,7 @@ export function matmulShape(x: Shape, y: Shape, transposeX: boolean, transposeY:
   return [...broadcastShape(x.slice(0, -2), y.slice(0, -2)), rows, columns];
 }
 
+/** Padding of a convolution: `valid` adds no zeros, `same` and `same_lower` as many as keep the size, `custom` those of `ConvOptions.pad`. */
 export type PadType = 'valid' | 'same' | 'same_lower' | 'custom';
 
 /** Per spatial axis, but for `pad`: begin and end of each. */

@@ -176,8 +176,10 @@ export const presets = {
   },
 } as const satisfies Record<string, ModelConfig>;
 
+/** The name of a preset. */
 export type PresetName = keyof typeof presets;
 
+/** Whether `name` is the name of a preset, as `presets` lists them. */
 export function isPreset(name: string): name is PresetName {
   return Object.hasOwn(presets, name);
 }

@@ -3,9 +3,15 @@
  *
  * @module
  */
-export { isPreset, type ModelConfig, presets } from './config.js';
+export { isPreset, type ModelConfig, type PresetName, presets } from './config.js';
 export { importHuggingFace } from './hugging-face.js';
 export { readHuggingFaceConfig } from './hugging-face-config.js';
 export { exportLlama2c, importLlama2c, readLlama2cConfig } from './llama2c.js';
 export { loadModel, type ModelSource } from './load-model.js';
-export { type ParameterEntry, ParameterLayout, type ParameterName } from './parameters.js';
+export {
+  type LayerParameter,
+  type ModelParameter,
+  type ParameterEntry,
+  ParameterLayout,
+  type ParameterName,
+} from './parameters.js';

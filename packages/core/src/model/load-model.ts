@@ -13,7 +13,9 @@ import { isPreset, type ModelConfig, presets } from './config.js';
 import { isHuggingFace, openHuggingFace } from './hugging-face.js';
 import { importLlama2c, readLlama2cConfig } from './llama2c.js';
 
+/** A model that `loadModel` found: its shape, and the way to its parameters. */
 export interface ModelSource {
+  /** Shape of the model. */
   readonly config: ModelConfig;
   /** Reads the parameters into the flat block. Absent for a preset, which has none. */
   readonly parameters?: (target: Float32Array) => Promise<void>;

@@ -16,6 +16,7 @@ export interface PoolTimeouts extends WorkerTimeouts {
   readonly closeMs: number;
 }
 
+/** Options of `createPool`. */
 export interface PoolOptions {
   /** A device by name, or `auto`: `ane` where there is one, else `cpu`. Default `auto`. */
   readonly device?: string | undefined;
@@ -38,7 +39,9 @@ export interface PoolOptions {
   readonly maxQueue?: number | undefined;
   /** Workers that may end, or whose device may fail, during the same work before its kernel is quarantined. Default 3. */
   readonly attempts?: number | undefined;
+  /** Deadlines in milliseconds. Default: those that `PoolTimeouts` names. */
   readonly timeouts?: Partial<PoolTimeouts> | undefined;
+  /** How fast workers start and kernels compile. Default: what `Pacing` names for the device. */
   readonly pacing?: Partial<Pacing> | undefined;
   /**
    * Environment variables of the workers. Node's own (`NODE_…`) are left out; options of the workers' Node are `execArgv`.
@@ -53,8 +56,9 @@ export interface PoolOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Faults that a pool injects into its own workers, for tests of what is built on it. */
 export interface ChaosOptions {
-  /** Default: 0 for each that is left out. */
+  /** Probabilities of faults, as `Chaos` says. Default: 0 for each that is left out. */
   readonly faults: Partial<Chaos>;
   /** Decides their order. Default 0. */
   readonly seed: number;

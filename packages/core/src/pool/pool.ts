@@ -118,6 +118,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     });
   }
 
+  /** Statistics since the pool was made, with every worker and kernel that it has now. A copy: later work does not change it. */
   stats(): PoolStats {
     return { ...this.#fleet.stats(), pending: this.#admission.pending };
   }
@@ -175,6 +176,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     return `Pool (device ${this.device}, ${state})${lines.join('')}`;
   }
 
+  /** As `close`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

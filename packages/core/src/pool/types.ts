@@ -19,6 +19,7 @@ export interface PoolProgram {
   readonly weights?: WeightSources;
 }
 
+/** Options of a call to a pool or a kernel. */
 export interface CallOptions {
   /**
    * Ends the call, which rejects with the signal's reason; the pool stays whole. A run that waits is not sent, and rejects at
@@ -29,6 +30,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of `Kernel.run`. */
 export interface RunOptions extends CallOptions {
   /** The columns of the first input that are unchanged: device ane then copies only the others. Default: none. */
   readonly reuse?: InputReuse | undefined;
@@ -164,7 +166,9 @@ export interface PoolStats {
   readonly kernels: readonly KernelSummary[];
 }
 
+/** One kernel in the statistics of a pool. */
 export interface KernelSummary {
+  /** The kernel's name. */
   readonly kernel: string;
   /** The worker that its runs are sent to; null while there is none. */
   readonly worker: number | null;
@@ -172,6 +176,7 @@ export interface KernelSummary {
   readonly device: LatencySummary;
 }
 
+/** One worker process in the statistics of a pool. */
 export interface WorkerSummary {
   readonly worker: number;
   readonly pid: number;

@@ -325,7 +325,8 @@ type SavedName = {
 /** What a checkpoint keeps of the options: not those that are derived from others, which a resumed run derives again. */
 export type SavedTrainOptions = Partial<Pick<FilledTrainOptions, SavedName>> & { readonly precision?: Precision };
 
-type Optional = 'layers' | 'freeze' | 'tokenizer' | 'out' | 'resume' | 'signal';
+/** Options without a default value, whose absence means something. */
+export type OptionalTrainOption = 'layers' | 'freeze' | 'tokenizer' | 'out' | 'resume' | 'signal';
 
 /** Options in which model, data and a given pool are named, so that they can be written down. */
 export type PlainTrainOptions = Omit<TrainOptions, 'model' | 'data' | 'pool'> & {
@@ -336,9 +337,9 @@ export type PlainTrainOptions = Omit<TrainOptions, 'model' | 'data' | 'pool'> & 
 
 /** Every option with a value but for those whose absence means something. */
 export type FilledTrainOptions = {
-  readonly [Name in Exclude<keyof TrainOptions, Optional | 'pool'>]-?: NonNullable<PlainTrainOptions[Name]>;
+  readonly [Name in Exclude<keyof TrainOptions, OptionalTrainOption | 'pool'>]-?: NonNullable<PlainTrainOptions[Name]>;
 } & {
-  readonly [Name in Optional]: TrainOptions[Name];
+  readonly [Name in OptionalTrainOption]: TrainOptions[Name];
 } & {
   /** Those that were given, and the precision; of a given pool its device and precision. */
   readonly pool: PoolOptions & { readonly precision: Precision };

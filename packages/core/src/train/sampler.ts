@@ -3,6 +3,7 @@ import { number, whole } from '../check.js';
 import { seededRandom } from '../data/seeded-random.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 
+/** How tokens are drawn from logits. The same options and logits give the same tokens. */
 export interface SamplingOptions {
   /** Logits are divided by it; 0 always takes the likeliest token. Default 1. */
   readonly temperature?: number | undefined;
@@ -10,7 +11,7 @@ export interface SamplingOptions {
   readonly topK?: number | undefined;
   /** Only the likeliest tokens that together reach this probability are drawn from (Holtzman et al. 2020). Default 1. */
   readonly topP?: number | undefined;
-  /** Default 0. */
+  /** Seed of the draws. Default 0. */
   readonly seed?: number | undefined;
 }
 

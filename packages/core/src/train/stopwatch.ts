@@ -1,9 +1,18 @@
 /**
- * What the main process spends its time on: waiting for kernels; computing host math, or waiting for it on the queue; waiting for
- * weight gradients (host threads); waiting for compilations and weight updates; handing work to workers and to the queue.
+ * An activity of the main process: `kernels`, waiting for kernels; `hostMath`, computing host math or waiting for it on the queue;
+ * `hostThreads`, waiting for weight gradients; `compile`, waiting for compilations and weight updates; `dispatch`, handing work to
+ * workers and to the queue.
  */
-export const activities = ['kernels', 'hostMath', 'hostThreads', 'compile', 'dispatch'] as const;
-export type Activity = (typeof activities)[number];
+export type Activity = 'kernels' | 'hostMath' | 'hostThreads' | 'compile' | 'dispatch';
+
+/** All activities, in the order of tables. */
+export const activities = [
+  'kernels',
+  'hostMath',
+  'hostThreads',
+  'compile',
+  'dispatch',
+] as const satisfies readonly Activity[];
 
 /** Milliseconds per activity. Activities of the main process never overlap, so they add up to at most the wall time. */
 export class Stopwatch {

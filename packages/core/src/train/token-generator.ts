@@ -5,13 +5,15 @@ import type { Decoder } from './decoder.js';
 import { expectFinite } from './finite.js';
 import { Sampler, type SamplingOptions, samplingOptions } from './sampler.js';
 
+/** Options of `Trainer.generate`: how tokens are drawn, and where the text ends. */
 export interface TokenGeneratorOptions extends SamplingOptions {
   /** Tokens to draw. Default 256. */
   readonly maxTokens?: number | undefined;
-  /** A token, or several, each of which ends the text without being part of it. */
+  /** A token, or several, each of which ends the text without being part of it. Default: none. */
   readonly stop?: number | readonly number[] | undefined;
   /** Only its tokens are drawn: a model may have more rows than its tokenizer has tokens. Default: all. */
   readonly tokenizer?: Pick<Tokenizer, 'vocab' | 'holes'> | undefined;
+  /** Ends the generation before the next token, with its reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 

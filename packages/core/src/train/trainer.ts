@@ -231,6 +231,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     return tensorDigest(this.#parts.decoder.state.parameters);
   }
 
+  /** The run so far, or as it ended: steps, losses, times, digests and the latest checkpoint. */
   summary(): TrainSummary {
     const { run } = this.#parts;
     const checkpoint = (this.#checkpoint ?? this.#parts.checkpoint)?.path ?? null;
@@ -261,6 +262,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     return this.#closing;
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -4,9 +4,11 @@ import { countWindows } from '../data/windows.js';
 import type { Decoder } from './decoder.js';
 import { expectFinite } from './finite.js';
 
+/** Mean cross-entropy of a model over windows of a token stream. */
 export interface WindowLoss {
   /** Mean over all targets, in nats per token. */
   readonly crossEntropy: number;
+  /** Tokens that were predicted. */
   readonly targets: number;
 }
 

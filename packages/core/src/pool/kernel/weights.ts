@@ -3,7 +3,7 @@ import { invalidArgument, MayflyError, type WeightRange } from '@mayfly/native';
 import { MOST_REQUEST_BYTES, MOST_WEIGHTS } from '@mayfly/worker';
 import { object } from '../../check.js';
 import type { Arena } from '../../memory/arena.js';
-import type { Block } from '../../memory/tensor.js';
+import type { ArenaBlock } from '../../memory/tensor.js';
 import type { WeightSources } from '../types.js';
 
 /** Weight files in the arena, where workers read them. */
@@ -100,7 +100,7 @@ export class WeightStore {
    */
   store(sources: WeightSources, text: string): StoredWeights {
     assertSendable(text, Object.keys(object<WeightSources>().check('weights', sources)));
-    const blocks: Block[] = [];
+    const blocks: ArenaBlock[] = [];
     try {
       const ranges = Object.entries(sources).map(([path, source]): WeightRange => {
         // `instanceof` fails for an array of another realm, as test runners give each file.
@@ -148,7 +148,7 @@ function assertSendable(text: string, paths: readonly string[]): void {
   );
 }
 
-function counted(ranges: readonly WeightRange[], blocks: readonly Block[]): StoredWeights {
+function counted(ranges: readonly WeightRange[], blocks: readonly ArenaBlock[]): StoredWeights {
   let users = 0;
   const use = (): StoredWeights => {
     users += 1;
