@@ -1,5 +1,5 @@
 /**
- * `@mayfly/core/chips`: what is known of Apple's chips: their limits, rules and speed, and what a program or a training run would
+ * `@mayfly/core/chips`: limits, rules and speed of Apple's chips as published, and estimates of what a program or a training run would
  * meet on them.
  *
  * @module

@@ -76,7 +76,7 @@ function report(
     const more = group.length === 1 ? '' : ` (and ${group.length - 1} more like it)`;
     return [
       `${file}:${line}:${column}: ${level}: ${message}${more}`,
-      `    ${rule} (${severity}): ${summary} Known of ${known}; ${sources.join(', ')}, grade ${grade}.`,
+      `    ${rule} (${severity}): ${summary} Reported for ${known}; ${sources.join(', ')}, grade ${grade}.`,
       ...(contradicted === undefined ? [] : [`    Contradicted: ${contradicted}.`]),
     ].join('\n');
   });
@@ -97,6 +97,6 @@ function rulesTable(): string {
       contradicted ?? '',
     ];
   });
-  const header = ['rule', 'severity', 'level', 'the chip wants', 'known of', 'sources (grade)', 'contradicted by'];
+  const header = ['rule', 'severity', 'level', 'requirement', 'reported for', 'sources (grade)', 'contradicted by'];
   return `${markdownTable([header, ...rows])}\n`;
 }

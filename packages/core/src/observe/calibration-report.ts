@@ -37,7 +37,7 @@ export function calibrationReport(): string {
       ...summaries.filter((row) => row[2] !== '0'),
     ]),
     '',
-    markdownTable([['chip', 'what', 'source', 'published', 'model', 'error', ''], ...comparisons.map(figureRow)]),
+    markdownTable([['chip', 'program', 'source', 'published', 'model', 'error', ''], ...comparisons.map(figureRow)]),
     '',
   ].join('\n');
 }

@@ -95,7 +95,7 @@ export interface ChipNumerics {
   readonly sigmoidPoints?: Figure;
 }
 
-/** Everything known of one chip: a file of `chips/`, or of the user. */
+/** The published figures of one chip: a file of `chips/`, or of the user. */
 export interface ChipProfile {
   /** As in `sim:<name>`. */
   readonly name: string;

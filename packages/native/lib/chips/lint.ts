@@ -5,12 +5,12 @@ import type { ProgramView } from './program-view.js';
 import type { Rule, Severity } from './rules/rule.js';
 import { rules } from './rules/rule-table.js';
 
-/** A rule that a program breaks, at one place. */
+/** A rule that a program breaks, and the position. */
 export interface LintFinding extends MilPosition {
   readonly rule: string;
   readonly level: 'error' | 'warning';
   readonly severity: Severity;
-  /** What is wrong and what to change. */
+  /** The violation and the remedy. */
   readonly message: string;
   readonly summary: string;
   readonly known: string;
@@ -19,7 +19,7 @@ export interface LintFinding extends MilPosition {
   readonly contradicted?: string;
 }
 
-/** Findings of every rule that holds for the chip, in the order of the text. */
+/** Findings of every rule that applies to the chip, in the order of the text. */
 export function lintProgram(program: ProgramView, profile: ChipProfile): LintFinding[] {
   const findings = rules
     .filter((rule) => holdsFor(rule, profile))
@@ -31,8 +31,8 @@ export function lintProgram(program: ProgramView, profile: ChipProfile): LintFin
 }
 
 /**
- * Wrong data is an error unless contradicted or dependent on values; failures are where more than a claim is known of them.
- * Without a chip: on those where the rule is not confirmed.
+ * Wrong data is an error unless contradicted or dependent on values. A failure is an error if its grade is A or B.
+ * Without a chip, the level on chips where the rule is not confirmed.
  */
 export function levelOf(rule: Rule, chip?: string): LintFinding['level'] {
   const { severity, contradicted, confirmed = [], onValues, grade } = rule;

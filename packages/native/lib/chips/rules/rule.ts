@@ -4,39 +4,39 @@ import type { Grade } from '../figure.js';
 import type { ProgramView } from '../program-view.js';
 
 /**
- * When a broken rule shows: at compilation, at loading, at evaluation as an error, as wrong data without an error, as time, or
- * as memory or slots used up.
+ * The effect of a broken rule: an error at compilation, at loading or at evaluation, wrong data without an error, lost time, or
+ * exhausted memory or slots.
  */
 export type Severity = 'compile' | 'load' | 'evaluate' | 'silent data' | 'performance' | 'resource';
 
-/** One place where a program breaks a rule, and what to change. */
+/** One position at which a program breaks a rule, with the remedy. */
 export interface Violation {
   readonly message: string;
   readonly at: MilPosition;
 }
 
-/** Something known of Apple's Neural Engines that can be decided from a program. */
+/** A published restriction of Apple's Neural Engines that a program's text can be checked against. */
 export interface Rule {
   readonly id: string;
   readonly severity: Severity;
-  /** One sentence: what the chip wants. */
+  /** The chip's requirement, in one sentence. */
   readonly summary: string;
-  /** Chips and releases it was seen on. */
+  /** Chips and releases on which the restriction was observed. */
   readonly known: string;
   /** Keys of the sources: see `docs/lint.md`. */
   readonly sources: readonly string[];
   readonly grade: Grade;
-  /** Who saw the opposite. Such a rule warns, except on the chips of `confirmed`. */
+  /** Sources that observed the opposite. Such a rule warns, except on the chips of `confirmed`. */
   readonly contradicted?: string;
-  /** Chips on which a contradicted rule was measured all the same: there it is an error. */
+  /** Chips on which a contradicted rule was measured; it is an error there. */
   readonly confirmed?: readonly string[];
-  /** It depends on the data whether anything goes wrong. Such a rule warns. */
+  /** True if the effect depends on the data. Such a rule warns. */
   readonly onValues?: true;
-  /** What a program that breaks it does on the device, where that is not an error: default zeros. */
+  /** Wrong data of a program that breaks a rule of severity `silent data`. Default: zeros. */
   readonly effect?: 'zeros' | 'alphabetical inputs' | 'alphabetical outputs';
-  /** Generations it holds for, e.g. `m1`. Default: all. */
+  /** Generations that the rule applies to, e.g. `m1`. Default: all. */
   readonly generations?: readonly string[];
-  /** Chips it holds for. Default: all of `generations`. */
+  /** Chips that the rule applies to. Default: all of `generations`. */
   readonly chips?: readonly string[];
   check(program: ProgramView, profile: ChipProfile): Iterable<Violation>;
 }
