@@ -44,12 +44,12 @@ export type {
   Tensors,
   WeightSource,
   WeightSources,
+  WorkerState,
   WorkerSummary,
 } from './pool/types.js';
 export type { Budget, RetirementReason } from './pool/worker/budget.js';
 export type { Chaos } from './pool/worker/chaos-transport.js';
 export type { LatencySummary } from './pool/worker/latency.js';
-export type { WorkerState } from './pool/worker/worker-process.js';
 export type { RunRecord } from './run/run-records.js';
 export { createTrainer } from './train/create-trainer.js';
 export { type EvaluateOptions, evaluate } from './train/evaluate.js';

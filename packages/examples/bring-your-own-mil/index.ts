@@ -48,7 +48,7 @@ for (let run = 1; run <= runs; run++) {
   const done = attention.run(x, y);
   if (run === Math.ceil(runs / 2)) {
     const serving = pool.stats().workers.find(({ state }) => state === 'serving')!;
-    say(`killing worker ${serving.worker} (pid ${serving.pid}) with run ${run} under way`);
+    say(`killing worker ${serving.id} (pid ${serving.pid}) with run ${run} under way`);
     process.kill(serving.pid, 'SIGKILL');
   }
   await done;

@@ -50,7 +50,7 @@ for (let cycle = 1; cycle <= cycles; cycle++) {
   if (crashed < crashes && cycle % crashEvery === 0) {
     crashed += 1;
     const { workers, kernels } = pool.stats();
-    process.kill(workers.find(({ worker }) => worker === kernels[0]!.worker)!.pid, 'SIGSEGV');
+    process.kill(workers.find(({ id }) => id === kernels[0]!.worker)!.pid, 'SIGSEGV');
   } else {
     retired += 1;
     void pool.recycle();

@@ -181,7 +181,7 @@ describe('the main process ends: so does every worker, at work, hung, idle or st
       const tensor = () => pool.arena.tensor('fp32', [512, 512]);
       const report = () => { for (const { pid } of pool.stats().workers) pids.add(pid); return JSON.stringify([...pids]); };
       void slow.run(tensor(), tensor()).catch(() => {});
-      process.kill(pool.stats().workers.find(({ worker }) => worker === 2).pid, 'SIGSTOP');
+      process.kill(pool.stats().workers.find(({ id }) => id === 2).pid, 'SIGSTOP');
       pool.on('workerStart', () => { if (pool.stats().workers.length >= 4) { process.stdout.write(report() + '\\n', () => { ${ending} }); } });
       void pool.recycle();
       setInterval(() => {}, 1000);`;

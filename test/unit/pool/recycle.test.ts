@@ -91,6 +91,6 @@ test("a kernel's statistics are those that the pool has of it", async () => {
   const [kernel, other] = [await under.kernel(), await under.kernel()];
   for (let count = 0; count < 3; count++) await under.ran(kernel);
   expect([kernel.stats(), other.stats()]).toEqual(under.pool.stats().kernels);
-  expect(kernel.stats()).toMatchObject({ kernel: kernel.name, worker: 1, device: { count: 3 } });
+  expect(kernel.stats()).toMatchObject({ name: kernel.name, worker: 1, evaluation: { count: 3 } });
   await under.close();
 });

@@ -195,7 +195,7 @@ test.each(['compilations', 'livePrograms'] as const)(
     await under.settle();
     expect(await update).toBe('ok');
     expect(retired).toEqual([`1 ${limit}`]);
-    expect(under.pool.stats().workers[0]).toMatchObject({ worker: 1, state: 'retiring', kernels: 1 });
+    expect(under.pool.stats().workers[0]).toMatchObject({ id: 1, state: 'retiring', kernels: 1 });
     expect(await under.ran(b)).toBe('ok');
     const second = outcome(b.update({ w: new Uint8Array([8]) }));
     await under.settle();

@@ -76,7 +76,7 @@ async function runCase(
     const kernel = await pool.compile({ name: what, text, weights: weights() }, { signal });
     const compileMs = performance.now() - started;
     for (let run = 0; run <= repeat; run++) await kernel.run(input, output, { signal });
-    const evaluateUs = kernel.stats().device.p50Us;
+    const evaluateUs = kernel.stats().evaluation.p50Us;
     await kernel.dispose();
     return { what, weightBytes, flops, compileMs, evaluateUs, teraflops: flops / evaluateUs / 1e6, reason: '' };
   } catch (error) {

@@ -38,7 +38,7 @@ export async function roundTrip(device: string, signal?: AbortSignal): Promise<R
   const kernel = await pool.compile(source, { signal });
   const compileMs = performance.now() - started;
   await kernel.run(x, y, { signal });
-  const evaluateUs = kernel.stats().device.meanUs;
+  const evaluateUs = kernel.stats().evaluation.meanUs;
   const found = y.values();
   const expected = onCpu(program, weights, x.values());
   const largest = Math.max(...expected.map(Math.abs));

@@ -126,9 +126,9 @@ export class ProgressDisplay implements Reporter {
 }
 
 function workerLines({ pool }: Trainer): Line[] {
-  return pool.stats().workers.map(({ worker, pid, state, kernels, compilations, evaluations, budget }) => ({
+  return pool.stats().workers.map(({ id, pid, state, kernels, compilations, evaluations, budget }) => ({
     color: 2,
-    text: `worker ${worker} (pid ${pid}) ${state.padEnd(8)} ${kernels} kernels, compilations ${used(compilations, budget.compilations)}, evaluations ${used(evaluations, budget.evaluations)}`,
+    text: `worker ${id} (pid ${pid}) ${state.padEnd(8)} ${kernels} kernels, compilations ${used(compilations, budget.compilations)}, evaluations ${used(evaluations, budget.evaluations)}`,
   }));
 }
 

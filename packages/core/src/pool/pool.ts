@@ -169,9 +169,9 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
   /** What `console.log` shows: the device, the pool's state, and a line for each worker. */
   [inspect.custom](): string {
     const state = this.destroyed ? 'destroyed' : this.closed ? 'closed' : 'open';
-    const lines = this.#fleet.stats().workers.map(({ worker, pid, state, kernels, compilations, evaluations }) => {
+    const lines = this.#fleet.stats().workers.map(({ id, pid, state, kernels, compilations, evaluations }) => {
       const counts = `kernels ${kernels}, compilations ${compilations}, evaluations ${evaluations}`;
-      return `\n  worker ${worker} (pid ${pid}) ${state}: ${counts}`;
+      return `\n  worker ${id} (pid ${pid}) ${state}: ${counts}`;
     });
     return `Pool (device ${this.device}, ${state})${lines.join('')}`;
   }

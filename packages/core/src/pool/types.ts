@@ -168,19 +168,29 @@ export interface PoolStats {
 
 /** One kernel in the statistics of a pool. */
 export interface KernelSummary {
-  /** The kernel's name. */
-  readonly kernel: string;
+  readonly name: string;
   /** The worker that its runs are sent to; null while there is none. */
   readonly worker: number | null;
   /** Evaluation times on all devices. */
-  readonly device: LatencySummary;
+  readonly evaluation: LatencySummary;
 }
+
+/**
+ * The life of a worker. `retiring` workers compile nothing more but go on evaluating the kernels they hold until each has a
+ * place elsewhere and nothing is in flight.
+ *
+ * ```
+ * starting ──▶ standby ──▶ serving ──▶ retiring ──▶ exiting ──▶ exited
+ *     └───────────┴───────────┴────────────┴───(death)────────────▲
+ * ```
+ */
+export type WorkerState = 'starting' | 'standby' | 'serving' | 'retiring' | 'exiting' | 'exited';
 
 /** One worker process in the statistics of a pool. */
 export interface WorkerSummary {
-  readonly worker: number;
+  readonly id: number;
   readonly pid: number;
-  readonly state: string;
+  readonly state: WorkerState;
   readonly kernels: number;
   readonly compilations: number;
   readonly evaluations: number;
@@ -197,5 +207,5 @@ export interface WorkerSummary {
   /** Its own limits; those of several workers differ, so that they do not retire at once. */
   readonly budget: Budget;
   /** Evaluation times on its device. */
-  readonly device: LatencySummary;
+  readonly evaluation: LatencySummary;
 }

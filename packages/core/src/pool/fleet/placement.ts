@@ -11,9 +11,9 @@ import {
   WorkerLostError,
 } from '../errors.js';
 import type { KernelHandle, KernelOwner } from '../kernel/kernel-handle.js';
-import type { MoveReason, PoolEvents } from '../types.js';
+import type { MoveReason, PoolEvents, WorkerState } from '../types.js';
 import { type Budget, isSoft, keepsKernels, type RetirementReason } from '../worker/budget.js';
-import type { LoadedProgram, ProgramSource, WorkerState } from '../worker/worker-process.js';
+import type { LoadedProgram, ProgramSource } from '../worker/worker-process.js';
 import type { Governor } from './governor.js';
 import type { Health, Work } from './health.js';
 import type { Retirements } from './retirements.js';

@@ -1,10 +1,10 @@
 import type { DeferredEmitter } from '../../deferred-emitter.js';
 import type { KernelHandle } from '../kernel/kernel-handle.js';
-import type { PoolEvents } from '../types.js';
+import type { PoolEvents, WorkerState } from '../types.js';
 import { type Budget, jittered } from '../worker/budget.js';
 import { WorkHistory } from '../worker/latency.js';
 import type { StartTransport } from '../worker/transport.js';
-import { type WorkerOwner, WorkerProcess, type WorkerSetup, type WorkerState } from '../worker/worker-process.js';
+import { type WorkerOwner, WorkerProcess, type WorkerSetup } from '../worker/worker-process.js';
 import type { Governor } from './governor.js';
 import type { Health } from './health.js';
 

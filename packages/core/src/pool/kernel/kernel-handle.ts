@@ -100,7 +100,7 @@ export class KernelHandle implements Kernel, RunOwner {
   }
 
   stats(): KernelSummary {
-    return { kernel: this.name, worker: this.worker?.id ?? null, device: this.history.histogram.summary() };
+    return { name: this.name, worker: this.worker?.id ?? null, evaluation: this.history.histogram.summary() };
   }
 
   run(inputs: Tensors, outputs: Tensors, options?: RunOptions): Promise<void> {

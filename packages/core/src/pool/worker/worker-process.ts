@@ -1,7 +1,7 @@
 import { DispatchStatus, MayflyError, type Precision, type ProgramInfo } from '@mayfly/native';
 import { protocolError, unpackResponse } from '@mayfly/worker';
 import { reasonOf, type WorkerEnd, WorkerLostError } from '../errors.js';
-import type { WorkerSummary } from '../types.js';
+import type { WorkerState, WorkerSummary } from '../types.js';
 import { type Budget, MOST_OVERRUN, type RetirementReason } from './budget.js';
 import type { Clock, Deadline } from './clock.js';
 import { ControlChannel } from './control-channel.js';
@@ -10,17 +10,6 @@ import { LatencyHistogram, type WorkHistory } from './latency.js';
 import type { Run } from './run.js';
 import type { StartTransport, Transport } from './transport.js';
 import { retirementReason, Usage, type WorkerUsage } from './usage.js';
-
-/**
- * The life of a worker. `retiring` workers compile nothing more but go on evaluating the kernels they hold until each has a
- * place elsewhere and nothing is in flight.
- *
- * ```
- * starting ──▶ standby ──▶ serving ──▶ retiring ──▶ exiting ──▶ exited
- *     └───────────┴───────────┴────────────┴───(death)────────────▲
- * ```
- */
-export type WorkerState = 'starting' | 'standby' | 'serving' | 'retiring' | 'exiting' | 'exited';
 
 const nextStates: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
   starting: ['standby', 'exited'],
@@ -225,7 +214,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
   summary(): WorkerSummary {
     const { compilations, evaluations, ageMs, stats, rssGrowth, failures } = this.#usage;
     return {
-      worker: this.id,
+      id: this.id,
       pid: this.pid,
       state: this.#state,
       kernels: this.#kernels.size,
@@ -238,7 +227,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
       retirement: this.#retirement,
       failures,
       budget: this.budget,
-      device: this.latency.summary(),
+      evaluation: this.latency.summary(),
     };
   }
 
