@@ -26,7 +26,7 @@ test('training, evaluation, text and checkpoints compute nothing long on the eve
     });
   }
   const data = smallStream(folder);
-  const options = { ...smallRun, data, out: join(folder, 'run'), steps: 2, device: 'cpu' };
+  const options = { ...smallRun, data, out: join(folder, 'run'), steps: 2, pool: { device: 'cpu' } };
   await using trainer = await createTrainer(options);
   await trainer.train();
   const stream = openData(data);
