@@ -1,12 +1,12 @@
 import type { AnyOptionTable, OptionEntry } from './option-table.js';
 
-/** An option of a command: where its value goes in the bag that the table describes. */
+/** An option of a command, with the path of its value in the options. */
 export interface CommandOption {
   readonly path: readonly string[];
   readonly row: OptionEntry<unknown>;
 }
 
-/** The rows that a command offers, those of bags within bags among them. */
+/** The rows that a command offers, including those of nested options. */
 export function* commandOptions(table: AnyOptionTable, path: readonly string[] = []): Generator<CommandOption> {
   for (const [name, row] of Object.entries(table)) {
     if (row.flag !== undefined) yield { path: [...path, name], row };
@@ -17,7 +17,7 @@ export function* commandOptions(table: AnyOptionTable, path: readonly string[] =
 /** `--min-lr` for `--min-lr <x>`. */
 export const flagName = ({ flag }: OptionEntry<unknown>): string => flag!.split(' ')[0]!;
 
-/** The words that give a command the options of a bag. */
+/** The command-line arguments that set `options`. */
 export function optionWords(table: AnyOptionTable, options: object): string[] {
   return [...commandOptions(table)].flatMap(({ path, row }) => {
     const value = path.reduce<unknown>((bag, name) => (bag as Record<string, unknown> | undefined)?.[name], options);
@@ -26,12 +26,12 @@ export function optionWords(table: AnyOptionTable, options: object): string[] {
   });
 }
 
-/** Words as a POSIX shell reads them back. */
+/** Quotes arguments for a POSIX shell. */
 export const shellWords = (words: readonly string[]): string => words.map(shellWord).join(' ');
 
 /**
- * What a terminal does not show as it is goes through `printf`, so that it can be copied into any shell: not all of them know
- * `$'…'`. Shells cut line ends off what a command prints.
+ * Control characters are written by `printf`, so that the word can be copied into any shell: not all shells have `$'…'`. A shell
+ * removes trailing newlines from a command's output, so words that end in one are only quoted.
  */
 function shellWord(word: string): string {
   if (/^[\w./:@%+=,-]+$/.test(word)) return word;

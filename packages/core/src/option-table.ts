@@ -2,15 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { invalidArgument, MayflyError } from '@mayfly/native';
 import { bag, bagOf, type Rule, type Rules } from './check.js';
 
-/** All that is known of one option: a row of a table that library, command, checkpoints and help share. */
+/** The properties of one option: a row of a table that library, command, checkpoints and help share. */
 export interface OptionEntry<Value> {
   readonly rule: Rule<Value>;
-  /** What applies when it is left out. Without it (and without `derive`) the option stays undefined, or is `required`. */
+  /** Value of an option that is left out. Without it (and without `derive`) the option stays undefined, or is `required`. */
   readonly default?: Value;
-  /** A default that follows from other options: a resumed run derives it again. */
+  /** Computes a default from other options; a resumed run computes it again. */
   readonly derive?: (options: Readonly<Record<string, unknown>>) => Value | undefined;
   readonly required?: true;
-  /** What `--help` says the default is, where `default` itself would not do. */
+  /** The default's description in `--help`, if it differs from `default`. */
   readonly defaultText?: string;
   /** The flag in commander's form: `--min-lr <x>`. Without it, only the library has the option. */
   readonly flag?: string;
@@ -47,7 +47,7 @@ export function nested<Options>(
   return { rule: bagOf(rulesOf(table)) as Rule<Partial<Options>>, members: table };
 }
 
-/** What a table makes of options: those with a default, or required, are there. */
+/** The options that a table resolves to: those with a default, and required ones, have a value. */
 export type Filled<Table> = {
   readonly [Name in keyof Table]:
     | (Table[Name] extends { readonly rule: Rule<infer Value> } ? Value : never)
@@ -74,12 +74,12 @@ export interface ResolveSettings {
 }
 
 /**
- * Checks options and fills in what is left out: with the values of the run that is resumed, then with defaults.
+ * Checks options and fills in missing ones: with the values of the resumed run, then with defaults.
  *
- * @param name Of the function or option whose options they are, for errors.
- * @param prefix Of the names in errors, e.g. `budget.`.
- * @param resumed Values that a checkpoint kept.
- * @param defaults Those of this machine or device, which go before the table's.
+ * @param name The function or option that takes these options, for errors.
+ * @param prefix Prefix of option names in errors, e.g. `budget.`.
+ * @param resumed Values that a checkpoint stores.
+ * @param defaults Defaults of this machine or device, which override the table's.
  */
 export function resolveOptions<Table extends AnyOptionTable>(
   name: string,

@@ -25,7 +25,7 @@ function loadAddon(): Addon {
   }
 }
 
-/** The simulated devices are native, too, but for what they are told of their chip. */
+/** The simulated devices are native; only their chip settings are computed here. */
 function withSimulators(native: Addon): Addon {
   return {
     ...native,

@@ -21,7 +21,7 @@ export * from './contract/mil-function.js';
 export * from './contract/process.js';
 
 /**
- * What `mayfly.node` exports, the addon's whole surface, written as types: nothing else touches the file.
+ * The exports of `mayfly.node` as types. Only this package loads the file.
  *
  * Memory is named by byte offsets into an arena. Matrices are row-major; a channel-first activation of `channels`
  * rows and `columns` columns (one column per token) has element (c, n) at `c * rowStride + n`. Row strides count
@@ -63,7 +63,7 @@ export interface Addon {
    * + its number, even while JavaScript is busy. A listener of `process` takes its place, and when it goes the system's default.
    */
   exitOnSignals(signals: readonly number[], farewell: string): void;
-  /** Makes the descriptor of a terminal that is gone one of /dev/null: Node would abort at its exit. */
+  /** Replaces the descriptor of a closed terminal by one of /dev/null, since Node would abort at its exit. */
   redirectToNull(fd: number): void;
   /** How many descriptors this process may have open (RLIMIT_NOFILE); Infinity where there is no limit. */
   descriptorLimit(): number;
@@ -75,7 +75,7 @@ export interface Addon {
   isa(): string;
   /** Why an instruction set that the processor announces is not used, as a sentence; null where all is well. */
   isaFault(): string | null;
-  /** What precision 'fast' multiplies with; 'exact' where nothing is faster than the exact products. */
+  /** The method of matrix products at precision 'fast'; 'exact' if no method is faster than the exact products. */
   fastMatmul(): Matmul;
   ane: AneInspection;
   math: HostMath;

@@ -36,12 +36,12 @@ export class MilError extends MayflyError {
   }
 }
 
-/** A budget that a device can exhaust; `docs/lifecycle.md` has what a pool does then. */
+/** A budget that a device can exhaust; `docs/lifecycle.md` describes the pool's reaction. */
 export type DeviceLimit = 'compilations' | 'livePrograms';
 
-/** `ERR_DEVICE_LIMIT`: the device takes no more of this process. */
+/** `ERR_DEVICE_LIMIT`: this process has reached a limit of the device. */
 export class DeviceLimitError extends MayflyError {
-  /** What is used up: its compilations, or its slots for loaded programs. Null where the device does not tell. */
+  /** The exhausted budget: compilations, or slots for loaded programs. Null if the device does not report it. */
   readonly limit: DeviceLimit | null;
 
   constructor(message: string, limit: DeviceLimit | null, options?: ErrorOptions) {
@@ -55,7 +55,7 @@ export function invalidArgument(name: string, expected: string, actual: unknown)
   return new MayflyError('ERR_INVALID_ARGUMENT', `Expected ${name} to be ${expected}, got ${shown(actual)}`);
 }
 
-/** A value in one short line, whatever it is: nothing of its own is called. Texts stand in backticks, so that `4` is told from 4. */
+/** Any value in one short line, without calling its methods. Strings are in backticks, to distinguish `4` from 4. */
 function shown(value: unknown): string {
   if (typeof value === 'string')
     return `\`${value.length > LONGEST_SHOWN ? `${value.slice(0, LONGEST_SHOWN)}…` : value}\``;
@@ -67,7 +67,7 @@ function shown(value: unknown): string {
 
 const LONGEST_SHOWN = 200;
 
-/** What an error of the addon has beside its code and message. */
+/** Properties of an error of the addon beside code and message. */
 export interface ErrorDetails {
   /** Line 0 means no place in a text. */
   readonly line?: number | undefined;
@@ -81,7 +81,7 @@ export function errorOf(code: string, message: string, { line = 0, column = 0, l
   return code === 'ERR_DEVICE_LIMIT' ? new DeviceLimitError(message, limit ?? null) : new MayflyError(code, message);
 }
 
-/** Makes what native code throws. The stack begins at the caller of the addon; an empty limit means none that is known. */
+/** Creates the error that native code throws. The stack begins at the caller of the addon. An empty `limit` is an unknown one. */
 export function createNativeError(
   code: string,
   message: string,

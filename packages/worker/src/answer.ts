@@ -6,7 +6,7 @@ import { packMessage, type WireError, type WorkerRequest, type WorkerResponse, t
 const LONGEST_MESSAGE = 2 ** 16;
 
 /**
- * Carries out one control message, and packs the answer. What the device throws becomes one of type `error`, as does an
+ * Carries out one control message, and packs the answer. An error of the device becomes an answer of type `error`, as does an
  * answer that the wire does not take: that of a program with too many ports, say.
  */
 export function answer(message: WorkerRequest, device: NativeDevice): Uint8Array {

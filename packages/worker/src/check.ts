@@ -1,9 +1,9 @@
 import { MayflyError } from '@mayfly/native';
 
-/** Throws `ERR_PROTOCOL` where a value that came over the wire is not what it should be. `at` is its place in the message. */
+/** Throws `ERR_PROTOCOL` if a received value is invalid. `at` is the value's path in the message. */
 export type Check = (value: unknown, at: string) => void;
 
-/** A message, or what it asks for, is not as the protocol has it. */
+/** A message violates the protocol. */
 export const protocolError = (expected: string, actual: string): MayflyError =>
   new MayflyError('ERR_PROTOCOL', `Expected ${expected}, got ${actual}`);
 

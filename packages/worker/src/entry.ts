@@ -1,6 +1,6 @@
 /**
- * A worker: attaches the arena, opens its device, says it is ready, then serves until it is told to retire or its parent
- * is gone. Nothing here runs per dispatch: `serve()` answers those natively and comes back with control messages only.
+ * A worker: attaches the arena, opens its device, sends `ready`, then serves until it receives `retire` or its parent
+ * exits. No JavaScript runs per dispatch: `serve()` answers dispatches natively and returns only for control messages.
  */
 import { addon, isMayflyError } from '@mayfly/native';
 import { answer } from './answer.js';

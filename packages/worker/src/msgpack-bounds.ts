@@ -1,4 +1,4 @@
-/** What a value may be made of. */
+/** Bounds of a message. */
 export interface MsgpackBounds {
   /** Maps and arrays within each other. */
   readonly levels: number;
@@ -13,7 +13,7 @@ const fixedBytes: Readonly<Record<number, number>> = {
   ...{ 192: 0, 194: 0, 195: 0, 202: 4, 203: 8, 204: 1, 205: 2, 206: 4, 207: 8 },
   ...{ 208: 1, 209: 2, 210: 4, 211: 8 },
 };
-/** Bytes of the length that follows a token, and what it is the length of. */
+/** The number of bytes of the length that follows a token, and the kind of value that it belongs to. */
 const lengths: Readonly<Record<number, readonly [number, 'bytes' | 'extension' | 'array' | 'map']>> = {
   ...{ 196: [1, 'bytes'], 197: [2, 'bytes'], 198: [4, 'bytes'] },
   ...{ 199: [1, 'extension'], 200: [2, 'extension'], 201: [4, 'extension'] },

@@ -88,13 +88,13 @@ export type WorkerResponse =
   | { readonly type: 'retiring'; readonly request: number; readonly stats: WorkerStats }
   | { readonly type: 'error'; readonly request: number; readonly error: WireError; readonly stats: WorkerStats };
 
-/** What a worker knows of itself; travels with every answer. */
+/** Measurements of a worker; every answer contains them. */
 export interface WorkerStats extends DeviceStats {
   /** Resident memory of the worker process: on Linux without pages that it shares, such as the arena's; elsewhere with them. */
   readonly processBytes: number;
 }
 
-/** What each request is answered with, if not with an error. */
+/** The type of a request's answer, unless it is an error. */
 export interface AnswerTypes {
   readonly compile: 'compiled';
   readonly unload: 'unloaded';
@@ -108,12 +108,12 @@ export const answerTypes: AnswerTypes = {
   retire: 'retiring',
 };
 
-/** The largest request, and the largest answer: what a worker is told may be a whole program, what it tells is short. */
+/** The largest request and the largest answer. A request may contain a whole program; answers are short. */
 export const MOST_REQUEST_BYTES = 2 ** 28;
 export const MOST_ANSWER_BYTES = 2 ** 24;
 /** Weight files of one program. */
 export const MOST_WEIGHTS = 2 ** 15;
-/** Looked at before a message is decoded: what a hostile one costs is bounded. */
+/** Checked before a message is decoded, to bound the memory and time that a hostile one takes. */
 const bounds: MsgpackBounds = { levels: 8, values: 2 ** 18, extensions: new Set() };
 
 type OneOf<Union, Type> = Extract<Union, { type: Type }>;

@@ -3,7 +3,7 @@ import type { PublishedFigure } from './published-figure.js';
 import { publishedFigures } from './published-figures.js';
 import { secondFigures } from './second-figures.js';
 
-/** A published figure beside the model's. */
+/** A published figure and the model's prediction. */
 export interface Comparison extends Omit<PublishedFigure, 'predict'> {
   /** 1: known when the profiles were fitted; 2: found afterwards. */
   readonly round: 1 | 2;

@@ -20,7 +20,7 @@ export function staticForwardMs(config: ModelConfig, profile: ChipProfile): numb
   return (config.layers * layer) / 1000;
 }
 
-/** What the operations of all layers take in one program: one dispatch, and surfaces at its two ends. */
+/** Time of the operations of all layers in one program: one dispatch, with an input and an output surface. */
 export function fusedForwardUs(config: ModelConfig, profile: ChipProfile): number {
   return profile.clock.dispatchUs.value + config.layers * operationsUs(config, profile) + surfaceUs(config, profile);
 }

@@ -16,7 +16,7 @@ export interface ProbeCase {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** The published probes, each a table: what MAD's benchmarks of peak, weight sizes, dispatches, int8 and QoS measure. */
+/** The published probes, each a table: those of MAD's benchmarks of peak, weight sizes, dispatches, int8 and QoS. */
 export const probeCases = {
   /** Deep chains of convolutions: peak throughput. */
   'ane-peak': () => [
@@ -27,7 +27,7 @@ export const probeCases = {
   /** Single convolutions of growing weights: where reading them slows down. */
   'ane-sram': () =>
     [256, 512, 1024, 1536, 2048, 2560, 3072, 3584, 4096, 4608].map((channels) => singleCase(channels, channels, 64)),
-  /** Single convolutions of growing width: the floor of a dispatch, and what columns cost. */
+  /** Single convolutions of growing width: the minimum of a dispatch, and the cost of columns. */
   'ane-dispatch': () => [64, 128, 256, 512, 1024, 2048].map((columns) => singleCase(64, 64, columns)),
   /** The deepest chain in fp16, and with int8 weights and activations. */
   'ane-int8': () => [

@@ -10,7 +10,7 @@ export interface ConvolutionChain {
   readonly columns: number;
 }
 
-/** The probe of peak throughput: convolutions with weights of their own, one after the other. */
+/** The probe of peak throughput: a chain of convolutions, each with separate weights. */
 export function convolutionChain({ depth, channels, rows = 1, columns }: ConvolutionChain): MilProgram {
   const b = new MilBuilder();
   let value = b.input('x', 'fp16', [1, channels, rows, columns]);

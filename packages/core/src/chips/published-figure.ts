@@ -3,13 +3,13 @@ import { presets } from '../model/config.js';
 import { evaluateUs, stepMs } from './predictions.js';
 import { type ConvolutionChain, convolution, convolutionChain } from './probe-programs.js';
 
-/** A figure that somebody measured and published, and what the model says of the same. */
+/** A published measurement, and the model's prediction of it. */
 export interface PublishedFigure {
   readonly chip: string;
   readonly what: string;
   readonly source: string;
   readonly unit: 'µs' | 'ms';
-  /** A range where the source gives one: its middle counts. */
+  /** A number, or a range if the source gives one; its middle counts. */
   readonly published: number | readonly [number, number];
   /** The profile was fitted to it. */
   readonly calibrated: boolean;
@@ -21,7 +21,7 @@ export interface PublishedFigure {
   readonly predict: (profile: ChipProfile) => number;
 }
 
-/** What was published, and whether the profile was fitted to it. */
+/** The published value, and whether the profile was fitted to it. */
 export type Entry = readonly [published: PublishedFigure['published'], calibrated?: 'calibrated'];
 
 /** A figure; `chains` and `singles` make those that come in rows. */

@@ -58,7 +58,7 @@ export interface KernelPlan extends Pick<ProgramTime, 'evaluateUs' | 'compileMs'
   readonly brokenRules: readonly string[];
 }
 
-/** What training would cost, in milliseconds where nothing else is said. */
+/** The estimated cost of training, in milliseconds unless stated otherwise. */
 export interface TrainingPlan {
   readonly chip: string;
   readonly weights: WeightStrategy;
@@ -86,9 +86,9 @@ export interface TrainingPlan {
   readonly retirement: {
     /** Steps between two; Infinity where nothing uses workers up. */
     readonly everySteps: number;
-    /** From the start of the standby to the last kernel loaded on it. */
+    /** Time from the start of the standby until the last kernel is loaded on it. */
     readonly milliseconds: number;
-    /** What of it a step waits for. */
+    /** The part of it that a step waits for. */
     readonly stalledMs: number;
   };
   readonly day: {
@@ -151,7 +151,7 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const workers = Math.ceil(((weights === 'reloaded' ? 2 : 1) * programs) / retireAfter);
   const rounds = Math.floor((retireAfter * workers) / programs);
   const everySteps = weights === 'static' ? rounds : Number.POSITIVE_INFINITY;
-  // The next generation is compiled on the standby in any case: only its start, after the last exit, can be waited for.
+  // The next generation is compiled on the standby in any case: a step waits only for its start, after the last exit.
   const starting = host.workerStartMs.value + settleMs;
   const stalledMs = weights === 'static' ? Math.max(0, starting - everySteps * working) : 0;
   const total = working + (weights === 'static' ? stalledMs / everySteps : 0);

@@ -47,7 +47,7 @@ export const doctorCommandOptions = {
 export function addDoctorCommand(program: Command): void {
   const command = program
     .command('doctor')
-    .description('Report what this machine has, and try its devices')
+    .description('Describe this machine and test its devices')
     .addHelpText('after', notes);
   addOptions(command, doctorCommandOptions).action(doctorCommand);
 }

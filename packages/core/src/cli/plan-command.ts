@@ -58,7 +58,7 @@ export const planCommandOptions = {
 export function addPlanCommand(program: Command): void {
   const command = program
     .command('plan')
-    .description('Estimate what training would cost on a chip, without running it')
+    .description('Estimate the cost of training on a chip, without running it')
     .addHelpText('after', notes);
   addOptions(command, planCommandOptions).action(planCommand);
 }

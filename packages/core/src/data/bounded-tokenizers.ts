@@ -94,7 +94,7 @@ function expressionsIn(value: unknown): string[] {
 const charactersOf = (input: unknown): number =>
   Array.isArray(input) ? input.reduce((sum, text) => sum + charactersOf(text), 0) : String(input).length;
 
-/** Entries of a tokenizer's tables: making them takes about as long as reading as many characters may. */
+/** Entries of a tokenizer's tables: creating one takes about as long as reading one character. */
 function entriesOf({ model, added_tokens: added }: Readonly<Record<string, unknown>>): number {
   const { vocab, merges } = isRecord(model) ? model : {};
   return [vocab, merges, added].reduce<number>((sum, table) => sum + Object.keys(table ?? {}).length, 0);

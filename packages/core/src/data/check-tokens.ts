@@ -39,7 +39,7 @@ export function checkTokens(stream: TokenStream, vocab: number, tokenizer?: Toke
   }
 }
 
-/** As `checkTokens`, of tokens that stand at `position` in their stream. */
+/** As `checkTokens`, for tokens that begin at `position` of their stream. */
 export function checkBlock(
   source: string,
   ids: Int32Array,

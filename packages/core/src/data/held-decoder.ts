@@ -11,7 +11,7 @@ export interface WholeDecoder {
   finish(text: string): string;
 }
 
-/** At most so many ids are decoded again with each new one; then only the last few are kept, as context. */
+/** The largest number of ids decoded again with each new one; beyond it only the last few are kept, as context. */
 const LONGEST_CONTEXT = 64;
 const SHORTEST_CONTEXT = 16;
 const REPLACEMENT = '\uFFFD';
@@ -49,7 +49,7 @@ export class HeldDecoder implements TokenDecoder {
     return added;
   }
 
-  /** What `text` has beyond the text given out. Only behind a prompt the two may differ before its end. */
+  /** The part of `text` after the emitted text. The two may differ before its end only after a prompt. */
   #give(text: string): string {
     if (this.#given.startsWith(text)) return '';
     const added = text.slice(commonLength(this.#given, text));
@@ -74,7 +74,7 @@ function commonLength(a: string, b: string): number {
 
 /** Decoders that look at each piece alone: only before pieces are joined. */
 const perPiece: ReadonlySet<unknown> = new Set(['Replace', 'Strip', 'Metaspace', 'WordPiece']);
-/** Decoders that join pieces, and keep what is before a last unfinished character. */
+/** Decoders that concatenate pieces, so that new ids do not change the text before an unfinished last character. */
 const joining: ReadonlySet<unknown> = new Set(['ByteFallback', 'ByteLevel', 'Fuse']);
 
 /**
@@ -96,7 +96,7 @@ function stepsOf(decoder: unknown): Readonly<Record<string, unknown>>[] {
   return decoder.type === 'Sequence' && Array.isArray(decoder.decoders) ? decoder.decoders.flatMap(stepsOf) : [decoder];
 }
 
-/** The spaces that transformers takes off where `clean_up_tokenization_spaces` is set, in its order. */
+/** The spaces that transformers removes if `clean_up_tokenization_spaces` is set, in its order. */
 const replacements: readonly (readonly [pattern: string, replacement: string])[] = [
   [' .', '.'],
   [' ?', '?'],

@@ -6,7 +6,7 @@ import { cleanableLength, cleanUp, growsAtItsEnd, HeldDecoder, type WholeDecoder
 import type { EncodeOptions, TokenDecoder, Tokenizer } from './tokenizer.js';
 import { readStopIds, readTokenizerConfig, readTokenizerFile, type TokenizerFile } from './tokenizer-file.js';
 
-/** What GPT-2 puts between documents. */
+/** GPT-2's separator of documents. */
 const END_OF_TEXT = '<|endoftext|>';
 
 /**
@@ -79,7 +79,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   }
 
   #plain(text: string): number[] {
-    // A character that is no token is left out where there is no token for what is unknown.
+    // Without an unknown token, a character that is not in the vocabulary is left out.
     return this.#tokenizer
       .encode(text, { add_special_tokens: false })
       .ids.filter((id: number | undefined) => id !== undefined);
@@ -120,7 +120,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   }
 }
 
-/** What `add_bos_token` or `add_eos_token` makes of a template; undefined where they say nothing. */
+/** The template as changed by `add_bos_token` or `add_eos_token`; undefined if neither is given. */
 function added(isAdded: unknown, id: number | undefined): readonly number[] | undefined {
   if (typeof isAdded !== 'boolean' || (isAdded && id === undefined)) return undefined;
   return isAdded ? [id!] : [];

@@ -5,7 +5,7 @@ import { decoderBehind, decodeWith, type EncodeOptions, type TokenDecoder, type 
 
 const BOS = 1;
 const EOS = 2;
-/** Ids 3 … 258 stand for raw bytes. */
+/** Ids 3 … 258 are raw bytes. */
 const FIRST_BYTE = 3;
 /** Words longer than this are not remembered. */
 const LONGEST_REMEMBERED = 32;

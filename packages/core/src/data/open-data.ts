@@ -8,7 +8,7 @@ import type { Tokenizer } from './tokenizer.js';
 
 /** Options of `openData`. */
 export interface OpenDataOptions {
-  /** For text; a `.u16` file needs none. */
+  /** Tokenizer of text; a `.u16` file needs none. */
   readonly tokenizer?: Tokenizer | undefined;
   /** Of files in folders, e.g. `['.d.ts']`. Default: any text file. */
   readonly extensions?: readonly string[] | undefined;

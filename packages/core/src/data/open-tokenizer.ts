@@ -11,7 +11,7 @@ import type { Tokenizer } from './tokenizer.js';
 import { type TokenizerFiles, withFilesOf } from './tokenizer-files.js';
 
 /**
- * @param source `bytes`, a vocabulary file of llama2.c, a `tokenizer.json`, or a folder with one; or what was read of these.
+ * @param source `bytes`, a vocabulary file of llama2.c, a `tokenizer.json`, or a folder with one; or files already read from these.
  * @throws As `readLlama2cTokenizer` and `HuggingFaceTokenizer`; `ERR_TOKENIZER` for a file that is known to be another.
  */
 export function openTokenizer(source: string | TokenizerFiles): Tokenizer {
@@ -47,7 +47,7 @@ const unexpected = (expected: string, path: string, actual: string): MayflyError
 
 /**
  * The tokenizer of a run by the options that its checkpoint keeps, as `openTokenizer` takes it; undefined for a run of tokens.
- * A run of text whose checkpoint names none read bytes: earlier versions had no name for them.
+ * A run of text whose checkpoint names no tokenizer read bytes: earlier versions stored no name for this.
  */
 export function runTokenizer({
   tokenizer,

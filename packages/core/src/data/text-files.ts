@@ -6,7 +6,7 @@ import { fileFormat } from '../files/file-format.js';
 import { isFolder } from '../files/folders.js';
 import { openFile, readFully, withFile } from '../files/read-file.js';
 
-/** A file with a NUL among so many first bytes is not text (git's rule). */
+/** A file with a NUL among this number of first bytes is not text (git's rule). */
 const LOOK_BYTES = 8000;
 
 /**
@@ -49,7 +49,7 @@ const binaryExtensions: ReadonlySet<string> = new Set(['.bin', '.npy', '.npz', '
 /**
  * Refuses a file that is not UTF-8 text. Folders are accepted: binary files in them are left out.
  *
- * @throws `ERR_DATA_FORMAT`, which says what to do instead; `ERR_FILE_NOT_FOUND`.
+ * @throws `ERR_DATA_FORMAT`, whose message gives the remedy; `ERR_FILE_NOT_FOUND`.
  */
 export function expectText(path: string): void {
   if (isFolder(path, 'text')) return;

@@ -67,7 +67,7 @@ function expectModel({ type, continuing_subword_prefix: prefix }: Readonly<Recor
   }
 }
 
-/** What a post-processor puts before and after a single text. */
+/** The tokens that a post-processor adds before and after a single text. */
 function aroundText(processor: unknown, idOf: ReadonlyMap<string, number>): Pick<TokenizerFile, 'before' | 'after'> {
   if (!isRecord(processor)) return { before: [], after: [] };
   const idsOf = (token: unknown): readonly number[] => {

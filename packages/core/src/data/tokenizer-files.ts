@@ -14,7 +14,7 @@ export interface TokenizerFiles {
   readonly files: Readonly<Record<string, Buffer>>;
 }
 
-/** Files of transformers that say which tokens stand around a text and end one. */
+/** Files of transformers that define the tokens before, after and at the end of a text. */
 const beside = ['tokenizer_config.json', 'special_tokens_map.json', 'generation_config.json', 'config.json'];
 
 /**
@@ -36,7 +36,7 @@ export function readTokenizerFiles(source: string): TokenizerFiles {
   }
 }
 
-/** SHA-256 of what a tokenizer is made of, in hexadecimal. */
+/** SHA-256 of the files of a tokenizer, in hexadecimal. */
 export function hashTokenizer({ files }: TokenizerFiles): string {
   const hash = createHash('sha256');
   for (const [name, content] of Object.entries(files)) {
@@ -56,7 +56,7 @@ export function withFilesOf<Result>({ name, files }: TokenizerFiles, use: (path:
   let folder: string | undefined;
   try {
     folder = mkdtempSync(join(tmpdir(), 'mayfly-tokenizer-'));
-    // Names may come from a forged checkpoint: none leads out of the folder.
+    // Names may come from a forged checkpoint and must not lead out of the folder.
     for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, basename(file)), content);
     return use(join(folder, basename(main)));
   } catch (error) {

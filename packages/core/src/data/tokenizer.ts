@@ -8,7 +8,7 @@ export interface Tokenizer {
   readonly ordinary?: number;
   /** The name of a token, for messages. Default: none. */
   token?(id: number): string | undefined;
-  /** Ids below `vocab` that stand for no token. Default: none. */
+  /** Ids below `vocab` without a token. Default: none. */
   readonly holes?: readonly number[];
   /** Starts each text. Absent if the tokenizer adds nothing there. */
   readonly bos?: number;

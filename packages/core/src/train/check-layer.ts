@@ -25,7 +25,7 @@ export interface CheckLayerOptions {
   readonly seed?: number | undefined;
 }
 
-/** What `checkLayer` found, by weight strategy: errors relative to the largest magnitude in their tensor. */
+/** The result of `checkLayer` by weight strategy: errors relative to the largest magnitude in their tensor. */
 export interface LayerCheck {
   /** The largest of all that follow. */
   readonly error: number;

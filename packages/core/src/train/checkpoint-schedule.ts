@@ -1,13 +1,13 @@
-/** Writing takes at most one in so many parts of a run's time. */
+/** Writing checkpoints takes at most 1 / SHARE of a run's time. */
 const SHARE = 50;
 const MINUTE_MS = 60_000;
 
 export interface CheckpointIntervals {
   /** Steps from one checkpoint to the next; 0: none by steps. */
   readonly checkpointEvery: number;
-  /** Minutes from one to the next; 0: none by time. */
+  /** Minutes from one checkpoint to the next; 0: none by time. */
   readonly checkpointMinutes: number;
-  /** Steps whose checkpoints stay for good; 0: none do. */
+  /** Checkpoints of steps that are multiples of this are never removed; 0: none. */
   readonly keepEvery: number;
 }
 

@@ -20,7 +20,7 @@ type Weights = 'dynamic' | 'static';
 export interface PlannedPrograms {
   readonly shape: ProgramShape;
   readonly weights: Weights;
-  /** What each layer is. Default: the decoder's own, with `weights`. */
+  /** The definition of each layer. Default: the decoder's own, with `weights`. */
   readonly plans?: readonly LayerPlan[];
   readonly form: MilOptions;
   /** Without the programs of the backward pass where false. */
@@ -37,7 +37,7 @@ interface BrokenRule extends LintFinding {
  * of its own. Devices without rules (`cpu`, a simulator with `no-rules`, an engine of an unknown chip) pass. With the variable
  * MAYFLY_CHIP_RULES=warn, errors count as warnings.
  *
- * @returns One line for people about rules that only warn; null where there is nothing to say.
+ * @returns The warnings in one line; null if there are none.
  * @throws `ERR_CHIP_RULES` with chip, rule, program and a way out.
  */
 export function checkChipRules(device: string, planned: PlannedPrograms): string | null {
@@ -79,7 +79,7 @@ function brokenRules(profile: ChipProfile, { shape, form, training, ...planned }
   return sources.flatMap(({ program, source }) => lint(source.text, profile).map((each) => ({ ...each, program })));
 }
 
-/** Time and memory are what `mayfly plan` is about. */
+/** Rules on time and memory are left to `mayfly plan`. */
 const isWorthTelling = ({ severity }: LintFinding): boolean => severity !== 'performance' && severity !== 'resource';
 
 function warning({ name }: ChipProfile, broken: readonly BrokenRule[]): string | null {

@@ -42,7 +42,7 @@ import { checkpointBytes, readRun, restoreTraining } from './training-checkpoint
 import type { TrainingProgress } from './training-header.js';
 
 /**
- * Opens model and data, starts a pool whose arena is as large as the run needs, compiles the kernels. The caller closes the
+ * Opens model and data, starts a pool with an arena of the size that the run needs, and compiles the kernels. The caller closes the
  * trainer.
  *
  * @throws `ERR_INVALID_ARGUMENT` for an option that makes no sense; the errors of opening the model, the data or the checkpoint
@@ -75,7 +75,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const scope = opened.adopt(new ArenaScope(pool.arena), (own) => shared && own.free());
   const found = await identifying;
   if (before !== undefined && !options.allowChangedData) expectSameInputs(before, found);
-  // Files of a model that are gone may come back: the run still knows which they were.
+  // Keeps the identity of model files that are missing now: they may exist again at a later resume.
   const inputs = { ...found, model: found.model ?? before?.model ?? null };
 
   const { precision } = pool;
@@ -118,7 +118,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
 /** Tokenizer and data, opened. They are read once to identify them, beside what else is to be done. */
 function openInputs({ options, config, modelPath, tokenizerSource, stream: ready }: Run, opened: DisposeStack) {
   const isText = ready === undefined && !isTokenFile(options.data);
-  // Only who asks for bytes, now or when the run began, gets any file as bytes.
+  // A file that is not text is read as bytes only if the options request it, now or when the run began.
   if (isText && (tokenizerSource === undefined || options.origins.tokenizer === 'derived')) expectText(options.data);
   const tokenizer =
     isText || tokenizerSource !== undefined ? modelTokenizer(tokenizerSource, options.model, config.vocab) : undefined;
@@ -128,7 +128,7 @@ function openInputs({ options, config, modelPath, tokenizerSource, stream: ready
   const source = ready === undefined ? resolve(options.data) : stream.source;
   const { vocab } = config;
   const identifying = identifyInputs({ model: modelPath, stream, source, vocab, tokenizer, tokenizerFiles });
-  // The caller waits for it later; what fails before must not find it unhandled.
+  // The caller awaits this promise later; an earlier failure must not leave its rejection unhandled.
   identifying.catch(() => {});
   return { tokenizer, tokenizerFiles, stream, fresh, identifying };
 }
@@ -161,18 +161,18 @@ async function loadKernels(
 interface Run {
   readonly options: FilledTrainOptions;
   readonly config: ModelConfig;
-  /** What the run was given before it was resumed, as far as that is known. */
+  /** The inputs of the run before it was resumed, if known. */
   readonly before: RunInputs | undefined;
   /** Tokens that were given, instead of data to be opened. */
   readonly stream: TokenStream | undefined;
   /** Of the model that it began from; undefined for a preset. */
   readonly modelPath: string | undefined;
   readonly tokenizerSource: string | TokenizerFiles | undefined;
-  /** Writes the first parameters (and moments) and tells where a resumed run stands. */
+  /** Writes the first parameters (and moments) and returns the progress of a resumed run. */
   readonly fill: (state: ModelState) => Promise<TrainingProgress | undefined>;
 }
 
-/** The options with what the run's folder says of them. */
+/** The options, completed from the run's folder. */
 function locate(checked: TrainOptions, run: RunFolder | null): TrainOptions {
   const begunWith: TrainOptions = checkOptions('the run that begins again', trainOptions, run?.begunWith);
   const pool = checked.pool instanceof Pool ? checked.pool : { ...begunWith.pool, ...checked.pool };
@@ -254,7 +254,7 @@ function forModel(options: ResolvedTrainOptions, { sequence }: ModelConfig): Fil
   return filled;
 }
 
-/** Fills in what the model says of an option that nobody gave. */
+/** Fills in options that were not given and whose default depends on the model. */
 function withDerived<Name extends 'seq' | 'tokenizer'>(
   options: ResolvedTrainOptions,
   name: Name,

@@ -16,7 +16,7 @@ export interface DecoderPlan {
   /** Tokens per window. */
   readonly sequence: number;
   readonly weights: 'dynamic' | 'static';
-  /** What each layer is. Default: the decoder's own layer. */
+  /** The definition of each layer. Default: the decoder's own layer. */
   readonly layers?: LayersOption | undefined;
   /** Parts that are not trained. Default: none. */
   readonly freeze?: readonly FrozenPart[] | undefined;
@@ -27,17 +27,17 @@ export interface DecoderPlan {
   readonly extraBytes?: number;
 }
 
-/** What is known of a decoder before its pool is open. */
+/** The requirements of a decoder, determined before its pool is open. */
 export interface PlannedDecoder extends DecoderPlan {
-  /** How the device wants its programs. */
+  /** Dialect and weight files that the device requires of programs. */
   readonly form: MilOptions;
-  /** Rules of the device's chip that the programs break and that only warn, in one line; null where there are none. */
+  /** Warnings of the device's chip about the programs, in one line; null if there are none. */
   readonly chipWarning: string | null;
   readonly arenaBytes: number;
 }
 
 /**
- * Finds out what a decoder needs on a device, before anything is started for it.
+ * Determines the requirements of a decoder on a device before a pool starts.
  *
  * @throws `ERR_CHIP_RULES`, `ERR_DEVICE_UNAVAILABLE`.
  */

@@ -21,9 +21,9 @@ export interface DecoderOptions {
   /** Tokens per window. */
   readonly sequence: number;
   readonly weights: 'dynamic' | 'static';
-  /** What each layer is. Default: the decoder's own, with `weights`. */
+  /** The definition of each layer. Default: the decoder's own, with `weights`. */
   readonly layers?: LayersOption | undefined;
-  /** What training leaves as it is. Default: nothing. */
+  /** Parts that are not trained. Default: none. */
   readonly freeze?: readonly FrozenPart[] | undefined;
   /** How its programs are written. Default: as most chips take them. */
   readonly form?: MilOptions;
@@ -88,8 +88,8 @@ export class Decoder {
   }
 
   /**
-   * From token ids to what loss and logits start from. Takes at most `columns` ids, window after window; missing ones count as
-   * 0, which causal attention hides from those before.
+   * From token ids to the normalized output of the last layer. Takes at most `columns` ids, window after window; missing ids count as
+   * 0, and causal attention hides them from earlier ones.
    */
   async forward(tokens: ArrayLike<number>): Promise<void> {
     this.#head.setTokens(tokens);

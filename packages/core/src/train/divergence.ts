@@ -2,7 +2,7 @@ import { MayflyError } from '@mayfly/native';
 import type { StepRecord } from './train-step.js';
 
 /**
- * Tells a run that went wrong from one whose loss scale is still settling. A step counts against the run when its loss is not
+ * Distinguishes a diverged run from one whose loss scale is still settling. A step counts against the run when its loss is not
  * finite, which no loss scale changes, or when its gradients are not and the scale is constant or at its lowest.
  */
 export class Divergence {
@@ -23,12 +23,12 @@ export class Divergence {
     return this.#lossIsFinite;
   }
 
-  /** Whether the run has gone on without an update for as long as it may. */
+  /** True when as many steps in a row have counted against the run as the limit allows. */
   get isOver(): boolean {
     return this.#counted >= this.#limit;
   }
 
-  /** Whether a run that ends here has failed: its model gives no finite loss, or none of its steps could be used. */
+  /** True if a run that ends now has failed: its last loss is not finite, or no step made an update. */
   get hasFailed(): boolean {
     return !this.#lossIsFinite || (this.#counted > 0 && !this.#hasUpdated);
   }

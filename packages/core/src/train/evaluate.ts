@@ -62,7 +62,7 @@ export async function evaluate(given: EvaluateOptions): Promise<WindowLoss> {
     throw invalidArgument('window', `a whole number from 1 to the model's context of ${sequence}`, window);
   }
   const isText = typeof data === 'string' && !isTokenFile(data);
-  // Only who asks for bytes gets any file as bytes.
+  // A file that is not text is read as bytes only if the options request it.
   if (isText && options.tokenizer === undefined) expectText(data);
   const named = options.tokenizer ?? model.tokenizer;
   const tokenizer = isText ? modelTokenizer(named, options.model, vocab) : undefined;

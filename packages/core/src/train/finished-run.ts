@@ -5,9 +5,9 @@ import { RunFolder } from './run-folder.js';
 import { trainingHeader } from './training-header.js';
 
 /**
- * Finds out whether a run in a folder of its own has done all of its steps, before anything is started for it.
+ * Determines whether the run in a folder has done all of its steps, before a pool starts.
  *
- * @returns How many; null where some are left, or none were done.
+ * @returns The number of steps; null if steps are left, or none were done.
  * @throws As `createTrainer`, for options, folder and checkpoints.
  */
 export async function finishedSteps(given: TrainOptions): Promise<number | null> {

@@ -33,7 +33,7 @@ export async function checkValues(state: ModelState, source: string): Promise<vo
   }
 }
 
-/** @throws `ERR_NOT_FINITE` unless what came out of the last forward pass is finite: says which layer overflowed. */
+/** @throws `ERR_NOT_FINITE` if the output of the last forward pass is not finite; its message names the layer that overflowed. */
 export async function expectFinite(finite: boolean, decoder: Decoder): Promise<void> {
   if (finite) return;
   throw new MayflyError('ERR_NOT_FINITE', `the model's output is not finite: ${await explainOverflow(decoder)}`);

@@ -63,14 +63,14 @@ export async function* generate(given: GenerateOptions): AsyncGenerator<Generate
   checkIds(prompt, vocab, 'prompt', tokenizer);
   const wanted = Math.ceil((prompt.length + maxTokens) / WINDOW_MULTIPLE) * WINDOW_MULTIPLE;
   await using session = await InferenceSession.open(model, 1, Math.min(wanted, model.config.sequence), options);
-  // The decoder goes on where the prompt ends: within a character, or after BOS, whose space is taken off.
+  // The decoder continues at the end of the prompt: within a character, or after BOS, whose space is removed.
   const decoder = tokenizer.decoder(prompt);
   const stop = stopAtEnd ? (tokenizer.stops ?? tokenizer.eos) : undefined;
   const drawn = generateTokens(session.decoder, prompt, {
     ...{ temperature, topK, topP, seed },
     ...{ maxTokens, stop, tokenizer, signal: options.signal },
   });
-  // Each token waits for the next one, since the last takes with it what the decoder held back.
+  // Each token is emitted when the next one is known: the last one is emitted with the text that the decoder held back.
   let last: GeneratedToken | undefined;
   const withRest = function* (): Generator<GeneratedToken> {
     if (last !== undefined) yield { ...last, text: last.text + decoder.end() };

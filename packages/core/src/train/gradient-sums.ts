@@ -16,7 +16,7 @@ export interface PassGradients {
 /**
  * Sums the gradients of a step's passes by a binary tree over their index, which depends on nothing but their number: two
  * passes make a pair, two pairs a four. Processes that share out the passes of a step, each a power of two in a row, build
- * the same tree and so get the same bits. The sum of `passes` passes takes `blocksFor(passes)` copies of the parameters.
+ * the same tree and so get the same bits. The sum of `passes` passes needs memory for `blocksFor(passes)` copies of the parameters.
  */
 export class GradientSums {
   readonly #state: ModelState;
@@ -78,7 +78,7 @@ export function sumByTree(values: readonly number[]): number {
   return sumByTree(values.slice(0, first)) + sumByTree(values.slice(first));
 }
 
-/** Pairs of passes before this one are summed in as many blocks as their number has binary ones. */
+/** The number of partial sums of the pairs before this pass: the number of ones in the binary index of its pair. */
 function blockOf(index: number): number {
   let ones = 0;
   for (let pairs = index >> 1; pairs > 0; pairs >>= 1) ones += pairs & 1;

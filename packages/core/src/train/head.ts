@@ -133,7 +133,7 @@ export class Head {
    * Returns what `crossEntropy` does, for a target in every column. Writes `gradientScale` times its gradient to `gradient`, that
    * of x, fp32 [dim, columns], and to those of classifier and norm.
    *
-   * @param x What `normalize` read.
+   * @param x The input of `normalize`.
    */
   async lossBackward(
     targets: ArrayLike<number>,

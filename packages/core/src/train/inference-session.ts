@@ -32,7 +32,7 @@ export const inferenceOptions = {
   weights: weightsOption,
 } as const satisfies OptionTable<InferenceOptions>;
 
-/** A model with its kernels on a pool of its own, ready for forward passes. */
+/** A model with its kernels on a private pool, ready for forward passes. */
 export class InferenceSession implements AsyncDisposable {
   private constructor(
     readonly model: ModelSource,

@@ -8,7 +8,7 @@ export interface BlockPlace {
   readonly definition: LayerDefinition;
   readonly block: Block;
   readonly flow: BlockFlow;
-  /** The backward pass reaches it: what its forward program puts out must stay until then. */
+  /** True if the backward pass reaches the block: the outputs of its forward program must stay until then. */
   readonly needsBackward: boolean;
   /** Its parameters are updated. */
   readonly isTrained: boolean;

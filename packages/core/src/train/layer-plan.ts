@@ -3,7 +3,7 @@ import type { ModelConfig } from '../model/config.js';
 import { decoderLayer } from '../programs/layer.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 
-/** What one layer of a decoder is; what is left out is as in the other layers. */
+/** One layer of a decoder; missing fields have the values of the other layers. */
 export interface LayerSettings {
   /** Made by `defineLayer`. Default: the decoder's own layer. */
   readonly definition?: LayerDefinition | undefined;
@@ -14,7 +14,7 @@ export interface LayerSettings {
 /** The layers of a decoder: one definition for all, or a function that is called with each layer's index, from 0. */
 export type LayersOption = LayerDefinition | ((layer: number) => LayerSettings);
 
-/** What training can leave as it is: a layer by its index, or parameters outside the layers. */
+/** A part that training can leave unchanged: a layer by its index, or parameters outside the layers. */
 export type FrozenPart = number | 'embedding' | 'finalNorm' | 'head';
 
 /** One layer, with everything decided. */
@@ -23,7 +23,7 @@ export interface LayerPlan {
   readonly weights: 'dynamic' | 'static';
 }
 
-/** @throws `ERR_INVALID_ARGUMENT` for settings that are none. */
+/** @throws `ERR_INVALID_ARGUMENT` for invalid settings. */
 export function planLayers(
   { layers }: Pick<ModelConfig, 'layers'>,
   weights: 'dynamic' | 'static',

@@ -179,13 +179,13 @@ export class Layers implements UpdatedLayers {
     return this.#strategies.find(({ blocks }) => blocks.some(({ place }) => place.layer === layer))!;
   }
 
-  /** Waits until a block may write what its weight gradients read. */
+  /** Waits until the block's weight gradients have read its surfaces. */
   async #settle(block: LayerBlock): Promise<void> {
     if (this.#weightGradients === null) return;
     await this.#stopwatch.wait('hostThreads', this.#weightGradients.settle(block.key));
   }
 
-  /** Frees the backward surfaces of a block from the one that used them last, and fills in what was saved for it. */
+  /** Waits for the last user of a block's backward surfaces, and copies the block's saved tensors into them. */
   async #prepareBackward(index: number): Promise<void> {
     const block = this.blocks[index]!;
     const { forwardInput, forwardOutput, backwardInput, backwardOutput } = block.surfaces;

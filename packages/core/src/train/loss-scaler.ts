@@ -4,7 +4,7 @@ const INITIAL_SCALE = 2 ** 14;
 const LOWEST_SCALE = 1;
 const LARGEST_SCALE = 2 ** 24;
 
-/** What a checkpoint keeps of the scaler. */
+/** The state of the scaler that a checkpoint stores. */
 export interface LossScalerState {
   readonly scale: number;
   /** Whether it was a dynamic one, which a dynamic one goes on from. Absent in checkpoints of format version 1. */
@@ -17,7 +17,7 @@ export interface LossScalerState {
 
 /**
  * Loss scaling for fp16 gradients (Micikevicius et al. 2018). The loss is multiplied by `scale`, so that small gradients
- * survive fp16; the optimizer divides it out. A step whose loss or gradients are not finite is skipped and counted.
+ * do not underflow in fp16; the optimizer divides by it. A step whose loss or gradients are not finite is skipped and counted.
  */
 export class LossScaler {
   readonly #dynamic: boolean;

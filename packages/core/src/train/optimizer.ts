@@ -19,9 +19,9 @@ export interface WeightSlot extends Matrix {
   readonly transposed: boolean;
 }
 
-/** What an update of a model's parameters means for its layers. */
+/** The part of the layers in an update of a model's parameters. */
 export interface UpdatedLayers {
-  /** Where `layer`'s parameters are to be written as fp16 in the same pass; those that are missing are not. */
+  /** Slots for fp16 copies of `layer`'s parameters, written in the same pass. Parameters without a slot get no copy. */
   weightSlots(layer: number): ReadonlyMap<string, WeightSlot>;
   /** Called when a layer's parameters are final. */
   refresh(layer: number): Promise<void>;
@@ -47,7 +47,7 @@ export class Optimizer {
     return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
   }
 
-  /** What the gradients are multiplied by so that their norm is at most `clip`. */
+  /** Factor that reduces the norm of the gradients to at most `clip`. */
   clipFactor(norm: number): number {
     const { clip } = this.#options;
     return clip > 0 && norm > clip ? clip / norm : 1;

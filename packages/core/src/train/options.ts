@@ -10,12 +10,12 @@ import { type PoolOptions, poolOptions } from '../pool/pool-options.js';
 import type { FrozenPart, LayersOption } from './layer-plan.js';
 import { isTokenStream, pathOr, tokenizerOption, weightsOption } from './shared-options.js';
 
-/** A model's shape and what logs call it. */
+/** A model's shape and its name in logs. */
 export interface NamedConfig extends ModelConfig {
   readonly name?: string | undefined;
 }
 
-/** How to train. What is left out takes its default, or on resuming the value of the run that is resumed. */
+/** Options of training. A missing option has its default, or the resumed run's value. */
 export interface TrainOptions {
   /**
    * A preset, a llama2.c checkpoint, a folder of Hugging Face's transformers, or a run of Mayfly; or a shape to train from scratch,
@@ -27,18 +27,18 @@ export interface TrainOptions {
   /** `bytes`, a vocabulary file of llama2.c or a `tokenizer.json`. Default: the model's own. */
   readonly tokenizer?: string | undefined;
   /**
-   * A pool of `createPool`, which the trainer leaves open; or the options of a pool of its own, whose arena it sizes. Host math has
-   * the pool's `precision`, which a resumed run takes from its checkpoint.
+   * A pool of `createPool`, which the trainer does not close; or the options of a pool that the trainer opens, with an arena of the
+   * required size, and closes. Host math uses the pool's `precision`; a resumed run reads it from its checkpoint.
    */
   readonly pool?: Pool | PoolOptions | undefined;
   /** Whether weights are part of the kernels' input, or constants that every update compiles anew. Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;
   /**
-   * What each layer is: a definition of `defineLayer` for all, or a function that is called with a layer's index, from 0, and returns
-   * `{ definition, weights }` (docs/layers.md). A resumed run needs the same again. Default: the decoder's own layer.
+   * The definition of the layers: one of `defineLayer` for all, or a function that is called with a layer's index, from 0, and returns
+   * `{ definition, weights }` (docs/layers.md). A resumed run needs the same definitions. Default: the decoder's own layer.
    */
   readonly layers?: LayersOption | undefined;
-  /** Parts that stay as they are: layers by their index, `embedding`, `finalNorm`, `head`. Default: none. */
+  /** Parts that are not trained: layers by their index, `embedding`, `finalNorm`, `head`. Default: none. */
   readonly freeze?: readonly FrozenPart[] | undefined;
   /** Threads that compute weight gradients beside the main thread; 0 computes them on it. Default: the cores, 8 at most. */
   readonly hostThreads?: number | undefined;
@@ -88,25 +88,25 @@ export interface TrainOptions {
   readonly checkpointMinutes?: number | undefined;
   /** Checkpoints kept; older ones of the same run are removed. Default 3. */
   readonly keep?: number | undefined;
-  /** Steps whose checkpoints are written and stay for good, beside those: multiples of this; 0: none. Default 0. */
+  /** Also writes a checkpoint at every multiple of this number of steps and never removes it; 0: none. Default 0. */
   readonly keepEvery?: number | undefined;
-  /** Folder of the run to go on with, or one of its checkpoints. */
+  /** Folder of the run to continue, or one of its checkpoints. */
   readonly resume?: string | undefined;
-  /** Goes on with the run in `out`, where one is there; begins it where none is. Default false. */
+  /** Continues the run in `out`, or begins one if `out` has none. Default false. */
   readonly autoResume?: boolean | undefined;
-  /** Removes the run that is in `out`. Default false: that is an error. */
+  /** Removes the run in `out`. Default false: an existing run is an error. */
   readonly overwrite?: boolean | undefined;
   /**
-   * Goes on with a run although its model, data or tokenizer have changed, which is an error otherwise (`ERR_CHANGED_INPUT`).
+   * Continues a run although its model, data or tokenizer have changed, which is an error otherwise (`ERR_CHANGED_INPUT`).
    * Default false.
    */
   readonly allowChangedData?: boolean | undefined;
   /**
-   * Computes the largest Σ|a·w| of each kernel (`ranges` of the summary): with every run once more on a cpu device in this process,
-   * so that steps take about twice as long. Default false.
+   * Computes the largest Σ|a·w| of each kernel (`ranges` of the summary), by repeating every run on a cpu device in this process.
+   * Steps take about twice as long. Default false.
    */
   readonly checkRange?: boolean | undefined;
-  /** Ends the start when it is aborted, with its reason. Default: none. */
+  /** When aborted, rejects the start with its reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -116,19 +116,19 @@ const groups = {
   workers: 'Workers:',
   output: 'Checkpoints and output:',
 };
-/** Kept in checkpoints: what changes the numbers, and where to find what they are about. */
+/** Stored in checkpoints: options that affect the numbers, and the paths of model, data and tokenizer. */
 const saved = { saved: true } as const;
-/** A resumed run may not change it: its place in the data would lose its meaning. */
+/** A resumed run may not change it, because its position in the data depends on it. */
 const fixed = { saved: true, fixed: true } as const;
 
 const above0 = (value: number) => value > 0;
 const from0 = (value: number) => value >= 0;
 
-/** The most tokens of a window, windows of a pass and the like: beyond it lie mistakes, not models. */
+/** Upper bound of tokens per window, windows per pass and the like. Larger values are input errors. */
 const MOST = 2 ** 24;
 const MOST_STEPS = 1e12;
 
-/** What a checkpoint keeps of the pool's options. */
+/** The pool's options that a checkpoint stores. */
 const poolSaved = { precision: { ...poolOptions.precision, ...saved } };
 
 /** The rows of a pool that the trainer opens, under the heading of the command's help. */
@@ -183,7 +183,7 @@ export const trainOptions = {
   },
   seed: {
     ...{ rule: whole(0), default: 0, ...fixed },
-    ...{ flag: '--seed <n>', help: 'of the first parameters and the order', group: groups.model },
+    ...{ flag: '--seed <n>', help: 'seed of the first parameters and the order', group: groups.model },
   },
   steps: {
     ...{ rule: whole(1, MOST_STEPS), default: 1000, ...saved },
@@ -217,19 +217,19 @@ export const trainOptions = {
   betas: {
     rule: pair('from 0 up to, but less than, 1', (beta) => beta >= 0 && beta < 1),
     ...{ default: [0.9, 0.95], ...saved },
-    ...{ flag: '--betas <a,b>', help: "AdamW's", group: groups.optimizer },
+    ...{ flag: '--betas <a,b>', help: 'decay of the two moments of AdamW', group: groups.optimizer },
   },
   eps: {
     ...{ rule: number('above 0', above0), default: 1e-8, ...saved },
-    ...{ flag: '--eps <x>', help: "AdamW's", group: groups.optimizer },
+    ...{ flag: '--eps <x>', help: 'epsilon of AdamW', group: groups.optimizer },
   },
   weightDecay: {
     ...{ rule: number('from 0 up', from0), default: 0.1, ...saved },
-    ...{ flag: '--weight-decay <x>', help: 'decoupled; not on norms', group: groups.optimizer },
+    ...{ flag: '--weight-decay <x>', help: 'decoupled weight decay, not applied to norms', group: groups.optimizer },
   },
   clip: {
     ...{ rule: number('from 0 up', from0), default: 1, ...saved },
-    ...{ flag: '--clip <x>', help: 'largest global gradient norm; 0: any', group: groups.optimizer },
+    ...{ flag: '--clip <x>', help: 'largest global gradient norm; 0: do not clip', group: groups.optimizer },
   },
   lossScale: {
     ...{ rule: numberOr('dynamic', 'above 0', above0), default: 1024, ...saved },
@@ -246,7 +246,7 @@ export const trainOptions = {
   hostThreads: {
     rule: wholeUpTo(0, threadCapacity),
     ...{ derive: () => Math.min(8, availableParallelism()), defaultText: 'the cores, 8 at most' },
-    ...{ flag: '--host-threads <n>', help: 'threads for weight gradients; 0: the main one', group: groups.workers },
+    ...{ flag: '--host-threads <n>', help: 'threads for weight gradients; 0: main thread', group: groups.workers },
   },
   pool: { rule: poolRule, members: poolRows },
   weights: { ...weightsOption, ...saved, help: 'dynamic: written to memory; static: compiled', group: groups.workers },
@@ -280,12 +280,12 @@ export const trainOptions = {
   },
   checkpointEvery: {
     ...{ rule: whole(0, MOST_STEPS), default: 0, ...saved },
-    ...{ flag: '--checkpoint-every <n>', help: 'steps; 0: none by steps', group: groups.output },
+    ...{ flag: '--checkpoint-every <n>', help: 'steps between checkpoints; 0: none by steps', group: groups.output },
   },
   checkpointMinutes: {
     ...{ rule: number('from 0 up', from0), default: 10, ...saved },
     flag: '--checkpoint-minutes <n>',
-    help: 'minutes, or 50 times what writing one takes if that is more; 0: none by time',
+    help: 'minutes between checkpoints, or 50 times their writing time if longer; 0: none by time',
     group: groups.output,
   },
   keep: {
@@ -294,21 +294,25 @@ export const trainOptions = {
   },
   keepEvery: {
     ...{ rule: whole(0, MOST_STEPS), default: 0, ...saved },
-    ...{ flag: '--keep-every <n>', help: 'steps whose checkpoints stay for good; 0: none', group: groups.output },
+    ...{
+      flag: '--keep-every <n>',
+      help: 'steps between checkpoints that are never removed; 0: none',
+      group: groups.output,
+    },
   },
   resume: {
     rule: text,
     flag: '--resume <dir>',
-    help: 'go on with the run of this folder; other options override its own',
+    help: 'continue the run of this folder; other options override its own',
     group: groups.output,
   },
   autoResume: {
     ...{ rule: flag, default: false, flag: '--auto-resume' },
-    ...{ help: 'go on with the run in --out where one is there, begin it where none is', group: groups.output },
+    ...{ help: 'continue the run in --out, or begin one if there is none', group: groups.output },
   },
   overwrite: {
     ...{ rule: flag, default: false, flag: '--overwrite' },
-    ...{ help: 'remove the run that is in --out', group: groups.output },
+    ...{ help: 'remove the run in --out', group: groups.output },
   },
   allowChangedData: {
     ...{ rule: flag, default: false, flag: '--allow-changed-data' },
@@ -322,26 +326,26 @@ type SavedName = {
   [Name in keyof typeof trainOptions]: (typeof trainOptions)[Name] extends { readonly saved: true } ? Name : never;
 }[keyof typeof trainOptions];
 
-/** What a checkpoint keeps of the options: not those that are derived from others, which a resumed run derives again. */
+/** The options that a checkpoint stores, without derived ones, which a resumed run derives again. */
 export type SavedTrainOptions = Partial<Pick<FilledTrainOptions, SavedName>> & { readonly precision?: Precision };
 
 /** Options without a default value, whose absence means something. */
 export type OptionalTrainOption = 'layers' | 'freeze' | 'tokenizer' | 'out' | 'resume' | 'signal';
 
-/** Options in which model, data and a given pool are named, so that they can be written down. */
+/** Options with names in place of the objects for model, data and pool, so that they can be stored. */
 export type PlainTrainOptions = Omit<TrainOptions, 'model' | 'data' | 'pool'> & {
   readonly model?: string | undefined;
   readonly data?: string | undefined;
   readonly pool?: PoolOptions | undefined;
 };
 
-/** Every option with a value but for those whose absence means something. */
+/** Every option with a value, except those that may be undefined. */
 export type FilledTrainOptions = {
   readonly [Name in Exclude<keyof TrainOptions, OptionalTrainOption | 'pool'>]-?: NonNullable<PlainTrainOptions[Name]>;
 } & {
   readonly [Name in OptionalTrainOption]: TrainOptions[Name];
 } & {
-  /** Those that were given, and the precision; of a given pool its device and precision. */
+  /** The given options and the precision; for a given pool its device and precision. */
   readonly pool: PoolOptions & { readonly precision: Precision };
   /** Where each value comes from. */
   readonly origins: OptionOrigins<TrainOptions>;
@@ -379,7 +383,7 @@ export function resolveTrainOptions(
   return filled;
 }
 
-/** What a checkpoint keeps of a run's options. */
+/** The options of a run that a checkpoint stores. */
 export function savedTrainOptions(options: FilledTrainOptions): SavedTrainOptions {
   const kept = Object.entries(trainOptions as AnyOptionTable).filter(
     ([name, row]) =>

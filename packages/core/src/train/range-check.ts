@@ -17,7 +17,7 @@ export interface KernelRange {
 /** Products of one program that the check has room for. */
 const MOST_PRODUCTS = 1024;
 
-/** Arena bytes that a check takes. */
+/** Arena bytes that a check needs. */
 export const RANGE_CHECK_BYTES = 4 * MOST_PRODUCTS;
 
 /**

@@ -3,7 +3,7 @@ import { machine, versions } from '../run/environment.js';
 import type { FilledTrainOptions } from './options.js';
 import type { Trainer } from './trainer.js';
 
-/** What a run is, where and how it is done: the first record of its log, and of each time that it goes on. */
+/** The description of a run: the record `start` of its log, written at the start and at each resume. */
 export function describeRun({ pool, options, config, parameters, step, run, chipWarning }: Trainer) {
   return {
     device: pool.device,
@@ -28,7 +28,7 @@ export function describeRun({ pool, options, config, parameters, step, run, chip
   };
 }
 
-/** What `run.yaml` says of a run's options: all as they are, and who decided. */
+/** The options of a run in `run.yaml`, with the origin of each value. */
 export function describeOptions(options: FilledTrainOptions) {
   const named = (origin: OptionOrigin) =>
     Object.entries(options.origins).flatMap(([name, from]) => (from === origin ? [name] : []));
@@ -42,7 +42,7 @@ export function describeOptions(options: FilledTrainOptions) {
   };
 }
 
-/** Without what is left out, what is no data, and environment variables, which may be secret. */
+/** Removes undefined values, values that are not plain data, and environment variables, which may be secret. */
 function plainOptions({
   origins: _,
   signal: __,

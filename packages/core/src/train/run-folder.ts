@@ -18,7 +18,7 @@ import { logBytes, logName, RunLog } from '../run/run-log.js';
 /** Folders for checkpoints that are in the way and not ours to delete. */
 const asideName = /^set-aside-/;
 
-/** What decides where a run writes and what it goes on from; as in `TrainOptions`. */
+/** The options of `TrainOptions` that select the run's folder and the checkpoint to continue from. */
 export interface RunFolderOptions {
   readonly out?: string | undefined;
   readonly resume?: string | undefined;
@@ -62,7 +62,7 @@ export class RunFolder {
   }
 
   /**
-   * Locks a folder for a run and finds out what the run goes on from. Changes nothing in it.
+   * Locks a folder for a run and finds the checkpoint to continue from. Changes no other file in it.
    *
    * @returns Null where the options name no folder.
    * @throws `ERR_RUN_EXISTS`, `ERR_RUN_LOCKED`, `ERR_RUN_FILE`, `ERR_FILE`, `ERR_FILE_NOT_FOUND`, `ERR_INVALID_ARGUMENT`.

@@ -7,7 +7,7 @@ import type { Tokenizer } from '../data/tokenizer.js';
 import { hashTokenizer, type TokenizerFiles } from '../data/tokenizer-files.js';
 import { isHuggingFace } from '../model/hugging-face.js';
 
-/** What a run was given: where it was found, and a hash of its content by which it is known again. */
+/** An input of a run: its source, and a hash of its content that identifies it. */
 export interface InputIdentity {
   /** Absolute; or what the caller said of tokens that are in no file, or a name that stands for no file (`bytes`). */
   readonly source: string;
@@ -26,14 +26,14 @@ export interface RunInputs {
 }
 
 /**
- * Makes sure that a run which goes on is given what it had.
+ * Checks that a resumed run has the same inputs as before.
  *
  * @throws `ERR_CHANGED_INPUT`, which names each that differs.
  */
 export function expectSameInputs(before: RunInputs, now: RunInputs): void {
   const changes = (['model', 'data', 'tokenizer'] as const).flatMap((name) => {
     const [old, found] = [before[name], now[name]];
-    // What is not there any more cannot have changed: a checkpoint holds parameters and tokenizer itself.
+    // Missing files are not an error: a checkpoint contains parameters and tokenizer.
     if (old === null || found === null || old.sha256 === found.sha256) return [];
     const moved = old.source === found.source ? '' : `; it was ${old.source}`;
     const lengths = 'tokens' in old && 'tokens' in found ? `${old.tokens} tokens then, ${found.tokens} now; ` : '';
@@ -47,7 +47,7 @@ export function expectSameInputs(before: RunInputs, now: RunInputs): void {
   );
 }
 
-/** What a run is given, opened. */
+/** The opened inputs of a run. */
 export interface OpenInputs {
   /** Path of the model's files; undefined for a preset. */
   readonly model: string | undefined;
@@ -80,7 +80,7 @@ export async function identifyInputs(opened: OpenInputs): Promise<RunInputs> {
 
 const placeOf = ({ name, files }: TokenizerFiles): string => (Object.keys(files).length === 0 ? name : resolve(name));
 
-/** Identifies a model by its files; null where they are gone. */
+/** Identifies a model by its files; null if they no longer exist. */
 async function identifyModel(source: string): Promise<InputIdentity | null> {
   const paths = modelFiles(source);
   return paths.length === 0 ? null : { source: resolve(source), sha256: await hashFiles(paths) };

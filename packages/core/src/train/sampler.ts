@@ -5,7 +5,7 @@ import { type OptionTable, resolveOptions } from '../option-table.js';
 
 /** How tokens are drawn from logits. The same options and logits give the same tokens. */
 export interface SamplingOptions {
-  /** Logits are divided by it; 0 always takes the likeliest token. Default 1. */
+  /** Divisor of the logits; 0 selects the most likely token. Default 1. */
   readonly temperature?: number | undefined;
   /** Only the k likeliest tokens are drawn from; 0 means all. Default 0. */
   readonly topK?: number | undefined;
@@ -21,7 +21,7 @@ const group = 'Sampling:';
 export const samplingOptions = {
   temperature: {
     ...{ rule: number('from 0 up', (value) => value >= 0), default: 1 },
-    ...{ flag: '--temperature <x>', help: '0 always takes the likeliest token', group },
+    ...{ flag: '--temperature <x>', help: '0 selects the most likely token', group },
   },
   topK: { rule: whole(0), default: 0, flag: '--top-k <n>', help: 'draw from the n likeliest; 0: all', group },
   topP: {

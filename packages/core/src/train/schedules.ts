@@ -4,7 +4,7 @@ export interface Schedule {
   readonly lr: number;
   /** Optimizer steps of linear warm-up: step t of them runs at lr · t / warmup. */
   readonly warmup: number;
-  /** What follows the warm-up: `lr` throughout, or half a cosine down to `minLr` at step `steps` (Loshchilov & Hutter 2017). */
+  /** Learning rate after the warm-up: constant `lr`, or half a cosine down to `minLr` at step `steps` (Loshchilov & Hutter 2017). */
   readonly schedule: 'constant' | 'cosine';
   readonly minLr: number;
   readonly steps: number;

@@ -38,7 +38,7 @@ export class StaticWeights implements WeightStrategy {
     this.blocks = places.map((place) => {
       const { definition, block, needsBackward } = place;
       const { forward, backward } = written.get(block)!;
-      // A program must not read what it writes.
+      // A program must not read its own output.
       const shared = definition.blocks.length === 1 ? 2 : 1;
       const forwardOutput = surfaces.next(forward.output, needsBackward ? Number.POSITIVE_INFINITY : shared);
       const made = new LayerBlock(place, {

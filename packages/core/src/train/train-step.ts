@@ -5,7 +5,7 @@ import type { LossScaler } from './loss-scaler.js';
 import { type AdamWOptions, Optimizer } from './optimizer.js';
 import { learningRate, type Schedule } from './schedules.js';
 
-/** What a step of training reports. */
+/** The result of one training step. */
 export interface StepRecord {
   /** From 1. */
   readonly step: number;

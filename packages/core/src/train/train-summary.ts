@@ -28,10 +28,10 @@ export interface TrainSummary {
   readonly retirements: number;
   /** Workers that ended unasked. */
   readonly workerDeaths: number;
-  /** What the main process waited for or computed. */
+  /** Time that the main process spent waiting and computing, by activity. */
   readonly activityMs: Readonly<Record<Activity, number>>;
   /**
-   * Time in which kernels had work and could not do it since their worker was retiring or gone, or in which an update waited
+   * Time in which kernels had work and could not do it since their worker was retiring or dead, or in which an update waited
    * for a successor to be ready.
    */
   readonly lostToRetirementsMs: number;

@@ -27,7 +27,7 @@ import { type CarriedInputs, saveTraining } from './training-checkpoint.js';
 import type { TrainingProgress } from './training-header.js';
 import { type WindowLoss, windowLoss } from './window-loss.js';
 
-/** What a trainer emits. Its pool's events are the pool's: `trainer.pool.on('workerRetire', …)`. */
+/** Events of a trainer. Events of its pool are emitted by the pool: `trainer.pool.on('workerRetire', …)`. */
 export interface TrainerEvents {
   /** A step was done. */
   step: [record: StepRecord];
@@ -37,7 +37,7 @@ export interface TrainerEvents {
   record: [record: RunRecord];
 }
 
-/** What a pool tells that belongs in a run's log: not what happens with each dispatch. */
+/** Events of a pool that a run's log contains. */
 const logged = [
   'workerStart',
   'workerReady',
@@ -51,7 +51,7 @@ const logged = [
 /** Errors of a checkpoint amid a run that the next one may not meet. */
 const passing: ReadonlySet<string> = new Set(['ERR_FILE', 'ERR_FILE_NOT_FOUND', 'ERR_DISK_SPACE']);
 
-/** What `createTrainer` puts together. */
+/** The parts from which `createTrainer` builds a trainer. */
 export interface TrainerParts {
   readonly options: FilledTrainOptions;
   readonly tokenizer: Tokenizer | undefined;
@@ -66,19 +66,19 @@ export interface TrainerParts {
   readonly chipWarning: string | null;
   readonly ranges: RangeCheck | null;
   readonly carried: CarriedInputs;
-  /** When its making began, of `performance.now()`: before the pool and the first compilations. */
+  /** `performance.now()` when `createTrainer` began, before the pool and the first compilations. */
   readonly startedAt: number;
-  /** Gives back what the run took; nothing is computed any more. */
+  /** Releases the run's resources. Called after the last computation. */
   readonly close: () => Promise<void>;
 }
 
-/** Trains a model on a pool of its own, step by step. Made by `createTrainer`. */
+/** Trains a model on a pool, step by step. Created by `createTrainer`. */
 export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisposable {
   readonly options: FilledTrainOptions;
   readonly config: ModelConfig;
   readonly pool: Pool;
   readonly tokenizer: Tokenizer | undefined;
-  /** Rules of the device's chip that the programs break and that only warn, in one line; null where there are none. */
+  /** Warnings of the device's chip about the programs, in one line; null if there are none. */
   readonly chipWarning: string | null;
   readonly #parts: TrainerParts;
   readonly #scaler: LossScaler;
@@ -91,11 +91,11 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   #lastLoss: number | null;
   #stepMs = 0;
   readonly #schedule: CheckpointSchedule;
-  /** The latest that this trainer wrote. */
+  /** The latest checkpoint that this trainer wrote. */
   #checkpoint: CheckpointFile | null = null;
-  /** The latest whose parameters gave a finite loss. */
+  /** The latest checkpoint whose parameters gave a finite loss. */
   #proven: string | null = null;
-  /** Of the parameters after so many updates, at the end of a run. */
+  /** Hash of the parameters after this number of updates, at the end of a run. */
   #digest: { readonly updates: number; readonly value: string } | null = null;
   #isTraining = false;
   #isDone = false;
@@ -133,7 +133,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     return this.#parts.run?.run ?? null;
   }
 
-  /** What the main process has waited for or computed since the trainer was made, milliseconds. */
+  /** Milliseconds that the main process spent waiting and computing since the trainer was created, by activity. */
   get activityMs(): Readonly<Record<Activity, number>> {
     return this.#parts.decoder.stopwatch.milliseconds;
   }
@@ -171,7 +171,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   /**
    * Writes a checkpoint now; without a folder for it, does nothing and answers null. Not while a step runs.
    *
-   * @throws `ERR_NOT_FINITE` where parameters or moments are not finite; what writing a file throws.
+   * @throws `ERR_NOT_FINITE` if parameters or moments are not finite; errors of writing a file.
    */
   async save(): Promise<string | null> {
     const { run, decoder, carried } = this.#parts;
@@ -256,7 +256,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     });
   }
 
-  /** Ends the workers and gives all memory back. Idempotent. */
+  /** Ends the workers and releases all memory. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

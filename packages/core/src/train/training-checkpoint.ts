@@ -13,7 +13,7 @@ import type { RunFolder } from './run-folder.js';
 import type { RunInputs } from './run-inputs.js';
 import { type TrainingProgress, trainingHeader } from './training-header.js';
 
-/** What every checkpoint of a run says and holds of its inputs. */
+/** The inputs of a run as its checkpoints store them. */
 export interface CarriedInputs {
   readonly inputs: RunInputs;
   /** Names of the layers' definitions; null where all are the decoder's own. */
@@ -75,19 +75,19 @@ export interface ResumedRun {
   readonly tokenizer: TokenizerFiles | undefined;
 }
 
-/** Reads what is to be known of a run before its parameters have a place. */
+/** Reads the header of a run's checkpoint, before memory for its parameters is allocated. */
 export async function readRun(source: string, layers?: LayersOption): Promise<ResumedRun> {
   const { checkpoint, parts } = await readCheckpointParts(source, carriedTokenizer);
   const { config, options, inputs } = trainingHeader(checkpoint, layers);
   return { config, options: checkpoint.version === 1 ? asGiven(options) : options, inputs, tokenizer: parts };
 }
 
-/** Version 1 kept the default of `minLr` as if it had been given. */
+/** Version 1 stored the default of `minLr` as a given value. */
 function asGiven({ minLr, ...options }: SavedTrainOptions): SavedTrainOptions {
   return minLr === undefined || minLr === Number(options.lr) / 10 ? options : { ...options, minLr };
 }
 
-/** Reads parameters and moments into `state`; `onWarning` is told of damaged checkpoints that were passed over. */
+/** Reads parameters and moments into `state`; calls `onWarning` for each damaged checkpoint that it skips. */
 export async function restoreTraining(
   source: string,
   state: ModelState,

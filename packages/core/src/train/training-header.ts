@@ -12,7 +12,7 @@ import type { SavedTrainOptions } from './options.js';
 import type { RunInputs } from './run-inputs.js';
 import type { StepCounts } from './train-step.js';
 
-/** What a run needs, beside parameters and moments, to go on bit for bit. */
+/** The state, beside parameters and moments, with which a run continues bit for bit. */
 export interface TrainingProgress {
   readonly counts: StepCounts;
   readonly lossScaler: LossScalerState;

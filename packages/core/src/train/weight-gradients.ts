@@ -11,7 +11,7 @@ export class WeightGradients {
   /** By key: the half of a layer whose surfaces the tasks read. */
   readonly #pending = new Map<string, Promise<unknown>>();
 
-  /** @param threads At most so many compute; 0 computes within `submit`, on the calling thread. */
+  /** @param threads Number of threads at most; 0 computes within `submit`, on the calling thread. */
   constructor(arena: NativeArena, threads: number) {
     this.#arena = arena;
     this.#threads = threads;

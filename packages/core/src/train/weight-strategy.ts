@@ -22,7 +22,7 @@ export interface StrategyOptions {
   readonly places: readonly BlockPlace[];
   /** Residual stream before the first of them, fp32 [dim, columns]. */
   readonly input: Tensor<'fp32'>;
-  /** Waits until nothing reads what a block's forward program puts out. */
+  /** Waits until nothing reads the outputs of a block's forward program. */
   readonly settle: (block: LayerBlock) => Promise<void>;
 }
 

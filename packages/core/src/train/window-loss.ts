@@ -16,7 +16,7 @@ export interface WindowLoss {
  * Mean cross-entropy over windows `first` (included) to `end` (not included) of a stream: window w of length T holds inputs
  * s[wT … wT+T−1] and targets s[wT+1 … wT+T], and positions restart in each. T is the decoder's sequence.
  *
- * @throws `ERR_NOT_FINITE` where the model gives no finite loss; `ERR_INVALID_ARGUMENT` for windows that the stream lacks.
+ * @throws `ERR_NOT_FINITE` if the loss is not finite; `ERR_INVALID_ARGUMENT` for windows beyond the stream.
  */
 export async function windowLoss(
   decoder: Decoder,

@@ -1,7 +1,7 @@
 import type { FaultPlan } from './fault-plan.js';
 import type { Figure } from './figure.js';
 
-/** What a chip's Neural Engine allows. */
+/** Limits of a chip's Neural Engine. */
 export interface ChipLimits {
   /** Compilations in one process, finished or failed. */
   readonly compilations: Figure;
@@ -59,7 +59,7 @@ export interface ChipClock {
   readonly lockUs: Figure;
 }
 
-/** What the rest of the machine does of training, at the model that its figures were taken with. */
+/** Speed of the host's part of training, for the model that the figures were measured with. */
 export interface HostClock {
   /** Copies between memory and surfaces, with conversion, in GB/s. */
   readonly copyGBps: Figure;
@@ -73,7 +73,7 @@ export interface HostClock {
   readonly workerStartMs: Figure;
 }
 
-/** What its system services need between one strain and the next: the defaults of a pool's governor. */
+/** Pauses that the system's services need between starts and compilations: the defaults of a pool's governor. */
 export interface ChipPacing {
   /** From the exit of a worker that held programs until the next may be started, in milliseconds. */
   readonly settleMs: Figure;
@@ -89,7 +89,7 @@ export interface ChipNumerics {
   readonly saturation: Figure;
   /** Products and convolutions from this magnitude on are zero instead. Absent: they are infinite. */
   readonly zeroFrom?: Figure;
-  /** Larger values become infinite where a slice takes them from within the last axis. Absent: they stay. */
+  /** Larger values become infinite if a slice takes them from within the last axis. Absent: no such limit. */
   readonly sliceLimit?: Figure;
   /** Points of the table that sigmoid and silu are read from, between −8 and 8. Absent: they are exact. */
   readonly sigmoidPoints?: Figure;
@@ -100,7 +100,7 @@ export interface ChipProfile {
   /** As in `sim:<name>`. */
   readonly name: string;
   readonly title: string;
-  /** `m1` … `m5`, `a17`: what rules are known by. */
+  /** `m1` … `m5`, `a17`; rules name generations by it. */
   readonly generation: string;
   /** Neural Engines that work at once. */
   readonly engines: number;
@@ -109,7 +109,7 @@ export interface ChipProfile {
   readonly host: HostClock;
   readonly pacing: ChipPacing;
   readonly numerics: ChipNumerics;
-  /** Faults that a simulated device shows. Default: none. */
+  /** Faults that a simulated device injects. Default: none. */
   readonly faults: FaultPlan;
 }
 

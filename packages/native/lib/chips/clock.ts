@@ -1,7 +1,7 @@
 import type { ChipClock, ChipProfile } from './chip-profile.js';
 import { bytesOf, elementsOf, isNotched, type OperationView, type ProgramView, storedBytes } from './program-view.js';
 
-/** What one operation takes, and what bounds it. */
+/** The time of one operation, and the resource that bounds it. */
 export interface OperationTime {
   readonly operation: string;
   readonly name: string;
@@ -10,7 +10,7 @@ export interface OperationTime {
   readonly bound: 'compute' | 'weights' | 'activations' | 'nothing';
 }
 
-/** What a program takes on a chip. */
+/** The time of a program on a chip. */
 export interface ProgramTime {
   readonly evaluateUs: number;
   readonly compileMs: number;
@@ -65,7 +65,7 @@ function timeOperation(operation: OperationView, clock: ChipClock): OperationTim
   return { operation: operation.operation, name: operation.result.name, microseconds, flops, bound };
 }
 
-/** Multiplications and additions of convolutions and products; of all else none, it is bound by memory. */
+/** Multiplications and additions of convolutions and products; 0 for other operations, which are bound by memory. */
 function flopsOf(operation: OperationView): number {
   const outputs = elementsOf(operation.result);
   if (operation.operation === 'conv') {

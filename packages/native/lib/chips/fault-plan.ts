@@ -33,9 +33,9 @@ export interface FaultPlan {
   readonly evaluate: readonly Fault[];
   /** When a program is unloaded. */
   readonly unload: readonly Fault[];
-  /** How long unloading a program takes, in milliseconds. */
+  /** Duration of unloading a program, in milliseconds. */
   readonly teardownMs: number;
-  /** Of the probabilities; the same seed gives every process the same faults. Absent: each process has its own. */
+  /** Seed of the probabilities: processes with the same seed have the same faults. Absent: each process draws its own seed. */
   readonly seed?: number;
 }
 

@@ -5,14 +5,14 @@ import { type LintFinding, lintProgram } from './lint.js';
 import { ProgramView } from './program-view.js';
 
 /**
- * What a chip would object to in a program: `docs/lint.md`. An empty list promises nothing, an error is well founded.
+ * The rules of a chip that a program breaks (`docs/lint.md`). A program without findings may still fail on the chip.
  * Errors: `ERR_MIL_SYNTAX`.
  */
 export function lint(text: string, profile: ChipProfile): LintFinding[] {
   return lintProgram(new ProgramView(text, addon.inspectMil(text)), profile);
 }
 
-/** What a program takes on a chip, by the model of `docs/simulator.md`. Errors: `ERR_MIL_SYNTAX`. */
+/** The time of a program on a chip, by the model of `docs/simulator.md`. Errors: `ERR_MIL_SYNTAX`. */
 export function timeMil(text: string, profile: ChipProfile): ProgramTime {
   return timeProgram(new ProgramView(text, addon.inspectMil(text)), profile);
 }

@@ -7,7 +7,7 @@ import { rules } from './rules/rule-table.js';
 
 const EVALUATE_FAILURE = 'ANEProgramProcessRequestDirect() Failed with status=0x1d : statusType=0x9';
 
-/** What a chip does with a program: as the rules that are no mere warnings say, in the time that the clock says. */
+/** A chip's treatment of a program: the effects of the rules of level `error` that it breaks, and its times by the clock. */
 export function judge(program: ProgramView, profile: ChipProfile, withRules: boolean): SimVerdict {
   const { compileMs, loadMs, evaluateUs } = timeProgram(program, profile);
   const errors = withRules ? lintProgram(program, profile).filter(({ level }) => level === 'error') : [];

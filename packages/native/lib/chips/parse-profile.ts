@@ -4,7 +4,7 @@ import type { Figure, Grade } from './figure.js';
 
 type Group = keyof typeof figureNames;
 
-/** What no file needs to have. */
+/** Optional keys of a profile. */
 const optional: ReadonlySet<string> = new Set(['compilationsPerSecond', 'zeroFrom', 'sliceLimit', 'sigmoidPoints']);
 
 const grades: readonly Grade[] = ['A', 'B', 'C'];

@@ -7,7 +7,7 @@ type Element = number | boolean | string;
 export interface MilValueView extends MilDeclaration {
   /** Where its bytes lie, or its elements; of a constexpr operation, those it is unpacked from. */
   readonly constant: MilLiteral | null;
-  /** What computes it; null for parameters and constants. */
+  /** The operation that computes it; null for parameters and constants. */
   readonly producer: OperationView | null;
 }
 
@@ -92,7 +92,7 @@ export class OperationView implements MilPosition {
   }
 }
 
-/** A parsed program with names resolved: what rules and the clock look at. */
+/** A parsed program with names resolved, as rules and the clock read it. */
 export class ProgramView {
   readonly text: string;
   readonly opset: string;
@@ -130,7 +130,7 @@ export class ProgramView {
     }
   }
 
-  /** Where what is said of the program as a whole is told: its first input, else its first operation or result. */
+  /** The position of findings about the whole program: its first input, else its first operation or result. */
   get start(): MilPosition {
     return this.inputs[0] ?? this.operations[0] ?? this.outputs[0] ?? { line: 1, column: 1 };
   }

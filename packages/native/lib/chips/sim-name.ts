@@ -2,7 +2,7 @@ import { MayflyError } from '../errors.js';
 import type { ChipProfile } from './chip-profile.js';
 import { loadProfile } from './load-profile.js';
 
-/** What `sim:<chip>[,<option>…]` asks for. */
+/** The parsed name `sim:<chip>[,<option>…]`. */
 export interface SimName {
   readonly profile: ChipProfile;
   /** Arithmetic saturates as the engine's does. */

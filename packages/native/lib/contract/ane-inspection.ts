@@ -2,7 +2,7 @@
 export interface AneMethod {
   /** `-[_ANEInMemoryModel unloadWithQoS:error:]`. */
   readonly method: string;
-  /** What it is needed for: `core` is required, all others are optional. */
+  /** The feature that needs it: `core` is required, all others are optional. */
   readonly capability: string;
   readonly classPresent: boolean;
   readonly present: boolean;
@@ -28,19 +28,19 @@ export interface AneProbe {
   readonly methods: readonly AneMethod[];
 }
 
-/** What a tiny program found out about this machine. */
+/** The results of a canary on this machine. */
 export interface AneCanary {
   readonly name: string;
   readonly outcome: string;
   readonly ok: boolean;
 }
 
-/** What the ane device tells about this machine. */
+/** The ane device's report on this machine. */
 export interface AneInspection {
   /** Compiles nothing and works everywhere. */
   probe(): AneProbe;
   /** Compiles and runs about ten tiny programs, in this process: call it in one that ends soon. */
   canaries(): AneCanary[];
-  /** In which MIL dialect programs must be written: MAYFLY_ANE_DIALECT, else what a canary compiles in. */
+  /** The MIL dialect of programs: MAYFLY_ANE_DIALECT, else the one in which a canary compiles. */
   dialect(): 'ios18' | 'ios16';
 }

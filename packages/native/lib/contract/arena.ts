@@ -18,6 +18,6 @@ export interface NativeArena {
   view(offset: number, bytes: number): Uint8Array;
   /** Bytes of committed pages. */
   residentBytes(): number;
-  /** Closes the file descriptor, and gives the mapping back once no view, dispatch or math call uses it. Idempotent. */
+  /** Closes the file descriptor, and unmaps the memory once no view, dispatch or math call uses it. Idempotent. */
   close(): void;
 }

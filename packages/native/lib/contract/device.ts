@@ -13,9 +13,9 @@ export interface ProgramInfo {
   readonly program: number;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
-  /** Memory that it takes when it is the only one; on the cpu device programs share what they need only while they run. */
+  /** Memory that it needs as the only program; on the cpu device, programs share their scratch memory. */
   readonly residentBytes: number;
-  /** What it took of the limit of compilations: 0 where the device had it compiled already, else 1. */
+  /** Compilations that count towards the limit: 0 if the device found the program compiled, else 1. */
   readonly compilations: number;
   readonly nanoseconds: number;
 }
@@ -63,7 +63,7 @@ export interface DeviceOptions {
   readonly sim?: SimSettings;
 }
 
-/** What a simulated device makes of a program. */
+/** A simulated device's treatment of a program. */
 export interface SimVerdict {
   /** The error of compiling or loading it. */
   readonly refused?: { readonly code: string; readonly message: string };
@@ -78,7 +78,7 @@ export interface SimVerdict {
   readonly evaluateNanoseconds: number;
 }
 
-/** A simulated device as the addon takes it. */
+/** Settings of a simulated device for the addon. */
 export interface SimSettings {
   readonly name: string;
   readonly compilations: number;

@@ -24,7 +24,7 @@ export interface MilLiteral extends MilPosition {
   readonly shape?: readonly number[];
   readonly blob?: { readonly path: string; readonly offset: number };
   readonly count?: number;
-  /** Flattened; absent where there are more than 4096. */
+  /** Flattened values; absent if there are more than 4096. */
   readonly elements?: readonly (number | boolean | string)[];
 }
 

@@ -6,7 +6,7 @@ export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Inherited as file descriptor 4; the connection is 3, stdin is /dev/null, stdout and stderr are the stderr pipe. */
   readonly arena: NativeArena;
-  /** Joins the two by a lane too, whose ends the child inherits as file descriptors 5 to 7. Default false. */
+  /** Also connects the two by a lane; the child inherits its memory and pipes as file descriptors 5 to 7. Default false. */
   readonly lane?: boolean;
   /** Called once, after the child was reaped. */
   readonly onExit: (exitCode: number | null, signal: string | null) => void;
@@ -18,7 +18,7 @@ export interface SpawnedProcess {
   readonly connectionFd: number;
   /** The read end of the child's stderr (and stdout): the caller closes it. */
   readonly stderrFd: number;
-  /** Where one was asked for: hand it to `connect`, which takes it over. */
+  /** The lane, if requested. Pass it to `connect`, which takes ownership. */
   readonly lane?: NativeLane;
 }
 
@@ -37,8 +37,8 @@ export interface ConnectionHandlers {
 }
 
 /**
- * Outcome of a dispatch on the wire. `failed` is the device's fault, which another device may not have; `inputData` is
- * the caller's: the inputs hold what the program cannot take, and would be refused anywhere.
+ * Outcome of a dispatch on the wire. `failed` is a fault of the device, and the dispatch may succeed on another; `inputData` is
+ * an error of the caller: the inputs hold values that the program cannot take on any device.
  */
 export const DispatchStatus = { ok: 0, unknownProgram: 1, outOfBounds: 2, failed: 3, inputData: 4 } as const;
 
@@ -56,7 +56,7 @@ export interface InputReuse {
   readonly generation: number;
 }
 
-/** The main process's end of a frame socket. Never blocks: what the socket will not take is queued. */
+/** The main process's end of a frame socket. Never blocks: data that the socket does not accept is queued. */
 export interface Connection {
   /** One program with one input and one output. `id` is any integer below 2^53 and comes back in the completion. */
   dispatch(id: number, program: number, inputOffset: number, outputOffset: number, reuse?: InputReuse): void;
