@@ -73,6 +73,17 @@ describe('.u16 files', () => {
     expect(() => stream.read(0, new Int32Array(1))).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
   });
 
+  test('are closed at the end of their block', () => {
+    const path = join(folder, 'block.u16');
+    writeFileSync(path, new Uint16Array(33 * 2 ** 20));
+    const after = () => {
+      using stream = openData(path);
+      stream.read(0, new Int32Array(1));
+      return stream;
+    };
+    expect(() => after().read(0, new Int32Array(1))).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
+  });
+
   test('with half a token are refused', () => {
     const path = write('odd.u16', Uint8Array.of(1, 0, 2));
     expect(() => openData(path)).toThrow(

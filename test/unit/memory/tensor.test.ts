@@ -53,3 +53,13 @@ test('wrong counts, freed tensors and things that are no arena are refused by co
     expect(() => new Tensor(wrong as never, 0, 'fp16', [1])).toThrow(invalid);
   }
 });
+
+test('a scope frees its tensors at the end of its block', () => {
+  const before = arena.usedBytes;
+  {
+    using scope = new ArenaScope(arena);
+    scope.tensor('fp32', [100]);
+    expect(arena.usedBytes).toBeGreaterThan(before);
+  }
+  expect(arena.usedBytes).toBe(before);
+});

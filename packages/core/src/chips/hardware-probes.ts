@@ -68,7 +68,7 @@ async function runCase(
   repeat: number,
   signal: AbortSignal | undefined,
 ): Promise<ProbeLine> {
-  const scope = new ArenaScope(pool.arena);
+  using scope = new ArenaScope(pool.arena);
   const input = scope.tensor('fp16', from);
   const output = scope.tensor('fp16', to);
   const started = performance.now();
@@ -82,7 +82,5 @@ async function runCase(
   } catch (error) {
     if (!(error instanceof MayflyError)) throw error;
     return { what, weightBytes, flops, compileMs: null, evaluateUs: null, teraflops: null, reason: error.message };
-  } finally {
-    scope.free();
   }
 }

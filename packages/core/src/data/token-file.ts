@@ -69,6 +69,10 @@ class TokenFile implements TokenStream {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
   }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
 }
 
 /** Typed arrays are little-endian on every machine that Mayfly supports, as the files are. */

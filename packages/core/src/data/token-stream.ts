@@ -1,7 +1,7 @@
 import { invalidArgument, MayflyError } from '@mayfly/native';
 
 /** A sequence of token ids, in memory or in a file. */
-export interface TokenStream {
+export interface TokenStream extends Disposable {
   /** Its origin, for messages: a path, or a name that the caller chose. */
   readonly source: string;
   /** Tokens in the stream. */
@@ -37,6 +37,8 @@ export class TokenArray implements TokenStream {
   }
 
   close(): void {}
+
+  [Symbol.dispose](): void {}
 }
 
 /** A part of a stream as a stream. */
@@ -63,6 +65,8 @@ export class TokenSlice implements TokenStream {
   }
 
   close(): void {}
+
+  [Symbol.dispose](): void {}
 }
 
 export function checkRange(stream: TokenStream, offset: number, count: number): void {

@@ -14,7 +14,7 @@ export interface TensorSource {
 }
 
 /** Tensors that are freed together. */
-export class ArenaScope implements TensorSource {
+export class ArenaScope implements TensorSource, Disposable {
   readonly #blocks: ArenaBlock[] = [];
 
   /** @throws `ERR_INVALID_ARGUMENT` */
@@ -32,6 +32,10 @@ export class ArenaScope implements TensorSource {
   /** Frees the memory of every tensor. All runs that use them must have settled. Idempotent. */
   free(): void {
     for (const block of this.#blocks.splice(0)) block.free();
+  }
+
+  [Symbol.dispose](): void {
+    this.free();
   }
 }
 
