@@ -74,6 +74,13 @@ describe('a run', () => {
     }
   });
 
+  test("writes none of its workers' environment variables anywhere", async () => {
+    const env = { ...process.env, MAYFLY_TEST_TOKEN: 'do-not-write-this' };
+    await run({ pool: { standby: 0, env, execArgv: ['--max-old-space-size=512'] } });
+    expect(runFile().options.pool).toMatchObject({ standby: 0, execArgv: ['--max-old-space-size=512'] });
+    for (const name of names()) expect(readFileSync(join(out, name)).includes('do-not-write-this')).toBe(false);
+  });
+
   test('has the records of --json in its log', async () => {
     const ended = await mayfly(['train', ...flags, '--out', out, '--json']);
     expect(ended).toMatchObject({ code: 0, stderr: '' });
