@@ -5,7 +5,7 @@ import { bestProcessPool, difference, ratio } from '../harness/targets.js';
 
 export const dispatch: Benchmark = {
   name: 'dispatch',
-  measures: 'A kernel that does next to nothing, through the whole public path, one outstanding.',
+  measures: 'A tiny kernel, called through the public API, one outstanding.',
   async measure({ quick, repetitions }) {
     const compared = await compare({
       workload: 'ping',

@@ -6,7 +6,7 @@ import { difference, ratio } from '../harness/targets.js';
 
 export const idle: Benchmark = {
   name: 'idle',
-  measures: 'The first dispatch after 20 ms of nothing.',
+  measures: 'The first dispatch after an idle time of 20 ms.',
   async measure({ quick, repetitions }) {
     const names = quick
       ? ['mayfly']

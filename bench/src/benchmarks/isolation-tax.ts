@@ -10,7 +10,7 @@ const PROCESSES = 2;
 export const isolationTax: Benchmark = {
   name: 'isolation-tax',
   measures:
-    'A step of training, its kernels in one worker or called in the main process, four steps in turn. Tax: what two neighbouring turns differ by.',
+    'A step of training, its kernels in one worker or called in the main process, four steps in turn. Tax: difference of two neighbouring turns.',
   async measure({ quick, repetitions }) {
     const figures: Figure[] = [];
     const targets: Target[] = [];

@@ -4,7 +4,7 @@ import { type Benchmark, target } from '../harness/report.js';
 
 export const pipeline: Benchmark = {
   name: 'pipeline',
-  measures: '16 kernels that do next to nothing outstanding, one worker.',
+  measures: '16 tiny kernels outstanding, one worker.',
   async measure({ quick, repetitions }) {
     const carriers = contenders.filter(({ name }) => name !== 'Atomics.waitAsync');
     const compared = await compare({

@@ -46,7 +46,7 @@ const faults: readonly (readonly [RecoveryFault, string, readonly Row[]])[] = [
 
 export const recovery: Benchmark = {
   name: 'recovery',
-  measures: 'What the end of a worker, or of the main process, costs with a warm standby: median and worst.',
+  measures: 'Time to recover from the end of a worker, or of the main process, with a warm standby: median and worst.',
   async measure({ quick }) {
     const figures: Figure[] = [];
     const targets: Target[] = [];

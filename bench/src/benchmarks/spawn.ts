@@ -9,7 +9,7 @@ const GIB = 1024;
 
 export const spawn: Benchmark = {
   name: 'spawn',
-  measures: 'How long the start of a worker keeps the main thread, by the private memory of the main process.',
+  measures: 'Time that the start of a worker blocks the main thread, by the private memory of the main process.',
   async measure({ quick }) {
     const figures: Figure[] = [];
     const targets: Target[] = [];

@@ -6,7 +6,7 @@ import type { Tokenizer } from './tokenizer.js';
 /**
  * All files as one row of tokens. Byte-level: their bytes, one file after the other. Otherwise each document (a file, or the part
  * between two `<|endoftext|>` lines) is stripped and encoded with the tokens that the tokenizer puts around a text; if it puts none,
- * documents are separated by one token sequence.
+ * a separator is put between documents.
  */
 export function tokenizeFiles(files: readonly string[], tokenizer: Tokenizer): Uint8Array | Uint16Array | Uint32Array {
   if (tokenizer instanceof ByteTokenizer) return Buffer.concat(files.map((file) => readFileSync(file)));
