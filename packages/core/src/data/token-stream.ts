@@ -38,6 +38,7 @@ export class TokenArray implements TokenStream {
 
   close(): void {}
 
+  /** As `close`, for `using`: tokens in memory have nothing to close. */
   [Symbol.dispose](): void {}
 }
 

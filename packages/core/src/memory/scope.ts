@@ -34,6 +34,7 @@ export class ArenaScope implements TensorSource, Disposable {
     for (const block of this.#blocks.splice(0)) block.free();
   }
 
+  /** As `free`, for `using`. */
   [Symbol.dispose](): void {
     this.free();
   }
