@@ -34,7 +34,7 @@ function attention(mask: readonly number[], kind: 'constant' | 'input') {
 /** Zeros have no sign here: a sum that leaves out −0 may give +0. */
 const values = (results: ReturnType<typeof attention>) => results.map(({ data }) => data.map((value) => value + 0));
 
-test('a causal mask that is a constant gives what one that is an input gives, bit for bit', () => {
+test('a constant causal mask gives the same results as one that is an input, bit for bit', () => {
   expect(values(attention(causal, 'constant'))).toEqual(values(attention(causal, 'input')));
 });
 

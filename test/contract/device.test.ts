@@ -24,7 +24,7 @@ onDevice((deviceName) => {
   const floats = (offset: number) => new Float32Array(arena.view(offset, BYTES).buffer, offset, N);
   beforeAll(() => void floats(0).fill(2));
 
-  test('a program tells its ports, and is evaluated where they are bound', () => {
+  test('a program lists its ports, and is evaluated with the bound ones', () => {
     const { program, inputs, outputs } = device.compile(sumAndDifferenceProgram(N), []);
     const port = { dtype: 'fp32', shape: [1, N], bytes: BYTES };
     expect(inputs).toEqual([

@@ -155,7 +155,7 @@ test('both programs of a half share one packed surface without overlaps', () => 
   }
 });
 
-test('the tolerance tells mistakes from rounding', () => {
+test('the tolerance distinguishes errors from rounding', () => {
   const shape = shapes['three windows, grouped, half pairing']!;
   const { layer, attentionInputs } = layerCase(shape);
   const right = layer.attentionBackward(attentionInputs);

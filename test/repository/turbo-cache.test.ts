@@ -36,7 +36,7 @@ test('no result of a check, and no machine code, comes from a cache: their input
   }
 });
 
-test('what chooses compiler and flags reaches the build, and is part of every key', () => {
+test('the variables that select compiler and flags reach the build and are part of every cache key', () => {
   const { env } = globalCacheInputs.environmentVariables.specified;
   expect(env).toEqual(expect.arrayContaining(['CC', 'CXX', 'AR', 'LINK', 'CFLAGS', 'CXXFLAGS', 'LDFLAGS']));
 });

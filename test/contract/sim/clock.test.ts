@@ -2,7 +2,7 @@ import { loadProfile, timeMil } from '@mayfly/native';
 import { expect, test } from 'vitest';
 import { double, SimBench } from '../../fixtures/sim-bench.js';
 
-test('the clock tells what the chip would take', () => {
+test('the clock reports the time of the chip', () => {
   const text = double();
   const expected = timeMil(text, loadProfile('m4'));
   const bench = new SimBench('sim:m4,clock');

@@ -14,7 +14,7 @@ describe('limits', () => {
     );
   });
 
-  test('119 of them on a chip as it is told of', () => {
+  test('119 of them on a chip with the published limit', () => {
     const { device } = new SimBench('sim:m4');
     const text = double();
     for (let count = 0; count < 119; count++) device.unload(device.compile(text, []).program);

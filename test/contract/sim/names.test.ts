@@ -2,7 +2,7 @@ import { addon } from '@mayfly/native';
 import { expect, test } from 'vitest';
 import { code, SimBench } from '../../fixtures/sim-bench.js';
 
-test('a device is called as it was asked for, and an unknown one is told', () => {
+test('a device has the requested name, and an unknown name is an error', () => {
   expect(addon.deviceNames()).not.toContain('sim');
   expect(addon.openDevice('sim:m4', new SimBench('cpu').arena.native).name).toBe('sim:m4');
   expect(() => new SimBench('sim:m99')).toThrow(code('ERR_CHIP_UNKNOWN', 'Expected a chip among'));

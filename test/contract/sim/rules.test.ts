@@ -4,7 +4,7 @@ import { mil } from '../../fixtures/lint-text.js';
 import { code, SimBench } from '../../fixtures/sim-bench.js';
 
 describe('rules', () => {
-  test('what does not compile on the chip does not compile', () => {
+  test('a program that breaks a rule of severity compile does not compile', () => {
     const reduced = mil(
       'fp16[1, 64, 1, 256] a',
       'int32 n = const()[name = string("n"), val = int32(1)]; fp16[1, 64, 1, 256] out = mul(x = a, y = fp16(2))[name = string("out")];',
@@ -19,7 +19,7 @@ describe('rules', () => {
     new SimBench('sim:m4,no-rules').compile(reduced);
   });
 
-  test('mistakes in the text are told as on every device', () => {
+  test('errors in the text are reported as on every device', () => {
     const { device } = new SimBench('sim:m4');
     expect(() => device.compile('program(1.3', [])).toThrow(code('ERR_MIL_SYNTAX', /line 1/));
   });

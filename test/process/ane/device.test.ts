@@ -110,7 +110,7 @@ onEachRuntime((tier, runtime) => {
     expectClean(result);
   });
 
-  test('programs of the same content share a directory until the last is gone', async () => {
+  test('programs of the same content share a directory until the last one is unloaded', async () => {
     const result = await ane([
       addWeight(1),
       addWeight(1),
@@ -127,7 +127,7 @@ onEachRuntime((tier, runtime) => {
     expectClean(result);
   });
 
-  test('what a killed process left, its successor removes, and nothing that is in use', async () => {
+  test('the next process removes the directories of a killed one, and none in use', async () => {
     const folder = join(root, `killed-${tier}`);
     mkdirSync(folder);
     const killed = await ane([addWeight(1), scale(2), ['die']], {}, folder);

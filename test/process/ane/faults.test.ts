@@ -32,7 +32,7 @@ onEachRuntime((tier, runtime) => {
   const expectNothingLeft = ({ report, left, stderr }: AneRun) =>
     expect({ live: report?.live, left, stderr }).toEqual({ live: none, left: [], stderr: '' });
 
-  test('a rejected program: domain, code, text and our reading of it', async () => {
+  test('the error of a rejected program has domain, code, text and our interpretation', async () => {
     const result = await faulty('compile@1=error:1');
     expect(result.compiled).toEqual(
       coded('ERR_ANE_COMPILE', 'com.apple.appleneuralengine.compiler code 1', 'ANECCompile() FAILED'),
@@ -60,7 +60,7 @@ onEachRuntime((tier, runtime) => {
     expectNothingLeft(result);
   });
 
-  test('a lock that is a symbolic link is refused, and what it points to is not made', async () => {
+  test('a lock that is a symbolic link is refused, and its target is not created', async () => {
     const folder = temporaryFolder();
     const target = join(folder, 'target');
     for (const victim of [target, '/dev/null']) {
@@ -93,7 +93,7 @@ onEachRuntime((tier, runtime) => {
     },
   );
 
-  test('what the compiler says beneath the error is told', async () => {
+  test("the error has the compiler's underlying errors", async () => {
     const result = await faulty('', { MAYFLY_EMULATOR_DIALECT: 'ios16' });
     expect(result.compiled).toEqual(
       coded('ERR_ANE_COMPILE', 'code 1', '← ', 'InvalidMILProgram', 'rejected the MIL text'),

@@ -89,7 +89,7 @@ onEachRuntime((tier, runtime) => {
     expect(sixth.stderr).toMatch(/^mayfly: Expected to keep a compiled program in .*: Not a directory\n$/);
   });
 
-  test('the canaries tell what is found', async () => {
+  test('the canaries report their results', async () => {
     const found = async (env: Record<string, string>) => {
       const folder = join(root, `canaries-${tier}-${Object.keys(env).length}`);
       mkdirSync(folder);

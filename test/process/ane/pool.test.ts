@@ -57,7 +57,7 @@ onEachRuntime((tier, runtime) => {
     await threeRuns('evaluate@2=error:0x1d,compile@3=error:nil');
   });
 
-  test('what killed workers left is gone with the last successor', async () => {
+  test('the last successor removes the directories of killed workers', async () => {
     await threeRuns('evaluate@3=crash');
     await threeRuns('');
     expect(readdirSync(staged).filter((name) => !name.startsWith('.'))).toEqual([]);

@@ -77,7 +77,7 @@ onEachRuntime((_, runtime) => {
     expect(report?.compilations).toBe(CANARIES + 2);
   });
 
-  test('the same weights again are no sign of stale ones', async () => {
+  test('equal weights do not count as stale ones', async () => {
     const { values, report } = await updates('files', [add(1), unload(0), add(1), evaluate(1)]);
     expect(values).toEqual([2]);
     expect(report?.compilations).toBe(CANARIES + 1);
@@ -100,7 +100,7 @@ onEachRuntime((_, runtime) => {
     expect(result.stderr).toMatch(/^mayfly: weights are compiled, not reloaded: Expected to load .*0x20004.*\n$/);
   });
 
-  test('hardware time is what an evaluation took, where a canary shows that it is told', async () => {
+  test('evaluations report hardware time if a canary shows that it is available', async () => {
     const env = { MAYFLY_ANE_STATISTICS: 'on' };
     const steps: AneStep[] = [['open'], ['compile', { text: scaleProgram(N, 3) }], evaluate(0), ['stats'], ['close']];
     const told = await run(runtime, steps, { ...env, MAYFLY_EMULATOR_STATISTICS: 'told' });

@@ -2,7 +2,7 @@ import { loadProfile, timeMil } from '@mayfly/core/chips';
 import { convolution, runProbe } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
 
-test('a probe measures what the clock of a simulated chip says', async () => {
+test("a probe measures the times of a simulated chip's clock", async () => {
   const told: string[] = [];
   const onProgress = (what: string, index: number, count: number) => told.push(`${index} ${count} ${what}`);
   const lines = await runProbe('ane-dispatch', { device: 'sim:m4,clock', repeat: 1, onProgress });

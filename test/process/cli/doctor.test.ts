@@ -68,7 +68,7 @@ describe('probing limits', () => {
     expect(resolvePoolOptions({ device: 'cpu' }).budget).toEqual(defaultBudget);
   });
 
-  test('tells slots from compilations', async () => {
+  test('distinguishes slots from compilations', async () => {
     expect(await probeLimits({ device: chip('few', 15, 50) })).toMatchObject({
       compilations: { count: 15, end: 'refused' },
       livePrograms: { count: 15, end: 'refused' },
@@ -162,7 +162,7 @@ onEachRuntime((tier, runtime) => {
   const ane = (env: Record<string, string> = {}, ...options: string[]) =>
     doctor({ env: aneEnvironment(runtime, staged, env) }, ...options);
 
-  test('tells of the framework every method, and what the canaries found', async () => {
+  test('reports every method of the framework and the results of the canaries', async () => {
     const { code, stdout, stderr } = await ane({ MAYFLY_EMULATOR_MISSING: '_ANEClient' });
     // On a slow machine it says what it is busy with.
     expect({ code, stderr: stderr.replaceAll(/^trying .*\n/gm, '') }).toEqual({ code: 0, stderr: '' });
@@ -174,7 +174,7 @@ onEachRuntime((tier, runtime) => {
     expect(stdout).toMatch(/^auto takes +ane$/m);
   });
 
-  test('a canary that kills its process is told, and the rest of the report comes', async () => {
+  test('reports a canary that kills its process, and the rest of the report follows', async () => {
     const { code, stdout } = await ane({ MAYFLY_EMULATOR_FAULTS: 'compile@2=crash' });
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ {2}canaries +Cannot run canaries on the Neural Engine: /m);

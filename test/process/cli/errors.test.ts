@@ -128,7 +128,7 @@ function train(...more: readonly string[]): string[] {
   return ['train', '--data', at('text.txt'), ...small, '--steps', '1', '--json', ...more];
 }
 
-test.each(cases)('%s is told in one line, with exit code 2', async (_name, args, message) => {
+test.each(cases)('%s is an error of one line, with exit code 2', async (_name, args, message) => {
   const { code, lines, stderr } = await mayfly(args(), { cwd: folder });
   expect(stderr).toMatch(message);
   expect(stderr.trimEnd().split('\n')).toHaveLength(1);

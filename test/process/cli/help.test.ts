@@ -27,7 +27,7 @@ beforeAll(async () => {
   ]);
 });
 
-test('help tells commands, options in groups, defaults and examples', async () => {
+test('help lists commands, options in groups, defaults and examples', async () => {
   const program = await mayfly(['--help']);
   expect(program.code).toBe(0);
   for (const command of ['train', 'eval', 'generate']) expect(program.lines.join('\n')).toContain(command);
@@ -60,7 +60,7 @@ describe('train --json', () => {
     expect(eventsOf(trained)[0]?.device_reason).toEqual(expect.any(String));
   });
 
-  test('tells each step', () => {
+  test('prints each step', () => {
     const steps = eventsOf(trained).filter(({ event }) => event === 'step');
     expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
     const number = expect.any(Number);
@@ -68,7 +68,7 @@ describe('train --json', () => {
     expect(steps[0]?.loss).toBeCloseTo(Math.log(256), 0);
   });
 
-  test('tells workers that retire, what moves and where checkpoints are', () => {
+  test('prints retiring workers, moved kernels and the paths of checkpoints', () => {
     expect(lastEvent(trained, 'workerRetire')).toMatchObject({ reason: 'compilations', compilations: 24, kernels: 8 });
     expect(lastEvent(trained, 'kernelMove')).toMatchObject({ reason: 'update' });
     const path = join(run, 'step-00000006.mayfly');

@@ -23,7 +23,7 @@ function run(...options: string[]) {
   );
 }
 
-test('ends with 2 where there are errors, and with 0 where there are none', async () => {
+test('ends with 2 if there are errors, otherwise with 0', async () => {
   const wrong = await lint(lintExamples['port-width-16']!.text, '--chip', 'm4-max', '--json');
   expect(wrong.code).toBe(2);
   expect(JSON.parse(wrong.stdout)).toMatchObject({
@@ -35,7 +35,7 @@ test('ends with 2 where there are errors, and with 0 where there are none', asyn
   expect(right).toMatchObject({ code: 0, stdout: expect.stringContaining('0 errors') });
 });
 
-test('tells the place of what is no MIL, and which chips there are', async () => {
+test('gives the position of a syntax error, and lists the chips', async () => {
   expect(await lint('program(1.3) {')).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(/^mayfly: Expected .*line 1/),
@@ -70,7 +70,7 @@ test('refuses a pipe and a file larger than any program unread', async () => {
   });
 });
 
-test('docs/lint.md has the table of rules as it is', async () => {
+test('docs/lint.md has the table of rules', async () => {
   const { stdout } = await run('lint', '--rules');
   expect(readFileSync(new URL('../../../docs/lint.md', import.meta.url), 'utf8')).toContain(stdout);
 });

@@ -27,7 +27,7 @@ function writeProgram(): string {
 const log = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
 const startsIn = () => log().split('"event":"start"').length - 1;
 
-test('the program of docs/runs.md saves when it is told to stop, and goes on when it is started again', async () => {
+test('the program of docs/runs.md saves on a signal, and continues at its next start', async () => {
   writeFileSync(join(folder, 'book.txt'), 'All happy families are alike. '.repeat(200));
   const program = writeProgram();
   for (const start of [1, 2]) {

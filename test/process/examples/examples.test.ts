@@ -13,7 +13,7 @@ async function example(name: string, ...args: readonly string[]) {
   return ended;
 }
 
-test('main-job trains, retires a worker, tells samples and held-out losses, and can be resumed', async () => {
+test('main-job trains, retires a worker, prints samples and held-out losses, and can be resumed', async () => {
   const out = join(folder, 'main-job');
   const ended = await example('main-job', '--steps', '12', '--retire-evaluations', '60', '--out', out);
   const events = eventsOf(ended);
@@ -84,7 +84,7 @@ test('bring-your-own-mil gives the same result after its worker was killed', asy
   expect(JSON.parse(ended.lines.at(-1)!)).toMatchObject({ runs: 100, different: 0, deaths: 1, compilations: 2 });
 });
 
-test('what is unknown is told in one line, with exit code 2', async () => {
+test('an unknown option or example is an error of one line, with exit code 2', async () => {
   const unknown = await runScript(runner, ['fly']);
   expect(unknown).toMatchObject({ code: 2, lines: [] });
   expect(unknown.stderr).toMatch(/^Expected an example \(.*main-job.*\), got `fly`\n$/);

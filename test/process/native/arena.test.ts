@@ -60,7 +60,7 @@ test('views of one window share one buffer; none crosses a window', () => {
   expect(() => arena.view(4 * GIB - 2, 4)).toThrow(coded('ERR_ARENA_BOUNDS', '4 GiB window'));
 });
 
-test('ranges outside of it, and what is no range, are errors', () => {
+test('ranges outside of it, and invalid ranges, are errors', () => {
   const arena = create(MIB);
   for (const call of [arena.view, arena.populate, arena.discard].map((method) => method.bind(arena))) {
     expect(() => call(MIB, 1)).toThrow(coded('ERR_ARENA_BOUNDS', `1 bytes at ${MIB}`));

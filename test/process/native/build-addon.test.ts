@@ -79,7 +79,7 @@ test('a tree that was moved begins anew', async () => {
   expect(await build(moved)).toEqual(ANEW);
 });
 
-test('a build that was killed does not look finished, and nothing of it is used', async () => {
+test('a killed build does not look finished, and none of its files is used', async () => {
   const root = makePackage('killed');
   await build(root);
   writeFileSync(`${root}.log`, '');

@@ -17,7 +17,7 @@ test('the addon builds for macOS on arm64, imports what it should and sends mess
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 });
 
-test('device ane as compiled for macOS on x86-64 does over the emulator what it does as compiled for Linux', {
+test('device ane compiled for macOS on x86-64 has the same output on the emulator as compiled for Linux', {
   timeout: 300_000,
 }, (context) => {
   const { status, stdout, stderr } = run('execution');

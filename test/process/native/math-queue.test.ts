@@ -32,7 +32,7 @@ test('calls run in order, and the event loop runs before they have ended', async
   arena.close();
 });
 
-test('a number is what the promise answers, an error what rejects it', async () => {
+test('a number resolves the promise, an error rejects it', async () => {
   const arena = addon.createArena(4096);
   new Float32Array(arena.view(0, 4096).buffer, 0, 4).set([1, 2, 3, 4]);
   const { mathQueue } = addon;

@@ -86,13 +86,13 @@ describe('what a child begins with', () => {
 });
 
 describe('the end of a child', () => {
-  test('is told as an exit code or a signal', async () => {
+  test('is reported as an exit code or a signal', async () => {
     expect(await run('/bin/sh', '-c', 'exit 7')).toMatchObject({ exitCode: 7, signal: null });
     expect(await run('/bin/sh', '-c', 'kill -TERM $$')).toMatchObject({ exitCode: null, signal: 'SIGTERM' });
     expect(await run('/bin/sh', '-c', 'kill -USR1 $$')).toMatchObject({ exitCode: null, signal: 'SIGUSR1' });
   });
 
-  test('is told once, beside children that Node started', async () => {
+  test('is reported once, beside children that Node started', async () => {
     const ends: number[] = [];
     const wait = (code: number) =>
       new Promise<void>((resolve) => {
@@ -115,7 +115,7 @@ describe('the end of a child', () => {
     expect((await Promise.all(node)).every(([code]) => code === 3)).toBe(true);
   });
 
-  test('frees all it had: 200 starts and 50 failed ones leave no descriptor', async () => {
+  test('frees its resources: 200 starts and 50 failed ones leave no descriptor', async () => {
     await run('/bin/sh', '-c', 'exit 0');
     const before = descriptors();
     for (let i = 0; i < 200; i++) expect(await run('/bin/sh', '-c', 'exit 0')).toMatchObject({ exitCode: 0 });
@@ -123,7 +123,7 @@ describe('the end of a child', () => {
     expect(descriptors()).toBe(before);
   });
 
-  test('a start that fails says what and why', () => {
+  test('the error of a failed start names the file and the reason', () => {
     expect(() => spawnNative(arena, '/nonexistent/file')).toThrow(
       expect.objectContaining({
         code: 'ERR_SPAWN',

@@ -26,7 +26,7 @@ async function slowAndQuick(abandonMs: number) {
   return { slow: (signal: AbortSignal) => slow.run(matrix(), matrix(), { signal }), run };
 }
 
-test('a long evaluation that is given up ends its worker; what waits behind it is done by another', async () => {
+test('an abandoned long evaluation ends its worker, and another worker does the runs behind it', async () => {
   const { slow, run } = await slowAndQuick(50);
   const abort = new AbortController();
   const running = slow(abort.signal);

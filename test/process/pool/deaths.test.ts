@@ -142,7 +142,7 @@ test('a kernel that crashes every worker from within is quarantined with its las
   await expect(kernel.update()).rejects.toMatchObject({ code: 'ERR_WORKER_EXIT' });
 });
 
-test('a worker whose JavaScript heap is full: its work is repeated, and its last words say what it was', async () => {
+test('the work of a worker whose JavaScript heap is full is repeated, and its stderr gives the reason', async () => {
   const small = ['--max-old-space-size=16', '--max-semi-space-size=1'];
   let starts = 0;
   const made = new OwnPool(resolvePoolOptions({ device: 'cpu', standby: 0 }), (arena) => {

@@ -50,7 +50,7 @@ const settings = { protocol: PROTOCOL_VERSION, parentPid: process.pid, worker: 1
 
 const told = ['empty', 'null', 'no msgpack', 'a million levels', 'a million nils', 'an error that is none'];
 test.each(malformedMessages.filter(([name]) => told.includes(name)))(
-  'a worker that is told nonsense (%s) exits and says so',
+  'a worker that receives an invalid message (%s) exits with an error',
   async (_, payload) => {
     const { child, ready, send } = start({ ...settings, precision: 'exact' });
     await ready;

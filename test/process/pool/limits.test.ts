@@ -41,7 +41,7 @@ async function updates(count: number) {
   return { lowered, retired, stats: pool.stats() };
 }
 
-test('a device that refuses within the budget lowers it, and the next run starts with what was learnt', async () => {
+test('a device that refuses within the budget lowers it, and the next run starts with the lower budget', async () => {
   const first = await updates(3 * ALLOWED);
   const keptIn = join(folder, 'cache', 'mayfly', 'limits.json');
   expect(first.lowered).toEqual([
@@ -129,7 +129,7 @@ test.each([
   },
 );
 
-test('a device that fails whatever it had done before stops the pool, which says what to do', async () => {
+test('a device that fails programs that it ran before stops the pool, whose error gives the remedy', async () => {
   const pool = await createPool({ device: 'sim:m4,no-rules', attempts: 2, standby: 0 });
   open.push(pool);
   const tensor = () => pool.arena.tensor('fp32', [1, 8]);

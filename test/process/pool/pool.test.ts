@@ -108,7 +108,7 @@ test('programs of several inputs and outputs bind in the order of their declarat
   expect(difference.array()[0]).toBe(2);
 });
 
-test('an update is seen by runs called after it and by none called before', async () => {
+test('runs called after an update see it, and runs called before do not', async () => {
   const p = await pool();
   const kernel = await p.compile({
     text: addWeightProgram(N),
@@ -235,7 +235,7 @@ test('an aborted call rejects at once with the reason; queued ones go on', async
   await expect(slow.run(x, y, { signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before');
 });
 
-test('close finishes what was called, destroy does not; neither leaves a process or a descriptor', async () => {
+test('close finishes pending calls, destroy does not; neither leaves a process or a descriptor', async () => {
   const descriptors = () => readdirSync('/proc/self/fd').length;
   const children = () => readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim();
   const [before, childrenBefore] = [descriptors(), children()];

@@ -33,7 +33,7 @@ const costs = (pool: Pool) => {
   return { workersStarted, retirements, deaths, failures: workers.map(({ failures }) => failures) };
 };
 
-test('programs against the rules of a simulated chip cost no worker, and stop nobody', async () => {
+test('programs that break the rules of a simulated chip cost no worker, and stop no other kernel', async () => {
   await using pool = await createPool({ device: 'sim:m4' });
   const good = await pool.compile({ text: clean, weights });
   await evaluate(pool, good);
@@ -52,7 +52,7 @@ test('programs against the rules of a simulated chip cost no worker, and stop no
 });
 
 onEachRuntime((_, runtime) => {
-  test('texts and weight files that the compiler refuses cost no worker, and stop nobody', async () => {
+  test('texts and weight files that the compiler refuses cost no worker, and stop no other kernel', async () => {
     vi.stubEnv('MAYFLY_ANE_RUNTIME', runtime);
     vi.stubEnv('MAYFLY_EMULATOR_TEMPORARY', folder);
     vi.stubEnv('MAYFLY_EMULATOR_DIALECT', 'ios16');

@@ -41,7 +41,7 @@ async function start(text: string, side: number) {
 /** Half a second or so of work. */
 const slow = [slowProgram(128, 2500), 128] as const;
 
-test('user code that blocks the event loop for longer than a deadline kills nobody', async () => {
+test('user code that blocks the event loop for longer than a deadline kills no worker', async () => {
   const { ask, end } = await start(scaleProgram(1, 3), 1);
   expect(await ask(`block ${STALL_MS}`)).toBe('blocked');
   expect(await end()).toEqual({ outcomes: { ok: 9 }, reasons: [], deaths: 0 });

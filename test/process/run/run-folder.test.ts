@@ -244,7 +244,7 @@ describe('trouble with the folder', () => {
     await runTraining({ resume: out, steps: 5 });
   });
 
-  test('a checkpoint that cannot be written keeps the older ones, and the run goes on', async () => {
+  test('a failure to write a checkpoint keeps the older ones, and the run continues', async () => {
     const heard = warnings();
     await using trainer = await createTrainer({ ...small, out, checkpointEvery: 1 });
     const file = join(folder, 'in-the-way');
@@ -365,7 +365,7 @@ describe('--auto-resume', () => {
   });
 });
 
-test('a disk that is full at the start is told, and nothing stays behind', () => {
+test('a disk that is full at the start is an error, and no file remains', () => {
   // A limit on file sizes stands for a full disk: the same path, another errno.
   const words = [process.execPath, launcher, 'train', ...flags, '--out', join(out, 'a/b')];
   const { status, stderr } = spawnSync('sh', ['-c', 'ulimit -f 0 && exec "$@"', 'sh', ...words], { encoding: 'utf8' });

@@ -51,21 +51,24 @@ test('a program without products has none', () => {
   expect(rangeProgram(b.build().text)).toBe(null);
 });
 
-test.each(['dynamic', 'static'] as const)('training with %s weights tells them and stays the same', async (weights) => {
-  const options = { ...smallRun, model: 'tiny', data, weights, steps: 3 } as const;
-  const plain = await runTraining(options);
-  const checked = await runTraining({ ...options, checkRange: true });
-  expect(checked.summary.paramsSha256).toBe(plain.summary.paramsSha256);
-  expect(plain.summary.ranges).toBe(undefined);
-  const { ranges: found = [] } = checked.summary;
-  expect(found.length).toBe(weights === 'dynamic' ? 4 : 4 * presets.tiny.layers);
-  for (const { kernel, product, largest } of found) {
-    expect(kernel).toMatch(/attention|feedForward/i);
-    expect(product).not.toBe('');
-    expect(largest).toBeGreaterThan(0);
-    expect(largest).toBeLessThan(1e6);
-  }
-});
+test.each(['dynamic', 'static'] as const)(
+  'training with %s weights reports them and gives the same losses',
+  async (weights) => {
+    const options = { ...smallRun, model: 'tiny', data, weights, steps: 3 } as const;
+    const plain = await runTraining(options);
+    const checked = await runTraining({ ...options, checkRange: true });
+    expect(checked.summary.paramsSha256).toBe(plain.summary.paramsSha256);
+    expect(plain.summary.ranges).toBe(undefined);
+    const { ranges: found = [] } = checked.summary;
+    expect(found.length).toBe(weights === 'dynamic' ? 4 : 4 * presets.tiny.layers);
+    for (const { kernel, product, largest } of found) {
+      expect(kernel).toMatch(/attention|feedForward/i);
+      expect(product).not.toBe('');
+      expect(largest).toBeGreaterThan(0);
+      expect(largest).toBeLessThan(1e6);
+    }
+  },
+);
 
 test('programs of training have a range for each of their products', () => {
   const shape = { ...presets.tiny, batch: 1, sequence: 32 };

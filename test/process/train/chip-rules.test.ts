@@ -47,7 +47,7 @@ test('the ways out give the losses of the cpu device', { timeout: 60_000 }, asyn
   expect(await losses({ pool: { device: 'sim:m1,no-rules' } })).toEqual(dynamic);
 });
 
-test('rules that only warn are one line; cpu has none', async () => {
+test('warnings of rules are one line; device cpu has no rules', async () => {
   const chip = async (device: string) => {
     await using trainer = await createTrainer({ ...wide, pool: { standby: 0, device } });
     return trainer.chipWarning;
@@ -76,7 +76,7 @@ test('the command ends with 2 and one line', async () => {
   expect(stderr).toMatch(/^mayfly: Expected programs that m1 runs right, .*\n$/);
 });
 
-test('no chip refuses what it runs right: few tokens, either strategy', async () => {
+test('no chip refuses programs that it runs right: few tokens, either strategy', async () => {
   const shape = { ...presets.tiny, batch: 1, sequence: 128 };
   for (const name of chipNames()) {
     const device = `sim:${name}`;

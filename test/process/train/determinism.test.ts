@@ -68,7 +68,7 @@ describe('fast products', () => {
     },
   );
 
-  test('are told by the pool, and kept by a checkpoint', async () => {
+  test('are reported by the pool and stored in a checkpoint', async () => {
     const out = temporaryFolder();
     await runTraining({ ...options, out });
     await using resumed = await createTrainer({ resume: out, steps: smallRun.steps + 1 });

@@ -23,7 +23,7 @@ const idTokenizer: Tokenizer = {
 const checkpointsOf = (out: string) => readdirSync(out).filter((name) => name.endsWith('.mayfly'));
 
 describe('a run that diverges', () => {
-  test('ends after so many skipped steps, says since when, and keeps the checkpoints from before', async () => {
+  test('ends after maxSkips skipped steps, names the first of them, and keeps the earlier checkpoints', async () => {
     const out = join(folder, 'diverged');
     await runTraining({ ...smallRun, data, out, steps: 4, checkpointEvery: 2, keep: 2 });
     const before = checkpointsOf(out);
@@ -96,7 +96,7 @@ describe('a run that diverges', () => {
     expect(checkpointsOf(out)).toEqual(['step-00000004.mayfly']);
   });
 
-  test('ends at the first loss once its parameters are not finite, and writes none of them', async () => {
+  test('ends at the first loss once its parameters are not finite, and writes no checkpoint of them', async () => {
     const out = join(folder, 'infinite');
     await runTraining({ ...smallRun, data, out, steps: 2 });
     const options = { resume: out, lr: 1e38, weightDecay: 10, steps: 30, pool: { standby: 0 }, checkpointEvery: 1 };

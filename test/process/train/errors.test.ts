@@ -68,7 +68,7 @@ test('a second loop over the steps of a trainer is an error, and the first goes 
   expect(await trainer.train()).toMatchObject({ reason: 'finished', step: 6 });
 });
 
-test('what is neither a pool nor its options is an error', async () => {
+test('a value that is neither a pool nor its options is an error', async () => {
   await expect(createTrainer({ ...smallRun, data, pool: 3 as unknown as Pool })).rejects.toMatchObject({
     code: 'ERR_INVALID_ARGUMENT',
     message: expect.stringContaining('Expected the options of pool to be a plain object, got 3'),

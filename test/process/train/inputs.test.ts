@@ -23,7 +23,7 @@ function place(name: string): string {
 }
 
 describe('a run that goes on', () => {
-  test('refuses data that has changed, unless told to go on', async () => {
+  test('refuses changed data without allowChangedData', async () => {
     const here = place('changed');
     const tokens = join(here, 'data.u16');
     cpSync(data, tokens);
@@ -54,7 +54,7 @@ describe('a run that goes on', () => {
     expect(fingerprint(second)).toEqual(fingerprint(whole));
   });
 
-  test('refuses a model that has changed, and does not need one that is gone', async () => {
+  test('refuses a changed model, and does not need a missing one', async () => {
     const here = place('model');
     const model = join(here, 'model.bin');
     const config = { ...smallConfig, dim: 32, vocab: 200 };
@@ -89,7 +89,7 @@ describe('a run that goes on', () => {
     expect([second.code, second.stderr]).toEqual([0, '']);
   });
 
-  test('derives again what was derived', async () => {
+  test('derives derived options again', async () => {
     const out = join(folder, 'derived');
     await runTraining({ ...smallRun, data, out, lr: 1e-3, schedule: 'cosine', steps: 3 });
     const { records } = await resumed(out, { lr: 1e-5 });
@@ -242,7 +242,7 @@ describe('a forged training checkpoint', () => {
     if (name.startsWith('a config')) await expect(loadModel(path)).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' });
   });
 
-  test('with inputs that are none, or a tokenizer that leads out of its folder, is ERR_CHECKPOINT', async () => {
+  test('with invalid inputs, or a tokenizer file outside of its folder, is ERR_CHECKPOINT', async () => {
     const path = join(folder, 'forged-inputs.mayfly');
     const identity = { source: 'x', sha256: '0'.repeat(64) };
     const sections = { parameters: [0, bytes], 'tokenizer/../../escaped': [8192, 3] };

@@ -132,7 +132,7 @@ test('layers of three kinds and both weight strategies train, and a resumed run 
   expect(second.parametersDigest()).toBe(whole.parametersDigest());
 });
 
-test('what is frozen keeps its bits, and the backward pass ends above it', async () => {
+test('frozen parameters keep their bits, and the backward pass ends above them', async () => {
   const out = join(folder, 'frozen');
   await using frozen = await trainer({ freeze: ['embedding', 0, 1], steps: 4, out });
   const { dispatches } = await frozen.train();

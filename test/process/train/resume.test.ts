@@ -45,7 +45,7 @@ test('an abort finishes the step and writes a checkpoint', async () => {
   expect(checkpoints).toEqual([3]);
 });
 
-test('checkpoints are written every so many steps, and the last few kept', async () => {
+test('checkpoints are written every checkpointEvery steps, and the last ones are kept', async () => {
   const out = join(folder, 'periodic');
   const checkpoints: number[] = [];
   await using trainer = await createTrainer({ ...smallRun, data, out, checkpointEvery: 2, keep: 2 });

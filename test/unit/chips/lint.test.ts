@@ -29,7 +29,7 @@ test.each(['m3-pro', 'm4', 'm5'])('finds nothing but a small surface in a clean 
   expect(lint(clean, loadProfile(chip)).filter(({ rule }) => rule !== 'port-bytes')).toEqual([]);
 });
 
-test('tells where, what and how well it is known', () => {
+test('reports position, violation and grade', () => {
   expect(lint(lintExamples['port-width-16']!.text, loadProfile('m4'))[0]).toEqual({
     rule: 'port-width-16',
     level: 'error',
@@ -44,7 +44,7 @@ test('tells where, what and how well it is known', () => {
   });
 });
 
-test('rejects what is no MIL', () => {
+test('rejects text that is not MIL', () => {
   expect(() => lint('program(1.3)', loadProfile('m4'))).toThrow(expect.objectContaining({ code: 'ERR_MIL_SYNTAX' }));
 });
 

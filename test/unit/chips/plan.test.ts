@@ -49,7 +49,7 @@ describe('calibration', () => {
     expect(createHash('sha256').update(own.join('\n')).digest('hex').slice(0, 16)).toBe(digest);
   });
 
-  test('docs/simulator.md has the tables as they are', () => {
+  test('docs/simulator.md has the tables', () => {
     expect(readFileSync(new URL('../../../docs/simulator.md', import.meta.url), 'utf8')).toContain(calibrationReport());
   });
 });
@@ -114,7 +114,7 @@ test('a worker that is retired at every step is waited for where steps are short
   expect(step.total).toBeGreaterThan(10_000);
 });
 
-test('says what the chip would not run', () => {
+test("lists the rules that the chip's programs break", () => {
   expect(plan('m1', 'dynamic', { batch: 64 }).kernels[0]!.brokenRules).toEqual(['axis-length']);
   expect(plan('m4', 'dynamic', { batch: 4 }).kernels.flatMap(({ brokenRules }) => brokenRules)).toEqual([]);
 });

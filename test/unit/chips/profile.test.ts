@@ -96,7 +96,7 @@ test('names the chips there are', () => {
   expect(() => loadProfile('nowhere.json')).toThrow(expect.objectContaining({ code: 'ERR_FILE_NOT_FOUND' }));
 });
 
-test('what is no profile’s file is refused unread', () => {
+test('a path that cannot be a profile is refused unread', () => {
   const folder = temporaryFolder();
   const [pipe, sparse] = [join(folder, 'pipe.json'), join(folder, 'sparse.json')];
   execFileSync('mkfifo', [pipe]);

@@ -66,7 +66,7 @@ describe('export', () => {
     });
   });
 
-  test('says what the file system refused', async () => {
+  test('reports the error of the file system', async () => {
     const path = join(folder, 'no', 'such', 'folder.bin');
     await expect(exportLlama2c(path, small, numbered(small))).rejects.toMatchObject({
       code: 'ERR_FILE_NOT_FOUND',
