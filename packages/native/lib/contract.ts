@@ -65,7 +65,7 @@ export interface Addon {
   exitOnSignals(signals: readonly number[], farewell: string): void;
   /** Replaces the descriptor of a closed terminal by one of /dev/null, since Node would abort at its exit. */
   redirectToNull(fd: number): void;
-  /** How many descriptors this process may have open (RLIMIT_NOFILE); Infinity where there is no limit. */
+  /** Number of descriptors that this process may have open (RLIMIT_NOFILE); Infinity if there is no limit. */
   descriptorLimit(): number;
   /** Says how errors are made, so that they have their class and stack. Called once per thread, by the loader. */
   setErrorFactory(

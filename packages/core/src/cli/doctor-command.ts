@@ -129,7 +129,7 @@ function doctorText({ versions, system, limits, addon, framework, devices, auto,
   ])}\n`;
 }
 
-/** Of a framework that is there: what it lacks, or has otherwise than expected. */
+/** The missing and changed parts of an installed framework. */
 const missingMethods = ({ methods }: DoctorReport['framework']): readonly string[] =>
   methods
     .filter(({ usable }) => !usable)

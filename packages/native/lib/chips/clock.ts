@@ -17,7 +17,7 @@ export interface ProgramTime {
   readonly loadMs: number;
   readonly flops: number;
   readonly weightBytes: number;
-  /** Of inputs and outputs. */
+  /** The part for inputs and outputs. */
   readonly surfaceBytes: number;
   readonly operations: readonly OperationTime[];
 }

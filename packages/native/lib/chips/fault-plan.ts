@@ -21,7 +21,7 @@ export type FaultKind = 'hang' | 'crash' | 'abort' | 'exit' | 'zeros' | 'error' 
 
 export interface Fault extends FaultTrigger {
   readonly fault: FaultKind;
-  /** Of `exit`. Default 0. */
+  /** Exit code of the fault `exit`. Default 0. */
   readonly code?: number;
 }
 

@@ -4,7 +4,7 @@
  */
 export type Grade = 'A' | 'B' | 'C';
 
-/** A number with where it comes from. */
+/** A number with its source. */
 export interface Figure {
   readonly value: number;
   /** Keys of the sources: see `docs/simulator.md`. */

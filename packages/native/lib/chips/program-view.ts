@@ -3,7 +3,7 @@ import type { MilDeclaration, MilFunction, MilLiteral, MilOperation, MilPosition
 
 type Element = number | boolean | string;
 
-/** A value of a program with where it comes from. */
+/** A value of a program with its origin. */
 export interface MilValueView extends MilDeclaration {
   /** Where its bytes lie, or its elements; of a constexpr operation, those it is unpacked from. */
   readonly constant: MilLiteral | null;
@@ -66,7 +66,7 @@ export class OperationView implements MilPosition {
       .map(({ name }) => name);
   }
 
-  /** Elements of a constant argument; undefined where it is absent, computed or long. */
+  /** Elements of a constant argument; undefined if it is absent, computed or long. */
   elements(name: string): readonly Element[] | undefined {
     const argument = this.#statement.arguments.find((candidate) => candidate.name === name);
     const value = argument?.values[0];

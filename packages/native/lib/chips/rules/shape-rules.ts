@@ -42,7 +42,7 @@ export const shapeRules: readonly Rule[] = [
     *check(program, { limits }) {
       for (const value of computed(program)) {
         for (const [axis, length] of value.shape.entries()) {
-          // Of rank 3 and 4 tensors: batch, channels, then space.
+          // The axes of tensors of rank 3 and 4 are batch, channels, then space.
           const spatial = value.shape.length >= 3 && axis >= 2;
           const most = spatial ? limits.spatialAxis.value : limits.channelAxis.value;
           if (length <= most) continue;
