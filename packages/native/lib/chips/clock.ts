@@ -17,7 +17,7 @@ export interface ProgramTime {
   readonly loadMs: number;
   readonly flops: number;
   readonly weightBytes: number;
-  /** The part for inputs and outputs. */
+  /** Size of inputs and outputs. */
   readonly surfaceBytes: number;
   readonly operations: readonly OperationTime[];
 }
