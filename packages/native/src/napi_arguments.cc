@@ -1,7 +1,5 @@
 #include "napi_arguments.h"
 
-#include <cmath>
-
 #include "number_text.h"
 
 namespace mayfly {
@@ -29,13 +27,10 @@ Error Unexpected(const Napi::Value& value, const char* name, const std::string& 
                std::string("Expected ") + name + " to be " + expected + ", got " + Describe(value));
 }
 
-uint64_t WholeNumber(const Napi::Value& value, const char* name, uint64_t least, uint64_t most) {
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
-  const bool above = number > static_cast<double>(most);
-  if (number == std::floor(number) && number >= static_cast<double>(least) && !above)
-    return static_cast<uint64_t>(number);
+Error UnexpectedNumber(const Napi::Value& value, const char* name, uint64_t least, uint64_t most) {
+  const bool above = value.IsNumber() && value.As<Napi::Number>().DoubleValue() > static_cast<double>(most);
   const bool mentioned = above || most < kUnmentioned;
-  throw Unexpected(
+  return Unexpected(
       value, name,
       "a whole number from " + std::to_string(least) + (mentioned ? " to " + std::to_string(most) : " up"));
 }
