@@ -13,8 +13,6 @@
  *   MAYFLY_EMULATOR_PORTS          alphabetical (default), declared, or single: several inputs or outputs are 0x1d
  *   MAYFLY_EMULATOR_RELOAD         stale (default): load uses the weights of the compilation; files: it reads the
  *                                  files; first: only the first load of a program that was unloaded does
- *   MAYFLY_EMULATOR_STATISTICS     silent (default): a request has no hardware time, as reported; told: it has one where
- *                                  a mask is set
  *   MAYFLY_EMULATOR_IDENTIFIER     the hexStringIdentifier; empty: nil. Default: digests
  *   MAYFLY_EMULATOR_WIDE           a selector whose 32-bit arguments are declared to have 64
  *   MAYFLY_EMULATOR_MISSING        classes and methods that do not exist:
@@ -72,20 +70,12 @@ EngineModel* EngineModelCreate(const void* text, size_t bytes, const EngineFile*
 void EngineModelDestroy(EngineModel* model);
 /* Null: nil. */
 const char* EngineModelIdentifier(const EngineModel* model);
-/* What driverMaskForANEFMask: makes of a mask, and the mask of one model. */
-unsigned EngineStatisticsMask(unsigned mask);
-void EngineModelSetStatistics(EngineModel* model, unsigned mask);
 /* `temporary`: where the directory named by the identifier must hold model.mil and the weight files. */
 EngineOutcome EngineModelCompile(EngineModel* model, const char* temporary, EngineError* error);
 EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineError* error);
-/* `nanoseconds`: what it took, 0 where that is not told. */
 EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inputs, size_t input_count,
-                                  EngineSurface* const* outputs, size_t output_count, unsigned long long* nanoseconds,
-                                  EngineError* error);
+                                  EngineSurface* const* outputs, size_t output_count, EngineError* error);
 EngineOutcome EngineModelUnload(EngineModel* model, EngineError* error);
-int EngineModelIsCompiled(const EngineModel* model, const char* temporary);
-/* Forgets the compiled program of this identity. */
-void EngineModelPurge(EngineModel* model, const char* temporary);
 
 /* Memory that is PROT_NONE to the client unless locked. Null if `bytes` is 0. */
 EngineSurface* EngineSurfaceCreate(size_t bytes);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -149,10 +148,6 @@ const char* EngineModelIdentifier(const EngineModel* model) {
   return given->empty() ? nullptr : given->c_str();
 }
 
-unsigned EngineStatisticsMask(unsigned mask) { return mask <= 0xf ? mask : 0; }
-
-void EngineModelSetStatistics(EngineModel* model, unsigned mask) { model->statistics_mask = mask; }
-
 EngineOutcome EngineModelCompile(EngineModel* model, const char* temporary, EngineError* error) {
   const Fault fault = NextFault("compile");
   const long limit = EngineOptions::Get().compile_limit;
@@ -201,9 +196,7 @@ EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineE
 }
 
 EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inputs, size_t input_count,
-                                  EngineSurface* const* outputs, size_t output_count, unsigned long long* nanoseconds,
-                                  EngineError* error) {
-  *nanoseconds = 0;
+                                  EngineSurface* const* outputs, size_t output_count, EngineError* error) {
   const Fault fault = NextFault("evaluate");
   if (fault.kind == FaultKind::kNilError) return ENGINE_FAILED;
   if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;
@@ -226,16 +219,10 @@ EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inpu
     for (size_t i = 0; i < output_count; ++i) std::memset(outputs[i]->engine, 0, outputs[i]->bytes);
     return ENGINE_OK;
   }
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point start = Clock::now();
   try {
     model->program->Evaluate(from.data(), to.data());
   } catch (const mayfly::Error& failed) {
     return FailEvaluate(error, 0x16, failed.what());
-  }
-  if (EngineOptions::Get().statistics && model->statistics_mask != 0) {
-    const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start);
-    *nanoseconds = static_cast<unsigned long long>(took.count());
   }
   return ENGINE_OK;
 }
@@ -250,13 +237,6 @@ EngineOutcome EngineModelUnload(EngineModel* model, EngineError* error) {
   if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;
   if (fault.kind == FaultKind::kError) return Fail(error, kEngineDomain, fault.code, "Program unload failure");
   return ENGINE_OK;
-}
-
-int EngineModelIsCompiled(const EngineModel* model, const char* temporary) { return HasArtefact(model, temporary); }
-
-void EngineModelPurge(EngineModel* model, const char* temporary) {
-  std::error_code ignored;
-  for (const char* name : {"net.plist", "data"}) fs::remove(fs::path(DirectoryOf(model, temporary)) / name, ignored);
 }
 
 }  // extern "C"

@@ -20,7 +20,6 @@ struct EngineModel {
   std::string identifier;
   std::mutex mutex;
   bool was_loaded = false;
-  unsigned statistics_mask = 0;
   // Set while loaded.
   std::unique_ptr<mayfly::Program> program;
 };

@@ -26,7 +26,6 @@ const EngineOptions& EngineOptions::Get() {
     o.ports = ports == "single" ? Ports::kSingle : ports == "declared" ? Ports::kDeclared : Ports::kAlphabetical;
     const std::string reload = Variable("MAYFLY_EMULATOR_RELOAD", "stale");
     o.reload = reload == "files" ? Reload::kFiles : reload == "first" ? Reload::kFirst : Reload::kStale;
-    o.statistics = Variable("MAYFLY_EMULATOR_STATISTICS", "silent") == "told";
     if (const char* identifier = std::getenv("MAYFLY_EMULATOR_IDENTIFIER")) o.identifier = identifier;
     o.wide = Variable("MAYFLY_EMULATOR_WIDE", "");
     o.missing = "," + Variable("MAYFLY_EMULATOR_MISSING", "") + ",";

@@ -16,7 +16,6 @@ struct EngineOptions {
   std::string dialect;
   Ports ports;
   Reload reload;
-  bool statistics;
   std::optional<std::string> identifier;
   std::string wide;
   std::string missing;

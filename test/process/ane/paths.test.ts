@@ -1,25 +1,22 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type AneStep, aneRunner, onEachRuntime } from '../../fixtures/ane-emulator.js';
-import { addWeightProgram, scaleProgram, weightBlob } from '../../fixtures/programs.js';
+import { scaleProgram } from '../../fixtures/programs.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const N = 64;
 const run = aneRunner();
 const root = temporaryFolder();
 const compile: AneStep = ['compile', { text: scaleProgram(N, 3) }];
-const withWeight: AneStep = ['compile', { text: addWeightProgram(N), weight: [...weightBlob(Array(N).fill(7))] }];
 const evaluate: AneStep = ['evaluate', { x: 2 }];
 const coded = (code: string, message = '') =>
   expect.objectContaining({ code, message: expect.stringContaining(message) });
 
 onEachRuntime((tier, runtime) => {
-  test.each([
-    ['direct', '-[_ANEClient doEvaluateDirectWithModel:options:request:qos:error:]'],
-    ['real-time', '-[_ANEClient evaluateRealTimeWithModel:options:request:error:]'],
-  ])('evaluation path %s is proved before it is used', async (path, method) => {
-    const env = { MAYFLY_ANE_EVALUATE: path };
+  test('direct evaluation is proved before it is used', async () => {
+    const env = { MAYFLY_ANE_EVALUATE: 'direct' };
+    const method = '-[_ANEClient doEvaluateDirectWithModel:options:request:qos:error:]';
     const steps: AneStep[] = [['open'], compile, evaluate, ['close']];
     const works = await run(runtime, steps, env);
     expect(works.results[2]).toEqual({ evaluate: [6] });
@@ -27,14 +24,14 @@ onEachRuntime((tier, runtime) => {
     expect(Object.values(works.report?.live ?? { none: 1 }).every((count) => count === 0)).toBe(true);
     const wrong = await run(runtime, [['open']], { ...env, MAYFLY_EMULATOR_FAULTS: 'evaluate@1=zeros' });
     expect(wrong.results[0]).toEqual({
-      open: coded('ERR_ANE_PATH', `Expected 6 of the canary on evaluation path ${path}, got 0`),
+      open: coded('ERR_ANE_PATH', 'Expected 6 of the canary with direct evaluation, got 0'),
     });
     const missing = await run(runtime, [['open']], { ...env, MAYFLY_EMULATOR_MISSING: method });
     expect(missing.results[0]).toEqual({ open: coded('ERR_ANE_PATH', method) });
   });
 
   test('settings that do not exist are refused', async () => {
-    for (const name of ['EVALUATE', 'DIALECT', 'RELOAD', 'STATISTICS', 'QOS'].map((end) => `MAYFLY_ANE_${end}`)) {
+    for (const name of ['EVALUATE', 'DIALECT', 'RELOAD', 'QOS'].map((end) => `MAYFLY_ANE_${end}`)) {
       const result = await run(runtime, [['open']], { [name]: 'fast' });
       expect(result.results[0]).toEqual({ open: coded('ERR_INVALID_ARGUMENT', name) });
     }
@@ -53,42 +50,6 @@ onEachRuntime((tier, runtime) => {
     expect(forced.report?.compilations).toBe(0);
   });
 
-  test('a folder of compiled programs spares the next process its compilations', async () => {
-    const cache = join(root, `cache-${tier}`);
-    const env = { MAYFLY_ANE_CACHE: cache };
-    const steps: AneStep[] = [['open'], compile, withWeight, evaluate, ['evaluate', { program: 1, x: 2 }], ['close']];
-    const first = await run(runtime, steps, env);
-    expect(first.report).toMatchObject({ compilations: 2, loads: 2 });
-    const [system = ''] = readdirSync(cache);
-    expect(readdirSync(join(cache, system))).toHaveLength(2);
-    const second = await run(runtime, steps, env);
-    expect(second.report).toMatchObject({ compilations: 0, loads: 2 });
-    expect(second.results.slice(3, 5)).toEqual([{ evaluate: [6] }, { evaluate: [9] }]);
-    expect({ stderr: second.stderr, left: second.left }).toEqual({ stderr: '', left: [] });
-    // A kept program that does not load any more is compiled again.
-    const third = await run(runtime, [['open'], compile, evaluate, ['close']], {
-      ...env,
-      MAYFLY_EMULATOR_FAULTS: 'load@1=error:0x20004,load@2=error:0x20004',
-    });
-    expect(third.report).toMatchObject({ compilations: 1, loads: 3 });
-    expect(third.results[2]).toEqual({ evaluate: [6] });
-    // A cache that holds rubbish is no cache.
-    for (const name of readdirSync(join(cache, system)))
-      writeFileSync(join(cache, system, name, 'net.plist'), 'rubbish');
-    const fourth = await run(runtime, [['open'], compile, evaluate, ['close']], env);
-    expect(fourth.report).toMatchObject({ compilations: 1 });
-    expect(fourth.results[2]).toEqual({ evaluate: [6] });
-    // Nor is what another chip compiled.
-    const fifth = await run(runtime, [['open'], withWeight, ['close']], { ...env, MAYFLY_EMULATOR_CHIP: 'h17' });
-    expect(fifth.report).toMatchObject({ compilations: 1 });
-    // One that cannot be written is told, and the program runs.
-    writeFileSync(join(root, `file-${tier}`), '');
-    const unwritable = { MAYFLY_ANE_CACHE: join(root, `file-${tier}`) };
-    const sixth = await run(runtime, [['open'], compile, evaluate, ['close']], unwritable);
-    expect(sixth.results[2]).toEqual({ evaluate: [6] });
-    expect(sixth.stderr).toMatch(/^mayfly: Expected to keep a compiled program in .*: Not a directory\n$/);
-  });
-
   test('the canaries report their results', async () => {
     const found = async (env: Record<string, string>) => {
       const folder = join(root, `canaries-${tier}-${Object.keys(env).length}`);
@@ -102,29 +63,22 @@ onEachRuntime((tier, runtime) => {
       dialect: 'ios18',
       'round trip': 'works',
       'several inputs and outputs': 'inputs alphabetical, outputs alphabetical',
-      'evaluation path direct': 'works',
-      'evaluation path real-time': 'works',
-      'reuse of compiled programs': 'works',
+      'direct evaluation': 'works',
       'reload of weight files': 'no effect',
-      'hardware execution time': expect.stringMatching(/^ERR_ANE_STATISTICS.* got 18 and 0$/),
     });
     expect(
       await found({
         MAYFLY_EMULATOR_DIALECT: 'ios16',
         MAYFLY_EMULATOR_PORTS: 'single',
         MAYFLY_EMULATOR_RELOAD: 'files',
-        MAYFLY_EMULATOR_STATISTICS: 'told',
-        MAYFLY_EMULATOR_MISSING: '_ANEClient,-[_ANEInMemoryModel compiledModelExists]',
+        MAYFLY_EMULATOR_MISSING: '_ANEClient',
       }),
     ).toEqual({
       dialect: 'ios16',
       'round trip': 'works',
       'several inputs and outputs': expect.stringMatching(/^ERR_ANE_PORTS.*0x1d/),
-      'evaluation path direct': expect.stringMatching(/^ERR_ANE_PATH.*class _ANEClient/),
-      'evaluation path real-time': expect.stringMatching(/^ERR_ANE_PATH.*class _ANEClient/),
-      'reuse of compiled programs': expect.stringMatching(/^ERR_ANE_SELECTOR.*compiledModelExists/),
+      'direct evaluation': expect.stringMatching(/^ERR_ANE_PATH.*class _ANEClient/),
       'reload of weight files': 'works',
-      'hardware execution time': expect.stringMatching(/^\d+ ns$/),
     });
   });
 

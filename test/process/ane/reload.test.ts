@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type AneStep, aneRunner, onEachRuntime } from '../../fixtures/ane-emulator.js';
-import { addWeightProgram, scaleProgram, weightBlob } from '../../fixtures/programs.js';
+import { addWeightProgram, weightBlob } from '../../fixtures/programs.js';
 
 const N = 64;
 const run = aneRunner();
@@ -98,18 +98,5 @@ onEachRuntime((_, runtime) => {
     expect(result.results[7]).toEqual({ evaluate: [4] });
     expect(result.report).toMatchObject({ compilations: CANARIES + 3, live: none });
     expect(result.stderr).toMatch(/^mayfly: weights are compiled, not reloaded: Expected to load .*0x20004.*\n$/);
-  });
-
-  test('evaluations report hardware time if a canary shows that it is available', async () => {
-    const env = { MAYFLY_ANE_STATISTICS: 'on' };
-    const steps: AneStep[] = [['open'], ['compile', { text: scaleProgram(N, 3) }], evaluate(0), ['stats'], ['close']];
-    const told = await run(runtime, steps, { ...env, MAYFLY_EMULATOR_STATISTICS: 'told' });
-    expect(told.results[2]).toEqual({ evaluate: [3] });
-    expect(told.results[3]).toMatchObject({
-      stats: { evaluateNanoseconds: expect.toSatisfy((time: number) => time > 0) },
-    });
-    expect({ live: told.report?.live, stderr: told.stderr }).toEqual({ live: none, stderr: '' });
-    const silent = await run(runtime, [['open']], env);
-    expect(silent.results[0]).toEqual({ open: expect.objectContaining({ code: 'ERR_ANE_STATISTICS' }) });
   });
 });

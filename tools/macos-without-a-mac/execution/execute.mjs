@@ -16,8 +16,8 @@ export const hindrance = () =>
     : 'needs Linux on x86-64 with the addon built';
 
 const FAULTS = 'MAYFLY_EMULATOR_FAULTS';
-/** Environments by what they bring about; `folder` is empty, and `file` no folder. */
-const CASES = ({ folder, file }) => ({
+/** Environments by what they bring about; `file` is no folder. */
+const CASES = ({ file }) => ({
   'nothing asked': {},
   'errors of the framework': {
     [FAULTS]: 'compile@2=error:4,load@4=error:0x20004,load@5=error:0x20004,evaluate@10=error:0x1d,unload@3=error:1',
@@ -26,8 +26,6 @@ const CASES = ({ folder, file }) => ({
   exceptions: { [FAULTS]: 'evaluate@1=exception,evaluate@10=exception' },
   'zeros for results': { [FAULTS]: 'evaluate@1=zeros,evaluate@10=zeros' },
   'one dialect, ports in order': { MAYFLY_EMULATOR_DIALECT: 'ios16', MAYFLY_EMULATOR_PORTS: 'declared' },
-  'a cache': { MAYFLY_ANE_CACHE: folder },
-  'a cache that cannot be written': { MAYFLY_ANE_CACHE: join(file, 'cache') },
   reload: { MAYFLY_ANE_RELOAD: 'on', MAYFLY_EMULATOR_RELOAD: 'files' },
   'another path': { MAYFLY_ANE_EVALUATE: 'direct', MAYFLY_ANE_QOS: '33' },
   'a setting that is none': { MAYFLY_ANE_EVALUATE: 'sideways' },
@@ -49,7 +47,7 @@ function outcome(program, args, makeEnvironment) {
       ...own,
       MAYFLY_EMULATOR_TEMPORARY: folder,
       MAYFLY_EMULATOR_REPORT: report,
-      ...makeEnvironment({ folder: join(folder, 'cache'), file }),
+      ...makeEnvironment({ file }),
     };
     const options = { env, encoding: 'utf8', timeout: 60_000 };
     const { status, signal, stdout, stderr } = spawnSync(program, args, options);
@@ -77,7 +75,7 @@ export function execute(toolchain) {
   let compared = 0;
   let errors = 0;
   let loaded;
-  const names = Object.keys(CASES({ folder: '', file: '' }));
+  const names = Object.keys(CASES({ file: '' }));
   for (const name of names) {
     const here = outcome(native, [], (paths) => ({ MAYFLY_ANE_RUNTIME: emulator, ...CASES(paths)[name] })).map(asOnMac);
     const [first, ...there] = outcome(loader, [bundle, emulator], (paths) => CASES(paths)[name]);

@@ -119,7 +119,6 @@ export type Fault = 'caller' | 'program' | 'device';
 const faults: Readonly<Record<string, Fault>> = {
   ERR_ANE_COMPILE: 'program',
   ERR_EVALUATE: 'program',
-  ERR_ANE_CACHE: 'device',
   ERR_ANE_CLASS: 'device',
   ERR_ANE_EXCEPTION: 'device',
   ERR_ANE_LOAD: 'device',

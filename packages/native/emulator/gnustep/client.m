@@ -32,21 +32,4 @@
   RequireKind(model, [_ANEModel class], @"an _ANEModel");
   return Evaluate(model->engine_, options, request, error);
 }
-
-- (BOOL)evaluateRealTimeWithModel:(_ANEModel*)model
-                          options:(NSDictionary*)options
-                          request:(_ANERequest*)request
-                            error:(NSError**)error {
-  RequireKind(model, [_ANEModel class], @"an _ANEModel");
-  return Evaluate(model->engine_, options, request, error);
-}
-
-// Both need an entitlement that no developer has.
-- (BOOL)beginRealTimeTask {
-  return NO;
-}
-
-- (BOOL)endRealTimeTask {
-  return NO;
-}
 @end

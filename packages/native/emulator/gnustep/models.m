@@ -104,18 +104,6 @@ static const char* EngineDirectory(void) { return [NSTemporaryDirectory() UTF8St
   return Finish(EngineModelUnload(engine_, &failure), &failure, error);
 }
 
-- (BOOL)compiledModelExists {
-  return EngineModelIsCompiled(engine_, EngineDirectory()) != 0;
-}
-
-- (void)purgeCompiledModel {
-  EngineModelPurge(engine_, EngineDirectory());
-}
-
-- (void)setPerfStatsMask:(unsigned int)mask {
-  EngineModelSetStatistics(engine_, mask);
-}
-
 - (_ANEModel*)model {
   if (inner_ == nil) {
     inner_ = [[_ANEModel alloc] init];

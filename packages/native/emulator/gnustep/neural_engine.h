@@ -3,15 +3,7 @@
 
 #include "engine.h"
 
-typedef enum {
-  COUNT_DESCRIPTOR,
-  COUNT_MODEL,
-  COUNT_INNER,
-  COUNT_REQUEST,
-  COUNT_SURFACE,
-  COUNT_STATISTICS,
-  COUNTS
-} Counted;
+typedef enum { COUNT_DESCRIPTOR, COUNT_MODEL, COUNT_INNER, COUNT_REQUEST, COUNT_SURFACE, COUNTS } Counted;
 
 // Live objects, for the report.
 void Count(Counted what, long change);
@@ -27,18 +19,10 @@ BOOL Finish(EngineOutcome outcome, const EngineError* failure, NSError** error);
 }
 @end
 
-@interface _ANEPerformanceStats : NSObject {
- @public
-  unsigned long long nanoseconds_;
-}
-@end
-
 @interface _ANERequest : NSObject {
  @public
   NSArray* inputs_;
   NSArray* outputs_;
-  // The statistics of the last evaluation; nil if there are none.
-  _ANEPerformanceStats* statistics_;
 }
 @end
 

@@ -1,4 +1,4 @@
-// Surfaces, requests and statistics of evaluations.
+// Surfaces, requests and evaluations.
 #import "neural_engine.h"
 
 @implementation _ANEIOSurfaceObject
@@ -14,21 +14,6 @@
 - (void)dealloc {
   EngineSurfaceRelease(surface_);
   Count(COUNT_SURFACE, -1);
-  [super dealloc];
-}
-@end
-
-@implementation _ANEPerformanceStats
-+ (unsigned int)driverMaskForANEFMask:(unsigned int)mask {
-  return EngineStatisticsMask(mask);
-}
-
-- (unsigned long long)hwExecutionTime {
-  return nanoseconds_;
-}
-
-- (void)dealloc {
-  Count(COUNT_STATISTICS, -1);
   [super dealloc];
 }
 @end
@@ -63,14 +48,9 @@ static void RequireIndices(NSArray* surfaces, NSArray* indices) {
   return [request autorelease];
 }
 
-- (_ANEPerformanceStats*)perfStats {
-  return statistics_;
-}
-
 - (void)dealloc {
   [inputs_ release];
   [outputs_ release];
-  [statistics_ release];
   Count(COUNT_REQUEST, -1);
   [super dealloc];
 }
@@ -88,15 +68,6 @@ BOOL Evaluate(EngineModel* model, NSDictionary* options, _ANERequest* request, N
     surfaces[inputs + i] = ((_ANEIOSurfaceObject*)[request->outputs_ objectAtIndex:i])->surface_;
   }
   EngineError failure = {0};
-  unsigned long long nanoseconds = 0;
-  const EngineOutcome outcome =
-      EngineModelEvaluate(model, surfaces, inputs, surfaces + inputs, outputs, &nanoseconds, &failure);
-  [request->statistics_ release];
-  request->statistics_ = nil;
-  if (nanoseconds > 0) {
-    request->statistics_ = [[_ANEPerformanceStats alloc] init];
-    request->statistics_->nanoseconds_ = nanoseconds;
-    Count(COUNT_STATISTICS, 1);
-  }
+  const EngineOutcome outcome = EngineModelEvaluate(model, surfaces, inputs, surfaces + inputs, outputs, &failure);
   return Finish(outcome, &failure, error);
 }

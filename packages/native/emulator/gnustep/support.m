@@ -6,9 +6,8 @@ static long counts[COUNTS];
 void Count(Counted what, long change) { __atomic_add_fetch(&counts[what], change, __ATOMIC_SEQ_CST); }
 
 static void Report(void (*entry)(const char* name, long count, void* context), void* context) {
-  static const char* const names[COUNTS] = {
-      "_ANEInMemoryModelDescriptor", "_ANEInMemoryModel",   "_ANEModel", "_ANERequest",
-      "_ANEIOSurfaceObject",         "_ANEPerformanceStats"};
+  static const char* const names[COUNTS] = {"_ANEInMemoryModelDescriptor", "_ANEInMemoryModel", "_ANEModel",
+                                            "_ANERequest", "_ANEIOSurfaceObject"};
   for (int i = 0; i < COUNTS; ++i) {
     if (counts[i] != 0) entry(names[i], counts[i], context);
   }

@@ -23,13 +23,6 @@ bool EvaluateDirect(Object*, Selector, Object* model, Object* options, Object* r
   return EvaluateEngine(As<InnerModelObject>(model, "an _ANEModel")->engine, options, request, error);
 }
 
-bool EvaluateRealTime(Object*, Selector, Object* model, Object* options, Object* request, Object** error) {
-  return EvaluateEngine(As<InnerModelObject>(model, "an _ANEModel")->engine, options, request, error);
-}
-
-// Needs an entitlement that no developer has.
-bool RealTimeTask(Object*, Selector) { return false; }
-
 const bool classes = [] {
   Class* device = DefineClass("_ANEDeviceInfo");
   AddClassMethod(device, "aneSubType", Chip);
@@ -37,9 +30,6 @@ const bool classes = [] {
   Class* client = DefineClass("_ANEClient");
   AddClassMethod(client, "sharedConnection", SharedClient);
   AddInstanceMethod(client, "doEvaluateDirectWithModel:options:request:qos:error:", EvaluateDirect);
-  AddInstanceMethod(client, "evaluateRealTimeWithModel:options:request:error:", EvaluateRealTime);
-  AddInstanceMethod(client, "beginRealTimeTask", RealTimeTask);
-  AddInstanceMethod(client, "endRealTimeTask", RealTimeTask);
   return true;
 }();
 

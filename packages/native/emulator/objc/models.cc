@@ -65,12 +65,6 @@ bool EvaluateModel(Object* self, Selector, unsigned, Object* options, Object* re
   return EvaluateEngine(EngineOf(self), options, request, error);
 }
 
-bool CompiledModelExists(Object* self, Selector) {
-  return EngineModelIsCompiled(EngineOf(self), TemporaryDirectory().c_str()) != 0;
-}
-
-void PurgeCompiledModel(Object* self, Selector) { EngineModelPurge(EngineOf(self), TemporaryDirectory().c_str()); }
-
 Class* inner_model_class = nullptr;
 
 Object* InnerModel(Object* self, Selector) {
@@ -78,8 +72,6 @@ Object* InnerModel(Object* self, Selector) {
   if (model->inner == nullptr) model->inner = new InnerModelObject(inner_model_class, model->engine);
   return model->inner;
 }
-
-void SetStatisticsMask(Object* self, Selector, unsigned mask) { EngineModelSetStatistics(EngineOf(self), mask); }
 
 const bool classes = [] {
   Class* descriptor = DefineClass("_ANEInMemoryModelDescriptor");
@@ -91,10 +83,7 @@ const bool classes = [] {
   AddInstanceMethod(model, "loadWithQoS:options:error:", LoadModel);
   AddInstanceMethod(model, "unloadWithQoS:error:", UnloadModel);
   AddInstanceMethod(model, "evaluateWithQoS:options:request:error:", EvaluateModel);
-  AddInstanceMethod(model, "compiledModelExists", CompiledModelExists);
-  AddInstanceMethod(model, "purgeCompiledModel", PurgeCompiledModel);
   AddInstanceMethod(model, "model", InnerModel);
-  AddInstanceMethod(model, "setPerfStatsMask:", SetStatisticsMask);
   inner_model_class = DefineClass("_ANEModel");
   return true;
 }();

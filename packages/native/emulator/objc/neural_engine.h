@@ -43,22 +43,14 @@ struct SurfaceObject : Object {
   EngineSurface* surface;
 };
 
-struct StatisticsObject : Object {
-  StatisticsObject(Class* cls, unsigned long long time) : Object(cls), nanoseconds(time) {}
-  unsigned long long nanoseconds;
-};
-
 struct RequestObject : Object {
   RequestObject(Class* cls, Object* in, Object* out) : Object(cls), inputs(Retain(in)), outputs(Retain(out)) {}
   ~RequestObject() override {
     Release(inputs);
     Release(outputs);
-    Release(statistics);
   }
   Object* inputs;
   Object* outputs;
-  // The statistics of the last evaluation; null if there are none.
-  Object* statistics = nullptr;
 };
 
 // The result of a method for an outcome. Throws for an exception, and sets `error` for a failure that has one.

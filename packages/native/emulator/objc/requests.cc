@@ -1,14 +1,8 @@
-// Surfaces, requests and statistics of evaluations.
+// Surfaces, requests and evaluations.
 #include "objc/method.h"
 #include "objc/neural_engine.h"
 
 using namespace mayfly::emulator;
-
-namespace {
-
-Class* statistics_class = nullptr;
-
-}  // namespace
 
 namespace mayfly::emulator {
 
@@ -38,11 +32,8 @@ bool EvaluateEngine(EngineModel* model, Object* options, Object* request, Object
     }
   }
   EngineError failure = {};
-  unsigned long long nanoseconds = 0;
   const EngineOutcome outcome = EngineModelEvaluate(model, surfaces[0].data(), surfaces[0].size(), surfaces[1].data(),
-                                                    surfaces[1].size(), &nanoseconds, &failure);
-  Release(given->statistics);
-  given->statistics = nanoseconds == 0 ? nullptr : new StatisticsObject(statistics_class, nanoseconds);
+                                                    surfaces[1].size(), &failure);
   return Finish(outcome, failure, error);
 }
 
@@ -74,24 +65,12 @@ Object* MakeRequest(Object* self, Selector, Object* inputs, Object* input_indice
   return Autorelease(new RequestObject(static_cast<Class*>(self), inputs, outputs));
 }
 
-Object* Statistics(Object* self, Selector) { return As<RequestObject>(self, "an _ANERequest")->statistics; }
-
-unsigned long long HardwareTime(Object* self, Selector) {
-  return As<StatisticsObject>(self, "an _ANEPerformanceStats")->nanoseconds;
-}
-
-unsigned DriverMask(Object*, Selector, unsigned mask) { return EngineStatisticsMask(mask); }
-
 const bool classes = [] {
   AddClassMethod(DefineClass("_ANEIOSurfaceObject"), "objectWithIOSurface:", WrapSurface);
   Class* request = DefineClass("_ANERequest");
   AddClassMethod(
       request,
       "requestWithInputs:inputIndices:outputs:outputIndices:weightsBuffer:perfStats:procedureIndex:", MakeRequest);
-  AddInstanceMethod(request, "perfStats", Statistics);
-  statistics_class = DefineClass("_ANEPerformanceStats");
-  AddClassMethod(statistics_class, "driverMaskForANEFMask:", DriverMask);
-  AddInstanceMethod(statistics_class, "hwExecutionTime", HardwareTime);
   return true;
 }();
 

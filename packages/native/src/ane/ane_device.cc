@@ -18,25 +18,13 @@ namespace {
 
 class AneDevice : public Device {
  public:
-  AneDevice() : settings_(Settings::FromEnvironment()), cache_(settings_.cache, ChipName()) {
+  AneDevice() : settings_(Settings::FromEnvironment()) {
     options_.surfaces = SurfaceRulesFor(ChipName());
-    options_.model.quality_of_service = settings_.model.quality_of_service;
+    options_.quality_of_service = settings_.quality_of_service;
     RemoveAbandonedDirectories();
-    if (settings_.path != EvaluationPath::kStandard) {
-      ProvePath(CanaryDialect(), options_, settings_.path);
-      options_.path = settings_.path;
-    }
-    if (cache_.enabled()) {
-      const FrameworkProbe probe = ProbeFramework();
-      if (!probe.Has(Capability::kCompiledModels)) {
-        throw Error("ERR_ANE_CACHE", "Expected MAYFLY_ANE_CACHE to find " +
-                                         probe.FirstMissing(Capability::kCompiledModels) + ", got none");
-      }
-      options_.cache = &cache_;
-    }
-    if (settings_.model.statistics) {
-      ProveStatistics(CanaryDialect(), options_);
-      options_.model.statistics = true;
+    if (settings_.path == EvaluationPath::kDirect) {
+      ProveDirectPath(CanaryDialect(), options_);
+      options_.path = EvaluationPath::kDirect;
     }
     if (settings_.reload) {
       const bool in_effect = ReloadIsInEffect(CanaryDialect(), options_);
@@ -73,7 +61,6 @@ class AneDevice : public Device {
   }
 
   Settings settings_;
-  CompiledCache cache_;
   ProgramOptions options_;
   std::mutex orders_mutex_;
   std::optional<PortOrders> orders_;

@@ -73,8 +73,9 @@ AneProgram::AneProgram(std::string_view text, const std::vector<mil::WeightFile>
   for (const mil::WeightFile& file : weights) resident_bytes_ += file.bytes;
   resident_bytes_ += BytesOf(outputs_);
   if (options_.park != nullptr && LoadParked(weights)) return;
-  staged_ = std::make_unique<StagedModel>(text_, weights, options_.model);
-  compilations_ = staged_->CompileAndLoad(options_.cache);
+  staged_ = std::make_unique<StagedModel>(text_, weights, options_.quality_of_service);
+  staged_->CompileAndLoad();
+  compilations_ = 1;
   if (options_.park != nullptr) fingerprint_ = Measure(weights);
 }
 
@@ -164,7 +165,7 @@ void AneProgram::EvaluateFresh(const void* const* inputs, void* const* outputs, 
 }
 
 void AneProgram::Run(const Binding& binding, void* const* outputs) {
-  hardware_nanoseconds_ = staged_->model().Evaluate(binding.request.get(), options_.path);
+  staged_->model().Evaluate(binding.request.get(), options_.path);
   for (size_t i = 0; i < outputs_.size(); ++i) outputs_[i].Read(outputs[i], ports_.outputs[i].bytes());
 }
 

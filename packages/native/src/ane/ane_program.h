@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "ane/compiled_cache.h"
 #include "ane/io_surface.h"
 #include "ane/model.h"
 #include "ane/model_park.h"
@@ -24,8 +23,7 @@ struct ProgramOptions {
   // For programs with several inputs or outputs.
   PortOrder input_order = PortOrder::kDeclared;
   PortOrder output_order = PortOrder::kDeclared;
-  ModelSettings model;
-  const CompiledCache* cache = nullptr;
+  unsigned quality_of_service = kQualityOfService;
   // Keeps programs with weights when they are unloaded, to load them again. Null: they are compiled each time.
   std::shared_ptr<ModelPark> park;
 };
@@ -46,7 +44,6 @@ class AneProgram : public Program {
   void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse& reuse) override;
 
   int compilations() const override { return compilations_; }
-  uint64_t evaluate_nanoseconds() const override { return hardware_nanoseconds_; }
 
   void set_path(EvaluationPath path) { options_.path = path; }
 
@@ -71,7 +68,6 @@ class AneProgram : public Program {
   std::unique_ptr<StagedModel> staged_;
   Fingerprint fingerprint_;
   int compilations_ = 0;
-  uint64_t hardware_nanoseconds_ = 0;
   size_t resident_bytes_ = 0;
   // Shared by all bindings: results are read before the next evaluation.
   std::vector<IoSurface> outputs_;

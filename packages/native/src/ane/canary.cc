@@ -1,13 +1,10 @@
 #include "ane/canary.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <functional>
 
 #include "ane/canary_program.h"
 #include "ane/framework.h"
-#include "ane/settings.h"
 #include "error.h"
 #include "math/simd/half.h"
 #include "number_text.h"
@@ -46,26 +43,6 @@ CanaryReport Report(const std::string& name, const std::function<std::string()>&
   } catch (const Error& error) {
     return {name, error.code() + ": " + error.what(), false};
   }
-}
-
-std::string ReuseCompiled(Dialect dialect, const ProgramOptions& options) {
-  const FrameworkProbe probe = ProbeFramework();
-  if (!probe.Has(Capability::kCompiledModels)) {
-    throw Error("ERR_ANE_SELECTOR", "Expected " + probe.FirstMissing(Capability::kCompiledModels) + ", got none");
-  }
-  const std::string text = OnePortCanary(dialect);
-  const CanaryWeights weights(7);
-  const auto first = Load(text, weights, options);
-  // The directory is still staged by `first`; nothing is kept in a folder.
-  static const CompiledCache nowhere("", "");
-  ProgramOptions reuse = options;
-  reuse.cache = &nowhere;
-  const int before = CompilationsOfProcess();
-  const auto second = Load(text, weights, reuse);
-  if (const float got = Run(second.get()); got != 21) {
-    throw Error("ERR_ANE_EVALUATE", "Expected 21 of the canary, got " + NumberText(got, 6));
-  }
-  return CompilationsOfProcess() == before ? "works" : "no effect";
 }
 
 }  // namespace
@@ -117,7 +94,6 @@ PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options) {
 
 bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options) {
   ProgramOptions parking = options;
-  parking.cache = nullptr;
   parking.park = std::make_shared<ModelPark>(false);
   Load(OnePortCanary(dialect), CanaryWeights(4), parking).reset();
   const auto program = Load(OnePortCanary(dialect), CanaryWeights(5), parking);
@@ -127,39 +103,16 @@ bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options) {
   return program->compilations() == 0;
 }
 
-uint64_t ProveStatistics(Dialect dialect, const ProgramOptions& options) {
+void ProveDirectPath(Dialect dialect, const ProgramOptions& options) {
   const FrameworkProbe probe = ProbeFramework();
-  if (!probe.Has(Capability::kStatistics)) {
-    throw Error("ERR_ANE_STATISTICS", "Expected " + probe.FirstMissing(Capability::kStatistics) + ", got none");
-  }
-  ProgramOptions asking = options;
-  asking.model.statistics = true;
-  const auto program = Load(OnePortCanary(dialect), CanaryWeights(6), asking);
-  const auto start = std::chrono::steady_clock::now();
-  const float got = Run(program.get());
-  const auto elapsed =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
-  const uint64_t told = program->evaluate_nanoseconds();
-  if (got == 18 && told > 0 && told <= static_cast<uint64_t>(elapsed)) return told;
-  throw Error("ERR_ANE_STATISTICS", "Expected 18 of the canary, and 1 to " + std::to_string(elapsed) +
-                                        " nanoseconds of hardware time, got " + NumberText(got, 6) + " and " +
-                                        std::to_string(told));
-}
-
-void ProvePath(Dialect dialect, const ProgramOptions& options, EvaluationPath path) {
-  const FrameworkProbe probe = ProbeFramework();
-  for (Capability needed :
-       {Capability::kClient, path == EvaluationPath::kDirect ? Capability::kDirect : Capability::kRealTime}) {
-    if (probe.Has(needed)) continue;
-    throw Error("ERR_ANE_PATH", std::string("Expected evaluation path ") + NameOf(path) + " to have " +
-                                    probe.FirstMissing(needed) + ", got none");
+  if (!probe.Has(Capability::kDirect)) {
+    throw Error("ERR_ANE_PATH",
+                "Expected direct evaluation to have " + probe.FirstMissing(Capability::kDirect) + ", got none");
   }
   const auto program = Load(OnePortCanary(dialect), CanaryWeights(2), options);
-  program->set_path(path);
-  const float got = Run(program.get());
-  if (got != 6) {
-    throw Error("ERR_ANE_PATH", std::string("Expected 6 of the canary on evaluation path ") + NameOf(path) + ", got " +
-                                    NumberText(got, 6));
+  program->set_path(EvaluationPath::kDirect);
+  if (const float got = Run(program.get()); got != 6) {
+    throw Error("ERR_ANE_PATH", "Expected 6 of the canary with direct evaluation, got " + NumberText(got, 6));
   }
 }
 
@@ -181,17 +134,12 @@ std::vector<CanaryReport> RunCanaries(const ProgramOptions& options) {
     const auto name = [](PortOrder order) { return order == PortOrder::kDeclared ? "declared" : "alphabetical"; };
     return std::string("inputs ") + name(orders.inputs) + ", outputs " + name(orders.outputs);
   }));
-  for (EvaluationPath path : {EvaluationPath::kDirect, EvaluationPath::kRealTime}) {
-    reports.push_back(Report(std::string("evaluation path ") + NameOf(path), [&] {
-      ProvePath(dialect, options, path);
-      return std::string("works");
-    }));
-  }
-  reports.push_back(Report("reuse of compiled programs", [&] { return ReuseCompiled(dialect, options); }));
+  reports.push_back(Report("direct evaluation", [&] {
+    ProveDirectPath(dialect, options);
+    return std::string("works");
+  }));
   reports.push_back(Report("reload of weight files",
                            [&] { return std::string(ReloadIsInEffect(dialect, options) ? "works" : "no effect"); }));
-  reports.push_back(
-      Report("hardware execution time", [&] { return std::to_string(ProveStatistics(dialect, options)) + " ns"; }));
   return reports;
 }
 

@@ -23,15 +23,11 @@ struct PortOrders {
 // known order explains the result.
 PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options);
 
-// Evaluates a canary on `path`. Throws ERR_ANE_PATH if it does not give the right result.
-void ProvePath(Dialect dialect, const ProgramOptions& options, EvaluationPath path);
+// Evaluates a canary on the direct path. Throws ERR_ANE_PATH if it does not give the right result.
+void ProveDirectPath(Dialect dialect, const ProgramOptions& options);
 
 // Whether weight files that were replaced between unload and load take effect. Throws the errors of compiling.
 bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options);
-
-// The duration of a canary in nanoseconds as the hardware measures it. Throws ERR_ANE_STATISTICS if there is none, or
-// if it exceeds the clock's.
-uint64_t ProveStatistics(Dialect dialect, const ProgramOptions& options);
 
 struct CanaryReport {
   std::string name;
@@ -40,8 +36,8 @@ struct CanaryReport {
   bool ok;
 };
 
-// Asks all questions, for `mayfly doctor`: round trip, dialect, port orders, evaluation paths, reuse of compiled
-// models, reload of weights, hardware time. Never throws; needs about ten compilations.
+// Asks all questions, for `mayfly doctor`: round trip, dialect, port orders, direct evaluation, reload of
+// weights. Never throws; needs about six compilations.
 std::vector<CanaryReport> RunCanaries(const ProgramOptions& options);
 
 }  // namespace mayfly::ane

@@ -34,7 +34,6 @@ constexpr Reading kReadings[] = {
      nullptr, Phase::kEvaluate},
     {"0x16", "inference failed on the engine", nullptr, Phase::kEvaluate},
     {"0x12", "the request's surfaces could not be mapped", nullptr, Phase::kEvaluate},
-    {"ProgramChainingPrepare", "chaining is not available to programs compiled from memory"},
 };
 
 const char* CodeOf(Phase phase) {

@@ -71,25 +71,9 @@ const std::vector<FrameworkMethod> kFrameworkMethods = {
      true, "@@@@@@@@", Capability::kCore},
     {"_ANEDeviceInfo", "aneSubType", true, "@", Capability::kChip},
     {"_ANEDeviceInfo", "hasANE", true, "b", Capability::kEngine},
-    {"_ANEInMemoryModel", "compiledModelExists", false, "b", Capability::kCompiledModels},
-    {"_ANEInMemoryModel", "purgeCompiledModel", false, "v", Capability::kCompiledModels},
-    {"_ANEInMemoryModel", "model", false, "@", Capability::kClient},
-    {"_ANEClient", "sharedConnection", true, "@", Capability::kClient},
+    {"_ANEInMemoryModel", "model", false, "@", Capability::kDirect},
+    {"_ANEClient", "sharedConnection", true, "@", Capability::kDirect},
     {"_ANEClient", "doEvaluateDirectWithModel:options:request:qos:error:", false, "b@@@ip", Capability::kDirect},
-    {"_ANEClient", "evaluateRealTimeWithModel:options:request:error:", false, "b@@@p", Capability::kRealTime},
-    {"_ANEPerformanceStats", "driverMaskForANEFMask:", true, "ii", Capability::kStatistics},
-    {"_ANEPerformanceStats", "hwExecutionTime", false, "q", Capability::kStatistics},
-    {"_ANEInMemoryModel", "setPerfStatsMask:", false, "vi", Capability::kStatistics},
-    {"_ANERequest", "perfStats", false, "@", Capability::kStatistics},
-    {"_ANEClient", "beginRealTimeTask", false, "b", Capability::kRealTimeTask},
-    {"_ANEClient", "endRealTimeTask", false, "b", Capability::kRealTimeTask},
-    {"_ANEClient", "loadRealTimeModel:options:qos:error:", false, "b@@ip", Capability::kRealTimeTask},
-    {"_ANEClient", "unloadRealTimeModel:options:qos:error:", false, "b@@ip", Capability::kRealTimeTask},
-    {"_ANEChainingRequest",
-     "chainingRequestWithInputs:outputSets:lbInputSymbolId:lbOutputSymbolId:procedureIndex:signalEvents:"
-     "transactionHandle:fwEnqueueDelay:memoryPoolId:",
-     true, "@@@@@@@@@@", Capability::kChaining},
-    {"_ANEClient", "prepareChainingWithModel:options:chainingReq:qos:error:", false, "b@@@ip", Capability::kChaining},
 };
 
 int FrameworkMethod::arguments() const { return static_cast<int>(std::strlen(kinds)) - 1; }
@@ -104,22 +88,14 @@ const char* NameOf(Capability capability) {
     case Capability::kCore: return "core";
     case Capability::kChip: return "chip";
     case Capability::kEngine: return "engine";
-    case Capability::kCompiledModels: return "compiled-models";
-    case Capability::kClient: return "client";
     case Capability::kDirect: return "direct";
-    case Capability::kRealTime: return "real-time";
-    case Capability::kRealTimeTask: return "real-time-task";
-    case Capability::kStatistics: return "statistics";
-    case Capability::kChaining: return "chaining";
   }
   return "?";
 }
 
 const std::vector<Capability>& AllCapabilities() {
-  static const std::vector<Capability> all = {
-      Capability::kCore,         Capability::kChip,    Capability::kEngine,   Capability::kCompiledModels,
-      Capability::kClient,       Capability::kDirect,  Capability::kRealTime, Capability::kStatistics,
-      Capability::kRealTimeTask, Capability::kChaining};
+  static const std::vector<Capability> all = {Capability::kCore, Capability::kChip, Capability::kEngine,
+                                              Capability::kDirect};
   return all;
 }
 

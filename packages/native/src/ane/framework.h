@@ -14,20 +14,8 @@ namespace mayfly::ane {
 // point, `?` anything else. `c28@0:8I16@20^@28` is `bi@p`.
 std::string KindsOf(const std::string& encoding);
 
-// The feature that needs a method. All but kCore are optional; from kRealTimeTask on, methods are reported but never
-// called.
-enum class Capability {
-  kCore,
-  kChip,
-  kEngine,
-  kCompiledModels,
-  kClient,
-  kDirect,
-  kRealTime,
-  kStatistics,
-  kRealTimeTask,
-  kChaining
-};
+// The feature that needs a method. All but kCore are optional.
+enum class Capability { kCore, kChip, kEngine, kDirect };
 
 struct FrameworkMethod {
   const char* cls;

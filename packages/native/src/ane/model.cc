@@ -11,9 +11,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kLoadRetryDelay{100};
 
-// All counters that driverMaskForANEFMask: knows. It maps every other bit to 0.
-constexpr unsigned kAllStatistics = 0xf;
-
 std::atomic<int> compilations{0};
 
 void Require(Bool ok, Phase phase, Id error) {
@@ -41,8 +38,8 @@ void RequireName(const std::string& identifier) {
 
 int CompilationsOfProcess() { return compilations; }
 
-Model::Model(std::string_view text, const std::vector<mil::WeightFile>& weights, const ModelSettings& settings)
-    : settings_(settings) {
+Model::Model(std::string_view text, const std::vector<mil::WeightFile>& weights, unsigned quality_of_service)
+    : quality_of_service_(quality_of_service) {
   const AutoreleasePool pool;
   const Id descriptor = DescriptorOf(text, weights);
   if (descriptor == nullptr) throw FailureOf(Phase::kDescribe, std::nullopt, compilations);
@@ -52,11 +49,6 @@ Model::Model(std::string_view text, const std::vector<mil::WeightFile>& weights,
   options_ = Owned::Retain(Dictionary());
   identifier_ = Utf8(Send(model, "hexStringIdentifier"));
   RequireName(identifier_);
-  if (settings_.statistics) {
-    const auto mask =
-        Send<unsigned>(ObjcRuntime::Get().ClassNamed("_ANEPerformanceStats"), "driverMaskForANEFMask:", kAllStatistics);
-    Send<void>(model, "setPerfStatsMask:", mask);
-  }
 }
 
 Model::~Model() {
@@ -64,17 +56,12 @@ Model::~Model() {
   PrintFailure([this] { Unload(); });
 }
 
-bool Model::CompiledModelExists() const {
-  const AutoreleasePool pool;
-  return Send<Bool>(model_.get(), "compiledModelExists") != 0;
-}
-
 void Model::Compile() {
   const AutoreleasePool pool;
   ++compilations;
   Id error = nullptr;
   const Bool ok =
-      Send<Bool>(model_.get(), "compileWithQoS:options:error:", settings_.quality_of_service, options_.get(), &error);
+      Send<Bool>(model_.get(), "compileWithQoS:options:error:", quality_of_service_, options_.get(), &error);
   Require(ok, Phase::kCompile, error);
 }
 
@@ -82,8 +69,7 @@ void Model::Load() {
   for (bool last : {false, true}) {
     const AutoreleasePool pool;
     Id error = nullptr;
-    const Bool ok =
-        Send<Bool>(model_.get(), "loadWithQoS:options:error:", settings_.quality_of_service, options_.get(), &error);
+    const Bool ok = Send<Bool>(model_.get(), "loadWithQoS:options:error:", quality_of_service_, options_.get(), &error);
     loaded_ = ok != 0;
     if (loaded_) return;
     if (last) Require(ok, Phase::kLoad, error);
@@ -91,33 +77,29 @@ void Model::Load() {
   }
 }
 
-uint64_t Model::Evaluate(Id request, EvaluationPath path) {
+void Model::Evaluate(Id request, EvaluationPath path) {
   const AutoreleasePool pool;
   Id error = nullptr;
   Bool ok = 0;
-  if (path == EvaluationPath::kStandard) {
-    ok = Send<Bool>(model_.get(), "evaluateWithQoS:options:request:error:", settings_.quality_of_service,
-                    options_.get(), request, &error);
-  } else {
-    const Id client = Send(ObjcRuntime::Get().ClassNamed("_ANEClient"), "sharedConnection");
-    const Id inner = Send(model_.get(), "model");
-    ok = path == EvaluationPath::kDirect
-             ? Send<Bool>(client, "doEvaluateDirectWithModel:options:request:qos:error:", inner, options_.get(),
-                          request, settings_.quality_of_service, &error)
-             : Send<Bool>(client, "evaluateRealTimeWithModel:options:request:error:", inner, options_.get(), request,
-                          &error);
+  switch (path) {
+    case EvaluationPath::kStandard:
+      ok = Send<Bool>(model_.get(), "evaluateWithQoS:options:request:error:", quality_of_service_, options_.get(),
+                      request, &error);
+      break;
+    case EvaluationPath::kDirect:
+      ok = Send<Bool>(Send(ObjcRuntime::Get().ClassNamed("_ANEClient"), "sharedConnection"),
+                      "doEvaluateDirectWithModel:options:request:qos:error:", Send(model_.get(), "model"),
+                      options_.get(), request, quality_of_service_, &error);
+      break;
   }
   Require(ok, Phase::kEvaluate, error);
-  if (!settings_.statistics) return 0;
-  const Id told = Send(request, "perfStats");
-  return told == nullptr ? 0 : Send<unsigned long long>(told, "hwExecutionTime");
 }
 
 void Model::Unload() {
   const AutoreleasePool pool;
   loaded_ = false;
   Id error = nullptr;
-  const Bool ok = Send<Bool>(model_.get(), "unloadWithQoS:error:", settings_.quality_of_service, &error);
+  const Bool ok = Send<Bool>(model_.get(), "unloadWithQoS:error:", quality_of_service_, &error);
   Require(ok, Phase::kUnload, error);
 }
 

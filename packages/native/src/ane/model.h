@@ -13,14 +13,10 @@
 namespace mayfly::ane {
 
 // The way of an evaluation to the engine: through the model, or through the client, which a canary must prove first.
-enum class EvaluationPath { kStandard, kDirect, kRealTime };
+enum class EvaluationPath { kStandard, kDirect };
 
-// Settings of a model that the environment chooses (settings.h).
-struct ModelSettings {
-  unsigned quality_of_service = 21;
-  // Whether to ask for the execution time that the hardware measures.
-  bool statistics = false;
-};
+// The class of service of every message, unless MAYFLY_ANE_QOS chooses another (settings.h).
+constexpr unsigned kQualityOfService = 21;
 
 // The number of compilations that this process has tried, failed ones included, which is what the compiler limits.
 int CompilationsOfProcess();
@@ -28,7 +24,7 @@ int CompilationsOfProcess();
 class Model {
  public:
   // Throws ERR_ANE_COMPILE.
-  Model(std::string_view text, const std::vector<mil::WeightFile>& weights, const ModelSettings& settings);
+  Model(std::string_view text, const std::vector<mil::WeightFile>& weights, unsigned quality_of_service);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
   // Unloads the model if it is loaded. A failure is a line on stderr.
@@ -37,16 +33,13 @@ class Model {
   // Derived from text, options and weights. The name of the staged directory.
   const std::string& identifier() const { return identifier_; }
 
-  // Whether the system holds a compiled program of this identity, so that Load needs no Compile.
-  bool CompiledModelExists() const;
   // The staged directory must be complete. Throws ERR_ANE_COMPILE or ERR_DEVICE_LIMIT.
   void Compile();
   // Tries again once after 100 ms, since the engine frees slots of unloaded programs with a delay. Throws ERR_ANE_LOAD
   // or ERR_DEVICE_LIMIT.
   void Load();
-  // Blocks until the engine has finished. Returns the hardware's nanoseconds, 0 if they were not asked for or are not
-  // known. Throws ERR_ANE_EVALUATE or ERR_DEVICE_LIMIT.
-  uint64_t Evaluate(Id request, EvaluationPath path);
+  // Blocks until the engine has finished. Throws ERR_ANE_EVALUATE or ERR_DEVICE_LIMIT.
+  void Evaluate(Id request, EvaluationPath path);
   // Throws ERR_ANE_UNLOAD.
   void Unload();
 
@@ -54,7 +47,7 @@ class Model {
   Owned model_;
   Owned options_;
   std::string identifier_;
-  ModelSettings settings_;
+  unsigned quality_of_service_;
   bool loaded_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include "ane/settings.h"
 
 #include <cstdlib>
+#include <string>
 
 #include "error.h"
 
@@ -19,10 +20,10 @@ bool Switch(const char* name) {
   throw Error("ERR_INVALID_ARGUMENT", std::string("Expected ") + name + " to be on or off, got `" + value + "`");
 }
 
-unsigned QualityOfService(unsigned fallback) {
+unsigned QualityOfService() {
   constexpr unsigned kMost = 63;
   const std::string value = Variable("MAYFLY_ANE_QOS");
-  if (value.empty()) return fallback;
+  if (value.empty()) return kQualityOfService;
   const bool digits = value.size() <= 2 && value.find_first_not_of("0123456789") == std::string::npos;
   const unsigned number = digits ? static_cast<unsigned>(std::stoul(value)) : kMost + 1;
   if (number <= kMost) return number;
@@ -35,25 +36,19 @@ const char* NameOf(EvaluationPath path) {
   switch (path) {
     case EvaluationPath::kStandard: return "standard";
     case EvaluationPath::kDirect: return "direct";
-    case EvaluationPath::kRealTime: return "real-time";
   }
   return "?";
 }
 
 Settings Settings::FromEnvironment() {
   Settings settings;
-  settings.cache = Variable("MAYFLY_ANE_CACHE");
   settings.reload = Switch("MAYFLY_ANE_RELOAD");
-  settings.model.statistics = Switch("MAYFLY_ANE_STATISTICS");
-  settings.model.quality_of_service = QualityOfService(settings.model.quality_of_service);
+  settings.quality_of_service = QualityOfService();
   const std::string path = Variable("MAYFLY_ANE_EVALUATE");
   if (path == NameOf(EvaluationPath::kDirect)) {
     settings.path = EvaluationPath::kDirect;
-  } else if (path == NameOf(EvaluationPath::kRealTime)) {
-    settings.path = EvaluationPath::kRealTime;
   } else if (!path.empty() && path != NameOf(EvaluationPath::kStandard)) {
-    throw Error("ERR_INVALID_ARGUMENT",
-                "Expected MAYFLY_ANE_EVALUATE to be standard, direct or real-time, got `" + path + "`");
+    throw Error("ERR_INVALID_ARGUMENT", "Expected MAYFLY_ANE_EVALUATE to be standard or direct, got `" + path + "`");
   }
   const std::string dialect = Variable("MAYFLY_ANE_DIALECT");
   if (dialect == NameOf(Dialect::kIos18)) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
 #include "ane/dialect.h"
 #include "ane/model.h"
@@ -10,16 +9,14 @@
 namespace mayfly::ane {
 
 struct Settings {
-  // MAYFLY_ANE_EVALUATE = standard | direct | real-time. Default standard.
+  // MAYFLY_ANE_EVALUATE = standard | direct. Default standard.
   EvaluationPath path = EvaluationPath::kStandard;
   // MAYFLY_ANE_DIALECT = ios18 | ios16. Default: the first in which a canary compiles.
   std::optional<Dialect> dialect;
-  // MAYFLY_ANE_CACHE = a folder for compiled programs. Default: empty, for none.
-  std::string cache;
   // MAYFLY_ANE_RELOAD = on | off: load an unloaded program again with other weights instead of compiling. Default off.
   bool reload = false;
-  // MAYFLY_ANE_QOS = 0 … 63, default 21; MAYFLY_ANE_STATISTICS = on | off, default off.
-  ModelSettings model;
+  // MAYFLY_ANE_QOS = 0 … 63.
+  unsigned quality_of_service = kQualityOfService;
 
   // Throws ERR_INVALID_ARGUMENT.
   static Settings FromEnvironment();

@@ -5,7 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include "ane/compiled_cache.h"
 #include "ane/model.h"
 #include "ane/staging.h"
 #include "device/device.h"
@@ -15,11 +14,10 @@ namespace mayfly::ane {
 class StagedModel {
  public:
   // Creates the model and stages its files. Throws ERR_ANE_COMPILE or ERR_ANE_STAGING.
-  StagedModel(std::string_view text, const std::vector<mil::WeightFile>& weights, const ModelSettings& settings);
+  StagedModel(std::string_view text, const std::vector<mil::WeightFile>& weights, unsigned quality_of_service);
 
-  // Loads from `cache`, which may be null, or compiles and loads. Returns the number of compilations, 0 or 1. Throws
-  // ERR_ANE_COMPILE, ERR_ANE_LOAD or ERR_DEVICE_LIMIT.
-  int CompileAndLoad(const CompiledCache* cache);
+  // Throws ERR_ANE_COMPILE, ERR_ANE_LOAD or ERR_DEVICE_LIMIT.
+  void CompileAndLoad();
   // For an unloaded model: replaces the weight files and loads. Does nothing and returns false if others use its
   // directory. Whether the new weights take effect depends on the system, and only an evaluation shows it. Throws as
   // above.
