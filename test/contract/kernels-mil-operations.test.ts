@@ -27,6 +27,18 @@ const operations: Record<string, (b: MilBuilder, x: MilValue) => MilValue> = {
   silu: (b, x) => b.silu(x),
   tanh: (b, x) => b.tanh(x),
   relu: (b, x) => b.relu(x),
+  erf: (b, x) => b.erf(x),
+  gelu: (b, x) => b.gelu(x),
+  geluTanh: (b, x) => b.gelu(x, 'TANH_APPROXIMATION'),
+  geluSigmoid: (b, x) => b.gelu(x, 'SIGMOID_APPROXIMATION'),
+  maxPool: (b, x) => b.maxPool(x, [3, 2], { strides: [2, 2], padType: 'same' }),
+  maxPoolCeil: (b, x) =>
+    b.maxPool(x, [2, 3], { strides: [2, 2], padType: 'custom', pad: [1, 1, 0, 0], ceilMode: true }),
+  avgPool: (b, x) => b.avgPool(x, [2, 2], { padType: 'custom', pad: [1, 0, 0, 1], excludePadding: true }),
+  linear: (b, x) => b.linear(x, b.weight('linear', [7, 8]), b.weight('linearBias', [7])),
+  layerNorm: (b, x) =>
+    b.layerNorm(x, [1, -1], { gamma: b.weight('gamma', [6, 8]), beta: b.weight('beta', [6, 8]), epsilon: 1e-3 }),
+  scaledDotProductAttention: (b, x) => b.scaledDotProductAttention(x, x, x, b.weight('mask', [5, 5])),
   identity: (b, x) => b.identity(x),
   softmax: (b, x) => b.softmax(x, -2),
   reduceSum: (b, x) => b.reduceSum(x, [1]),

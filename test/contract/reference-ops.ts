@@ -70,6 +70,22 @@ export function reduce(x: Tensor, axes: readonly number[], keep: boolean, f: (va
 export const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0);
 export const mean = (values: number[]): number => sum(values) / values.length;
 
+/** The error function: its Taylor series near 0, the continued fraction of erfc beyond. */
+export function erf(x: number): number {
+  const size = Math.abs(x);
+  if (size < 2.5) {
+    let [term, total] = [x, x];
+    for (let n = 1; n < 60; n++) {
+      term *= (-x * x) / n;
+      total += term / (2 * n + 1);
+    }
+    return (2 / Math.sqrt(Math.PI)) * total;
+  }
+  let fraction = size;
+  for (let n = 60; n > 0; n--) fraction = size + n / 2 / fraction;
+  return Math.sign(x) * (1 - Math.exp(-x * x) / (fraction * Math.sqrt(Math.PI)));
+}
+
 export function softmax(x: Tensor, axis: number): Tensor {
   const max = reduce(x, [axis], true, (values) => Math.max(...values));
   const powers = map(x.dtype, (value, m) => Math.exp(value - m), x, max);
@@ -157,6 +173,62 @@ export function samePads(
     const smaller = Math.floor(total / 2);
     return lower ? [total - smaller, smaller] : [smaller, total - smaller];
   });
+}
+
+export interface PoolOptions {
+  readonly kernel: readonly number[];
+  readonly strides: readonly number[];
+  /** Before and after, per spatial dimension. */
+  readonly pads: readonly number[];
+  readonly ceil?: boolean;
+}
+
+/** For each window, the elements within the input and the number of places within the padded input. */
+export function pool(x: Tensor, o: PoolOptions, f: (values: number[], places: number) => number): Tensor {
+  const spatial = x.shape.slice(2);
+  const out = spatial.map((extent, d) => {
+    const [before, after] = o.pads.slice(2 * d, 2 * d + 2) as [number, number];
+    const [kernel, stride] = [o.kernel[d] as number, o.strides[d] as number];
+    const steps = (extent + before + after - kernel) / stride;
+    if (!o.ceil) return Math.floor(steps) + 1;
+    const count = Math.ceil(steps) + 1;
+    return before > 0 && (count - 1) * stride >= extent + before ? count - 1 : count;
+  });
+  return generate(x.dtype, [...x.shape.slice(0, 2), ...out], (index) => {
+    const values: number[] = [];
+    let places = 0;
+    forEachIndex(o.kernel, (tap) => {
+      const from = tap.map(
+        (t, d) => (index[2 + d] as number) * (o.strides[d] as number) + t - (o.pads[2 * d] as number),
+      );
+      const within = (d: number, margin: (side: number) => number) =>
+        (from[d] as number) >= -margin(0) && (from[d] as number) < (spatial[d] as number) + margin(1);
+      if (from.every((_, d) => within(d, (side) => o.pads[2 * d + side] as number))) places += 1;
+      if (from.every((_, d) => within(d, () => 0))) values.push(at(x, [...index.slice(0, 2), ...from]));
+    });
+    return f(values, places);
+  });
+}
+
+/** softmax(query·keyᵀ/√E + mask)·value; where a bool mask is false, −∞ is added. */
+export function attention(query: Tensor, key: Tensor, value: Tensor, mask?: Tensor): Tensor {
+  const wide = (x: Tensor): Tensor => ({ ...x, dtype: 'fp32' });
+  const width = query.shape.at(-1) as number;
+  const scores = map('fp32', (s) => s / Math.sqrt(width), matmul(wide(query), wide(key), false, true));
+  const add = (s: number, m: number) => (mask?.dtype === 'bool' ? (m ? s : -Infinity) : s + m);
+  return matmul(softmax(mask === undefined ? scores : map('fp32', add, scores, mask), -1 + scores.shape.length), value);
+}
+
+/** gamma·(x − mean)/√(variance + epsilon) + beta. */
+export function layerNorm(x: Tensor, axes: readonly number[], gamma: Tensor, beta: Tensor, epsilon: number): Tensor {
+  const centered = map(x.dtype, (a, b) => a - b, x, reduce(x, axes, true, mean));
+  const variance = reduce(
+    map(x.dtype, (a) => a * a, centered),
+    axes,
+    true,
+    mean,
+  );
+  return map(x.dtype, (a, v, g, b) => (g * a) / Math.sqrt(v + epsilon) + b, centered, variance, gamma, beta);
 }
 
 export function concat(values: readonly Tensor[], axis: number, interleave = false): Tensor {

@@ -8,6 +8,20 @@ const page = new URL('../../../docs/mil.md', import.meta.url);
 const families = new URL('../../native/src/mil/ops/', import.meta.url);
 const [begin, end] = ['<!-- operations: begin -->', '<!-- operations: end -->'];
 
+/** The modules of coremltools' `mil.ops.defs` whose definitions the operations of a family follow. */
+const sources = {
+  assembly: ['iOS15.tensor_operation', 'iOS17.scatter_gather'],
+  attention: ['iOS18.transformers'],
+  elementwise: ['iOS15.elementwise_binary', 'iOS15.elementwise_unary', 'iOS15.activation'],
+  layout: ['iOS17.tensor_transformation'],
+  normalization: ['iOS15.normalization'],
+  pooling: ['iOS15.pool'],
+  product: ['iOS15.linear', 'iOS15.conv'],
+  quantization: ['iOS16.constexpr_ops', 'iOS17.quantization_ops', 'iOS18.compression'],
+  reduction: ['iOS15.reduction', 'iOS15.activation'],
+  slice: ['iOS17.tensor_transformation', 'iOS15.tensor_operation'],
+};
+
 /** Operations that the cpu device has, by family: the entries `{"name", Check…}` of its tables. */
 function operations() {
   const files = readdirSync(families).filter((file) => file.endsWith('.cc'));
@@ -58,10 +72,15 @@ function table() {
   return markdownTable([['operation', 'family', '`MilBuilder`', 'rules of Neural Engines'], ...rows]);
 }
 
+const lineOfSources = () =>
+  `Definitions, in coremltools' \`mil.ops.defs\`: ${Object.entries(sources)
+    .map(([family, modules]) => `${family} ${modules.map((module) => `\`${module}\``).join(', ')}`)
+    .join('; ')}.`;
+
 const text = readFileSync(page, 'utf8');
 const [before, rest] = text.split(begin);
 const after = rest.split(end)[1];
-const current = `${before}${begin}\n${table()}\n${end}${after}`;
+const current = `${before}${begin}\n${table()}\n\n${lineOfSources()}\n${end}${after}`;
 if (!process.argv.includes('--check')) writeFileSync(page, current);
 else if (current !== text) {
   console.error('docs/mil.md is out of date: run `npm run docs:operations`');

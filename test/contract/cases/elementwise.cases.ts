@@ -1,6 +1,6 @@
 import { fp16, text } from '../mil-text.js';
 import { inBothDialects, type OpCase, opCase } from '../op-case.js';
-import { map } from '../reference-ops.js';
+import { erf, map } from '../reference-ops.js';
 import { type CaseType, random, roundTo, type Tensor, tensor } from '../tensor.js';
 
 type Binary = (a: number, b: number) => number;
@@ -29,6 +29,7 @@ const unary: Readonly<Record<string, (x: number) => number>> = {
   sigmoid,
   silu: (x) => x * sigmoid(x),
   tanh: Math.tanh,
+  erf,
   relu: (x) => Math.max(0, x),
   abs: Math.abs,
   square: (x) => x * x,
@@ -90,6 +91,13 @@ const shapePairs: readonly [number[], number[]][] = [
   [[1000], [1]],
 ];
 
+/** The formulas of coremltools, evaluated in float64. */
+const gelus: Readonly<Record<string, (x: number) => number>> = {
+  EXACT: (x) => (x * (1 + erf(x / Math.SQRT2))) / 2,
+  TANH_APPROXIMATION: (x) => (x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))) / 2,
+  SIGMOID_APPROXIMATION: (x) => x * sigmoid(1.702 * x),
+};
+
 export const elementwiseCases: readonly OpCase[] = [
   ...Object.entries(arithmetic).flatMap(([name, f]) =>
     floats.flatMap((dtype) =>
@@ -114,6 +122,22 @@ export const elementwiseCases: readonly OpCase[] = [
   ...Object.entries(unary).flatMap(([name, f]) =>
     floats.map((dtype) => unaryCase(name, f, random(7, dtype, [3, 1, 113], 6))),
   ),
+  unaryCase('erf', erf, tensor('fp32', [9], [-Infinity, -9, -1, -1e-7, 0, 0.999, 3.9, 4.1, Infinity])),
+  unaryCase('erf', (x) => x, tensor('fp16', [1], [Number.NaN])),
+  ...Object.entries(gelus).flatMap(([mode, f]) =>
+    floats.flatMap((dtype) =>
+      inBothDialects(`gelu ${mode} of ${dtype}`, (p) => {
+        const x = random(8, dtype, [3, 1, 113], 6);
+        const expected = map(dtype, f, x);
+        return [[p.op('gelu', { x: p.input(x), mode: text(mode) }, expected), expected]];
+      }),
+    ),
+  ),
+  opCase('gelu without a mode', (p) => {
+    const x = random(9, 'fp16', [40], 3);
+    const expected = map('fp16', gelus.EXACT as (x: number) => number, x);
+    return [[p.op('gelu', { x: p.input(x) }, expected), expected]];
+  }),
   ...floats.map((dtype) => unaryCase('sqrt', Math.sqrt, random(8, dtype, [77], 2, 2))),
   unaryCase('rsqrt', (x) => 1 / Math.sqrt(x + roundTo('fp16', 0.001)), random(9, 'fp16', [77], 2, 2.1), {
     epsilon: fp16(0.001),

@@ -1,6 +1,6 @@
 import { bool, int, ints, text } from '../mil-text.js';
 import { inBothDialects, type OpCase, opCase } from '../op-case.js';
-import { type ConvOptions, conv, matmul, samePads } from '../reference-ops.js';
+import { type ConvOptions, conv, map, matmul, samePads } from '../reference-ops.js';
 import { random } from '../tensor.js';
 
 interface MatmulShape {
@@ -91,7 +91,32 @@ function convCase(c: ConvCase, dtype: 'fp16' | 'fp32', constant: boolean): OpCas
   );
 }
 
+const linears: readonly [number[], number][] = [
+  [[9, 40], 33],
+  [[2, 5, 70], 7],
+  [[40], 3],
+];
+
 export const productCases: readonly OpCase[] = [
+  ...linears.flatMap(([shape, out], i) =>
+    [false, true].flatMap((biased) =>
+      inBothDialects(
+        `linear of ${JSON.stringify(shape)} to ${out}${biased ? ' with a bias' : ''}`,
+        (p) => {
+          const dtype = i === 1 ? 'fp32' : 'fp16';
+          const x = random(i, dtype, shape, 1);
+          const weight = random(i + 9, dtype, [out, shape.at(-1) as number], 1);
+          const bias = random(i + 18, dtype, [out], 4);
+          const rows = matmul({ ...x, shape: shape.length === 1 ? [1, ...shape] : shape }, weight, false, true);
+          const expected = { ...rows, shape: [...shape.slice(0, -1), out] };
+          const sum = biased ? map(dtype, (a, b) => a + b, expected, bias) : expected;
+          const args = { x: p.input(x), weight: p.blob(weight), ...(biased ? { bias: p.blob(bias) } : {}) };
+          return [[p.op('linear', args, sum), sum]];
+        },
+        { tolerance: i === 1 ? 5e-6 : 2e-3 },
+      ),
+    ),
+  ),
   ...matmuls.flatMap((c, i) =>
     (['fp16', 'fp32'] as const).map((dtype) =>
       opCase(

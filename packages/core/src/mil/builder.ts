@@ -1,14 +1,18 @@
 import type { DType } from '@mayfly/native';
 import { type Arguments, MilGraph, type MilOptions, MilValue } from './graph.js';
 import {
+  attentionShape,
   broadcastShape,
   checkedShape,
   concatShape,
   convShape,
   expandDimsShape,
   gatherShape,
+  linearShape,
   matmulShape,
+  normalizedShape,
   type PadType,
+  poolShape,
   reduceShape,
   reshapeShape,
   resolveAxis,
@@ -39,6 +43,31 @@ export interface ConvOptions {
   /** Groups of channels, each of which is convolved alone; a divisor of the input and output channels. Default: 1. */
   readonly groups?: number;
 }
+
+/** Options of `MilBuilder.maxPool` and `MilBuilder.avgPool`, which have one to three spatial axes. */
+export interface PoolOptions {
+  /** Step of the window along each spatial axis, in elements. Default: 1. */
+  readonly strides?: readonly number[];
+  /** As for a convolution. */
+  readonly pad?: readonly number[];
+  /** As for a convolution. Default: `valid`. */
+  readonly padType?: PadType;
+  /** True rounds the number of windows up: the last one may leave the padded input. One or two spatial axes, equal pads. Default: false. */
+  readonly ceilMode?: boolean;
+}
+
+/** Options of `MilBuilder.layerNorm`. */
+export interface LayerNormOptions {
+  /** A factor for each element along the axes. Default: 1. */
+  readonly gamma?: MilValue;
+  /** A summand for each element along the axes. Default: 0. */
+  readonly beta?: MilValue;
+  /** Added to the variance. Default: 1e-5. */
+  readonly epsilon?: number;
+}
+
+/** Formulas of `MilBuilder.gelu`: by the error function, by tanh, and x · sigmoid(1.702 x). */
+export type GeluMode = 'EXACT' | 'TANH_APPROXIMATION' | 'SIGMOID_APPROXIMATION';
 
 /** Options of `MilBuilder.sliceByIndex`. Each list has an entry for every axis. */
 export interface SliceOptions {
@@ -150,6 +179,8 @@ export class MilBuilder {
   silu = (x: MilValue): MilValue => this.#unary('silu', x);
   /** Hyperbolic tangent of each element. fp16 or fp32; shape and type stay. */
   tanh = (x: MilValue): MilValue => this.#unary('tanh', x);
+  /** Error function of each element. fp16 or fp32; shape and type stay. */
+  erf = (x: MilValue): MilValue => this.#unary('erf', x);
   /** max(x, 0) of each element. fp16 or fp32; shape and type stay. */
   relu = (x: MilValue): MilValue => this.#unary('relu', x);
   /**
@@ -159,6 +190,11 @@ export class MilBuilder {
   rsqrt = (x: MilValue, epsilon = 1e-12): MilValue => this.#unary('rsqrt', x, epsilon);
   /** ln(x + epsilon) of each element. fp16 or fp32, where fp16 rounds the default of epsilon to 0; shape and type stay. Chip rule: `logarithm`. */
   log = (x: MilValue, epsilon = 1e-45): MilValue => this.#unary('log', x, epsilon);
+  /** x · Φ(x) of each element, where Φ is the normal distribution. fp16 or fp32; shape and type stay. Default of `mode`: `EXACT`. */
+  gelu(x: MilValue, mode: GeluMode = 'EXACT'): MilValue {
+    expectFloat('gelu', x);
+    return this.#one('gelu', { mode: this.#string('mode', mode), x }, x.dtype, x.shape);
+  }
   /** A copy of x. Any type; shape and type stay. */
   identity = (x: MilValue): MilValue => this.#one('identity', { x }, x.dtype, x.shape);
 
@@ -192,7 +228,7 @@ export class MilBuilder {
 
   /** Converts to another type; from floats to integers, it rounds towards zero. */
   cast(x: MilValue, dtype: DType): MilValue {
-    return this.#one('cast', { dtype: this.#graph.literal('string', [], [dtype], 'dtype'), x }, dtype, x.shape);
+    return this.#one('cast', { dtype: this.#string('dtype', dtype), x }, dtype, x.shape);
   }
 
   /**
@@ -217,10 +253,69 @@ export class MilBuilder {
       dilations: this.#ints('dilations', dilations),
       groups: this.#int('groups', groups),
       pad: this.#ints('pad', pad),
-      pad_type: this.#graph.literal('string', [], [padType], 'pad_type'),
+      pad_type: this.#string('pad_type', padType),
       strides: this.#ints('strides', strides),
     };
     return this.#one('conv', { ...attributes, weight, x }, x.dtype, shape);
+  }
+
+  /** Largest element of each window [*kernelSizes] over the spatial axes of x [n, C, …]. fp16 or fp32; the type stays. */
+  maxPool = (x: MilValue, kernelSizes: readonly number[], options: PoolOptions = {}): MilValue =>
+    this.#pool('max_pool', x, kernelSizes, options);
+
+  /**
+   * Mean of each window [*kernelSizes] over the spatial axes of x [n, C, …]. fp16 or fp32; the type stays. The zeros of the padding count,
+   * unless `excludePadding` is true.
+   */
+  avgPool(
+    x: MilValue,
+    kernelSizes: readonly number[],
+    options: PoolOptions & { readonly excludePadding?: boolean } = {},
+  ): MilValue {
+    const { excludePadding = false, ...pooling } = options;
+    const attributes = { exclude_padding_from_average: this.#bool('exclude_padding', excludePadding) };
+    return this.#pool('avg_pool', x, kernelSizes, pooling, attributes);
+  }
+
+  /** x [*D, Dᵢₙ], weight [Dₒᵤₜ, Dᵢₙ], bias [Dₒᵤₜ] → [*D, Dₒᵤₜ]: x · weightᵀ + bias. fp16 or fp32. */
+  linear(x: MilValue, weight: MilValue, bias?: MilValue): MilValue {
+    expectFloat('linear', x);
+    expectSameType('linear', x, weight);
+    const shape = linearShape(x.shape, weight.shape);
+    if (bias !== undefined) expectTensor('a bias', bias, x.dtype, [shape.at(-1)!]);
+    return this.#one('linear', { ...(bias === undefined ? {} : { bias }), weight, x }, x.dtype, shape);
+  }
+
+  /**
+   * gamma · (x − mean) / √(variance + epsilon) + beta, where mean and variance are those of the elements along `axes`; negative axes count
+   * from the end. fp16 or fp32; shape and type stay.
+   */
+  layerNorm(x: MilValue, axes: readonly number[], options: LayerNormOptions = {}): MilValue {
+    expectFloat('layer_norm', x);
+    const { gamma, beta, epsilon = 1e-5 } = options;
+    const normalized = normalizedShape(x.shape, axes);
+    for (const value of [gamma, beta])
+      if (value !== undefined) expectTensor('gamma and beta', value, x.dtype, normalized);
+    const attributes = {
+      axes: this.#ints('axes', axes),
+      ...(beta === undefined ? {} : { beta }),
+      epsilon: this.#graph.literal(x.dtype, [], [epsilon], 'epsilon'),
+      ...(gamma === undefined ? {} : { gamma }),
+    };
+    return this.#one('layer_norm', { ...attributes, x }, x.dtype, x.shape);
+  }
+
+  /**
+   * softmax(query · keyᵀ / √E + mask) · value for query [*B, L, E], key [*B, S, E] and value [*B, S, EV], of one type, fp16 or fp32. The mask
+   * broadcasts to [*B, L, S]: floats are added, and where a bool is false, a key is left out. ios18 only. Neural Engines are reported to ignore
+   * the mask: chip rule `attention-mask`.
+   */
+  scaledDotProductAttention(query: MilValue, key: MilValue, value: MilValue, mask?: MilValue): MilValue {
+    expectFloat('scaled_dot_product_attention', query);
+    for (const other of [key, value]) expectSameType('scaled_dot_product_attention', query, other);
+    const shape = attentionShape(query.shape, key.shape, value.shape, mask?.shape ?? null);
+    const extra: Arguments = mask === undefined ? {} : { attn_mask: mask };
+    return this.#one('scaled_dot_product_attention', { ...extra, key, query, value }, query.dtype, shape);
   }
 
   /** Product of the last two axes; those before broadcast. */
@@ -356,6 +451,28 @@ export class MilBuilder {
     return this.#graph.operation(operation, arguments_, [new MilValue(dtype, shape)])[0]!;
   }
 
+  #pool(
+    operation: string,
+    x: MilValue,
+    kernelSizes: readonly number[],
+    options: PoolOptions,
+    extra: Arguments = {},
+  ): MilValue {
+    expectFloat(operation, x);
+    const { strides = kernelSizes.map(() => 1), pad = kernelSizes.flatMap(() => [0, 0]) } = options;
+    const { padType = 'valid', ceilMode = false } = options;
+    const shape = poolShape(x.shape, { kernelSizes, strides, pad, padType, ceilMode });
+    const attributes = {
+      ceil_mode: this.#bool('ceil_mode', ceilMode),
+      ...extra,
+      kernel_sizes: this.#ints('kernel_sizes', kernelSizes),
+      pad: this.#ints('pad', pad),
+      pad_type: this.#string('pad_type', padType),
+      strides: this.#ints('strides', strides),
+    };
+    return this.#one(operation, { ...attributes, x }, x.dtype, shape);
+  }
+
   #unary(operation: string, x: MilValue, epsilon?: number): MilValue {
     expectFloat(operation, x);
     const extra: Arguments =
@@ -385,6 +502,7 @@ export class MilBuilder {
   }
 
   readonly #int = (name: string, value: number): MilValue => this.#graph.literal('int32', [], [value], name);
+  readonly #string = (name: string, value: string): MilValue => this.#graph.literal('string', [], [value], name);
   readonly #ints = (name: string, values: readonly number[]): MilValue =>
     this.#graph.literal('int32', [values.length], values, name);
   readonly #bool = (name: string, value: boolean): MilValue => this.#graph.literal('bool', [], [value], name);
@@ -394,6 +512,11 @@ export class MilBuilder {
 
 function expectSameType(operation: string, x: MilValue, y: MilValue): void {
   expectType(x.dtype === y.dtype, `operands of one type for ${operation}`, `${x.dtype} and ${y.dtype}`);
+}
+
+function expectTensor(what: string, { dtype, shape }: MilValue, expected: MilDType, size: readonly number[]): void {
+  const fits = dtype === expected && shown(shape) === shown(size);
+  expectType(fits, `${what} of ${expected} ${shown(size)}`, `${dtype} ${shown(shape)}`);
 }
 
 function expectFloat(operation: string, x: MilValue): void {

@@ -6,7 +6,15 @@
  */
 export type { DType } from '@mayfly/native';
 export { MilError } from '@mayfly/native';
-export { type ConvOptions, MilBuilder, type Operand, type SliceOptions } from './builder.js';
+export {
+  type ConvOptions,
+  type GeluMode,
+  type LayerNormOptions,
+  MilBuilder,
+  type Operand,
+  type PoolOptions,
+  type SliceOptions,
+} from './builder.js';
 export type { MilOptions, MilValue } from './graph.js';
 export type { PadType } from './infer-shape.js';
 export type { Dialect, MilDType, MilProgram, PortType, Scalar, WeightFileLayout, WeightRecord } from './types.js';

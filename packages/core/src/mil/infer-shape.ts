@@ -78,6 +78,68 @@ export function convShape(x: Shape, weight: Shape, attributes: ConvAttributes): 
   return [batch, outChannels, ...sizes];
 }
 
+/** Per spatial axis, but for `pad`: begin and end of each. */
+export interface PoolAttributes extends Omit<ConvAttributes, 'dilations' | 'groups'> {
+  readonly kernelSizes: readonly number[];
+  readonly ceilMode: boolean;
+}
+
+export function poolShape(x: Shape, attributes: PoolAttributes): Shape {
+  const { kernelSizes, strides, pad, padType, ceilMode } = attributes;
+  const spatial = x.length - 2;
+  expectType(spatial >= 1 && spatial <= 3, 'a pooling input [n, channels, 1 to 3 spatial sizes]', shown(x));
+  expectSizes(kernelSizes, 'kernel sizes');
+  expectSizes(strides, 'strides');
+  const lengths = [kernelSizes.length, strides.length, pad.length].join(', ');
+  const expected = [spatial, spatial, 2 * spatial].join(', ');
+  expectType(lengths === expected, `${expected} kernel sizes, strides and pads`, lengths);
+  const same = padType === 'same' || padType === 'same_lower';
+  expectType(
+    !ceilMode || (!same && spatial < 3),
+    'ceilMode with padType `valid` or `custom` of one or two axes',
+    padType,
+  );
+  const sizes = kernelSizes.map((kernel, axis) => {
+    const [size, stride] = [x[axis + 2]!, strides[axis]!];
+    if (same) return Math.ceil(size / stride);
+    const [before, after] = padType === 'custom' ? [pad[2 * axis]!, pad[2 * axis + 1]!] : [0, 0];
+    expectType(!ceilMode || before === after, 'equal pads before and after an axis with ceilMode', shown(pad));
+    const steps = (size + before + after - kernel) / stride;
+    const positions = (ceilMode ? Math.ceil(steps) : Math.floor(steps)) + 1;
+    // A window that begins in the padding at the end is left out.
+    return ceilMode && before > 0 && (positions - 1) * stride >= size + before ? positions - 1 : positions;
+  });
+  const covered = sizes.every((size) => size >= 1);
+  expectType(covered, `spatial sizes of at least the kernel's ${shown(kernelSizes)}`, shown(x));
+  return [...x.slice(0, 2), ...sizes];
+}
+
+/** x [*D, Dᵢₙ] and weight [Dₒᵤₜ, Dᵢₙ]. */
+export function linearShape(x: Shape, weight: Shape): Shape {
+  const fits = x.length >= 1 && weight.length === 2 && weight[1] === x.at(-1);
+  expectType(fits, `a weight [out, ${x.at(-1)}] for ${shown(x)}`, shown(weight));
+  return x.with(-1, weight[0]!);
+}
+
+/** Query [*B, L, E], key [*B, S, E], value [*B, S, EV], and a mask that broadcasts to [*B, L, S]. */
+export function attentionShape(query: Shape, key: Shape, value: Shape, mask: Shape | null): Shape {
+  const [batch, width, length] = [query.slice(0, -2), query.at(-1)!, key.at(-2)!];
+  expectType(query.length >= 3, 'a query of rank 3 or more', shown(query));
+  expectType(shown(key) === shown([...batch, length, width]), `a key [${batch}, S, ${width}]`, shown(key));
+  const values = [...batch, length, value.at(-1)!];
+  expectType(shown(value) === shown(values), `a value [${batch}, ${length}, EV]`, shown(value));
+  const scores = [...query.slice(0, -1), length];
+  const covered = mask === null || (mask.at(-1) === length && shown(broadcastShape(scores, mask)) === shown(scores));
+  expectType(covered, `a mask that broadcasts to ${shown(scores)}`, mask === null ? mask : shown(mask));
+  return query.with(-1, value.at(-1)!);
+}
+
+/** The sizes of `axes`, in the order of x, that gamma and beta of a normalization have. */
+export function normalizedShape(x: Shape, axes: readonly number[]): Shape {
+  const normalized = new Set(axes.map((axis) => resolveAxis(axis, x.length)));
+  return x.filter((_, axis) => normalized.has(axis));
+}
+
 export function reduceShape(x: Shape, axes: readonly number[], keepDims: boolean): Shape {
   const reduced = new Set(axes.map((axis) => resolveAxis(axis, x.length)));
   if (keepDims) return x.map((size, axis) => (reduced.has(axis) ? 1 : size));

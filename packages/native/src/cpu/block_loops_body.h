@@ -63,6 +63,7 @@ void RunInstruction(const Instruction& in, void* registers, int64_t count) {
     case Opcode::kSigmoid: MAYFLY_LOOP(to, Sigmoid<S>(a[i]));
     case Opcode::kSilu: MAYFLY_LOOP(to, a[i] * Sigmoid<S>(a[i]));
     case Opcode::kTanh: MAYFLY_LOOP(to, Tanh<S>(a[i]));
+    case Opcode::kErf: MAYFLY_LOOP(to, Erf<S>(a[i]));
     case Opcode::kRelu: MAYFLY_LOOP(to, a[i] < 0.0f ? 0.0f : a[i]);
     case Opcode::kAbs: MAYFLY_LOOP(to, __builtin_fabsf(a[i]));
     // Ties to even.

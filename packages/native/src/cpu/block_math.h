@@ -1,5 +1,5 @@
-// exp, tanh and functions of them, branch-free so that loops over them become vector code. Each is a template on the
-// vectors of an instruction set, although it computes one lane: the linker must not take one set's for another's.
+// exp, tanh, erf and functions of them, branch-free so that loops over them become vector code. Each is a template on
+// the vectors of an instruction set, although it computes one lane: the linker must not take one set's for another's.
 #pragma once
 
 #include <cstdint>
@@ -73,6 +73,35 @@ inline float Tanh(float x) {
   const float far = 1.0f - 2.0f / (Exp<S>(2.0f * size) + 1.0f);
   const float signed_far = x < 0 ? -far : far;
   return size < 0.625f ? near : signed_far;
+}
+
+// Within 1 unit in the last place: an odd polynomial up to 1 and 1 − e to a polynomial beyond, both interpolated in
+// Chebyshev points; from 4 on the result rounds to 1.
+template <class S>
+inline float Erf(float x) {
+  const float size = x < 0 ? -x : x;
+  const float z = x * x;
+  float p = 7.882497111e-5f;
+  p = MultiplyAdd<S>(p, z, -8.018854993e-4f);
+  p = MultiplyAdd<S>(p, z, 5.189311943e-3f);
+  p = MultiplyAdd<S>(p, z, -2.685432880e-2f);
+  p = MultiplyAdd<S>(p, z, 1.128359746e-1f);
+  p = MultiplyAdd<S>(p, z, -3.761262690e-1f);
+  p = MultiplyAdd<S>(p, z, 1.283791671e-1f);
+  const float near = MultiplyAdd<S>(p, x, x);
+  const float far_size = size > 4.0f ? 4.0f : size;
+  float q = 1.614061608e-6f;
+  q = MultiplyAdd<S>(q, far_size, -4.559062254e-5f);
+  q = MultiplyAdd<S>(q, far_size, 5.927695386e-4f);
+  q = MultiplyAdd<S>(q, far_size, -4.740222345e-3f);
+  q = MultiplyAdd<S>(q, far_size, 2.636471737e-2f);
+  q = MultiplyAdd<S>(q, far_size, -1.099782451e-1f);
+  q = MultiplyAdd<S>(q, far_size, -6.319370937e-1f);
+  q = MultiplyAdd<S>(q, far_size, -1.130166676e+0f);
+  q = MultiplyAdd<S>(q, far_size, 3.032129721e-4f);
+  const float far = 1.0f - Exp<S>(q);
+  const float signed_far = x < 0 ? -far : far;
+  return size < 1.0f ? near : signed_far;
 }
 
 // The nearest value of fp16, ties to even, beyond its range infinity.

@@ -44,6 +44,7 @@ Opcode Arithmetic(OpKind kind, bool integer) {
     case OpKind::kSigmoid: return Opcode::kSigmoid;
     case OpKind::kSilu: return Opcode::kSilu;
     case OpKind::kTanh: return Opcode::kTanh;
+    case OpKind::kErf: return Opcode::kErf;
     case OpKind::kRelu: return integer ? Opcode::kReluInt : Opcode::kRelu;
     case OpKind::kAbs: return integer ? Opcode::kAbsInt : Opcode::kAbs;
     case OpKind::kRound: return Opcode::kRound;
@@ -59,6 +60,7 @@ Opcode Arithmetic(OpKind kind, bool integer) {
     case OpKind::kConcat:
     case OpKind::kTile:
     case OpKind::kGather:
+    case OpKind::kWindows:
     case OpKind::kMatmul:
     case OpKind::kConv:
     case OpKind::kSoftmax:

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "bytes.h"
 #include "cpu/stream.h"
+#include "math/simd/half.h"
 
 namespace mayfly::cpu {
 
-Im2colNode::Im2colNode(const View& from, const View& to, const mil::ConvAttributes& conv)
-    : from_(from), to_(to), conv_(conv) {
+Im2colNode::Im2colNode(const View& from, const View& to, const mil::WindowsAttributes& windows)
+    : from_(from), to_(to), attributes_(windows) {
   Reads(from);
   Writes(to);
   const auto spatial = static_cast<std::ptrdiff_t>(from.rank()) - 2;
@@ -19,7 +21,7 @@ Im2colNode::Im2colNode(const View& from, const View& to, const mil::ConvAttribut
 
 // A row has, for one channel and one tap of the kernel, the element of every window.
 template <class T>
-void Im2colNode::RunRows(Buffers buffers, int64_t begin, int64_t end) const {
+void Im2colNode::RunRows(Buffers buffers, int64_t begin, int64_t end, T outside) const {
   const T* from = reinterpret_cast<const T*>(AddressOf(from_, buffers));
   T* to = reinterpret_cast<T*>(AddressOf(to_, buffers));
   const size_t spatial = windows_.size(), inner = spatial - 1;
@@ -32,7 +34,7 @@ void Im2colNode::RunRows(Buffers buffers, int64_t begin, int64_t end) const {
       const T* source = channel;
       bool inside = true;
       auto position = [&](size_t d, int64_t w) {
-        return w * conv_.strides[d] + tap.at[2 + d] * conv_.dilations[d] - conv_.pads[2 * d];
+        return w * attributes_.strides[d] + tap.at[2 + d] * attributes_.dilations[d] - attributes_.pads[2 * d];
       };
       for (size_t d = 0; d < inner; ++d) {
         const int64_t at = position(d, window.at[d]);
@@ -42,7 +44,7 @@ void Im2colNode::RunRows(Buffers buffers, int64_t begin, int64_t end) const {
       for (int64_t w = 0; w < windows_[inner]; ++w) {
         const int64_t at = position(inner, w);
         const bool present = inside && at >= 0 && at < from_.shape[2 + inner];
-        target[line + w] = present ? source[at * from_.strides[2 + inner]] : T{0};
+        target[line + w] = present ? source[at * from_.strides[2 + inner]] : outside;
       }
     }
   }
@@ -52,8 +54,8 @@ void Im2colNode::Run(Buffers buffers, ThreadPool* pool) const {
   constexpr int64_t kElementsPerTask = 4096;
   const int64_t grain = std::max<int64_t>(1, kElementsPerTask / window_count_);
   pool->ParallelFor(row_count_, grain, [&](int64_t begin, int64_t end) {
-    if (to_.dtype == DType::kFp16) return RunRows<uint16_t>(buffers, begin, end);
-    RunRows<uint32_t>(buffers, begin, end);
+    if (to_.dtype == DType::kFp16) return RunRows<uint16_t>(buffers, begin, end, FloatToHalf(attributes_.outside));
+    RunRows<uint32_t>(buffers, begin, end, LoadBytes<uint32_t>(&attributes_.outside));
   });
 }
 

@@ -1,5 +1,5 @@
-// Copies the windows of a convolution into columns: [batch, channels, kernel…, output…] from [batch, channels,
-// spatial…], with zeros where a window leaves the input. A matrix product with the weights completes the convolution.
+// Copies the windows of a convolution or a pooling into columns: [batch, channels, kernel…, output…] from [batch,
+// channels, spatial…]. A matrix product with the weights completes the convolution, a reduction the pooling.
 #pragma once
 
 #include "cpu/node.h"
@@ -10,15 +10,15 @@ namespace mayfly::cpu {
 class Im2colNode : public Node {
  public:
   // `to` must be dense.
-  Im2colNode(const View& from, const View& to, const mil::ConvAttributes& conv);
+  Im2colNode(const View& from, const View& to, const mil::WindowsAttributes& windows);
   void Run(Buffers buffers, ThreadPool* pool) const override;
 
  private:
   template <class T>
-  void RunRows(Buffers buffers, int64_t begin, int64_t end) const;
+  void RunRows(Buffers buffers, int64_t begin, int64_t end, T outside) const;
 
   View from_, to_;
-  mil::ConvAttributes conv_;
+  mil::WindowsAttributes attributes_;
   // The extents of [batch, channels, kernel…], and those of the output's spatial dimensions.
   Shape rows_, windows_;
   int64_t row_count_, window_count_;

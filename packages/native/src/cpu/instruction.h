@@ -43,6 +43,7 @@ enum class Opcode : uint8_t {
   kSigmoid,
   kSilu,
   kTanh,
+  kErf,
   kRelu,
   kAbs,
   kRound,

@@ -99,6 +99,7 @@ class Planner {
       case OpKind::kConcat: PlanConcat(operation); break;
       case OpKind::kTile: PlanTile(operation); break;
       case OpKind::kGather: PlanGather(operation); break;
+      case OpKind::kWindows: PlanWindows(operation); break;
       case OpKind::kMatmul: PlanMatmul(operation); break;
       case OpKind::kConv: PlanConv(operation); break;
       case OpKind::kSoftmax:
@@ -220,12 +221,21 @@ class Planner {
     Add<GatherNode>(x, indices, gather.axis, gather.negative_wraps, operation.label, Write(operation.result));
   }
 
+  void PlanWindows(const mil::Operation& operation) {
+    const View x = Read(operation.inputs[0]), windows = Fresh(TypeOf(operation.result));
+    ViewOf(operation.result) = windows;
+    Add<Im2colNode>(x, windows, std::get<mil::WindowsAttributes>(operation.attributes));
+  }
+
   void PlanMatmul(const mil::Operation& operation) {
     View x = Read(operation.inputs[0]), y = Read(operation.inputs[1]);
     const auto& attributes = std::get<mil::MatmulAttributes>(operation.attributes);
     if (attributes.transpose_x) x = MatrixTransposed(x);
     if (attributes.transpose_y) y = MatrixTransposed(y);
-    Add<MatmulNode>(x, y, Write(operation.result), false, engine_->precision, SkipOf(operation));
+    const View result = Write(operation.result);
+    const bool biased = operation.inputs.size() > 2;
+    if (biased) Add<CopyNode>(BroadcastTo(Read(operation.inputs[2]), result.shape), result);
+    Add<MatmulNode>(x, y, result, biased, engine_->precision, biased ? Skip::kNothing : SkipOf(operation));
   }
 
   // The part of a product that causal attention makes superfluous. Only second operands are triangular.
@@ -250,7 +260,7 @@ class Planner {
       type.shape.insert(type.shape.end(), weight.shape.begin() + 2, weight.shape.end());
       type.shape.insert(type.shape.end(), result.shape.begin() + 2, result.shape.end());
       const View columns = Fresh(type);
-      Add<Im2colNode>(x, columns, conv);
+      Add<Im2colNode>(x, columns, mil::WindowsAttributes{conv.strides, conv.dilations, conv.pads, 0.0f});
       windows = Reshaped(columns, {x.shape[0], groups, depth, positions});
     }
     if (operation.inputs.size() > 2) {

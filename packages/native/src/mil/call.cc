@@ -165,6 +165,30 @@ int Call::Axis(const char* name, int rank, std::optional<int64_t> fallback) {
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
 
+ValueId Call::Define(Type type, std::vector<uint8_t> bytes) {
+  auto constant = std::make_shared<mil::Constant>();
+  constant->owned = std::move(bytes);
+  constant->data = constant->owned.data();
+  program_->values.push_back({"", std::move(type), std::move(constant)});
+  return static_cast<ValueId>(program_->values.size()) - 1;
+}
+
+ValueId Call::Scalar(Element element, double value) {
+  std::vector<uint8_t> bytes(SizeOf(AsDType(element)));
+  if (element == Element::kFp16) {
+    StoreBytes(bytes.data(), DoubleToHalf(value));
+  } else {
+    StoreBytes(bytes.data(), static_cast<float>(value));
+  }
+  return Define({element, {}}, std::move(bytes));
+}
+
+ValueId Call::Constant(Shape shape, const std::vector<float>& elements) {
+  std::vector<uint8_t> bytes(elements.size() * sizeof(float));
+  for (size_t i = 0; i < elements.size(); ++i) StoreBytes(bytes.data() + i * sizeof(float), elements[i]);
+  return Define({Element::kFp32, std::move(shape)}, std::move(bytes));
+}
+
 void Call::Emit(OpKind kind, std::vector<ValueId> inputs, Type result, Attributes attributes) {
   if (emitted_.size() == statement_.results.size()) Fail("to declare more results", std::to_string(emitted_.size()));
   const Declaration& declared = statement_.results[emitted_.size()];

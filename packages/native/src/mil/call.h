@@ -55,6 +55,11 @@ class Call {
   // Throws unless the argument is a constant.
   void ExpectConstant(const char* name);
 
+  // A constant scalar of fp16 or fp32, for the arithmetic of an operation that is made of others.
+  ValueId Scalar(Element element, double value);
+  // A constant of fp32.
+  ValueId Constant(Shape shape, const std::vector<float>& elements);
+
   // Appends an operation for an intermediate value.
   ValueId Compute(OpKind kind, std::vector<ValueId> inputs, Type result, Attributes attributes = {});
   // Appends an operation for the next declared result, whose declared type must be `result`.
@@ -66,6 +71,7 @@ class Call {
 
  private:
   const ResolvedArgument* Find(const char* name) const;
+  ValueId Define(Type type, std::vector<uint8_t> bytes);
   // Null if the argument is absent.
   const Value* FindConstant(const char* name, bool required);
   int64_t ElementAsInt(const char* name, const Value& value, int64_t index) const;

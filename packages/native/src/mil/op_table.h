@@ -21,6 +21,9 @@ struct OpEntry {
 extern const OpEntry kElementwiseOps[];
 extern const OpEntry kReductionOps[];
 extern const OpEntry kProductOps[];
+extern const OpEntry kAttentionOps[];
+extern const OpEntry kNormalizationOps[];
+extern const OpEntry kPoolingOps[];
 extern const OpEntry kLayoutOps[];
 extern const OpEntry kSliceOps[];
 extern const OpEntry kAssemblyOps[];

@@ -53,6 +53,7 @@ enum class OpKind : uint8_t {
   kSigmoid,
   kSilu,
   kTanh,
+  kErf,
   kRelu,
   kAbs,
   kRound,
@@ -68,6 +69,8 @@ enum class OpKind : uint8_t {
   kConcat,
   kTile,
   kGather,
+  // The windows of a convolution or a pooling: [batch, channels, kernel…, output…] from [batch, channels, spatial…].
+  kWindows,
   // Arithmetic over many elements for each result.
   kMatmul,
   kConv,
@@ -105,6 +108,12 @@ struct GatherAttributes {
   int axis;
   bool negative_wraps;
 };
+// One entry for each spatial dimension; `pads` has two, before and after. Windows that leave the input have `outside`
+// there.
+struct WindowsAttributes {
+  Shape strides, dilations, pads;
+  float outside;
+};
 struct MatmulAttributes {
   bool transpose_x, transpose_y;
 };
@@ -121,10 +130,12 @@ struct ReduceAttributes {
 };
 
 using Attributes = std::variant<std::monostate, EpsilonAttributes, ClipAttributes, TransposeAttributes, SliceAttributes,
-                                ConcatAttributes, TileAttributes, GatherAttributes, MatmulAttributes, ConvAttributes,
-                                SoftmaxAttributes, ReduceAttributes>;
+                                ConcatAttributes, TileAttributes, GatherAttributes, WindowsAttributes, MatmulAttributes,
+                                ConvAttributes, SoftmaxAttributes, ReduceAttributes>;
 
-// One result, and inputs in the order of the kind: x, y; for select cond, a, b; for conv x, weight, and bias if any.
+// One result, and inputs in the order of the kind: x, y; for select cond, a, b; for matmul x, y, and a bias that
+// broadcasts, if any; for conv x, weight, and bias if any. Operands of one operation may be fp16 and fp32: arithmetic
+// is fp32 on either.
 struct Operation {
   OpKind kind;
   std::vector<ValueId> inputs;

@@ -75,6 +75,32 @@ void CheckSelect(Call& call) {
   call.Emit(OpKind::kSelect, {cond, a, b}, {call.TypeOf(a).element, Broadcast(call, call.ShapeOf(cond), branches)});
 }
 
+// x·Φ(x), and its approximations by tanh and by a sigmoid. ½·(1 + tanh u) is the sigmoid of 2u, without cancellation.
+void CheckGelu(Call& call) {
+  const ValueId x = call.Tensor("x");
+  call.ExpectFloat("x", x);
+  const Type type = call.TypeOf(x), wide{Element::kFp32, type.shape};
+  const std::string mode = call.Text("mode", "EXACT");
+  auto scalar = [&](double value) { return call.Scalar(Element::kFp32, value); };
+  auto compute = [&](OpKind kind, std::vector<ValueId> inputs) { return call.Compute(kind, std::move(inputs), wide); };
+  ValueId share;
+  if (mode == "EXACT") {
+    const ValueId erf = compute(OpKind::kErf, {compute(OpKind::kMul, {x, scalar(0.70710678118654752)})});
+    share = compute(OpKind::kMul, {compute(OpKind::kAdd, {erf, scalar(1)}), scalar(0.5)});
+  } else if (mode == "TANH_APPROXIMATION") {
+    // 2·√(2/π)·(x + 0.044715·x³)
+    const ValueId cubic = compute(OpKind::kMul, {compute(OpKind::kSquare, {x}), scalar(0.044715 * 1.5957691216057308)});
+    const ValueId factor = compute(OpKind::kAdd, {cubic, scalar(1.5957691216057308)});
+    share = compute(OpKind::kSigmoid, {compute(OpKind::kMul, {factor, x})});
+  } else if (mode == "SIGMOID_APPROXIMATION") {
+    share = compute(OpKind::kSigmoid, {compute(OpKind::kMul, {x, scalar(1.702)})});
+  } else {
+    call.FailArgument("mode", "\"EXACT\", \"TANH_APPROXIMATION\" or \"SIGMOID_APPROXIMATION\"",
+                      "\"" + mode.substr(0, 40) + "\"");
+  }
+  call.Emit(OpKind::kMul, {x, share}, type);
+}
+
 void CheckCast(Call& call) {
   const ValueId x = call.Tensor("x");
   const std::string name = call.Text("dtype");
@@ -109,6 +135,8 @@ const OpEntry kElementwiseOps[] = {
     {"sigmoid", CheckUnary<OpKind::kSigmoid>},
     {"silu", CheckUnary<OpKind::kSilu>},
     {"tanh", CheckUnary<OpKind::kTanh>},
+    {"erf", CheckUnary<OpKind::kErf>},
+    {"gelu", CheckGelu},
     {"relu", CheckUnary<OpKind::kRelu>},
     {"abs", CheckUnary<OpKind::kAbs>},
     {"round", CheckUnary<OpKind::kRound>},

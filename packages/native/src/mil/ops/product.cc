@@ -1,9 +1,9 @@
 // Matrix products and convolutions.
-#include <algorithm>
 #include <utility>
 
 #include "mil/op_table.h"
 #include "mil/ops/broadcast.h"
+#include "mil/ops/spatial.h"
 
 namespace mayfly::mil {
 namespace {
@@ -32,44 +32,32 @@ void CheckMatmul(Call& call) {
   call.Emit(OpKind::kMatmul, {x, y}, {a.element, result}, attributes);
 }
 
-// One positive entry for each spatial dimension; the default is 1.
-Shape SpatialList(Call& call, const char* name, size_t spatial) {
-  constexpr int64_t kMost = 1 << 24;
-  const Shape list = call.Ints(name, Shape(spatial, 1));
-  if (list.size() != spatial) call.FailArgument(name, std::to_string(spatial) + " integers", ToString(list));
-  for (int64_t entry : list) {
-    if (entry < 1 || entry > kMost) call.FailArgument(name, "from 1 to " + std::to_string(kMost), ToString(list));
+// x·weightᵀ + bias along the last dimension.
+void CheckLinear(Call& call) {
+  ValueId x = call.Tensor("x");
+  const ValueId weight = call.Tensor("weight");
+  const std::optional<ValueId> bias = call.OptionalTensor("bias");
+  call.ExpectFloat("x", x);
+  const Type in = call.TypeOf(x), matrix = call.TypeOf(weight);
+  if (in.rank() < 1) call.FailArgument("x", "of rank 1 or more", ToString(in));
+  if (matrix.rank() != 2 || matrix.element != in.element || matrix.shape[1] != in.shape.back()) {
+    call.FailArgument(
+        "weight", std::string("a tensor of ") + NameOf(in.element) + " with rows of " + std::to_string(in.shape.back()),
+        ToString(matrix));
   }
-  return list;
-}
-
-// The padding before and after each spatial dimension.
-Shape Pads(Call& call, const Shape& x, const Shape& weight, const ConvAttributes& conv) {
-  const size_t spatial = x.size() - 2;
-  const std::string type = call.Text("pad_type", "valid");
-  Shape pads(2 * spatial, 0);
-  if (type == "valid") {
-    call.Ignore("pad");
-  } else if (type == "custom") {
-    pads = call.Ints("pad");
-    if (pads.size() != 2 * spatial) call.FailArgument("pad", std::to_string(2 * spatial) + " integers", ToString(pads));
-    for (int64_t pad : pads) {
-      if (pad < 0 || pad > 65'536) call.FailArgument("pad", "from 0 to 65536", ToString(pads));
-    }
-  } else if (type == "same" || type == "same_lower") {
-    call.Ignore("pad");
-    for (size_t i = 0; i < spatial; ++i) {
-      const int64_t out = (x[2 + i] + conv.strides[i] - 1) / conv.strides[i];
-      const int64_t total =
-          std::max<int64_t>(0, (out - 1) * conv.strides[i] + conv.dilations[i] * (weight[2 + i] - 1) + 1 - x[2 + i]);
-      pads[2 * i] = type == "same" ? total / 2 : total - total / 2;
-      pads[2 * i + 1] = total - pads[2 * i];
-    }
-  } else {
-    call.FailArgument("pad_type", "\"valid\", \"same\", \"same_lower\" or \"custom\"",
-                      "\"" + type.substr(0, 40) + "\"");
+  Type result = in;
+  result.shape.back() = matrix.shape[0];
+  std::vector<ValueId> inputs{x, weight};
+  if (bias) {
+    const Type expected{in.element, {matrix.shape[0]}};
+    if (call.TypeOf(*bias) != expected) call.FailArgument("bias", ToString(expected), ToString(call.TypeOf(*bias)));
+    inputs.push_back(*bias);
   }
-  return pads;
+  constexpr MatmulAttributes kTransposed{false, true};
+  if (in.rank() > 1) return call.Emit(OpKind::kMatmul, inputs, result, kTransposed);
+  inputs[0] = call.Compute(OpKind::kReshape, {x}, {in.element, {1, in.shape[0]}});
+  const ValueId row = call.Compute(OpKind::kMatmul, inputs, {in.element, {1, matrix.shape[0]}}, kTransposed);
+  call.Emit(OpKind::kReshape, {row}, result);
 }
 
 void CheckConv(Call& call) {
@@ -85,8 +73,8 @@ void CheckConv(Call& call) {
   }
   const size_t spatial = in.shape.size() - 2;
   ConvAttributes conv;
-  conv.strides = SpatialList(call, "strides", spatial);
-  conv.dilations = SpatialList(call, "dilations", spatial);
+  conv.strides = SpatialList(call, "strides", spatial, 1);
+  conv.dilations = SpatialList(call, "dilations", spatial, 1);
   conv.groups = call.Int("groups", 1);
   const int64_t channels_in = in.shape[1], channels_out = kernel.shape[0];
   if (conv.groups < 1 || channels_in % conv.groups != 0 || channels_out % conv.groups != 0) {
@@ -99,11 +87,12 @@ void CheckConv(Call& call) {
     call.FailArgument("weight", "of " + std::to_string(channels_in / conv.groups) + " input channels per group",
                       ToString(kernel));
   }
-  conv.pads = Pads(call, in.shape, kernel.shape, conv);
+  const Shape sizes = Spatial(in.shape), taps = Spatial(kernel.shape);
+  conv.pads = Pads(call, sizes, taps, conv.strides, conv.dilations);
   Type result{in.element, {in.shape[0], channels_out}};
   for (size_t i = 0; i < spatial; ++i) {
-    const int64_t span = conv.dilations[i] * (kernel.shape[2 + i] - 1) + 1;
-    const int64_t room = in.shape[2 + i] + conv.pads[2 * i] + conv.pads[2 * i + 1] - span;
+    const int64_t span = conv.dilations[i] * (taps[i] - 1) + 1;
+    const int64_t room = sizes[i] + conv.pads[2 * i] + conv.pads[2 * i + 1] - span;
     if (room < 0) call.FailArgument("weight", "no larger than the padded input " + ToString(in), ToString(kernel));
     result.shape.push_back(room / conv.strides[i] + 1);
   }
@@ -119,6 +108,7 @@ void CheckConv(Call& call) {
 
 }  // namespace
 
-const OpEntry kProductOps[] = {{"matmul", CheckMatmul}, {"conv", CheckConv}, {nullptr, nullptr}};
+const OpEntry kProductOps[] = {
+    {"matmul", CheckMatmul}, {"linear", CheckLinear}, {"conv", CheckConv}, {nullptr, nullptr}};
 
 }  // namespace mayfly::mil

@@ -1,5 +1,6 @@
 // Sums, means and extremes over axes, and softmax.
 #include "mil/op_table.h"
+#include "mil/ops/axes.h"
 
 namespace mayfly::mil {
 namespace {
@@ -11,17 +12,8 @@ void CheckReduction(Call& call) {
   const bool integers = kind != OpKind::kReduceMean && type.element == Element::kInt32;
   if (!integers) call.ExpectFloat("x", x);
   const int rank = type.rank();
-  std::vector<bool> reduced(static_cast<size_t>(rank), !call.Has("axes"));
-  for (int64_t axis : call.Ints("axes", Shape{})) {
-    if (axis < -rank || axis >= rank) {
-      call.FailArgument("axes", "from " + std::to_string(-rank) + " to " + std::to_string(rank - 1),
-                        std::to_string(axis));
-    }
-    if (axis < 0) axis += rank;
-    if (reduced[static_cast<size_t>(axis)])
-      call.FailArgument("axes", "different axes", std::to_string(axis) + " twice");
-    reduced[static_cast<size_t>(axis)] = true;
-  }
+  const std::vector<bool> reduced =
+      call.Has("axes") ? MarkAxes(call, call.Ints("axes"), rank) : std::vector<bool>(type.shape.size(), true);
   const bool keep = call.Bool("keep_dims", false);
   Type result{type.element, {}};
   for (int i = 0; i < rank; ++i) {
