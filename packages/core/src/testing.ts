@@ -38,6 +38,7 @@ export { probeLimits } from './doctor/probe-limits.js';
 export { ProbeWorker } from './doctor/probe-worker.js';
 export { makeFolder } from './files/folders.js';
 export { Float16Array } from './float16.js';
+export { answersFolder, MachineAnswers } from './machine/answers.js';
 export { programForm } from './machine/device.js';
 export {
   limitsFile,

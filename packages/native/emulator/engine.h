@@ -21,6 +21,8 @@
  *                                  lock and, of the classes written in C++, release and drain, counted from 1 each
  *                                  (`@*`: always). Faults: error:CODE, error:nil, exception, hang, zeros, crash;
  *                                  exception alone for release and drain
+ *   MAYFLY_EMULATOR_REFUSE         programs to refuse by their form, `pattern[=N][@phase][/elements]`, separated by
+ *                                  commas: src/sim/refusals.cc, docs/variants.md
  *   MAYFLY_EMULATOR_REPORT         a file that gets counts and live objects at the end of the process, as JSON; %p
  *                                  stands for the process id
  */

@@ -14,11 +14,15 @@
 #include "error.h"
 #include "faults.h"
 #include "mil/typed_program.h"
+#include "sim/numerics.h"
+#include "sim/refusals.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 using namespace mayfly::emulator;
+using mayfly::sim::RefusalOf;
+using mayfly::sim::RefusedAt;
 
 constexpr const char* kCompilerDomain = "com.apple.appleneuralengine.compiler";
 constexpr const char* kEngineDomain = "com.apple.appleneuralengine";
@@ -75,6 +79,8 @@ std::vector<mayfly::mil::WeightFile> Views(const std::vector<EngineModel::File>&
   for (const EngineModel::File& file : files) views.push_back({file.path, file.bytes.data(), file.bytes.size()});
   return views;
 }
+
+bool IsRefusedAt(const EngineModel* model, RefusedAt at) { return model->refusal && model->refusal->at == at; }
 
 // The compiled artefact holds a digest of its sources, so that a stale one is not loaded.
 std::string Artefact(const EngineModel* model) { return "compiled " + model->identifier + "\n"; }
@@ -163,9 +169,14 @@ EngineOutcome EngineModelCompile(EngineModel* model, const char* temporary, Engi
   if (!staging.empty()) return FailCompile(error, staging);
   if (DialectRejected(model->text)) return FailCompile(error, "unknown MIL dialect");
   try {
-    mayfly::mil::CheckProgram(model->text, Views(model->files));
+    model->refusal =
+        RefusalOf(mayfly::mil::CheckProgram(model->text, Views(model->files)), EngineOptions::Get().refused);
   } catch (const mayfly::Error& rejected) {
     return FailCompile(error, rejected.what());
+  }
+  if (IsRefusedAt(model, RefusedAt::kCompile)) {
+    return Fail(error, kCompilerDomain, 1, "_ANECompiler : ANECCompile() FAILED", 22,
+                "err=(CompilationFailure): " + model->refusal->reason);
   }
   std::ofstream(fs::path(directory) / "net.plist", std::ios::binary) << Artefact(model);
   if (!model->files.empty()) std::ofstream(fs::path(directory) / "data", std::ios::binary) << Artefact(model);
@@ -185,8 +196,15 @@ EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineE
   try {
     const std::vector<EngineModel::File> files =
         ReadsFiles(model) ? ReadStaged(*model, DirectoryOf(model, temporary)) : model->files;
-    mayfly::DeviceOptions options;
-    model->program = mayfly::OpenCpuDevice(options)->Compile(model->text, Views(files));
+    mayfly::mil::TypedProgram program = mayfly::mil::CheckProgram(model->text, Views(files));
+    model->refusal = RefusalOf(program, EngineOptions::Get().refused);
+    if (IsRefusedAt(model, RefusedAt::kLoad)) return FailLoad(error, 0x20004);
+    if (IsRefusedAt(model, RefusedAt::kTable)) {
+      mayfly::sim::Numerics numerics;
+      numerics.sigmoid_points = mayfly::sim::kCoarseTable;
+      ApplyNumerics(&program, numerics);
+    }
+    model->program = mayfly::CompileOnCpu(program, std::make_shared<mayfly::cpu::Engine>(1, mayfly::Precision::kExact));
     model->was_loaded = true;
   } catch (const mayfly::Error& rejected) {
     return Fail(error, kEngineDomain, 6, rejected.what());
@@ -209,13 +227,14 @@ EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inpu
        {SurfaceFault(input_ports, inputs, input_count), SurfaceFault(output_ports, outputs, output_count)}) {
     if (!wrong.empty()) return FailEvaluate(error, 0x1d, wrong);
   }
+  if (IsRefusedAt(model, RefusedAt::kEvaluate)) return FailEvaluate(error, 0x1d, model->refusal->reason);
   std::vector<const void*> from(input_count);
   std::vector<void*> to(output_count);
   const std::vector<size_t> input_order = Binding(input_ports);
   const std::vector<size_t> output_order = Binding(output_ports);
   for (size_t i = 0; i < input_count; ++i) from[input_order[i]] = inputs[i]->engine;
   for (size_t i = 0; i < output_count; ++i) to[output_order[i]] = outputs[i]->engine;
-  if (fault.kind == FaultKind::kZeros) {
+  if (fault.kind == FaultKind::kZeros || IsRefusedAt(model, RefusedAt::kZeros)) {
     for (size_t i = 0; i < output_count; ++i) std::memset(outputs[i]->engine, 0, outputs[i]->bytes);
     return ENGINE_OK;
   }

@@ -3,11 +3,13 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "device/device.h"
 #include "engine.h"
+#include "sim/refusals.h"
 
 struct EngineModel {
   struct File {
@@ -20,6 +22,8 @@ struct EngineModel {
   std::string identifier;
   std::mutex mutex;
   bool was_loaded = false;
+  // MAYFLY_EMULATOR_REFUSE applies to it; set by compiling and loading.
+  std::optional<mayfly::sim::Refusal> refusal;
   // Set while loaded.
   std::unique_ptr<mayfly::Program> program;
 };

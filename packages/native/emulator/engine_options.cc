@@ -29,6 +29,7 @@ const EngineOptions& EngineOptions::Get() {
     if (const char* identifier = std::getenv("MAYFLY_EMULATOR_IDENTIFIER")) o.identifier = identifier;
     o.wide = Variable("MAYFLY_EMULATOR_WIDE", "");
     o.missing = "," + Variable("MAYFLY_EMULATOR_MISSING", "") + ",";
+    o.refused = sim::ParseRefusedPatterns(Variable("MAYFLY_EMULATOR_REFUSE", ""));
     o.report = Variable("MAYFLY_EMULATOR_REPORT", "");
     return new EngineOptions(o);
   }();

@@ -3,6 +3,9 @@
 
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "sim/refusals.h"
 
 namespace mayfly::emulator {
 
@@ -19,6 +22,7 @@ struct EngineOptions {
   std::optional<std::string> identifier;
   std::string wide;
   std::string missing;
+  std::vector<sim::RefusedPattern> refused;
   std::string report;
 
   static const EngineOptions& Get();

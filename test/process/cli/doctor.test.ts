@@ -58,7 +58,7 @@ describe('probing limits', () => {
       compilations: { count: 40, end: 'refused', message: expect.stringContaining('compilation 41 of this process') },
       livePrograms: { count: 20, end: 'refused', message: expect.stringContaining('0x50004') },
       liveLimit: 'slots',
-      file: limitsFile(),
+      file: limitsFile(device),
     });
     expect(resolvePoolOptions({ device }).budget).toMatchObject({ compilations: 34, livePrograms: 18 });
     expect(resolvePoolOptions({ device, budget: { compilations: 7 } }).budget).toMatchObject({
@@ -107,10 +107,10 @@ describe('probing limits', () => {
   test('limits of another machine do not count', async () => {
     const device = chip('moved', 10, 10);
     await probeLimits({ device });
-    const stored = JSON.parse(readFileSync(limitsFile(), 'utf8')) as object;
-    writeFileSync(limitsFile(), JSON.stringify({ ...stored, machine: 'another' }));
+    const stored = JSON.parse(readFileSync(limitsFile(device), 'utf8')) as object;
+    writeFileSync(limitsFile(device), JSON.stringify({ ...stored, machine: 'another' }));
     expect(resolvePoolOptions({ device }).budget).toEqual(defaultBudget);
-    writeFileSync(limitsFile(), '{');
+    writeFileSync(limitsFile(device), '{');
     expect(resolvePoolOptions({ device }).budget).toEqual(defaultBudget);
   });
 });

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPool, type Pool, type PoolEvents } from '@mayfly/core';
+import { limitsFile } from '@mayfly/core/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { scaleProgram } from '../../fixtures/programs.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
@@ -43,7 +44,7 @@ async function updates(count: number) {
 
 test('a device that refuses within the budget lowers it, and the next run starts with the lower budget', async () => {
   const first = await updates(3 * ALLOWED);
-  const keptIn = join(folder, 'cache', 'mayfly', 'limits.json');
+  const keptIn = limitsFile(device);
   expect(first.lowered).toEqual([
     {
       ...{ worker: 1, limit: 'compilations', from: 100, to: ALLOWED, keptIn },
@@ -56,7 +57,7 @@ test('a device that refuses within the budget lowers it, and the next run starts
     `compilations after ${ALLOWED}`,
     `compilations after ${ALLOWED}`,
   ]);
-  expect(JSON.parse(readFileSync(keptIn, 'utf8')).devices[device]).toMatchObject({
+  expect(JSON.parse(readFileSync(keptIn, 'utf8')).answer).toMatchObject({
     ...{ compilations: ALLOWED, compilationsRefused: true, livePrograms: null },
   });
   const second = await updates(3 * ALLOWED);

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import {
+  answersFolder,
   defaultBudget,
   limitsFile,
   readDialect,
@@ -17,26 +18,32 @@ const good = {
 };
 vi.stubEnv('XDG_CACHE_HOME', temporaryFolder());
 const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
-afterEach(() => rmSync(limitsFile(), { recursive: true, force: true }));
+afterEach(() => rmSync(answersFolder(), { recursive: true, force: true }));
 
-type Stored = Record<string, unknown> & { devices: Record<string, Record<string, unknown>> };
+const file = () => limitsFile('cpu');
+type Stored = Record<string, unknown>;
 const damaged = (change: (stored: Stored) => unknown) => () => {
   writeMachineLimits('cpu', good);
-  const stored = JSON.parse(readFileSync(limitsFile(), 'utf8')) as Stored;
-  writeFileSync(limitsFile(), JSON.stringify(change(stored) ?? stored));
+  const stored = JSON.parse(readFileSync(file(), 'utf8')) as Stored;
+  writeFileSync(file(), JSON.stringify(change(stored)));
 };
-const withLimits = (limits: unknown) => damaged(({ machine }) => ({ machine, devices: { cpu: limits } }));
+const withLimits = (answer: unknown) => damaged((stored) => ({ ...stored, answer }));
 
-test('limits that were kept are the budget', () => {
+test('limits that were kept are the budget of their device', () => {
   expect(readMachineLimits('cpu')).toBeNull();
   writeMachineLimits('cpu', good);
   writeDialect('ios16');
-  expect([readMachineLimits('cpu'), readDialect()]).toEqual([good, 'ios16']);
+  expect([readMachineLimits('cpu'), readMachineLimits('sim:m4'), readDialect()]).toEqual([good, null, 'ios16']);
   expect(resolvePoolOptions({ device: 'cpu' }).budget).toMatchObject({ compilations: 34, livePrograms: 18 });
+  expect(readdirSync(answersFolder())).toHaveLength(2);
 });
 
-test('those of another machine are none, without a word', () => {
-  damaged((stored) => ({ ...stored, machine: 'another', devices: null }))();
+test('limits of another machine and of another version are none, without a word', () => {
+  writeMachineLimits('cpu', good);
+  vi.stubEnv('MAYFLY_ANE_RUNTIME', 'another');
+  expect(readMachineLimits('cpu')).toBeNull();
+  vi.stubEnv('MAYFLY_ANE_RUNTIME', undefined);
+  damaged((stored) => ({ ...stored, version: 2, answer: null }))();
   expect(readMachineLimits('cpu')).toBeNull();
   expect(warnings).not.toHaveBeenCalled();
 });
@@ -47,17 +54,27 @@ test.each<[string, () => void]>([
   ['text for a number', withLimits({ ...good, compilations: '40' })],
   ['text for limits', withLimits('none')],
   ['null for limits', withLimits(null)],
-  ['devices that are null', damaged((stored) => ({ ...stored, devices: null }))],
-  ['devices that are a list', damaged((stored) => ({ ...stored, devices: [] }))],
-  ['an unknown dialect', damaged((stored) => ({ ...stored, dialect: 7 }))],
+  ['the limits of another device', damaged((stored) => ({ ...stored, question: 'ane' }))],
   ['no object', damaged(() => [])],
-  ['no machine', damaged(({ devices }) => ({ devices }))],
-  ['no JSON', () => writeFileSync(limitsFile(), '{')],
-  ['a folder in its place', () => mkdirSync(limitsFile())],
-])('a file with %s is ignored, with one warning that names it', (_, damage) => {
+  ['no machine', damaged(({ machine: _, ...stored }) => stored)],
+  ['no JSON', () => writeFileSync(file(), '{')],
+  ['a folder in its place', () => mkdirSync(file())],
+])('a file with %s is ignored, and written anew', (_, damage) => {
+  mkdirSync(answersFolder(), { recursive: true });
   damage();
-  expect([readMachineLimits('cpu'), readDialect()]).toEqual([null, null]);
+  expect(readMachineLimits('cpu')).toBeNull();
   expect(resolvePoolOptions({ device: 'cpu' }).budget).toEqual(defaultBudget);
-  expect(warnings).toHaveBeenCalledExactlyOnceWith(expect.stringContaining(limitsFile()), expect.anything());
-  expect(() => writeDialect('ios18')).not.toThrow();
+  rmSync(file(), { recursive: true });
+  writeMachineLimits('cpu', good);
+  expect(readMachineLimits('cpu')).toEqual(good);
+});
+
+test('a damaged file is told of once in a process, by its name', () => {
+  expect(warnings).toHaveBeenCalledExactlyOnceWith(expect.stringContaining(file()), expect.anything());
+});
+
+test('a dialect that cannot be kept is no error', () => {
+  writeFileSync(answersFolder(), '');
+  expect(writeDialect('ios18')).toBeNull();
+  expect(readDialect()).toBeNull();
 });

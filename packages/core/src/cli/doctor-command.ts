@@ -93,7 +93,16 @@ function probeReport({ device, compilations, livePrograms, liveLimit, file }: Pr
 
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
-function doctorText({ versions, system, limits, addon, framework, devices, auto, limitsFile }: DoctorReport): string {
+function doctorText({
+  versions,
+  system,
+  limits,
+  addon,
+  framework,
+  devices,
+  auto,
+  answersFolder,
+}: DoctorReport): string {
   const row = (label: string, value: string): readonly string[] => [label, value];
   return `${textTable([
     row('mayfly', versions.mayfly ?? ''),
@@ -125,7 +134,7 @@ function doctorText({ versions, system, limits, addon, framework, devices, auto,
           ]),
     ]),
     row('auto takes', auto),
-    row('measured limits', limitsFile),
+    row('kept in', answersFolder),
   ])}\n`;
 }
 

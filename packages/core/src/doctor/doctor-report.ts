@@ -2,8 +2,9 @@ import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, freemem, homedir, platform, release, totalmem, version } from 'node:os';
 import { type AneCanary, type AneProbe, addon, isSimName, type Matmul, parseSimName } from '@mayfly/native';
 import { askAne } from '../machine/ane.js';
+import { answersFolder } from '../machine/answers.js';
 import { resolveDevice } from '../machine/device.js';
-import { limitsFile, type MachineLimits, readMachineLimits } from '../machine/limits.js';
+import { type MachineLimits, readMachineLimits } from '../machine/limits.js';
 import { type RoundTrip, roundTrip } from './round-trip.js';
 import { type SystemLimit, systemLimits } from './system-limits.js';
 
@@ -43,7 +44,8 @@ export interface DoctorReport {
   };
   readonly framework: FrameworkReport;
   readonly devices: readonly DeviceReport[];
-  readonly limitsFile: string;
+  /** The folder that keeps what was measured on this machine. */
+  readonly answersFolder: string;
   /** The device that `auto` takes. */
   readonly auto: string;
 }
@@ -97,7 +99,7 @@ export async function examine(
     },
     framework,
     devices,
-    limitsFile: limitsFile().replace(homedir(), '~'),
+    answersFolder: answersFolder().replace(homedir(), '~'),
     auto: present.includes('ane') ? 'ane' : 'cpu',
   };
 }

@@ -33,13 +33,15 @@ export interface FaultPlan {
   readonly evaluate: readonly Fault[];
   /** When a program is unloaded. */
   readonly unload: readonly Fault[];
+  /** Programs to refuse by their form, `pattern[=N][@phase][/elements]`: docs/variants.md. */
+  readonly refuse: readonly string[];
   /** Duration of unloading a program, in milliseconds. */
   readonly teardownMs: number;
   /** Seed of the probabilities: processes with the same seed have the same faults. Absent: each process draws its own seed. */
   readonly seed?: number;
 }
 
-export const noFaults: FaultPlan = { open: [], compile: [], evaluate: [], unload: [], teardownMs: 0 };
+export const noFaults: FaultPlan = { open: [], compile: [], evaluate: [], unload: [], refuse: [], teardownMs: 0 };
 
 const endings = ['hang', 'crash', 'abort', 'exit'] as const;
 const kinds = {
@@ -53,12 +55,13 @@ type Phase = keyof typeof kinds;
 /** Checks a plan as a profile or `MAYFLY_SIM_FAULTS` gives it; `where` names it in errors. Errors: `ERR_CHIP_PROFILE`. */
 export function parseFaultPlan(given: unknown, where: string): FaultPlan {
   const plan = object(given, where);
-  onlyKeys(plan, [...Object.keys(kinds), 'teardownMs', 'seed'], where);
+  onlyKeys(plan, [...Object.keys(kinds), 'refuse', 'teardownMs', 'seed'], where);
   return {
     open: faults(plan.open, 'open', where),
     compile: faults(plan.compile, 'compile', where),
     evaluate: faults(plan.evaluate, 'evaluate', where),
     unload: faults(plan.unload, 'unload', where),
+    refuse: patterns(plan.refuse, `${where}.refuse`),
     teardownMs: plan.teardownMs === undefined ? 0 : whole(plan.teardownMs, `${where}.teardownMs`, 0),
     ...(plan.seed === undefined ? {} : { seed: whole(plan.seed, `${where}.seed`, 0) }),
   };
@@ -94,6 +97,13 @@ function fault(given: unknown, phase: Phase, where: string): Fault {
       throw unexpected(`${where}.probability`, 'a number from 0 to 1', probability);
     }
   }
+}
+
+/** The addon checks the patterns themselves, when a worker opens the device. */
+function patterns(given: unknown, where: string): readonly string[] {
+  if (given === undefined) return [];
+  if (Array.isArray(given) && given.every((each) => typeof each === 'string')) return given;
+  throw unexpected(where, 'a list of patterns', given);
 }
 
 export function object(given: unknown, where: string): Record<string, unknown> {

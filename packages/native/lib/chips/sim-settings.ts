@@ -9,7 +9,7 @@ import { parseSimName } from './sim-name.js';
 export function simSettings(name: string, addon: Pick<Addon, 'inspectMil'>): SimSettings {
   const { profile, numerics, clock, rules } = parseSimName(name);
   const { limits, numerics: arithmetic } = profile;
-  const { open, compile, evaluate, unload, teardownMs, seed } = faultsOfEnvironment() ?? profile.faults;
+  const { open, compile, evaluate, unload, refuse, teardownMs, seed } = faultsOfEnvironment() ?? profile.faults;
   return {
     name,
     compilations: limits.compilations.value,
@@ -21,6 +21,7 @@ export function simSettings(name: string, addon: Pick<Addon, 'inspectMil'>): Sim
     compileFaults: compile,
     evaluateFaults: evaluate,
     unloadFaults: unload,
+    refuse,
     teardownMs,
     ...(seed === undefined ? {} : { seed }),
     judge: (text) => judge(new ProgramView(text, addon.inspectMil(text)), profile, rules),

@@ -102,6 +102,8 @@ export interface SimSettings {
   readonly compileFaults: readonly object[];
   readonly evaluateFaults: readonly object[];
   readonly unloadFaults: readonly object[];
+  /** Patterns of programs to refuse: `pattern[=N][@phase][/elements]`. */
+  readonly refuse: readonly string[];
   readonly teardownMs: number;
   readonly seed?: number;
   readonly judge: (text: string) => SimVerdict;

@@ -82,6 +82,8 @@ sim::Settings SettingsOf(const Napi::Object& given) {
   settings.unload_faults = FaultsOf(given.Get("unloadFaults"));
   settings.compile_faults = FaultsOf(given.Get("compileFaults"));
   settings.evaluate_faults = FaultsOf(given.Get("evaluateFaults"));
+  settings.refused = ListOf(ArrayOf(given.Get("refuse"), "refuse"),
+                            [](const Napi::Value& each) { return sim::RefusedPattern::Parse(Text(each, "refuse")); });
   settings.teardown_milliseconds = WholeNumber(given.Get("teardownMs"), "teardownMs");
   if (given.Has("seed")) settings.seed = WholeNumber(given.Get("seed"), "seed");
   // Programs are compiled on the JavaScript thread only, so that calling the function is allowed.

@@ -18,6 +18,9 @@ namespace mayfly::sim {
 namespace {
 
 constexpr size_t kLeakBytes = 256 << 10;
+constexpr const char* kCompileFailure =
+    "com.apple.appleneuralengine.compiler code 1: _ANECompiler : ANECCompile() FAILED";
+constexpr const char* kLoadFailure = "Program load failure (0x20004)";
 constexpr const char* kEvaluateFailure =
     "com.apple.appleneuralengine code 8: ANEProgramProcessRequestDirect() Failed with status=0x1d : statusType=0x9";
 
@@ -146,14 +149,15 @@ class SimDevice : public Device {
                                      " of this process: the compiler's limit of about 119 is the likely reason)");
     }
     if (fault == FaultKind::kError) {
-      throw state_->Refusal("ERR_ANE_COMPILE", "compile",
-                            "com.apple.appleneuralengine.compiler code 1: _ANECompiler : ANECCompile() FAILED");
+      throw state_->Refusal("ERR_ANE_COMPILE", "compile", kCompileFailure);
     }
     Verdict verdict = settings.judge(text);
     if (!verdict.error_code.empty()) {
       throw state_->Refusal(verdict.error_code.c_str(), verdict.error_code == "ERR_ANE_LOAD" ? "load" : "compile",
                             verdict.error_message);
     }
+    const std::optional<Refusal> refusal = RefusalOf(typed, settings.refused);
+    if (refusal) ApplyRefusal(*refusal, &typed, &verdict);
     if (settings.numerics) ApplyNumerics(&typed, *settings.numerics);
     std::unique_ptr<Program> program = CompileOnCpu(typed, engine_);
     uint64_t bytes = 0;
@@ -174,6 +178,21 @@ class SimDevice : public Device {
       throw state_->Refusal(
           "ERR_ANE_LOAD", "load",
           "Program load failure (0x20004) (weights too large for one bank, or the service is not ready)");
+    }
+  }
+
+  void ApplyRefusal(const Refusal& refusal, mil::TypedProgram* program, Verdict* verdict) const {
+    const std::string found = " (" + refusal.reason + ")";
+    switch (refusal.at) {
+      case RefusedAt::kCompile: throw state_->Refusal("ERR_ANE_COMPILE", "compile", kCompileFailure + found);
+      case RefusedAt::kLoad: throw state_->Refusal("ERR_ANE_LOAD", "load", kLoadFailure + found);
+      case RefusedAt::kEvaluate: verdict->evaluate_error = kEvaluateFailure + found; return;
+      case RefusedAt::kZeros: verdict->zeros = true; return;
+      case RefusedAt::kTable: {
+        Numerics numerics;
+        numerics.sigmoid_points = kCoarseTable;
+        ApplyNumerics(program, numerics);
+      }
     }
   }
 

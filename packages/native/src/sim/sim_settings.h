@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sim/numerics.h"
+#include "sim/refusals.h"
 
 namespace mayfly::sim {
 
@@ -57,6 +58,8 @@ struct Settings {
   std::vector<Fault> compile_faults;
   std::vector<Fault> evaluate_faults;
   std::vector<Fault> unload_faults;
+  // Programs to refuse by their form.
+  std::vector<RefusedPattern> refused;
   uint64_t teardown_milliseconds = 0;
   // Of faults with a probability; none: another one in each process.
   std::optional<uint64_t> seed;

@@ -1,0 +1,108 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpus, homedir, release } from 'node:os';
+import { join } from 'node:path';
+import { makeFolder } from '../files/folders.js';
+import { isRecord } from '../files/read-file.js';
+
+/** Changes with the meaning of any answer: files of another version are not read. */
+const VERSION = 1;
+/** Limit for the size of a file, which has one answer. */
+const LARGEST = 2 ** 20;
+
+/** `mayfly/machine` in `XDG_CACHE_HOME`, `~/Library/Caches` or `~/.cache`. */
+export function answersFolder(): string {
+  const { XDG_CACHE_HOME: given } = process.env;
+  const cache = given || join(homedir(), process.platform === 'darwin' ? 'Library/Caches' : '.cache');
+  return join(cache, 'mayfly', 'machine');
+}
+
+/**
+ * Answers of one kind that were found on this machine, such as the limits of a device, by a question. A file holds one answer, so
+ * that processes which write different answers at once do not lose each other's. An answer is valid for the machine and the system
+ * release on which it was found.
+ */
+export class MachineAnswers<Answer> {
+  readonly #kind: string;
+  readonly #isAnswer: (value: unknown) => boolean;
+
+  /** @param isAnswer Whether a value that was read from a file has the form of an answer. */
+  constructor(kind: string, isAnswer: (value: unknown) => boolean) {
+    this.#kind = kind;
+    this.#isAnswer = isAnswer;
+  }
+
+  /** The file that holds the answer to a question, if there is one. */
+  file(question: string): string {
+    const digest = createHash('sha256')
+      .update(JSON.stringify([machine(), question]))
+      .digest('hex');
+    return join(answersFolder(), `${this.#kind}-${digest.slice(0, 16)}.json`);
+  }
+
+  /** Null if the answer is not known here. Warns of a damaged file, once in a process. */
+  read(question: string): Answer | null {
+    const file = this.file(question);
+    try {
+      const stats = statSync(file);
+      if (!stats.isFile()) throw new Error('it is no regular file');
+      if (stats.size > LARGEST) throw new Error(`it has ${stats.size} bytes`);
+      const stored: unknown = JSON.parse(readFileSync(file, 'utf8'));
+      if (!isRecord(stored)) throw new Error('it holds no object');
+      if (stored.version !== VERSION) return null;
+      if (stored.machine !== machine() || stored.question !== question) throw new Error('it answers another question');
+      if (!this.#isAnswer(stored.answer)) throw new Error('its answer is damaged');
+      return stored.answer as Answer;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') warn(file, (error as Error).message);
+      return null;
+    }
+  }
+
+  /**
+   * Writes the file as a whole: a reader sees the answer before or this one.
+   *
+   * @returns The file.
+   * @throws The file system's errors.
+   */
+  write(question: string, answer: Answer): string {
+    const file = this.file(question);
+    makeFolder(answersFolder());
+    const temporary = `${file}.${randomUUID()}`;
+    try {
+      const stored = { version: VERSION, machine: machine(), question, answer };
+      writeFileSync(temporary, `${JSON.stringify(stored, null, 2)}\n`);
+      renameSync(temporary, file);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+    return file;
+  }
+
+  /** As `write`; null if the file cannot be written. The folder is a cache: the answer will be found again. */
+  tryWrite(question: string, answer: Answer): string | null {
+    try {
+      return this.write(question, answer);
+    } catch {
+      return null;
+    }
+  }
+}
+
+let warned = false;
+
+function warn(file: string, why: string): void {
+  if (warned) return;
+  warned = true;
+  process.emitWarning(`${file}, which keeps an answer about this machine, is ignored: ${why}`, {
+    type: 'MayflyWarning',
+    code: 'MAYFLY_MACHINE',
+  });
+}
+
+/** Identifies machine and system release, and the stand-in for Apple's frameworks, if there is one. */
+const machine = (): string =>
+  [process.platform, release(), process.arch, cpus()[0]?.model, process.env.MAYFLY_ANE_RUNTIME]
+    .filter((part) => part !== undefined && part !== '')
+    .join(' ');
