@@ -71,11 +71,8 @@ onEachRuntime((_tier, runtime) => {
 describe('sim', () => {
   onDevice('sim:m4,no-rules', (list) => vi.stubEnv('MAYFLY_SIM_FAULTS', JSON.stringify({ refuse: list.split(',') })));
 
-  test.each(['cycle-path=3', 'inputs/'])(
-    'does not start with %s',
-    async (entry) => {
-      vi.stubEnv('MAYFLY_SIM_FAULTS', JSON.stringify({ refuse: [entry] }));
-      await expect(createPool({ device: 'sim:m4', standby: 0 })).rejects.toThrow(/Expected a pattern to refuse/);
-    },
-  );
+  test.each(['cycle-path=3', 'inputs/'])('does not start with %s', async (entry) => {
+    vi.stubEnv('MAYFLY_SIM_FAULTS', JSON.stringify({ refuse: [entry] }));
+    await expect(createPool({ device: 'sim:m4', standby: 0 })).rejects.toThrow(/Expected a pattern to refuse/);
+  });
 });
