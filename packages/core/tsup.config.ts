@@ -11,7 +11,7 @@ const entries = {
 };
 
 export default defineConfig({
-  entry: { ...entries, cli: 'src/cli/main.ts' },
+  entry: { ...entries, cli: 'src/cli/main.ts', 'tokenize-thread': 'src/data/tokenize-thread.ts' },
   format: 'esm',
   target: 'node20',
   dts: { entry: entries },

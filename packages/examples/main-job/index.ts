@@ -15,7 +15,7 @@ const { steps, seconds, json, ...rest } = exampleOptions(
 const out = rest.out || join('runs', 'main-job', new Date().toISOString().replaceAll(':', '-'));
 makeFolder(out);
 const files = writeDeclarations(out);
-const heldOut = openData(files.heldOut, { tokenizer: openTokenizer('bytes') });
+const heldOut = await openData(files.heldOut, { tokenizer: openTokenizer('bytes') });
 /** Windows of the held-out text that are looked at during training; the last look takes four times as many. */
 const FEW_WINDOWS = 64;
 const LOOKS = 6;

@@ -29,7 +29,7 @@ test('training, evaluation, text and checkpoints compute nothing long on the eve
   const options = { ...smallRun, data, out: join(folder, 'run'), steps: 2, pool: { device: 'cpu' } };
   await using trainer = await createTrainer(options);
   await trainer.train();
-  const stream = openData(data);
+  const stream = await openData(data);
   await trainer.evaluate(stream, [0, 2]);
   stream.close();
   for await (const _ of trainer.generate([1, 2], { maxTokens: 2 }));

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { InputStatus } from '../observe/input-status.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { formatCount, print } from '../observe/text.js';
 import { type EvaluateOptions, evaluate, evaluateOptions } from '../train/evaluate.js';
@@ -26,7 +27,8 @@ export function addEvalCommand(program: Command): void {
 
 async function evalCommand(flags: CommandFlags): Promise<void> {
   const { json = false, ...options } = optionsFrom<EvaluateOptions & JsonFlag>(evalCommandOptions, flags);
-  const result = await evaluate(options);
+  const status = new InputStatus();
+  const result = await evaluate(options).finally(() => status[Symbol.dispose]());
   const { crossEntropy, targets } = result;
   const text = `cross-entropy ${crossEntropy.toFixed(6)} nats per token over ${formatCount(targets)} targets`;
   print(process.stdout, `${json ? toJsonLine(result) : text}\n`);

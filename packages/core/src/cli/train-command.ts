@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
+import { InputStatus } from '../observe/input-status.js';
 import { openReporter } from '../observe/open-reporter.js';
 import type { Reporter } from '../observe/reporter.js';
 import { createTrainer } from '../train/create-trainer.js';
@@ -57,7 +58,8 @@ async function train(flags: CommandFlags): Promise<void> {
   const { out = isNamed ? undefined : newRunFolder() } = options;
   const finished = options.autoResume === true ? await finishedSteps(options) : null;
   if (finished !== null) return recordFinished(reporter, finished);
-  await using trainer = await createTrainer({ ...options, out });
+  const status = new InputStatus();
+  await using trainer = await createTrainer({ ...options, out }).finally(() => status[Symbol.dispose]());
   // Before this, a signal ends the command at once: there is nothing to save.
   using interruption = new Interruption((signal) => {
     reporter.record('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);

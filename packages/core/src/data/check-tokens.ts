@@ -1,5 +1,6 @@
 import { MayflyError } from '@mayfly/native';
 import { describeValue } from '../files/errors.js';
+import { TimeSlices } from '../files/time-slices.js';
 import type { TokenStream } from './token-stream.js';
 import type { Tokenizer } from './tokenizer.js';
 
@@ -30,12 +31,14 @@ export function checkIds(ids: readonly number[], vocab: number, source: string, 
  *
  * @throws `ERR_TOKEN_RANGE`, which names the first id that the vocabulary does not have and its position.
  */
-export function checkTokens(stream: TokenStream, vocab: number, tokenizer?: Tokenizer): void {
+export async function checkTokens(stream: TokenStream, vocab: number, tokenizer?: Tokenizer): Promise<void> {
+  const slices = new TimeSlices();
   const buffer = new Int32Array(Math.min(CHUNK, stream.length));
   for (let start = 0; start < stream.length; start += CHUNK) {
     const chunk = buffer.subarray(0, Math.min(CHUNK, stream.length - start));
     stream.read(start, chunk);
     checkBlock(stream.source, chunk, start, vocab, tokenizer);
+    await slices.next();
   }
 }
 

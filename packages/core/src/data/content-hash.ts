@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { fileError } from '../files/errors.js';
+import { ProgressReport } from '../files/progress.js';
 import { checkBlock } from './check-tokens.js';
 import type { TokenStream } from './token-stream.js';
 import type { Tokenizer } from './tokenizer.js';
@@ -42,11 +43,13 @@ class BlockHash {
 export async function hashTokens(stream: TokenStream, vocab: number, tokenizer?: Tokenizer): Promise<string> {
   const hash = new BlockHash();
   const count = BLOCK_BYTES / 4;
+  const progress = new ProgressReport({ task: 'hash', source: stream.source, total: 4 * stream.length });
   for (let start = 0; start < stream.length; start += count) {
     const block = new Int32Array(Math.min(count, stream.length - start));
     stream.read(start, block);
     checkBlock(stream.source, block, start, vocab, tokenizer);
     await hash.add(new Uint8Array(block.buffer));
+    progress.add(block.byteLength);
   }
   return await hash.hex();
 }
@@ -61,9 +64,11 @@ export async function hashFiles(paths: readonly string[]): Promise<string> {
   const sizes = await Promise.all(paths.map(sizeOf));
   for (const [index, path] of paths.entries()) {
     const hash = new BlockHash();
+    const progress = new ProgressReport({ task: 'hash', source: path, total: sizes[index]! });
     try {
       for await (const block of createReadStream(path, { highWaterMark: BLOCK_BYTES })) {
         await hash.add(block as Uint8Array<ArrayBuffer>);
+        progress.add((block as Uint8Array).length);
       }
     } catch (error) {
       throw fileError(`read ${path}`, error);

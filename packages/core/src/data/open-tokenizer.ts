@@ -15,6 +15,17 @@ import { type TokenizerFiles, withFilesOf } from './tokenizer-files.js';
  * @throws As `readLlama2cTokenizer` and `HuggingFaceTokenizer`; `ERR_TOKENIZER` for a file that is known to be another.
  */
 export function openTokenizer(source: string | TokenizerFiles): Tokenizer {
+  const tokenizer = open(source);
+  sources.set(tokenizer, source);
+  return tokenizer;
+}
+
+const sources = new WeakMap<Tokenizer, string | TokenizerFiles>();
+
+/** The argument of the `openTokenizer` that made a tokenizer: a thread makes the same from it. Undefined for one of the caller's own. */
+export const tokenizerSource = (tokenizer: Tokenizer): string | TokenizerFiles | undefined => sources.get(tokenizer);
+
+function open(source: string | TokenizerFiles): Tokenizer {
   if (typeof source === 'object') return withFilesOf(source, openTokenizer);
   if (source === 'bytes') return new ByteTokenizer();
   if (source.endsWith('.json')) return new HuggingFaceTokenizer(source);

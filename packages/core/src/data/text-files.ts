@@ -1,46 +1,67 @@
-import { closeSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, readdirSync, readSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { fileError } from '../files/errors.js';
 import { fileFormat } from '../files/file-format.js';
 import { isFolder } from '../files/folders.js';
-import { openFile, readFully, withFile } from '../files/read-file.js';
+import { openFile, readFully, readFullyAsync, withFile } from '../files/read-file.js';
+import { TimeSlices } from '../files/time-slices.js';
 
 /** A file with a NUL among this number of first bytes is not text (git's rule). */
 const LOOK_BYTES = 8000;
+
+/** A file with text, and its size in bytes. */
+export interface TextFile {
+  readonly path: string;
+  readonly size: number;
+}
+
+/** Options of `textFiles`. */
+export interface TextFilesOptions {
+  /** Of files in folders, e.g. `['.md', '.d.ts']`. Default: any. */
+  readonly extensions?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * The path itself if it is a file; otherwise the text files below the folder, sorted by path. Hidden files, symbolic links and binary
  * files are left out.
  *
- * @param extensions Of files in folders, e.g. `['.md', '.d.ts']`. Default: any.
  * @throws `ERR_FILE_NOT_FOUND` where nothing is found.
  */
-export function textFiles(path: string, extensions?: readonly string[]): string[] {
+export async function textFiles(path: string, { extensions, signal }: TextFilesOptions): Promise<TextFile[]> {
+  const slices = new TimeSlices();
+  const texts: TextFile[] = [];
   try {
-    if (!isFolder(path, 'text')) return [path];
-    const files = filesBelow(path, '').filter(
-      (file) => extensions?.some((extension) => file.endsWith(extension)) ?? true,
-    );
-    const texts = files.map((file) => join(path, file)).filter(isText);
-    if (texts.length > 0) return texts;
+    if (!isFolder(path, 'text')) return [{ path, size: statSync(path).size }];
+    for await (const name of filesBelow(path, '', slices)) {
+      if (!(extensions?.some((extension) => name.endsWith(extension)) ?? true)) continue;
+      const file = join(path, name);
+      const { start, size } = look(file);
+      if (!start.includes(0)) texts.push({ path: file, size });
+      await slices.next();
+      signal?.throwIfAborted();
+    }
   } catch (error) {
     throw fileError(`read text at ${path}`, error);
   }
+  if (texts.length > 0) return texts;
   const kind = extensions === undefined ? 'text files' : `text files (${extensions.join(', ')})`;
   throw new MayflyError('ERR_FILE_NOT_FOUND', `Expected ${kind} in the folder ${path}, got none`);
 }
 
 /** Sorted by the code units of their paths, with `/` between names, whatever the locale and the system. */
-function filesBelow(root: string, folder: string): string[] {
-  const entries = readdirSync(join(root, folder), { withFileTypes: true }).filter(({ name }) => !name.startsWith('.'));
-  return entries
-    .flatMap((entry) => {
-      const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory()) return filesBelow(root, path);
-      return entry.isFile() ? [path] : [];
-    })
+async function* filesBelow(root: string, folder: string, slices: TimeSlices): AsyncGenerator<string> {
+  // A folder sorts as its files do: with a `/` behind its name.
+  const entries = readdirSync(join(root, folder), { withFileTypes: true })
+    .filter((entry) => !entry.name.startsWith('.') && (entry.isDirectory() || entry.isFile()))
+    .map((entry) => `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`)
     .sort((a, b) => (a < b ? -1 : 1));
+  await slices.next();
+  for (const path of entries) {
+    if (path.endsWith('/')) yield* filesBelow(root, path, slices);
+    else yield path;
+  }
 }
 
 /** Extensions of files of tokens and arrays, whose first bytes may be anything. */
@@ -63,10 +84,8 @@ export function expectText(path: string): void {
   throw new MayflyError('ERR_DATA_FORMAT', `${path}: Expected text, got ${told}: ${remedy}`);
 }
 
-const isText = (path: string): boolean => !firstBytes(path).includes(0);
-
 function isUtf8(path: string): boolean {
-  const start = firstBytes(path);
+  const { start } = look(path);
   try {
     // The last character may be incomplete.
     new TextDecoder('utf-8', { fatal: true }).decode(start, { stream: true });
@@ -76,11 +95,42 @@ function isUtf8(path: string): boolean {
   }
 }
 
-function firstBytes(path: string): Buffer {
-  return withFile(path, 'text', (fd) => {
-    const start = Buffer.alloc(LOOK_BYTES);
-    return start.subarray(0, readFully(fd, start, 0));
+/** The first bytes of a file, and its size. */
+function look(path: string): { readonly start: Buffer; readonly size: number } {
+  return withFile(path, 'text', (fd, size) => {
+    const start = Buffer.alloc(Math.min(size, LOOK_BYTES));
+    return { start: start.subarray(0, readFully(fd, start, 0)), size };
   });
+}
+
+/** Options of functions that read much. */
+export interface ReadOptions {
+  /** Receives the bytes that are done. */
+  readonly progress: { add(bytes: number): void };
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The bytes of files, one after the other. */
+export async function readBytes(
+  files: readonly TextFile[],
+  { progress, signal }: ReadOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(files.reduce((sum, { size }) => sum + size, 0));
+  let length = 0;
+  for (const { path, size } of files) {
+    const { fd } = openFile(path, 'text');
+    try {
+      const count = await readFullyAsync(fd, bytes.subarray(length, length + size), 0);
+      length += count;
+      progress.add(count);
+    } catch (error) {
+      throw fileError(`read text at ${path}`, error);
+    } finally {
+      closeSync(fd);
+    }
+    signal?.throwIfAborted();
+  }
+  return length === bytes.length ? bytes : bytes.slice(0, length);
 }
 
 /** The line that ends a document in a file of many (GPT-2's name for it; TinyStories is written so). */

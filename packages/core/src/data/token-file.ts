@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
 import { MayflyError } from '@mayfly/native';
-import { openFile, readFully } from '../files/read-file.js';
+import { fileError } from '../files/errors.js';
+import { openFile, readFully, readFullyAsync } from '../files/read-file.js';
 import { checkRange, TokenArray, type TokenStream } from './token-stream.js';
 
 /** Files up to this size are read whole: no system call per window. */
@@ -14,7 +15,7 @@ export const isTokenFile = (path: string): boolean => path.endsWith('.u16');
  *
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_DATA_FORMAT` where the file is no whole number of tokens.
  */
-export function openTokenFile(path: string, bytesPerToken: 1 | 2): TokenStream {
+export async function openTokenFile(path: string, bytesPerToken: 1 | 2): Promise<TokenStream> {
   const { fd, size } = openFile(path, 'a file of tokens');
   let isKept = false;
   try {
@@ -25,8 +26,10 @@ export function openTokenFile(path: string, bytesPerToken: 1 | 2): TokenStream {
     isKept = size > SMALL_FILE;
     if (isKept) return new TokenFile(path, fd, length, bytesPerToken);
     const tokens = tokenBuffer(length, bytesPerToken);
-    readFully(fd, new Uint8Array(tokens.buffer), 0);
+    await readFullyAsync(fd, new Uint8Array(tokens.buffer), 0);
     return new TokenArray(tokens, path);
+  } catch (error) {
+    throw fileError(`read a file of tokens at ${path}`, error);
   } finally {
     if (!isKept) closeSync(fd);
   }
@@ -76,6 +79,6 @@ class TokenFile implements TokenStream {
 }
 
 /** Typed arrays are little-endian on every machine that Mayfly supports, as the files are. */
-function tokenBuffer(length: number, bytesPerToken: 1 | 2): Uint8Array | Uint16Array {
+function tokenBuffer(length: number, bytesPerToken: 1 | 2): Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> {
   return bytesPerToken === 1 ? new Uint8Array(length) : new Uint16Array(length);
 }

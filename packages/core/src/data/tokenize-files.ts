@@ -1,22 +1,35 @@
-import { readFileSync } from 'node:fs';
-import { ByteTokenizer } from './byte-tokenizer.js';
-import { documents } from './text-files.js';
+import { fileError } from '../files/errors.js';
+import { TimeSlices } from '../files/time-slices.js';
+import { documents, type ReadOptions, type TextFile } from './text-files.js';
 import type { Tokenizer } from './tokenizer.js';
 
+/** Token ids in the smallest element type that holds the vocabulary. */
+export type Tokens = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+
 /**
- * All files as one row of tokens. Byte-level: their bytes, one file after the other. Otherwise each document (a file, or the part
- * between two `<|endoftext|>` lines) is stripped and encoded with the tokens that the tokenizer puts around a text; if it puts none,
- * a separator is put between documents.
+ * All files as one row of tokens. Each document (a file, or the part between two `<|endoftext|>` lines) is stripped and encoded with the
+ * tokens that the tokenizer puts around a text; if it puts none, a separator is put between documents.
  */
-export function tokenizeFiles(files: readonly string[], tokenizer: Tokenizer): Uint8Array | Uint16Array | Uint32Array {
-  if (tokenizer instanceof ByteTokenizer) return Buffer.concat(files.map((file) => readFileSync(file)));
+export async function tokenizeFiles(
+  files: readonly TextFile[],
+  tokenizer: Tokenizer,
+  { progress, signal }: ReadOptions,
+): Promise<Tokens> {
   const tokens = new TokenBuffer(tokenizer.vocab);
+  const slices = new TimeSlices();
   let isFirst = true;
-  for (const file of files) {
-    for (const document of documents(file)) {
-      if (!isFirst) tokens.append(tokenizer.separator ?? []);
-      tokens.append(tokenizer.encode(document, { eos: true }));
-      isFirst = false;
+  for (const { path } of files) {
+    try {
+      for (const document of documents(path)) {
+        if (!isFirst) tokens.append(tokenizer.separator ?? []);
+        tokens.append(tokenizer.encode(document, { eos: true }));
+        isFirst = false;
+        progress.add(Buffer.byteLength(document));
+        await slices.next();
+        signal?.throwIfAborted();
+      }
+    } catch (error) {
+      throw fileError(`read text at ${path}`, error);
     }
   }
   return tokens.done();
@@ -24,7 +37,7 @@ export function tokenizeFiles(files: readonly string[], tokenizer: Tokenizer): U
 
 /** Grows by doubling. */
 class TokenBuffer {
-  #tokens: Uint16Array | Uint32Array;
+  #tokens: Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
   #length = 0;
 
   constructor(vocab: number) {
@@ -44,7 +57,7 @@ class TokenBuffer {
   }
 
   /** The tokens, in memory of exactly their size. */
-  done(): Uint16Array | Uint32Array {
+  done(): Tokens {
     return this.#tokens.slice(0, this.#length);
   }
 }

@@ -1,4 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, read, readFileSync, readSync, type Stats } from 'node:fs';
+import { promisify } from 'node:util';
 import { MayflyError } from '@mayfly/native';
 import { fileError } from './errors.js';
 
@@ -100,6 +101,20 @@ export function readFully(fd: number, target: Uint8Array, position: number): num
     const count = readSync(fd, target, done, Math.min(target.length - done, LARGEST_READ), position + done);
     if (count === 0) break;
     done += count;
+  }
+  return done;
+}
+
+const readChunk = promisify(read);
+
+/** As `readFully`, on a thread of libuv. */
+export async function readFullyAsync(fd: number, target: Uint8Array, position: number): Promise<number> {
+  let done = 0;
+  while (done < target.length) {
+    const count = Math.min(target.length - done, LARGEST_READ);
+    const { bytesRead } = await readChunk(fd, target, done, count, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
   }
   return done;
 }

@@ -29,6 +29,8 @@ export class Arena {
   readonly bytes: number;
   #gaps: Gap[];
   #used = 0;
+  /** Pages below this offset are committed. Committing them again would take a seventh of the time. */
+  #committed = 0;
 
   /** @param bytes Size of the mapping. Nothing is committed until it is allocated. */
   constructor(bytes: number) {
@@ -54,7 +56,9 @@ export class Arena {
     const size = blockBytes(bytes);
     const offset = this.#take(size);
     try {
-      this.native.populate(offset, size);
+      const start = Math.max(offset, this.#committed);
+      if (start < offset + size) this.native.populate(start, offset + size - start);
+      this.#noteCommitted(offset, size);
     } catch (error) {
       this.#release(offset, size);
       throw error;
@@ -70,6 +74,23 @@ export class Arena {
     return block;
   }
 
+  /**
+   * Commits the pages of the first `bytes` that are free, on a native thread: `allocate`, which otherwise blocks for some 0.4 s a
+   * gigabyte, then finds them committed.
+   *
+   * @throws `ERR_ARENA_FULL` if the system has no memory left.
+   */
+  async commit(bytes: number): Promise<void> {
+    let left = bytes;
+    for (const { offset, bytes: free } of [...this.#gaps]) {
+      const size = Math.min(left, free);
+      if (size === 0) break;
+      await addon.mathQueue.populate(this.native, offset, size);
+      this.#noteCommitted(offset, size);
+      left -= size;
+    }
+  }
+
   /** Allocates a tensor that lives as long as the arena. */
   tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T> {
     return new Tensor(this.native, this.allocate(tensorBytes(dtype, shape)).offset, dtype, shape);
@@ -78,6 +99,10 @@ export class Arena {
   /** Unmaps the memory in this process: tensors of the arena cannot be used any more. The pool does this for its own arena. */
   close(): void {
     this.native.close();
+  }
+
+  #noteCommitted(offset: number, bytes: number): void {
+    if (offset <= this.#committed) this.#committed = Math.max(this.#committed, offset + bytes);
   }
 
   #take(size: number): number {

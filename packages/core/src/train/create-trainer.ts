@@ -68,7 +68,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const shape = { config, batch, sequence, weights, layers, freeze, passes };
   const extraBytes = options.checkRange ? RANGE_CHECK_BYTES : 0;
   const plan = await planDecoder({ ...shape, training: true, extraBytes }, place);
-  const { tokenizer, tokenizerFiles, stream, fresh, identifying } = openInputs(begun, opened);
+  const { tokenizer, tokenizerFiles, stream, fresh, identifying } = await openInputs(begun, opened);
 
   signal?.throwIfAborted();
   const pool = opened.adopt(await openDecoderPool(plan, place), (own) => (own === shared ? undefined : own.close()));
@@ -116,14 +116,15 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
 }
 
 /** Tokenizer and data, opened. They are read once to identify them, beside what else is to be done. */
-function openInputs({ options, config, modelPath, tokenizerSource, stream: ready }: Run, opened: DisposeStack) {
+async function openInputs({ options, config, modelPath, tokenizerSource, stream: ready }: Run, opened: DisposeStack) {
   const isText = ready === undefined && !isTokenFile(options.data);
   // A file that is not text is read as bytes only if the options request it, now or when the run began.
   if (isText && (tokenizerSource === undefined || options.origins.tokenizer === 'derived')) expectText(options.data);
   const tokenizer =
     isText || tokenizerSource !== undefined ? modelTokenizer(tokenizerSource, options.model, config.vocab) : undefined;
   const tokenizerFiles = typeof tokenizerSource === 'string' ? readTokenizerFiles(tokenizerSource) : tokenizerSource;
-  const stream = ready ?? opened.adopt(openData(options.data, { tokenizer }), (data) => data.close());
+  const { signal } = options;
+  const stream = ready ?? opened.adopt(await openData(options.data, { tokenizer, signal }), (data) => data.close());
   const fresh = new Windows(stream, options.seq, options.order, options.seed);
   const source = ready === undefined ? resolve(options.data) : stream.source;
   const { vocab } = config;

@@ -51,19 +51,26 @@ export async function planDecoder(plan: DecoderPlan, given: Pool | PoolOptions):
 }
 
 /**
- * The given pool, or one with these options and an arena that is just large enough.
+ * The given pool, or one with these options and an arena that is just large enough, with the decoder's memory committed.
  *
- * @throws `ERR_ARENA_FULL` where the arena is too small.
+ * @throws `ERR_ARENA_FULL` where the arena is too small, or the system has no memory left.
  */
 export async function openDecoderPool({ arenaBytes }: PlannedDecoder, given: Pool | PoolOptions): Promise<Pool> {
   const pool = given instanceof Pool ? given : await createPool({ arenaBytes, ...given });
-  const { arena } = pool;
-  const free = arena.bytes - arena.usedBytes;
-  if (free >= arenaBytes) return pool;
-  if (pool !== given) await pool.close();
-  const least = arena.usedBytes + arenaBytes;
-  throw new MayflyError(
-    'ERR_ARENA_FULL',
-    `Expected ${arenaBytes} free bytes in the pool's arena for this run, got ${free}: raise arenaBytes to at least ${least}`,
-  );
+  try {
+    const { arena } = pool;
+    const free = arena.bytes - arena.usedBytes;
+    if (free < arenaBytes) {
+      const least = arena.usedBytes + arenaBytes;
+      throw new MayflyError(
+        'ERR_ARENA_FULL',
+        `Expected ${arenaBytes} free bytes in the pool's arena for this run, got ${free}: raise arenaBytes to at least ${least}`,
+      );
+    }
+    await arena.commit(arenaBytes);
+    return pool;
+  } catch (error) {
+    if (pool !== given) await pool.close();
+    throw error;
+  }
 }

@@ -67,10 +67,8 @@ export class DynamicWeights implements WeightStrategy {
 
   async load(compiler: KernelCompiler): Promise<void> {
     const { stopwatch } = this.#options;
-    for (const block of this.blocks) {
-      this.#writeWeights(block);
-      this.#rewritten(block);
-    }
+    await Promise.all(this.blocks.map((block) => this.#writeWeights(block)));
+    for (const block of this.blocks) this.#rewritten(block);
     const compile = async (name: string, { source, weights }: Program) => {
       weights.initialize(source.constants);
       const { text } = source.program;
@@ -135,14 +133,17 @@ export class DynamicWeights implements WeightStrategy {
     surfaces.forwardInput.rewrittenFrom(this.#programs.get(place.block)!.forward.source.activationColumns);
   }
 
-  #writeWeights(block: LayerBlock): void {
+  async #writeWeights(block: LayerBlock): Promise<void> {
     const { state } = this.#options;
+    const { arena } = state.parameters;
     const { layer } = block.place;
-    for (const [parameter, { offset: to, stride: toStride, transposed: transpose }] of this.#slotsOf(block)) {
+    const writes = [...this.#slotsOf(block)].map(([parameter, { offset: to, stride: toStride, transposed }]) => {
       const [rows, columns] = state.layout.entry(parameter, layer).shape;
       const from = state.parameter(parameter, layer);
-      addon.math.toHalf(state.parameters.arena, { from, fromStride: columns, to, toStride, rows, columns, transpose });
-    }
+      const matrix = { from, fromStride: columns, to, toStride, rows, columns, transpose: transposed };
+      return addon.mathQueue.toHalf(arena, matrix);
+    });
+    await Promise.all(writes);
   }
 
   /** Adds the output of the block before `index` to the residual stream and normalizes the sum for block `index`. */

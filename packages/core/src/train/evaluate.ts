@@ -67,8 +67,9 @@ export async function evaluate(given: EvaluateOptions): Promise<WindowLoss> {
   const named = options.tokenizer ?? model.tokenizer;
   const tokenizer = isText ? modelTokenizer(named, options.model, vocab) : undefined;
   await using opened = new DisposeStack();
-  const stream = typeof data === 'string' ? opened.adopt(openData(data, { tokenizer }), (own) => own.close()) : data;
-  checkTokens(stream, vocab, tokenizer);
+  const stream =
+    typeof data === 'string' ? opened.adopt(await openData(data, { tokenizer }), (own) => own.close()) : data;
+  await checkTokens(stream, vocab, tokenizer);
   const windows = options.windows ?? [0, countWindows(stream, window)];
   checkWindows(stream, window, windows);
   await using session = await InferenceSession.open(model, Math.min(batch, windows[1] - windows[0]), window, options);

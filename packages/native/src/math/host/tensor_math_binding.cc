@@ -138,6 +138,11 @@ auto ZeroBytes(const Napi::CallbackInfo& info, const std::shared_ptr<Arena>& are
   return [=](ThreadPool& pool) { Zero(to, bytes, pool); };
 }
 
+auto CommitPages(const Napi::CallbackInfo& info, const std::shared_ptr<Arena>& arena) {
+  const uint64_t offset = WholeNumber(info[1], "offset"), bytes = WholeNumber(info[2], "bytes");
+  return [=](ThreadPool&) { arena->Populate(offset, bytes); };
+}
+
 }  // namespace
 
 void ExportTensorMath(const MathExports& math) {
@@ -147,6 +152,7 @@ void ExportTensorMath(const MathExports& math) {
   DefineMath(math, "sumOfSquares", SquareSum);
   DefineMath(math, "add", AddArrays);
   DefineMath(math, "zero", ZeroBytes);
+  DefineMath(math, "populate", CommitPages);
   DefineMath(math, "toHalf", RowsToHalf);
   DefineMath(math, "toFloat", RowsToFloat);
   DefineMath(math, "copyRows", CopyStridedRows);
