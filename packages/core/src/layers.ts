@@ -1,7 +1,8 @@
 /** Layers of one's own: `@mayfly/core/layers`. */
 export type { ParameterSpec, ParameterSpecs } from './model/parameters.js';
-export { type AttentionInputs, attend } from './programs/attention.js';
+export { attentionMix, attentionProbabilities } from './programs/attention.js';
 export { defineLayer, defineOperation, type OperationDefinition } from './programs/define-layer.js';
+export type { ProgramForm } from './programs/form.js';
 export { decoderLayer, project, sum, swiGlu } from './programs/layer.js';
 export type {
   Block,
@@ -13,6 +14,7 @@ export type {
 } from './programs/layer-graph.js';
 export { rotate } from './programs/rotary.js';
 export type { ProgramShape } from './programs/shape.js';
+export type { Cut, Variant } from './programs/variant.js';
 export { type CheckLayerOptions, checkLayer, type LayerCheck } from './train/check-layer.js';
 export type { FrozenPart, LayerSettings, LayersOption } from './train/layer-plan.js';
 export type { Tap } from './train/tap.js';

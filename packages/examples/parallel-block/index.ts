@@ -2,7 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createTrainer, type ModelConfig, TokenArray } from '@mayfly/core';
-import { attend, checkLayer, defineLayer, defineOperation, project, rotate, sum } from '@mayfly/core/layers';
+import {
+  attentionMix,
+  attentionProbabilities,
+  checkLayer,
+  defineLayer,
+  defineOperation,
+  project,
+  rotate,
+  sum,
+} from '@mayfly/core/layers';
 import { exampleOptions } from '../example-options.js';
 
 const { steps, dim, layers, heads, seq, weights, json } = exampleOptions(
@@ -61,7 +70,8 @@ const parallelBlock = defineLayer({
         project('k', 'wk', 'xn'),
         rotate('kRotated', 'k'),
         project('v', 'wv', 'xn'),
-        attend('attn', { q: 'qRotated', k: 'kRotated', v: 'v' }),
+        attentionProbabilities('probabilities', { q: 'qRotated', k: 'kRotated' }),
+        attentionMix('attn', { probabilities: 'probabilities', v: 'v' }),
         project('attended', 'wo', 'attn'),
         project('h', 'w1', 'xn'),
         gelu,

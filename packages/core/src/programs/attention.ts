@@ -4,72 +4,97 @@ import type { LayerWriter, Operation } from './layer-graph.js';
 /** −65504 would do as well, but a score added to it could overflow. */
 const MASKED = -10_000;
 
-/** Names of the values that `attend` reads. */
-export interface AttentionInputs {
-  /** [1, heads·headDim, 1, columns]. */
-  readonly q: string;
-  /** [1, kvHeads·headDim, 1, columns]. */
-  readonly k: string;
-  /** [1, kvHeads·headDim, 1, columns]. */
-  readonly v: string;
-}
-
 /**
- * Causal grouped-query attention (Ainslie et al. 2023) within each window: softmax(qᵀ·k/√headDim + mask)·v, [1, heads·headDim, 1,
- * columns]. The backward pass computes the softmax again.
+ * The probabilities of causal attention within each window, softmax(qᵀ·k/√headDim + mask): one matrix below the other, for each head
+ * [queries, columns] with a column per key. Keys may have fewer heads (grouped-query attention, Ainslie et al. 2023).
+ *
+ * @param q [1, heads·headDim, 1, columns].
+ * @param k [1, kvHeads·headDim, 1, columns].
  */
-export const attend = (to: string, { q, k, v }: AttentionInputs): Operation => ({
-  inputs: [q, k, v],
+export const attentionProbabilities = (
+  to: string,
+  { q, k }: { readonly q: string; readonly k: string },
+): Operation => ({
+  inputs: [q, k],
   outputs: [to],
-  saved: [q, k, v],
+  saved: [to, q, k],
+  recomputed: true,
   forward(writer, values) {
     const { builder: b, shape } = writer;
     const mask = causalMask(writer);
-    const probabilities = attentionWeights(writer, mask, scaled(writer, values[q]!), expanded(writer, values[k]!));
-    return { [to]: joined(writer, b.matmul(expanded(writer, values[v]!), probabilities, { y: true }), shape.heads) };
+    const queries = scaled(writer, values[q]!);
+    const scores = b.add(b.matmul(queries, expanded(writer, values[k]!), { x: true }), mask);
+    return { [to]: joined(writer, b.softmax(scores, -1), shape.heads) };
   },
-  backward(writer, gradients, saved) {
+  backward(writer, { [to]: gradient }, saved) {
     const { builder: b, shape } = writer;
-    const mask = causalMask(writer);
     const queries = scaled(writer, saved[q]!);
     const keys = expanded(writer, saved[k]!);
-    const probabilities = attentionWeights(writer, mask, queries, keys);
-    const gradient = separated(writer, gradients[to]!, shape.heads);
-    const dProbabilities = b.matmul(gradient, expanded(writer, saved[v]!), { x: true });
+    const probabilities = separated(writer, saved[to]!, shape.heads);
+    const dProbabilities = separated(writer, gradient!, shape.heads);
     const weighted = b.reduceSum(b.mul(probabilities, dProbabilities), [3]);
     const dScores = b.mul(probabilities, b.sub(dProbabilities, weighted));
     return {
       [q]: joined(writer, b.mul(b.matmul(keys, dScores, { y: true }), 1 / Math.sqrt(shape.headDim)), shape.heads),
       [k]: reduced(writer, b.matmul(queries, dScores)),
-      [v]: reduced(writer, b.matmul(gradient, probabilities)),
     };
   },
 });
 
-// Inside, matrices of a head are [1, heads, headDim, sequence], or [heads, batch, headDim, sequence] for several windows: at most
-// rank 4.
+/**
+ * The values, mixed by probabilities: [1, heads·headDim, 1, columns].
+ *
+ * @param probabilities As `attentionProbabilities` makes them.
+ * @param v [1, kvHeads·headDim, 1, columns].
+ */
+export const attentionMix = (
+  to: string,
+  { probabilities, v }: { readonly probabilities: string; readonly v: string },
+): Operation => ({
+  inputs: [probabilities, v],
+  outputs: [to],
+  saved: [probabilities, v],
+  forward(writer, values) {
+    const { builder: b, shape } = writer;
+    const own = expanded(writer, values[v]!);
+    const weights = separated(writer, values[probabilities]!, shape.heads);
+    return { [to]: joined(writer, b.matmul(own, weights, { y: true }), shape.heads) };
+  },
+  backward(writer, { [to]: mixed }, saved) {
+    const { builder: b, shape } = writer;
+    const gradient = separated(writer, mixed!, shape.heads);
+    const dProbabilities = b.matmul(gradient, expanded(writer, saved[v]!), { x: true });
+    const weights = separated(writer, saved[probabilities]!, shape.heads);
+    return {
+      [probabilities]: joined(writer, dProbabilities, shape.heads),
+      [v]: reduced(writer, b.matmul(gradient, weights)),
+    };
+  },
+});
+
+// Inside, matrices of a head are [1, heads, rows, sequence], or [heads, batch, rows, sequence] for several windows: at most rank 4.
+// Both operations take the same values apart: in one program each is taken apart once, and not at all where it was just joined.
+
+type Shaped = (writer: LayerWriter, x: MilValue) => MilValue;
+
+function once(shape: Shaped): Shaped {
+  const known = new WeakMap<MilValue, MilValue>();
+  return (writer, x) => {
+    const result = known.get(x) ?? shape(writer, x);
+    known.set(x, result);
+    return result;
+  };
+}
+
+const parts = new WeakMap<MilValue, MilValue>();
 
 /** Queries are scaled before the product, so that scores stay in the range of fp16. */
-const scaled = (writer: LayerWriter, q: MilValue): MilValue =>
-  separated(writer, writer.builder.mul(q, 1 / Math.sqrt(writer.shape.headDim)), writer.shape.heads);
-
-/** [.., query, key]. */
-const attentionWeights = ({ builder: b }: LayerWriter, mask: MilValue, queries: MilValue, keys: MilValue): MilValue =>
-  b.softmax(b.add(b.matmul(queries, keys, { x: true }), mask), -1);
-
-function separated({ builder: b, shape }: LayerWriter, x: MilValue, heads: number): MilValue {
-  const { headDim, batch, sequence } = shape;
-  if (batch === 1) return b.reshape(x, [1, heads, headDim, sequence]);
-  return b.transpose(b.reshape(x, [heads, headDim, batch, sequence]), [0, 2, 1, 3]);
-}
-
-function joined({ builder: b, shape }: LayerWriter, x: MilValue, heads: number): MilValue {
-  const { headDim, batch, sequence } = shape;
-  return b.reshape(batch === 1 ? x : b.transpose(x, [0, 2, 1, 3]), [1, heads * headDim, 1, batch * sequence]);
-}
+const scaled = once((writer, q) =>
+  separated(writer, writer.builder.mul(q, 1 / Math.sqrt(writer.shape.headDim)), writer.shape.heads),
+);
 
 /** Every key/value head once for each of its query heads, which are neighbours. */
-function expanded(writer: LayerWriter, x: MilValue): MilValue {
+const expanded = once((writer, x) => {
   const { builder: b, shape } = writer;
   const { heads, kvHeads, headDim, batch, sequence } = shape;
   const own = separated(writer, x, kvHeads);
@@ -77,6 +102,23 @@ function expanded(writer: LayerWriter, x: MilValue): MilValue {
   const one = b.reshape(own, [kvHeads, 1, batch * headDim, sequence]);
   const copies = b.concat(Array<MilValue>(heads / kvHeads).fill(one), 1);
   return b.reshape(copies, batch === 1 ? [1, heads, headDim, sequence] : [heads, batch, headDim, sequence]);
+});
+
+function separated({ builder: b, shape }: LayerWriter, x: MilValue, heads: number): MilValue {
+  const known = parts.get(x);
+  if (known !== undefined) return known;
+  const { batch, sequence } = shape;
+  const rows = x.shape[1]! / heads;
+  if (batch === 1) return b.reshape(x, [1, heads, rows, sequence]);
+  return b.transpose(b.reshape(x, [heads, rows, batch, sequence]), [0, 2, 1, 3]);
+}
+
+function joined({ builder: b, shape }: LayerWriter, x: MilValue, heads: number): MilValue {
+  const { batch, sequence } = shape;
+  const rows = x.shape[2]!;
+  const result = b.reshape(batch === 1 ? x : b.transpose(x, [0, 2, 1, 3]), [1, heads * rows, 1, batch * sequence]);
+  parts.set(result, x);
+  return result;
 }
 
 /** Sums the gradients of the copies that `expanded` made. */

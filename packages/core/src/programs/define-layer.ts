@@ -1,8 +1,9 @@
 import { MayflyError } from '@mayfly/native';
 import type { ParameterSpecs } from '../model/parameters.js';
 import type { LayerWriter, ParameterGradient } from './layer-graph.js';
-import { type Block, blockFlow, type LayerDefinition, type Operation, type Values, valueRows } from './layer-graph.js';
+import { type Block, type LayerDefinition, type Operation, type Values, valueRows } from './layer-graph.js';
 import type { ProgramShape } from './shape.js';
+import { blockFlow } from './stages.js';
 
 /** An operation whose functions are checked against the names that it declares. */
 export interface OperationDefinition<Input extends string, Output extends string, Tap extends string> {
@@ -13,6 +14,8 @@ export interface OperationDefinition<Input extends string, Output extends string
   /** Inputs, outputs and taps that `backward` reads. */
   readonly saved?: readonly NoInfer<Input | Output | Tap>[];
   readonly gradients?: readonly ParameterGradient[];
+  /** The backward pass computes its results again, rather than have the forward pass keep them. Default: false. */
+  readonly recomputed?: boolean;
   /** From the inputs to outputs and taps, by name. */
   forward(writer: LayerWriter, values: Values<Input>): Values<Output | Tap>;
   /** From the gradients of the outputs to those of the inputs, by name, and to any `dy` of `gradients`. */

@@ -1,16 +1,8 @@
-import type { MilOptions, MilValue } from '../mil/graph.js';
+import type { MilValue } from '../mil/graph.js';
 import type { ParameterSpecs } from '../model/parameters.js';
-import { decoderLayer, namePrograms } from './layer.js';
-import {
-  type Block,
-  blockFlow,
-  type LayerDefinition,
-  type LayerWriter,
-  pick,
-  valueRows,
-  writeBackward,
-  writeForward,
-} from './layer-graph.js';
+import type { ProgramForm } from './form.js';
+import { type BlockPrograms, decoderLayer, namePrograms } from './layer.js';
+import { type LayerDefinition, type LayerWriter, rowsOf, valueRows } from './layer-graph.js';
 import {
   type FixedConstants,
   type LayerProgram,
@@ -21,6 +13,7 @@ import {
   type Surface,
   type WeightUse,
 } from './shape.js';
+import { blockFlow, forwardStages, type Stage, variantOf } from './stages.js';
 import { ProgramWriter } from './writer.js';
 
 /** A parameter's place in the input surface. */
@@ -37,60 +30,63 @@ export interface DynamicLayerProgram<Input extends string = string, Output exten
   readonly activationColumns: number;
 }
 
-export interface DynamicBlock {
-  readonly block: Block;
-  /** From `xn` and the weights to `y` and what is kept. */
-  readonly forward: DynamicLayerProgram;
-  /** From `dy`, the gradient of y, what was saved and the weights to `dxn` and what weight gradients read. */
-  readonly backward: DynamicLayerProgram;
-}
+export type DynamicBlock = BlockPrograms<DynamicLayerProgram>;
 
 /** Widths that are no multiple of it were seen to give wrong data on the Neural Engine. */
 const WIDTH_MULTIPLE = 32;
 
 /**
- * The programs of a layer whose weights are packed in the input: the same serve every such layer. Each block has one surface for
- * both its programs, so that weights are written once per update. Norms and residual sums are host math.
+ * The programs of a layer whose weights are packed in the input: the same serve every such layer. The forward pass of a block leads
+ * from `xn` to `y` and what is kept, the backward pass from `dy`, the gradient of y, and what was saved to `dxn` and what weight
+ * gradients read. Norms and residual sums are host math. Where each pass is one program, both have one surface, so that weights are
+ * written once per update.
  */
-export function dynamicBlocks(layer: LayerDefinition, shape: ProgramShape, options: MilOptions = {}): DynamicBlock[] {
+export function dynamicBlocks(layer: LayerDefinition, shape: ProgramShape, form: ProgramForm = {}): DynamicBlock[] {
   const parameters = layer.parameters(shape);
   return layer.blocks.map((block) => {
-    const { kept, gradients } = blockFlow(block);
-    const input = blockSurface(block, parameters, shape);
-    const [up, down] = [openProgram(input, parameters, shape, options), openProgram(input, parameters, shape, options)];
-    const values = writeForward(up.writer, block.operations, { xn: up.program.inputs.xn! });
-    const { dy, ...saved } = down.program.inputs;
-    const results = writeBackward(down.writer, block.operations, { y: dy! }, saved);
-    return {
-      block,
-      forward: up.finish({
-        y: values.y!,
-        ...pick(
-          values,
-          kept.filter((name) => name !== 'xn'),
-        ),
-      }),
-      backward: down.finish(pick(results, gradients)),
+    const flow = blockFlow(block, variantOf(block, form));
+    const forward = forwardStages(block.operations, flow, 'y');
+    const rows = valueRows(block, parameters, shape);
+    const surfaceOf = (...stages: readonly Stage[]) =>
+      packedSurface(
+        [...new Set(stages.flatMap(({ reads }) => reads))],
+        flow.parameters
+          .map(({ parameter }) => parameter)
+          .filter((name) => stages.some((stage) => stage.parameters.includes(name))),
+        { rows, parameters, shape },
+      );
+    const whole = forward.length === 1 && flow.backward.length === 1 ? surfaceOf(forward[0]!, flow.backward[0]!) : null;
+    const program = (stage: Stage) => {
+      const { writer, inputs, finish } = openProgram(whole ?? surfaceOf(stage), parameters, shape, form);
+      return { ...finish(stage.write(writer, inputs)), stage: stage.name, reads: stage.reads };
     };
+    return { block, flow, forward: forward.map(program), backward: flow.backward.map(program) };
   });
 }
 
 /** The programs of the decoder's own layer. */
-export const dynamicPrograms = (shape: ProgramShape, options: MilOptions = {}) =>
-  namePrograms(dynamicBlocks(decoderLayer, shape, options));
+export const dynamicPrograms = (shape: ProgramShape, form: ProgramForm = {}) =>
+  namePrograms(dynamicBlocks(decoderLayer, shape, form));
+
+interface Sizes {
+  readonly rows: Readonly<Record<string, number>>;
+  readonly parameters: ParameterSpecs;
+  readonly shape: ProgramShape;
+}
 
 /** Activations first, then weights, the largest first. */
-function blockSurface(block: Block, parameters: ParameterSpecs, shape: ProgramShape): Surface<string> {
-  const { saved, parameters: gradients } = blockFlow(block);
-  const rows = valueRows(block, parameters, shape);
+function packedSurface(
+  activations: readonly string[],
+  weights: readonly string[],
+  { rows, parameters, shape }: Sizes,
+): Surface<string> {
   const columns = shape.batch * shape.sequence;
-  const activations = ['xn', 'dy', ...saved.filter((name) => name !== 'xn')];
-  const weights = gradients
-    .map(({ parameter }) => [parameter, packedSize(parameters, parameter)] as const)
+  const packed = weights
+    .map((parameter) => [parameter, packedSize(parameters, parameter)] as const)
     .sort(([, a], [, b]) => b[1] - a[1] || b[0] - a[0]);
   const matrices: Record<string, MatrixSize> = Object.fromEntries([
-    ...activations.map((name) => [name, [name === 'dy' ? shape.dim : rows[name]!, columns]]),
-    ...weights,
+    ...activations.map((name) => [name, [rowsOf(rows, name), columns]]),
+    ...packed,
   ]);
   const channels = Math.max(...Object.values(matrices).map(([count]) => count));
   return packSurface(channels, matrices, WIDTH_MULTIPLE);
@@ -104,8 +100,8 @@ function packedSize(parameters: ParameterSpecs, name: string): MatrixSize {
 }
 
 /** A program with packed weights: projections are matrix products. */
-function openProgram(input: Surface<string>, parameters: ParameterSpecs, shape: ProgramShape, options: MilOptions) {
-  const program = new ProgramWriter(input, options);
+function openProgram(input: Surface<string>, parameters: ParameterSpecs, shape: ProgramShape, form: ProgramForm) {
+  const program = new ProgramWriter(input, form);
   const { builder: b, inputs } = program;
   const isTransposed = (parameter: string) => parameters[parameter]!.residual ?? false;
   // The Neural Engine multiplies [1, 1, rows, columns] where it refuses [1, rows, 1, columns].
@@ -113,6 +109,7 @@ function openProgram(input: Surface<string>, parameters: ParameterSpecs, shape: 
   const writer: LayerWriter = {
     builder: b,
     shape,
+    form,
     project(parameter, x, transposed = false) {
       const product = b.matmul(matrix(inputs[parameter]!), matrix(x), { x: transposed !== isTransposed(parameter) });
       return b.reshape(product, [1, product.shape[2]!, 1, product.shape[3]!]);
@@ -130,5 +127,5 @@ function openProgram(input: Surface<string>, parameters: ParameterSpecs, shape: 
     weights,
     activationColumns,
   });
-  return { program, writer, finish };
+  return { inputs, writer, finish };
 }

@@ -3,7 +3,9 @@ import { MilBuilder } from '../mil/builder.js';
 import type { MilValue } from '../mil/graph.js';
 import type { ModelConfig } from '../model/config.js';
 import type { ParameterSpecs } from '../model/parameters.js';
+import type { ProgramForm } from './form.js';
 import type { ProgramShape } from './shape.js';
+import type { Variant } from './variant.js';
 
 /** Matrices of a layer by name, each [1, rows, 1, columns] with one column per token. */
 export type Values<Name extends string = string> = Readonly<Record<Name, MilValue>>;
@@ -12,6 +14,7 @@ export type Values<Name extends string = string> = Readonly<Record<Name, MilValu
 export interface LayerWriter {
   readonly builder: MilBuilder;
   readonly shape: ProgramShape;
+  readonly form: ProgramForm;
   /** W·x, or Wᵀ·x, with a matrix parameter W and x [1, in, 1, columns]. */
   project(parameter: string, x: MilValue, transposed?: boolean): MilValue;
   /** A vector parameter, [1, elements, 1, 1]. */
@@ -40,6 +43,8 @@ export interface Operation {
   /** Inputs, outputs and taps that `backward` reads. */
   readonly saved?: readonly string[];
   readonly gradients?: readonly ParameterGradient[];
+  /** The backward pass computes its results again, rather than have the forward pass keep them, unless a variant says otherwise. */
+  readonly recomputed?: boolean;
   /** From the inputs to outputs and taps. */
   forward(writer: LayerWriter, values: Values): Values;
   /** From the gradients of the outputs, by the outputs' names, and the saved values to the gradients of the inputs. */
@@ -52,6 +57,8 @@ export interface Block {
   /** The vector parameter of its RMSNorm. */
   readonly norm: string;
   readonly operations: readonly Operation[];
+  /** The ways to cut it into programs. Default: `fused` alone. */
+  readonly variants?: readonly Variant[];
 }
 
 /** A kind of layer: its parameters and its blocks, in the order of the forward pass. */
@@ -62,67 +69,15 @@ export interface LayerDefinition {
   readonly blocks: readonly Block[];
 }
 
-/** What follows from the operations of a block for its programs and their surfaces. */
-export interface BlockFlow {
-  /** Values that the backward program reads beside `dy`. */
-  readonly saved: readonly string[];
-  /** Values that the forward program puts out beside `y`: what is saved, and what weight gradients read. */
-  readonly kept: readonly string[];
-  /** What the backward program puts out: `dxn`, and what weight gradients read. */
-  readonly gradients: readonly string[];
-  readonly parameters: readonly ParameterGradient[];
-}
-
-/** Follows the names through a block. */
-export function blockFlow({ operations }: Pick<Block, 'operations'>): BlockFlow {
-  const parameters = operations.flatMap(({ gradients = [] }) => gradients);
-  const saved = unique(operations.flatMap((operation) => operation.saved ?? []));
-  const made = ['xn', ...operations.flatMap(({ outputs, taps = [] }) => [...outputs, ...taps])];
-  const read = new Set([...saved, ...parameters.flatMap(({ x }) => x ?? [])]);
-  const gradients = unique(['dxn', ...parameters.map(({ dy }) => dy)]).filter((name) => name !== 'dy');
-  return { saved, kept: made.filter((name) => read.has(name)), gradients, parameters };
-}
-
 /** Writes operations one after another; `values` are what they start from. Returns those and all that were made. */
-export function writeForward(writer: LayerWriter, operations: readonly Operation[], values: Values): Values {
+export function writeForward(
+  writer: LayerWriter,
+  operations: readonly Pick<Operation, 'forward'>[],
+  values: Values,
+): Values {
   const known: Record<string, MilValue> = { ...values };
   for (const operation of operations) Object.assign(known, operation.forward(writer, known));
   return known;
-}
-
-/**
- * Writes operations backwards, from the last to the first. The gradient of a value is the sum of those from its readers, in
- * the readers' order.
- *
- * @param gradients Gradients by the names of their values.
- * @returns All gradients, `d` before the name of their value, and what operations put out beside them.
- */
-export function writeBackward(
-  writer: LayerWriter,
-  operations: readonly Operation[],
-  gradients: Values,
-  saved: Values,
-): Values {
-  const parts = new Map(Object.entries(gradients).map(([name, value]) => [name, [value]]));
-  const results: Record<string, MilValue> = {};
-  const settle = (name: string): [string, MilValue][] => {
-    const [first, ...rest] = parts.get(name) ?? [];
-    if (first === undefined) return [];
-    const sum = rest.reduce((total, part) => writer.builder.add(total, part), first);
-    results[`d${name}`] = sum;
-    return [[name, sum]];
-  };
-  for (const operation of operations.toReversed()) {
-    const given = Object.fromEntries(operation.outputs.flatMap(settle));
-    expectValues(given, operation.outputs, 'gradients from every reader of a value');
-    for (const [name, value] of Object.entries(operation.backward(writer, given, saved))) {
-      if (operation.inputs.includes(name)) parts.set(name, [value, ...(parts.get(name) ?? [])]);
-      else results[name] = value;
-    }
-  }
-  const made = new Set(operations.flatMap(({ outputs }) => outputs));
-  for (const name of parts.keys()) if (!made.has(name)) settle(name);
-  return results;
 }
 
 /** Rows of every value of a block: its operations are written into a program that is thrown away. */
@@ -137,6 +92,7 @@ export function valueRows(
   const writer: LayerWriter = {
     builder,
     shape,
+    form: {},
     project: (name, x, transposed = false) => matrix(declared(parameters, name)[transposed ? 1 : 0]!, x.shape[3]!),
     vector: (name) => matrix(declared(parameters, name)[0], 1),
     constant: (_, size) => builder.input('x', 'fp16', size),
@@ -144,6 +100,10 @@ export function valueRows(
   const values = writeForward(writer, operations, { xn: matrix(shape.dim, columns) });
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.shape[1]!]));
 }
+
+/** Rows of a value, or of a gradient under `d` and the name of its value. */
+export const rowsOf = (rows: Readonly<Record<string, number>>, name: string): number =>
+  (rows[name] ?? rows[name.slice(1)])!;
 
 function declared(parameters: ParameterSpecs, name: string): ParameterSpecs[string]['shape'] {
   const spec = parameters[name];
@@ -158,9 +118,7 @@ export function pick(values: Values, names: readonly string[]): Values {
   return Object.fromEntries(names.map((name) => [name, values[name]!]));
 }
 
-function expectValues(values: Values, names: readonly string[], expected: string): void {
+export function expectValues(values: Values, names: readonly string[], expected: string): void {
   const missing = names.find((name) => values[name] === undefined);
   if (missing !== undefined) throw new MayflyError('ERR_LAYER', `Expected ${expected}, got none for ${missing}`);
 }
-
-const unique = (names: readonly string[]): string[] => [...new Set(names)];

@@ -1,7 +1,10 @@
+import type { MilValue } from '../mil/graph.js';
 import { layerParameters } from '../model/parameters.js';
-import { attend } from './attention.js';
-import type { Block, LayerDefinition, Operation } from './layer-graph.js';
+import { attentionMix, attentionProbabilities } from './attention.js';
+import { attentionVariants, feedForwardVariants } from './decoder-variants.js';
+import type { Block, LayerDefinition, LayerWriter, Operation } from './layer-graph.js';
 import { rotate } from './rotary.js';
+import type { BlockFlow } from './stages.js';
 
 /** y = W·x with a matrix parameter W. */
 export const project = (to: string, parameter: string, from: string): Operation => ({
@@ -17,11 +20,13 @@ export const swiGlu = (to: string, h1: string, h3: string): Operation => ({
   inputs: [h1, h3],
   outputs: [to],
   saved: [h1, h3],
-  forward({ builder: b }, { [h1]: x, [h3]: factor }) {
-    return { [to]: b.mul(b.mul(x!, b.sigmoid(x!)), factor!) };
+  forward(writer, { [h1]: x, [h3]: factor }) {
+    const { builder: b } = writer;
+    return { [to]: b.mul(b.mul(x!, sigmoidOf(writer, x!)), factor!) };
   },
-  backward({ builder: b }, { [to]: gradient }, { [h1]: x, [h3]: factor }) {
-    const sigmoid = b.sigmoid(x!);
+  backward(writer, { [to]: gradient }, { [h1]: x, [h3]: factor }) {
+    const { builder: b } = writer;
+    const sigmoid = sigmoidOf(writer, x!);
     const slope = b.mul(sigmoid, b.add(b.mul(x!, b.sub(1, sigmoid)), 1));
     return {
       [h1]: b.mul(b.mul(gradient!, factor!), slope),
@@ -29,6 +34,11 @@ export const swiGlu = (to: string, h1: string, h3: string): Operation => ({
     };
   },
 });
+
+/** σ(x). Where exp(−x) is infinite its inverse is 0, as σ is in fp16: no product with it becomes NaN, since x is finite. */
+function sigmoidOf({ builder: b, form }: LayerWriter, x: MilValue): MilValue {
+  return form.silu === 'exp' ? b.pow(b.add(b.exp(b.mul(x, -1)), 1), -1) : b.sigmoid(x);
+}
 
 /** The sum of two values of one shape. */
 export const sum = (to: string, a: string, b: string): Operation => ({
@@ -51,9 +61,11 @@ const attention: Block = {
     project('k', 'wk', 'xn'),
     rotate('kRotated', 'k'),
     project('v', 'wv', 'xn'),
-    attend('attn', { q: 'qRotated', k: 'kRotated', v: 'v' }),
+    attentionProbabilities('probabilities', { q: 'qRotated', k: 'kRotated' }),
+    attentionMix('attn', { probabilities: 'probabilities', v: 'v' }),
     project('y', 'wo', 'attn'),
   ],
+  variants: attentionVariants,
 };
 
 const feedForward: Block = {
@@ -65,6 +77,7 @@ const feedForward: Block = {
     swiGlu('gate', 'h1', 'h3'),
     project('y', 'w2', 'gate'),
   ],
+  variants: feedForwardVariants,
 };
 
 /** The layer of Llama's family: x + attention(norm(x)), then x + feedForward(norm(x)). */
@@ -74,12 +87,37 @@ export const decoderLayer: LayerDefinition = {
   blocks: [attention, feedForward],
 };
 
-/** The programs of a block by the block's name and direction. */
-export function namePrograms<Program>(
-  blocks: readonly { readonly block: Block; readonly forward: Program; readonly backward: Program }[],
-): Record<`${'attention' | 'feedForward'}${'Forward' | 'Backward'}`, Program> {
-  return Object.fromEntries([
-    ...blocks.map(({ block, forward }) => [`${block.name}Forward`, forward]),
-    ...blocks.map(({ block, backward }) => [`${block.name}Backward`, backward]),
-  ]) as ReturnType<typeof namePrograms<Program>>;
+/** The programs of one variant of a block, each pass in the order in which they run. */
+export interface BlockPrograms<Program> {
+  readonly block: Block;
+  readonly flow: BlockFlow;
+  readonly forward: readonly (Program & StageProgram)[];
+  readonly backward: readonly (Program & StageProgram)[];
 }
+
+/** One of the programs of a pass. */
+export interface StageProgram {
+  /** The name of its cut; empty where the pass is one program. */
+  readonly stage: string;
+  /** Matrices of its input that it reads, beside weights. */
+  readonly reads: readonly string[];
+}
+
+/** The programs of fused blocks by the block's name and direction; `.` and its stage follow where a pass is several programs. */
+export function namePrograms<Program>(
+  blocks: readonly BlockPrograms<Program>[],
+): Record<`${'attention' | 'feedForward'}${'Forward' | 'Backward'}`, Program> {
+  const named = (direction: 'forward' | 'backward') =>
+    blocks.flatMap(({ block, [direction]: programs }) =>
+      programs.map((program) => [programName(block, direction, program), program] as const),
+    );
+  return Object.fromEntries([...named('forward'), ...named('backward')]) as ReturnType<typeof namePrograms<Program>>;
+}
+
+/** Such as `attentionBackward`, or `attentionBackward.sdpaBwd1`. */
+export const programName = ({ name }: Block, direction: 'forward' | 'backward', { stage }: StageProgram): string =>
+  `${name}${direction === 'forward' ? 'Forward' : 'Backward'}${stage && `.${stage}`}`;
+
+/** Such as `attention.backward`, or `attention.backward.sdpaBwd1`. */
+export const kernelName = (block: string, direction: 'forward' | 'backward', { stage }: StageProgram): string =>
+  `${block}.${direction}${stage && `.${stage}`}`;

@@ -1,18 +1,11 @@
 import type { MilBuilder } from '../mil/builder.js';
-import type { MilOptions, MilValue } from '../mil/graph.js';
+import type { MilValue } from '../mil/graph.js';
 import type { ParameterSpecs } from '../model/parameters.js';
-import { decoderLayer, namePrograms } from './layer.js';
-import {
-  type Block,
-  blockFlow,
-  type LayerDefinition,
-  type LayerWriter,
-  pick,
-  valueRows,
-  writeBackward,
-  writeForward,
-} from './layer-graph.js';
+import type { ProgramForm } from './form.js';
+import { type BlockPrograms, decoderLayer, namePrograms } from './layer.js';
+import { type Block, type LayerDefinition, type LayerWriter, rowsOf, valueRows } from './layer-graph.js';
 import { type FixedConstants, type LayerProgram, type ProgramShape, stackSurface, type WeightUse } from './shape.js';
+import { blockFlow, type ForwardOperation, forwardStages, type Stage, variantOf } from './stages.js';
 import { ProgramWriter } from './writer.js';
 
 /** A parameter's place in a program's weight files. Constants that never change (mask, RoPE tables) are not listed. */
@@ -30,63 +23,46 @@ export interface StaticLayerProgram<Input extends string = string, Output extend
   readonly weights: readonly ConstantWeight[];
 }
 
-export interface StaticBlock {
-  readonly block: Block;
-  /** From `x` to `sum` = x + f(norm(x)), and what is kept. */
-  readonly forward: StaticLayerProgram;
-  /** From `dy`, the gradient of the sum, and what was saved to `dxn` and what weight gradients read. */
-  readonly backward: StaticLayerProgram;
-}
+export type StaticBlock = BlockPrograms<StaticLayerProgram>;
 
 /**
- * The programs of a layer whose weights are constants. Surfaces are as wide as a dispatch has tokens. The forward programs
- * include RMSNorm and the residual sum, whose slot comes first, so that the next program can read it in place. The backward
- * programs lead from the gradient of the sum (`dy`) to that of the normalized input (`dxn`), with transposed copies of the
+ * The programs of a layer whose weights are constants. Surfaces are as wide as a dispatch has tokens. The forward pass leads from
+ * `x` to `sum` = x + f(norm(x)), whose slot comes first in the last output, so that the next program can read it in place. The
+ * backward pass leads from the gradient of the sum (`dy`) to that of the normalized input (`dxn`), with transposed copies of the
  * weights; the rest of the way is host math.
  */
-export function staticBlocks(layer: LayerDefinition, shape: ProgramShape, options: MilOptions = {}): StaticBlock[] {
+export function staticBlocks(layer: LayerDefinition, shape: ProgramShape, form: ProgramForm = {}): StaticBlock[] {
   const parameters = layer.parameters(shape);
-  return layer.blocks.map((block) => ({
-    block,
-    forward: forwardProgram(block, parameters, shape, options),
-    backward: backwardProgram(block, parameters, shape, options),
-  }));
+  return layer.blocks.map((block) => {
+    const flow = blockFlow(block, variantOf(block, form));
+    const forward = forwardStages([norm(block), ...block.operations, residualSum], flow, 'sum');
+    const rows: Record<string, number> = { ...valueRows(block, parameters, shape), x: shape.dim };
+    const program = ({ name, reads, write }: Stage) => {
+      const input = Object.fromEntries(reads.map((each) => [each, rowsOf(rows, each)]));
+      const program = new ProgramWriter<string>(stackSurface(input, shape.batch * shape.sequence), form);
+      const weights = new ConstantWeights(program.builder, parameters);
+      const results = write(layerWriter(program, weights, shape, form), program.inputs);
+      return { ...withWeights(program.finish(results), weights), stage: name, reads };
+    };
+    return { block, flow, forward: forward.map(program), backward: flow.backward.map(program) };
+  });
 }
 
 /** The programs of the decoder's own layer. */
-export const staticPrograms = (shape: ProgramShape, options: MilOptions = {}) =>
-  namePrograms(staticBlocks(decoderLayer, shape, options));
+export const staticPrograms = (shape: ProgramShape, form: ProgramForm = {}) =>
+  namePrograms(staticBlocks(decoderLayer, shape, form));
 
-function forwardProgram(
-  block: Block,
-  parameters: ParameterSpecs,
-  shape: ProgramShape,
-  options: MilOptions,
-): StaticLayerProgram {
-  const program = new ProgramWriter(stackSurface({ x: shape.dim }, shape.batch * shape.sequence), options);
-  const weights = new ConstantWeights(program.builder, parameters);
-  const { x } = program.inputs;
-  const xn = normalize(program.builder, x, weights.vector(block.norm), shape.eps);
-  const values = writeForward(layerWriter(program, weights, shape), block.operations, { xn });
-  const sum = program.builder.add(x, values.y!);
-  return withWeights(program.finish({ sum, ...pick(values, blockFlow(block).kept) }), weights);
-}
+const norm = (block: Block): ForwardOperation => ({
+  inputs: ['x'],
+  outputs: ['xn'],
+  forward: ({ builder, shape, vector }, { x }) => ({ xn: normalize(builder, x!, vector(block.norm), shape.eps) }),
+});
 
-function backwardProgram(
-  block: Block,
-  parameters: ParameterSpecs,
-  shape: ProgramShape,
-  options: MilOptions,
-): StaticLayerProgram {
-  const { saved, gradients } = blockFlow(block);
-  const sizes = valueRows(block, parameters, shape);
-  const rows = Object.fromEntries([['dy', shape.dim], ...saved.map((name) => [name, sizes[name]!])]);
-  const program = new ProgramWriter<string>(stackSurface(rows, shape.batch * shape.sequence), options);
-  const weights = new ConstantWeights(program.builder, parameters);
-  const { dy, ...inputs } = program.inputs;
-  const values = writeBackward(layerWriter(program, weights, shape), block.operations, { y: dy! }, inputs);
-  return withWeights(program.finish(pick(values, gradients)), weights);
-}
+const residualSum: ForwardOperation = {
+  inputs: ['x', 'y'],
+  outputs: ['sum'],
+  forward: ({ builder }, { x, y }) => ({ sum: builder.add(x!, y!) }),
+};
 
 /** Parameters as constants of a program: matrices are 1×1 convolutions. */
 class ConstantWeights {
@@ -121,9 +97,15 @@ class ConstantWeights {
   }
 }
 
-const layerWriter = (program: ProgramWriter<string>, weights: ConstantWeights, shape: ProgramShape): LayerWriter => ({
+const layerWriter = (
+  program: ProgramWriter<string>,
+  weights: ConstantWeights,
+  shape: ProgramShape,
+  form: ProgramForm,
+): LayerWriter => ({
   builder: program.builder,
   shape,
+  form,
   project: (parameter, x, transposed) => weights.project(parameter, x, transposed),
   vector: (parameter) => weights.vector(parameter),
   constant: (name, size, values) => program.constant(name, size, values),

@@ -1,24 +1,21 @@
 import { MayflyError } from '@mayfly/native';
 import { seededRandom } from '../data/seeded-random.js';
-import { ArenaScope } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import { MilBuilder } from '../mil/builder.js';
-import type { ModelConfig } from '../model/config.js';
 import { createPool, type Pool } from '../pool/pool.js';
 import type { Kernel } from '../pool/types.js';
 import { checkSizes } from '../programs/define-layer.js';
+import type { ProgramForm } from '../programs/form.js';
 import { type Block, type LayerDefinition, writeForward } from '../programs/layer-graph.js';
 import type { ProgramShape } from '../programs/shape.js';
-import { GradientSums } from './gradient-sums.js';
-import { Layers } from './layers.js';
-import { ModelState } from './model-state.js';
-import { Stopwatch } from './stopwatch.js';
-import { WeightGradients } from './weight-gradients.js';
+import { runLayer } from './run-layer.js';
 
 /** How `checkLayer` checks. */
 export interface CheckLayerOptions {
   /** Sizes to check at. Default: dim 32, hidden 48, 4 heads of 8 with 2 key heads, 2 windows of 6 tokens. */
   readonly shape?: Partial<ProgramShape> | undefined;
+  /** How its programs are written. Default: each block fused. */
+  readonly form?: ProgramForm | undefined;
   /** Largest error that passes. Default 0.02. */
   readonly tolerance?: number | undefined;
   /** Of parameters, input and gradient. Default 0. */
@@ -51,7 +48,7 @@ const STEP = 1e-2;
  * @throws `ERR_LAYER` where an error is above the tolerance: names it.
  */
 export async function checkLayer(definition: LayerDefinition, options: CheckLayerOptions = {}): Promise<LayerCheck> {
-  const { tolerance = 0.02, seed = 0 } = options;
+  const { tolerance = 0.02, seed = 0, form = {} } = options;
   const shape = { ...defaultShape, ...options.shape };
   checkSizes(definition, shape);
   await using pool = await createPool({ device: 'cpu', workers: 1, standby: 0, arenaBytes: ARENA_BYTES });
@@ -73,8 +70,8 @@ export async function checkLayer(definition: LayerDefinition, options: CheckLaye
   const reference = await ReferenceLayer.open(pool, definition, shape);
   const y = await reference.forward(inputs);
   const trained = {
-    dynamic: await trainedGradients(pool, definition, shape, 'dynamic', inputs, dy),
-    static: await trainedGradients(pool, definition, shape, 'static', inputs, dy),
+    dynamic: await runLayer(pool, { definition, weights: 'dynamic' }, { shape, form, inputs, dy }),
+    static: await runLayer(pool, { definition, weights: 'static' }, { shape, form, inputs, dy }),
   };
   const errors = { dynamic: {} as Record<string, number>, static: {} as Record<string, number> };
   for (const weights of ['dynamic', 'static'] as const) {
@@ -120,44 +117,6 @@ const largest = (values: ArrayLike<number>): number =>
     0,
   );
 
-/** Output and gradients of one layer, as training computes them. */
-async function trainedGradients(
-  pool: Pool,
-  definition: LayerDefinition,
-  shape: ProgramShape,
-  weights: 'dynamic' | 'static',
-  inputs: Readonly<Record<string, Float32Array>>,
-  dy: Float32Array,
-): Promise<Record<string, Float32Array>> {
-  const source = new ArenaScope(pool.arena);
-  const config: ModelConfig = { ...shape, layers: 1, vocab: 2, tiedHead: true };
-  const plans = [{ definition, weights }];
-  const state = new ModelState(source, config, true, plans);
-  const weightGradients = new WeightGradients(pool.arena.native, 0);
-  const stopwatch = new Stopwatch();
-  const shared = { source, state, shape, form: {}, plans, precision: 'exact' as const };
-  const layers = new Layers({ ...shared, weightGradients, stopwatch });
-  const gradient = source.tensor('fp32', [shape.dim, layers.columns]);
-  const sums = new GradientSums(source, state, 1);
-  const parameters = state.parameters.array();
-  for (const { name, layer, offset } of state.layout.entries) if (layer === 0) parameters.set(inputs[name]!, offset);
-  await layers.load(pool);
-  layers.input.set(inputs.x!);
-  await layers.forward();
-  const y = layers.output.values();
-  gradient.set(dy);
-  await layers.backward(gradient, sums.pass(0));
-  await weightGradients.settleAll();
-  await layers.dispose();
-  const gradients = state.gradients.values();
-  const results: Record<string, Float32Array> = { x: gradient.values(), y };
-  for (const { name, layer, offset, count } of state.trained.entries) {
-    if (layer === 0) results[name] = gradients.slice(offset, offset + count);
-  }
-  source.free();
-  return results;
-}
-
 interface ReferenceBlock {
   readonly block: Block;
   readonly kernel: Kernel;
@@ -197,6 +156,7 @@ class ReferenceLayer {
         {
           builder: b,
           shape,
+          form: {},
           project(name, x, transposed = false) {
             const product = b.matmul(matrix(name), b.reshape(x, [1, 1, x.shape[1]!, x.shape[3]!]), { x: transposed });
             return b.reshape(product, [1, product.shape[2]!, 1, product.shape[3]!]);

@@ -7,10 +7,10 @@ import {
   machineProfile,
   parseSimName,
 } from '@mayfly/native';
-import type { MilOptions } from '../mil/graph.js';
 import { dynamicBlocks } from '../programs/dynamic.js';
-import { decoderLayer } from '../programs/layer.js';
-import type { ProgramShape } from '../programs/shape.js';
+import type { ProgramForm } from '../programs/form.js';
+import { type BlockPrograms, decoderLayer, programName } from '../programs/layer.js';
+import type { LayerProgram, ProgramShape } from '../programs/shape.js';
 import { staticBlocks } from '../programs/static.js';
 import type { LayerPlan } from './layer-plan.js';
 
@@ -22,7 +22,7 @@ export interface PlannedPrograms {
   readonly weights: Weights;
   /** The definition of each layer. Default: the decoder's own, with `weights`. */
   readonly plans?: readonly LayerPlan[];
-  readonly form: MilOptions;
+  readonly form: ProgramForm;
   /** Without the programs of the backward pass where false. */
   readonly training: boolean;
 }
@@ -66,15 +66,14 @@ function brokenRules(profile: ChipProfile, { shape, form, training, ...planned }
   const plans = planned.plans ?? [{ definition: decoderLayer, weights: planned.weights }];
   const kinds = new Map(plans.map((plan) => [`${plan.definition.name} ${plan.weights}`, plan]));
   const sources = [...kinds.values()].flatMap(({ definition, weights }) => {
-    const blocks =
+    const blocks: readonly BlockPrograms<LayerProgram>[] =
       weights === 'static' ? staticBlocks(definition, shape, form) : dynamicBlocks(definition, shape, form);
-    return [
-      ...blocks.map(({ block, forward }) => ({ program: `${block.name}Forward`, source: forward.program })),
-      ...(training ? blocks : []).map(({ block, backward }) => ({
-        program: `${block.name}Backward`,
-        source: backward.program,
-      })),
-    ];
+    const directions = training ? (['forward', 'backward'] as const) : (['forward'] as const);
+    return directions.flatMap((direction) =>
+      blocks.flatMap(({ block, [direction]: programs }) =>
+        programs.map((each) => ({ program: programName(block, direction, each), source: each.program })),
+      ),
+    );
   });
   return sources.flatMap(({ program, source }) => lint(source.text, profile).map((each) => ({ ...each, program })));
 }

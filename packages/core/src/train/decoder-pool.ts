@@ -1,9 +1,9 @@
 import { MayflyError } from '@mayfly/native';
 import { programForm, resolveDevice } from '../machine/device.js';
-import type { MilOptions } from '../mil/graph.js';
 import type { ModelConfig } from '../model/config.js';
 import { createPool, Pool } from '../pool/pool.js';
 import type { PoolOptions } from '../pool/pool-options.js';
+import type { ProgramForm } from '../programs/form.js';
 import { checkChipRules } from './chip-rules.js';
 import { arenaBytesFor } from './decoder.js';
 import { type FrozenPart, type LayersOption, planLayers } from './layer-plan.js';
@@ -30,7 +30,7 @@ export interface DecoderPlan {
 /** The requirements of a decoder, determined before its pool is open. */
 export interface PlannedDecoder extends DecoderPlan {
   /** Dialect and weight files that the device requires of programs. */
-  readonly form: MilOptions;
+  readonly form: ProgramForm;
   /** Warnings of the device's chip about the programs, in one line; null if there are none. */
   readonly chipWarning: string | null;
   readonly arenaBytes: number;

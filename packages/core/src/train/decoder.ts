@@ -1,8 +1,8 @@
 import { addon, type Precision } from '@mayfly/native';
 import { ArenaMeter, type TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
-import type { MilOptions } from '../mil/graph.js';
 import type { ModelConfig } from '../model/config.js';
+import type { ProgramForm } from '../programs/form.js';
 import type { ProgramShape } from '../programs/shape.js';
 import { GradientSums } from './gradient-sums.js';
 import { Head } from './head.js';
@@ -26,7 +26,7 @@ export interface DecoderOptions {
   /** Parts that are not trained. Default: none. */
   readonly freeze?: readonly FrozenPart[] | undefined;
   /** How its programs are written. Default: as most chips take them. */
-  readonly form?: MilOptions;
+  readonly form?: ProgramForm;
   /** Precision of the host's matrix products. Default `exact`. */
   readonly precision?: Precision | undefined;
   /** Passes whose gradients are summed into one step. Default 1. */
@@ -130,7 +130,7 @@ export class Decoder {
     let found: string | null = null;
     this.#head.embed(this.layers.input);
     await this.layers.forward((block) => {
-      const slot = found === null ? block.surfaces.forwardOutput.overflow() : undefined;
+      const slot = found === null ? block.overflow() : undefined;
       if (slot !== undefined) found = `${block.key} (${slot})`;
     });
     return found;

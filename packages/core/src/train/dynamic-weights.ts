@@ -1,21 +1,23 @@
 import { addon } from '@mayfly/native';
 import type { Tensor } from '../memory/tensor.js';
-import { type DynamicLayerProgram, dynamicBlocks } from '../programs/dynamic.js';
+import { type DynamicBlock, dynamicBlocks } from '../programs/dynamic.js';
+import { kernelName } from '../programs/layer.js';
 import type { Block } from '../programs/layer-graph.js';
-import { type BlockKernels, LayerBlock } from './layer-block.js';
+import type { Surface } from '../programs/shape.js';
+import { LayerBlock, type Passes, type StageSurfaces } from './layer-block.js';
 import type { WeightSlot } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
-import { SurfaceRing } from './surface.js';
+import { copyMatrix, SurfaceRing, type SurfaceTensor } from './surface.js';
 import { type KernelCompiler, TimedKernel } from './timed-kernel.js';
 import { BACKWARD_RING, type NormInput, type StrategyOptions, type WeightStrategy } from './weight-strategy.js';
 
 interface Program {
-  readonly source: DynamicLayerProgram;
+  readonly source: DynamicBlock['forward'][number];
   readonly weights: ProgramWeights;
 }
 
 /**
- * Weights are part of the kernels' input: two programs for each kind of block serve all layers, and an update writes memory. The
+ * Weights are part of the kernels' input: the programs of a kind of block serve all layers, and an update writes memory. The
  * residual stream (fp32) and RMSNorm are host math.
  */
 export class DynamicWeights implements WeightStrategy {
@@ -23,12 +25,12 @@ export class DynamicWeights implements WeightStrategy {
   readonly #options: StrategyOptions;
   /** Residual stream before each block and after the last; the same memory where the backward pass needs only the last. */
   readonly #residuals: readonly Tensor<'fp32'>[];
-  readonly #programs: ReadonlyMap<Block, { readonly forward: Program; readonly backward: Program | null }>;
-  #kernels: readonly BlockKernels[] = [];
+  readonly #programs: ReadonlyMap<Block, Passes<Program>>;
+  #kernels: readonly Passes<TimedKernel>[] = [];
 
   constructor(options: StrategyOptions) {
-    const { source, shape, form, places, input } = options;
-    const program = (each: DynamicLayerProgram): Program => ({
+    const { source, shape, form, places, input, stopwatch } = options;
+    const program = (each: Program['source']): Program => ({
       source: each,
       weights: new ProgramWeights(source, each.program),
     });
@@ -39,7 +41,7 @@ export class DynamicWeights implements WeightStrategy {
         .flatMap((definition) => dynamicBlocks(definition, shape, form))
         .map(({ block, forward, backward }) => {
           const needsBackward = places.some((place) => place.block === block && place.needsBackward);
-          return [block, { forward: program(forward), backward: needsBackward ? program(backward) : null }];
+          return [block, { forward: forward.map(program), backward: needsBackward ? backward.map(program) : [] }];
         }),
     );
     const residuals = [input];
@@ -51,13 +53,26 @@ export class DynamicWeights implements WeightStrategy {
     this.blocks = places.map((place) => {
       const { block, needsBackward } = place;
       const { forward, backward } = this.#programs.get(block)!;
-      const packed = surfaces.next(forward.source.input, Number.POSITIVE_INFINITY);
-      return new LayerBlock(place, {
-        forwardInput: packed,
-        forwardOutput: surfaces.next(forward.source.output, needsBackward ? Number.POSITIVE_INFINITY : 1),
-        backwardInput: needsBackward ? packed : null,
-        backwardOutput: needsBackward ? surfaces.next(backward!.source.output, BACKWARD_RING) : null,
-      });
+      const kept = needsBackward ? Number.POSITIVE_INFINITY : 1;
+      const inputs = new Map<Surface, SurfaceTensor>();
+      // Programs with one layout share the surface. Where it holds weights it is the block's own.
+      const stage = (
+        { source: { input: layout, output, weights, reads } }: Program,
+        most: readonly [number, number],
+      ) => {
+        const own = weights.length > 0 ? Number.POSITIVE_INFINITY : most[0];
+        const input = inputs.get(layout) ?? surfaces.next(layout, own);
+        inputs.set(layout, input);
+        return { input, output: surfaces.next(output, most[1]), reads };
+      };
+      return new LayerBlock(
+        place,
+        {
+          forward: forward.map((each, index) => stage(each, [index === 0 ? kept : 1, kept])),
+          backward: (needsBackward ? backward : []).map((each) => stage(each, [BACKWARD_RING, BACKWARD_RING])),
+        },
+        stopwatch,
+      );
     });
   }
 
@@ -69,19 +84,20 @@ export class DynamicWeights implements WeightStrategy {
     const { stopwatch } = this.#options;
     await Promise.all(this.blocks.map((block) => this.#writeWeights(block)));
     for (const block of this.blocks) this.#rewritten(block);
-    const compile = async (name: string, { source, weights }: Program) => {
-      weights.initialize(source.constants);
-      const { text } = source.program;
-      return new TimedKernel(await compiler.compile({ name, text, weights: weights.sources }), stopwatch);
+    const compile = async (block: Block, direction: keyof Passes<Program>, programs: readonly Program[]) => {
+      const kernels: TimedKernel[] = [];
+      for (const { source, weights } of programs) {
+        weights.initialize(source.constants);
+        const name = kernelName(block.name, direction, source);
+        const kernel = await compiler.compile({ name, text: source.program.text, weights: weights.sources });
+        kernels.push(new TimedKernel(kernel, stopwatch));
+      }
+      return kernels;
     };
     const compiled = await Promise.all(
       [...this.#programs].map(async ([block, { forward, backward }]) => {
-        const running = compile(`${block.name}.forward`, forward);
-        const kernels = {
-          forward: await running,
-          backward: backward && (await compile(`${block.name}.backward`, backward)),
-        };
-        return [block, kernels] as const;
+        const up = await compile(block, 'forward', forward);
+        return [block, { forward: up, backward: await compile(block, 'backward', backward) }] as const;
       }),
     );
     const kernels = new Map(compiled);
@@ -104,7 +120,8 @@ export class DynamicWeights implements WeightStrategy {
   }
 
   weightSlots(layer: number): ReadonlyMap<string, WeightSlot> {
-    return new Map(this.#blocksOf(layer).flatMap((block) => this.#slotsOf(block)));
+    // Of several places the first, which a map would take last.
+    return new Map(this.#blocksOf(layer).flatMap((block) => this.#slotsOf(block).toReversed()));
   }
 
   refresh(layer: number): Promise<void> {
@@ -113,31 +130,49 @@ export class DynamicWeights implements WeightStrategy {
   }
 
   async dispose(): Promise<void> {
-    await Promise.all(this.#kernels.flatMap(({ forward, backward }) => [forward.dispose(), backward?.dispose()]));
+    const kernels = this.#kernels.flatMap(({ forward, backward }) => [...forward, ...backward]);
+    await Promise.all(kernels.map((kernel) => kernel.dispose()));
   }
 
   #blocksOf(layer: number): LayerBlock[] {
     return this.blocks.filter(({ place }) => place.layer === layer);
   }
 
-  #slotsOf({ place, surfaces }: LayerBlock): [string, WeightSlot][] {
-    return this.#programs
-      .get(place.block)!
-      .forward.source.weights.map(({ parameter, transposed, slot }) => [
+  /** The places of a block's weights; a parameter has several where several surfaces hold it. */
+  #slotsOf(block: LayerBlock): [string, WeightSlot][] {
+    return this.#packed(block).flatMap(({ input, source }) =>
+      source.weights.map(({ parameter, transposed, slot }): [string, WeightSlot] => [
         parameter,
-        { ...surfaces.forwardInput.matrix(slot), transposed },
-      ]);
+        { ...input.matrix(slot), transposed },
+      ]),
+    );
   }
 
-  #rewritten({ place, surfaces }: LayerBlock): void {
-    surfaces.forwardInput.rewrittenFrom(this.#programs.get(place.block)!.forward.source.activationColumns);
+  /** The surfaces of a block that hold weights, once each. */
+  #packed({ place, surfaces }: LayerBlock): { readonly input: SurfaceTensor; readonly source: Program['source'] }[] {
+    const { forward, backward } = this.#programs.get(place.block)!;
+    const placed = (stages: readonly StageSurfaces[], programs: readonly Program[]) =>
+      stages.map(({ input }, index) => [input, programs[index]!.source] as const);
+    const each = new Map([...placed(surfaces.forward, forward), ...placed(surfaces.backward, backward)]);
+    return [...each].map(([input, source]) => ({ input, source })).filter(({ source }) => source.weights.length > 0);
+  }
+
+  /** Copies the weights that have several places from the first to the others. */
+  #rewritten(block: LayerBlock): void {
+    const first = new Map<string, WeightSlot>();
+    for (const [parameter, slot] of this.#slotsOf(block)) {
+      const from = first.get(parameter);
+      if (from === undefined) first.set(parameter, slot);
+      else copyMatrix(block.input.tensor.arena, from, slot);
+    }
+    for (const { input, source } of this.#packed(block)) input.rewrittenFrom(source.activationColumns);
   }
 
   async #writeWeights(block: LayerBlock): Promise<void> {
     const { state } = this.#options;
     const { arena } = state.parameters;
     const { layer } = block.place;
-    const writes = [...this.#slotsOf(block)].map(([parameter, { offset: to, stride: toStride, transposed }]) => {
+    const writes = this.#slotsOf(block).map(([parameter, { offset: to, stride: toStride, transposed }]) => {
       const [rows, columns] = state.layout.entry(parameter, layer).shape;
       const from = state.parameter(parameter, layer);
       const matrix = { from, fromStride: columns, to, toStride, rows, columns, transpose: transposed };
@@ -152,8 +187,8 @@ export class DynamicWeights implements WeightStrategy {
     const before = this.blocks[index - 1];
     const block = this.blocks[index];
     if (block !== undefined) await settle(block);
-    const addend = before?.surfaces.forwardOutput.slot('y');
-    const out = block?.surfaces.forwardInput.slot('xn');
+    const addend = before?.output.slot('y');
+    const out = block?.input.slot('xn');
     // Without a next block there is nothing to normalize for; the weight is then not used.
     const { place } = block ?? before!;
     const sum = this.#residuals[index]!;

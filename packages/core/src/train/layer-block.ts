@@ -1,5 +1,7 @@
-import type { Block, BlockFlow, LayerDefinition } from '../programs/layer-graph.js';
-import type { Matrix, SurfaceTensor } from './surface.js';
+import type { Block, LayerDefinition } from '../programs/layer-graph.js';
+import type { BlockFlow } from '../programs/stages.js';
+import type { Stopwatch } from './stopwatch.js';
+import { copyMatrix, type Matrix, type SurfaceTensor } from './surface.js';
 import type { TimedKernel } from './timed-kernel.js';
 
 /** One block of the model, before it has memory. */
@@ -8,33 +10,69 @@ export interface BlockPlace {
   readonly definition: LayerDefinition;
   readonly block: Block;
   readonly flow: BlockFlow;
-  /** True if the backward pass reaches the block: the outputs of its forward program must stay until then. */
+  /** True if the backward pass reaches the block: the outputs of its forward programs must stay until then. */
   readonly needsBackward: boolean;
   /** Its parameters are updated. */
   readonly isTrained: boolean;
 }
 
-/** Surfaces of a block. Backward surfaces are absent where the backward pass does not reach it. */
-export interface BlockSurfaces {
-  readonly forwardInput: SurfaceTensor;
-  readonly forwardOutput: SurfaceTensor;
-  readonly backwardInput: SurfaceTensor | null;
-  readonly backwardOutput: SurfaceTensor | null;
+/** Surfaces of one program of a block, and the matrices of the input that it reads beside weights. */
+export interface StageSurfaces {
+  readonly input: SurfaceTensor;
+  readonly output: SurfaceTensor;
+  readonly reads: readonly string[];
 }
 
-export interface BlockKernels {
-  readonly forward: TimedKernel;
-  readonly backward: TimedKernel | null;
+/** One entry for each program of a pass, in the order in which they run; none backward where the backward pass does not reach the block. */
+export interface Passes<Each> {
+  readonly forward: readonly Each[];
+  readonly backward: readonly Each[];
+}
+
+interface Copy {
+  readonly from: Matrix;
+  readonly to: Matrix;
 }
 
 /** One block of one layer: where its activations lie, and the kernels that run it. */
 export class LayerBlock {
-  #kernels: BlockKernels | null = null;
+  readonly #stopwatch: Stopwatch;
+  /** Before each program of a pass: what other programs of the same pass made. */
+  readonly #copies: Passes<readonly Copy[]>;
+  /** Before the backward pass: what the forward pass made. */
+  readonly #saved: readonly Copy[];
+  #kernels: Passes<TimedKernel> | null = null;
 
   constructor(
     readonly place: BlockPlace,
-    readonly surfaces: BlockSurfaces,
-  ) {}
+    readonly surfaces: Passes<StageSurfaces>,
+    stopwatch: Stopwatch,
+  ) {
+    const { forward, backward } = surfaces;
+    const forwardPlaces = [...forward.map(({ output }) => output).toReversed(), forward[0]!.input];
+    const copies = ({ input }: StageSurfaces, names: readonly string[], places: readonly SurfaceTensor[]): Copy[] =>
+      names.flatMap((name) => {
+        const from = places.find((each) => each.has(name));
+        return from === undefined || from === input ? [] : [{ from: from.slot(name), to: input.slot(name) }];
+      });
+    const before = (stages: readonly StageSurfaces[], index: number) =>
+      stages
+        .slice(0, index)
+        .map(({ output }) => output)
+        .toReversed();
+    this.#stopwatch = stopwatch;
+    this.#copies = {
+      forward: forward.map((stage, index) =>
+        index === 0 ? [] : copies(stage, stage.reads, [...before(forward, index), forward[0]!.input]),
+      ),
+      backward: backward.map((stage, index) => copies(stage, stage.reads, before(backward, index))),
+    };
+    this.#saved = backward.flatMap((stage, index) => {
+      const made = before(backward, index);
+      const names = stage.reads.filter((name) => name !== 'dy' && !made.some((each) => each.has(name)));
+      return copies(stage, names, forwardPlaces);
+    });
+  }
 
   /** Identifies the block, e.g. `layer-3.attention`. */
   get key(): string {
@@ -42,21 +80,64 @@ export class LayerBlock {
   }
 
   /** Its kernels; only after `load`. */
-  get kernels(): BlockKernels {
+  get kernels(): Passes<TimedKernel> {
     return this.#kernels!;
   }
 
-  load(kernels: BlockKernels): void {
+  load(kernels: Passes<TimedKernel>): void {
     this.#kernels = kernels;
   }
 
-  forward(): Promise<void> {
-    return this.kernels.forward.run(this.surfaces.forwardInput, this.surfaces.forwardOutput);
+  /** The first input of the forward pass. */
+  get input(): SurfaceTensor {
+    return this.surfaces.forward[0]!.input;
   }
 
-  /** Sends the evaluation and hands back the wait for it. */
-  startBackward(): Promise<() => Promise<void>> {
-    return this.kernels.backward!.start(this.surfaces.backwardInput!, this.surfaces.backwardOutput!);
+  /** The last output of the forward pass. */
+  get output(): SurfaceTensor {
+    return this.surfaces.forward.at(-1)!.output;
+  }
+
+  async forward(): Promise<void> {
+    for (const [index, { input, output }] of this.surfaces.forward.entries()) {
+      this.#copy(this.#copies.forward[index]!);
+      await this.kernels.forward[index]!.run(input, output);
+    }
+  }
+
+  /** Copies what the forward pass made into the surfaces of the backward pass, which nothing may use any more. */
+  prepareBackward(): void {
+    this.#copy(this.#saved);
+  }
+
+  /** Sends the first evaluation and hands back the wait for the whole pass. */
+  async startBackward(): Promise<() => Promise<void>> {
+    const { backward } = this.surfaces;
+    const start = (index: number) =>
+      this.kernels.backward[index]!.start(backward[index]!.input, backward[index]!.output);
+    const first = await start(0);
+    return async () => {
+      await first();
+      for (let index = 1; index < backward.length; index++) {
+        this.#copy(this.#copies.backward[index]!);
+        const wait = await start(index);
+        await wait();
+      }
+    };
+  }
+
+  /** Whether the backward passes of both write to the same memory. */
+  sharesBackward({ surfaces }: LayerBlock): boolean {
+    return this.surfaces.backward.some(({ output }) => surfaces.backward.some((each) => each.output === output));
+  }
+
+  /** The first matrix that the forward pass put out with a value that is not finite, by name; undefined where all are. */
+  overflow(): string | undefined {
+    for (const { output } of this.surfaces.forward) {
+      const name = output.overflow();
+      if (name !== undefined) return name;
+    }
+    return undefined;
   }
 
   /** The matrix that a slot names, wherever the block's surfaces hold it. */
@@ -66,8 +147,16 @@ export class LayerBlock {
     return surface.slot(name);
   }
 
+  /** Where a matrix is first made; of a gradient, to which several programs add, where it is complete. */
   surfaceOf(name: string): SurfaceTensor | undefined {
-    return this.#surfaces.find((each) => each?.has(name)) ?? undefined;
+    const { forward, backward } = this.surfaces;
+    const places = [
+      ...forward.map(({ output }) => output),
+      ...forward.map(({ input }) => input),
+      ...backward.map(({ output }) => output).toReversed(),
+      ...backward.map(({ input }) => input),
+    ];
+    return places.find((each) => each.has(name));
   }
 
   /** Names of the matrices that its passes leave in memory. */
@@ -77,8 +166,11 @@ export class LayerBlock {
     return [...new Set(names)].filter((name) => this.surfaceOf(name) !== undefined);
   }
 
-  get #surfaces(): readonly (SurfaceTensor | null)[] {
-    const { forwardInput, forwardOutput, backwardInput, backwardOutput } = this.surfaces;
-    return [backwardInput, backwardOutput, forwardOutput, forwardInput];
+  #copy(copies: readonly Copy[]): void {
+    if (copies.length === 0) return;
+    const { arena } = this.input.tensor;
+    this.#stopwatch.time('hostMath', () => {
+      for (const { from, to } of copies) copyMatrix(arena, from, to);
+    });
   }
 }

@@ -1,9 +1,9 @@
 import { addon, invalidArgument, type Precision } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
-import type { MilOptions } from '../mil/graph.js';
-import { blockFlow } from '../programs/layer-graph.js';
+import type { ProgramForm } from '../programs/form.js';
 import type { ProgramShape } from '../programs/shape.js';
+import { blockFlow, variantOf } from '../programs/stages.js';
 import { DynamicWeights } from './dynamic-weights.js';
 import type { PassGradients } from './gradient-sums.js';
 import type { BlockPlace, LayerBlock } from './layer-block.js';
@@ -12,7 +12,7 @@ import type { ModelState } from './model-state.js';
 import type { UpdatedLayers, WeightSlot } from './optimizer.js';
 import { StaticWeights } from './static-weights.js';
 import type { Stopwatch } from './stopwatch.js';
-import { copyMatrix, type Matrix } from './surface.js';
+import type { Matrix } from './surface.js';
 import { Tap } from './tap.js';
 import type { KernelCompiler } from './timed-kernel.js';
 import { type WeightGradients, weightGradient } from './weight-gradients.js';
@@ -23,7 +23,7 @@ export interface LayersOptions {
   readonly source: TensorSource;
   readonly state: ModelState;
   readonly shape: ProgramShape;
-  readonly form: MilOptions;
+  readonly form: ProgramForm;
   /** By layer. */
   readonly plans: readonly LayerPlan[];
   /** Precision of the host's matrix products. */
@@ -34,7 +34,7 @@ export interface LayersOptions {
 }
 
 /**
- * The decoder's layers as a sequence of blocks, each one forward and one backward kernel. `forward` takes the residual stream
+ * The decoder's layers as a sequence of blocks, each some kernels a pass. `forward` takes the residual stream
  * from `input` to `output`; `backward` takes the gradient of `output` to that of `input` and makes the gradients of the layers'
  * parameters.
  */
@@ -69,7 +69,7 @@ export class Layers implements UpdatedLayers {
     this.#weightGradients = weightGradients;
     this.#stopwatch = stopwatch;
     this.input = source.tensor('fp32', [shape.dim, this.columns]);
-    const places = placeBlocks(plans, state);
+    const places = placeBlocks(plans, state, shared.form);
     const strategies: WeightStrategy[] = [];
     let input = this.input;
     for (const [first, end, weights] of runsOf(places, (index) => plans[places[index]!.layer]!.weights)) {
@@ -188,16 +188,9 @@ export class Layers implements UpdatedLayers {
   /** Waits for the last user of a block's backward surfaces, and copies the block's saved tensors into them. */
   async #prepareBackward(index: number): Promise<void> {
     const block = this.blocks[index]!;
-    const { forwardInput, forwardOutput, backwardInput, backwardOutput } = block.surfaces;
-    const before = this.blocks.slice(index + 1).find(({ surfaces }) => surfaces.backwardOutput === backwardOutput);
+    const before = this.blocks.slice(index + 1).find((each) => each.sharesBackward(block));
     if (before !== undefined) await this.#settle(before);
-    const { arena } = forwardOutput.tensor;
-    this.#stopwatch.time('hostMath', () => {
-      for (const name of block.place.flow.saved) {
-        if (forwardOutput.has(name)) copyMatrix(arena, forwardOutput.slot(name), backwardInput!.slot(name));
-        else if (backwardInput !== forwardInput) copyMatrix(arena, forwardInput.slot(name), backwardInput!.slot(name));
-      }
-    });
+    block.prepareBackward();
   }
 
   #submitWeightGradients(block: LayerBlock, { offset, overwrite }: PassGradients): void {
@@ -244,7 +237,7 @@ export class Layers implements UpdatedLayers {
 }
 
 /** The blocks of all layers. The backward pass goes down to the embedding, or to the lowest layer that is trained. */
-function placeBlocks(plans: readonly LayerPlan[], state: ModelState): BlockPlace[] {
+function placeBlocks(plans: readonly LayerPlan[], state: ModelState, form: ProgramForm): BlockPlace[] {
   const isTrained = (layer: number) => state.isTrained(layer);
   const firstTrained = plans.findIndex((_, layer) => isTrained(layer));
   const lowest = !state.training ? -1 : state.isTrained('embedding') ? 0 : firstTrained;
@@ -253,7 +246,7 @@ function placeBlocks(plans: readonly LayerPlan[], state: ModelState): BlockPlace
       layer,
       definition,
       block,
-      flow: blockFlow(block),
+      flow: blockFlow(block, variantOf(block, form)),
       needsBackward: lowest !== -1 && layer >= lowest,
       isTrained: isTrained(layer),
     })),

@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { addon } from '@mayfly/native';
 import type { Tensor } from '../memory/tensor.js';
-import { type StaticLayerProgram, staticBlocks } from '../programs/static.js';
-import { LayerBlock } from './layer-block.js';
+import { kernelName } from '../programs/layer.js';
+import { type StaticBlock, staticBlocks } from '../programs/static.js';
+import { LayerBlock, type Passes } from './layer-block.js';
 import type { WeightSlot } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
 import { SurfaceRing, SurfaceTensor } from './surface.js';
@@ -11,22 +12,22 @@ import { BACKWARD_RING, type NormInput, type StrategyOptions, type WeightStrateg
 
 /** A program and its weight files, which no other block shares. */
 interface Program {
-  readonly source: StaticLayerProgram;
+  readonly source: StaticBlock['forward'][number];
   readonly weights: ProgramWeights;
 }
 
 /**
- * Weights are constants of the programs: two programs for each block, and an update compiles them anew. RMSNorm and the residual
- * sum are part of the forward programs, whose output starts with the next one's input: activations are never copied on the way up.
+ * Weights are constants of the programs: each block has its own, and an update compiles them anew. RMSNorm and the residual
+ * sum are part of the forward programs, whose last output starts with the next one's input: activations are never copied on the way up.
  */
 export class StaticWeights implements WeightStrategy {
   readonly blocks: readonly LayerBlock[];
   readonly output: Tensor<'fp32'>;
   readonly #options: StrategyOptions;
-  readonly #programs: ReadonlyMap<LayerBlock, { readonly forward: Program; readonly backward: Program | null }>;
+  readonly #programs: ReadonlyMap<LayerBlock, Passes<Program>>;
 
   constructor(options: StrategyOptions) {
-    const { source, state, shape, form, places, input } = options;
+    const { source, state, shape, form, places, input, stopwatch } = options;
     const definitions = [...new Set(places.map(({ definition }) => definition))];
     const written = new Map(
       definitions.flatMap((each) => staticBlocks(each, shape, form)).map((each) => [each.block, each]),
@@ -40,42 +41,58 @@ export class StaticWeights implements WeightStrategy {
       const { forward, backward } = written.get(block)!;
       // A program must not read its own output.
       const shared = definition.blocks.length === 1 ? 2 : 1;
-      const forwardOutput = surfaces.next(forward.output, needsBackward ? Number.POSITIVE_INFINITY : shared);
-      const made = new LayerBlock(place, {
-        forwardInput: new SurfaceTensor(forward.input, x),
-        forwardOutput,
-        backwardInput: needsBackward ? surfaces.next(backward.input, BACKWARD_RING) : null,
-        backwardOutput: needsBackward ? surfaces.next(backward.output, BACKWARD_RING) : null,
-      });
-      x = forwardOutput.tensor.at(0, x.shape);
+      const kept = needsBackward ? Number.POSITIVE_INFINITY : shared;
+      const made = new LayerBlock(
+        place,
+        {
+          forward: forward.map(({ input, output, reads }, index) => ({
+            input: index === 0 ? new SurfaceTensor(input, x) : surfaces.next(input, 1),
+            output: surfaces.next(output, kept),
+            reads,
+          })),
+          backward: (needsBackward ? backward : []).map(({ input, output, reads }) => ({
+            input: surfaces.next(input, BACKWARD_RING),
+            output: surfaces.next(output, BACKWARD_RING),
+            reads,
+          })),
+        },
+        stopwatch,
+      );
+      x = made.output.tensor.at(0, x.shape);
       return made;
     });
-    const program = (each: StaticLayerProgram): Program => ({
+    const program = (each: Program['source']): Program => ({
       source: each,
       weights: new ProgramWeights(source, each.program),
     });
     this.#programs = new Map(
       this.blocks.map((block) => {
         const { forward, backward } = written.get(block.place.block)!;
-        return [block, { forward: program(forward), backward: block.place.needsBackward ? program(backward) : null }];
+        return [
+          block,
+          { forward: forward.map(program), backward: block.place.needsBackward ? backward.map(program) : [] },
+        ];
       }),
     );
   }
 
   async load(compiler: KernelCompiler): Promise<void> {
-    const compile = async (block: LayerBlock, direction: string, program: Program) => {
-      const { source, weights } = program;
-      weights.initialize(source.constants);
-      this.#writeWeights(block, program);
-      const name = `${block.key}.${direction}`;
-      const kernel = await compiler.compile({ name, text: source.program.text, weights: weights.sources });
-      return new TimedKernel(kernel, this.#options.stopwatch);
-    };
+    const compile = (block: LayerBlock, direction: keyof Passes<Program>, programs: readonly Program[]) =>
+      Promise.all(
+        programs.map(async (program) => {
+          const { source, weights } = program;
+          weights.initialize(source.constants);
+          this.#writeWeights(block, program);
+          const name = kernelName(block.key, direction, source);
+          const kernel = await compiler.compile({ name, text: source.program.text, weights: weights.sources });
+          return new TimedKernel(kernel, this.#options.stopwatch);
+        }),
+      );
     await Promise.all(
       [...this.#programs].map(async ([block, { forward, backward }]) => {
         const [up, down] = await Promise.all([
           compile(block, 'forward', forward),
-          backward && compile(block, 'backward', backward),
+          compile(block, 'backward', backward),
         ]);
         block.load({ forward: up, backward: down });
       }),
@@ -85,7 +102,7 @@ export class StaticWeights implements WeightStrategy {
   async forward(onBlock: (block: LayerBlock) => void): Promise<void> {
     const { input, stopwatch, settle } = this.#options;
     const [rows, columns] = input.shape as [number, number];
-    const bottom = this.blocks[0]!.surfaces.forwardInput.slot('x');
+    const bottom = this.blocks[0]!.input.slot('x');
     stopwatch.time('hostMath', () => {
       const { offset: to, stride: toStride } = bottom;
       addon.math.toHalf(input.arena, { from: input.offset, fromStride: columns, to, toStride, rows, columns });
@@ -95,7 +112,7 @@ export class StaticWeights implements WeightStrategy {
       await block.forward();
       onBlock(block);
     }
-    const top = this.blocks.at(-1)!.surfaces.forwardOutput.slot('sum');
+    const top = this.blocks.at(-1)!.output.slot('sum');
     stopwatch.time('hostMath', () => {
       const { offset: from, stride: fromStride } = top;
       addon.math.toFloat(input.arena, { from, fromStride, to: this.output.offset, toStride: columns, rows, columns });
@@ -103,7 +120,7 @@ export class StaticWeights implements WeightStrategy {
   }
 
   normInput(index: number): NormInput {
-    const { offset, stride } = this.blocks[index]!.surfaces.forwardInput.slot('x');
+    const { offset, stride } = this.blocks[index]!.input.slot('x');
     return { x: offset, xType: 'fp16', xStride: stride };
   }
 
@@ -115,14 +132,12 @@ export class StaticWeights implements WeightStrategy {
   async refresh(layer: number): Promise<void> {
     for (const [block, { forward, backward }] of this.#programs) {
       if (block.place.layer !== layer) continue;
-      const { kernels } = block;
-      await kernels.forward.updated();
-      this.#writeWeights(block, forward);
-      kernels.forward.update();
-      if (backward === null) continue;
-      await kernels.backward!.updated();
-      this.#writeWeights(block, backward);
-      kernels.backward!.update();
+      const kernels = [...block.kernels.forward, ...block.kernels.backward];
+      for (const [index, program] of [...forward, ...backward].entries()) {
+        await kernels[index]!.updated();
+        this.#writeWeights(block, program);
+        kernels[index]!.update();
+      }
     }
     // The requests leave before this thread writes the next layer's weights.
     await setImmediate();
@@ -130,7 +145,9 @@ export class StaticWeights implements WeightStrategy {
 
   async dispose(): Promise<void> {
     await Promise.all(
-      this.blocks.flatMap(({ kernels: { forward, backward } }) => [forward.dispose(), backward?.dispose()]),
+      this.blocks.flatMap(({ kernels: { forward, backward } }) =>
+        [...forward, ...backward].map((kernel) => kernel.dispose()),
+      ),
     );
   }
 

@@ -1,6 +1,6 @@
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
-import type { MilOptions } from '../mil/graph.js';
+import type { ProgramForm } from '../programs/form.js';
 import type { ProgramShape } from '../programs/shape.js';
 import type { BlockPlace, LayerBlock } from './layer-block.js';
 import type { ModelState } from './model-state.js';
@@ -16,13 +16,13 @@ export interface StrategyOptions {
   readonly source: TensorSource;
   readonly state: ModelState;
   readonly shape: ProgramShape;
-  readonly form: MilOptions;
+  readonly form: ProgramForm;
   readonly stopwatch: Stopwatch;
   /** The blocks that it runs: neighbours, of whole layers. */
   readonly places: readonly BlockPlace[];
   /** Residual stream before the first of them, fp32 [dim, columns]. */
   readonly input: Tensor<'fp32'>;
-  /** Waits until nothing reads the outputs of a block's forward program. */
+  /** Waits until nothing reads the outputs of a block's forward programs. */
   readonly settle: (block: LayerBlock) => Promise<void>;
 }
 

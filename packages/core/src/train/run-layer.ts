@@ -1,0 +1,59 @@
+import { ArenaScope } from '../memory/scope.js';
+import type { ModelConfig } from '../model/config.js';
+import type { Pool } from '../pool/pool.js';
+import type { ProgramForm } from '../programs/form.js';
+import type { ProgramShape } from '../programs/shape.js';
+import { GradientSums } from './gradient-sums.js';
+import type { LayerPlan } from './layer-plan.js';
+import { Layers } from './layers.js';
+import { ModelState } from './model-state.js';
+import { Stopwatch } from './stopwatch.js';
+import { WeightGradients } from './weight-gradients.js';
+
+/** What a layer is run with. */
+export interface LayerCase {
+  readonly shape: ProgramShape;
+  readonly form: ProgramForm;
+  /** The layer's input `x`, row by row [dim, columns], and its parameters by name. */
+  readonly inputs: Readonly<Record<string, Float32Array>>;
+  /** Gradient of the layer's output. */
+  readonly dy: Float32Array;
+}
+
+/**
+ * One layer both ways, as training runs it on a pool: its output `y`, the gradient of `x` and those of its parameters, by their
+ * names.
+ */
+export async function runLayer(
+  pool: Pool,
+  plan: LayerPlan,
+  { shape, form, inputs, dy }: LayerCase,
+): Promise<Record<string, Float32Array>> {
+  const source = new ArenaScope(pool.arena);
+  const config: ModelConfig = { ...shape, layers: 1, vocab: 2, tiedHead: true };
+  const plans = [plan];
+  const state = new ModelState(source, config, true, plans);
+  const weightGradients = new WeightGradients(pool.arena.native, 0);
+  const stopwatch = new Stopwatch();
+  const shared = { source, state, shape, form, plans, precision: 'exact' as const };
+  const layers = new Layers({ ...shared, weightGradients, stopwatch });
+  const gradient = source.tensor('fp32', [shape.dim, layers.columns]);
+  const sums = new GradientSums(source, state, 1);
+  const parameters = state.parameters.array();
+  for (const { name, layer, offset } of state.layout.entries) if (layer === 0) parameters.set(inputs[name]!, offset);
+  await layers.load(pool);
+  layers.input.set(inputs.x!);
+  await layers.forward();
+  const y = layers.output.values();
+  gradient.set(dy);
+  await layers.backward(gradient, sums.pass(0));
+  await weightGradients.settleAll();
+  await layers.dispose();
+  const gradients = state.gradients.values();
+  const results: Record<string, Float32Array> = { x: gradient.values(), y };
+  for (const { name, layer, offset, count } of state.trained.entries) {
+    if (layer === 0) results[name] = gradients.slice(offset, offset + count);
+  }
+  source.free();
+  return results;
+}
