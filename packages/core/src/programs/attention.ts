@@ -6,10 +6,8 @@ const MASKED = -10_000;
 
 /**
  * The probabilities of causal attention within each window, softmax(qᵀ·k/√headDim + mask): one matrix below the other, for each head
- * [queries, columns] with a column per key. Keys may have fewer heads (grouped-query attention, Ainslie et al. 2023).
- *
- * @param q [1, heads·headDim, 1, columns].
- * @param k [1, kvHeads·headDim, 1, columns].
+ * [queries, columns] with a column per key. Queries are [1, heads·headDim, 1, columns], keys [1, kvHeads·headDim, 1, columns]
+ * (grouped-query attention, Ainslie et al. 2023).
  */
 export const attentionProbabilities = (
   to: string,
@@ -42,10 +40,8 @@ export const attentionProbabilities = (
 });
 
 /**
- * The values, mixed by probabilities: [1, heads·headDim, 1, columns].
- *
- * @param probabilities As `attentionProbabilities` makes them.
- * @param v [1, kvHeads·headDim, 1, columns].
+ * Values [1, kvHeads·headDim, 1, columns], mixed by the probabilities that `attentionProbabilities` makes: [1, heads·headDim, 1,
+ * columns].
  */
 export const attentionMix = (
   to: string,
