@@ -47,6 +47,8 @@ export {
   writeDialect,
   writeMachineLimits,
 } from './machine/limits.js';
+export { parsePowerState } from './machine/power-state.js';
+export { PowerWatch } from './machine/power-watch.js';
 export { Arena } from './memory/arena.js';
 export { ArenaScope } from './memory/scope.js';
 export { Tensor } from './memory/tensor.js';

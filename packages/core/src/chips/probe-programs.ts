@@ -1,5 +1,8 @@
 import { MilBuilder } from '../mil/builder.js';
+import type { MilOptions } from '../mil/graph.js';
 import type { MilProgram } from '../mil/types.js';
+
+// Each takes the form that a device needs (`programForm`); default: ios18, with all weights in one file.
 
 /** A tensor [1, channels, rows, columns] and how many 1×1 convolutions it passes. */
 export interface ConvolutionChain {
@@ -11,8 +14,11 @@ export interface ConvolutionChain {
 }
 
 /** The probe of peak throughput: a chain of convolutions, each with separate weights. */
-export function convolutionChain({ depth, channels, rows = 1, columns }: ConvolutionChain): MilProgram {
-  const b = new MilBuilder();
+export function convolutionChain(
+  { depth, channels, rows = 1, columns }: ConvolutionChain,
+  form?: MilOptions,
+): MilProgram {
+  const b = new MilBuilder(form);
   let value = b.input('x', 'fp16', [1, channels, rows, columns]);
   for (let index = 0; index < depth; index++) {
     value = b.conv(value, b.weight(`w${index}`, [channels, channels, 1, 1]));
@@ -22,8 +28,8 @@ export function convolutionChain({ depth, channels, rows = 1, columns }: Convolu
 }
 
 /** One 1×1 convolution: the probe of weight sizes and of the cost of a dispatch. */
-export function convolution(inputs: number, outputs: number, columns: number): MilProgram {
-  const b = new MilBuilder();
+export function convolution(inputs: number, outputs: number, columns: number, form?: MilOptions): MilProgram {
+  const b = new MilBuilder(form);
   b.output('y', b.conv(b.input('x', 'fp16', [1, inputs, 1, columns]), b.weight('w', [outputs, inputs, 1, 1])));
   return b.build();
 }
@@ -44,8 +50,8 @@ export function squareProduct(side: number): MilProgram {
 }
 
 /** Rows times a square matrix that lies in the same surface, behind them. */
-export function packedProduct(rows: number, side: number): MilProgram {
-  const b = new MilBuilder();
+export function packedProduct(rows: number, side: number, form?: MilOptions): MilProgram {
+  const b = new MilBuilder(form);
   const packed = b.input('x', 'fp16', [1, side, 1, rows + side]);
   const part = (begin: number, width: number) =>
     b.reshape(b.sliceBySize(packed, [0, 0, 0, begin], [1, side, 1, width]), [1, 1, side, width]);
@@ -61,15 +67,15 @@ export function elementwiseSum(channels: number, columns: number): MilProgram {
   return b.build();
 }
 
-export function softmaxOver(channels: number, columns: number): MilProgram {
-  const b = new MilBuilder();
+export function softmaxOver(channels: number, columns: number, form?: MilOptions): MilProgram {
+  const b = new MilBuilder(form);
   b.output('y', b.softmax(b.input('x', 'fp16', [1, channels, 1, columns]), 1));
   return b.build();
 }
 
 /** dx of an RMSNorm over channels, from dy and x side by side. */
-export function normalizationBackward(channels: number, columns: number): MilProgram {
-  const b = new MilBuilder();
+export function normalizationBackward(channels: number, columns: number, form?: MilOptions): MilProgram {
+  const b = new MilBuilder(form);
   const packed = b.input('x', 'fp16', [1, 2 * channels, 1, columns]);
   const [dy, x] = b.split(packed, 2, 1);
   const scaled = b.mul(dy!, b.weight('w', [1, channels, 1, 1]));

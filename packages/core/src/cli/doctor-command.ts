@@ -1,7 +1,14 @@
+import { access, constants } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { flag, text } from '../check.js';
+import { flag, rule, text } from '../check.js';
 import { type DoctorReport, examine } from '../doctor/doctor-report.js';
+import { type MachineReport, type ReportPart, reportMachine } from '../doctor/machine-report.js';
 import { type ProbeResult, probeLimits, probeOptions, type StageResult } from '../doctor/probe-limits.js';
+import type { ShortTraining } from '../doctor/short-training.js';
+import { writeAtomically } from '../files/atomic-file.js';
+import { fileError } from '../files/errors.js';
+import { resolveDevice } from '../machine/device.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { StatusLine } from '../observe/status-line.js';
 import { textTable } from '../observe/table.js';
@@ -14,6 +21,7 @@ interface DoctorFlags {
   readonly device?: string;
   readonly probeLimits?: boolean;
   readonly ceiling?: number;
+  readonly report?: string | true;
   readonly json?: boolean;
 }
 
@@ -21,13 +29,20 @@ const notes = `
 --probe-limits compiles and unloads small programs in a child process until the device refuses, then loads programs without
 unloading in another. It stops at the first refusal or sign of trouble, and keeps what it found as this machine's budgets.
 
+--report examines one device in depth (auto if none is named), in a minute or so, and writes one file to attach to an issue: the
+system, the framework's methods and canaries, which programs compile, and the losses of short trainings beside those on the cpu. The
+file names no user, no host and no folder of yours.
+
 Exit code 1 says that a usable device gave wrong results, or that the probe met trouble.
 
 Examples:
   $ mayfly doctor
   $ mayfly doctor --json > doctor.json
+  $ mayfly doctor --report
   $ mayfly doctor --probe-limits --device ane
   $ mayfly doctor --probe-limits --device sim:m4`;
+
+const REPORT_FILE = 'mayfly-report.json';
 
 /** The options of `mayfly doctor`. */
 export const doctorCommandOptions = {
@@ -40,6 +55,10 @@ export const doctorCommandOptions = {
     help: 'measure how many compilations and loaded programs a process is allowed',
   },
   ceiling: probeOptions.ceiling,
+  report: {
+    rule: rule<string | true>((value) => (value === true ? null : text.refusal(value)), String),
+    ...{ defaultText: REPORT_FILE, flag: '--report [file]', help: 'write a report for an issue' },
+  },
   json: jsonOption('print one JSON object'),
 };
 
@@ -56,7 +75,7 @@ async function doctorCommand(given: CommandFlags): Promise<void> {
   const { probeLimits: probe = false, ...flags } = optionsFrom<DoctorFlags>(doctorCommandOptions, given);
   using status = new StatusLine();
   using interruption = new Interruption();
-  const run = probe ? probeCommand : reportCommand;
+  const run = probe ? probeCommand : flags.report === undefined ? examineCommand : reportCommand;
   await untilInterrupted(interruption, () => run(flags, status, interruption.signal));
 }
 
@@ -71,7 +90,7 @@ async function probeCommand(
   if (result.file === null) process.exitCode = ExitCode.failure;
 }
 
-async function reportCommand(
+async function examineCommand(
   { device, json = false }: DoctorFlags,
   status: StatusLine,
   signal: AbortSignal,
@@ -79,8 +98,60 @@ async function reportCommand(
   const onProgress = (what: string) => status.show(`trying ${what}`);
   const report = await examine(device === undefined ? [] : [device], { signal, onProgress });
   print(process.stdout, json ? `${toJsonLine(report)}\n` : doctorText(report));
-  if (report.devices.some(({ roundTrip }) => roundTrip?.ok === false)) process.exitCode = ExitCode.failure;
+  if (report.devices.some(hasWrongResults)) process.exitCode = ExitCode.failure;
 }
+
+async function reportCommand(
+  { device = 'auto', report = true }: DoctorFlags,
+  status: StatusLine,
+  signal: AbortSignal,
+): Promise<void> {
+  const file = report === true ? REPORT_FILE : report;
+  const refuse = (error: unknown) => fileError(`write a report to ${file}`, error);
+  await access(dirname(resolve(file)), constants.W_OK).catch((error) => Promise.reject(refuse(error)));
+  const onProgress = (what: string) => status.show(`trying ${what}`);
+  const made = await reportMachine(resolveDevice(device).device, { signal, onProgress });
+  const text = `${JSON.stringify(JSON.parse(toJsonLine(made)), null, 1)}\n`;
+  await writeAtomically(file, (handle) => handle.writeFile(text)).catch((error) => Promise.reject(refuse(error)));
+  print(process.stdout, `${textTable([...reportRows(made), ['report', file]])}\n`);
+  const { devices } = made;
+  if ('result' in devices && devices.result.some(hasWrongResults)) process.exitCode = ExitCode.failure;
+}
+
+const hasWrongResults = ({ roundTrip }: DoctorReport['devices'][number]): boolean => roundTrip?.ok === false;
+
+function reportRows(report: MachineReport): (readonly [string, string])[] {
+  const row = <Result>(
+    label: string,
+    part: ReportPart<Result>,
+    tell: (result: Result) => string,
+  ): readonly [string, string] => [label, 'result' in part ? tell(part.result) : `failed: ${part.error.message}`];
+  const training: (result: ShortTraining) => string = ({ steps, largestDifference }) =>
+    `${steps.length} steps, losses differ from cpu by ${largestDifference.toExponential(1)} at most`;
+  const { device } = report;
+  return [
+    row('framework', report.framework, ({ available, reason, canaries }) =>
+      available ? `${canaries.filter(({ ok }) => ok).length} of ${canaries.length} canaries work` : reason,
+    ),
+    ...('result' in report.devices ? report.devices.result.map(deviceRow) : [row('devices', report.devices, () => '')]),
+    row(`compile ladder of ${device}`, report.ladder, (steps) => {
+      const failed = steps.filter(({ error }) => error !== null).map(({ what }) => what);
+      return `${steps.length - failed.length} of ${steps.length} programs${failed.length === 0 ? '' : `; not: ${failed.join(', ')}`}`;
+    }),
+    row('dynamic weights', report.dynamicTraining, training),
+    row('static weights', report.staticTraining, training),
+  ];
+}
+
+const deviceRow = ({
+  device,
+  usable,
+  reason,
+  roundTrip,
+}: DoctorReport['devices'][number]): readonly [string, string] => [
+  `device ${device}`,
+  usable ? trip(roundTrip!) : `not usable: ${reason}`,
+];
 
 function probeReport({ device, compilations, livePrograms, liveLimit, file }: ProbeResult): string {
   const text = (stage: StageResult) => `${stage.count} (${stage.end}: ${stage.message})`;
@@ -122,8 +193,8 @@ function doctorText({
     ),
     ...framework.canaries.map(({ name, outcome }) => row(`  ${name}`, outcome)),
     ...missingMethods(framework).map((method) => row('  not usable', method)),
-    ...devices.flatMap(({ device, usable, reason, roundTrip, limits: measured }) => [
-      row(`device ${device}`, usable ? trip(roundTrip!) : `not usable: ${reason}`),
+    ...devices.flatMap(({ limits: measured, ...device }) => [
+      deviceRow({ limits: measured, ...device }),
       ...(measured === null
         ? []
         : [

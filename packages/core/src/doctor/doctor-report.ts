@@ -20,8 +20,8 @@ export interface DeviceReport {
   readonly limits: MachineLimits | null;
 }
 
-/** A report for issues. It contains no user names, and no paths but that of the cache. */
-export interface DoctorReport {
+/** Versions, system, limits and the addon of this machine. */
+export interface MachineDescription {
   readonly versions: Readonly<Record<string, string>>;
   readonly system: {
     readonly platform: string;
@@ -42,6 +42,10 @@ export interface DoctorReport {
     readonly fastMatmul: Matmul;
     readonly devices: readonly string[];
   };
+}
+
+/** A report for issues. It contains no user names, and no paths but that of the cache. */
+export interface DoctorReport extends MachineDescription {
   readonly framework: FrameworkReport;
   readonly devices: readonly DeviceReport[];
   /** The folder that keeps what was measured on this machine. */
@@ -55,7 +59,7 @@ const { version: mayfly = '' } = createRequire(import.meta.url)('../package.json
 export interface ExamineOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called before each device is tried. */
-  readonly onProgress?: (what: string) => void;
+  readonly onProgress?: ((what: string) => void) | undefined;
 }
 
 /**
@@ -71,12 +75,12 @@ export async function examine(
   for (const name of more) if (name !== 'ane') resolveDevice(name);
   onProgress?.('AppleNeuralEngine.framework');
   const framework = await probeFramework(signal);
-  const names = [...new Set(['ane', 'cpu', ...present, ...more])];
-  const devices: DeviceReport[] = [];
-  for (const name of names) {
-    onProgress?.(`device ${name}`);
-    devices.push(await examineDevice(name, present, framework, signal));
-  }
+  const devices = await examineDevices(['ane', 'cpu', ...present, ...more], framework.reason, { signal, onProgress });
+  const auto = present.includes('ane') ? 'ane' : 'cpu';
+  return { ...describeMachine(), framework, devices, answersFolder: answersFolder().replace(homedir(), '~'), auto };
+}
+
+export function describeMachine(): MachineDescription {
   const { node, v8, uv, napi = '', modules = '' } = process.versions;
   return {
     versions: { mayfly, node, v8, uv, napi, modules },
@@ -95,26 +99,35 @@ export async function examine(
       isa: addon.isa(),
       isaFault: addon.isaFault(),
       fastMatmul: addon.fastMatmul(),
-      devices: present,
+      devices: addon.deviceNames(),
     },
-    framework,
-    devices,
-    answersFolder: answersFolder().replace(homedir(), '~'),
-    auto: present.includes('ane') ? 'ane' : 'cpu',
   };
 }
 
-async function examineDevice(
-  device: string,
-  present: readonly string[],
-  framework: FrameworkReport,
-  signal: AbortSignal | undefined,
-): Promise<DeviceReport> {
+/**
+ * Tries devices, each in a process of its own.
+ *
+ * @param noEngine Why this machine has no device ane, if it has none.
+ */
+export async function examineDevices(
+  names: readonly string[],
+  noEngine: string,
+  { signal, onProgress }: ExamineOptions = {},
+): Promise<readonly DeviceReport[]> {
+  const devices: DeviceReport[] = [];
+  for (const name of new Set(names)) {
+    onProgress?.(`device ${name}`);
+    devices.push(await examineDevice(name, noEngine, signal));
+  }
+  return devices;
+}
+
+async function examineDevice(device: string, noEngine: string, signal: AbortSignal | undefined): Promise<DeviceReport> {
   const limits = readMachineLimits(device);
   const unusable = (reason: string): DeviceReport => ({ device, usable: false, reason, roundTrip: null, limits });
   if (isSimName(device)) parseSimName(device);
-  else if (!present.includes(device))
-    return unusable(device === 'ane' ? framework.reason : 'no such device in this build');
+  else if (!addon.deviceNames().includes(device))
+    return unusable(device === 'ane' ? noEngine : 'no such device in this build');
   try {
     return { device, usable: true, reason: '', roundTrip: await roundTrip(device, signal), limits };
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { PowerState } from '../machine/power-state.js';
 import { countParameters } from '../model/config.js';
 import { blocksFor } from '../train/gradient-sums.js';
 import type { StepRecord } from '../train/train-step.js';
@@ -46,6 +47,17 @@ export function stepLine(
     `${ms.toFixed(1)} ms`,
     `${formatCount(tokensPerSecond)} tokens/s`,
   ].join('  ');
+}
+
+/** `power  low-power mode, thermal pressure heavy, on battery`. */
+export function powerLine({ source, lowPowerMode, thermal, speedLimit }: PowerState): string {
+  const facts = [
+    ...(lowPowerMode === null ? [] : [lowPowerMode ? 'low-power mode' : 'no low-power mode']),
+    ...(thermal === null ? [] : [`thermal pressure ${thermal}`]),
+    ...(speedLimit === null || speedLimit === 100 ? [] : [`processor limited to ${speedLimit} %`]),
+    ...(source === null ? [] : [`on ${source}`]),
+  ];
+  return `power   ${facts.length === 0 ? 'unknown' : facts.join(', ')}`;
 }
 
 /** The summary of a finished run, as aligned lines. */

@@ -106,6 +106,8 @@ export interface TrainOptions {
    * Steps take about twice as long. Default false.
    */
   readonly checkRange?: boolean | undefined;
+  /** On a Mac: lets the system sleep when it is idle, which a run otherwise prevents while it trains. Default false. */
+  readonly allowSleep?: boolean | undefined;
   /** When aborted, rejects the start with its reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -272,6 +274,10 @@ export const trainOptions = {
   checkRange: {
     ...{ rule: flag, default: false, flag: '--check-range', group: groups.workers },
     help: 'print the largest sum of products of each kernel, at half the speed',
+  },
+  allowSleep: {
+    ...{ rule: flag, default: false, flag: '--allow-sleep', group: groups.workers },
+    help: 'on a Mac, do not prevent idle sleep while the run trains',
   },
   out: {
     ...{ rule: text, derive: ({ resume }) => resume as string | undefined },

@@ -4,6 +4,8 @@ import type { TokenStream } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import type { Windows } from '../data/windows.js';
 import { DeferredEmitter } from '../deferred-emitter.js';
+import type { PowerState } from '../machine/power-state.js';
+import { PowerWatch } from '../machine/power-watch.js';
 import type { ModelConfig } from '../model/config.js';
 import type { Pool } from '../pool/pool.js';
 import type { PoolEvents } from '../pool/types.js';
@@ -33,6 +35,8 @@ export interface TrainerEvents {
   step: [record: StepRecord];
   /** A checkpoint was written. */
   checkpoint: [event: { readonly step: number; readonly path: string; readonly ms: number }];
+  /** On a Mac: its low-power mode, thermal pressure and source of power, at the start of training and when they change. */
+  power: [state: PowerState];
   /** Each line of the run's log, also where no log is written. */
   record: [record: RunRecord];
 }
@@ -161,6 +165,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.#isTraining = true;
     try {
       await this.#parts.run?.hold();
+      const { allowSleep } = this.options;
+      using _ = await PowerWatch.open({ allowSleep, onState: (state) => this.#onPower(state) });
       yield* this.#untilEnd(signal);
     } finally {
       this.#parts.run?.release();
@@ -265,6 +271,11 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #onPower(state: PowerState): void {
+    this.record('power', state);
+    this.emit('power', state);
   }
 
   async *#untilEnd(signal: AbortSignal | undefined): AsyncGenerator<StepRecord, void, undefined> {
