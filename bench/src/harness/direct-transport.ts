@@ -21,7 +21,8 @@ export function directTransport(arena: Arena): StartTransport {
         onExit(0, null);
       });
     };
-    respond(packMessage({ type: 'ready', protocol: PROTOCOL_VERSION, pid, device: name, isa: addon.isa() }));
+    const { api } = device;
+    respond(packMessage({ type: 'ready', protocol: PROTOCOL_VERSION, pid, device: name, api, isa: addon.isa() }));
     const evaluate = (id: number, program: number, offsets: readonly number[]) => {
       const begin = performance.now();
       device.evaluate(program, offsets);

@@ -4,8 +4,9 @@
  * classes can be written in C++ (objc/) or in Objective-C (gnustep/).
  *
  * Environment:
- *   MAYFLY_EMULATOR_COMPILE_LIMIT  compilations of a process after which all fail; default 119, 0: no limit
- *   MAYFLY_EMULATOR_LIVE_LIMIT     programs loaded at once; default 128, 0: no limit
+ *   MAYFLY_EMULATOR_COMPILE_LIMIT  compilations of a process after which all fail, where _ANEInMemoryModel compiles;
+ *                                  default 119, 0: no limit
+ *   MAYFLY_EMULATOR_LIVE_LIMIT     programs loaded at once in a process; default 127, 0: no limit
  *   MAYFLY_EMULATOR_CHIP           the aneSubType; default h16. none: a machine without an engine
  *   MAYFLY_EMULATOR_TEMPORARY      the result of NSTemporaryDirectory(), which may differ from TMPDIR; default: the
  *                                  runtime's own
@@ -68,6 +69,8 @@ int EngineIsPresent(void);
 
 /* Copies text and files. */
 EngineModel* EngineModelCreate(const void* text, size_t bytes, const EngineFile* files, size_t count);
+/* The _ANEModel of a folder, whose files are read when it is compiled. */
+EngineModel* EngineModelCreateAt(const char* folder, const char* key);
 /* A model that is still loaded is unloaded. */
 void EngineModelDestroy(EngineModel* model);
 /* Null: nil. */
@@ -78,6 +81,11 @@ EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineE
 EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inputs, size_t input_count,
                                   EngineSurface* const* outputs, size_t output_count, EngineError* error);
 EngineOutcome EngineModelUnload(EngineModel* model, EngineError* error);
+/* Of the client. `type` and `file`: kANEFModelType and kANEFNetPlistFilenameKey of the options; null if absent. */
+EngineOutcome EngineClientCompile(EngineModel* model, const char* temporary, const char* type, const char* file,
+                                  EngineError* error);
+int EngineClientIsCompiled(EngineModel* model, const char* temporary);
+void EngineClientPurge(EngineModel* model, const char* temporary);
 
 /* Memory that is PROT_NONE to the client unless locked. Null if `bytes` is 0. */
 EngineSurface* EngineSurfaceCreate(size_t bytes);

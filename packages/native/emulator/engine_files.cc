@@ -1,4 +1,5 @@
 // The identifier of a model, and its files on disk.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -54,6 +55,29 @@ std::string IdentifierOf(const EngineModel& model) {
     weights.Add(file.bytes.data(), file.bytes.size());
   }
   return text.Text() + "_" + Digest().Text() + "_" + weights.Text();
+}
+
+bool ReadFolder(const std::string& folder, EngineModel* model) {
+  std::vector<uint8_t> text;
+  if (!Read(fs::path(folder) / "model.mil", &text)) return false;
+  model->text.assign(text.begin(), text.end());
+  model->files.clear();
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder, ignored)) {
+    const std::string name = fs::relative(entry.path(), folder, ignored).string();
+    if (!entry.is_regular_file(ignored) || name == "model.mil" || name[0] == '.') continue;
+    model->files.push_back({"@model_path/" + name, {}});
+    Read(entry.path(), &model->files.back().bytes);
+  }
+  std::sort(model->files.begin(), model->files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  return true;
+}
+
+std::string DigestOf(const std::string& folder, const std::string& key) {
+  Digest digest;
+  digest.Add(folder.data(), folder.size());
+  digest.Add(key.data(), key.size());
+  return digest.Text();
 }
 
 std::string StagingFault(const EngineModel& model, const std::string& directory) {

@@ -63,7 +63,7 @@ EngineOutcome FailEvaluate(EngineError* error, long status, const std::string& w
 }
 
 std::string DirectoryOf(const EngineModel* model, const char* temporary) {
-  return (fs::path(temporary) / model->identifier).string();
+  return model->folder.empty() ? (fs::path(temporary) / model->identifier).string() : model->folder;
 }
 
 // Whether loading reads the weights from the files.
@@ -85,8 +85,14 @@ bool IsRefusedAt(const EngineModel* model, RefusedAt at) { return model->refusal
 // The compiled artefact holds a digest of its sources, so that a stale one is not loaded.
 std::string Artefact(const EngineModel* model) { return "compiled " + model->identifier + "\n"; }
 
+// Of an _ANEModel, the service keeps it, by the folder's path and the key.
+fs::path ArtefactFile(const EngineModel* model, const char* temporary) {
+  if (model->folder.empty()) return fs::path(DirectoryOf(model, temporary)) / "net.plist";
+  return fs::path(temporary) / ".aned" / DigestOf(model->folder, model->key);
+}
+
 bool HasArtefact(const EngineModel* model, const char* temporary) {
-  std::ifstream file(fs::path(DirectoryOf(model, temporary)) / "net.plist", std::ios::binary);
+  std::ifstream file(ArtefactFile(model, temporary), std::ios::binary);
   return std::string(std::istreambuf_iterator<char>(file), {}) == Artefact(model);
 }
 
@@ -94,6 +100,28 @@ bool DialectRejected(const std::string& text) {
   const std::string& dialect = EngineOptions::Get().dialect;
   return (dialect == "ios16" && text.find("main<ios16>") == std::string::npos) ||
          (dialect == "ios18" && text.find("main<ios16>") != std::string::npos);
+}
+
+// The first pattern of the program that this engine refuses. Throws mayfly::Error for a mistake in the text.
+std::optional<mayfly::sim::Refusal> FindRefusal(const EngineModel* model) {
+  return RefusalOf(mayfly::mil::CheckProgram(model->text, Views(model->files)), EngineOptions::Get().refused);
+}
+
+EngineOutcome CompileStaged(EngineModel* model, const char* temporary, EngineError* error) {
+  if (DialectRejected(model->text)) return FailCompile(error, "unknown MIL dialect");
+  try {
+    model->refusal = FindRefusal(model);
+  } catch (const mayfly::Error& rejected) {
+    return FailCompile(error, rejected.what());
+  }
+  if (IsRefusedAt(model, RefusedAt::kCompile)) {
+    return Fail(error, kCompilerDomain, 1, "_ANECompiler : ANECCompile() FAILED", 22,
+                "err=(CompilationFailure): " + model->refusal->reason);
+  }
+  const fs::path file = ArtefactFile(model, temporary);
+  fs::create_directories(file.parent_path());
+  std::ofstream(file, std::ios::binary) << Artefact(model);
+  return ENGINE_OK;
 }
 
 // The port of each position of a request.
@@ -142,6 +170,14 @@ EngineModel* EngineModelCreate(const void* text, size_t bytes, const EngineFile*
   return model;
 }
 
+EngineModel* EngineModelCreateAt(const char* folder, const char* key) {
+  auto* model = new EngineModel;
+  model->folder = folder;
+  model->key = key;
+  ++live;
+  return model;
+}
+
 void EngineModelDestroy(EngineModel* model) {
   if (model->program != nullptr) --loaded;
   delete model;
@@ -167,20 +203,35 @@ EngineOutcome EngineModelCompile(EngineModel* model, const char* temporary, Engi
   const std::string directory = DirectoryOf(model, temporary);
   const std::string staging = StagingFault(*model, directory);
   if (!staging.empty()) return FailCompile(error, staging);
-  if (DialectRejected(model->text)) return FailCompile(error, "unknown MIL dialect");
-  try {
-    model->refusal =
-        RefusalOf(mayfly::mil::CheckProgram(model->text, Views(model->files)), EngineOptions::Get().refused);
-  } catch (const mayfly::Error& rejected) {
-    return FailCompile(error, rejected.what());
-  }
-  if (IsRefusedAt(model, RefusedAt::kCompile)) {
-    return Fail(error, kCompilerDomain, 1, "_ANECompiler : ANECCompile() FAILED", 22,
-                "err=(CompilationFailure): " + model->refusal->reason);
-  }
-  std::ofstream(fs::path(directory) / "net.plist", std::ios::binary) << Artefact(model);
-  if (!model->files.empty()) std::ofstream(fs::path(directory) / "data", std::ios::binary) << Artefact(model);
-  return ENGINE_OK;
+  const EngineOutcome outcome = CompileStaged(model, temporary, error);
+  if (outcome == ENGINE_OK && !model->files.empty())
+    std::ofstream(fs::path(directory) / "data", std::ios::binary) << Artefact(model);
+  return outcome;
+}
+
+EngineOutcome EngineClientCompile(EngineModel* model, const char* temporary, const char* type, const char* file,
+                                  EngineError* error) {
+  const Fault fault = NextFault("compile");
+  if (fault.kind == FaultKind::kNilError) return ENGINE_FAILED;
+  if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;
+  if (fault.kind == FaultKind::kError)
+    return Fail(error, kCompilerDomain, fault.code, "_ANECompiler : ANECCompile() FAILED");
+  const std::lock_guard<std::mutex> lock(model->mutex);
+  if (type == nullptr || std::strcmp(type, "kANEFModelMIL") != 0)
+    return FailCompile(error, "no model.espresso.net in " + model->folder);
+  if (file == nullptr || std::strcmp(file, "model.mil") != 0) return FailCompile(error, "no net.plist");
+  if (!ReadFolder(model->folder, model)) return FailCompile(error, "no model.mil in " + model->folder);
+  model->identifier = IdentifierOf(*model);
+  return CompileStaged(model, temporary, error);
+}
+
+int EngineClientIsCompiled(EngineModel* model, const char* temporary) {
+  return fs::exists(ArtefactFile(model, temporary));
+}
+
+void EngineClientPurge(EngineModel* model, const char* temporary) {
+  std::error_code ignored;
+  fs::remove(ArtefactFile(model, temporary), ignored);
 }
 
 EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineError* error) {
@@ -190,6 +241,11 @@ EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineE
   if (fault.kind == FaultKind::kError) return FailLoad(error, fault.code);
   const std::lock_guard<std::mutex> lock(model->mutex);
   if (model->program != nullptr) return FailLoad(error, 0x20004);
+  // A program that was compiled through another object.
+  if (!model->folder.empty() && model->text.empty() && ReadFolder(model->folder, model)) {
+    model->identifier = IdentifierOf(*model);
+    model->refusal = FindRefusal(model);
+  }
   if (!HasArtefact(model, temporary)) return Fail(error, kEngineDomain, 10, "GetANEFModel: must re-compile");
   const long limit = EngineOptions::Get().live_limit;
   if (limit > 0 && loaded >= limit) return FailLoad(error, 0x50004);

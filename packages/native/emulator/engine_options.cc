@@ -19,7 +19,7 @@ const EngineOptions& EngineOptions::Get() {
   static const auto* const options = [] {
     EngineOptions o;
     o.compile_limit = std::stol(Variable("MAYFLY_EMULATOR_COMPILE_LIMIT", "119"));
-    o.live_limit = std::stol(Variable("MAYFLY_EMULATOR_LIVE_LIMIT", "128"));
+    o.live_limit = std::stol(Variable("MAYFLY_EMULATOR_LIVE_LIMIT", "127"));
     o.chip = Variable("MAYFLY_EMULATOR_CHIP", "h16");
     o.dialect = Variable("MAYFLY_EMULATOR_DIALECT", "");
     const std::string ports = Variable("MAYFLY_EMULATOR_PORTS", "alphabetical");

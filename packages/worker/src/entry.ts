@@ -35,8 +35,9 @@ const { threads, precision } = settings;
 const device = addon.openDevice(settings.device, arena, { threads, precision });
 const socket = addon.serveSocket(CONNECTION_FD, device, LANE_FDS);
 
+const { name, api } = device;
 socket.send(
-  packMessage({ type: 'ready', protocol: PROTOCOL_VERSION, pid: process.pid, device: device.name, isa: addon.isa() }),
+  packMessage({ type: 'ready', protocol: PROTOCOL_VERSION, pid: process.pid, device: name, api, isa: addon.isa() }),
 );
 for (let payload = socket.serve(); payload !== null; payload = socket.serve()) {
   const request = understood(() => unpackRequest(payload));

@@ -4,7 +4,7 @@
  * Dispatches and completions are fixed 64-byte frames (see `docs/protocol.md`) that only native code reads. Everything
  * else is a control message: one of the unions below, packed by msgpack, in order with the dispatches around it.
  */
-import type { DeviceStats, ErrorDetails, Port, Precision, ProgramInfo, WeightRange } from '@mayfly/native';
+import type { AneApi, DeviceStats, ErrorDetails, Port, Precision, ProgramInfo, WeightRange } from '@mayfly/native';
 import { Packr } from 'msgpackr/pack';
 import { type Check, errorCode, fields, list, oneOf, optional, protocolError, text, whole } from './check.js';
 import { type MsgpackBounds, msgpackFault } from './msgpack-bounds.js';
@@ -13,7 +13,7 @@ export { protocolError } from './check.js';
 export { type MsgpackBounds, msgpackFault } from './msgpack-bounds.js';
 
 /** Raised by one with every change of a message or of the frame; both sides must agree. */
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 
 /** File descriptors a worker inherits beside stdin, stdout and stderr. */
 export const CONNECTION_FD = 3;
@@ -80,6 +80,8 @@ export type WorkerResponse =
       readonly protocol: number;
       readonly pid: number;
       readonly device: string;
+      /** The API through which device `ane` is used; null for others. */
+      readonly api: AneApi | null;
       readonly isa: string;
     }
   | { readonly type: 'compiled'; readonly request: number; readonly info: ProgramInfo; readonly stats: WorkerStats }
@@ -148,6 +150,7 @@ const error = fields<WireError>({
 const responses: { readonly [Type in WorkerResponse['type']]: Check } = {
   ready: fields<OneOf<WorkerResponse, 'ready'>>({
     ...{ type, protocol: oneOf(PROTOCOL_VERSION), pid: whole, device: text, isa: text },
+    api: oneOf('in-memory', 'client', null),
   }),
   compiled: fields<OneOf<WorkerResponse, 'compiled'>>({ type, request, info, stats }),
   unloaded: fields<OneOf<WorkerResponse, 'unloaded'>>({ type, request, stats }),

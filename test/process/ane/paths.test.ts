@@ -31,7 +31,7 @@ onEachRuntime((tier, runtime) => {
   });
 
   test('settings that do not exist are refused', async () => {
-    for (const name of ['EVALUATE', 'DIALECT', 'RELOAD', 'QOS'].map((end) => `MAYFLY_ANE_${end}`)) {
+    for (const name of ['API', 'EVALUATE', 'DIALECT', 'RELOAD', 'QOS'].map((end) => `MAYFLY_ANE_${end}`)) {
       const result = await run(runtime, [['open']], { [name]: 'fast' });
       expect(result.results[0]).toEqual({ open: coded('ERR_INVALID_ARGUMENT', name) });
     }
@@ -63,6 +63,7 @@ onEachRuntime((tier, runtime) => {
       dialect: 'ios18',
       'round trip': 'works',
       'several inputs and outputs': 'inputs alphabetical, outputs alphabetical',
+      'API client': 'works',
       'direct evaluation': 'works',
       'reload of weight files': 'no effect',
     });
@@ -77,6 +78,7 @@ onEachRuntime((tier, runtime) => {
       dialect: 'ios16',
       'round trip': 'works',
       'several inputs and outputs': expect.stringMatching(/^ERR_ANE_PORTS.*0x1d/),
+      'API client': expect.stringMatching(/^ERR_ANE_PATH.*class _ANEClient/),
       'direct evaluation': expect.stringMatching(/^ERR_ANE_PATH.*class _ANEClient/),
       'reload of weight files': 'works',
     });

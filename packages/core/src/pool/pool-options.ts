@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { invalidArgument, type Precision } from '@mayfly/native';
+import { type AneApi, invalidArgument, type Precision } from '@mayfly/native';
 import { abortSignal, environment, LONGEST_MS, milliseconds, oneOf, text, texts, whole } from '../check.js';
+import { chooseAneApi, limitsKey } from '../machine/ane-api.js';
 import { processCapacity, refusal, threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import { resolveDevice } from '../machine/device.js';
 import { readMachineLimits } from '../machine/limits.js';
@@ -68,6 +69,8 @@ export interface FilledPoolOptions {
   readonly device: string;
   /** Why this device, in a few words. */
   readonly deviceReason: string;
+  /** The API of device `ane`; null for others. */
+  readonly aneApi: AneApi | null;
   readonly workers: number;
   readonly standby: number;
   readonly threads: number;
@@ -152,13 +155,15 @@ export const poolOptions = {
 export function resolvePoolOptions(given?: PoolOptions): FilledPoolOptions {
   const { options } = resolveOptions('createPool', poolOptions, given);
   const { device, deviceReason } = resolveDevice(options.device);
+  const { api, reason } = chooseAneApi(device, options.env ?? process.env);
   const { budget, timeouts, pacing, chaos, workers, standby } = options;
   const excess = refusal(1, workers + standby, processCapacity());
   if (excess !== null) throw invalidArgument('workers and standby together', excess, workers + standby);
   return {
     ...options,
-    ...{ device, deviceReason },
-    budget: resolveBudget(budget, budgetOf(readMachineLimits(device))),
+    ...{ device, aneApi: api },
+    deviceReason: reason === '' ? deviceReason : `${deviceReason}; API ${api}: ${reason}`,
+    budget: resolveBudget(budget, budgetOf(readMachineLimits(limitsKey(device, api)), api)),
     timeouts: resolveOptions('timeouts', timeoutOptions, timeouts, { prefix: 'timeouts.' }).options,
     pacing: resolvePacing(device, pacing),
     chaos: chaos === undefined ? undefined : resolveChaos(chaos),

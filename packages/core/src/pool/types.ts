@@ -1,4 +1,4 @@
-import type { DeviceLimit, InputReuse, Port } from '@mayfly/native';
+import type { AneApi, DeviceLimit, InputReuse, Port } from '@mayfly/native';
 import type { Tensor } from '../memory/tensor.js';
 import type { Budget, RetirementReason } from './worker/budget.js';
 import type { Chaos } from './worker/chaos-transport.js';
@@ -191,6 +191,8 @@ export interface WorkerSummary {
   readonly id: number;
   readonly pid: number;
   readonly state: WorkerState;
+  /** The API through which it uses device `ane`, as it reported itself; null for other devices, and until it is ready. */
+  readonly api: AneApi | null;
   readonly kernels: number;
   readonly compilations: number;
   readonly evaluations: number;

@@ -31,7 +31,18 @@ static const char* EngineDirectory(void) { return [NSTemporaryDirectory() UTF8St
 @end
 
 @implementation _ANEModel
++ (id)modelAtURL:(NSURL*)url key:(NSString*)key {
+  RequireKind(url, [NSURL class], @"an NSURL of a folder");
+  RequireKind(key, [NSString class], @"an NSString as key");
+  _ANEModel* model = [[self alloc] init];
+  Count(COUNT_INNER, 1);
+  model->engine_ = EngineModelCreateAt([[url path] UTF8String], [key UTF8String]);
+  model->owner_ = YES;
+  return [model autorelease];
+}
+
 - (void)dealloc {
+  if (owner_) EngineModelDestroy(engine_);
   Count(COUNT_INNER, -1);
   [super dealloc];
 }

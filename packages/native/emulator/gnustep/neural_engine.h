@@ -28,9 +28,10 @@ BOOL Finish(EngineOutcome outcome, const EngineError* failure, NSError** error);
 
 BOOL Evaluate(EngineModel* model, NSDictionary* options, _ANERequest* request, NSError** error);
 
-// The result of -[_ANEInMemoryModel model]: a view of its owner.
+// The result of -[_ANEInMemoryModel model] is a view of its owner; that of modelAtURL:key: owns its model.
 @interface _ANEModel : NSObject {
  @public
   EngineModel* engine_;
+  BOOL owner_;
 }
 @end

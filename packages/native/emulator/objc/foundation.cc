@@ -11,6 +11,13 @@ namespace {
 Object* MakeString(Object*, Selector, const char* utf8) { return Autorelease(new StringObject(utf8)); }
 const char* StringText(Object* self, Selector) { return As<StringObject>(self, "an NSString")->value.c_str(); }
 
+// A folder's path as NSURL's `path` has it: without a slash at the end.
+Object* MakeUrl(Object*, Selector, Object* path, bool) {
+  std::string text = As<StringObject>(path, "an NSString as path")->value;
+  while (text.size() > 1 && text.back() == '/') text.pop_back();
+  return Autorelease(new UrlObject(text));
+}
+
 Object* MakeData(Object*, Selector, const void* bytes, unsigned long count) {
   return Autorelease(new DataObject(bytes, count));
 }
@@ -49,6 +56,7 @@ const bool classes = [] {
   Class* string = DefineClass("NSString");
   AddClassMethod(string, "stringWithUTF8String:", MakeString);
   AddInstanceMethod(string, "UTF8String", StringText);
+  AddClassMethod(DefineClass("NSURL"), "fileURLWithPath:isDirectory:", MakeUrl);
   Class* data = DefineClass("NSData");
   AddClassMethod(data, "dataWithBytes:length:", MakeData);
   AddInstanceMethod(data, "length", DataLength);
@@ -75,6 +83,8 @@ StringObject::StringObject(std::string text) : Object(Named("NSString")), value(
 StringObject::StringObject(std::string text, std::nullptr_t) : Object(Named("NSString")), value(std::move(text)) {
   immortal = true;
 }
+
+UrlObject::UrlObject(std::string file) : Object(Named("NSURL")), path(std::move(file)) {}
 
 DataObject::DataObject(const void* from, size_t count)
     : Object(Named("NSData")), bytes(static_cast<const uint8_t*>(from), static_cast<const uint8_t*>(from) + count) {}

@@ -17,6 +17,11 @@ struct StringObject : Object {
   std::string value;
 };
 
+struct UrlObject : Object {
+  explicit UrlObject(std::string file);
+  std::string path;
+};
+
 struct DataObject : Object {
   DataObject(const void* bytes, size_t count);
   std::vector<uint8_t> bytes;

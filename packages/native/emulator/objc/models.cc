@@ -6,9 +6,11 @@ using namespace mayfly::emulator;
 
 extern "C" Object* NSTemporaryDirectory();
 
-namespace {
+std::string mayfly::emulator::TemporaryDirectory() {
+  return As<StringObject>(NSTemporaryDirectory(), "an NSString")->value;
+}
 
-std::string TemporaryDirectory() { return As<StringObject>(NSTemporaryDirectory(), "an NSString")->value; }
+namespace {
 
 Object* MakeDescriptor(Object* self, Selector, Object* text, Object* weights, Object* plist) {
   if (As<DataObject>(text, "an NSData as MIL text") == nullptr ||
@@ -69,8 +71,14 @@ Class* inner_model_class = nullptr;
 
 Object* InnerModel(Object* self, Selector) {
   auto* model = As<ModelObject>(self, "an _ANEInMemoryModel");
-  if (model->inner == nullptr) model->inner = new InnerModelObject(inner_model_class, model->engine);
+  if (model->inner == nullptr) model->inner = new InnerModelObject(inner_model_class, model->engine, false);
   return model->inner;
+}
+
+Object* MakeInnerModel(Object* self, Selector, Object* url, Object* key) {
+  EngineModel* model = EngineModelCreateAt(As<UrlObject>(url, "an NSURL of a folder")->path.c_str(),
+                                           As<StringObject>(key, "an NSString as key")->value.c_str());
+  return Autorelease(new InnerModelObject(static_cast<Class*>(self), model, true));
 }
 
 const bool classes = [] {
@@ -85,6 +93,7 @@ const bool classes = [] {
   AddInstanceMethod(model, "evaluateWithQoS:options:request:error:", EvaluateModel);
   AddInstanceMethod(model, "model", InnerModel);
   inner_model_class = DefineClass("_ANEModel");
+  AddClassMethod(inner_model_class, "modelAtURL:key:", MakeInnerModel);
   return true;
 }();
 

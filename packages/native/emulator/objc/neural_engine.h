@@ -19,10 +19,15 @@ struct DescriptorObject : Object {
   Object* weights;
 };
 
-// The result of -[_ANEInMemoryModel model]: a view of its owner.
+// An _ANEModel. The result of -[_ANEInMemoryModel model] is a view of its owner; that of modelAtURL:key: owns its
+// model.
 struct InnerModelObject : Object {
-  InnerModelObject(Class* cls, EngineModel* model) : Object(cls), engine(model) {}
+  InnerModelObject(Class* cls, EngineModel* model, bool is_owner) : Object(cls), engine(model), owner(is_owner) {}
+  ~InnerModelObject() override {
+    if (owner) EngineModelDestroy(engine);
+  }
   EngineModel* engine;
+  const bool owner;
 };
 
 struct ModelObject : Object {
@@ -56,6 +61,7 @@ struct RequestObject : Object {
 // The result of a method for an outcome. Throws for an exception, and sets `error` for a failure that has one.
 bool Finish(EngineOutcome outcome, const EngineError& failure, Object** error);
 void RequireOptions(Object* options);
+std::string TemporaryDirectory();
 bool EvaluateEngine(EngineModel* model, Object* options, Object* request, Object** error);
 
 }  // namespace mayfly::emulator

@@ -1,3 +1,6 @@
+/** The class of AppleNeuralEngine.framework through which programs reach the engine: `_ANEInMemoryModel` or `_ANEClient`. */
+export type AneApi = 'in-memory' | 'client';
+
 /** A method of AppleNeuralEngine.framework that the ane device knows of. */
 export interface AneMethod {
   /** `-[_ANEInMemoryModel unloadWithQoS:error:]`. */

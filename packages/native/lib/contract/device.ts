@@ -1,3 +1,4 @@
+import type { AneApi } from './ane-inspection.js';
 import type { DType } from './arena.js';
 import type { InputReuse } from './process.js';
 
@@ -40,6 +41,8 @@ export interface WeightRange {
 /** One open device and the programs loaded on it, in this process. */
 export interface NativeDevice {
   readonly name: string;
+  /** Of device `ane`; null for others. */
+  readonly api: AneApi | null;
   compile(text: string, weights: readonly WeightRange[]): ProgramInfo;
   /** Synchronous evaluation, for tests and in-process use; offsets as in `Connection.dispatchPorts`. */
   evaluate(program: number, offsets: readonly number[], reuse?: InputReuse): void;

@@ -22,6 +22,10 @@ class AneDevice : public Device {
     options_.surfaces = SurfaceRulesFor(ChipName());
     options_.quality_of_service = settings_.quality_of_service;
     RemoveAbandonedDirectories();
+    if (settings_.api == Api::kClient) {
+      ProveClient(settings_.dialect, options_);
+      options_.api = Api::kClient;
+    }
     if (settings_.path == EvaluationPath::kDirect) {
       ProveDirectPath(CanaryDialect(), options_);
       options_.path = EvaluationPath::kDirect;
@@ -34,6 +38,7 @@ class AneDevice : public Device {
   }
 
   const char* name() const override { return "ane"; }
+  const char* api() const override { return NameOf(options_.api); }
 
   std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights) override {
     CheckStagedNames(weights);

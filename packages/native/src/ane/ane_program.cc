@@ -1,9 +1,9 @@
 #include "ane/ane_program.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 
+#include "ane/content_hash.h"
 #include "error.h"
 
 namespace mayfly::ane {
@@ -37,22 +37,6 @@ size_t BytesOf(const std::vector<IoSurface>& surfaces) {
   return bytes;
 }
 
-// A hash that mixes eight bytes at a time as splitmix64 does.
-uint64_t Hash(const void* data, size_t bytes, uint64_t seed) {
-  const auto* at = static_cast<const uint8_t*>(data);
-  uint64_t hash = seed ^ bytes;
-  for (size_t left = bytes; left > 0;) {
-    uint64_t word = 0;
-    const size_t step = std::min(left, sizeof word);
-    std::memcpy(&word, at, step);
-    hash = (hash ^ word) * 0xbf58476d1ce4e5b9ull;
-    hash ^= hash >> 29;
-    at += step;
-    left -= step;
-  }
-  return hash;
-}
-
 // Bytes that are numbers from 0.25 to 0.5 in fp16, and finite numbers in every other type.
 std::vector<uint16_t> Pattern(size_t bytes) {
   constexpr uint16_t kQuarter = 0x3400;
@@ -73,9 +57,8 @@ AneProgram::AneProgram(std::string_view text, const std::vector<mil::WeightFile>
   for (const mil::WeightFile& file : weights) resident_bytes_ += file.bytes;
   resident_bytes_ += BytesOf(outputs_);
   if (options_.park != nullptr && LoadParked(weights)) return;
-  staged_ = std::make_unique<StagedModel>(text_, weights, options_.quality_of_service);
-  staged_->CompileAndLoad();
-  compilations_ = 1;
+  staged_ = std::make_unique<StagedModel>(options_.api, text_, weights, options_.quality_of_service);
+  compilations_ = staged_->CompileAndLoad();
   if (options_.park != nullptr) fingerprint_ = Measure(weights);
 }
 
@@ -107,7 +90,8 @@ bool AneProgram::LoadParked(const std::vector<mil::WeightFile>& weights) {
 
 Fingerprint AneProgram::Measure(const std::vector<mil::WeightFile>& weights) {
   Fingerprint fingerprint;
-  for (const mil::WeightFile& file : weights) fingerprint.weights = Hash(file.data, file.bytes, fingerprint.weights);
+  for (const mil::WeightFile& file : weights)
+    fingerprint.weights = ContentHash(file.data, file.bytes, fingerprint.weights);
   std::vector<std::vector<uint16_t>> inputs;
   std::vector<std::vector<uint8_t>> outputs;
   std::vector<const void*> from;
@@ -116,7 +100,7 @@ Fingerprint AneProgram::Measure(const std::vector<mil::WeightFile>& weights) {
   for (const Port& port : ports_.outputs) to.push_back(outputs.emplace_back(port.bytes()).data());
   Evaluate(from.data(), to.data());
   for (const std::vector<uint8_t>& output : outputs) {
-    fingerprint.outputs = Hash(output.data(), output.size(), fingerprint.outputs);
+    fingerprint.outputs = ContentHash(output.data(), output.size(), fingerprint.outputs);
   }
   return fingerprint;
 }

@@ -23,6 +23,7 @@ struct ProgramOptions {
   // For programs with several inputs or outputs.
   PortOrder input_order = PortOrder::kDeclared;
   PortOrder output_order = PortOrder::kDeclared;
+  Api api = Api::kInMemory;
   unsigned quality_of_service = kQualityOfService;
   // Keeps programs with weights when they are unloaded, to load them again. Null: they are compiled each time.
   std::shared_ptr<ModelPark> park;

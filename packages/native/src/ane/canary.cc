@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <initializer_list>
 
 #include "ane/canary_program.h"
 #include "ane/framework.h"
@@ -35,6 +36,23 @@ float Run(AneProgram* program) {
   const float value = HalfToFloat(output[0]);
   if (Holds(output, value)) return value;
   throw Error("ERR_ANE_EVALUATE", "Expected a constant result of the canary, got one that varies");
+}
+
+// Throws ERR_ANE_PATH.
+void RequireMethods(const std::string& path, std::initializer_list<Capability> capabilities) {
+  const FrameworkProbe probe = ProbeFramework();
+  for (Capability capability : capabilities) {
+    if (probe.Has(capability)) continue;
+    throw Error("ERR_ANE_PATH", "Expected " + path + " to have " + probe.FirstMissing(capability) + ", got none");
+  }
+}
+
+// Throws ERR_ANE_PATH.
+void RequireResult(const std::string& path, AneProgram* program, float expected) {
+  const float got = Run(program);
+  if (got == expected) return;
+  throw Error("ERR_ANE_PATH",
+              "Expected " + NumberText(expected, 6) + " of the canary with " + path + ", got " + NumberText(got, 6));
 }
 
 CanaryReport Report(const std::string& name, const std::function<std::string()>& body) {
@@ -103,17 +121,26 @@ bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options) {
   return program->compilations() == 0;
 }
 
+void ProveClient(std::optional<Dialect> dialect, const ProgramOptions& options) {
+  constexpr const char* kPath = "API client";
+  RequireMethods(kPath, {Capability::kConnection, Capability::kClient});
+  ProgramOptions client = options;
+  client.api = Api::kClient;
+  const std::string text = OnePortCanary(dialect ? *dialect : ProbeDialect(client));
+  const auto first = Load(text, CanaryWeights(2), client);
+  RequireResult(kPath, first.get(), 6);
+  // Programs that differ by their weights alone must not be taken for each other.
+  RequireResult(kPath, Load(text, CanaryWeights(6), client).get(), 18);
+  RequireResult(std::string(kPath) + " and a program that is compiled already",
+                Load(text, CanaryWeights(2), client).get(), 6);
+}
+
 void ProveDirectPath(Dialect dialect, const ProgramOptions& options) {
-  const FrameworkProbe probe = ProbeFramework();
-  if (!probe.Has(Capability::kDirect)) {
-    throw Error("ERR_ANE_PATH",
-                "Expected direct evaluation to have " + probe.FirstMissing(Capability::kDirect) + ", got none");
-  }
+  constexpr const char* kPath = "direct evaluation";
+  RequireMethods(kPath, {Capability::kConnection, Capability::kDirect});
   const auto program = Load(OnePortCanary(dialect), CanaryWeights(2), options);
   program->set_path(EvaluationPath::kDirect);
-  if (const float got = Run(program.get()); got != 6) {
-    throw Error("ERR_ANE_PATH", "Expected 6 of the canary with direct evaluation, got " + NumberText(got, 6));
-  }
+  RequireResult(kPath, program.get(), 6);
 }
 
 std::vector<CanaryReport> RunCanaries(const ProgramOptions& options) {
@@ -133,6 +160,10 @@ std::vector<CanaryReport> RunCanaries(const ProgramOptions& options) {
     const PortOrders orders = ProbePortOrders(dialect, options);
     const auto name = [](PortOrder order) { return order == PortOrder::kDeclared ? "declared" : "alphabetical"; };
     return std::string("inputs ") + name(orders.inputs) + ", outputs " + name(orders.outputs);
+  }));
+  reports.push_back(Report("API client", [&] {
+    ProveClient(dialect, options);
+    return std::string("works");
   }));
   reports.push_back(Report("direct evaluation", [&] {
     ProveDirectPath(dialect, options);

@@ -14,6 +14,10 @@ namespace mayfly::ane {
 // The first dialect, ios18 before ios16, in which a canary compiles. Throws the compiler's last error if none does.
 Dialect ProbeDialect(const ProgramOptions& options);
 
+// Compiles canaries through the client, evaluates them, and connects to one that is compiled already. Throws
+// ERR_ANE_PATH if a method is missing or a result is wrong.
+void ProveClient(std::optional<Dialect> dialect, const ProgramOptions& options);
+
 struct PortOrders {
   PortOrder inputs;
   PortOrder outputs;
@@ -36,8 +40,8 @@ struct CanaryReport {
   bool ok;
 };
 
-// Asks all questions, for `mayfly doctor`: round trip, dialect, port orders, direct evaluation, reload of
-// weights. Never throws; needs about six compilations.
+// Asks all questions, for `mayfly doctor`: round trip, dialect, port orders, the client, direct evaluation, reload of
+// weights. Never throws; needs about ten compilations.
 std::vector<CanaryReport> RunCanaries(const ProgramOptions& options);
 
 }  // namespace mayfly::ane

@@ -71,8 +71,15 @@ const std::vector<FrameworkMethod> kFrameworkMethods = {
      true, "@@@@@@@@", Capability::kCore},
     {"_ANEDeviceInfo", "aneSubType", true, "@", Capability::kChip},
     {"_ANEDeviceInfo", "hasANE", true, "b", Capability::kEngine},
+    {"_ANEClient", "sharedConnection", true, "@", Capability::kConnection},
+    {"_ANEModel", "modelAtURL:key:", true, "@@@", Capability::kClient},
+    {"_ANEClient", "compileModel:options:qos:error:", false, "b@@ip", Capability::kClient},
+    {"_ANEClient", "compiledModelExistsFor:", false, "b@", Capability::kClient},
+    {"_ANEClient", "purgeCompiledModel:", false, "v@", Capability::kClient},
+    {"_ANEClient", "loadModel:options:qos:error:", false, "b@@ip", Capability::kClient},
+    {"_ANEClient", "evaluateWithModel:options:request:qos:error:", false, "b@@@ip", Capability::kClient},
+    {"_ANEClient", "unloadModel:options:qos:error:", false, "b@@ip", Capability::kClient},
     {"_ANEInMemoryModel", "model", false, "@", Capability::kDirect},
-    {"_ANEClient", "sharedConnection", true, "@", Capability::kDirect},
     {"_ANEClient", "doEvaluateDirectWithModel:options:request:qos:error:", false, "b@@@ip", Capability::kDirect},
 };
 
@@ -88,14 +95,16 @@ const char* NameOf(Capability capability) {
     case Capability::kCore: return "core";
     case Capability::kChip: return "chip";
     case Capability::kEngine: return "engine";
+    case Capability::kConnection: return "connection";
+    case Capability::kClient: return "client";
     case Capability::kDirect: return "direct";
   }
   return "?";
 }
 
 const std::vector<Capability>& AllCapabilities() {
-  static const std::vector<Capability> all = {Capability::kCore, Capability::kChip, Capability::kEngine,
-                                              Capability::kDirect};
+  static const std::vector<Capability> all = {Capability::kCore,       Capability::kChip,   Capability::kEngine,
+                                              Capability::kConnection, Capability::kClient, Capability::kDirect};
   return all;
 }
 

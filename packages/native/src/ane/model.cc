@@ -4,7 +4,9 @@
 #include <chrono>
 #include <thread>
 
+#include "ane/client_model.h"
 #include "ane/foundation.h"
+#include "ane/in_memory_model.h"
 
 namespace mayfly::ane {
 namespace {
@@ -17,51 +19,34 @@ void Require(Bool ok, Phase phase, Id error) {
   if (ok == 0) throw FailureOf(phase, ReportOf(error), compilations);
 }
 
-Id DescriptorOf(std::string_view text, const std::vector<mil::WeightFile>& weights) {
-  std::vector<std::pair<Id, Id>> files;
-  for (const mil::WeightFile& file : weights) {
-    files.emplace_back(String(file.path),
-                       Dictionary({{String("offset"), Number(0)}, {String("data"), Data(file.data, file.bytes)}}));
-  }
-  return Send(ObjcRuntime::Get().ClassNamed("_ANEInMemoryModelDescriptor"),
-              "modelWithMILText:weights:optionsPlist:", Data(text.data(), text.size()), Dictionary(files), Id{nullptr});
-}
-
-// Checked, since it names a directory that is written to and removed.
-void RequireName(const std::string& identifier) {
-  constexpr const char* kAllowed = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
-  if (!identifier.empty() && identifier.find_first_not_of(kAllowed) == std::string::npos) return;
-  throw Error("ERR_ANE_COMPILE", "Expected hexStringIdentifier to return hexadecimal digits, got `" + identifier + "`");
+std::unique_ptr<FrameworkModel> MakeModel(Api api, std::string_view text, const std::vector<mil::WeightFile>& weights,
+                                          unsigned quality_of_service) {
+  if (api == Api::kClient) return std::make_unique<ClientModel>(text, weights, quality_of_service);
+  return std::make_unique<InMemoryModel>(text, weights, quality_of_service);
 }
 
 }  // namespace
 
 int CompilationsOfProcess() { return compilations; }
 
-Model::Model(std::string_view text, const std::vector<mil::WeightFile>& weights, unsigned quality_of_service)
-    : quality_of_service_(quality_of_service) {
-  const AutoreleasePool pool;
-  const Id descriptor = DescriptorOf(text, weights);
-  if (descriptor == nullptr) throw FailureOf(Phase::kDescribe, std::nullopt, compilations);
-  const Id model = Send(ObjcRuntime::Get().ClassNamed("_ANEInMemoryModel"), "inMemoryModelWithDescriptor:", descriptor);
-  if (model == nullptr) throw FailureOf(Phase::kDescribe, std::nullopt, compilations);
-  model_ = Owned::Retain(model);
-  options_ = Owned::Retain(Dictionary());
-  identifier_ = Utf8(Send(model, "hexStringIdentifier"));
-  RequireName(identifier_);
-}
+Model::Model(Api api, std::string_view text, const std::vector<mil::WeightFile>& weights, unsigned quality_of_service)
+    : model_(MakeModel(api, text, weights, quality_of_service)), quality_of_service_(quality_of_service) {}
 
 Model::~Model() {
   if (!loaded_) return;
   PrintFailure([this] { Unload(); });
 }
 
+bool Model::IsCompiled() const {
+  const AutoreleasePool pool;
+  return model_->IsCompiled();
+}
+
 void Model::Compile() {
   const AutoreleasePool pool;
   ++compilations;
   Id error = nullptr;
-  const Bool ok =
-      Send<Bool>(model_.get(), "compileWithQoS:options:error:", quality_of_service_, options_.get(), &error);
+  const Bool ok = model_->Compile(&error);
   Require(ok, Phase::kCompile, error);
 }
 
@@ -69,7 +54,7 @@ void Model::Load() {
   for (bool last : {false, true}) {
     const AutoreleasePool pool;
     Id error = nullptr;
-    const Bool ok = Send<Bool>(model_.get(), "loadWithQoS:options:error:", quality_of_service_, options_.get(), &error);
+    const Bool ok = model_->Load(&error);
     loaded_ = ok != 0;
     if (loaded_) return;
     if (last) Require(ok, Phase::kLoad, error);
@@ -82,14 +67,11 @@ void Model::Evaluate(Id request, EvaluationPath path) {
   Id error = nullptr;
   Bool ok = 0;
   switch (path) {
-    case EvaluationPath::kStandard:
-      ok = Send<Bool>(model_.get(), "evaluateWithQoS:options:request:error:", quality_of_service_, options_.get(),
-                      request, &error);
-      break;
+    case EvaluationPath::kStandard: ok = model_->Evaluate(request, &error); break;
     case EvaluationPath::kDirect:
       ok = Send<Bool>(Send(ObjcRuntime::Get().ClassNamed("_ANEClient"), "sharedConnection"),
-                      "doEvaluateDirectWithModel:options:request:qos:error:", Send(model_.get(), "model"),
-                      options_.get(), request, quality_of_service_, &error);
+                      "doEvaluateDirectWithModel:options:request:qos:error:", model_->inner(), Dictionary(), request,
+                      quality_of_service_, &error);
       break;
   }
   Require(ok, Phase::kEvaluate, error);
@@ -99,8 +81,13 @@ void Model::Unload() {
   const AutoreleasePool pool;
   loaded_ = false;
   Id error = nullptr;
-  const Bool ok = Send<Bool>(model_.get(), "unloadWithQoS:error:", quality_of_service_, &error);
+  const Bool ok = model_->Unload(&error);
   Require(ok, Phase::kUnload, error);
+}
+
+void Model::Purge() {
+  const AutoreleasePool pool;
+  model_->Purge();
 }
 
 }  // namespace mayfly::ane

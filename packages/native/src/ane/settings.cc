@@ -32,6 +32,14 @@ unsigned QualityOfService() {
 
 }  // namespace
 
+const char* NameOf(Api api) {
+  switch (api) {
+    case Api::kInMemory: return "in-memory";
+    case Api::kClient: return "client";
+  }
+  return "?";
+}
+
 const char* NameOf(EvaluationPath path) {
   switch (path) {
     case EvaluationPath::kStandard: return "standard";
@@ -44,6 +52,12 @@ Settings Settings::FromEnvironment() {
   Settings settings;
   settings.reload = Switch("MAYFLY_ANE_RELOAD");
   settings.quality_of_service = QualityOfService();
+  const std::string api = Variable("MAYFLY_ANE_API");
+  if (api == NameOf(Api::kClient)) {
+    settings.api = Api::kClient;
+  } else if (!api.empty() && api != NameOf(Api::kInMemory)) {
+    throw Error("ERR_INVALID_ARGUMENT", "Expected MAYFLY_ANE_API to be in-memory or client, got `" + api + "`");
+  }
   const std::string path = Variable("MAYFLY_ANE_EVALUATE");
   if (path == NameOf(EvaluationPath::kDirect)) {
     settings.path = EvaluationPath::kDirect;

@@ -9,6 +9,8 @@
 namespace mayfly::ane {
 
 struct Settings {
+  // MAYFLY_ANE_API = in-memory | client. Default in-memory.
+  Api api = Api::kInMemory;
   // MAYFLY_ANE_EVALUATE = standard | direct. Default standard.
   EvaluationPath path = EvaluationPath::kStandard;
   // MAYFLY_ANE_DIALECT = ios18 | ios16. Default: the first in which a canary compiles.
@@ -22,6 +24,7 @@ struct Settings {
   static Settings FromEnvironment();
 };
 
+const char* NameOf(Api api);
 const char* NameOf(EvaluationPath path);
 
 }  // namespace mayfly::ane

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 
+#include "ane/staging.h"
 #include "error.h"
 
 namespace mayfly::ane {
@@ -13,7 +14,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kModelPath = "@model_path/";
 // Names of files that the framework, the compiler or staging itself writes.
-constexpr const char* kReservedNames[] = {"model.mil", "net.plist", "data"};
+constexpr const char* kReservedNames[] = {kStagedText, "net.plist", "data"};
 constexpr const char* kReservedPrefix = ".mayfly-";
 // The longest component, with room for the suffix of a temporary file, and the longest path.
 constexpr size_t kMaxComponentBytes = 200;

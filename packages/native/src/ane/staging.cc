@@ -82,6 +82,8 @@ Owners InspectOwners(const std::string& path) {
 
 }  // namespace
 
+std::string StagedDirectory::PathOf(const std::string& identifier) { return Join(Root(), identifier); }
+
 std::shared_ptr<StagedDirectory> StagedDirectory::Stage(const std::string& identifier, std::string_view text,
                                                         const std::vector<mil::WeightFile>& weights) {
   std::shared_ptr<StagedDirectory> directory;
@@ -99,7 +101,7 @@ std::shared_ptr<StagedDirectory> StagedDirectory::Stage(const std::string& ident
   std::error_code absent;
   const bool rewritten = fs::exists(marker, absent);
   const FileLock turn = rewritten ? FileLock::Wait(marker) : FileLock();
-  directory->Put("model.mil", text.data(), text.size(), false);
+  directory->Put(kStagedText, text.data(), text.size(), false);
   for (const mil::WeightFile& file : weights) directory->Put(StagedName(file.path), file.data, file.bytes, rewritten);
   return directory;
 }
@@ -111,16 +113,26 @@ bool StagedDirectory::Rewrite(const std::vector<mil::WeightFile>& weights, const
     // The root is not locked while the framework loads, which may hang.
     const std::lock_guard<std::mutex> directories(directories_mutex);
     const FileLock root = LockRoot(root_);
-    if (users_ > 1) return false;
-    for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
-      const std::string name = entry.path().filename().string();
-      if (name.rfind(kOwnerPrefix, 0) == 0 && entry.path().string() != owner_path_) return false;
-    }
+    if (users_ > 1 || HasOtherOwnerFiles()) return false;
     rewriting = FileLock::Wait(Join(path_, kRewrittenName));
   }
   for (const mil::WeightFile& file : weights) Put(StagedName(file.path), file.data, file.bytes, true);
   load();
   return true;
+}
+
+bool StagedDirectory::HasOtherOwners() const {
+  const FileLock root = LockRoot(root_);
+  return HasOtherOwnerFiles();
+}
+
+bool StagedDirectory::HasOtherOwnerFiles() const {
+  std::error_code gone;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path_, gone)) {
+    const std::string name = entry.path().filename().string();
+    if (name.rfind(kOwnerPrefix, 0) == 0 && entry.path().string() != owner_path_) return true;
+  }
+  return false;
 }
 
 StagedDirectory::StagedDirectory(const std::string& root, const std::string& identifier)

@@ -18,8 +18,13 @@
 
 namespace mayfly::ane {
 
+// The file with the program's text.
+constexpr const char* kStagedText = "model.mil";
+
 class StagedDirectory {
  public:
+  // The directory of `identifier`, whether it exists or not.
+  static std::string PathOf(const std::string& identifier);
   // The directory of `identifier` under the system's temporary directory, with every file in place. One object per
   // identifier and process. Throws ERR_ANE_STAGING.
   static std::shared_ptr<StagedDirectory> Stage(const std::string& identifier, std::string_view text,
@@ -29,11 +34,15 @@ class StagedDirectory {
   ~StagedDirectory();
 
   const std::string& path() const { return path_; }
+  // Whether other processes use it.
+  bool HasOtherOwners() const;
   // Replaces weight files and calls `load` while nobody else can start to use this directory. From then on its contents
   // do not match the identifier in its name. Does nothing and returns false if another program of any process uses it.
   bool Rewrite(const std::vector<mil::WeightFile>& weights, const std::function<void()>& load) const;
 
  private:
+  // Call with the root locked.
+  bool HasOtherOwnerFiles() const;
   // Writes one file, unless there is one of the same size already.
   void Put(const std::string& name, const void* data, size_t bytes, bool replace) const;
 

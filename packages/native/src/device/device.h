@@ -64,6 +64,8 @@ class Device {
  public:
   virtual ~Device() = default;
   virtual const char* name() const = 0;
+  // Of a device that has several ways to its hardware, the one in use; empty for others.
+  virtual const char* api() const { return ""; }
   // Memory that its programs share.
   virtual size_t shared_bytes() const { return 0; }
   // Throws mayfly::Error (ERR_MIL_SYNTAX, ERR_MIL_TYPE, ERR_MIL_UNSUPPORTED, ERR_WEIGHT_BLOB, …).

@@ -60,9 +60,10 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   static Napi::Function Define(Napi::Env env, const DeviceTable* table) {
     return DefineClass(
         env, "NativeDevice",
-        {InstanceAccessor<&DeviceObject::Name>("name"), InstanceMethod<&DeviceObject::Compile>("compile"),
-         InstanceMethod<&DeviceObject::Evaluate>("evaluate"), InstanceMethod<&DeviceObject::Unload>("unload"),
-         InstanceMethod<&DeviceObject::Stats>("stats"), InstanceMethod<&DeviceObject::Close>("close")},
+        {InstanceAccessor<&DeviceObject::Name>("name"), InstanceAccessor<&DeviceObject::Api>("api"),
+         InstanceMethod<&DeviceObject::Compile>("compile"), InstanceMethod<&DeviceObject::Evaluate>("evaluate"),
+         InstanceMethod<&DeviceObject::Unload>("unload"), InstanceMethod<&DeviceObject::Stats>("stats"),
+         InstanceMethod<&DeviceObject::Close>("close")},
         const_cast<DeviceTable*>(table));
   }
 
@@ -89,6 +90,14 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
  private:
   Napi::Value Name(const Napi::CallbackInfo& info) {
     return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), session()->name()); });
+  }
+
+  Napi::Value Api(const Napi::CallbackInfo& info) {
+    return Guard(info.Env(), [&]() -> Napi::Value {
+      const std::string api = session()->api();
+      if (api.empty()) return info.Env().Null();
+      return Napi::String::New(info.Env(), api);
+    });
   }
 
   Napi::Value Compile(const Napi::CallbackInfo& info) {

@@ -32,6 +32,7 @@ class DeviceSession {
   DeviceSession(std::unique_ptr<Device> device, std::shared_ptr<Arena> arena);
 
   const char* name() const { return device_->name(); }
+  const char* api() const { return device_->api(); }
   SessionStats stats() const;
   const Program& program(uint32_t id) const;
 

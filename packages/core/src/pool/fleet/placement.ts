@@ -1,5 +1,6 @@
-import { type DeviceLimit, DeviceLimitError, type MayflyError } from '@mayfly/native';
+import { type AneApi, type DeviceLimit, DeviceLimitError, type MayflyError } from '@mayfly/native';
 import type { DeferredEmitter } from '../../deferred-emitter.js';
+import { limitsKey } from '../../machine/ane-api.js';
 import { noteRefusal } from '../../machine/limits.js';
 import {
   deviceStuckError,
@@ -22,6 +23,7 @@ import type { Trials } from './trials.js';
 
 export interface PlacementOptions {
   readonly device: string;
+  readonly aneApi: AneApi | null;
   /** Workers that serve. */
   readonly workers: number;
   /** Workers that may fail during the same work. */
@@ -331,7 +333,7 @@ export class Placement implements KernelOwner {
 
   /** The budget is what the device did allow from now on, if that can hold the kernels at all. */
   #lowerBudget(worker: Worker, error: DeviceLimitError): void {
-    const { device, workers, chaos } = this.#options;
+    const { device, aneApi, workers, chaos } = this.#options;
     // Fewer compilations help against either.
     const limit = error.limit ?? 'compilations';
     const from = this.budget[limit];
@@ -339,7 +341,7 @@ export class Placement implements KernelOwner {
     if (to >= from || to < Math.ceil(this.kernels.size / workers)) return;
     this.#lowered = { ...this.#lowered, [limit]: to };
     const { message } = error;
-    const keptIn = chaos === undefined ? noteRefusal(device, limit, to) : null;
+    const keptIn = chaos === undefined ? noteRefusal(limitsKey(device, aneApi), limit, to) : null;
     this.#events.emit('budgetLower', { worker: worker.id, limit, from, to, message, keptIn });
   }
 }

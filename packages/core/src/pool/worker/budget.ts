@@ -1,14 +1,14 @@
-import { MayflyError } from '@mayfly/native';
+import { type AneApi, MayflyError } from '@mayfly/native';
 import { limit } from '../../check.js';
 import type { MachineLimits } from '../../machine/limits.js';
 import { defaultsOf, type OptionTable, resolveOptions } from '../../option-table.js';
 
 /**
  * Limits after which a worker retires. The ANE's compiler refuses after roughly 119 compilations in a process; whether it
- * counts compilations or live programs differs by chip and release, so both have a limit.
+ * counts compilations or live programs differs by API, chip and release, so both have a limit.
  */
 export interface Budget {
-  /** Compilations in one process, finished or failed. Default 100. */
+  /** Compilations in one process, finished or failed. Default 100; Infinity with `MAYFLY_ANE_API=client`. */
   readonly compilations: number;
   /** Programs loaded at once. Default 110. */
   readonly livePrograms: number;
@@ -82,12 +82,18 @@ export const resolveBudget = (given?: Partial<Budget>, measured: Partial<Budget>
 const COMPILATION_SHARE = 0.85;
 const LIVE_SHARE = 0.9;
 
-/** The budget below measured limits; empty if nothing was measured. */
-export function budgetOf(limits: MachineLimits | null): Partial<Budget> {
-  if (limits === null) return {};
+/**
+ * The budget below measured limits; empty if nothing was measured. Only `_ANEInMemoryModel` is reported to run out of compilations:
+ * with `_ANEClient` they have no limit, unless one was met on this machine.
+ */
+export function budgetOf(limits: MachineLimits | null, api: AneApi | null): Partial<Budget> {
+  const isUnlimited = api === 'client' && limits?.compilationsRefused !== true;
+  const unlimited = isUnlimited ? { compilations: Number.POSITIVE_INFINITY } : {};
+  if (limits === null) return unlimited;
   const { compilations, livePrograms } = limits;
   return {
     compilations: Math.max(1, Math.floor(COMPILATION_SHARE * compilations)),
+    ...unlimited,
     ...(livePrograms === null ? {} : { livePrograms: Math.max(1, Math.floor(LIVE_SHARE * livePrograms)) }),
   };
 }

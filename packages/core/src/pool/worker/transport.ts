@@ -1,8 +1,9 @@
 import { closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
-import { addon, type Connection, type ConnectionHandlers } from '@mayfly/native';
+import { type AneApi, addon, type Connection, type ConnectionHandlers } from '@mayfly/native';
 import { PROTOCOL_VERSION, type WorkerSettings } from '@mayfly/worker';
+import { ANE_API } from '../../machine/ane-api.js';
 import type { Arena } from '../../memory/arena.js';
 
 /** A started worker process: its connection, its pid, and signals to it. */
@@ -46,10 +47,16 @@ export interface SpawnSettings {
   /** Default: `process.env` when a worker starts. */
   readonly env?: Environment | undefined;
   readonly execArgv?: readonly string[] | undefined;
+  /** The API of device `ane`. Default: the one that `env` names. */
+  readonly aneApi?: AneApi | null;
 }
 
 /** Starts workers as child processes that share `arena`. */
-export function processTransport(arena: Arena, { env, execArgv = [] }: SpawnSettings = {}): StartTransport {
+export function processTransport(
+  arena: Arena,
+  { env, execArgv = [], aneApi = null }: SpawnSettings = {},
+): StartTransport {
+  const chosen = aneApi === null ? {} : { [ANE_API]: aneApi };
   return (settings, handlers) => {
     const full: WorkerSettings = { ...settings, protocol: PROTOCOL_VERSION, parentPid: process.pid };
     let { onExit } = handlers;
@@ -57,7 +64,7 @@ export function processTransport(arena: Arena, { env, execArgv = [] }: SpawnSett
     const child = addon.spawn({
       file: process.execPath,
       args: [...execArgv, workerEntry, JSON.stringify(full)],
-      env: workerEnvironment(env ?? process.env),
+      env: workerEnvironment({ ...(env ?? process.env), ...chosen }),
       arena: arena.native,
       lane: true,
       onExit: (exitCode, signal) => {

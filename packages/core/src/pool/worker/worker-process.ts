@@ -1,4 +1,4 @@
-import { DispatchStatus, MayflyError, type Precision, type ProgramInfo } from '@mayfly/native';
+import { type AneApi, DispatchStatus, MayflyError, type Precision, type ProgramInfo } from '@mayfly/native';
 import { protocolError, unpackResponse } from '@mayfly/worker';
 import { reasonOf, type WorkerEnd, WorkerLostError } from '../errors.js';
 import type { WorkerState, WorkerSummary } from '../types.js';
@@ -98,6 +98,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
   readonly #kernels = new Set<Kernel>();
   readonly #usage: Usage;
   #state: WorkerState = 'starting';
+  #api: AneApi | null = null;
   #retirement: RetirementReason | null = null;
   #evicting = false;
   /** Of its start or its exit. */
@@ -217,6 +218,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
       id: this.id,
       pid: this.pid,
       state: this.#state,
+      api: this.#api,
       kernels: this.#kernels.size,
       compilations,
       evaluations,
@@ -389,6 +391,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
         return;
       }
       if (this.#state !== 'starting') throw protocolError('`ready` once', 'it again');
+      this.#api = response.api;
     } catch (error) {
       this.#broken(error as Error);
       return;
