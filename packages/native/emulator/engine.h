@@ -12,6 +12,13 @@
  *                                  runtime's own
  *   MAYFLY_EMULATOR_DIALECT        ios16: program(1.3) is rejected, ios18: program(1.0) is; default: both compile
  *   MAYFLY_EMULATOR_PORTS          alphabetical (default), declared, or single: several inputs or outputs are 0x1d
+ *   MAYFLY_EMULATOR_ATTRIBUTES     none: a loaded model does not tell its ports; default: it does
+ *   MAYFLY_EMULATOR_OUTPUTS        the most outputs of a program that get their values; further ones are zero. Default: all
+ *   MAYFLY_EMULATOR_BUNDLE         single: programs with several weight files are refused, as macOS 27 does
+ *   MAYFLY_EMULATOR_IDENTITY       text: the identifier leaves out the weights, and programs of one identifier share what
+ *                                  was compiled first; default: both count
+ *   MAYFLY_EMULATOR_UNLOAD         keep: unload leaves the staged directory; default: it removes it, as macOS does
+ *   MAYFLY_EMULATOR_COMPILE_MS     milliseconds after which a compilation reads the staged files; default 0
  *   MAYFLY_EMULATOR_RELOAD         stale (default): load uses the weights of the compilation; files: it reads the
  *                                  files; first: only the first load of a program that was unloaded does
  *   MAYFLY_EMULATOR_IDENTIFIER     the hexStringIdentifier; empty: nil. Default: digests
@@ -20,8 +27,8 @@
  *                                  `_ANERequest,-[_ANEInMemoryModel unload…]`
  *   MAYFLY_EMULATOR_FAULTS         `phase@number=fault`, separated by commas. Phases compile, load, evaluate, unload,
  *                                  lock and, of the classes written in C++, release and drain, counted from 1 each
- *                                  (`@*`: always). Faults: error:CODE, error:nil, exception, hang, zeros, crash;
- *                                  exception alone for release and drain
+ *                                  (`@*`: always). Faults: error:CODE, error:nil, error:TEXT (of a compilation), exception,
+ *                                  hang, zeros, crash; exception alone for release and drain
  *   MAYFLY_EMULATOR_REFUSE         programs to refuse by their form, `pattern[=N][@phase][/elements]`, separated by
  *                                  commas: src/sim/refusals.cc, docs/variants.md
  *   MAYFLY_EMULATOR_REPORT         a file that gets counts and live objects at the end of the process, as JSON; %p
@@ -54,6 +61,9 @@ typedef struct {
   char text[512];
   long underlying_code;
   char underlying_text[512];
+  /* _ANEErrorUnderlyingStatus and _ANEErrorLoadStage of the user info. No stage: neither is there. */
+  long status;
+  long stage;
 } EngineError;
 
 typedef enum { ENGINE_FAILED = 0, ENGINE_OK = 1, ENGINE_EXCEPTION = 2 } EngineOutcome;
@@ -80,7 +90,11 @@ EngineOutcome EngineModelCompile(EngineModel* model, const char* temporary, Engi
 EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineError* error);
 EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inputs, size_t input_count,
                                   EngineSurface* const* outputs, size_t output_count, EngineError* error);
-EngineOutcome EngineModelUnload(EngineModel* model, EngineError* error);
+EngineOutcome EngineModelUnload(EngineModel* model, const char* temporary, EngineError* error);
+/* Whether a model is loaded and tells its ports. */
+int EngineModelDescribes(EngineModel* model);
+/* The names of its inputs (side 0) or outputs (side 1) in the order of a request. */
+void EngineModelPorts(EngineModel* model, int side, void (*add)(const char* name, void* context), void* context);
 /* Of the client. `type` and `file`: kANEFModelType and kANEFNetPlistFilenameKey of the options; null if absent. */
 EngineOutcome EngineClientCompile(EngineModel* model, const char* temporary, const char* type, const char* file,
                                   EngineError* error);

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "engine_model.h"
+#include "engine_options.h"
 
 namespace mayfly::emulator {
 namespace {
@@ -54,6 +55,7 @@ std::string IdentifierOf(const EngineModel& model) {
     weights.Add(file.path.data(), file.path.size());
     weights.Add(file.bytes.data(), file.bytes.size());
   }
+  if (EngineOptions::Get().identity_of_text) weights = Digest();
   return text.Text() + "_" + Digest().Text() + "_" + weights.Text();
 }
 

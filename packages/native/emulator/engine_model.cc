@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <numeric>
+#include <thread>
 
 #include "cpu/cpu_device.h"
 #include "engine_options.h"
@@ -46,20 +49,50 @@ EngineOutcome FailCompile(EngineError* error, const std::string& why) {
               "err=(CompilationFailure, InvalidMILProgram): " + why);
 }
 
+// What the compiler says of a bundle that is not what the descriptor promised.
+EngineOutcome FailBundle(EngineError* error, const char* domain) {
+  return Fail(error, domain, 10, "verifyBundleAtPath: invalid model");
+}
+
 std::string Hexadecimal(long code) {
   char text[24];
   std::snprintf(text, sizeof text, "0x%lx", code);
   return text;
 }
 
+EngineOutcome FailCompile(EngineError* error, const Fault& fault) {
+  if (fault.code == 10) return FailBundle(error, kCompilerDomain);
+  return Fail(error, kCompilerDomain, std::max(fault.code, 1L), "_ANECompiler : ANECCompile() FAILED", 22, fault.text);
+}
+
 EngineOutcome FailLoad(EngineError* error, long code) {
+  if (code == 10) return FailBundle(error, kEngineDomain);
+  if (code == 53) {
+    Fail(
+        error, kEngineDomain, code,
+        "createProgramInstanceForModel: Program load failed — no memory (transient; retry under lower memory pressure) "
+        "(underlying=0x1)");
+    error->status = 1;
+    error->stage = 4;
+    return ENGINE_FAILED;
+  }
   return Fail(error, kEngineDomain, 6, "Program load failure (" + Hexadecimal(code) + ")");
+}
+
+// As the framework words each status.
+const char* TextOf(long status) {
+  switch (status) {
+    case 0xe: return "Program not found";
+    case 0xf: return "Program Inference timeout";
+    case 0x12: return "Request cancelled";
+    default: return "Program Inference error";
+  }
 }
 
 EngineOutcome FailEvaluate(EngineError* error, long status, const std::string& why = "") {
   return Fail(error, kEngineDomain, 8,
               "ANEProgramProcessRequestDirect() Failed with status=" + Hexadecimal(status) +
-                  " : statusType=0x9: Program Inference error" + (why.empty() ? "" : ": " + why));
+                  " : statusType=0x9: " + TextOf(status) + (why.empty() ? "" : ": " + why));
 }
 
 std::string DirectoryOf(const EngineModel* model, const char* temporary) {
@@ -82,18 +115,47 @@ std::vector<mayfly::mil::WeightFile> Views(const std::vector<EngineModel::File>&
 
 bool IsRefusedAt(const EngineModel* model, RefusedAt at) { return model->refusal && model->refusal->at == at; }
 
-// The compiled artefact holds a digest of its sources, so that a stale one is not loaded.
-std::string Artefact(const EngineModel* model) { return "compiled " + model->identifier + "\n"; }
+// The programs that the service has compiled, by identifier, with their weights if the identifier leaves them out.
+class Artefacts {
+ public:
+  void Add(const EngineModel& model) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const bool shared = EngineOptions::Get().identity_of_text;
+    weights_.emplace(model.identifier, shared ? model.files : std::vector<EngineModel::File>());
+  }
 
-// Of an _ANEModel, the service keeps it, by the folder's path and the key.
+  // Null if none was compiled.
+  const std::vector<EngineModel::File>* WeightsOf(const EngineModel& model) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = weights_.find(model.identifier);
+    if (found == weights_.end()) return nullptr;
+    return EngineOptions::Get().identity_of_text ? &found->second : &model.files;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::vector<EngineModel::File>> weights_;
+};
+
+Artefacts& TheArtefacts() {
+  static auto* const artefacts = new Artefacts();
+  return *artefacts;
+}
+
+// The service keeps what an _ANEModel was compiled to, by the folder's path and the key.
 fs::path ArtefactFile(const EngineModel* model, const char* temporary) {
-  if (model->folder.empty()) return fs::path(DirectoryOf(model, temporary)) / "net.plist";
   return fs::path(temporary) / ".aned" / DigestOf(model->folder, model->key);
 }
 
-bool HasArtefact(const EngineModel* model, const char* temporary) {
+// It holds a digest of its sources, so that a stale one is not loaded.
+std::string Artefact(const EngineModel* model) { return "compiled " + model->identifier + "\n"; }
+
+// The weights that the program was compiled with; null if it was not.
+const std::vector<EngineModel::File>* CompiledWeights(const EngineModel* model, const char* temporary) {
+  if (model->folder.empty()) return TheArtefacts().WeightsOf(*model);
   std::ifstream file(ArtefactFile(model, temporary), std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {}) == Artefact(model);
+  const std::string found(std::istreambuf_iterator<char>(file), {});
+  return found == Artefact(model) ? &model->files : nullptr;
 }
 
 bool DialectRejected(const std::string& text) {
@@ -107,7 +169,13 @@ std::optional<mayfly::sim::Refusal> FindRefusal(const EngineModel* model) {
   return RefusalOf(mayfly::mil::CheckProgram(model->text, Views(model->files)), EngineOptions::Get().refused);
 }
 
-EngineOutcome CompileStaged(EngineModel* model, const char* temporary, EngineError* error) {
+// After a delay that lets others remove the files.
+void WaitBeforeReading() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(EngineOptions::Get().compile_milliseconds));
+}
+
+EngineOutcome CompileStaged(EngineModel* model, EngineError* error) {
+  if (EngineOptions::Get().single_file && model->files.size() > 1) return FailBundle(error, kCompilerDomain);
   if (DialectRejected(model->text)) return FailCompile(error, "unknown MIL dialect");
   try {
     model->refusal = FindRefusal(model);
@@ -118,9 +186,6 @@ EngineOutcome CompileStaged(EngineModel* model, const char* temporary, EngineErr
     return Fail(error, kCompilerDomain, 1, "_ANECompiler : ANECCompile() FAILED", 22,
                 "err=(CompilationFailure): " + model->refusal->reason);
   }
-  const fs::path file = ArtefactFile(model, temporary);
-  fs::create_directories(file.parent_path());
-  std::ofstream(file, std::ios::binary) << Artefact(model);
   return ENGINE_OK;
 }
 
@@ -197,16 +262,20 @@ EngineOutcome EngineModelCompile(EngineModel* model, const char* temporary, Engi
     return Fail(error, kCompilerDomain, 1, "_ANECompiler : ANECCompile() FAILED");
   if (fault.kind == FaultKind::kNilError) return ENGINE_FAILED;
   if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;
-  if (fault.kind == FaultKind::kError)
-    return Fail(error, kCompilerDomain, fault.code, "_ANECompiler : ANECCompile() FAILED");
+  if (fault.kind == FaultKind::kError) {
+    if (fault.code == 10) return FailBundle(error, kCompilerDomain);
+    return Fail(error, kCompilerDomain, std::max(fault.code, 1L), "_ANECompiler : ANECCompile() FAILED", 22,
+                fault.text);
+  }
   const std::lock_guard<std::mutex> lock(model->mutex);
+  std::this_thread::sleep_for(std::chrono::milliseconds(EngineOptions::Get().compile_milliseconds));
+  if (EngineOptions::Get().single_file && model->files.size() > 1) return FailBundle(error, kCompilerDomain);
   const std::string directory = DirectoryOf(model, temporary);
   const std::string staging = StagingFault(*model, directory);
   if (!staging.empty()) return FailCompile(error, staging);
-  const EngineOutcome outcome = CompileStaged(model, temporary, error);
-  if (outcome == ENGINE_OK && !model->files.empty())
-    std::ofstream(fs::path(directory) / "data", std::ios::binary) << Artefact(model);
-  return outcome;
+  if (CompileStaged(model, error) != ENGINE_OK) return ENGINE_FAILED;
+  TheArtefacts().Add(*model);
+  return ENGINE_OK;
 }
 
 EngineOutcome EngineClientCompile(EngineModel* model, const char* temporary, const char* type, const char* file,
@@ -214,15 +283,19 @@ EngineOutcome EngineClientCompile(EngineModel* model, const char* temporary, con
   const Fault fault = NextFault("compile");
   if (fault.kind == FaultKind::kNilError) return ENGINE_FAILED;
   if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;
-  if (fault.kind == FaultKind::kError)
-    return Fail(error, kCompilerDomain, fault.code, "_ANECompiler : ANECCompile() FAILED");
+  if (fault.kind == FaultKind::kError) return FailCompile(error, fault);
   const std::lock_guard<std::mutex> lock(model->mutex);
+  WaitBeforeReading();
   if (type == nullptr || std::strcmp(type, "kANEFModelMIL") != 0)
     return FailCompile(error, "no model.espresso.net in " + model->folder);
   if (file == nullptr || std::strcmp(file, "model.mil") != 0) return FailCompile(error, "no net.plist");
   if (!ReadFolder(model->folder, model)) return FailCompile(error, "no model.mil in " + model->folder);
   model->identifier = IdentifierOf(*model);
-  return CompileStaged(model, temporary, error);
+  if (CompileStaged(model, error) != ENGINE_OK) return ENGINE_FAILED;
+  const fs::path artefact = ArtefactFile(model, temporary);
+  fs::create_directories(artefact.parent_path());
+  std::ofstream(artefact, std::ios::binary) << Artefact(model);
+  return ENGINE_OK;
 }
 
 int EngineClientIsCompiled(EngineModel* model, const char* temporary) {
@@ -246,12 +319,13 @@ EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineE
     model->identifier = IdentifierOf(*model);
     model->refusal = FindRefusal(model);
   }
-  if (!HasArtefact(model, temporary)) return Fail(error, kEngineDomain, 10, "GetANEFModel: must re-compile");
+  const std::vector<EngineModel::File>* compiled = CompiledWeights(model, temporary);
+  if (compiled == nullptr) return Fail(error, kEngineDomain, 10, "GetANEFModel: must re-compile");
   const long limit = EngineOptions::Get().live_limit;
   if (limit > 0 && loaded >= limit) return FailLoad(error, 0x50004);
   try {
     const std::vector<EngineModel::File> files =
-        ReadsFiles(model) ? ReadStaged(*model, DirectoryOf(model, temporary)) : model->files;
+        ReadsFiles(model) ? ReadStaged(*model, DirectoryOf(model, temporary)) : *compiled;
     mayfly::mil::TypedProgram program = mayfly::mil::CheckProgram(model->text, Views(files));
     model->refusal = RefusalOf(program, EngineOptions::Get().refused);
     if (IsRefusedAt(model, RefusedAt::kLoad)) return FailLoad(error, 0x20004);
@@ -299,19 +373,37 @@ EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inpu
   } catch (const mayfly::Error& failed) {
     return FailEvaluate(error, 0x16, failed.what());
   }
+  for (size_t i = 0; i < output_count; ++i) {
+    if (static_cast<long>(output_order[i]) >= EngineOptions::Get().outputs)
+      std::memset(outputs[i]->engine, 0, outputs[i]->bytes);
+  }
   return ENGINE_OK;
 }
 
-EngineOutcome EngineModelUnload(EngineModel* model, EngineError* error) {
+EngineOutcome EngineModelUnload(EngineModel* model, const char* temporary, EngineError* error) {
   const Fault fault = NextFault("unload");
   const std::lock_guard<std::mutex> lock(model->mutex);
   if (model->program == nullptr) return Fail(error, kEngineDomain, 9, "the program is not loaded");
   model->program.reset();
   --loaded;
+  std::error_code absent;
+  if (model->folder.empty() && !EngineOptions::Get().unload_keeps)
+    fs::remove_all(DirectoryOf(model, temporary), absent);
   if (fault.kind == FaultKind::kNilError) return ENGINE_FAILED;
   if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;
   if (fault.kind == FaultKind::kError) return Fail(error, kEngineDomain, fault.code, "Program unload failure");
   return ENGINE_OK;
+}
+
+int EngineModelDescribes(EngineModel* model) {
+  const std::lock_guard<std::mutex> lock(model->mutex);
+  return model->program != nullptr && EngineOptions::Get().has_attributes ? 1 : 0;
+}
+
+void EngineModelPorts(EngineModel* model, int side, void (*add)(const char* name, void* context), void* context) {
+  const std::lock_guard<std::mutex> lock(model->mutex);
+  const std::vector<mayfly::Port>& ports = side == 0 ? model->program->inputs() : model->program->outputs();
+  for (size_t port : Binding(ports)) add(ports[port].name.c_str(), context);
 }
 
 }  // extern "C"

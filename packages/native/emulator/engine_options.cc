@@ -26,6 +26,12 @@ const EngineOptions& EngineOptions::Get() {
     o.ports = ports == "single" ? Ports::kSingle : ports == "declared" ? Ports::kDeclared : Ports::kAlphabetical;
     const std::string reload = Variable("MAYFLY_EMULATOR_RELOAD", "stale");
     o.reload = reload == "files" ? Reload::kFiles : reload == "first" ? Reload::kFirst : Reload::kStale;
+    o.has_attributes = Variable("MAYFLY_EMULATOR_ATTRIBUTES", "") != "none";
+    o.outputs = std::stol(Variable("MAYFLY_EMULATOR_OUTPUTS", "1000000"));
+    o.single_file = Variable("MAYFLY_EMULATOR_BUNDLE", "") == "single";
+    o.identity_of_text = Variable("MAYFLY_EMULATOR_IDENTITY", "") == "text";
+    o.unload_keeps = Variable("MAYFLY_EMULATOR_UNLOAD", "") == "keep";
+    o.compile_milliseconds = std::stol(Variable("MAYFLY_EMULATOR_COMPILE_MS", "0"));
     if (const char* identifier = std::getenv("MAYFLY_EMULATOR_IDENTIFIER")) o.identifier = identifier;
     o.wide = Variable("MAYFLY_EMULATOR_WIDE", "");
     o.missing = "," + Variable("MAYFLY_EMULATOR_MISSING", "") + ",";

@@ -19,6 +19,12 @@ struct EngineOptions {
   std::string dialect;
   Ports ports;
   Reload reload;
+  bool has_attributes;
+  long outputs;
+  bool single_file;
+  bool identity_of_text;
+  bool unload_keeps;
+  long compile_milliseconds;
   std::optional<std::string> identifier;
   std::string wide;
   std::string missing;

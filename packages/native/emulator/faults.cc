@@ -38,10 +38,14 @@ std::map<std::string, long>& Counts() {
 }
 
 Fault Parse(const std::string& text) {
-  if (text == "error:nil") return {FaultKind::kNilError, 0};
-  if (text.rfind("error:", 0) == 0) return {FaultKind::kError, std::strtol(text.c_str() + 6, nullptr, 0)};
-  if (text == "exception") return {FaultKind::kException, 0};
-  if (text == "zeros") return {FaultKind::kZeros, 0};
+  if (text == "error:nil") return {FaultKind::kNilError};
+  if (text.rfind("error:", 0) == 0) {
+    char* end = nullptr;
+    const long code = std::strtol(text.c_str() + 6, &end, 0);
+    return {FaultKind::kError, code, *end == 0 ? "" : text.substr(6)};
+  }
+  if (text == "exception") return {FaultKind::kException};
+  if (text == "zeros") return {FaultKind::kZeros};
   if (text == "crash") std::abort();
   if (text == "hang") {
     for (;;) pause();

@@ -10,6 +10,8 @@ enum class FaultKind { kNone, kError, kNilError, kException, kZeros };
 struct Fault {
   FaultKind kind = FaultKind::kNone;
   long code = 0;
+  // Of an error that is not given by its code.
+  std::string text = {};
 };
 
 // Counts one more `phase` of this process and returns the fault that is due. Hangs and crashes happen in this call.

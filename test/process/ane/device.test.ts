@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type AneRun, type AneStep, aneRunner, onEachRuntime } from '../../fixtures/ane-emulator.js';
@@ -71,24 +71,53 @@ onEachRuntime((tier, runtime) => {
     expectClean(result);
   });
 
-  test.each(['alphabetical', 'declared'])('several ports, bound in %s order, are found by a canary', async (order) => {
+  test.each([
+    ['alphabetical', 'told by the program', '', 2],
+    ['declared', 'told by the program', '', 2],
+    // Dialect, ports, and the program twice: the canaries ran once.
+    ['alphabetical', 'found by a canary', 'none', 4],
+    ['declared', 'found by a canary', 'none', 4],
+  ])('several ports, bound in %s order, %s', async (order, _how, attributes, compilations) => {
     const text = sumAndDifferenceProgram(N);
     const pair: AneStep = ['evaluate', { x: 5, x2: 3, outputs: 2 }];
     const result = await ane([['compile', { text }], pair, ['unload'], ['compile', { text }], ['close']], {
       MAYFLY_EMULATOR_PORTS: order,
+      MAYFLY_EMULATOR_ATTRIBUTES: attributes,
     });
     expect(result.results[2]).toEqual({ evaluate: [8, 2] });
-    // Dialect, ports, and the program twice: the canaries ran once.
-    expect(result.report?.compilations).toBe(4);
+    expect(result.report?.compilations).toBe(compilations);
     expectClean(result);
   });
 
   test('several ports where the engine refuses them', async () => {
-    const result = await ane([['compile', { text: sumAndDifferenceProgram(N) }], ['close']], {
-      MAYFLY_EMULATOR_PORTS: 'single',
+    const compile: AneStep = ['compile', { text: sumAndDifferenceProgram(N) }];
+    const single = { MAYFLY_EMULATOR_PORTS: 'single' };
+    const told = await ane([compile, ['evaluate', { x: 5, x2: 3, outputs: 2 }], ['close']], single);
+    expect(told.results[2]).toEqual({ evaluate: coded('ERR_ANE_EVALUATE', '0x1d') });
+    expectClean(told);
+    const asked = await ane([compile, ['close']], { ...single, MAYFLY_EMULATOR_ATTRIBUTES: 'none' });
+    expect(asked.results[1]).toEqual({ compile: coded('ERR_ANE_PORTS', '0x1d') });
+    expectClean(asked);
+  });
+
+  test.each(['', 'none'])('a third output is proved by a canary (attributes: %s)', async (attributes) => {
+    const env = { MAYFLY_EMULATOR_ATTRIBUTES: attributes };
+    const steps: AneStep[] = [
+      ['compile', { text: sumAndDifferenceProgram(N, 3) }],
+      ['evaluate', { x: 5, x2: 3, outputs: 3 }],
+      ['close'],
+    ];
+    const right = await ane(steps, env);
+    expect(right.results[2]).toEqual({ evaluate: [8, 2, 15] });
+    expectClean(right);
+    const wrong = await ane(steps, { ...env, MAYFLY_EMULATOR_OUTPUTS: '2' });
+    expect(wrong.results[1]).toEqual({ compile: coded('ERR_ANE_PORTS', 'at most two outputs') });
+    expectClean(wrong);
+    const two = await ane([['compile', { text: sumAndDifferenceProgram(N) }], ['close']], {
+      ...env,
+      MAYFLY_EMULATOR_OUTPUTS: '2',
     });
-    expect(result.results[1]).toEqual({ compile: coded('ERR_ANE_PORTS', '0x1d') });
-    expectClean(result);
+    expect(two.results[1]).toEqual({ compile: { inputs: ['a', 'b'], outputs: ['sum', 'difference'] } });
   });
 
   test('the compiler gives out after 119 compilations', async () => {
@@ -110,8 +139,8 @@ onEachRuntime((tier, runtime) => {
     expectClean(result);
   });
 
-  test('programs of the same content share a directory until the last one is unloaded', async () => {
-    const result = await ane([
+  test.each(['keep', 'remove'])('programs of the same content share a directory: unload %ss it', async (unload) => {
+    const steps: AneStep[] = [
       addWeight(1),
       addWeight(1),
       ['unload', { program: 0 }],
@@ -120,10 +149,32 @@ onEachRuntime((tier, runtime) => {
       ['unload', { program: 1 }],
       ['directories'],
       ['close'],
-    ]);
-    expect(result.results[4]).toEqual({ directories: [expect.any(String)] });
+    ];
+    const result = await ane(steps, { MAYFLY_EMULATOR_UNLOAD: unload });
+    expect(result.results[4]).toEqual({ directories: unload === 'keep' ? [expect.any(String)] : [] });
     expect(result.results[5]).toEqual({ evaluate: [2] });
     expect(result.results[7]).toEqual({ directories: [] });
+    expectClean(result);
+  });
+
+  test('no process removes the directory that another compiles the same program from', async () => {
+    const folder = join(root, `same-${tier}`);
+    mkdirSync(folder);
+    const again = Array.from({ length: 8 }, () => [addWeight(1), ['unload', { last: true }]] as const).flat();
+    const env = { MAYFLY_EMULATOR_COMPILE_MS: '20' };
+    const runs = await Promise.all([1, 2, 3].map(() => ane([...again, ['close']], env, folder)));
+    for (const { results, stderr } of runs) {
+      const refused = results.filter(({ compile }) => (compile as { code?: string } | undefined)?.code !== undefined);
+      expect({ refused, stderr }).toEqual({ refused: [], stderr: '' });
+    }
+    expect(readdirSync(folder)).toEqual(['.mayfly-ane.lock']);
+  });
+
+  test('programs with equal texts keep their own weights where the system knows programs by their text', async () => {
+    const evaluate = (program: number): AneStep => ['evaluate', { program, x: 1 }];
+    const steps = [addWeight(1), addWeight(2), evaluate(0), evaluate(1), ['unload', { program: 0 }], evaluate(1)];
+    const result = await ane([...(steps as AneStep[]), ['close']], { MAYFLY_EMULATOR_IDENTITY: 'text' });
+    expect(result.results.flatMap(({ evaluate: got }) => got ?? [])).toEqual([2, 3, 3]);
     expectClean(result);
   });
 

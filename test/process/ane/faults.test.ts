@@ -120,6 +120,27 @@ onEachRuntime((tier, runtime) => {
     expectNothingLeft(result);
   });
 
+  test.each([
+    ['compile', '10', 'ERR_ANE_REFUSED', 'verifyBundleAtPath: invalid model', 'only one weight file'],
+    ['load', '10', 'ERR_ANE_REFUSED', 'verifyBundleAtPath: invalid model', 'only one weight file'],
+    ['load', '53', 'ERR_ANE_REFUSED', 'no memory', '[status 0x1, stage 4]', 'with 0 others loaded in this process'],
+    ['compile', 'Graph has a cycle path', 'ERR_ANE_COMPILE', 'a cycle path', 'several products share'],
+  ])('what macOS 27 and the compiler say: %s %s', async (phase, fault, code, ...readings) => {
+    const result = await faulty(`${phase}@*=error:${fault}`);
+    expect(result.compiled).toEqual(coded(code, ...readings));
+    expectNothingLeft(result);
+  });
+
+  test('a lack of memory is the limit of programs in a process that has loaded a hundred', async () => {
+    const texts = Array.from({ length: 101 }, (_, i) => scaleProgram(N, i + 1));
+    const result = await run(runtime, [['open'], ['compileMany', { texts, keep: true }], ['close']], {
+      MAYFLY_EMULATOR_FAULTS: 'load@101=error:53,load@102=error:53',
+    });
+    expect(result.results[1]?.compileMany).toEqual(coded('ERR_DEVICE_LIMIT', 'no memory', 'with 100 others loaded'));
+    expect(result.results[1]?.compileMany).toMatchObject({ limit: 'livePrograms' });
+    expectNothingLeft(result);
+  });
+
   test('a load that fails once is tried again', async () => {
     const result = await faulty('load@1=error:0x50004');
     expect(result.evaluated).toEqual([[6], [6]]);
@@ -130,6 +151,12 @@ onEachRuntime((tier, runtime) => {
     ['0x1d', 'ERR_ANE_EVALUATE', 'the request was refused'],
     ['0x16', 'ERR_ANE_EVALUATE', 'inference failed'],
     ['0xe00002be', 'ERR_DEVICE_LIMIT', 'exhausted'],
+    ['0x15', 'ERR_ANE_EVALUATE', 'no report explains'],
+    ['0x12', 'ERR_ANE_EVALUATE', 'Request cancelled.*the request was cancelled'],
+    ['0xf', 'ERR_ANE_EVALUATE', 'Program Inference timeout.*did not finish in time'],
+    ['0xe', 'ERR_ANE_EVALUATE', 'Program not found.*does not have the program any more'],
+    ['0x2', 'ERR_ANE_EVALUATE', 'no such procedure'],
+    ['0x2f', 'ERR_ANE_EVALUATE', 'Program Inference error$'],
   ])('an evaluation fails with %s, the next does not', async (status, code, reading) => {
     const result = await faulty(`evaluate@1=error:${status}`);
     expect(result.evaluated).toEqual([coded(code, `status=${status}`, reading), [6]]);

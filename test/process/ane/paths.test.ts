@@ -62,7 +62,10 @@ onEachRuntime((tier, runtime) => {
     expect(await found({})).toEqual({
       dialect: 'ios18',
       'round trip': 'works',
-      'several inputs and outputs': 'inputs alphabetical, outputs alphabetical',
+      'weights of equal programs': 'told apart',
+      'several weight files': 'work',
+      'several inputs and outputs': 'as the program lists them',
+      'more than two outputs': 'work',
       'API client': 'works',
       'direct evaluation': 'works',
       'reload of weight files': 'no effect',
@@ -71,16 +74,27 @@ onEachRuntime((tier, runtime) => {
       await found({
         MAYFLY_EMULATOR_DIALECT: 'ios16',
         MAYFLY_EMULATOR_PORTS: 'single',
+        MAYFLY_EMULATOR_BUNDLE: 'single',
+        MAYFLY_EMULATOR_IDENTITY: 'text',
+        MAYFLY_EMULATOR_UNLOAD: 'keep',
         MAYFLY_EMULATOR_RELOAD: 'files',
         MAYFLY_EMULATOR_MISSING: '_ANEClient',
       }),
     ).toEqual({
       dialect: 'ios16',
       'round trip': 'works',
+      'weights of equal programs': 'told apart',
+      'several weight files': expect.stringMatching(/^ERR_ANE_REFUSED.*verifyBundleAtPath.*only one weight file/),
       'several inputs and outputs': expect.stringMatching(/^ERR_ANE_PORTS.*0x1d/),
+      'more than two outputs': expect.stringMatching(/^ERR_ANE_PORTS.*0x1d/),
       'API client': expect.stringMatching(/^ERR_ANE_PATH.*class _ANEClient/),
       'direct evaluation': expect.stringMatching(/^ERR_ANE_PATH.*class _ANEClient/),
       'reload of weight files': 'works',
+    });
+    const silent = { MAYFLY_EMULATOR_ATTRIBUTES: 'none', MAYFLY_EMULATOR_OUTPUTS: '2' };
+    expect(await found(silent)).toMatchObject({
+      'several inputs and outputs': 'inputs alphabetical, outputs alphabetical',
+      'more than two outputs': expect.stringMatching(/^ERR_ANE_PORTS.*expected 3, 9, 18, got 3, 9, 0|got 0, 9, 18/),
     });
   });
 

@@ -18,7 +18,7 @@ onEachRuntime((_, runtime) => {
     const { probe, opened } = await probeOf({});
     expect(opened).toBe('ane');
     expect(probe).toMatchObject({ available: true, chip: 'h16' });
-    expect(probe.capabilities).toEqual(['core', 'chip', 'engine', 'connection', 'client', 'direct']);
+    expect(probe.capabilities).toEqual(['core', 'chip', 'engine', 'attributes', 'connection', 'client', 'direct']);
     for (const { present, usable, expectedArguments, expectedKinds, ...found } of probe.methods) {
       expect(expectedKinds).toHaveLength(expectedArguments + 1);
       expect([present, usable]).toEqual([true, true]);

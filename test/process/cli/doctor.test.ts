@@ -166,7 +166,7 @@ onEachRuntime((tier, runtime) => {
     const { code, stdout, stderr } = await ane({ MAYFLY_EMULATOR_MISSING: '_ANEClient' });
     // On a slow machine it says what it is busy with.
     expect({ code, stderr: stderr.replaceAll(/^trying .*\n/gm, '') }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/^framework +found; chip h16; core, chip, engine$/m);
+    expect(stdout).toMatch(/^framework +found; chip h16; core, chip, engine, attributes$/m);
     expect(stdout).toMatch(/^ {2}dialect +ios18$/m);
     expect(stdout).toMatch(/^ {2}reload of weight files +no effect$/m);
     expect(stdout).toMatch(/^ {2}not usable +\+\[_ANEClient sharedConnection\] is not there$/m);

@@ -118,6 +118,7 @@ export type Fault = 'caller' | 'program' | 'device';
 /** The codes of a device's failures; all other errors are the caller's. */
 const faults: Readonly<Record<string, Fault>> = {
   ERR_ANE_COMPILE: 'program',
+  ERR_ANE_REFUSED: 'program',
   ERR_EVALUATE: 'program',
   ERR_ANE_CLASS: 'device',
   ERR_ANE_EXCEPTION: 'device',

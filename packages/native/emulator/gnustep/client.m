@@ -64,7 +64,7 @@ static EngineModel* EngineOf(_ANEModel* model) {
 - (BOOL)unloadModel:(_ANEModel*)model options:(NSDictionary*)options qos:(unsigned int)qos error:(NSError**)error {
   RequireKind(options, [NSDictionary class], @"an NSDictionary as options");
   EngineError failure = {0};
-  return Finish(EngineModelUnload(EngineOf(model), &failure), &failure, error);
+  return Finish(EngineModelUnload(EngineOf(model), EngineDirectory(), &failure), &failure, error);
 }
 
 - (BOOL)doEvaluateDirectWithModel:(_ANEModel*)model

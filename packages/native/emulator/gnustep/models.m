@@ -3,6 +3,30 @@
 
 static const char* EngineDirectory(void) { return [NSTemporaryDirectory() UTF8String]; }
 
+static void AddName(const char* name, void* context) {
+  [(NSMutableArray*)context addObject:[NSString stringWithUTF8String:name]];
+}
+
+// The names of one side's ports. As on a Mac, outputs have a suffix.
+static NSArray* Symbols(EngineModel* model, int side) {
+  NSMutableArray* names = [NSMutableArray array];
+  EngineModelPorts(model, side, AddName, names);
+  if (side == 0) return names;
+  NSMutableArray* symbols = [NSMutableArray array];
+  for (NSUInteger i = 0; i < [names count]; ++i) {
+    [symbols addObject:[[names objectAtIndex:i] stringByAppendingString:@"@output"]];
+  }
+  return symbols;
+}
+
+static NSDictionary* AttributesOf(EngineModel* model) {
+  if (EngineModelDescribes(model) == 0) return nil;
+  NSDictionary* description =
+      [NSDictionary dictionaryWithObjectsAndKeys:Symbols(model, 0), @"kANEFModelInputSymbolsArrayKey",
+                                                 Symbols(model, 1), @"kANEFModelOutputSymbolsArrayKey", nil];
+  return [NSDictionary dictionaryWithObject:description forKey:@"ANEFModelDescription"];
+}
+
 @interface _ANEInMemoryModelDescriptor : NSObject {
  @public
   NSData* text_;
@@ -39,6 +63,10 @@ static const char* EngineDirectory(void) { return [NSTemporaryDirectory() UTF8St
   model->engine_ = EngineModelCreateAt([[url path] UTF8String], [key UTF8String]);
   model->owner_ = YES;
   return [model autorelease];
+}
+
+- (NSDictionary*)modelAttributes {
+  return AttributesOf(engine_);
 }
 
 - (void)dealloc {
@@ -112,7 +140,11 @@ static const char* EngineDirectory(void) { return [NSTemporaryDirectory() UTF8St
 
 - (BOOL)unloadWithQoS:(unsigned int)qos error:(NSError**)error {
   EngineError failure = {0};
-  return Finish(EngineModelUnload(engine_, &failure), &failure, error);
+  return Finish(EngineModelUnload(engine_, EngineDirectory(), &failure), &failure, error);
+}
+
+- (NSDictionary*)modelAttributes {
+  return AttributesOf(engine_);
 }
 
 - (_ANEModel*)model {

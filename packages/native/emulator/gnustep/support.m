@@ -29,6 +29,10 @@ BOOL Finish(EngineOutcome outcome, const EngineError* failure, NSError** error) 
                                                                                  forKey:NSLocalizedDescriptionKey]];
       [info setObject:underlying forKey:NSUnderlyingErrorKey];
     }
+    if (failure->stage != 0) {
+      [info setObject:[NSNumber numberWithLong:failure->status] forKey:@"_ANEErrorUnderlyingStatus"];
+      [info setObject:[NSNumber numberWithLong:failure->stage] forKey:@"_ANEErrorLoadStage"];
+    }
     *error = [NSError errorWithDomain:domain code:failure->code userInfo:info];
   }
   return outcome == ENGINE_OK;

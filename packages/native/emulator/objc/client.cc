@@ -60,7 +60,7 @@ bool EvaluateModel(Object*, Selector, Object* model, Object* options, Object* re
 bool UnloadModel(Object*, Selector, Object* model, Object* options, unsigned, Object** error) {
   RequireOptions(options);
   EngineError failure = {};
-  return Finish(EngineModelUnload(EngineOf(model), &failure), failure, error);
+  return Finish(EngineModelUnload(EngineOf(model), TemporaryDirectory().c_str(), &failure), failure, error);
 }
 
 const bool classes = [] {

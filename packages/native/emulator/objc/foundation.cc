@@ -30,6 +30,13 @@ Object* MakeArray(Object*, Selector, Object* const* objects, unsigned long count
   return Autorelease(new ArrayObject(objects, count));
 }
 
+unsigned long ArrayCount(Object* self, Selector) { return As<ArrayObject>(self, "an NSArray")->elements.size(); }
+Object* ArrayAt(Object* self, Selector, unsigned long index) {
+  const auto& elements = As<ArrayObject>(self, "an NSArray")->elements;
+  if (index >= elements.size()) throw NSException{"index beyond bounds"};
+  return elements[index];
+}
+
 Object* MakeDictionary(Object*, Selector, Object* const* objects, Object* const* keys, unsigned long count) {
   return Autorelease(new DictionaryObject(objects, keys, count));
 }
@@ -65,6 +72,8 @@ const bool classes = [] {
   AddInstanceMethod(number, "unsignedLongLongValue", NumberValue);
   Class* array = DefineClass("NSArray");
   AddClassMethod(array, "arrayWithObjects:count:", MakeArray);
+  AddInstanceMethod(array, "count", ArrayCount);
+  AddInstanceMethod(array, "objectAtIndex:", ArrayAt);
   Class* dictionary = DefineClass("NSDictionary");
   AddClassMethod(dictionary, "dictionaryWithObjects:forKeys:count:", MakeDictionary);
   AddInstanceMethod(dictionary, "objectForKey:", DictionaryAt);
@@ -107,6 +116,19 @@ DictionaryObject::DictionaryObject(Object* const* objects, Object* const* keys, 
   }
 }
 
+DictionaryObject* MakeOwnedDictionary(const std::vector<std::pair<std::string, Object*>>& entries) {
+  std::vector<Object*> keys;
+  std::vector<Object*> values;
+  for (const auto& [key, value] : entries) {
+    keys.push_back(new StringObject(key));
+    values.push_back(value);
+  }
+  auto* dictionary = new DictionaryObject(values.data(), keys.data(), entries.size());
+  for (Object* key : keys) Release(key);
+  for (Object* value : values) Release(value);
+  return dictionary;
+}
+
 DictionaryObject::~DictionaryObject() {
   for (const auto& [key, value] : entries) {
     Release(key);
@@ -121,15 +143,13 @@ Object* DictionaryObject::Find(const std::string& key) const {
   return nullptr;
 }
 
-ErrorObject::ErrorObject(std::string error_domain, long error_code, std::string error_text, ErrorObject* underlying)
-    : Object(Named("NSError")), domain(std::move(error_domain)), code(error_code), text(std::move(error_text)) {
-  auto* key = new StringObject("NSUnderlyingError");
-  Object* const keys[] = {key};
-  Object* const values[] = {underlying};
-  information = new DictionaryObject(values, keys, underlying == nullptr ? 0 : 1);
-  Release(key);
-  Release(underlying);
-}
+ErrorObject::ErrorObject(std::string error_domain, long error_code, std::string error_text,
+                         const std::vector<std::pair<std::string, Object*>>& entries)
+    : Object(Named("NSError")),
+      domain(std::move(error_domain)),
+      code(error_code),
+      text(std::move(error_text)),
+      information(MakeOwnedDictionary(entries)) {}
 
 ErrorObject::~ErrorObject() { Release(information); }
 

@@ -8,6 +8,11 @@
 
 #include "objc/object.h"
 
+// The exception of an emulated method. As on Apple's runtime, C++ unwinds it.
+struct NSException {
+  std::string reason;
+};
+
 namespace mayfly::emulator {
 
 struct StringObject : Object {
@@ -46,9 +51,12 @@ struct DictionaryObject : Object {
   std::vector<std::pair<Object*, Object*>> entries;
 };
 
+// A dictionary that takes over the references to its values.
+DictionaryObject* MakeOwnedDictionary(const std::vector<std::pair<std::string, Object*>>& entries);
+
 struct ErrorObject : Object {
-  // Takes over `underlying`, which may be null.
-  ErrorObject(std::string error_domain, long error_code, std::string error_text, ErrorObject* underlying);
+  ErrorObject(std::string error_domain, long error_code, std::string error_text,
+              const std::vector<std::pair<std::string, Object*>>& entries);
   ~ErrorObject() override;
   std::string domain;
   long code;
@@ -57,8 +65,3 @@ struct ErrorObject : Object {
 };
 
 }  // namespace mayfly::emulator
-
-// The exception of an emulated method. As on Apple's runtime, C++ unwinds it.
-struct NSException {
-  std::string reason;
-};

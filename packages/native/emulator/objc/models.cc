@@ -60,11 +60,38 @@ bool LoadModel(Object* self, Selector, unsigned, Object* options, Object** error
 
 bool UnloadModel(Object* self, Selector, unsigned, Object** error) {
   EngineError failure = {};
-  return Finish(EngineModelUnload(EngineOf(self), &failure), failure, error);
+  return Finish(EngineModelUnload(EngineOf(self), TemporaryDirectory().c_str(), &failure), failure, error);
 }
 
 bool EvaluateModel(Object* self, Selector, unsigned, Object* options, Object* request, Object** error) {
   return EvaluateEngine(EngineOf(self), options, request, error);
+}
+
+// The names of one side's ports. As on a Mac, outputs have a suffix.
+Object* Symbols(EngineModel* model, int side) {
+  std::vector<std::string> names;
+  EngineModelPorts(
+      model, side,
+      [](const char* name, void* context) { static_cast<std::vector<std::string>*>(context)->emplace_back(name); },
+      &names);
+  std::vector<Object*> symbols;
+  for (const std::string& name : names) symbols.push_back(new StringObject(side == 0 ? name : name + "@output"));
+  auto* array = new ArrayObject(symbols.data(), symbols.size());
+  for (Object* symbol : symbols) Release(symbol);
+  return array;
+}
+
+Object* AttributesOf(EngineModel* model) {
+  if (EngineModelDescribes(model) == 0) return nullptr;
+  auto* description = MakeOwnedDictionary(
+      {{"kANEFModelInputSymbolsArrayKey", Symbols(model, 0)}, {"kANEFModelOutputSymbolsArrayKey", Symbols(model, 1)}});
+  return Autorelease(MakeOwnedDictionary({{"ANEFModelDescription", description}}));
+}
+
+Object* Attributes(Object* self, Selector) { return AttributesOf(EngineOf(self)); }
+
+Object* InnerAttributes(Object* self, Selector) {
+  return AttributesOf(As<InnerModelObject>(self, "an _ANEModel")->engine);
 }
 
 Class* inner_model_class = nullptr;
@@ -92,8 +119,10 @@ const bool classes = [] {
   AddInstanceMethod(model, "unloadWithQoS:error:", UnloadModel);
   AddInstanceMethod(model, "evaluateWithQoS:options:request:error:", EvaluateModel);
   AddInstanceMethod(model, "model", InnerModel);
+  AddInstanceMethod(model, "modelAttributes", Attributes);
   inner_model_class = DefineClass("_ANEModel");
   AddClassMethod(inner_model_class, "modelAtURL:key:", MakeInnerModel);
+  AddInstanceMethod(inner_model_class, "modelAttributes", InnerAttributes);
   return true;
 }();
 

@@ -9,11 +9,17 @@ namespace mayfly::emulator {
 bool Finish(EngineOutcome outcome, const EngineError& failure, Object** error) {
   if (outcome == ENGINE_EXCEPTION) throw NSException{"injected"};
   if (outcome == ENGINE_FAILED && failure.domain != nullptr && error != nullptr) {
-    ErrorObject* underlying = nullptr;
+    std::vector<std::pair<std::string, Object*>> entries;
     if (failure.underlying_text[0] != 0) {
-      underlying = new ErrorObject(failure.domain, failure.underlying_code, failure.underlying_text, nullptr);
+      const std::vector<std::pair<std::string, Object*>> none;
+      entries.emplace_back("NSUnderlyingError",
+                           new ErrorObject(failure.domain, failure.underlying_code, failure.underlying_text, none));
     }
-    *error = Autorelease(new ErrorObject(failure.domain, failure.code, failure.text, underlying));
+    if (failure.stage != 0) {
+      entries.emplace_back("_ANEErrorUnderlyingStatus", new NumberObject(static_cast<uint64_t>(failure.status)));
+      entries.emplace_back("_ANEErrorLoadStage", new NumberObject(static_cast<uint64_t>(failure.stage)));
+    }
+    *error = Autorelease(new ErrorObject(failure.domain, failure.code, failure.text, entries));
   }
   return outcome == ENGINE_OK;
 }

@@ -35,6 +35,7 @@ class AneDevice : public Device {
       options_.park = std::make_shared<ModelPark>();
       if (!in_effect) options_.park->Close("a canary gave the same result after a reload");
     }
+    options_.port_orders = [this] { return Orders(); };
   }
 
   const char* name() const override { return "ane"; }
@@ -43,32 +44,38 @@ class AneDevice : public Device {
   std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights) override {
     CheckStagedNames(weights);
     ProgramPorts ports = PortsOf(text, weights);
-    ProgramOptions options = options_;
-    if (ports.inputs.size() > 1 || ports.outputs.size() > 1) {
-      const PortOrders orders = Orders();
-      options.input_order = orders.inputs;
-      options.output_order = orders.outputs;
-    }
-    return std::make_unique<AneProgram>(text, weights, std::move(ports), options);
+    if (ports.outputs.size() > 2) RequireManyOutputs();
+    return std::make_unique<AneProgram>(text, weights, std::move(ports), options_);
   }
 
  private:
+  // Call with the lock.
   Dialect CanaryDialect() {
     if (!settings_.dialect) settings_.dialect = ProbeDialect(options_);
     return *settings_.dialect;
   }
 
-  // Found by a canary when the first program with several ports is compiled.
+  // Found by a canary when the first program with several ports does not give their order.
   PortOrders Orders() {
-    const std::lock_guard<std::mutex> lock(orders_mutex_);
+    const std::lock_guard<std::recursive_mutex> lock(canary_mutex_);
     if (!orders_) orders_ = ProbePortOrders(CanaryDialect(), options_);
     return *orders_;
   }
 
+  // Asks a canary before the first program with more than two outputs, which on some systems get wrong values.
+  void RequireManyOutputs() {
+    const std::lock_guard<std::recursive_mutex> lock(canary_mutex_);
+    if (many_outputs_) return;
+    ProveManyOutputs(CanaryDialect(), options_);
+    many_outputs_ = true;
+  }
+
   Settings settings_;
   ProgramOptions options_;
-  std::mutex orders_mutex_;
+  // One canary may ask for the result of another.
+  std::recursive_mutex canary_mutex_;
   std::optional<PortOrders> orders_;
+  bool many_outputs_ = false;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "ane/content_hash.h"
+#include "ane/program_tag.h"
 #include "error.h"
 
 namespace mayfly::ane {
@@ -22,13 +23,16 @@ std::vector<IoSurface> MakeSurfaces(const std::vector<Port>& ports, const Surfac
   return surfaces;
 }
 
-std::vector<const IoSurface*> Bound(const std::vector<IoSurface>& surfaces, const std::vector<Port>& ports,
-                                    PortOrder order) {
+std::vector<const IoSurface*> Bound(const std::vector<IoSurface>& surfaces, const std::vector<size_t>& order) {
+  std::vector<const IoSurface*> bound;
+  for (size_t port : order) bound.push_back(&surfaces[port]);
+  return bound;
+}
+
+std::vector<std::string> NamesOf(const std::vector<Port>& ports) {
   std::vector<std::string> names;
   for (const Port& port : ports) names.push_back(port.name);
-  std::vector<const IoSurface*> bound;
-  for (size_t port : BindingOrder(names, order)) bound.push_back(&surfaces[port]);
-  return bound;
+  return names;
 }
 
 size_t BytesOf(const std::vector<IoSurface>& surfaces) {
@@ -53,19 +57,21 @@ AneProgram::AneProgram(std::string_view text, const std::vector<mil::WeightFile>
   // Without weights there is nothing to replace.
   if (weights.empty()) options_.park = nullptr;
   outputs_ = MakeSurfaces(ports_.outputs, options_.surfaces);
-  BindingOf(nullptr);
   for (const mil::WeightFile& file : weights) resident_bytes_ += file.bytes;
   resident_bytes_ += BytesOf(outputs_);
   if (options_.park != nullptr && LoadParked(weights)) return;
-  staged_ = std::make_unique<StagedModel>(options_.api, text_, weights, options_.quality_of_service);
-  compilations_ = staged_->CompileAndLoad();
+  const bool unique = options_.unique || options_.park != nullptr;
+  staged_ = std::make_unique<StagedModel>(options_.api, unique ? WithUniqueTag(text_) : WithWeightsTag(text_, weights),
+                                          weights, options_.quality_of_service);
+  compilations_ = staged_->CompileAndLoad(weights);
+  Bind();
   if (options_.park != nullptr) fingerprint_ = Measure(weights);
 }
 
 AneProgram::~AneProgram() {
   if (options_.park == nullptr || staged_ == nullptr) return;
   PrintFailure([this] {
-    staged_->model().Unload();
+    staged_->Unload();
     options_.park->Keep(text_, {std::move(staged_), fingerprint_});
   });
 }
@@ -73,7 +79,8 @@ AneProgram::~AneProgram() {
 bool AneProgram::LoadParked(const std::vector<mil::WeightFile>& weights) {
   std::optional<ParkedModel> parked = options_.park->Take(text_);
   try {
-    if (!parked || !parked->model->LoadWith(weights)) return false;
+    if (!parked) return false;
+    parked->model->LoadWith(weights);
   } catch (const Error& error) {
     // At a limit, another compilation would not help.
     if (error.code() == "ERR_DEVICE_LIMIT") throw;
@@ -81,11 +88,30 @@ bool AneProgram::LoadParked(const std::vector<mil::WeightFile>& weights) {
     return false;
   }
   staged_ = std::move(parked->model);
+  Bind();
   fingerprint_ = Measure(weights);
   if (!fingerprint_.IsStale(parked->fingerprint)) return true;
   options_.park->Close("a program gave the same results with other weights");
   staged_ = nullptr;
   return false;
+}
+
+void AneProgram::Bind() {
+  const std::vector<std::string> inputs = NamesOf(ports_.inputs);
+  const std::vector<std::string> outputs = NamesOf(ports_.outputs);
+  const bool several = inputs.size() > 1 || outputs.size() > 1;
+  if (several && options_.reads_attributes) {
+    input_order_ = BindingOrder(inputs, staged_->model().Symbols("kANEFModelInputSymbolsArrayKey"));
+    output_order_ = BindingOrder(outputs, staged_->model().Symbols("kANEFModelOutputSymbolsArrayKey"));
+    lists_ports_ = !input_order_.empty() && !output_order_.empty();
+  }
+  if (!lists_ports_) {
+    const PortOrders orders = several ? options_.port_orders() : PortOrders();
+    input_order_ = BindingOrder(inputs, orders.inputs);
+    output_order_ = BindingOrder(outputs, orders.outputs);
+  }
+  DropBindings();
+  BindingOf(nullptr);
 }
 
 Fingerprint AneProgram::Measure(const std::vector<mil::WeightFile>& weights) {
@@ -111,8 +137,7 @@ AneProgram::Binding& AneProgram::BindingOf(const void* key) {
   if (bindings_.size() >= kMaxBindings) DropBindings();
   Binding binding;
   binding.inputs = MakeSurfaces(ports_.inputs, options_.surfaces);
-  binding.request = MakeRequest(Bound(binding.inputs, ports_.inputs, options_.input_order),
-                                Bound(outputs_, ports_.outputs, options_.output_order));
+  binding.request = MakeRequest(Bound(binding.inputs, input_order_), Bound(outputs_, output_order_));
   resident_bytes_ += BytesOf(binding.inputs);
   return bindings_.emplace(key, std::move(binding)).first->second;
 }

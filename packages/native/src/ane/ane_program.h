@@ -1,6 +1,7 @@
 // A program loaded on the Neural Engine, with its surfaces and requests.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,9 +21,13 @@ namespace mayfly::ane {
 struct ProgramOptions {
   SurfaceRules surfaces;
   EvaluationPath path = EvaluationPath::kStandard;
-  // For programs with several inputs or outputs.
-  PortOrder input_order = PortOrder::kDeclared;
-  PortOrder output_order = PortOrder::kDeclared;
+  // Whether to read the order of several ports from the loaded program.
+  bool reads_attributes = true;
+  // Asked for programs with several inputs or outputs, if the loaded program does not give their order.
+  std::function<PortOrders()> port_orders = [] { return PortOrders(); };
+  // Whether the program shares nothing with others of the same text and weights. So it is for every program with a
+  // park.
+  bool unique = false;
   Api api = Api::kInMemory;
   unsigned quality_of_service = kQualityOfService;
   // Keeps programs with weights when they are unloaded, to load them again. Null: they are compiled each time.
@@ -46,6 +51,9 @@ class AneProgram : public Program {
 
   int compilations() const override { return compilations_; }
 
+  // Whether the loaded program gave the order of its ports.
+  bool lists_ports() const { return lists_ports_; }
+
   void set_path(EvaluationPath path) { options_.path = path; }
 
  private:
@@ -57,6 +65,8 @@ class AneProgram : public Program {
 
   // Whether a parked model of this text took the weights.
   bool LoadParked(const std::vector<mil::WeightFile>& weights);
+  // Finds the order of the ports of the loaded program, and makes the request for evaluations that reuse nothing.
+  void Bind();
   // A hash of the weights, and one of the results for a fixed input.
   Fingerprint Measure(const std::vector<mil::WeightFile>& weights);
   Binding& BindingOf(const void* key);
@@ -67,6 +77,10 @@ class AneProgram : public Program {
   ProgramPorts ports_;
   ProgramOptions options_;
   std::unique_ptr<StagedModel> staged_;
+  // The port of each surface of a request.
+  std::vector<size_t> input_order_;
+  std::vector<size_t> output_order_;
+  bool lists_ports_ = false;
   Fingerprint fingerprint_;
   int compilations_ = 0;
   size_t resident_bytes_ = 0;

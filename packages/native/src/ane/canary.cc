@@ -6,6 +6,7 @@
 
 #include "ane/canary_program.h"
 #include "ane/framework.h"
+#include "ane/program_tag.h"
 #include "error.h"
 #include "math/simd/half.h"
 #include "number_text.h"
@@ -22,8 +23,22 @@ bool Holds(const Values& values, float value) {
   return std::all_of(values.begin(), values.end(), [&](uint16_t half) { return HalfToFloat(half) == value; });
 }
 
-std::unique_ptr<AneProgram> Load(const std::string& text, const CanaryWeights& weights, const ProgramOptions& options) {
-  return std::make_unique<AneProgram>(text, weights.files(), PortsOf(text, weights.files()), options);
+std::unique_ptr<AneProgram> Load(const std::string& text, const std::vector<mil::WeightFile>& weights,
+                                 const ProgramOptions& options) {
+  return std::make_unique<AneProgram>(text, weights, PortsOf(text, weights), options);
+}
+
+// Programs that share their text and their weights. The text must have a unique tag: nothing is shared with a process
+// that runs the same canary at the same time, or has run it before.
+std::unique_ptr<AneProgram> LoadShared(const std::string& text, const CanaryWeights& weights,
+                                       const ProgramOptions& options) {
+  return Load(text, weights.files(), options);
+}
+
+// A program that shares nothing with any other.
+std::unique_ptr<AneProgram> Load(const std::string& text, const CanaryWeights& weights, ProgramOptions options) {
+  options.unique = true;
+  return Load(text, weights.files(), options);
 }
 
 // The first element, which all others equal, of y = W x with x = 3.
@@ -55,11 +70,58 @@ void RequireResult(const std::string& path, AneProgram* program, float expected)
               "Expected " + NumberText(expected, 6) + " of the canary with " + path + ", got " + NumberText(got, 6));
 }
 
+struct TwoPorts {
+  Values z;
+  Values y;
+  // Whether the program gave the order of its ports.
+  bool listed;
+};
+
+// Of TwoPortCanary with W = 1, b = 3, a = 1: z = 2 and y = 4, if the surfaces are bound in the right order.
+TwoPorts RunTwoPorts(Dialect dialect, const ProgramOptions& options) {
+  const Values b = Filled(3);
+  const Values a = Filled(1);
+  TwoPorts result{Filled(-1), Filled(-1), false};
+  const void* inputs[] = {b.data(), a.data()};
+  void* outputs[] = {result.z.data(), result.y.data()};
+  try {
+    const auto program = Load(TwoPortCanary(dialect), CanaryWeights(1), options);
+    program->Evaluate(inputs, outputs);
+    result.listed = program->lists_ports();
+  } catch (const Error& error) {
+    if (error.code() == "ERR_DEVICE_LIMIT") throw;
+    throw Error("ERR_ANE_PORTS",
+                std::string("Expected a program with one input and one output, since this system refuses "
+                            "more; the canary's error: ") +
+                    error.what());
+  }
+  return result;
+}
+
+Error WrongPorts(const TwoPorts& result) {
+  return Error("ERR_ANE_PORTS",
+               "Expected z = 2 and y = 4 of the canary with two inputs and outputs, in either order, got " +
+                   NumberText(HalfToFloat(result.z[0]), 6) + " and " + NumberText(HalfToFloat(result.y[0]), 6));
+}
+
+std::string PortOrderText(Dialect dialect, const ProgramOptions& options) {
+  const TwoPorts result = RunTwoPorts(dialect, options);
+  if (!result.listed) {
+    const PortOrders orders = ProbePortOrders(dialect, options);
+    const auto name = [](PortOrder order) { return order == PortOrder::kDeclared ? "declared" : "alphabetical"; };
+    return std::string("inputs ") + name(orders.inputs) + ", outputs " + name(orders.outputs);
+  }
+  if (Holds(result.z, 2) && Holds(result.y, 4)) return "as the program lists them";
+  throw WrongPorts(result);
+}
+
 CanaryReport Report(const std::string& name, const std::function<std::string()>& body) {
   try {
     return {name, body(), true};
   } catch (const Error& error) {
     return {name, error.code() + ": " + error.what(), false};
+  } catch (const std::exception& error) {
+    return {name, std::string("ERR_NATIVE: ") + error.what(), false};
   }
 }
 
@@ -79,22 +141,9 @@ Dialect ProbeDialect(const ProgramOptions& options) {
 
 PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options) {
   ProgramOptions declared = options;
-  declared.input_order = declared.output_order = PortOrder::kDeclared;
-  const Values b = Filled(3);
-  const Values a = Filled(1);
-  Values z = Filled(-1);
-  Values y = Filled(-1);
-  const void* inputs[] = {b.data(), a.data()};
-  void* outputs[] = {z.data(), y.data()};
-  try {
-    Load(TwoPortCanary(dialect), CanaryWeights(1), declared)->Evaluate(inputs, outputs);
-  } catch (const Error& error) {
-    if (error.code() == "ERR_DEVICE_LIMIT") throw;
-    throw Error("ERR_ANE_PORTS",
-                std::string("Expected a program with one input and one output, since this system refuses "
-                            "more; the canary's error: ") +
-                    error.what());
-  }
+  declared.reads_attributes = false;
+  declared.port_orders = [] { return PortOrders(); };
+  const TwoPorts result = RunTwoPorts(dialect, declared);
   constexpr PortOrder kOrders[] = {PortOrder::kDeclared, PortOrder::kAlphabetical};
   for (PortOrder in : kOrders) {
     for (PortOrder out : kOrders) {
@@ -102,12 +151,38 @@ PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options) {
       const float difference = in == PortOrder::kDeclared ? 2 : -2;
       const float first = out == PortOrder::kDeclared ? difference : 4;
       const float second = out == PortOrder::kDeclared ? 4 : difference;
-      if (Holds(z, first) && Holds(y, second)) return {in, out};
+      if (Holds(result.z, first) && Holds(result.y, second)) return {in, out};
     }
   }
+  throw WrongPorts(result);
+}
+
+void ProveManyOutputs(Dialect dialect, const ProgramOptions& options) {
+  const Values input = Filled(3);
+  std::vector<Values> values(3, Filled(-1));
+  const void* inputs[] = {input.data()};
+  void* outputs[] = {values[0].data(), values[1].data(), values[2].data()};
+  std::string got;
+  try {
+    Load(ThreeOutputCanary(dialect), CanaryWeights(2), options)->Evaluate(inputs, outputs);
+    // With W = 2.
+    if (Holds(values[0], 3) && Holds(values[1], 9) && Holds(values[2], 18)) return;
+    for (const Values& output : values) got += (got.empty() ? "" : ", ") + NumberText(HalfToFloat(output[0]), 6);
+  } catch (const Error& error) {
+    if (error.code() == "ERR_DEVICE_LIMIT") throw;
+    got = error.what();
+  }
   throw Error("ERR_ANE_PORTS",
-              "Expected z = 2 and y = 4 of the canary with two inputs and outputs, in either order, got " +
-                  NumberText(HalfToFloat(z[0]), 6) + " and " + NumberText(HalfToFloat(y[0]), 6));
+              "Expected a program with at most two outputs, since this system does not compute more: of a canary with "
+              "three, expected 3, 9, 18, got " +
+                  got);
+}
+
+bool WeightsAreOwn(Dialect dialect, const ProgramOptions& options) {
+  const std::string text = WithUniqueTag(OnePortCanary(dialect));
+  const auto first = LoadShared(text, CanaryWeights(2), options);
+  const auto second = LoadShared(text, CanaryWeights(3), options);
+  return Run(first.get()) == 6 && Run(second.get()) == 9;
 }
 
 bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options) {
@@ -126,13 +201,13 @@ void ProveClient(std::optional<Dialect> dialect, const ProgramOptions& options) 
   RequireMethods(kPath, {Capability::kConnection, Capability::kClient});
   ProgramOptions client = options;
   client.api = Api::kClient;
-  const std::string text = OnePortCanary(dialect ? *dialect : ProbeDialect(client));
-  const auto first = Load(text, CanaryWeights(2), client);
+  const std::string text = WithUniqueTag(OnePortCanary(dialect ? *dialect : ProbeDialect(client)));
+  const auto first = LoadShared(text, CanaryWeights(2), client);
   RequireResult(kPath, first.get(), 6);
   // Programs that differ by their weights alone must not be taken for each other.
-  RequireResult(kPath, Load(text, CanaryWeights(6), client).get(), 18);
+  RequireResult(kPath, LoadShared(text, CanaryWeights(6), client).get(), 18);
   RequireResult(std::string(kPath) + " and a program that is compiled already",
-                Load(text, CanaryWeights(2), client).get(), 6);
+                LoadShared(text, CanaryWeights(2), client).get(), 6);
 }
 
 void ProveDirectPath(Dialect dialect, const ProgramOptions& options) {
@@ -156,10 +231,21 @@ std::vector<CanaryReport> RunCanaries(const ProgramOptions& options) {
     if (got != 9) throw Error("ERR_ANE_EVALUATE", "Expected 9 of the canary, got " + NumberText(got, 6));
     return std::string("works");
   }));
-  reports.push_back(Report("several inputs and outputs", [&] {
-    const PortOrders orders = ProbePortOrders(dialect, options);
-    const auto name = [](PortOrder order) { return order == PortOrder::kDeclared ? "declared" : "alphabetical"; };
-    return std::string("inputs ") + name(orders.inputs) + ", outputs " + name(orders.outputs);
+  reports.push_back(Report("weights of equal programs",
+                           [&] { return std::string(WeightsAreOwn(dialect, options) ? "told apart" : "MIXED UP"); }));
+  reports.push_back(Report("several weight files", [&] {
+    const CanaryWeights first(2);
+    const CanaryWeights second(5);
+    const float got = Run(Load(WithUniqueTag(TwoFileCanary(dialect)), first.files(second), options).get());
+    if (got != 30) throw Error("ERR_ANE_EVALUATE", "Expected 30 of the canary, got " + NumberText(got, 6));
+    return std::string("work");
+  }));
+  reports.push_back(Report("several inputs and outputs", [&] { return PortOrderText(dialect, options); }));
+  reports.push_back(Report("more than two outputs", [&] {
+    ProgramOptions ordered = options;
+    ordered.port_orders = [&] { return ProbePortOrders(dialect, options); };
+    ProveManyOutputs(dialect, ordered);
+    return std::string("work");
   }));
   reports.push_back(Report("API client", [&] {
     ProveClient(dialect, options);

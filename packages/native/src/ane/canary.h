@@ -18,14 +18,16 @@ Dialect ProbeDialect(const ProgramOptions& options);
 // ERR_ANE_PATH if a method is missing or a result is wrong.
 void ProveClient(std::optional<Dialect> dialect, const ProgramOptions& options);
 
-struct PortOrders {
-  PortOrder inputs;
-  PortOrder outputs;
-};
-
 // The order in which several inputs and outputs are bound. Throws ERR_ANE_PORTS if the engine refuses them, or if no
 // known order explains the result.
 PortOrders ProbePortOrders(Dialect dialect, const ProgramOptions& options);
+
+// Throws ERR_ANE_PORTS if a program with three outputs does not give the right results.
+void ProveManyOutputs(Dialect dialect, const ProgramOptions& options);
+
+// Whether two programs that are loaded at once, with equal texts and other weights, keep their own results. Throws the
+// errors of compiling.
+bool WeightsAreOwn(Dialect dialect, const ProgramOptions& options);
 
 // Evaluates a canary on the direct path. Throws ERR_ANE_PATH if it does not give the right result.
 void ProveDirectPath(Dialect dialect, const ProgramOptions& options);
@@ -40,8 +42,8 @@ struct CanaryReport {
   bool ok;
 };
 
-// Asks all questions, for `mayfly doctor`: round trip, dialect, port orders, the client, direct evaluation, reload of
-// weights. Never throws; needs about ten compilations.
+// Asks all questions, for `mayfly doctor`: dialect, round trip, weights of equal programs, weight files, ports, the
+// client, direct evaluation, reload of weights. Never throws; needs about 15 compilations.
 std::vector<CanaryReport> RunCanaries(const ProgramOptions& options);
 
 }  // namespace mayfly::ane

@@ -7,6 +7,7 @@ namespace mayfly::ane {
 namespace {
 
 constexpr const char* kWeightPath = "@model_path/weights/canary.bin";
+constexpr const char* kSecondPath = "@model_path/weights/canary-2.bin";
 constexpr const char* kTensor = "tensor<fp16, [1, 64, 1, 64]>";
 
 // A parameter of an operation as a named constant.
@@ -38,16 +39,20 @@ std::string Program(Dialect dialect, const std::string& parameters, const std::s
          ");\n}\n";
 }
 
-std::string Convolution(Dialect dialect, const std::string& input, const std::string& result) {
-  const std::string offset = dialect == Dialect::kIos18 ? "uint64(64)" : "tensor<uint64, []>(64)";
-  const std::string weight = "tensor<fp16, [64, 64, 1, 1]>";
+// The constants of every convolution of a program.
+std::string ConvolutionParameters(Dialect dialect) {
   return Parameter(dialect, "string", "padding", "\"valid\"") + Parameter(dialect, "int32", "groups", "1") +
-         List(dialect, "ones", "2", "1, 1") + List(dialect, "zeros", "4", "0, 0, 0, 0") + weight +
-         " weight = const()[name = " + Text(dialect, "weight") + ", val = " + weight +
-         "(BLOBFILE(path = " + Text(dialect, kWeightPath) + ", offset = " + offset + "))];\n" + kTensor + " " + result +
-         " = conv(dilations = ones, groups = groups, pad = zeros, pad_type = padding, strides = ones, weight = weight, "
-         "x = " +
-         input + ")[name = " + Text(dialect, result) + "];\n";
+         List(dialect, "ones", "2", "1, 1") + List(dialect, "zeros", "4", "0, 0, 0, 0");
+}
+
+std::string Convolution(Dialect dialect, const std::string& input, const std::string& result,
+                        const std::string& weight = "weight", const char* path = kWeightPath) {
+  const std::string offset = dialect == Dialect::kIos18 ? "uint64(64)" : "tensor<uint64, []>(64)";
+  const std::string type = "tensor<fp16, [64, 64, 1, 1]>";
+  return type + " " + weight + " = const()[name = " + Text(dialect, weight) + ", val = " + type +
+         "(BLOBFILE(path = " + Text(dialect, path) + ", offset = " + offset + "))];\n" + kTensor + " " + result +
+         " = conv(dilations = ones, groups = groups, pad = zeros, pad_type = padding, strides = ones, weight = " +
+         weight + ", x = " + input + ")[name = " + Text(dialect, result) + "];\n";
 }
 
 std::string Binary(Dialect dialect, const std::string& operation, const std::string& x, const std::string& y,
@@ -59,14 +64,30 @@ std::string Binary(Dialect dialect, const std::string& operation, const std::str
 }  // namespace
 
 std::string OnePortCanary(Dialect dialect) {
-  return Program(dialect, std::string(kTensor) + " input", Convolution(dialect, "input", "result"), "result");
+  return Program(dialect, std::string(kTensor) + " input",
+                 ConvolutionParameters(dialect) + Convolution(dialect, "input", "result"), "result");
+}
+
+std::string TwoFileCanary(Dialect dialect) {
+  return Program(dialect, std::string(kTensor) + " input",
+                 ConvolutionParameters(dialect) + Convolution(dialect, "input", "product") +
+                     Convolution(dialect, "product", "result", "second", kSecondPath),
+                 "result");
 }
 
 std::string TwoPortCanary(Dialect dialect) {
   return Program(dialect, std::string(kTensor) + " b, " + kTensor + " a",
-                 Convolution(dialect, "b", "product") + Binary(dialect, "sub", "product", "a", "z") +
-                     Binary(dialect, "add", "product", "a", "y"),
+                 ConvolutionParameters(dialect) + Convolution(dialect, "b", "product") +
+                     Binary(dialect, "sub", "product", "a", "z") + Binary(dialect, "add", "product", "a", "y"),
                  "z, y");
+}
+
+std::string ThreeOutputCanary(Dialect dialect) {
+  return Program(dialect, std::string(kTensor) + " input",
+                 ConvolutionParameters(dialect) + Convolution(dialect, "input", "product") +
+                     Binary(dialect, "sub", "product", "input", "z") + Binary(dialect, "add", "product", "input", "y") +
+                     Binary(dialect, "mul", "product", "input", "x"),
+                 "z, y, x");
 }
 
 CanaryWeights::CanaryWeights(float diagonal) : bytes_(128 + kCanaryChannels * kCanaryChannels * 2) {
@@ -84,5 +105,9 @@ CanaryWeights::CanaryWeights(float diagonal) : bytes_(128 + kCanaryChannels * kC
 }
 
 std::vector<mil::WeightFile> CanaryWeights::files() const { return {{kWeightPath, bytes_.data(), bytes_.size()}}; }
+
+std::vector<mil::WeightFile> CanaryWeights::files(const CanaryWeights& second) const {
+  return {{kWeightPath, bytes_.data(), bytes_.size()}, {kSecondPath, second.bytes_.data(), second.bytes_.size()}};
+}
 
 }  // namespace mayfly::ane

@@ -22,11 +22,18 @@ std::string OnePortCanary(Dialect dialect);
 // Inputs b, a and outputs z, y, declared in this order: z = W b − a; y = W b + a.
 std::string TwoPortCanary(Dialect dialect);
 
-// The weight file of both: W = diagonal · identity.
+// Outputs z, y, x, declared in this order: z = W input − input; y = W input + input; x = W input · input.
+std::string ThreeOutputCanary(Dialect dialect);
+// y = V W x, with V in a weight file of its own.
+std::string TwoFileCanary(Dialect dialect);
+
+// The weight file of all: W = diagonal · identity.
 class CanaryWeights {
  public:
   explicit CanaryWeights(float diagonal);
   std::vector<mil::WeightFile> files() const;
+  // Of TwoFileCanary: this is W, `second` is V.
+  std::vector<mil::WeightFile> files(const CanaryWeights& second) const;
 
  private:
   std::vector<uint8_t> bytes_;

@@ -23,7 +23,7 @@ ClientModel::ClientModel(std::string_view text, const std::vector<mil::WeightFil
   const Id url = Send(ObjcRuntime::Get().ClassNamed("NSURL"),
                       "fileURLWithPath:isDirectory:", String(StagedDirectory::PathOf(identifier_)), Bool{1});
   const Id model = Send(ObjcRuntime::Get().ClassNamed("_ANEModel"), "modelAtURL:key:", url, String(identifier_));
-  if (model == nullptr) throw FailureOf(Phase::kDescribe, std::nullopt, CompilationsOfProcess());
+  if (model == nullptr) throw FailureOf(Phase::kDescribe, std::nullopt, UseOfProcess());
   model_ = Owned::Retain(model);
   client_ = Owned::Retain(Send(ObjcRuntime::Get().ClassNamed("_ANEClient"), "sharedConnection"));
   options_ = Owned::Retain(Dictionary());
@@ -50,6 +50,8 @@ Bool ClientModel::Unload(Id* error) {
   return Send<Bool>(client_.get(), "unloadModel:options:qos:error:", model_.get(), options_.get(), quality_of_service_,
                     error);
 }
+
+Id ClientModel::Attributes() const { return Send(model_.get(), "modelAttributes"); }
 
 void ClientModel::Purge() { Send<void>(client_.get(), "purgeCompiledModel:", model_.get()); }
 

@@ -22,6 +22,7 @@ class ClientModel : public FrameworkModel {
   Bool Evaluate(Id request, Id* error) override;
   Bool Unload(Id* error) override;
   void Purge() override;
+  Id Attributes() const override;
   Id inner() const override { return model_.get(); }
 
  private:

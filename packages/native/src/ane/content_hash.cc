@@ -42,15 +42,19 @@ uint64_t ContentHash(const void* data, size_t bytes, uint64_t seed) {
   return hash;
 }
 
+std::string WeightsName(const std::vector<mil::WeightFile>& weights) {
+  Digest digest;
+  for (const mil::WeightFile& file : weights) {
+    digest.Add(file.path.data(), file.path.size());
+    digest.Add(file.data, file.bytes);
+  }
+  return digest.Text();
+}
+
 std::string ContentName(std::string_view text, const std::vector<mil::WeightFile>& weights) {
   Digest of_text;
   of_text.Add(text.data(), text.size());
-  Digest of_weights;
-  for (const mil::WeightFile& file : weights) {
-    of_weights.Add(file.path.data(), file.path.size());
-    of_weights.Add(file.data, file.bytes);
-  }
-  return of_text.Text() + "_" + of_weights.Text();
+  return of_text.Text() + "_" + WeightsName(weights);
 }
 
 }  // namespace mayfly::ane

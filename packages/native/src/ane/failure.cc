@@ -1,39 +1,63 @@
 #include "ane/failure.h"
 
 #include <cctype>
-#include <cstdio>
 
 namespace mayfly::ane {
 namespace {
 
+// What a failure says of the program that met it.
+enum class Blame {
+  // Nothing for certain: as the phase.
+  kUnclear,
+  // The program would be refused in any process.
+  kProgram,
+  // A limit of this process or machine, as in Error::limit().
+  kLivePrograms,
+  kAnyLimit,
+  // A limit of loaded programs if this process has many of them, otherwise the program.
+  kMemory,
+};
+
 struct Reading {
-  // A part of an error's text, with the framework's case, or the error's code in hexadecimal.
+  // A part of an error's text, with the framework's case, or the error's code or status in hexadecimal.
   const char* sign;
   const char* meaning;
-  // The limit that is reached, as in Error::limit(). Null for other failures.
-  const char* limit = nullptr;
+  Blame blame = Blame::kUnclear;
   // Whether it is a status of this phase only: NSErrors of other phases have small codes, too (the compiler's 22 is
-  // 0x16).
+  // 0x16). NSErrors of this one have codes below 16.
   std::optional<Phase> phase = {};
 };
 
 // The most specific patterns come first. Sources: docs/ane.md, "Failures".
 constexpr Reading kReadings[] = {
+    {"cycle path",
+     "the compiler cannot order the program's operations: it has too many values that several products share"},
+    {"verifyBundleAtPath",
+     "the compiler found other files than it was promised: on macOS 27 a program may have only one weight file",
+     Blame::kProgram},
     {"InvalidMILProgram",
      "the compiler rejected the MIL text, or a weight file is missing or its BLOBFILE offset is not that of a record"},
     {"CompilationFailure",
      "the compiler rejected the program: an operation, shape or type this chip has no lowering for"},
-    {"must re-compile", "too many programs are loaded in this process", "livePrograms"},
-    {"0xe00002be", "kIOReturnNoResources: queue slots or program slots are exhausted", ""},
+    {"must re-compile", "too many programs are loaded in this process", Blame::kLivePrograms},
+    {"no memory", "the engine has no memory for the program", Blame::kMemory, Phase::kLoad},
+    {"0xe00002be", "kIOReturnNoResources: queue slots or program slots are exhausted", Blame::kAnyLimit},
     {"0xe00002e2", "not entitled to this path"},
     {"0xe00002c2", "kIOReturnBadArgument: a surface or an index of the request is not what the program expects"},
     {"0x50004", "no program slot is free: too many programs are loaded on this machine or in this process",
-     "livePrograms"},
+     Blame::kLivePrograms},
     {"0x20004", "the program could not be created: weights too large for one bank, or the service is not ready"},
     {"0x1d", "the request was refused: surface count, sizes or order, or an earlier program that poisoned this process",
-     nullptr, Phase::kEvaluate},
-    {"0x16", "inference failed on the engine", nullptr, Phase::kEvaluate},
-    {"0x12", "the request's surfaces could not be mapped", nullptr, Phase::kEvaluate},
+     Blame::kUnclear, Phase::kEvaluate},
+    {"0x16", "inference failed on the engine", Blame::kUnclear, Phase::kEvaluate},
+    {"status=0x15", "inference failed on the engine, for a reason that no report explains", Blame::kUnclear,
+     Phase::kEvaluate},
+    {"0x12", "the request was cancelled, as when the engine changes its power state, or its surfaces were not mapped",
+     Blame::kUnclear, Phase::kEvaluate},
+    {"status=0xf", "the engine did not finish in time", Blame::kUnclear, Phase::kEvaluate},
+    {"status=0xe", "the service does not have the program any more: it was restarted, or has unloaded it",
+     Blame::kUnclear, Phase::kEvaluate},
+    {"status=0x2", "the program has no such procedure", Blame::kUnclear, Phase::kEvaluate},
 };
 
 const char* CodeOf(Phase phase) {
@@ -58,23 +82,19 @@ const char* NameOf(Phase phase) {
   return "?";
 }
 
-std::string Hexadecimal(int64_t code) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(code) & 0xffffffffull);
-  return text;
-}
-
 // Finds whole numbers only: 0x1d is not in 0x1d04.
 bool Contains(const std::string& text, const std::string& sign) {
+  const bool is_number = sign.find("0x") != std::string::npos;
   for (size_t at = text.find(sign); at != std::string::npos; at = text.find(sign, at + 1)) {
     const size_t end = at + sign.size();
-    if (sign[0] != '0' || end == text.size() || std::isxdigit(static_cast<unsigned char>(text[end])) == 0) return true;
+    if (!is_number || end == text.size() || std::isxdigit(static_cast<unsigned char>(text[end])) == 0) return true;
   }
   return false;
 }
 
 bool Shows(const ErrorReport& report, const std::string& sign) {
-  if (Hexadecimal(report.code) == sign || Contains(report.text, sign)) return true;
+  if (Hexadecimal(static_cast<uint64_t>(report.code)) == sign || Contains(report.text, sign)) return true;
+  if (report.status && Hexadecimal(*report.status) == sign) return true;
   for (const ErrorReport& underlying : report.underlying) {
     if (Shows(underlying, sign)) return true;
   }
@@ -90,17 +110,29 @@ const Reading* ReadingOf(Phase phase, const ErrorReport& report) {
 
 }  // namespace
 
-Error FailureOf(Phase phase, const std::optional<ErrorReport>& report, int compilations) {
+Error FailureOf(Phase phase, const std::optional<ErrorReport>& report, const ProcessUse& use) {
   const Reading* reading = report ? ReadingOf(phase, *report) : nullptr;
   std::string message = std::string("Expected to ") + NameOf(phase) + " the program on the Neural Engine, got " +
                         (report ? ToString(*report) : "a failure without an error");
-  if (reading != nullptr) {
-    message += std::string(" (") + reading->meaning + ")";
-    if (reading->limit != nullptr) return Error::DeviceLimit(reading->limit, message);
-  } else if (phase == Phase::kCompile && compilations >= kSuspectCompilations) {
-    message += " (compilation " + std::to_string(compilations) +
+  if (reading == nullptr) {
+    if (phase != Phase::kCompile || use.compilations < kSuspectCompilations) return Error(CodeOf(phase), message);
+    message += " (compilation " + std::to_string(use.compilations) +
                " of this process: the compiler's limit of about 119 is the likely reason)";
     return Error::DeviceLimit("compilations", message);
+  }
+  message += std::string(" (") + reading->meaning;
+  Blame blame = reading->blame;
+  if (blame == Blame::kMemory) {
+    blame = use.loaded >= kSuspectPrograms ? Blame::kLivePrograms : Blame::kProgram;
+    message += ", with " + std::to_string(use.loaded) + " others loaded in this process";
+  }
+  message += ")";
+  switch (blame) {
+    case Blame::kLivePrograms: return Error::DeviceLimit("livePrograms", message);
+    case Blame::kAnyLimit: return Error::DeviceLimit("", message);
+    case Blame::kProgram: return Error("ERR_ANE_REFUSED", message);
+    case Blame::kUnclear:
+    case Blame::kMemory: break;
   }
   return Error(CodeOf(phase), message);
 }

@@ -1,5 +1,7 @@
 #include "ane/foundation.h"
 
+#include <cstdio>
+
 namespace mayfly::ane {
 namespace {
 
@@ -7,6 +9,12 @@ namespace {
 constexpr int kMaxUnderlying = 4;
 
 Id ClassOf(const char* name) { return ObjcRuntime::Get().ClassNamed(name); }
+
+std::optional<uint64_t> NumberAt(Id dictionary, const char* key) {
+  const Id number = Find(dictionary, key);
+  if (number == nullptr) return std::nullopt;
+  return Send<unsigned long long>(number, "unsignedLongLongValue");
+}
 
 std::optional<ErrorReport> ReportAt(Id error, int depth) {
   if (error == nullptr) return std::nullopt;
@@ -16,6 +24,8 @@ std::optional<ErrorReport> ReportAt(Id error, int depth) {
   report.text = Utf8(Send(error, "localizedDescription"));
   const Id info = Send(error, "userInfo");
   if (info == nullptr || depth == kMaxUnderlying) return report;
+  report.status = NumberAt(info, "_ANEErrorUnderlyingStatus");
+  report.stage = NumberAt(info, "_ANEErrorLoadStage");
   const Id key = *static_cast<Id*>(ObjcRuntime::Get().Symbol("NSUnderlyingErrorKey"));
   const Id beneath = Send(info, "objectForKey:", key);
   if (auto underlying = ReportAt(beneath, depth + 1)) report.underlying.push_back(*underlying);
@@ -50,6 +60,14 @@ Id Dictionary(const std::vector<std::pair<Id, Id>>& entries) {
               static_cast<unsigned long>(entries.size()));
 }
 
+Id Find(Id dictionary, const std::string& key) { return Send(dictionary, "objectForKey:", String(key)); }
+
+std::string Hexadecimal(uint64_t code) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(code) & 0xffffffffull);
+  return text;
+}
+
 std::string Utf8(Id string) {
   if (string == nullptr) return "";
   const char* text = Send<const char*>(string, "UTF8String");
@@ -66,6 +84,9 @@ std::optional<ErrorReport> ReportOf(Id error) { return ReportAt(error, 0); }
 std::string ToString(const ErrorReport& report) {
   std::string text = report.domain + " code " + std::to_string(report.code);
   if (!report.text.empty()) text += ": " + report.text;
+  if (report.status) text += " [status " + Hexadecimal(*report.status);
+  if (report.stage) text += (report.status ? ", stage " : " [stage ") + std::to_string(*report.stage);
+  if (report.status || report.stage) text += "]";
   for (const ErrorReport& underlying : report.underlying) text += " ← " + ToString(underlying);
   return text;
 }

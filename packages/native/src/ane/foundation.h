@@ -22,6 +22,8 @@ Id Array(const std::vector<Id>& elements);
 // An object even if it is empty, since the framework takes nil for a failure.
 Id Dictionary(const std::vector<std::pair<Id, Id>>& entries = {});
 
+// The value of a string as key; nil if a dictionary has none.
+Id Find(Id dictionary, const std::string& key);
 std::string Utf8(Id string);
 // With or without a slash at the end, as the system returns it.
 std::string TemporaryDirectory();
@@ -31,13 +33,19 @@ struct ErrorReport {
   std::string domain;
   int64_t code = 0;
   std::string text;
+  // Of errors of macOS 27: the driver's status, and the stage of loading.
+  std::optional<uint64_t> status;
+  std::optional<uint64_t> stage;
   std::vector<ErrorReport> underlying;
 };
+
+// The lower 32 bits: 0x1d.
+std::string Hexadecimal(uint64_t code);
 
 // Empty for nil.
 std::optional<ErrorReport> ReportOf(Id error);
 
-// `domain code 22: text ← domain code 5: …`.
+// `domain code 22: text [status 0x1, stage 4] ← domain code 5: …`.
 std::string ToString(const ErrorReport& report);
 
 }  // namespace mayfly::ane

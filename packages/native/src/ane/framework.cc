@@ -79,6 +79,8 @@ const std::vector<FrameworkMethod> kFrameworkMethods = {
     {"_ANEClient", "loadModel:options:qos:error:", false, "b@@ip", Capability::kClient},
     {"_ANEClient", "evaluateWithModel:options:request:qos:error:", false, "b@@@ip", Capability::kClient},
     {"_ANEClient", "unloadModel:options:qos:error:", false, "b@@ip", Capability::kClient},
+    {"_ANEInMemoryModel", "modelAttributes", false, "@", Capability::kAttributes},
+    {"_ANEModel", "modelAttributes", false, "@", Capability::kAttributes},
     {"_ANEInMemoryModel", "model", false, "@", Capability::kDirect},
     {"_ANEClient", "doEvaluateDirectWithModel:options:request:qos:error:", false, "b@@@ip", Capability::kDirect},
 };
@@ -97,14 +99,16 @@ const char* NameOf(Capability capability) {
     case Capability::kEngine: return "engine";
     case Capability::kConnection: return "connection";
     case Capability::kClient: return "client";
+    case Capability::kAttributes: return "attributes";
     case Capability::kDirect: return "direct";
   }
   return "?";
 }
 
 const std::vector<Capability>& AllCapabilities() {
-  static const std::vector<Capability> all = {Capability::kCore,       Capability::kChip,   Capability::kEngine,
-                                              Capability::kConnection, Capability::kClient, Capability::kDirect};
+  static const std::vector<Capability> all = {Capability::kCore,       Capability::kChip,       Capability::kEngine,
+                                              Capability::kAttributes, Capability::kConnection, Capability::kClient,
+                                              Capability::kDirect};
   return all;
 }
 

@@ -15,7 +15,7 @@ namespace mayfly::ane {
 std::string KindsOf(const std::string& encoding);
 
 // The feature that needs a method. All but kCore are optional.
-enum class Capability { kCore, kChip, kEngine, kConnection, kClient, kDirect };
+enum class Capability { kCore, kChip, kEngine, kAttributes, kConnection, kClient, kDirect };
 
 struct FrameworkMethod {
   const char* cls;

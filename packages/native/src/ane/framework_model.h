@@ -22,6 +22,8 @@ class FrameworkModel {
   virtual Bool Unload(Id* error) = 0;
   // Makes the system forget the compiled program.
   virtual void Purge() = 0;
+  // A dictionary that describes the loaded program; may be nil.
+  virtual Id Attributes() const = 0;
   // The _ANEModel, which direct evaluation takes.
   virtual Id inner() const = 0;
 };

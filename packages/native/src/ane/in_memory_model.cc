@@ -30,9 +30,9 @@ InMemoryModel::InMemoryModel(std::string_view text, const std::vector<mil::Weigh
     : quality_of_service_(quality_of_service) {
   const AutoreleasePool pool;
   const Id descriptor = DescriptorOf(text, weights);
-  if (descriptor == nullptr) throw FailureOf(Phase::kDescribe, std::nullopt, CompilationsOfProcess());
+  if (descriptor == nullptr) throw FailureOf(Phase::kDescribe, std::nullopt, UseOfProcess());
   const Id model = Send(ObjcRuntime::Get().ClassNamed("_ANEInMemoryModel"), "inMemoryModelWithDescriptor:", descriptor);
-  if (model == nullptr) throw FailureOf(Phase::kDescribe, std::nullopt, CompilationsOfProcess());
+  if (model == nullptr) throw FailureOf(Phase::kDescribe, std::nullopt, UseOfProcess());
   model_ = Owned::Retain(model);
   options_ = Owned::Retain(Dictionary());
   identifier_ = Utf8(Send(model, "hexStringIdentifier"));
@@ -55,6 +55,8 @@ Bool InMemoryModel::Evaluate(Id request, Id* error) {
 Bool InMemoryModel::Unload(Id* error) {
   return Send<Bool>(model_.get(), "unloadWithQoS:error:", quality_of_service_, error);
 }
+
+Id InMemoryModel::Attributes() const { return Send(model_.get(), "modelAttributes"); }
 
 Id InMemoryModel::inner() const { return Send(model_.get(), "model"); }
 

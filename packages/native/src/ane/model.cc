@@ -6,6 +6,7 @@
 
 #include "ane/client_model.h"
 #include "ane/foundation.h"
+#include "ane/framework.h"
 #include "ane/in_memory_model.h"
 
 namespace mayfly::ane {
@@ -14,9 +15,10 @@ namespace {
 constexpr std::chrono::milliseconds kLoadRetryDelay{100};
 
 std::atomic<int> compilations{0};
+std::atomic<int> loaded_programs{0};
 
 void Require(Bool ok, Phase phase, Id error) {
-  if (ok == 0) throw FailureOf(phase, ReportOf(error), compilations);
+  if (ok == 0) throw FailureOf(phase, ReportOf(error), UseOfProcess());
 }
 
 std::unique_ptr<FrameworkModel> MakeModel(Api api, std::string_view text, const std::vector<mil::WeightFile>& weights,
@@ -27,15 +29,10 @@ std::unique_ptr<FrameworkModel> MakeModel(Api api, std::string_view text, const 
 
 }  // namespace
 
-int CompilationsOfProcess() { return compilations; }
+ProcessUse UseOfProcess() { return {compilations, loaded_programs}; }
 
 Model::Model(Api api, std::string_view text, const std::vector<mil::WeightFile>& weights, unsigned quality_of_service)
     : model_(MakeModel(api, text, weights, quality_of_service)), quality_of_service_(quality_of_service) {}
-
-Model::~Model() {
-  if (!loaded_) return;
-  PrintFailure([this] { Unload(); });
-}
 
 bool Model::IsCompiled() const {
   const AutoreleasePool pool;
@@ -56,7 +53,10 @@ void Model::Load() {
     Id error = nullptr;
     const Bool ok = model_->Load(&error);
     loaded_ = ok != 0;
-    if (loaded_) return;
+    if (loaded_) {
+      ++loaded_programs;
+      return;
+    }
     if (last) Require(ok, Phase::kLoad, error);
     std::this_thread::sleep_for(kLoadRetryDelay);
   }
@@ -79,10 +79,28 @@ void Model::Evaluate(Id request, EvaluationPath path) {
 
 void Model::Unload() {
   const AutoreleasePool pool;
+  if (loaded_) --loaded_programs;
   loaded_ = false;
   Id error = nullptr;
   const Bool ok = model_->Unload(&error);
   Require(ok, Phase::kUnload, error);
+}
+
+std::vector<std::string> Model::Symbols(const char* key) const {
+  if (!ProbeFramework().Has(Capability::kAttributes)) return {};
+  const AutoreleasePool pool;
+  std::vector<std::string> symbols;
+  try {
+    const Id attributes = model_->Attributes();
+    const Id description = attributes == nullptr ? nullptr : Find(attributes, "ANEFModelDescription");
+    const Id list = description == nullptr ? nullptr : Find(description, key);
+    const auto count = list == nullptr ? 0 : Send<unsigned long>(list, "count");
+    for (unsigned long i = 0; i < count; ++i) symbols.push_back(Utf8(Send(list, "objectAtIndex:", i)));
+  } catch (const Error&) {
+    // Another class than expected.
+    return {};
+  }
+  return symbols;
 }
 
 void Model::Purge() {

@@ -24,8 +24,7 @@ enum class EvaluationPath { kStandard, kDirect };
 // The class of service of every message, unless MAYFLY_ANE_QOS chooses another (settings.h).
 constexpr unsigned kQualityOfService = 21;
 
-// The number of compilations that this process has tried, failed ones included, which is what the compiler limits.
-int CompilationsOfProcess();
+ProcessUse UseOfProcess();
 
 class Model {
  public:
@@ -33,8 +32,6 @@ class Model {
   Model(Api api, std::string_view text, const std::vector<mil::WeightFile>& weights, unsigned quality_of_service);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
-  // Unloads the model if it is loaded. A failure is a line on stderr.
-  ~Model();
 
   // Derived from text and weights. The name of the staged directory.
   const std::string& identifier() const { return model_->identifier(); }
@@ -42,7 +39,8 @@ class Model {
   bool loaded() const { return loaded_; }
   // Whether the system holds this program compiled, so that Load can do without Compile.
   bool IsCompiled() const;
-  // The staged directory must be complete. Throws ERR_ANE_COMPILE or ERR_DEVICE_LIMIT.
+  // The staged directory must be complete. Throws ERR_ANE_COMPILE, ERR_ANE_REFUSED or
+  // ERR_DEVICE_LIMIT.
   void Compile();
   // Tries again once after 100 ms, since the engine frees slots of unloaded programs with a delay. Throws ERR_ANE_LOAD
   // or ERR_DEVICE_LIMIT.
@@ -51,6 +49,9 @@ class Model {
   void Evaluate(Id request, EvaluationPath path);
   // Throws ERR_ANE_UNLOAD.
   void Unload();
+  // The names of a loaded program's ports in the order of a request's surfaces, as its attributes list them under
+  // kANEFModelInputSymbolsArrayKey or kANEFModelOutputSymbolsArrayKey. Empty if it has no such list.
+  std::vector<std::string> Symbols(const char* key) const;
   // Makes the system forget the compiled program.
   void Purge();
 

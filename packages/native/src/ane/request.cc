@@ -32,6 +32,18 @@ std::vector<size_t> BindingOrder(const std::vector<std::string>& names, PortOrde
   return ports;
 }
 
+std::vector<size_t> BindingOrder(const std::vector<std::string>& names, const std::vector<std::string>& symbols) {
+  std::vector<size_t> ports;
+  for (const std::string& symbol : symbols) {
+    const auto name = std::find(names.begin(), names.end(), symbol.substr(0, symbol.find('@')));
+    const auto port = static_cast<size_t>(name - names.begin());
+    if (name == names.end() || std::find(ports.begin(), ports.end(), port) != ports.end()) return {};
+    ports.push_back(port);
+  }
+  if (ports.size() != names.size()) ports.clear();
+  return ports;
+}
+
 Owned MakeRequest(const std::vector<const IoSurface*>& inputs, const std::vector<const IoSurface*>& outputs) {
   const AutoreleasePool pool;
   const Id request = Send(

@@ -1,26 +1,30 @@
 #include "ane/staged_model.h"
 
+#include <optional>
+#include <utility>
+
 #include "error.h"
 
 namespace mayfly::ane {
 
-StagedModel::StagedModel(Api api, std::string_view text, const std::vector<mil::WeightFile>& weights,
+StagedModel::StagedModel(Api api, std::string text, const std::vector<mil::WeightFile>& weights,
                          unsigned quality_of_service)
-    : model_(api, text, weights, quality_of_service) {
-  directory_ = StagedDirectory::Stage(model_.identifier(), text, weights);
-}
+    : text_(std::move(text)), model_(api, text_, weights, quality_of_service), directory_(model_.identifier()) {}
 
 StagedModel::~StagedModel() {
+  std::optional<StagedDirectory::Turn> turn;
+  TakeAlone(&turn);
   PrintFailure([this] {
     if (model_.loaded()) model_.Unload();
   });
   PrintFailure([this] {
-    const bool is_last = directory_.use_count() == 1 && model_.IsCompiled() && !directory_->HasOtherOwners();
-    if (is_last) model_.Purge();
+    if (model_.IsCompiled() && !directory_.HasOtherOwners()) model_.Purge();
   });
 }
 
-int StagedModel::CompileAndLoad() {
+int StagedModel::CompileAndLoad(const std::vector<mil::WeightFile>& weights) {
+  const StagedDirectory::Turn turn(directory_, StagedDirectory::Turn::kShared);
+  directory_.Write(text_, weights);
   if (model_.IsCompiled()) {
     try {
       model_.Load();
@@ -36,8 +40,24 @@ int StagedModel::CompileAndLoad() {
   return 1;
 }
 
-bool StagedModel::LoadWith(const std::vector<mil::WeightFile>& weights) {
-  return directory_->Rewrite(weights, [&] { model_.Load(); });
+void StagedModel::LoadWith(const std::vector<mil::WeightFile>& weights) {
+  const StagedDirectory::Turn turn(directory_, StagedDirectory::Turn::kShared);
+  directory_.Write(text_, weights);
+  model_.Load();
+}
+
+void StagedModel::Unload() {
+  std::optional<StagedDirectory::Turn> turn;
+  TakeAlone(&turn);
+  model_.Unload();
+}
+
+void StagedModel::TakeAlone(std::optional<StagedDirectory::Turn>* turn) const {
+  try {
+    turn->emplace(directory_, StagedDirectory::Turn::kAlone);
+  } catch (const Error&) {
+    // The temporary directory is not writable any more, and nobody can stage a program there.
+  }
 }
 
 }  // namespace mayfly::ane

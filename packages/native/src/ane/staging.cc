@@ -8,8 +8,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <mutex>
-#include <unordered_map>
 
 #include "ane/foundation.h"
 #include "ane/staged_name.h"
@@ -23,16 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kOwnerPrefix = ".mayfly-owner-";
 constexpr const char* kLockName = ".mayfly-ane.lock";
-// Exists once a staged file has been replaced: from then on the directory's contents do not match the identifier in its
-// name. Locked during the replacement.
-constexpr const char* kRewrittenName = ".mayfly-rewritten";
-
-std::mutex directories_mutex;
-
-std::unordered_map<std::string, std::weak_ptr<StagedDirectory>>& Directories() {
-  static auto* const directories = new std::unordered_map<std::string, std::weak_ptr<StagedDirectory>>();
-  return *directories;
-}
+constexpr const char* kLockSuffix = ".lock";
+constexpr const char* kTurnPrefix = ".mayfly-ane-";
 
 std::string Root() {
   const AutoreleasePool pool;
@@ -41,6 +31,18 @@ std::string Root() {
 
 std::string Join(const std::string& directory, const std::string& name) {
   return (fs::path(directory) / name).string();
+}
+
+bool StartsWith(const std::string& text, const std::string& prefix) { return text.rfind(prefix, 0) == 0; }
+
+// Empty if there is no such directory: others may remove it at any time.
+std::vector<fs::path> EntriesOf(const std::string& directory) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    entries.push_back(at->path());
+  }
+  return entries;
 }
 
 // Held while owners are added, removed or counted; never while files are written or programs compiled.
@@ -70,11 +72,11 @@ Owners InspectOwners(const std::string& path) {
   Owners owners = Owners::kNone;
   std::error_code ignored;
   std::vector<fs::path> dead;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path, ignored)) {
-    if (entry.path().filename().string().rfind(kOwnerPrefix, 0) != 0) continue;
-    if (!FileLock::Try(entry.path().string()).held()) return Owners::kAlive;
+  for (const fs::path& entry : EntriesOf(path)) {
+    if (!StartsWith(entry.filename().string(), kOwnerPrefix)) continue;
+    if (!FileLock::Try(entry.string()).held()) return Owners::kAlive;
     owners = Owners::kDead;
-    dead.push_back(entry.path());
+    dead.push_back(entry);
   }
   for (const fs::path& file : dead) fs::remove(file, ignored);
   return owners;
@@ -82,70 +84,25 @@ Owners InspectOwners(const std::string& path) {
 
 }  // namespace
 
+StagedDirectory::Turn::Turn(const StagedDirectory& directory, Kind kind)
+    : path_(Join(directory.root_, kTurnPrefix + fs::path(directory.path_).filename().string() + kLockSuffix)),
+      lock_(kind == kAlone ? FileLock::Wait(path_) : FileLock::WaitShared(path_)) {}
+
+StagedDirectory::Turn::~Turn() { lock_.Remove(path_); }
+
 std::string StagedDirectory::PathOf(const std::string& identifier) { return Join(Root(), identifier); }
 
-std::shared_ptr<StagedDirectory> StagedDirectory::Stage(const std::string& identifier, std::string_view text,
-                                                        const std::vector<mil::WeightFile>& weights) {
-  std::shared_ptr<StagedDirectory> directory;
-  {
-    const std::lock_guard<std::mutex> lock(directories_mutex);
-    std::weak_ptr<StagedDirectory>& known = Directories()[identifier];
-    directory = known.lock();
-    if (directory == nullptr) {
-      directory = std::make_shared<StagedDirectory>(Root(), identifier);
-      known = directory;
-    }
-    ++directory->users_;
-  }
-  const std::string marker = Join(directory->path_, kRewrittenName);
-  std::error_code absent;
-  const bool rewritten = fs::exists(marker, absent);
-  const FileLock turn = rewritten ? FileLock::Wait(marker) : FileLock();
-  directory->Put(kStagedText, text.data(), text.size(), false);
-  for (const mil::WeightFile& file : weights) directory->Put(StagedName(file.path), file.data, file.bytes, rewritten);
-  return directory;
-}
-
-bool StagedDirectory::Rewrite(const std::vector<mil::WeightFile>& weights, const std::function<void()>& load) const {
-  FileLock rewriting;
-  {
-    // A program that stages here first becomes a user or an owner. Either this code counts it, or it sees the marker.
-    // The root is not locked while the framework loads, which may hang.
-    const std::lock_guard<std::mutex> directories(directories_mutex);
-    const FileLock root = LockRoot(root_);
-    if (users_ > 1 || HasOtherOwnerFiles()) return false;
-    rewriting = FileLock::Wait(Join(path_, kRewrittenName));
-  }
-  for (const mil::WeightFile& file : weights) Put(StagedName(file.path), file.data, file.bytes, true);
-  load();
-  return true;
-}
-
 bool StagedDirectory::HasOtherOwners() const {
-  const FileLock root = LockRoot(root_);
-  return HasOtherOwnerFiles();
-}
-
-bool StagedDirectory::HasOtherOwnerFiles() const {
-  std::error_code gone;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path_, gone)) {
-    const std::string name = entry.path().filename().string();
-    if (name.rfind(kOwnerPrefix, 0) == 0 && entry.path().string() != owner_path_) return true;
+  const FileLock lock = LockRoot(root_);
+  for (const fs::path& entry : EntriesOf(path_)) {
+    if (StartsWith(entry.filename().string(), kOwnerPrefix) && entry.string() != owner_path_) return true;
   }
   return false;
 }
 
-StagedDirectory::StagedDirectory(const std::string& root, const std::string& identifier)
-    : root_(root), path_(Join(root, identifier)) {
+StagedDirectory::StagedDirectory(const std::string& identifier) : root_(Root()), path_(Join(root_, identifier)) {
   static std::atomic<int> count{0};
-  // The number distinguishes two objects of this process if one is made while the other is destroyed.
   owner_path_ = Join(path_, kOwnerPrefix + std::to_string(getpid()) + "-" + std::to_string(++count));
-  const FileLock lock = LockRoot(root_);
-  std::error_code error;
-  fs::create_directories(path_, error);
-  if (error) Fail("create directory", path_, error.message());
-  owner_ = FileLock::Try(owner_path_);
-  if (!owner_.held()) Fail("lock", owner_path_, "a lock of another process");
 }
 
 StagedDirectory::~StagedDirectory() {
@@ -160,13 +117,27 @@ StagedDirectory::~StagedDirectory() {
   }
 }
 
-void StagedDirectory::Put(const std::string& name, const void* data, size_t bytes, bool replace) const {
+void StagedDirectory::Write(std::string_view text, const std::vector<mil::WeightFile>& weights) {
+  {
+    const FileLock lock = LockRoot(root_);
+    std::error_code error;
+    fs::create_directories(path_, error);
+    if (error) Fail("create directory", path_, error.message());
+    // The file of an earlier lock may have been removed with the directory.
+    owner_ = FileLock();
+    owner_ = FileLock::Try(owner_path_);
+    if (!owner_.held()) Fail("lock", owner_path_, "a lock of another process");
+  }
+  Put(kStagedText, text.data(), text.size());
+  for (const mil::WeightFile& file : weights) Put(StagedName(file.path), file.data, file.bytes);
+}
+
+void StagedDirectory::Put(const std::string& name, const void* data, size_t bytes) const {
   const std::string target = Join(path_, name);
   std::error_code error;
-  // Files appear complete, by renaming, and the identifier determines their content.
-  if (!replace && fs::file_size(target, error) == bytes && !error) return;
   fs::create_directories(fs::path(target).parent_path(), error);
   if (error) Fail("create directory", fs::path(target).parent_path().string(), error.message());
+  // Files appear complete, by renaming: somebody who shares the directory may read them meanwhile.
   static std::atomic<int> count{0};
   const std::string part = target + ".part-" + std::to_string(getpid()) + "-" + std::to_string(++count);
   const int write_error = WriteFile(part, data, bytes);
@@ -183,12 +154,13 @@ int RemoveAbandonedDirectories() {
   const FileLock lock = LockRoot(root);
   int removed = 0;
   std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(root, ignored)) {
+  for (const fs::path& entry : EntriesOf(root)) {
+    const std::string name = entry.filename().string();
+    if (StartsWith(name, kTurnPrefix)) FileLock::Try(entry.string()).Remove(entry.string());
     // hexStringIdentifier: hexadecimal digests joined by underscores.
-    const std::string name = entry.path().filename().string();
     if (name.size() < 32 || name.find_first_not_of("0123456789abcdefABCDEF_") != std::string::npos) continue;
-    if (!entry.is_directory(ignored) || InspectOwners(entry.path().string()) != Owners::kDead) continue;
-    fs::remove_all(entry.path(), ignored);
+    if (!fs::is_directory(entry, ignored) || InspectOwners(entry.string()) != Owners::kDead) continue;
+    fs::remove_all(entry, ignored);
     ++removed;
   }
   return removed;
