@@ -1,5 +1,6 @@
 import type { MilValue } from '../mil/graph.js';
 import type { ParameterSpecs } from '../model/parameters.js';
+import { type ContractionPart, contract } from './contraction.js';
 import type { ProgramForm } from './form.js';
 import { type BlockPrograms, decoderLayer, namePrograms } from './layer.js';
 import { type LayerDefinition, type LayerWriter, rowsOf, valueRows } from './layer-graph.js';
@@ -111,8 +112,17 @@ function openProgram(input: Surface<string>, parameters: ParameterSpecs, shape: 
     shape,
     form,
     project(parameter, x, transposed = false) {
-      const product = b.matmul(matrix(inputs[parameter]!), matrix(x), { x: transposed !== isTransposed(parameter) });
-      return b.reshape(product, [1, product.shape[2]!, 1, product.shape[3]!]);
+      const weight = inputs[parameter]!;
+      const [, rows, , columns] = weight.shape as [number, number, number, number];
+      const sumsRows = transposed !== isTransposed(parameter);
+      const partOf = ({ first, count }: ContractionPart) =>
+        sumsRows
+          ? b.sliceBySize(weight, [0, first, 0, 0], [1, count, 1, columns])
+          : b.sliceBySize(weight, [0, 0, 0, first], [1, rows, 1, count]);
+      return contract(b, x, form, (own, part) => {
+        const product = b.matmul(matrix(part === null ? weight : partOf(part)), matrix(own), { x: sumsRows });
+        return b.reshape(product, [1, product.shape[2]!, 1, product.shape[3]!]);
+      });
     },
     vector: (parameter) => inputs[parameter]!,
     constant: (name, size, values) => program.constant(name, size, values),

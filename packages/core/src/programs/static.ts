@@ -1,6 +1,7 @@
 import type { MilBuilder } from '../mil/builder.js';
 import type { MilValue } from '../mil/graph.js';
 import type { ParameterSpecs } from '../model/parameters.js';
+import { type ContractionPart, contract } from './contraction.js';
 import type { ProgramForm } from './form.js';
 import { type BlockPrograms, decoderLayer, namePrograms } from './layer.js';
 import { type Block, type LayerDefinition, type LayerWriter, rowsOf, valueRows } from './layer-graph.js';
@@ -14,6 +15,8 @@ export interface ConstantWeight extends WeightUse {
   readonly file: number;
   /** Name of the record in that file. */
   readonly record: string;
+  /** The channels that its product sums over, where they are not all: columns of the parameter, or rows where it is transposed. */
+  readonly part: ContractionPart | null;
 }
 
 /** A program whose weights are constants: every update is a compilation. */
@@ -40,7 +43,7 @@ export function staticBlocks(layer: LayerDefinition, shape: ProgramShape, form: 
     const program = ({ name, reads, write }: Stage) => {
       const input = Object.fromEntries(reads.map((each) => [each, rowsOf(rows, each)]));
       const program = new ProgramWriter<string>(stackSurface(input, shape.batch * shape.sequence), form);
-      const weights = new ConstantWeights(program.builder, parameters);
+      const weights = new ConstantWeights(program.builder, parameters, form);
       const results = write(layerWriter(program, weights, shape, form), program.inputs);
       return { ...withWeights(program.finish(results), weights), stage: name, reads };
     };
@@ -66,32 +69,42 @@ const residualSum: ForwardOperation = {
 
 /** Parameters as constants of a program: matrices are 1×1 convolutions. */
 class ConstantWeights {
-  readonly uses: (WeightUse & { readonly record: string })[] = [];
+  readonly uses: Omit<ConstantWeight, 'file'>[] = [];
   readonly #builder: MilBuilder;
   readonly #parameters: ParameterSpecs;
+  readonly #form: ProgramForm;
   readonly #values = new Map<string, MilValue>();
 
-  constructor(builder: MilBuilder, parameters: ParameterSpecs) {
+  constructor(builder: MilBuilder, parameters: ParameterSpecs, form: ProgramForm) {
     this.#builder = builder;
     this.#parameters = parameters;
+    this.#form = form;
   }
 
   project(parameter: string, x: MilValue, transposed = false): MilValue {
     const [rows, columns = 1] = this.#parameters[parameter]!.shape;
-    const size = transposed ? [columns, rows, 1, 1] : [rows, columns, 1, 1];
-    return this.#builder.conv(x, this.#constant(parameter, transposed, size));
+    const [out, all] = transposed ? [columns, rows] : [rows, columns];
+    return contract(this.#builder, x, this.#form, (own, part) =>
+      this.#builder.conv(own, this.#constant({ parameter, transposed, part }, [out, part?.count ?? all, 1, 1])),
+    );
   }
 
   vector(parameter: string): MilValue {
-    return this.#constant(parameter, false, [1, this.#parameters[parameter]!.shape[0], 1, 1]);
+    return this.#constant({ parameter, transposed: false, part: null }, [
+      1,
+      this.#parameters[parameter]!.shape[0],
+      1,
+      1,
+    ]);
   }
 
-  #constant(parameter: string, transposed: boolean, size: readonly number[]): MilValue {
-    const record = transposed ? `${parameter}Transposed` : parameter;
+  #constant(use: Omit<ConstantWeight, 'file' | 'record'>, size: readonly number[]): MilValue {
+    const { parameter, transposed, part } = use;
+    const record = `${parameter}${transposed ? 'Transposed' : ''}${part === null ? '' : `.${part.first}`}`;
     const known = this.#values.get(record);
     if (known !== undefined) return known;
     const value = this.#builder.weight(record, size);
-    this.uses.push({ parameter, transposed, record });
+    this.uses.push({ ...use, record });
     this.#values.set(record, value);
     return value;
   }
