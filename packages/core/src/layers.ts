@@ -12,6 +12,7 @@ export type {
   ParameterGradient,
   Values,
 } from './programs/layer-graph.js';
+export { normalizeHeads } from './programs/qk-norm.js';
 export { rotate } from './programs/rotary.js';
 export type { ProgramShape } from './programs/shape.js';
 export type { Cut, Variant } from './programs/variant.js';

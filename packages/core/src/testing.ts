@@ -88,6 +88,8 @@ export {
 } from './pool/worker/transport.js';
 export { retirementReason, type WorkerUsage } from './pool/worker/usage.js';
 export { type DynamicLayerProgram, dynamicPrograms } from './programs/dynamic.js';
+export type { ProgramForm } from './programs/form.js';
+export { normalize } from './programs/rms-norm.js';
 export {
   type FixedConstants,
   type LayerProgram,
@@ -97,7 +99,7 @@ export {
   stackSurface,
   type WeightUse,
 } from './programs/shape.js';
-export { normalize, type StaticLayerProgram, staticPrograms } from './programs/static.js';
+export { type StaticLayerProgram, staticPrograms } from './programs/static.js';
 export { ProgramWriter } from './programs/writer.js';
 export { isRunning, thisProcess } from './run/process-identity.js';
 export { readRunFile, writeRunFile } from './run/run-file.js';
@@ -118,6 +120,7 @@ export {
   savedTrainOptions,
 } from './train/options.js';
 export { rangeProgram } from './train/range-program.js';
+export { type LayerCase, runLayer } from './train/run-layer.js';
 export { Sampler } from './train/sampler.js';
 export { learningRate, type Schedule } from './train/schedules.js';
 export { WeightGradients, weightGradient } from './train/weight-gradients.js';

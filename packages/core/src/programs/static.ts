@@ -5,6 +5,7 @@ import { type ContractionPart, contract } from './contraction.js';
 import type { ProgramForm } from './form.js';
 import { type BlockPrograms, decoderLayer, namePrograms } from './layer.js';
 import { type Block, type LayerDefinition, type LayerWriter, rowsOf, valueRows } from './layer-graph.js';
+import { normalize } from './rms-norm.js';
 import { type FixedConstants, type LayerProgram, type ProgramShape, stackSurface, type WeightUse } from './shape.js';
 import { blockFlow, type ForwardOperation, forwardStages, type Stage, variantOf } from './stages.js';
 import { ProgramWriter } from './writer.js';
@@ -130,21 +131,4 @@ function withWeights(written: LayerProgram & FixedConstants, { uses }: ConstantW
     weightFiles.findIndex(({ records }) => records.some(({ name }) => name === record));
   const weights = uses.map((use) => ({ ...use, file: fileOf(use.record) })).filter(({ file }) => file >= 0);
   return { ...written, weights };
-}
-
-/** The least that a column is divided by: zeros must not be, and the inverse must be well within fp16. */
-const SMALLEST = 2 ** -12;
-
-/** RMSNorm (Zhang & Sennrich 2019) over the channels of x [1, dim, 1, columns]: x·rsqrt(mean x² + eps)·weight [1, dim, 1, 1]. */
-export function normalize(b: MilBuilder, x: MilValue, weight: MilValue, eps: number): MilValue {
-  const dim = x.shape[1]!;
-  // fp16 ends at 65504 and loses digits below 2^-14: squares of a residual stream leave it on both sides. With m the largest
-  // magnitude of a column and y = x/m, the same norm is x/m·rsqrt(mean y² + eps/m²), where Σ y² lies between 1 and dim.
-  const largest = b.reduceMax(b.maximum(x, b.mul(x, -1)), [1]);
-  const inverse = b.pow(b.maximum(largest, SMALLEST), -1);
-  const y = b.mul(x, inverse);
-  const meanSquare = b.mul(b.reduceSum(b.mul(y, y), [1]), 1 / dim);
-  const rootEps = b.mul(inverse, Math.sqrt(eps));
-  const scale = b.pow(b.add(meanSquare, b.mul(rootEps, rootEps)), -0.5);
-  return b.mul(b.mul(x, b.mul(inverse, scale)), weight);
 }
