@@ -65,9 +65,9 @@ export function dynamicBlocks(layer: LayerDefinition, shape: ProgramShape, form:
   });
 }
 
-/** The programs of the decoder's own layer. */
-export const dynamicPrograms = (shape: ProgramShape, form: ProgramForm = {}) =>
-  namePrograms(dynamicBlocks(decoderLayer, shape, form));
+/** The programs of a layer by their names. Default: the decoder's own. */
+export const dynamicPrograms = (shape: ProgramShape, form: ProgramForm = {}, layer: LayerDefinition = decoderLayer) =>
+  namePrograms(dynamicBlocks(layer, shape, form));
 
 interface Sizes {
   readonly rows: Readonly<Record<string, number>>;

@@ -52,9 +52,9 @@ export function staticBlocks(layer: LayerDefinition, shape: ProgramShape, form: 
   });
 }
 
-/** The programs of the decoder's own layer. */
-export const staticPrograms = (shape: ProgramShape, form: ProgramForm = {}) =>
-  namePrograms(staticBlocks(decoderLayer, shape, form));
+/** The programs of a layer by their names. Default: the decoder's own. */
+export const staticPrograms = (shape: ProgramShape, form: ProgramForm = {}, layer: LayerDefinition = decoderLayer) =>
+  namePrograms(staticBlocks(layer, shape, form));
 
 const norm = (block: Block): ForwardOperation => ({
   inputs: ['x'],
