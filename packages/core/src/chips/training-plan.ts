@@ -3,6 +3,7 @@ import { milliseconds, object, oneOf, whole } from '../check.js';
 import { countParameters, type ModelConfig } from '../model/config.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { dynamicPrograms } from '../programs/dynamic.js';
+import type { ProgramForm } from '../programs/form.js';
 import type { ProgramShape, Surface } from '../programs/shape.js';
 import { staticPrograms } from '../programs/static.js';
 
@@ -21,6 +22,8 @@ export interface PlanOptions {
   readonly batch: number;
   /** Tokens per window. */
   readonly sequence: number;
+  /** How programs are written: variants and axes. Default: each half fused. */
+  readonly form?: ProgramForm;
   /** Passes per update. Default: 1. */
   readonly accumulate?: number;
   /** Compilations after which a worker retires. Default: 100. */
@@ -41,6 +44,7 @@ export const planOptions = {
   },
   batch: { rule: whole(1, 2 ** 24), required: true, flag: '--batch <n>', help: 'windows per pass' },
   sequence: { rule: whole(1, 2 ** 24), required: true },
+  form: { rule: object<ProgramForm>(), default: {} },
   accumulate: { rule: whole(1, 2 ** 24), default: 1, flag: '--accumulate <n>', help: 'passes per step' },
   retireAfter: {
     ...{ rule: whole(1), default: 100 },
@@ -113,13 +117,16 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const { layers, dim, vocab } = config;
   const kernels = planKernels(shape, options);
   const parameters = countParameters(config);
-  const layerParameters = kernels.reduce((sum, { parameters: own }) => sum + own, 0) / 2;
+  const queries = config.heads * config.headDim;
+  const keys = config.kvHeads * config.headDim;
+  const layerParameters = dim * (2 * queries + 2 * keys + 3 * config.hidden);
 
   const perLayer = (of: (kernel: (typeof kernels)[number]) => number) =>
     kernels.reduce((sum, each) => sum + of(each), 0);
   const kernelsMs = (layers * perLayer(({ evaluateUs }) => evaluateUs)) / 1000;
   const copiesMs = (layers * perLayer(({ copyUs }) => copyUs)) / 1000;
-  const backwardMs = (layers * perLayer(({ name, evaluateUs }) => (name.endsWith('Backward') ? evaluateUs : 0))) / 1000;
+  const backwardMs =
+    (layers * perLayer(({ name, evaluateUs }) => (/Backward(\.|$)/.test(name) ? evaluateUs : 0))) / 1000;
 
   const gemmMs = (flops: number) => flops / (host.gemmGflops.value * 1e6);
   const moveMs = (bytes: number) => bytes / (host.elementwiseGBps.value * 1e6);
@@ -163,7 +170,7 @@ export function planTraining(given: PlanOptions): TrainingPlan {
     tokensPerStep: columns * accumulate,
     programs,
     workers,
-    kernels: kernels.map(({ parameters: _, ...kernel }) => kernel),
+    kernels,
     step: { ...step, total },
     compilationRound: { compilations: programs, milliseconds: round },
     retirement: { everySteps, milliseconds: host.workerStartMs.value + round, stalledMs },
@@ -177,17 +184,11 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   };
 }
 
-/** The four kernels of a layer, with the layer's parameters that each reads. */
-function planKernels(
-  shape: ProgramShape,
-  { profile, weights }: PlanOptions,
-): (KernelPlan & { readonly parameters: number })[] {
+/** The kernels of a layer. */
+function planKernels(shape: ProgramShape, { profile, weights, form }: PlanOptions): KernelPlan[] {
   const weightFiles = profile.generation === 'm1' ? 'per-tensor' : 'single';
   const make = weights === 'dynamic' ? dynamicPrograms : staticPrograms;
-  const made = make(shape, { weightFiles });
-  const { queries, keys } = { queries: shape.heads * shape.headDim, keys: shape.kvHeads * shape.headDim };
-  const attention = shape.dim * (2 * queries + 2 * keys);
-  const feedForward = 3 * shape.dim * shape.hidden;
+  const made = make(shape, { weightFiles, ...form });
   return Object.entries<{
     readonly program: { readonly text: string };
     readonly input: Surface<string>;
@@ -202,8 +203,7 @@ function planKernels(
       1000 * copyMs(2 * (fresh + output.channels * output.width), profile) + 2 * profile.clock.lockUs.value;
     const errors = lint(program.text, profile).filter(({ level }) => level === 'error');
     const brokenRules = [...new Set(errors.map(({ rule }) => rule))];
-    const parameters = name.startsWith('attention') ? attention : feedForward;
-    return { name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyUs, brokenRules, parameters };
+    return { name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyUs, brokenRules };
   });
 }
 
