@@ -44,7 +44,7 @@ onEachRuntime((tier, runtime) => {
       .map((name) => JSON.parse(readFileSync(join(reports, name), 'utf8')) as AneReport);
     for (const { live, compilations } of written) {
       expect(live).toEqual({ models: 0, loaded: 0, surfaces: 0 });
-      expect(compilations).toBeLessThan(119);
+      if (process.env.MAYFLY_ANE_API !== 'client') expect(compilations).toBeLessThan(119);
     }
     expect(readdirSync(staged).filter((name) => /^[0-9A-F]{16,}/.test(name))).toEqual([]);
     const compilations = written.reduce((sum, report) => sum + report.compilations, 0);
@@ -70,6 +70,13 @@ onEachRuntime((tier, runtime) => {
     // canaries' two are the device's own.
     expect(compilations).toBeLessThanOrEqual(3 * 8 + 2);
     expect(summary.retirements).toBe(0);
+  });
+
+  test('with static weights through the client: no worker retires', { timeout: 180_000 }, async () => {
+    process.env.MAYFLY_ANE_API = 'client';
+    const { summary, workers } = await train({ weights: 'static', steps: 12, pool: { standby: 0 } });
+    expect({ retirements: summary.retirements, workers }).toEqual({ retirements: 0, workers: 1 });
+    expect(summary.compilations).toBeGreaterThan(100);
   });
 
   test('on a chip that takes only the older dialect: found by a canary, once', { timeout: 180_000 }, async () => {

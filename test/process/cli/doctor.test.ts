@@ -13,7 +13,7 @@ import {
   resolvePoolOptions,
 } from '@mayfly/core/testing';
 import { addon } from '@mayfly/native';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { aneEnvironment, onEachRuntime } from '../../fixtures/ane-emulator.js';
 import { mayfly } from '../../fixtures/command.js';
 import { askAddon, modelledSets } from '../../fixtures/instruction-sets.js';
@@ -54,7 +54,9 @@ describe('probing limits', () => {
   test('finds both limits of a chip, and they become the budget of pools', async () => {
     const device = chip('both', 40, 20);
     expect(resolvePoolOptions({ device }).budget).toEqual(defaultBudget);
-    expect(await probeLimits({ device })).toMatchObject({
+    const { apis, better } = await probeLimits({ device });
+    expect([apis.length, better]).toEqual([1, null]);
+    expect(apis[0]).toMatchObject({
       compilations: { count: 40, end: 'refused', message: expect.stringContaining('compilation 41 of this process') },
       livePrograms: { count: 20, end: 'refused', message: expect.stringContaining('0x50004') },
       liveLimit: 'slots',
@@ -69,7 +71,7 @@ describe('probing limits', () => {
   });
 
   test('distinguishes slots from compilations', async () => {
-    expect(await probeLimits({ device: chip('few', 15, 50) })).toMatchObject({
+    expect((await probeLimits({ device: chip('few', 15, 50) })).apis[0]).toMatchObject({
       compilations: { count: 15, end: 'refused' },
       livePrograms: { count: 15, end: 'refused' },
       liveLimit: 'compilations',
@@ -79,7 +81,7 @@ describe('probing limits', () => {
   test('is content at its ceiling', async () => {
     const counts: string[] = [];
     const onProgress = (stage: string, count: number) => counts.push(`${stage} ${count}`);
-    expect(await probeLimits({ device: chip('many', 119, 128), ceiling: 3, onProgress })).toMatchObject({
+    expect((await probeLimits({ device: chip('many', 119, 128), ceiling: 3, onProgress })).apis[0]).toMatchObject({
       compilations: { count: 3, end: 'ceiling' },
       livePrograms: { count: 3, end: 'ceiling' },
       liveLimit: 'none',
@@ -92,7 +94,7 @@ describe('probing limits', () => {
 
   test('stops at the first sign of trouble and keeps nothing', async () => {
     const device = chip('ill', 119, 128, { compile: [{ fault: 'crash', at: 6 }] });
-    expect(await probeLimits({ device })).toMatchObject({
+    expect((await probeLimits({ device })).apis[0]).toMatchObject({
       compilations: { count: 5, end: 'trouble', message: expect.stringMatching(/SIGSEGV|closed its socket/) },
       livePrograms: null,
       file: null,
@@ -180,16 +182,69 @@ onEachRuntime((tier, runtime) => {
     expect(stdout).toMatch(/^ {2}canaries +Cannot run canaries on the Neural Engine: /m);
   });
 
-  test('measures the limits of the engine and keeps them', async () => {
-    const limits = { MAYFLY_EMULATOR_COMPILE_LIMIT: '12', MAYFLY_EMULATOR_LIVE_LIMIT: '5' };
-    const { code, stdout } = await ane(limits, '--probe-limits', '--json');
-    expect({ code, ...JSON.parse(stdout) }).toMatchObject({
-      code: 0,
-      compilations: { count: 12, end: 'refused' },
-      live_programs: { count: 5, end: 'refused' },
-      live_limit: 'slots',
+  const limits = { MAYFLY_EMULATOR_COMPILE_LIMIT: '12', MAYFLY_EMULATOR_LIVE_LIMIT: '9' };
+  /** Runs `body` with the engine of `env` in this process's environment. */
+  const withEngine = async <Result>(env: Record<string, string>, body: () => Result | Promise<Result>) => {
+    for (const [name, value] of Object.entries(aneEnvironment(runtime, staged, env))) vi.stubEnv(name, value);
+    try {
+      return await body();
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  };
+  /** The API and the budget of a pool on this machine. */
+  const used = () =>
+    withEngine({}, () => {
+      const { aneApi, budget, deviceReason } = resolvePoolOptions({ device: 'ane' });
+      return { aneApi, deviceReason, compilations: budget.compilations, livePrograms: budget.livePrograms };
     });
+  const soon = { device: 'ane', paceMs: 0, settleMs: 0 };
+
+  test('measures the limits of both APIs, keeps them, and has pools use the better one', async () => {
+    const before = { aneApi: 'in-memory', deviceReason: 'asked for', compilations: 100, livePrograms: 110 };
+    expect(await used()).toEqual(before);
+    const stages = new Set<string>();
+    const onProgress = (stage: string, _: number, api: string | null) => stages.add(`${api} ${stage}`);
+    expect(await withEngine(limits, () => probeLimits({ ...soon, ceiling: 15, onProgress }))).toMatchObject({
+      apis: [
+        {
+          ...{ api: 'in-memory', liveLimit: 'slots' },
+          ...{ compilations: { count: 12, end: 'refused' }, livePrograms: { count: 9, end: 'refused' } },
+        },
+        {
+          ...{ api: 'client', liveLimit: 'slots' },
+          ...{ compilations: { count: 15, end: 'ceiling' }, livePrograms: { count: 9, end: 'refused' } },
+        },
+      ],
+      better: 'client',
+    });
+    expect([...stages].sort()).toEqual([
+      ...['client compilations', 'client live programs'],
+      ...['in-memory compilations', 'in-memory live programs'],
+    ]);
+    const deviceReason = 'asked for; API client: it has the higher limits here';
+    expect(await used()).toEqual({ aneApi: 'client', deviceReason, compilations: Infinity, livePrograms: 8 });
+    expect((await ane()).stdout).toMatch(/API client\n +measured: 15 compilations, 9 loaded programs/);
     expect(readdirSync(staged).filter((name) => !name.startsWith('.'))).toEqual([]);
+  });
+
+  test('has pools use the default where the client does not work any more', async () => {
+    await withEngine({ MAYFLY_EMULATOR_COMPILE_LIMIT: '1' }, () => probeLimits({ ...soon, ceiling: 2 }));
+    expect(await used()).toMatchObject({ aneApi: 'client' });
+    const { code, stdout } = await ane(
+      { ...limits, MAYFLY_EMULATOR_MISSING: '_ANEModel' },
+      ...['--probe-limits', '--ceiling', '3'],
+    );
+    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('pools use API in-memory') });
+    expect(stdout).toMatch(/API client\s+compilations, each unloaded +0 \(trouble: .*\)\s+nothing was kept/);
+    expect(await used()).toMatchObject({ aneApi: 'in-memory' });
+  });
+
+  test('keeps nothing of an engine in trouble, and probes no further', async () => {
+    const faults = { MAYFLY_EMULATOR_FAULTS: 'compile@3=crash' };
+    const { code, stdout } = await ane(faults, '--probe-limits', '--json');
+    expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 1, apis: [{ api: 'in-memory', file: null }] });
+    expect(await used()).toMatchObject({ aneApi: 'in-memory', compilations: 100 });
   });
 });
 

@@ -8,6 +8,7 @@ import { type ProbeResult, probeLimits, probeOptions, type StageResult } from '.
 import type { ShortTraining } from '../doctor/short-training.js';
 import { writeAtomically } from '../files/atomic-file.js';
 import { fileError } from '../files/errors.js';
+import { ANE_API } from '../machine/ane-api.js';
 import { resolveDevice } from '../machine/device.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { StatusLine } from '../observe/status-line.js';
@@ -27,7 +28,8 @@ interface DoctorFlags {
 
 const notes = `
 --probe-limits compiles and unloads small programs in a child process until the device refuses, then loads programs without
-unloading in another. It stops at the first refusal or sign of trouble, and keeps what it found as this machine's budgets.
+unloading in another; on device ane by both of its APIs. It stops at the first refusal or sign of trouble, and keeps what it found as
+this machine's budgets and API.
 
 --report examines one device in depth (auto if none is named), in a minute or so, and writes one file to attach to an issue: the
 system, the framework's methods and canaries, which programs compile, and the losses of short trainings beside those on the cpu. The
@@ -84,10 +86,11 @@ async function probeCommand(
   status: StatusLine,
   signal: AbortSignal,
 ): Promise<void> {
-  const onProgress = (stage: string, count: number) => status.show(`${device}: ${stage} ${count} of ${ceiling}`);
+  const onProgress = (stage: string, count: number, api: string | null) =>
+    status.show(`${device}${api === null ? '' : `, API ${api}`}: ${stage} ${count} of ${ceiling}`);
   const result = await probeLimits({ device, ceiling, onProgress, signal });
   print(process.stdout, json ? `${toJsonLine(result)}\n` : probeReport(result));
-  if (result.file === null) process.exitCode = ExitCode.failure;
+  if (result.apis.every(({ file }) => file === null)) process.exitCode = ExitCode.failure;
 }
 
 async function examineCommand(
@@ -153,13 +156,17 @@ const deviceRow = ({
   usable ? trip(roundTrip!) : `not usable: ${reason}`,
 ];
 
-function probeReport({ device, compilations, livePrograms, liveLimit, file }: ProbeResult): string {
+function probeReport({ device, apis, better }: ProbeResult): string {
   const text = (stage: StageResult) => `${stage.count} (${stage.end}: ${stage.message})`;
-  const rows = [['compilations, each unloaded', text(compilations)]];
-  if (livePrograms !== null) rows.push(['programs loaded at once', text(livePrograms)], ['limited by', liveLimit]);
-  const kept =
-    file === null ? `nothing was kept: ${device} is in trouble` : `kept as the budget of ${device} in ${file}`;
-  return `${textTable(rows)}\n${kept}\n`;
+  const rows = apis.flatMap(({ api, compilations, livePrograms, liveLimit, file }) => [
+    ...(api === null ? [] : [[`API ${api}`, '']]),
+    ['compilations, each unloaded', text(compilations)],
+    ...(livePrograms === null ? [] : [['programs loaded at once', text(livePrograms)]]),
+    ...(livePrograms === null ? [] : [['limited by', liveLimit]]),
+    file === null ? ['nothing was kept', `${device} is in trouble`] : [`kept as the budget of ${device} in`, file],
+  ]);
+  const choice = better === null ? '' : `pools use API ${better}, unless ${ANE_API} says otherwise\n`;
+  return `${textTable(rows)}\n${choice}`;
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
@@ -195,6 +202,7 @@ function doctorText({
     ...missingMethods(framework).map((method) => row('  not usable', method)),
     ...devices.flatMap(({ limits: measured, ...device }) => [
       deviceRow({ limits: measured, ...device }),
+      ...(device.api === null ? [] : [row('', `API ${device.api}`)]),
       ...(measured === null
         ? []
         : [

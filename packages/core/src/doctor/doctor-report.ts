@@ -1,7 +1,16 @@
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, freemem, homedir, platform, release, totalmem, version } from 'node:os';
-import { type AneCanary, type AneProbe, addon, isSimName, type Matmul, parseSimName } from '@mayfly/native';
+import {
+  type AneApi,
+  type AneCanary,
+  type AneProbe,
+  addon,
+  isSimName,
+  type Matmul,
+  parseSimName,
+} from '@mayfly/native';
 import { askAne } from '../machine/ane.js';
+import { chooseAneApi, limitsKey } from '../machine/ane-api.js';
 import { answersFolder } from '../machine/answers.js';
 import { resolveDevice } from '../machine/device.js';
 import { type MachineLimits, readMachineLimits } from '../machine/limits.js';
@@ -16,7 +25,9 @@ export interface DeviceReport {
   readonly reason: string;
   /** Null if the device is not usable. */
   readonly roundTrip: RoundTrip | null;
-  /** Limits that `--probe-limits` measured before. */
+  /** Of device `ane`, the API that pools use; null for others. */
+  readonly api: AneApi | null;
+  /** Limits that `--probe-limits` measured before, with that API. */
   readonly limits: MachineLimits | null;
 }
 
@@ -123,13 +134,14 @@ export async function examineDevices(
 }
 
 async function examineDevice(device: string, noEngine: string, signal: AbortSignal | undefined): Promise<DeviceReport> {
-  const limits = readMachineLimits(device);
-  const unusable = (reason: string): DeviceReport => ({ device, usable: false, reason, roundTrip: null, limits });
+  const { api } = chooseAneApi(device, process.env);
+  const known = { device, api, limits: readMachineLimits(limitsKey(device, api)) };
+  const unusable = (reason: string): DeviceReport => ({ ...known, usable: false, reason, roundTrip: null });
   if (isSimName(device)) parseSimName(device);
   else if (!addon.deviceNames().includes(device))
     return unusable(device === 'ane' ? noEngine : 'no such device in this build');
   try {
-    return { device, usable: true, reason: '', roundTrip: await roundTrip(device, signal), limits };
+    return { ...known, usable: true, reason: '', roundTrip: await roundTrip(device, signal) };
   } catch (error) {
     signal?.throwIfAborted();
     return unusable(error instanceof Error ? error.message : String(error));

@@ -1,9 +1,11 @@
+import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MayflyError } from '@mayfly/native';
+import { type AneApi, MayflyError } from '@mayfly/native';
 import { abortSignal, callback, milliseconds, text, whole } from '../check.js';
-import { type MachineLimits, writeMachineLimits } from '../machine/limits.js';
+import { aneApis, chooseAneApi, limitsKey } from '../machine/ane-api.js';
+import { forgetMachineLimits, writeMachineLimits } from '../machine/limits.js';
 import { type Filled, type OptionTable, resolveOptions } from '../option-table.js';
-import { ProbeArena, probeProgram } from './probe-program.js';
+import { PROBE_VARIANTS, ProbeArena, probeProgram } from './probe-program.js';
 import { ProbeWorker } from './probe-worker.js';
 
 export interface ProbeOptions {
@@ -15,7 +17,7 @@ export interface ProbeOptions {
   readonly paceMs?: number | undefined;
   /** Pause between processes. Default: 0; ane 2000. */
   readonly settleMs?: number | undefined;
-  readonly onProgress?: ((stage: ProbeStage, count: number) => void) | undefined;
+  readonly onProgress?: ((stage: ProbeStage, count: number, api: AneApi | null) => void) | undefined;
   /** Ends the probe after the current compilation; nothing is stored. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -50,8 +52,10 @@ export interface StageResult {
   readonly message: string;
 }
 
-export interface ProbeResult {
-  readonly device: string;
+/** The limits of a process with one API of the device. */
+export interface ApiLimits {
+  /** Null for devices other than `ane`. */
+  readonly api: AneApi | null;
   readonly compilations: StageResult;
   /** Null if the first stage ended in trouble. */
   readonly livePrograms: StageResult | null;
@@ -61,36 +65,82 @@ export interface ProbeResult {
   readonly file: string | null;
 }
 
+export interface ProbeResult {
+  readonly device: string;
+  /** As probed: of device `ane` the in-memory one, then the client unless that met trouble; one of other devices. */
+  readonly apis: readonly ApiLimits[];
+  /** The API with the higher limits, which pools use from now on; null for devices other than `ane`. */
+  readonly better: AneApi | null;
+}
+
 const DEADLINE_MS = 60_000;
 /** If a compilation takes this many times as long as the first ones, and over a second, the service is in trouble. */
 const TROUBLE = 20;
 
 /**
  * Measures how many compilations, and how many loaded programs, a process is allowed. It compiles and unloads programs in one child
- * process, then compiles without unloading in another, one program at a time, and stops at the first refusal or sign of trouble.
- * The result is stored for this machine, and becomes the default budget of pools.
+ * process, then compiles without unloading in another, one program at a time, and stops at the first refusal or sign of trouble;
+ * with device `ane` by both APIs. The result is stored for this machine, and becomes the API and the default budget of pools.
  */
 export async function probeLimits(given: ProbeOptions): Promise<ProbeResult> {
   const { options } = resolveOptions('probeLimits', probeOptions, given);
-  const { device, settleMs } = options;
+  const { device, settleMs, signal } = options;
   const arena = new ProbeArena();
+  // Programs of an earlier probe may still be known to the system.
+  const variants = new Variants(randomInt(PROBE_VARIANTS));
+  const apis: ApiLimits[] = [];
   try {
-    const compilations = await new Probe(arena, options).compilations();
-    if (compilations.end === 'trouble')
-      return { device, compilations, livePrograms: null, liveLimit: 'unknown', file: null };
-    await sleep(settleMs, undefined, { signal: options.signal });
-    const { result: livePrograms, limit: liveLimit } = await new Probe(arena, options).livePrograms();
-    if (livePrograms.end === 'trouble') return { device, compilations, livePrograms, liveLimit, file: null };
-    const limits: MachineLimits = {
-      compilations: compilations.count,
-      compilationsRefused: compilations.end === 'refused',
-      livePrograms: livePrograms.count,
-      liveProgramsRefused: liveLimit === 'slots',
-      measured: new Date().toISOString(),
-    };
-    return { device, compilations, livePrograms, liveLimit, file: writeMachineLimits(device, limits) };
+    for (const api of device === 'ane' ? aneApis : [null]) {
+      if (apis.length > 0) await sleep(settleMs, undefined, { signal });
+      apis.push(await probeApi(arena, variants, api, options));
+      if (apis.at(-1)!.file === null) break;
+    }
   } finally {
     arena.close();
+  }
+  return { device, apis, better: chooseAneApi(device, {}).api };
+}
+
+async function probeApi(
+  arena: ProbeArena,
+  variants: Variants,
+  api: AneApi | null,
+  options: Filled<typeof probeOptions>,
+): Promise<ApiLimits> {
+  const { device, settleMs, signal } = options;
+  const key = limitsKey(device, api);
+  const trouble = (compilations: StageResult, livePrograms: StageResult | null): ApiLimits => {
+    // The default takes the place of an API that was good before.
+    if (api === 'client') forgetMachineLimits(key);
+    return { api, compilations, livePrograms, liveLimit: 'unknown', file: null };
+  };
+  const compilations = await new Probe(arena, variants, api, options).compilations();
+  if (compilations.end === 'trouble') return trouble(compilations, null);
+  await sleep(settleMs, undefined, { signal });
+  const { result: livePrograms, limit: liveLimit } = await new Probe(arena, variants, api, options).livePrograms();
+  if (livePrograms.end === 'trouble') return trouble(compilations, livePrograms);
+  const file = writeMachineLimits(key, {
+    compilations: compilations.count,
+    compilationsRefused: compilations.end === 'refused',
+    livePrograms: livePrograms.count,
+    liveProgramsRefused: liveLimit === 'slots',
+    measured: new Date().toISOString(),
+  });
+  return { api, compilations, livePrograms, liveLimit, file };
+}
+
+/** Numbers of programs that were not compiled yet. */
+class Variants {
+  #next: number;
+
+  constructor(first: number) {
+    this.#next = first;
+  }
+
+  next(): number {
+    const variant = this.#next;
+    this.#next = (variant + 1) % PROBE_VARIANTS;
+    return variant;
   }
 }
 
@@ -99,13 +149,16 @@ class Probe {
   readonly #arena: ProbeArena;
   readonly #options: Filled<typeof probeOptions>;
   readonly #worker: ProbeWorker;
+  readonly #variants: Variants;
+  readonly #api: AneApi | null;
   readonly #first: number[] = [];
-  #variant = 0;
 
-  constructor(arena: ProbeArena, options: Filled<typeof probeOptions>) {
+  constructor(arena: ProbeArena, variants: Variants, api: AneApi | null, options: Filled<typeof probeOptions>) {
     this.#arena = arena;
+    this.#variants = variants;
+    this.#api = api;
     this.#options = options;
-    this.#worker = new ProbeWorker(arena, options.device);
+    this.#worker = new ProbeWorker(arena, options.device, api);
   }
 
   async compilations(): Promise<StageResult> {
@@ -114,9 +167,9 @@ class Probe {
     });
   }
 
-  async livePrograms(): Promise<{ result: StageResult; limit: ProbeResult['liveLimit'] }> {
+  async livePrograms(): Promise<{ result: StageResult; limit: ApiLimits['liveLimit'] }> {
     const programs: number[] = [];
-    let limit: ProbeResult['liveLimit'] = 'none';
+    let limit: ApiLimits['liveLimit'] = 'none';
     const result = await this.#untilRefused(
       'live programs',
       async () => {
@@ -137,7 +190,7 @@ class Probe {
   async #compile(): Promise<number> {
     const { paceMs } = this.#options;
     const started = performance.now();
-    const info = await this.#worker.compile(probeProgram(this.#variant++).text, this.#arena.weights, DEADLINE_MS);
+    const info = await this.#worker.compile(probeProgram(this.#variants.next()).text, this.#arena.weights, DEADLINE_MS);
     this.#watch(performance.now() - started);
     if (paceMs > 0) await sleep(paceMs);
     return info.program;
@@ -169,7 +222,7 @@ class Probe {
       for (; count < ceiling; count++) {
         signal?.throwIfAborted();
         await once();
-        onProgress?.(stage, count + 1);
+        onProgress?.(stage, count + 1, this.#api);
       }
       return { count, end: 'ceiling', message: `${ceiling} were enough` };
     } catch (error) {

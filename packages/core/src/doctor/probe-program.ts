@@ -5,12 +5,17 @@ import { fillWeightFile } from '../mil/weight-file.js';
 
 const CHANNELS = 64;
 
-/** A small convolution that breaks no rule of any chip. Each `variant` differs, so that the compiler's cache does not know it. */
+const STEPS = 2 ** 10;
+/** Number of programs that differ. */
+export const PROBE_VARIANTS = STEPS ** 2;
+
+/** A small convolution that breaks no rule of any chip. Each `variant` differs, so that no cache of compiled programs knows it. */
 export function probeProgram(variant: number): MilProgram {
   const b = new MilBuilder();
   const input = b.input('a', 'fp16', [1, CHANNELS, 1, 512]);
   const product = b.conv(input, b.weight('probe_weight', [CHANNELS, CHANNELS, 1, 1]));
-  b.output('out', b.mul(product, 1 + (variant % 1024) / 1024));
+  const [low, high] = [variant % STEPS, Math.floor(variant / STEPS) % STEPS];
+  b.output('out', b.mul(b.mul(product, 1 + low / STEPS), 1 + high / STEPS));
   return b.build();
 }
 

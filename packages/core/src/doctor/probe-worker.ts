@@ -1,5 +1,6 @@
-import { MayflyError, type ProgramInfo } from '@mayfly/native';
+import { type AneApi, MayflyError, type ProgramInfo } from '@mayfly/native';
 import { unpackResponse } from '@mayfly/worker';
+import { chooseAneApi } from '../machine/ane-api.js';
 import type { Arena } from '../memory/arena.js';
 import { Clock } from '../pool/worker/clock.js';
 import { ControlChannel } from '../pool/worker/control-channel.js';
@@ -15,7 +16,8 @@ export class ProbeWorker {
   readonly #ended: Promise<void>;
   #lost = false;
 
-  constructor(arena: Arena, device: string) {
+  /** @param api Of device `ane`. Default: the one that pools use. */
+  constructor(arena: Arena, device: string, api: AneApi | null = chooseAneApi(device, process.env).api) {
     const ready = deferred();
     const ended = deferred();
     this.#ready = ready.promise;
@@ -28,7 +30,7 @@ export class ProbeWorker {
       ready.reject(error);
       this.#control.fail(error);
     };
-    this.#transport = processTransport(arena)(
+    this.#transport = processTransport(arena, { aneApi: api })(
       { worker: 0, device, threads: 1, precision: 'exact' },
       {
         onCompletion: () => {},

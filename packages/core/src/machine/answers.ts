@@ -80,6 +80,11 @@ export class MachineAnswers<Answer> {
     return file;
   }
 
+  /** From then on the answer is not known. */
+  forget(question: string): void {
+    rmSync(this.file(question), { force: true });
+  }
+
   /** As `write`; null if the file cannot be written. The folder is a cache: the answer will be found again. */
   tryWrite(question: string, answer: Answer): string | null {
     try {

@@ -45,6 +45,8 @@ export const writeDialect = (dialect: Dialect): string | null => dialects.tryWri
 
 export const writeMachineLimits = (device: string, measured: MachineLimits): string => limits.write(device, measured);
 
+export const forgetMachineLimits = (device: string): void => limits.forget(device);
+
 /** A refusal after fewer compilations is a failing service, not a limit. */
 const CREDIBLE = 16;
 
