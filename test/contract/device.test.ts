@@ -57,6 +57,29 @@ onDevice((deviceName) => {
     expect(floats(2 * BYTES).every((value) => value === 9)).toBe(true);
   });
 
+  test.runIf(deviceName === 'ane')('an unchecked program reaches the engine unread, with its ports', () => {
+    const text = sumAndDifferenceProgram(N);
+    const checked = device.compile(text, []);
+    const unchecked = device.compile(text, [], { unchecked: true });
+    expect([unchecked.inputs, unchecked.outputs]).toEqual([checked.inputs, checked.outputs]);
+    floats(BYTES).fill(0.5);
+    device.evaluate(unchecked.program, [0, BYTES, 2 * BYTES, 3 * BYTES]);
+    expect([floats(2 * BYTES)[N - 1], floats(3 * BYTES)[0]]).toEqual([2.5, 1.5]);
+    // A mistake is found by the front end, or else by the engine's compiler.
+    const wrong = text.replace(/ = add\(/, ' = add(z = 1, ');
+    expect(() => device.compile(wrong, [])).toThrow(coded('ERR_MIL_TYPE'));
+    expect(() => device.compile(wrong, [], { unchecked: true })).toThrow(coded('ERR_ANE_COMPILE'));
+    const foreign = text.replace(/\n {8}[^\n]* = add\([^\n]*/, ' ? @strange { tensor<fp32, [1, 64]> sum == %1 }');
+    expect(() => device.compile(foreign, [])).toThrow(coded('ERR_MIL_SYNTAX'));
+    expect(() => device.compile(foreign, [], { unchecked: true })).toThrow(coded('ERR_ANE_COMPILE'));
+    for (const cut of [text.slice(0, text.indexOf('->')), text.replace('-> (sum', '-> (unknown')]) {
+      expect(() => device.compile(cut, [], { unchecked: true })).toThrow(coded('ERR_MIL_SYNTAX', 'only the ports'));
+    }
+    expect(() => device.compile(text, [], { function: 'other' })).toThrow(
+      coded('ERR_MIL_UNSUPPORTED', 'function main'),
+    );
+  });
+
   test('weights are read from the arena while compiling, and only then', () => {
     const blob = weightBlob(Array(N).fill(10));
     const range = { path: WEIGHT_PATH, offset: 8192, bytes: blob.length };

@@ -6,6 +6,7 @@ import { normalizationCases } from './cases/normalization.cases.js';
 import { poolingCases } from './cases/pooling.cases.js';
 import { productCases } from './cases/product.cases.js';
 import { programCases } from './cases/program.cases.js';
+import { publicFormsCases } from './cases/public-forms.cases.js';
 import { quantizationCases } from './cases/quantization.cases.js';
 import { reductionCases } from './cases/reduction.cases.js';
 import type { OpCase } from './op-case.js';
@@ -22,4 +23,5 @@ export const opCases: readonly OpCase[] = [
   ...assemblyCases,
   ...quantizationCases,
   ...programCases,
+  ...publicFormsCases,
 ];

@@ -48,8 +48,11 @@ export interface Addon {
   openDevice(name: string, arena: NativeArena, options?: DeviceOptions): NativeDevice;
   /** Devices of this machine; simulated ones are not among them: see `chipNames`. */
   deviceNames(): string[];
-  /** Parses MIL text. Errors: `ERR_MIL_SYNTAX`. */
-  inspectMil(text: string): MilFunction;
+  /**
+   * Parses MIL text, and gives one function: by default `main`, or the first if none has that name. Errors: `ERR_MIL_SYNTAX`;
+   * `ERR_INVALID_ARGUMENT` for a name that no function has.
+   */
+  inspectMil(text: string, name?: string): MilFunction;
   /** The serve loop of a worker over an inherited descriptor. */
   serveSocket(
     fd: number,

@@ -21,7 +21,7 @@ function carryOut(message: WorkerRequest, device: NativeDevice): WorkerResponse 
   const { request } = message;
   switch (message.type) {
     case 'compile': {
-      const info = device.compile(message.text, message.weights);
+      const info = device.compile(message.text, message.weights, message.options);
       return { type: 'compiled', request, info, stats: statsOf(device) };
     }
     case 'unload':

@@ -4,7 +4,16 @@
  * Dispatches and completions are fixed 64-byte frames (see `docs/protocol.md`) that only native code reads. Everything
  * else is a control message: one of the unions below, packed by msgpack, in order with the dispatches around it.
  */
-import type { AneApi, DeviceStats, ErrorDetails, Port, Precision, ProgramInfo, WeightRange } from '@mayfly/native';
+import type {
+  AneApi,
+  CompileOptions,
+  DeviceStats,
+  ErrorDetails,
+  Port,
+  Precision,
+  ProgramInfo,
+  WeightRange,
+} from '@mayfly/native';
 import { Packr } from 'msgpackr/pack';
 import { type Check, errorCode, fields, list, oneOf, optional, protocolError, text, whole } from './check.js';
 import { type MsgpackBounds, msgpackFault } from './msgpack-bounds.js';
@@ -13,7 +22,7 @@ export { protocolError } from './check.js';
 export { type MsgpackBounds, msgpackFault } from './msgpack-bounds.js';
 
 /** Raised by one with every change of a message or of the frame; both sides must agree. */
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 8;
 
 /** File descriptors a worker inherits beside stdin, stdout and stderr. */
 export const CONNECTION_FD = 3;
@@ -67,6 +76,7 @@ export type WorkerRequest =
       readonly request: number;
       readonly text: string;
       readonly weights: readonly WeightRange[];
+      readonly options?: CompileOptions;
     }
   | { readonly type: 'unload'; readonly request: number; readonly program: number }
   | { readonly type: 'measure'; readonly request: number }
@@ -126,6 +136,7 @@ const requests: { readonly [Type in WorkerRequest['type']]: Check } = {
   compile: fields<OneOf<WorkerRequest, 'compile'>>({
     ...{ type, request, text },
     weights: list(fields<WeightRange>({ path: text, offset: whole, bytes: whole }), MOST_WEIGHTS),
+    options: optional(fields<CompileOptions>({ function: optional(text), unchecked: optional(oneOf(true, false)) })),
   }),
   unload: fields<OneOf<WorkerRequest, 'unload'>>({ type, request, program: whole }),
   measure: fields<OneOf<WorkerRequest, 'measure'>>({ type, request }),
@@ -136,7 +147,7 @@ const dtype = oneOf('fp16', 'fp32', 'int32', 'bool', 'int8', 'uint8', 'int16', '
 const ports = list(fields<Port>({ name: text, dtype, shape: list(whole), bytes: whole }));
 const info = fields<ProgramInfo>({
   ...{ program: whole, inputs: ports, outputs: ports },
-  ...{ residentBytes: whole, compilations: whole, nanoseconds: whole },
+  ...{ residentBytes: whole, compilations: whole, nanoseconds: whole, warnings: list(text, 100) },
 });
 const stats = fields<WorkerStats>({
   ...{ compilations: whole, livePrograms: whole, evaluations: whole, residentBytes: whole },

@@ -37,7 +37,6 @@ test.each([
   ['a version', 'program(@2.0)\n{}'],
   ['an operation set', program('').replace('ios18', '@ios99')],
   ['an operation', program(`${tensorY} = @einsum(x = x);`)],
-  ['a second function', program(`${tensorY} = relu(x = x);`).replace(/ }\n$/, ' @func f')],
 ])('%s that no device here knows', (_, marked) => {
   const { text, line, column } = atMark(marked);
   expect(compileError(text)).toMatchObject({ code: 'ERR_MIL_UNSUPPORTED', line, column });

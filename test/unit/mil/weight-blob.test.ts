@@ -1,5 +1,6 @@
 import { addon } from '@mayfly/native';
 import { expect, test } from 'vitest';
+import { publicForms } from '../../contract/cases/public-forms.cases.js';
 import { arena, compile, compileError, device, program } from '../../fixtures/mil-compile.js';
 
 const path = '@model_path/weights/w.bin';
@@ -46,37 +47,44 @@ test.each<[string, string, ReturnType<typeof weightFile>, RegExp]>([
   ['no sentinel', text(65), weightFile(), /sentinel 0xDEADBEEF/],
   ['another data type', text(64), weightFile((v) => v.setUint32(68, 2, true)), /data type 1 \(fp16\) .*got 2/],
   [
-    'another size',
+    'the record of a smaller tensor',
     text(64),
-    weightFile((v) => v.setBigUint64(72, 18n, true)),
-    /16 bytes for tensor<fp16, \[8\]> .*got 18/,
-  ],
-  ['data beyond the file', text(64), weightFile((v) => v.setBigUint64(80, 129n, true)), /16 bytes of data from 129/],
-  [
-    'data at the end of the world',
-    text(64),
-    weightFile((v) => v.setBigUint64(80, 2n ** 64n - 8n, true)),
-    /16 bytes of data/,
+    weightFile((v) => v.setBigUint64(72, 14n, true)),
+    /16 bytes for tensor<fp16, \[8\]> .*got 14/,
   ],
   [
-    'data that begin where no number of theirs may',
-    text(64),
-    weightFile((v) => v.setBigUint64(80, 127n, true)),
-    /data at a multiple of 64 bytes .*got 127/,
+    'the record of a larger tensor',
+    text(64, path, 'tensor<fp16, [4]>'),
+    weightFile(),
+    /8 bytes for tensor<fp16, \[4\]> .*got 16/,
   ],
   [
-    'data that are aligned for their type alone',
+    'data of which the last byte is missing',
     text(64),
-    weightFile((v) => v.setBigUint64(80, 126n, true)),
-    /data at a multiple of 64 bytes .*got 126/,
+    weightFile(undefined, 143),
+    /16 bytes of data behind the record/,
   ],
   [
-    'the header as data',
+    'no offset of the data, and none behind the record',
     text(64),
-    weightFile((v) => v.setBigUint64(80, 0n, true)),
-    /data after the header .*got data at 0/,
+    weightFile((v) => v.setBigUint64(80, 0n, true), 143),
+    /16 bytes of data behind the record .*got a file of 143 bytes/,
   ],
-  ['the record as its own data', text(64), weightFile((v) => v.setBigUint64(80, 64n, true)), /apart from the record/],
+  ...[130n, 136n].map((at): [string, string, ReturnType<typeof weightFile>, RegExp] => [
+    `data at ${at}`,
+    text(64, path, 'tensor<fp16, [4]>'),
+    weightFile((v) => {
+      v.setBigUint64(72, 8n, true);
+      v.setBigUint64(80, at, true);
+    }),
+    new RegExp(`data at a multiple of 64 bytes .*got ${at}`),
+  ]),
+  [
+    'the data type of fp16 for numbers of four bytes',
+    text(64, path, 'tensor<fp32, [4]>'),
+    weightFile(),
+    /data type 2 \(fp32\) .*got 1/,
+  ],
   ['a type that is not stored', text(64, path, 'tensor<bool, [16]>'), weightFile(), /a stored element type .*got bool/],
 ])('%s', (_, source, file, message) => {
   const error = compileError(source, file);
@@ -87,6 +95,35 @@ test.each<[string, string, ReturnType<typeof weightFile>, RegExp]>([
   expect(() => sim.compile(source, weights)).toThrow(
     expect.objectContaining({ code: error.code, message: error.message }),
   );
+});
+
+const states = (fields: string): RegExp =>
+  new RegExp(`record at offset 64 of weight file .* states ${fields}: it is read as tensor<fp16, \\[8\\]> from 128`);
+
+test.each<[string, (view: DataView) => void, RegExp]>([
+  ['no offset of the data', (v) => v.setBigUint64(80, 0n, true), states('data at 0')],
+  ['an offset within the record', (v) => v.setBigUint64(80, 127n, true), states('data at 127')],
+  ['the record as its own data', (v) => v.setBigUint64(80, 64n, true), states('data at 64')],
+  ['an offset beyond the file', (v) => v.setBigUint64(80, 192n, true), states('data at 192')],
+  ['an offset that wraps', (v) => v.setBigUint64(80, 2n ** 64n - 8n, true), states('data at 18446744073709551608')],
+  ['no size', (v) => v.setBigUint64(72, 0n, true), states('0 bytes')],
+  ['a size beyond the file', (v) => v.setBigUint64(72, 0x80000n, true), states('524288 bytes')],
+])('a record with %s is read by the type and shape of its tensor, with one warning', (_, edit, warning) => {
+  const file = weightFile(edit);
+  file.data.set([1, 2, 3, 4], 128);
+  const info = compile(text(64), file);
+  expect(info.warnings).toEqual([expect.stringMatching(warning)]);
+  arena.view(4096, 64).fill(0);
+  device.evaluate(info.program, [4096, 8192, 16384]);
+  expect([...arena.view(16384, 4)]).toEqual([1, 2, 3, 4]);
+});
+
+test('records that describe their tensors give no warning, and others one each', () => {
+  for (const { name, text, weights, warnings } of publicForms) {
+    const file =
+      weights === null ? undefined : { path: '@model_path/weights/weight.bin', data: Buffer.from(weights, 'base64') };
+    expect(compile(text, file).warnings, name).toHaveLength(warnings);
+  }
 });
 
 test('a weight file may lie at any address, its records where they should', () => {

@@ -1,4 +1,4 @@
-import { type LintFinding, levelOf, lint, loadProfile, MayflyError, rules } from '@mayfly/native';
+import { addon, type LintFinding, levelOf, lint, loadProfile, MayflyError, rules } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag } from '../check.js';
 import { readFileOrInput } from '../files/read-file.js';
@@ -50,13 +50,14 @@ async function lintCommand(file: string | undefined, flags: CommandFlags): Promi
     throw new MayflyError('ERR_INVALID_ARGUMENT', 'Expected a FILE of MIL text, or --rules, got neither');
   const source = readFileOrInput(file, 'MIL text').toString();
   const findings = lint(source, loadProfile(chip));
+  const { functions } = addon.inspectMil(source);
   const errors = findings.filter(({ level }) => level === 'error').length;
   const warnings = findings.length - errors;
   print(
     process.stdout,
     json
-      ? `${toJsonLine({ file, chip, errors, warnings, findings })}\n`
-      : report(file, chip, findings, errors, warnings),
+      ? `${toJsonLine({ file, chip, functions, errors, warnings, findings })}\n`
+      : report(file, chip, functions, findings, errors, warnings),
   );
   if (errors > 0) process.exitCode = ExitCode.badInput;
 }
@@ -65,6 +66,7 @@ async function lintCommand(file: string | undefined, flags: CommandFlags): Promi
 function report(
   file: string,
   chip: string,
+  functions: readonly string[],
   findings: readonly LintFinding[],
   errors: number,
   warnings: number,
@@ -80,7 +82,8 @@ function report(
       ...(contradicted === undefined ? [] : [`    Contradicted: ${contradicted}.`]),
     ].join('\n');
   });
-  return `${[...lines, `${errors} errors, ${warnings} warnings for ${chip}`].join('\n')}\n`;
+  const several = functions.length > 1 ? ` in functions ${functions.join(', ')}` : '';
+  return `${[...lines, `${errors} errors, ${warnings} warnings for ${chip}${several}`].join('\n')}\n`;
 }
 
 /** The table of all rules, in Markdown. */

@@ -208,7 +208,7 @@ const header: Readonly<Record<Dialect, readonly string[]>> = {
 const keywords = new Set(
   (
     'program func const tensor dict buildInfo BLOBFILE true false inf nan ' +
-    'string bool fp16 fp32 int8 uint8 int16 uint16 int32 uint64'
+    'string bool fp16 fp32 int8 uint8 int16 uint16 int32 uint64 uint32 int4 uint1 uint2 uint3 uint4 uint6'
   ).split(' '),
 );
 

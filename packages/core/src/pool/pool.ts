@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { addon, type Matmul, type Precision } from '@mayfly/native';
-import { anyText, object } from '../check.js';
+import { anyText, flag, object } from '../check.js';
 import { DeferredEmitter } from '../deferred-emitter.js';
 import { Arena } from '../memory/arena.js';
 import { signalOf, unwatchAbort, watchAbort } from './abort-watch.js';
@@ -91,8 +91,12 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
   compile(program: PoolProgram, options?: CallOptions): Promise<Kernel> {
     return new Promise((resolve, reject) => {
       const signal = signalOf(options);
-      const { text, weights = {}, name = `kernel-${++this.#names}` } = object<PoolProgram>().check('program', program);
+      const given = object<PoolProgram>().check('program', program);
+      const { text, weights = {}, name = `kernel-${++this.#names}`, function: function_, unchecked } = given;
       anyText.check('text', text);
+      if (function_ !== undefined) anyText.check('function', function_);
+      if (unchecked !== undefined) flag.check('unchecked', unchecked);
+      const compileOptions = { ...(function_ && { function: function_ }), ...(unchecked && { unchecked }) };
       anyText.check('name', name);
       signal?.throwIfAborted();
       const { placement } = this.#fleet;
@@ -104,7 +108,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
         else reject(error);
       };
       const kernel = this.#admission.admitWith(
-        () => new KernelHandle(name, text, weights, placement, this.#store, this.#admission, settle),
+        () => new KernelHandle(name, text, compileOptions, weights, placement, this.#store, this.#admission, settle),
       );
       const abortable = {
         aborted: (reason: unknown) => {

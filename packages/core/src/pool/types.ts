@@ -17,6 +17,14 @@ export interface PoolProgram {
   /** MIL text. */
   readonly text: string;
   readonly weights?: WeightSources;
+  /** The function of the program. Default: `main`, or the first if none has that name. Device `ane` runs `main` only. */
+  readonly function?: string;
+  /**
+   * True passes the text on to the engine unread, for operations and forms that Mayfly does not know: no mistake is found before the
+   * engine's compiler finds it. Only ports are read: the parameters of the function and the types of the values that it returns. Device
+   * `ane` only; others must read the text. Default: false.
+   */
+  readonly unchecked?: boolean;
 }
 
 /** Options of a call to a pool or a kernel. */

@@ -7,6 +7,7 @@
 #include "cpu/cpu_device.h"
 #include "error.h"
 #include "fuzz_target.h"
+#include "mil/signature.h"
 #include "mil/typed_program.h"
 
 namespace {
@@ -39,6 +40,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::vector<uint8_t> weights = WeightFile();
   static const auto engine = std::make_shared<mayfly::cpu::Engine>(1, mayfly::Precision::kExact, kMaxScratchBytes);
   const std::string_view text(reinterpret_cast<const char*>(data), size);
+  try {
+    mayfly::mil::ReadSignature(text);
+  } catch (const mayfly::Error&) {
+  }
   try {
     const TypedProgram checked =
         mayfly::mil::CheckProgram(text, {{"@model_path/weights/w.bin", weights.data(), weights.size()}});

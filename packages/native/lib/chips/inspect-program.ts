@@ -5,14 +5,23 @@ import { type LintFinding, lintProgram } from './lint.js';
 import { ProgramView } from './program-view.js';
 
 /**
- * The rules of a chip that a program breaks (`docs/lint.md`). A program without findings may still fail on the chip.
+ * The rules of a chip that the functions of a program break (`docs/lint.md`). A program without findings may still fail on the chip.
  * Errors: `ERR_MIL_SYNTAX`.
  */
 export function lint(text: string, profile: ChipProfile): LintFinding[] {
-  return lintProgram(new ProgramView(text, addon.inspectMil(text)), profile);
+  const first = addon.inspectMil(text);
+  const views = first.functions.map(
+    (name) => new ProgramView(text, name === first.name ? first : addon.inspectMil(text, name)),
+  );
+  const findings = new Map<string, LintFinding>();
+  for (const finding of views.flatMap((view) => lintProgram(view, profile))) {
+    // What is wrong with the text as a whole is found in each function.
+    findings.set(`${finding.rule} ${finding.line} ${finding.column} ${finding.message}`, finding);
+  }
+  return [...findings.values()].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
-/** The time of a program on a chip, by the model of `docs/simulator.md`. Errors: `ERR_MIL_SYNTAX`. */
+/** The time of a program's `main`, or first function, on a chip, by the model of `docs/simulator.md`. Errors: `ERR_MIL_SYNTAX`. */
 export function timeMil(text: string, profile: ChipProfile): ProgramTime {
   return timeProgram(new ProgramView(text, addon.inspectMil(text)), profile);
 }

@@ -155,8 +155,11 @@ export class ProgramView {
   }
 }
 
-/** Element types of MIL: those of tensors, and `uint64` of offsets in weight files. */
-const milElementBytes: Readonly<Record<string, number>> = { ...elementBytes, uint64: 8 };
+/** Element types of MIL: those of tensors, and those of constants only, of which some take less than a byte in a weight file. */
+const milElementBytes: Readonly<Record<string, number>> = {
+  ...elementBytes,
+  ...{ uint64: 8, uint32: 4, uint6: 6 / 8, int4: 4 / 8, uint4: 4 / 8, uint3: 3 / 8, uint2: 2 / 8, uint1: 1 / 8 },
+};
 
 export const elementsOf = ({ shape }: Pick<MilDeclaration, 'shape'>): number => elementCount(shape);
 

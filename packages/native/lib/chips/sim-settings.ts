@@ -24,7 +24,7 @@ export function simSettings(name: string, addon: Pick<Addon, 'inspectMil'>): Sim
     refuse,
     teardownMs,
     ...(seed === undefined ? {} : { seed }),
-    judge: (text) => judge(new ProgramView(text, addon.inspectMil(text)), profile, rules),
+    judge: (text, name) => judge(new ProgramView(text, addon.inspectMil(text, name)), profile, rules),
   };
 }
 

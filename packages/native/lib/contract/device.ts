@@ -19,6 +19,8 @@ export interface ProgramInfo {
   /** Compilations that count towards the limit: 0 if the device found the program compiled, else 1. */
   readonly compilations: number;
   readonly nanoseconds: number;
+  /** Sentences about the weight files: records that were read although they do not describe their tensor. At most 100. */
+  readonly warnings: readonly string[];
 }
 
 export interface DeviceStats {
@@ -38,12 +40,20 @@ export interface WeightRange {
   readonly bytes: number;
 }
 
+/** What a compilation may be told beside text and weights. */
+export interface CompileOptions {
+  /** The function of the program. Default: `main`, or the first if none has that name. Device `ane` runs `main` only. */
+  readonly function?: string | undefined;
+  /** True passes the text on to the engine without checking it; of the text, only the ports are read. Device `ane` only. Default: false. */
+  readonly unchecked?: boolean | undefined;
+}
+
 /** One open device and the programs loaded on it, in this process. */
 export interface NativeDevice {
   readonly name: string;
   /** Of device `ane`; null for others. */
   readonly api: AneApi | null;
-  compile(text: string, weights: readonly WeightRange[]): ProgramInfo;
+  compile(text: string, weights: readonly WeightRange[], options?: CompileOptions): ProgramInfo;
   /** Synchronous evaluation, for tests and in-process use; offsets as in `Connection.dispatchPorts`. */
   evaluate(program: number, offsets: readonly number[], reuse?: InputReuse): void;
   unload(program: number): void;
@@ -109,5 +119,5 @@ export interface SimSettings {
   readonly refuse: readonly string[];
   readonly teardownMs: number;
   readonly seed?: number;
-  readonly judge: (text: string) => SimVerdict;
+  readonly judge: (text: string, function_: string) => SimVerdict;
 }

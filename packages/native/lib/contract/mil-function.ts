@@ -7,7 +7,7 @@ export interface MilPosition {
 /** A parameter or the result of an operation, of the type that the text declares. */
 export interface MilDeclaration extends MilPosition {
   readonly name: string;
-  /** An element type of tensors, or `string` or `uint64`. */
+  /** An element type of tensors, or one that only constants have: `string`, `uint64`, `uint4`, … */
   readonly dtype: string;
   /** [] for scalars. */
   readonly shape: readonly number[];
@@ -42,9 +42,11 @@ export interface MilOperation extends MilPosition {
   readonly attributes: readonly MilArgument[];
 }
 
-/** A parsed program: types as declared, names not resolved, operations not known to any device among them. */
+/** A function of a parsed program: types as declared, names not resolved, operations not known to any device among them. */
 export interface MilFunction {
   readonly name: string;
+  /** The names of all functions of the program, in the order of the text. */
+  readonly functions: readonly string[];
   /** Operation set, e.g. `ios18`. */
   readonly opset: string;
   readonly inputs: readonly MilDeclaration[];

@@ -41,11 +41,19 @@ class AneDevice : public Device {
   const char* name() const override { return "ane"; }
   const char* api() const override { return NameOf(options_.api); }
 
-  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights) override {
+  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights,
+                                   const CompileOptions& given) override {
     CheckStagedNames(weights);
-    ProgramPorts ports = PortsOf(text, weights);
+    if (!given.function.empty() && given.function != "main") {
+      throw Error("ERR_MIL_UNSUPPORTED",
+                  "Expected function main, which is the one that the engine runs, got " + given.function);
+    }
+    ProgramPorts ports = given.unchecked ? UncheckedPortsOf(text) : PortsOf(text, weights);
     if (ports.outputs.size() > 2) RequireManyOutputs();
-    return std::make_unique<AneProgram>(text, weights, std::move(ports), options_);
+    std::vector<std::string> warnings = std::move(ports.warnings);
+    auto program = std::make_unique<AneProgram>(text, weights, std::move(ports), options_);
+    program->set_warnings(std::move(warnings));
+    return program;
   }
 
  private:

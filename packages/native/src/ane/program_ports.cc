@@ -2,6 +2,7 @@
 
 #include "error.h"
 #include "mil/parser.h"
+#include "mil/signature.h"
 #include "mil/typed_program.h"
 
 namespace mayfly::ane {
@@ -27,15 +28,24 @@ const mil::Declaration& FindDeclaration(const mil::Function& function, const mil
 }  // namespace
 
 ProgramPorts PortsOf(std::string_view text, const std::vector<mil::WeightFile>& weights) {
+  ProgramPorts ports;
   try {
-    mil::CheckProgram(text, weights);
+    ports.warnings = mil::CheckProgram(text, weights).warnings;
   } catch (const Error& error) {
     if (error.code() != "ERR_MIL_UNSUPPORTED") throw;
   }
-  const mil::Function function = mil::ParseProgram(text);
-  ProgramPorts ports;
+  const std::vector<mil::Function> functions = mil::ParseProgram(text);
+  const mil::Function& function = mil::ChooseFunction(functions, {});
   for (const mil::Declaration& parameter : function.parameters) ports.inputs.push_back(PortOf(parameter));
   for (const mil::Name& name : function.returns) ports.outputs.push_back(PortOf(FindDeclaration(function, name)));
+  return ports;
+}
+
+ProgramPorts UncheckedPortsOf(std::string_view text) {
+  const mil::Signature signature = mil::ReadSignature(text);
+  ProgramPorts ports;
+  for (const mil::Declaration& parameter : signature.parameters) ports.inputs.push_back(PortOf(parameter));
+  for (const mil::Declaration& result : signature.results) ports.outputs.push_back(PortOf(result));
   return ports;
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cpu/plan.h"
+#include "error.h"
 
 namespace mayfly {
 namespace {
@@ -13,6 +14,7 @@ class CpuProgram : public Program {
     for (mil::ValueId value : program.parameters) inputs_.push_back(PortOf(program.values[static_cast<size_t>(value)]));
     for (mil::ValueId value : program.returns) outputs_.push_back(PortOf(program.values[static_cast<size_t>(value)]));
     plan_ = cpu::MakePlan(program, engine_.get());
+    set_warnings(program.warnings);
   }
 
   const std::vector<Port>& inputs() const override { return inputs_; }
@@ -44,8 +46,9 @@ class CpuDevice : public Device {
   const char* name() const override { return "cpu"; }
   size_t shared_bytes() const override { return engine_->scratch.bytes(); }
 
-  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights) override {
-    return CompileOnCpu(mil::CheckProgram(text, weights), engine_);
+  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights,
+                                   const CompileOptions& options) override {
+    return CompileOnCpu(ReadProgram(text, weights, options, name()), engine_);
   }
 
  private:
@@ -53,6 +56,15 @@ class CpuDevice : public Device {
 };
 
 }  // namespace
+
+mil::TypedProgram ReadProgram(std::string_view text, const std::vector<mil::WeightFile>& weights,
+                              const CompileOptions& options, const char* device) {
+  if (options.unchecked) {
+    throw Error("ERR_INVALID_ARGUMENT", std::string("Expected unchecked to be false on device ") + device +
+                                            ", which computes what the text says, got true");
+  }
+  return mil::CheckProgram(text, weights, options.function);
+}
 
 std::unique_ptr<Program> CompileOnCpu(const mil::TypedProgram& program, std::shared_ptr<cpu::Engine> engine) {
   return std::make_unique<CpuProgram>(program, std::move(engine));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dtype.h"
@@ -54,10 +55,24 @@ class Program {
   }
   // Compilations that this program cost the process: 0 if it came from a cache.
   virtual int compilations() const { return 1; }
+  // Sentences about its weight files, for whoever asked for the compilation.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  void set_warnings(std::vector<std::string> warnings) { warnings_ = std::move(warnings); }
   // Durations of compiling and of the last evaluation as the device measures them; 0 where the caller's clock is as
   // good.
   virtual uint64_t compile_nanoseconds() const { return 0; }
   virtual uint64_t evaluate_nanoseconds() const { return 0; }
+
+ private:
+  std::vector<std::string> warnings_;
+};
+
+struct CompileOptions {
+  // The function of the program; empty for `main`, or the first if none has that name.
+  std::string function;
+  // Passes the text on to an engine without checking it: only ports are read. For devices that have a compiler of their
+  // own.
+  bool unchecked = false;
 };
 
 class Device {
@@ -69,7 +84,8 @@ class Device {
   // Memory that its programs share.
   virtual size_t shared_bytes() const { return 0; }
   // Throws mayfly::Error (ERR_MIL_SYNTAX, ERR_MIL_TYPE, ERR_MIL_UNSUPPORTED, ERR_WEIGHT_BLOB, …).
-  virtual std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights) = 0;
+  virtual std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights,
+                                           const CompileOptions& options = {}) = 0;
 };
 
 // Options of more than one device.

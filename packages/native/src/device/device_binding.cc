@@ -49,6 +49,22 @@ InputReuse ReuseOf(const Napi::Value& value) {
 
 namespace {
 
+CompileOptions CompileOptionsOf(const Napi::Value& value) {
+  CompileOptions options;
+  if (value.IsUndefined()) return options;
+  const Napi::Object given = ObjectOf(value, "options");
+  const Napi::Value function = given.Get("function");
+  if (!function.IsUndefined()) options.function = Text(function, "function");
+  options.unchecked = given.Get("unchecked").ToBoolean();
+  return options;
+}
+
+Napi::Array Strings(Napi::Env env, const std::vector<std::string>& strings) {
+  Napi::Array array = Napi::Array::New(env, strings.size());
+  for (uint32_t i = 0; i < strings.size(); ++i) array.Set(i, strings[i]);
+  return array;
+}
+
 Precision PrecisionOf(const Napi::Value& value) {
   const std::string name = value.IsUndefined() ? "exact" : Text(value, "precision");
   if (name != "exact" && name != "fast") throw Unexpected(value, "precision", "'exact' or 'fast'");
@@ -109,7 +125,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
       });
       const std::shared_ptr<DeviceSession> device = session();
       const uint64_t before = device->stats().compile_nanoseconds;
-      const uint32_t id = device->Compile(Text(info[0], "text"), weights);
+      const uint32_t id = device->Compile(Text(info[0], "text"), weights, CompileOptionsOf(info[2]));
       const Program& program = device->program(id);
       Napi::Object result = Napi::Object::New(info.Env());
       result.Set("program", id);
@@ -117,6 +133,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
       result.Set("outputs", Ports(info.Env(), program.outputs()));
       result.Set("residentBytes", Number(info.Env(), program.resident_bytes() + program.shared_bytes()));
       result.Set("compilations", program.compilations());
+      result.Set("warnings", Strings(info.Env(), program.warnings()));
       result.Set("nanoseconds", Number(info.Env(), device->stats().compile_nanoseconds - before));
       return result;
     });
@@ -166,10 +183,7 @@ void ExportDevice(Napi::Env env, Napi::Object exports, const DeviceTable& table)
                 return DataOf(info.Env()).device.New({info[0], info[1], info[2]});
               }));
   exports.Set("deviceNames", Napi::Function::New(env, [&table](const Napi::CallbackInfo& info) {
-                const std::vector<std::string> names = table.AvailableNames();
-                Napi::Array array = Napi::Array::New(info.Env(), names.size());
-                for (uint32_t i = 0; i < names.size(); ++i) array.Set(i, names[i]);
-                return array;
+                return Strings(info.Env(), table.AvailableNames());
               }));
 }
 

@@ -51,13 +51,14 @@ void DeviceSession::CountResident(Loaded* loaded, uint64_t bytes) {
   loaded->resident_bytes = bytes;
 }
 
-uint32_t DeviceSession::Compile(const std::string& text, const std::vector<WeightRange>& weights) {
+uint32_t DeviceSession::Compile(const std::string& text, const std::vector<WeightRange>& weights,
+                                const CompileOptions& options) {
   std::vector<mil::WeightFile> files;
   for (const WeightRange& range : weights)
     files.push_back({range.path, arena_->At(range.offset, range.bytes), range.bytes});
   ++stats_.compilations;
   const Clock::time_point start = Clock::now();
-  std::unique_ptr<Program> program = device_->Compile(text, files);
+  std::unique_ptr<Program> program = device_->Compile(text, files, options);
   if (program->compilations() == 0) --stats_.compilations;
   const uint64_t own = program->compile_nanoseconds();
   stats_.compile_nanoseconds += own != 0 ? own : Since(start);

@@ -38,7 +38,8 @@ class DeviceSession {
 
   // Failed compilations count too, since they use up the limit of the device's compiler. Programs from the device's
   // cache do not count. Ids are never reused.
-  uint32_t Compile(const std::string& text, const std::vector<WeightRange>& weights);
+  uint32_t Compile(const std::string& text, const std::vector<WeightRange>& weights,
+                   const CompileOptions& options = {});
 
   // `offsets`: those of the inputs, then those of the outputs. An output must not overlap another port. Returns the
   // nanoseconds that the device took. Throws ERR_PROGRAM_UNKNOWN, ERR_ARENA_BOUNDS, or an error of the device.

@@ -70,6 +70,18 @@ std::optional<ValueId> Call::OptionalTensor(const char* name) {
   return Tensor(name);
 }
 
+ValueId Call::Unpacked(const char* name) {
+  const ResolvedArgument* argument = Find(name);
+  if (argument == nullptr || argument->tuple || !IsPacked(TypeOf(argument->values[0]).element)) return Tensor(name);
+  Ignore(name);
+  const Value packed = program_->values[static_cast<size_t>(argument->values[0])];
+  const Element element = packed.type.element == Element::kInt4 ? Element::kInt8 : Element::kUint8;
+  program_->values.push_back({"", {element, packed.type.shape}, packed.constant});
+  return static_cast<ValueId>(program_->values.size()) - 1;
+}
+
+int Call::PackedBits(const char* name) const { return BitsOf(TypeOf(Find(name)->values[0]).element); }
+
 void Call::ExpectFloat(const char* name, ValueId value) const {
   if (!IsFloat(TypeOf(value).element)) FailArgument(name, "a tensor of fp16 or fp32", ToString(TypeOf(value)));
 }
@@ -97,11 +109,18 @@ int64_t Call::ElementAsInt(const char* name, const Value& value, int64_t index) 
     case Element::kUint8: return ElementAt<uint8_t>(data, index);
     case Element::kInt16: return ElementAt<int16_t>(data, index);
     case Element::kUint16: return ElementAt<uint16_t>(data, index);
+    case Element::kUint32: return ElementAt<uint32_t>(data, index);
     case Element::kFp16:
     case Element::kFp32:
     case Element::kBool:
     case Element::kString:
-    case Element::kUint64: break;
+    case Element::kUint64:
+    case Element::kInt4:
+    case Element::kUint1:
+    case Element::kUint2:
+    case Element::kUint3:
+    case Element::kUint4:
+    case Element::kUint6: break;
   }
   FailArgument(name, "of an integer type", ToString(value.type));
 }
@@ -189,7 +208,7 @@ ValueId Call::Constant(Shape shape, const std::vector<float>& elements) {
   return Define({Element::kFp32, std::move(shape)}, std::move(bytes));
 }
 
-void Call::Emit(OpKind kind, std::vector<ValueId> inputs, Type result, Attributes attributes) {
+const Declaration& Call::NextResult(const Type& result) const {
   if (emitted_.size() == statement_.results.size()) Fail("to declare more results", std::to_string(emitted_.size()));
   const Declaration& declared = statement_.results[emitted_.size()];
   for (int64_t dimension : result.shape) {
@@ -204,7 +223,19 @@ void Call::Emit(OpKind kind, std::vector<ValueId> inputs, Type result, Attribute
            "Expected `" + std::string(declared.name.text) + "` of " + label_ + " to be declared " + ToString(result) +
                ", got " + ToString(declared.type));
   }
+  return declared;
+}
+
+void Call::Emit(OpKind kind, std::vector<ValueId> inputs, Type result, Attributes attributes) {
+  const Declaration& declared = NextResult(result);
   const ValueId id = Compute(kind, std::move(inputs), std::move(result), std::move(attributes));
+  program_->values[static_cast<size_t>(id)].name = std::string(declared.name.text);
+  emitted_.push_back(id);
+}
+
+void Call::EmitConstant(Type result, std::vector<uint8_t> bytes) {
+  const Declaration& declared = NextResult(result);
+  const ValueId id = Define(std::move(result), std::move(bytes));
   program_->values[static_cast<size_t>(id)].name = std::string(declared.name.text);
   emitted_.push_back(id);
 }

@@ -30,6 +30,12 @@ class Call {
   ValueId Tensor(const char* name);
   std::optional<ValueId> OptionalTensor(const char* name);
   std::vector<ValueId> Tuple(const char* name);
+  // An argument that is a tensor, or a constant of a packed type, which becomes int8 or uint8.
+  ValueId Unpacked(const char* name);
+  // Bits of an element of that argument: less than 8 for a packed type.
+  int PackedBits(const char* name) const;
+  // The bytes of a value that ExpectConstant has accepted.
+  const uint8_t* DataOf(ValueId value) const { return program_->values[value].constant->data; }
   const Type& TypeOf(ValueId value) const { return program_->values[value].type; }
   const Shape& ShapeOf(ValueId value) const { return TypeOf(value).shape; }
 
@@ -64,6 +70,8 @@ class Call {
   ValueId Compute(OpKind kind, std::vector<ValueId> inputs, Type result, Attributes attributes = {});
   // Appends an operation for the next declared result, whose declared type must be `result`.
   void Emit(OpKind kind, std::vector<ValueId> inputs, Type result, Attributes attributes = {});
+  // Makes a constant the next declared result.
+  void EmitConstant(Type result, std::vector<uint8_t> bytes);
   const std::vector<ValueId>& emitted() const { return emitted_; }
   size_t result_count() const { return statement_.results.size(); }
   // Throws unless all results were emitted and all arguments were read.
@@ -71,6 +79,8 @@ class Call {
 
  private:
   const ResolvedArgument* Find(const char* name) const;
+  // The next declared result, after its type was compared with `result`.
+  const Declaration& NextResult(const Type& result) const;
   ValueId Define(Type type, std::vector<uint8_t> bytes);
   // Null if the argument is absent.
   const Value* FindConstant(const char* name, bool required);

@@ -45,6 +45,28 @@ void AppendInteger(std::vector<uint8_t>* bytes, const Token& token, Element elem
   Append<T>(bytes, static_cast<T>(value));
 }
 
+// One byte.
+void AppendPacked(std::vector<uint8_t>* bytes, const Token& token, Element element) {
+  const double value = ParseNumber(token, element);
+  const int values = 1 << BitsOf(element), low = element == Element::kInt4 ? -values / 2 : 0;
+  if (!(value >= low && value < low + values) || value != std::floor(value)) Fail(token, element);
+  Append(bytes, static_cast<int8_t>(value));
+}
+
+// One byte for each element of a packed type.
+std::vector<uint8_t> Unpack(const uint8_t* packed, const Type& type) {
+  const auto bits = static_cast<size_t>(BitsOf(type.element));
+  const unsigned mask = (1u << bits) - 1, sign = type.element == Element::kInt4 ? 8 : 0;
+  const auto stored = static_cast<size_t>(StoredBytes(type));
+  std::vector<uint8_t> bytes(static_cast<size_t>(type.elements()));
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const size_t at = i * bits / 8;
+    const unsigned two = packed[at] | (at + 1 < stored ? unsigned{packed[at + 1]} << 8 : 0);
+    bytes[i] = static_cast<uint8_t>(((two >> (i * bits % 8) & mask) ^ sign) - sign);
+  }
+  return bytes;
+}
+
 // Rounds once, from double, to nearest even. A finite number that rounds to an infinity is out of range.
 void AppendFloat(std::vector<uint8_t>* bytes, const Token& token, Element element) {
   const double value = ParseNumber(token, element);
@@ -66,6 +88,13 @@ void AppendElement(std::vector<uint8_t>* bytes, const Token& token, Element elem
     case Element::kInt16: return AppendInteger<int16_t>(bytes, token, element);
     case Element::kUint16: return AppendInteger<uint16_t>(bytes, token, element);
     case Element::kUint64: return AppendInteger<uint64_t>(bytes, token, element);
+    case Element::kUint32: return AppendInteger<uint32_t>(bytes, token, element);
+    case Element::kInt4:
+    case Element::kUint1:
+    case Element::kUint2:
+    case Element::kUint3:
+    case Element::kUint4:
+    case Element::kUint6: return AppendPacked(bytes, token, element);
     case Element::kBool:
       if (token.text != "true" && token.text != "false") Fail(token, element);
       return Append<uint8_t>(bytes, token.text == "true");
@@ -92,7 +121,8 @@ Type BareType(const Literal& literal) {
 
 }  // namespace
 
-Value EvaluateLiteral(const Literal& literal, const Type* declared, const std::vector<WeightFile>& files) {
+Value EvaluateLiteral(const Literal& literal, const Type* declared, const std::vector<WeightFile>& files,
+                      std::vector<std::string>* warnings) {
   auto fail = [&](const std::string& expected, const std::string& got) {
     FailAt("ERR_MIL_TYPE", literal.position, "Expected " + expected + ", got " + got);
   };
@@ -100,7 +130,11 @@ Value EvaluateLiteral(const Literal& literal, const Type* declared, const std::v
   if (declared != nullptr && own != *declared) fail("a value of type " + ToString(*declared), ToString(own));
   auto constant = std::make_shared<Constant>();
   if (literal.blob) {
-    constant->data = FindBlob(files, *literal.blob, own, literal.position);
+    constant->data = FindBlob(files, *literal.blob, own, literal.position, warnings);
+    if (IsPacked(own.element)) {
+      constant->owned = Unpack(constant->data, own);
+      constant->data = constant->owned.data();
+    }
     return {"", own, constant};
   }
   const int64_t count = static_cast<int64_t>(literal.elements.size());

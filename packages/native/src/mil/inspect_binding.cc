@@ -18,6 +18,13 @@ class Inspector {
  public:
   explicit Inspector(Napi::Env env) : env_(env) {}
 
+  Napi::Object Program(const std::vector<mil::Function>& functions, const mil::Function& chosen) const {
+    Napi::Object object = Function(chosen);
+    object.Set("functions", List(functions, [&](const mil::Function& each) { return Text(each.name.text); }));
+    return object;
+  }
+
+ private:
   Napi::Object Function(const mil::Function& function) const {
     Napi::Object object = Napi::Object::New(env_);
     object.Set("name", Text(function.name.text));
@@ -28,7 +35,6 @@ class Inspector {
     return object;
   }
 
- private:
   template <typename Items, typename Convert>
   Napi::Array List(const Items& items, const Convert& convert) const {
     Napi::Array array = Napi::Array::New(env_, items.size());
@@ -114,7 +120,9 @@ void ExportInspect(Napi::Env env, Napi::Object exports) {
   exports.Set("inspectMil", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&]() -> Napi::Value {
                   const std::string text = Text(info[0], "text");
-                  return Inspector(info.Env()).Function(mil::ParseProgram(text));
+                  const std::vector<mil::Function> functions = mil::ParseProgram(text);
+                  const std::string name = info[1].IsUndefined() ? "" : Text(info[1], "function");
+                  return Inspector(info.Env()).Program(functions, mil::ChooseFunction(functions, name));
                 });
               }));
 }

@@ -113,4 +113,13 @@ Token Lexer::Next() {
   FailSyntax(position_, "MIL text", Describe({TokenKind::kPunctuation, source_.substr(at_, 1), position_}));
 }
 
+Token Lexer::NextOfAnyText() {
+  SkipBlanks();
+  const char c = at_ < source_.size() ? source_[at_] : 'a';
+  const bool known =
+      IsLetter(c) || IsDigit(c) || std::string_view("\"-+.()[]{}<>,;=").find(c) != std::string_view::npos;
+  const bool sign = (c == '-' || c == '+' || c == '.') && NumberLength() == 0 && source_.compare(at_, 2, "->") != 0;
+  return known && !sign ? Next() : Take(TokenKind::kPunctuation, 1);
+}
+
 }  // namespace mayfly::mil

@@ -27,6 +27,8 @@ class Lexer {
 
   // The next token; kEnd after the last. Throws ERR_MIL_SYNTAX.
   Token Next();
+  // The same, but a byte that begins no token is punctuation of its own.
+  Token NextOfAnyText();
 
  private:
   void SkipBlanks();

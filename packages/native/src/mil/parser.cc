@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "error.h"
+
 namespace mayfly::mil {
 namespace {
 
@@ -9,7 +11,7 @@ class Parser {
  public:
   explicit Parser(std::string_view text) : lexer_(text) { token_ = lexer_.Next(); }
 
-  Function Program() {
+  std::vector<Function> Program() {
     Expect("program");
     Expect("(");
     const Token version = Take(TokenKind::kNumber, "a version such as 1.3");
@@ -19,13 +21,19 @@ class Parser {
     Expect(")");
     if (Accept("[")) BuildInfo();
     Expect("{");
-    Function function = ParseFunction();
-    if (Is("func")) {
-      FailAt("ERR_MIL_UNSUPPORTED", token_.position, "Expected one function, got a second one");
-    }
+    std::vector<Function> functions;
+    do {
+      if (functions.size() == kMaxFunctions) Fail("at most " + std::to_string(kMaxFunctions) + " functions");
+      functions.push_back(ParseFunction());
+      const Name& name = functions.back().name;
+      for (size_t i = 0; i + 1 < functions.size(); ++i) {
+        if (functions[i].name.text == name.text)
+          FailSyntax(name.position, "functions of different names", "`" + std::string(name.text) + "` twice");
+      }
+    } while (Is("func"));
     Expect("}");
     if (token_.kind != TokenKind::kEnd) Fail("the end of the text after the program");
-    return function;
+    return functions;
   }
 
  private:
@@ -288,11 +296,22 @@ std::string Unescape(std::string_view text) {
   return value;
 }
 
-Function ParseProgram(std::string_view text) {
+std::vector<Function> ParseProgram(std::string_view text) {
   if (text.size() > kMaxTextBytes) {
     FailSyntax({1, 1}, "at most " + std::to_string(kMaxTextBytes) + " bytes of MIL text", std::to_string(text.size()));
   }
   return Parser(text).Program();
+}
+
+const Function& ChooseFunction(const std::vector<Function>& functions, std::string_view name) {
+  std::string names;
+  for (const Function& function : functions) {
+    if (function.name.text == (name.empty() ? "main" : name)) return function;
+    names += (names.empty() ? "" : ", ") + std::string(function.name.text);
+  }
+  if (name.empty()) return functions.front();
+  throw Error("ERR_INVALID_ARGUMENT",
+              "Expected function to be one of the program's (" + names + "), got " + std::string(name));
 }
 
 }  // namespace mayfly::mil

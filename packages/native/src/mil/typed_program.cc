@@ -108,7 +108,7 @@ class Checker {
 
   ValueId ResolveArgument(const std::variant<Name, Literal>& value) {
     if (const Name* name = std::get_if<Name>(&value)) return Resolve(*name);
-    program_.values.push_back(EvaluateLiteral(std::get<Literal>(value), nullptr, files_));
+    program_.values.push_back(EvaluateLiteral(std::get<Literal>(value), nullptr, files_, &program_.warnings));
     return static_cast<ValueId>(program_.values.size()) - 1;
   }
 
@@ -136,7 +136,7 @@ class Checker {
              "Expected const `" + std::string(result.name.text) +
                  "` to have one result, no arguments and an attribute `val`, got otherwise");
     }
-    Value value = EvaluateLiteral(*val, &result.type, files_);
+    Value value = EvaluateLiteral(*val, &result.type, files_, &program_.warnings);
     value.name = std::string(result.name.text);
     Define(result.name, std::move(value));
   }
@@ -149,8 +149,9 @@ class Checker {
 
 }  // namespace
 
-TypedProgram CheckProgram(std::string_view text, const std::vector<WeightFile>& files) {
-  return Checker(files).Check(ParseProgram(text));
+TypedProgram CheckProgram(std::string_view text, const std::vector<WeightFile>& files, std::string_view function) {
+  const std::vector<Function> functions = ParseProgram(text);
+  return Checker(files).Check(ChooseFunction(functions, function));
 }
 
 }  // namespace mayfly::mil

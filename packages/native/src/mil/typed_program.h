@@ -151,10 +151,13 @@ struct TypedProgram {
   std::vector<Operation> operations;
   std::vector<ValueId> parameters;
   std::vector<ValueId> returns;
+  // Sentences about weight files, at most 100.
+  std::vector<std::string> warnings;
 };
 
-// Parses and checks a program. Throws ERR_MIL_SYNTAX, ERR_MIL_TYPE, ERR_MIL_UNSUPPORTED or ERR_WEIGHT_BLOB, with the
-// position in the text.
-TypedProgram CheckProgram(std::string_view text, const std::vector<WeightFile>& files);
+// Parses a program and checks one function: by default `main`, or the first if none has that name. Throws
+// ERR_MIL_SYNTAX, ERR_MIL_TYPE, ERR_MIL_UNSUPPORTED or ERR_WEIGHT_BLOB, with the position in the text;
+// ERR_INVALID_ARGUMENT if there is no such function.
+TypedProgram CheckProgram(std::string_view text, const std::vector<WeightFile>& files, std::string_view function = {});
 
 }  // namespace mayfly::mil

@@ -88,9 +88,10 @@ sim::Settings SettingsOf(const Napi::Object& given) {
   if (given.Has("seed")) settings.seed = WholeNumber(given.Get("seed"), "seed");
   // Programs are compiled on the JavaScript thread only, so that calling the function is allowed.
   auto judge = std::make_shared<Napi::FunctionReference>(Napi::Persistent(FunctionOf(given.Get("judge"), "judge")));
-  settings.judge = [judge](std::string_view text) {
+  settings.judge = [judge](std::string_view text, const std::string& function) {
     const Napi::HandleScope scope(judge->Env());
-    const Napi::Value verdict = judge->Call({Napi::String::New(judge->Env(), text.data(), text.size())});
+    const Napi::Value verdict = judge->Call(
+        {Napi::String::New(judge->Env(), text.data(), text.size()), Napi::String::New(judge->Env(), function)});
     return VerdictOf(ObjectOf(verdict, "verdict"));
   };
   return settings;

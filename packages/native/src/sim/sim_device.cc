@@ -138,10 +138,11 @@ class SimDevice : public Device {
   const char* name() const override { return state_->settings.name.c_str(); }
   size_t shared_bytes() const override { return engine_->scratch.bytes(); }
 
-  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights) override {
+  std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights,
+                                   const CompileOptions& options) override {
     const Settings& settings = state_->settings;
     // As on every device, mistakes in the text are reported first, and cost no compilation.
-    mil::TypedProgram typed = mil::CheckProgram(text, weights);
+    mil::TypedProgram typed = ReadProgram(text, weights, options, name());
     const std::optional<FaultKind> fault = state_->compile_faults.Next();
     if (++state_->compilations > settings.compilations) {
       throw state_->LimitReached("compilations", "compile",
@@ -151,7 +152,7 @@ class SimDevice : public Device {
     if (fault == FaultKind::kError) {
       throw state_->Refusal("ERR_ANE_COMPILE", "compile", kCompileFailure);
     }
-    Verdict verdict = settings.judge(text);
+    Verdict verdict = settings.judge(text, options.function);
     if (!verdict.error_code.empty()) {
       throw state_->Refusal(verdict.error_code.c_str(), verdict.error_code == "ERR_ANE_LOAD" ? "load" : "compile",
                             verdict.error_message);
@@ -163,7 +164,9 @@ class SimDevice : public Device {
     uint64_t bytes = 0;
     for (const mil::WeightFile& file : weights) bytes += file.bytes;
     ExpectRoom(bytes, fault == FaultKind::kLoad);
-    return std::make_unique<SimProgram>(std::move(program), std::move(verdict), bytes, state_);
+    auto simulated = std::make_unique<SimProgram>(std::move(program), std::move(verdict), bytes, state_);
+    simulated->set_warnings(std::move(typed.warnings));
+    return simulated;
   }
 
  private:

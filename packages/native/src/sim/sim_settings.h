@@ -64,7 +64,7 @@ struct Settings {
   // Of faults with a probability; none: another one in each process.
   std::optional<uint64_t> seed;
   // Called on the thread that compiles.
-  std::function<Verdict(std::string_view text)> judge;
+  std::function<Verdict(std::string_view text, const std::string& function)> judge;
 };
 
 }  // namespace mayfly::sim

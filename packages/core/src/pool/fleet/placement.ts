@@ -125,6 +125,7 @@ export class Placement implements KernelOwner {
       this.worked('compile', kernel, worker);
       const ms = performance.now() - started;
       const { name } = kernel;
+      if (reason === 'compile') warn(name, loaded.warnings);
       this.#events.emit('compile', { kernel: name, worker: worker.id, reason, ms });
       if (from !== worker.id) this.#events.emit('kernelMove', { kernel: name, from, to: worker.id, reason, ms });
       return loaded;
@@ -344,6 +345,14 @@ export class Placement implements KernelOwner {
     const keptIn = chaos === undefined ? noteRefusal(limitsKey(device, aneApi), limit, to) : null;
     this.#events.emit('budgetLower', { worker: worker.id, limit, from, to, message, keptIn });
   }
+}
+
+/** Tells once, when a kernel is made, of weight files that are read although their records do not describe them. */
+function warn(kernel: string, warnings: readonly string[]): void {
+  const [first, ...more] = warnings;
+  if (first === undefined) return;
+  const others = more.length === 0 ? '' : ` (and ${more.length} more like it)`;
+  process.emitWarning(`${kernel}: ${first}${others}`, { type: 'MayflyWarning', code: 'MAYFLY_WEIGHTS' });
 }
 
 const mustGo = (limit: RetirementReason | null): boolean => limit !== null && !isSoft(limit);

@@ -82,8 +82,10 @@ export class Trials {
     if (this.#refused.size > MOST) this.#refused.delete(this.#refused.keys().next().value!);
   }
 
-  #digest({ text, weights }: ProgramSource): string {
-    const hash = createHash('sha256').update(`${text.length} `).update(text);
+  #digest({ text, weights, options }: ProgramSource): string {
+    const hash = createHash('sha256')
+      .update(`${JSON.stringify(options)} ${text.length} `)
+      .update(text);
     for (const { path, offset, bytes } of weights) {
       hash.update(`${path.length} ${bytes} `).update(path);
       for (let at = offset; at < offset + bytes; ) {

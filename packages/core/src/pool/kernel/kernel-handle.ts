@@ -1,4 +1,4 @@
-import type { Port } from '@mayfly/native';
+import type { CompileOptions, Port } from '@mayfly/native';
 import { signalOf, unwatchAbort, watchAbort } from '../abort-watch.js';
 import type { Admission } from '../admission.js';
 import { kernelDisposedError } from '../errors.js';
@@ -30,6 +30,7 @@ export class KernelHandle implements Kernel, RunOwner {
   outputs: readonly Port[] = [];
   readonly history = new WorkHistory();
   readonly #text: string;
+  readonly #options: CompileOptions;
   readonly #owner: KernelOwner;
   readonly #store: WeightStore;
   readonly #admission: Admission;
@@ -54,6 +55,7 @@ export class KernelHandle implements Kernel, RunOwner {
   constructor(
     readonly name: string,
     text: string,
+    options: CompileOptions,
     weights: WeightSources,
     owner: KernelOwner,
     store: WeightStore,
@@ -61,6 +63,7 @@ export class KernelHandle implements Kernel, RunOwner {
     settle: (error: Error | null) => void,
   ) {
     this.#text = text;
+    this.#options = options;
     this.#owner = owner;
     this.#store = store;
     this.#admission = admission;
@@ -242,7 +245,7 @@ export class KernelHandle implements Kernel, RunOwner {
   }
 
   #sourceOf({ weights: { ranges } }: Generation): ProgramSource {
-    return { text: this.#text, weights: ranges };
+    return { text: this.#text, weights: ranges, options: this.#options };
   }
 
   #stored(weights: WeightSources | undefined): StoredWeights {

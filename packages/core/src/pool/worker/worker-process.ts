@@ -1,4 +1,11 @@
-import { type AneApi, DispatchStatus, MayflyError, type Precision, type ProgramInfo } from '@mayfly/native';
+import {
+  type AneApi,
+  type CompileOptions,
+  DispatchStatus,
+  MayflyError,
+  type Precision,
+  type ProgramInfo,
+} from '@mayfly/native';
 import { protocolError, unpackResponse } from '@mayfly/worker';
 import { reasonOf, type WorkerEnd, WorkerLostError } from '../errors.js';
 import type { WorkerState, WorkerSummary } from '../types.js';
@@ -63,6 +70,7 @@ export interface WorkerOwner<Kernel extends RunOwner> {
 export interface ProgramSource {
   readonly text: string;
   readonly weights: readonly { readonly path: string; readonly offset: number; readonly bytes: number }[];
+  readonly options: CompileOptions;
 }
 
 /** A program on the worker that compiled it. */
@@ -273,13 +281,13 @@ export class WorkerProcess<Kernel extends RunOwner> {
    */
   async compile(
     kernel: Kernel,
-    { text, weights }: ProgramSource,
+    { text, weights, options }: ProgramSource,
     proven: boolean,
     stillWanted?: () => void,
   ): Promise<LoadedProgram<Kernel>> {
     this.#usage.compiling(proven);
     try {
-      const request = { type: 'compile', text, weights } as const;
+      const request = { type: 'compile', text, weights, options } as const;
       const { info } = await this.#control.ask(request, this.#compileDeadlineMs, stillWanted);
       this.#usage.compiled(info, proven);
       this.#compileHistory.record(info.nanoseconds);
