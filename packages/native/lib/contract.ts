@@ -2,7 +2,7 @@ import type { AneInspection } from './contract/ane-inspection.js';
 import type { NativeArena } from './contract/arena.js';
 import type { DeviceOptions, NativeDevice } from './contract/device.js';
 import type { HostMath, Matmul, QueuedMath } from './contract/host-math.js';
-import type { MilFunction } from './contract/mil-function.js';
+import type { MilFunction, MilRecordFinding } from './contract/mil-function.js';
 import type {
   Connection,
   ConnectionHandlers,
@@ -53,6 +53,11 @@ export interface Addon {
    * `ERR_INVALID_ARGUMENT` for a name that no function has.
    */
   inspectMil(text: string, name?: string): MilFunction;
+  /** The records of weight files that the text names and that cannot be read, or do not describe their tensor. Errors: `ERR_MIL_SYNTAX`. */
+  inspectRecords(
+    text: string,
+    files: readonly { readonly path: string; readonly data: Uint8Array }[],
+  ): MilRecordFinding[];
   /** The serve loop of a worker over an inherited descriptor. */
   serveSocket(
     fd: number,

@@ -13,7 +13,7 @@ void ExportAne(Napi::Env env, Napi::Object exports);
 void ExportArena(Napi::Env env, Napi::Object exports);
 // openDevice, deviceNames. The table must outlive the addon.
 void ExportDevice(Napi::Env env, Napi::Object exports, const DeviceTable& table);
-// inspectMil.
+// inspectMil and inspectRecords.
 void ExportInspect(Napi::Env env, Napi::Object exports);
 // connect.
 void ExportConnection(Napi::Env env, Napi::Object exports);

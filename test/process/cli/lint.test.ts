@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { publicForms } from '../../contract/cases/public-forms.cases.js';
 import { lintExamples } from '../../fixtures/lint-examples.js';
 import { clean } from '../../fixtures/lint-text.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
@@ -33,6 +34,22 @@ test('ends with 2 if there are errors, otherwise with 0', async () => {
   });
   const right = await lint(clean);
   expect(right).toMatchObject({ code: 0, stdout: expect.stringContaining('0 errors') });
+});
+
+test('with --weights, names records that do not describe their tensor, or cannot be read', async () => {
+  const { text, weights } = publicForms.find(({ name }) => name === 'a record without an offset of its data')!;
+  const data = Buffer.from(weights!, 'base64');
+  mkdirSync(join(folder, 'weights'));
+  const findings = async () => {
+    const { stdout } = await lint(text, '--weights', folder, '--json');
+    const all: { rule: string; level: string; message: string }[] = JSON.parse(stdout).findings;
+    return all.filter(({ rule }) => rule === 'weight-record').map(({ level, message }) => [level, message]);
+  };
+  expect(await findings()).toEqual([['error', expect.stringContaining('no file of that name')]]);
+  writeFileSync(join(folder, 'weights/weight.bin'), data);
+  expect(await findings()).toEqual([['warning', expect.stringContaining('states data at 0')]]);
+  writeFileSync(join(folder, 'weights/weight.bin'), data.subarray(0, 200));
+  expect(await findings()).toEqual([['error', expect.stringContaining('128 bytes of data behind the record')]]);
 });
 
 test('gives the position of a syntax error, and lists the chips', async () => {

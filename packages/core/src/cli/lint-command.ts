@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { addon, type LintFinding, levelOf, lint, loadProfile, MayflyError, rules } from '@mayfly/native';
 import type { Command } from 'commander';
-import { flag } from '../check.js';
+import { anyText, flag } from '../check.js';
 import { readFileOrInput } from '../files/read-file.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { markdownTable } from '../observe/table.js';
@@ -11,6 +13,7 @@ import { ExitCode } from './errors.js';
 interface LintFlags {
   readonly chip?: string;
   readonly rules?: boolean;
+  readonly weights?: string;
   readonly json?: boolean;
 }
 
@@ -27,6 +30,11 @@ Examples:
 export const lintCommandOptions = {
   chip: chipOption,
   rules: { rule: flag, default: false, flag: '--rules', help: 'print the table of all rules' },
+  weights: {
+    rule: anyText,
+    flag: '--weights <folder>',
+    help: 'folder that @model_path stands for: checks its weight files, too',
+  },
   json: jsonOption('print one JSON object'),
 };
 
@@ -41,7 +49,7 @@ export function addLintCommand(program: Command): void {
 }
 
 async function lintCommand(file: string | undefined, flags: CommandFlags): Promise<void> {
-  const { chip = 'm4', rules: table, json = false } = optionsFrom<LintFlags>(lintCommandOptions, flags);
+  const { chip = 'm4', rules: table, weights, json = false } = optionsFrom<LintFlags>(lintCommandOptions, flags);
   if (table === true) {
     print(process.stdout, json ? `${toJsonLine({ rules })}\n` : rulesTable());
     return;
@@ -49,7 +57,7 @@ async function lintCommand(file: string | undefined, flags: CommandFlags): Promi
   if (file === undefined)
     throw new MayflyError('ERR_INVALID_ARGUMENT', 'Expected a FILE of MIL text, or --rules, got neither');
   const source = readFileOrInput(file, 'MIL text').toString();
-  const findings = lint(source, loadProfile(chip));
+  const findings = lint(source, loadProfile(chip), weights === undefined ? undefined : weightFiles(source, weights));
   const { functions } = addon.inspectMil(source);
   const errors = findings.filter(({ level }) => level === 'error').length;
   const warnings = findings.length - errors;
@@ -60,6 +68,17 @@ async function lintCommand(file: string | undefined, flags: CommandFlags): Promi
       : report(file, chip, functions, findings, errors, warnings),
   );
   if (errors > 0) process.exitCode = ExitCode.badInput;
+}
+
+/** The weight files that a program names and that are in the folder. */
+function weightFiles(source: string, folder: string): Record<string, Uint8Array> {
+  const paths = new Set(Array.from(source.matchAll(/"@model_path\/([^"\n]+)"/g), ([, path]) => path!));
+  const files: Record<string, Uint8Array> = {};
+  for (const path of paths) {
+    const file = join(folder, path);
+    if (existsSync(file)) files[`@model_path/${path}`] = readFileOrInput(file, 'a weight file');
+  }
+  return files;
 }
 
 /** Findings grouped by rule, in the order of the text. */

@@ -53,3 +53,9 @@ export interface MilFunction {
   readonly operations: readonly MilOperation[];
   readonly outputs: readonly MilReference[];
 }
+
+/** A record of a weight file that cannot be read (`error`), or is read although it does not describe its tensor. */
+export interface MilRecordFinding extends MilPosition {
+  readonly level: 'error' | 'warning';
+  readonly message: string;
+}

@@ -4,6 +4,7 @@
 #include "exports.h"
 #include "mil/ast.h"
 #include "mil/parser.h"
+#include "mil/weight_blob.h"
 #include "napi_arguments.h"
 #include "napi_error.h"
 #include "number_text.h"
@@ -114,6 +115,53 @@ class Inspector {
   Napi::Env env_;
 };
 
+// Reads the record of each BLOBFILE, and gives an object for each that cannot be read or does not describe its tensor.
+class RecordInspector {
+ public:
+  RecordInspector(Napi::Env env, const std::vector<mil::WeightFile>& files)
+      : env_(env), files_(files), findings_(Napi::Array::New(env)) {}
+
+  Napi::Array Inspect(const std::vector<mil::Function>& functions) {
+    for (const mil::Function& function : functions) {
+      for (const mil::Statement& statement : function.statements) {
+        for (const std::vector<mil::Argument>* given : {&statement.arguments, &statement.attributes}) {
+          for (const mil::Argument& argument : *given) Inspect(argument);
+        }
+      }
+    }
+    return findings_;
+  }
+
+ private:
+  void Inspect(const mil::Argument& argument) {
+    for (const auto& value : argument.values) {
+      const auto* literal = std::get_if<mil::Literal>(&value);
+      if (literal == nullptr || !literal->blob) continue;
+      try {
+        std::vector<std::string> warnings;
+        mil::FindBlob(files_, *literal->blob, *literal->type, literal->position, &warnings);
+        for (const std::string& warning : warnings) Add("warning", warning, literal->position);
+      } catch (const Error& error) {
+        if (error.code() != "ERR_WEIGHT_BLOB") throw;
+        Add("error", error.what(), literal->position);
+      }
+    }
+  }
+
+  void Add(const char* level, const std::string& message, mil::Position position) {
+    Napi::Object finding = Napi::Object::New(env_);
+    finding.Set("level", level);
+    finding.Set("message", message);
+    finding.Set("line", position.line);
+    finding.Set("column", position.column);
+    findings_.Set(findings_.Length(), finding);
+  }
+
+  Napi::Env env_;
+  const std::vector<mil::WeightFile>& files_;
+  Napi::Array findings_;
+};
+
 }  // namespace
 
 void ExportInspect(Napi::Env env, Napi::Object exports) {
@@ -123,6 +171,18 @@ void ExportInspect(Napi::Env env, Napi::Object exports) {
                   const std::vector<mil::Function> functions = mil::ParseProgram(text);
                   const std::string name = info[1].IsUndefined() ? "" : Text(info[1], "function");
                   return Inspector(info.Env()).Program(functions, mil::ChooseFunction(functions, name));
+                });
+              }));
+  exports.Set("inspectRecords", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Guard(info.Env(), [&]() -> Napi::Value {
+                  const std::string text = Text(info[0], "text");
+                  const std::vector<mil::WeightFile> files =
+                      ListOf(ArrayOf(info[1], "files"), [](const Napi::Value& each) {
+                        const Napi::Object file = ObjectOf(each, "file");
+                        const auto [data, bytes] = BytesOf(file.Get("data"), "data");
+                        return mil::WeightFile{Text(file.Get("path"), "path"), data, bytes};
+                      });
+                  return RecordInspector(info.Env(), files).Inspect(mil::ParseProgram(text));
                 });
               }));
 }
