@@ -28,7 +28,7 @@ export type { ArenaBlock, Tensor } from './memory/tensor.js';
 export { MilBuilder } from './mil/builder.js';
 export { type ModelConfig, presets } from './model/config.js';
 export { loadModel, type ModelSource } from './model/load-model.js';
-export type { OptionOrigin, OptionOrigins } from './option-table.js';
+export type { OptionOrigin } from './option-table.js';
 export { type WorkerEnd, WorkerExitError } from './pool/errors.js';
 export type { Pacing } from './pool/fleet/governor.js';
 export { createPool, type Pool } from './pool/pool.js';
@@ -56,13 +56,7 @@ export { createTrainer } from './train/create-trainer.js';
 export { type EvaluateOptions, evaluate } from './train/evaluate.js';
 export { type GeneratedToken, type GenerateOptions, generate } from './train/generate.js';
 export type { InferenceOptions } from './train/inference-session.js';
-export type {
-  FilledTrainOptions,
-  NamedConfig,
-  OptionalTrainOption,
-  PlainTrainOptions,
-  TrainOptions,
-} from './train/options.js';
+export type { FilledTrainOptions, NamedConfig, TrainOptions } from './train/options.js';
 export type { KernelRange } from './train/range-check.js';
 export type { SamplingOptions } from './train/sampler.js';
 export type { Activity } from './train/stopwatch.js';

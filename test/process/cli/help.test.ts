@@ -78,7 +78,7 @@ describe('train --json', () => {
 
   test('ends with the figures of the closing table', () => {
     const done = eventsOf(trained).at(-1);
-    expect(done).toMatchObject({ event: 'done', reason: 'finished', steps: 6, tokens: 192, worker_deaths: 0 });
+    expect(done).toMatchObject({ event: 'done', reason: 'finished', steps_run: 6, tokens: 192, worker_deaths: 0 });
     expect(done?.resume_command).toMatch(/mayfly(\.js)? train --resume .+ --host-threads 0 --retire-after 24$/);
     for (const name of ['params_sha256', 'losses_sha256']) expect(done?.[name]).toMatch(/^[0-9a-f]{64}$/);
     const number = expect.any(Number);

@@ -38,7 +38,7 @@ describe.each([
       reason: 'aborted',
       resume_command: expect.stringMatching(`mayfly(\\.js)? train --resume ${join(folder, signal)} --host-threads 0$`),
     });
-    const step = stopped.step as number;
+    const step = stopped.last_step as number;
     expect(step).toBeGreaterThanOrEqual(7);
     expect(step).toBeLessThan(STEPS);
     expect(lastEvent(first, 'checkpoint')).toMatchObject({ step });
@@ -48,7 +48,7 @@ describe.each([
     expect(eventsOf(rest).find(({ event }) => event === 'step')).toMatchObject({ step: step + 1 });
     const [expected, done] = [lastEvent(whole, 'done'), lastEvent(rest, 'done')];
     expect(done).toMatchObject({
-      step: STEPS,
+      last_step: STEPS,
       losses_sha256: expected.losses_sha256,
       params_sha256: expected.params_sha256,
     });

@@ -27,13 +27,13 @@ test('main-job trains, retires a worker, prints samples and held-out losses, and
   expect(lastEvent(ended, 'workerRetire')).toMatchObject({ reason: 'evaluations' });
   expect(lastEvent(ended, 'kernelMove')).toMatchObject({ reason: 'retire' });
   expect(lastEvent(ended, 'done')).toMatchObject({
-    steps: 12,
+    steps_run: 12,
     resume_command: expect.stringContaining(` train --resume ${out} `),
   });
 
   const resumed = await mayfly(['train', '--resume', out, '--steps', '14', '--json']);
   expect(resumed).toMatchObject({ code: 0, stderr: '' });
-  expect(lastEvent(resumed, 'done')).toMatchObject({ step: 14, steps: 2 });
+  expect(lastEvent(resumed, 'done')).toMatchObject({ last_step: 14, steps_run: 2, updates: 14 });
 });
 
 test('single-layer prints time and operations of a step', async () => {

@@ -68,7 +68,7 @@ describe('a run', () => {
       ...{ versions: { node: process.versions.node }, device: 'cpu', machine: { host: hostname() } },
     });
     expect(stepsOf(rest)).toEqual([1, 2, 3, 4]);
-    expect(rest.at(-1)).toMatchObject({ event: 'done', reason: 'finished', step: 4 });
+    expect(rest.at(-1)).toMatchObject({ event: 'done', reason: 'finished', last_step: 4 });
     for (const line of readFileSync(join(out, 'log.jsonl'), 'utf8').split('\n')) {
       if (line.includes('"step",')) expect(line.length).toBeLessThan(310);
     }
@@ -143,7 +143,7 @@ describe('a folder that holds a run', () => {
     await using trainer = await createTrainer({ ...small, out, checkpointEvery: 1 });
     for await (const { step } of trainer.steps()) if (step === 2) break;
     await using copy = await createTrainer({ resume: out, out: join(out, 'copy'), steps: 3 });
-    expect((await copy.train()).step).toBe(3);
+    expect((await copy.train()).lastStep).toBe(3);
   });
 });
 
@@ -199,7 +199,7 @@ describe('a resumed run', () => {
     });
     const { summary, records } = await runTraining({ resume: out });
     expect(records).toEqual([]);
-    expect(summary).toMatchObject({ reason: 'finished', step: 4, steps: 0, checkpoint: at(4) });
+    expect(summary).toMatchObject({ reason: 'finished', lastStep: 4, stepsRun: 0, checkpoint: at(4) });
     expect(readFileSync(at(4))).toEqual(before);
   });
 
@@ -411,7 +411,11 @@ describe('the command to resume', () => {
       expect(command).toMatch(/ --workers 2 --standby 0 --retire-evaluations 500$/);
       const rest = paste(command, pastedInto ?? env);
       expect(rest).toMatchObject({ status: 0, stderr: '' });
-      expect(JSON.parse(rest.stdout.trim().split('\n').at(-1)!)).toMatchObject({ event: 'done', step: 3, steps: 1 });
+      expect(JSON.parse(rest.stdout.trim().split('\n').at(-1)!)).toMatchObject({
+        event: 'done',
+        last_step: 3,
+        steps_run: 1,
+      });
     },
   );
 

@@ -74,7 +74,7 @@ describe('a run that diverges', () => {
       keep: 1,
       checkpointEvery: 0,
     });
-    expect(again.summary).toMatchObject({ reason: 'finished', step: 6 });
+    expect(again.summary).toMatchObject({ reason: 'finished', lastStep: 6 });
     // Its last step may have ruined the model, too: the one before it stays.
     expect(checkpointsOf(out)).toEqual([kept[0], 'step-00000006.mayfly']);
 
@@ -118,7 +118,7 @@ describe('a run that diverges', () => {
     expect(trainer.parametersDigest()).toBe(before);
     expect(checkpointsOf(out)).toEqual(['step-00000004.mayfly']);
     const resumed = await runTraining({ resume: out, lossScale: 'dynamic', steps: 8, pool: { standby: 0 } });
-    expect(resumed.summary).toMatchObject({ reason: 'finished', step: 8, optimizerStep: 4 });
+    expect(resumed.summary).toMatchObject({ reason: 'finished', lastStep: 8, updates: 4 });
   });
 
   test('a few overflows of gradients are no divergence', async () => {

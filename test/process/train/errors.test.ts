@@ -63,9 +63,9 @@ test('windows that a stream does not have are an error', async () => {
 test('a second loop over the steps of a trainer is an error, and the first goes on to its last step', async () => {
   await using trainer = await createTrainer({ ...smallRun, data, steps: 6 });
   const [first, second] = await Promise.allSettled([trainer.train(), trainer.train()]);
-  expect(first).toMatchObject({ value: { reason: 'finished', step: 6 } });
+  expect(first).toMatchObject({ value: { reason: 'finished', lastStep: 6 } });
   expect(second).toMatchObject({ reason: { code: 'ERR_INVALID_ARGUMENT' } });
-  expect(await trainer.train()).toMatchObject({ reason: 'finished', step: 6 });
+  expect(await trainer.train()).toMatchObject({ reason: 'finished', lastStep: 6 });
 });
 
 test('a value that is neither a pool nor its options is an error', async () => {

@@ -33,7 +33,7 @@ test('training, evaluation, text and checkpoints compute nothing long on the eve
   await trainer.evaluate(stream, [0, 2]);
   stream.close();
   for await (const _ of trainer.generate([1, 2], { maxTokens: 2 }));
-  expect(trainer.summary()).toMatchObject({ step: 2, paramsSha256: trainer.parametersDigest() });
+  expect(trainer.summary()).toMatchObject({ lastStep: 2, paramsSha256: trainer.parametersDigest() });
   // What is short is called at once.
   expect(called).toContain('residualNorm');
   expect(long.filter((name) => called.includes(name))).toEqual([]);

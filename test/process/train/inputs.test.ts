@@ -39,7 +39,7 @@ describe('a run that goes on', () => {
       ),
     });
     const { summary } = await resumed(out, { allowChangedData: true });
-    expect(summary).toMatchObject({ step: 6, reason: 'finished' });
+    expect(summary).toMatchObject({ lastStep: 6, reason: 'finished' });
   });
 
   test('takes the same data from another place', async () => {
@@ -71,7 +71,7 @@ describe('a run that goes on', () => {
     await expect(resumed(out, { model })).rejects.toMatchObject({ code: 'ERR_CHANGED_INPUT', message });
     await expect(resumed(out, { model: 'tiny' })).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
     rmSync(model);
-    expect((await resumed(join(here, 'second'))).summary.step).toBe(6);
+    expect((await resumed(join(here, 'second'))).summary.lastStep).toBe(6);
     // It still knows which model that was.
     await exportLlama2c(model, config, values);
     await expect(resumed(join(here, 'second'), { steps: 7 })).rejects.toMatchObject({ message });
@@ -144,7 +144,7 @@ describe('a run brings its tokenizer', () => {
     for (const model of [join(here, 'elsewhere'), checkpoint]) {
       expect([await drawn(model), await evaluate({ model, data: text, window: 16 })]).toEqual(before);
     }
-    expect((await resumed(join(here, 'elsewhere'))).summary.step).toBe(6);
+    expect((await resumed(join(here, 'elsewhere'))).summary.lastStep).toBe(6);
     // A new run from it carries the tokenizer on.
     const next = join(here, 'next');
     await runTraining({ ...smallRun, model: checkpoint, data: text, out: next, steps: 1 });
@@ -160,7 +160,7 @@ describe('a run brings its tokenizer', () => {
       message: expect.stringMatching(/the data at .+; the tokenizer at .+tokenizer\.json is not that of the run/),
     });
     // The one that it carries is taken, whatever lies in the old place.
-    expect((await resumed(out)).summary.step).toBe(6);
+    expect((await resumed(out)).summary.lastStep).toBe(6);
   });
 });
 

@@ -18,7 +18,7 @@ describe.each(['dynamic', 'static'] as const)('%s weights', (weights) => {
       for (let stop = 1; stop < smallRun.steps; stop++) {
         const first = await runTraining({ ...options, out }, stop);
         expect(first.summary).toMatchObject({
-          step: stop,
+          lastStep: stop,
           reason: 'aborted',
           resumeCommand: expect.stringMatching(`mayfly(\\.js)? train --resume ${out} --standby 0$`),
         });
@@ -40,7 +40,7 @@ test('an abort finishes the step and writes a checkpoint', async () => {
   trainer.on('step', ({ step }) => step === 3 && abort.abort());
   trainer.on('checkpoint', ({ step }) => checkpoints.push(step));
   const summary = await trainer.train({ signal: abort.signal });
-  expect(summary).toMatchObject({ reason: 'aborted', step: 3 });
+  expect(summary).toMatchObject({ reason: 'aborted', lastStep: 3 });
   expect(summary.checkpoint).toBe(join(out, 'step-00000003.mayfly'));
   expect(checkpoints).toEqual([3]);
 });

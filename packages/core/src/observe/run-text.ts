@@ -66,7 +66,10 @@ export function closingTable(summary: TrainSummary): string {
   const time = (ms: number) => `${formatDuration(ms)} (${formatShare(ms / wallMs)})`;
   const deaths = workerDeaths === 0 ? '' : `, ${formatCount(workerDeaths)} died`;
   const rows: readonly (readonly [string, string])[] = [
-    ['steps', `${formatCount(summary.steps)}${skipped === 0 ? '' : `, ${formatCount(skipped)} skipped for overflow`}`],
+    [
+      'steps',
+      `${formatCount(summary.stepsRun)}${skipped === 0 ? '' : `, ${formatCount(skipped)} skipped for overflow`}`,
+    ],
     ['last loss', loss === null ? 'none' : `${loss.toFixed(4)} nats per token`],
     ['tokens', `${formatCount(summary.tokens)}, ${formatCount(summary.tokensPerSecond)} per second`],
     ['step', `${formatFigure(summary.msPerStep)} ms on average`],
@@ -95,6 +98,6 @@ export function closingTable(summary: TrainSummary): string {
 const resumeLabel = ({ reason }: TrainSummary): string => (reason === 'finished' ? 'train further' : 'resume');
 
 /** A finished run needs more steps to continue. */
-function resumeCommand({ reason, step, resumeCommand: command }: TrainSummary): string {
-  return reason === 'finished' ? `${command} --steps ${2 * step}` : `${command}`;
+function resumeCommand({ reason, lastStep, resumeCommand: command }: TrainSummary): string {
+  return reason === 'finished' ? `${command} --steps ${2 * lastStep}` : `${command}`;
 }

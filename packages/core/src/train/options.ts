@@ -4,7 +4,7 @@ import { abortSignal, bagOf, flag, number, numberOr, oneOf, pair, type Rule, rul
 import type { TokenStream } from '../data/token-stream.js';
 import { threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import { type ModelConfig, presets } from '../model/config.js';
-import { type AnyOptionTable, type OptionOrigins, type OptionTable, resolveOptions, rulesOf } from '../option-table.js';
+import { type AnyOptionTable, type OptionOrigin, type OptionTable, resolveOptions, rulesOf } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { type PoolOptions, poolOptions } from '../pool/pool-options.js';
 import type { FrozenPart, LayersOption } from './layer-plan.js';
@@ -335,9 +335,6 @@ type SavedName = {
 /** The options that a checkpoint stores, without derived ones, which a resumed run derives again. */
 export type SavedTrainOptions = Partial<Pick<FilledTrainOptions, SavedName>> & { readonly precision?: Precision };
 
-/** Options without a default value, whose absence means something. */
-export type OptionalTrainOption = 'layers' | 'freeze' | 'tokenizer' | 'out' | 'resume' | 'signal';
-
 /** Options with names in place of the objects for model, data and pool, so that they can be stored. */
 export type PlainTrainOptions = Omit<TrainOptions, 'model' | 'data' | 'pool'> & {
   readonly model?: string | undefined;
@@ -345,16 +342,21 @@ export type PlainTrainOptions = Omit<TrainOptions, 'model' | 'data' | 'pool'> & 
   readonly pool?: PoolOptions | undefined;
 };
 
-/** Every option with a value, except those that may be undefined. */
+/** Every option with a value, except those without a default, whose absence means something. Model and data are their names. */
 export type FilledTrainOptions = {
-  readonly [Name in Exclude<keyof TrainOptions, OptionalTrainOption | 'pool'>]-?: NonNullable<PlainTrainOptions[Name]>;
+  readonly [Name in Exclude<
+    keyof TrainOptions,
+    'model' | 'data' | 'pool' | 'layers' | 'freeze' | 'tokenizer' | 'out' | 'resume' | 'signal'
+  >]-?: NonNullable<TrainOptions[Name]>;
 } & {
-  readonly [Name in OptionalTrainOption]: TrainOptions[Name];
+  readonly [Name in 'layers' | 'freeze' | 'tokenizer' | 'out' | 'resume' | 'signal']: TrainOptions[Name];
 } & {
+  readonly model: string;
+  readonly data: string;
   /** The given options and the precision; for a given pool its device and precision. */
   readonly pool: PoolOptions & { readonly precision: Precision };
   /** Where each value comes from. */
-  readonly origins: OptionOrigins<TrainOptions>;
+  readonly origins: { readonly [Name in keyof TrainOptions]?: OptionOrigin };
 };
 
 /** `seq` takes its default from the model. */

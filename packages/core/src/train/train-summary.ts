@@ -9,11 +9,12 @@ export type EndReason = 'running' | 'finished' | 'aborted' | 'failed';
 /** The closing table of a run. Times are milliseconds, sums since the trainer was made. */
 export interface TrainSummary {
   readonly reason: EndReason;
-  /** Last step, counted from the beginning of the run. */
-  readonly step: number;
-  readonly optimizerStep: number;
-  /** Steps done by this trainer; fewer than `step` on resuming. */
-  readonly steps: number;
+  /** The last step, counted from the beginning of the run. */
+  readonly lastStep: number;
+  /** Steps of this trainer; fewer than `lastStep` in a run that was resumed. */
+  readonly stepsRun: number;
+  /** Updates of the parameters since the beginning of the run: `lastStep` less the steps that were skipped. */
+  readonly updates: number;
   /** Steps whose gradients overflowed. */
   readonly skipped: number;
   /** Loss of the last step. */
@@ -69,9 +70,9 @@ export function summarize(facts: SummaryFacts): TrainSummary {
   const tokens = stepsRun * facts.tokensPerStep;
   return {
     reason: facts.reason,
-    step: counts.step,
-    optimizerStep: counts.optimizerStep,
-    steps: stepsRun,
+    lastStep: counts.step,
+    stepsRun,
+    updates: counts.optimizerStep,
     skipped: facts.skipped,
     loss: facts.lastLoss,
     tokens,
