@@ -25,7 +25,7 @@ describe.each(['dynamic', 'static'] as const)('%s weights', (weights) => {
         const second = await runTraining({ resume: out, pool: { standby: 0 } });
         expect(fingerprint(second)).toEqual(fingerprint(whole));
         expect(second.records.map(({ loss }) => loss)).toEqual(whole.records.slice(stop).map(({ loss }) => loss));
-        expect(second.summary).toMatchObject({ reason: 'finished', steps: smallRun.steps - stop });
+        expect(second.summary).toMatchObject({ reason: 'finished', stepsRun: smallRun.steps - stop });
         rmSync(out, { recursive: true });
       }
     });
