@@ -13,7 +13,7 @@ export interface Comparison extends Omit<PublishedFigure, 'predict'> {
   readonly error: number;
 }
 
-/** Errors of a group of figures, as fractions of what was published. */
+/** Errors of a group of figures, as fractions of the published values. */
 export interface ErrorSummary {
   /** Figures in the group. */
   readonly figures: number;

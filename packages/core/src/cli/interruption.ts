@@ -28,7 +28,7 @@ function endAtOnce(): void {
 
 let outputMatters = true;
 
-/** From now on the command goes on if it cannot write to stdout: its results are in files. */
+/** From now on the command continues when it cannot write to stdout, since its results are in files. */
 export function outliveOutput(): void {
   outputMatters = false;
 }

@@ -102,7 +102,7 @@ export class Tensor<T extends DType = DType> {
   }
 
   /**
-   * The elements as a typed array over the shared memory: every process of the pool sees what is written. For fp16 it is a
+   * The elements as a typed array over the shared memory: every process of the pool reads the values written to it. For fp16 it is a
    * `Float16Array`, which before Node 24 comes from a package and is slow element by element: use `set`, `values` or `bits`.
    *
    * @throws `ERR_INVALID_ARGUMENT` for a freed tensor.

@@ -40,7 +40,7 @@ export function checkpointConfig(
   return checked;
 }
 
-/** What is known of a model's layers beside its shape. */
+/** The layers of a model, as far as its shape does not determine them. */
 export interface CheckpointLayers {
   /** Of their definitions, by layer; null where all are the decoder's own. */
   readonly names: readonly string[] | null;

@@ -3,7 +3,7 @@ export const printable = (text: string): string => text.replace(/[^\P{C}\n\t]/gu
 
 /** A stream for text. */
 export interface Output {
-  /** Writes text after the text before it. What it returns is ignored. */
+  /** Appends text. The result is ignored. */
   write(text: string): unknown;
 }
 

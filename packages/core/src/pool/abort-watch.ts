@@ -2,7 +2,7 @@ import { abortSignal } from '../check.js';
 
 /** A call that a signal ends. */
 export interface Abortable {
-  /** The signal was aborted. Called once at most, and must not throw. */
+  /** Called when the signal is aborted: once at most. Must not throw. */
   aborted(reason: unknown): void;
 }
 
@@ -23,13 +23,13 @@ export function signalOf(options: { readonly signal?: AbortSignal | undefined } 
   return signal === undefined ? undefined : abortSignal.check('signal', signal);
 }
 
-/** The signal ends the call from now on. */
+/** Lets the signal end the call. */
 export function watchAbort(signal: AbortSignal, abortable: Abortable): void {
   const watch = watches.get(signal) ?? begin(signal);
   watch.abortables.add(abortable);
 }
 
-/** The call has settled: a long-lived signal must not keep it in memory. Idempotent. */
+/** Forgets a call that has settled, so that a long-lived signal does not keep it in memory. Idempotent. */
 export function unwatchAbort(signal: AbortSignal, abortable: Abortable): void {
   const watch = watches.get(signal);
   if (watch === undefined || !watch.abortables.delete(abortable) || watch.abortables.size > 0) return;

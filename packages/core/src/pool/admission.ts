@@ -25,7 +25,7 @@ export class Admission {
     return this.#pending;
   }
 
-  /** A call was refused, and `drain` has not been emitted since. */
+  /** Whether a call was refused and `drain` has not been emitted since. */
   get needsDrain(): boolean {
     return this.#refused;
   }
@@ -43,7 +43,7 @@ export class Admission {
     this.#pending += 1;
   }
 
-  /** Admits a call; takes that back if `prepare` throws. */
+  /** Admits a call, unless `prepare` throws. */
   admitWith<T>(prepare: () => T): T {
     this.admit();
     try {
@@ -54,7 +54,7 @@ export class Admission {
     }
   }
 
-  /** An admitted call has settled. */
+  /** Counts an admitted call as settled. */
   settled(): void {
     this.#pending -= 1;
     if (this.#refused && this.#pending <= this.#most / 2) {
@@ -64,7 +64,7 @@ export class Admission {
     if (this.#pending === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
-  /** Admits nothing more. */
+  /** Refuses every call from now on. */
   close(): void {
     this.#closed = true;
   }

@@ -53,7 +53,7 @@ export interface PoolOptions {
   readonly execArgv?: readonly string[] | undefined;
   /** Faults to be injected, for tests of what is built on a pool. Default none. */
   readonly chaos?: Partial<ChaosOptions> | undefined;
-  /** Ends the start when it is aborted, with its reason; later it means nothing. Default: none. */
+  /** Ends the start when it is aborted, with its reason. Has no effect on a started pool. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -87,7 +87,7 @@ export interface FilledPoolOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Two of them are added at most, and a timer must be able to wait for the sum. */
+/** A timer has to be able to wait for the sum of two deadlines. */
 const deadline = milliseconds(1, { most: Math.floor(LONGEST_MS / 2) });
 const deadlineOrNever = milliseconds(1, { most: Math.floor(LONGEST_MS / 2), orNever: true });
 
@@ -106,7 +106,7 @@ const chaosOptions = {
   seed: { rule: whole(0), default: 0 },
 } as const satisfies OptionTable<ChaosOptions>;
 
-/** The table of `PoolOptions`: rows that other tables take over, with what the command says of them. */
+/** The table of `PoolOptions`. Other tables take rows from it, with the flags and help of the command. */
 export const poolOptions = {
   device: {
     rule: text,

@@ -134,7 +134,7 @@ export interface PoolEvents {
       readonly keptIn: string | null;
     },
   ];
-  /** A kernel failed on several workers and is run no more. */
+  /** A kernel failed on several workers and cannot be run any more. */
   kernelQuarantine: [event: { readonly kernel: string; readonly error: Error }];
   /** A fault was injected because of the option `chaos`. */
   fault: [event: { readonly fault: keyof Chaos }];
@@ -166,7 +166,7 @@ export interface PoolStats {
   readonly deaths: number;
   /** Calls not yet settled. */
   readonly pending: number;
-  /** Time in which kernels had runs and no program for them, by the reason; summed over kernels. */
+  /** Time in which kernels had runs but no program, by the reason for its absence; summed over kernels. */
   readonly stalledMs: Readonly<Record<MoveReason, number>>;
   /** Time in which compilations waited for a worker to become ready. */
   readonly waitedForWorkersMs: number;
@@ -209,7 +209,7 @@ export interface WorkerSummary {
   readonly residentBytes: number;
   /** Resident memory of its process, as last measured; see `Budget.rssBytes`. */
   readonly rssBytes: number;
-  /** Growth of that in 1,000 evaluations; 0 while it is not known, and if `budget` has no limit of memory. */
+  /** Growth of `rssBytes` in 1,000 evaluations; 0 while it is not known, and if `budget` has no limit of memory. */
   readonly rssGrowthBytes: number;
   /** Why it retires; null while it does not. */
   readonly retirement: RetirementReason | null;

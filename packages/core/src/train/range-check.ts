@@ -14,7 +14,7 @@ export interface KernelRange {
   readonly largest: number;
 }
 
-/** Products of one program that the check has room for. */
+/** Largest number of products of one program that can be checked. */
 const MOST_PRODUCTS = 1024;
 
 /** Arena bytes that a check needs. */

@@ -5,12 +5,12 @@ import { optionWords, shellWords } from '../command-line.js';
 import type { AnyOptionTable } from '../option-table.js';
 import { type FilledTrainOptions, trainOptions } from './options.js';
 
-/** Options about the folder, which the command names itself, and a permission for one time. */
+/** Options that the command leaves out: those that select the folder, and a permission that is valid once. */
 const notAgain: ReadonlySet<string> = new Set(['out', 'resume', 'autoResume', 'overwrite', 'allowChangedData']);
 
 /**
- * The command that goes on with a run, from any working directory: with what its checkpoints do not keep, such as how many workers
- * there are, as it was given.
+ * The command that resumes a run, from any working directory. It repeats the options that checkpoints do not store, such as the number
+ * of workers, as they were given.
  *
  * @param folder Absolute.
  */
@@ -28,7 +28,7 @@ export function resumeCommand(folder: string, options: FilledTrainOptions): stri
 const unsaved = (rows: AnyOptionTable): AnyOptionTable =>
   Object.fromEntries(Object.entries(rows).filter(([, row]) => !row.saved));
 
-/** `mayfly` where the user's shell finds this one under that name; else Node and where it lies. */
+/** `mayfly` if the user's shell finds this command under that name; otherwise `node` and the path of the command. */
 function launcher(): string[] {
   const script = fileURLToPath(new URL('../bin/mayfly.js', import.meta.url));
   const scripts = [script, script.replace(/\.js$/, '')];
@@ -36,7 +36,7 @@ function launcher(): string[] {
   return [isOnPath('node', process.execPath) ? 'node' : process.execPath, script];
 }
 
-/** npm puts these folders on the path, but only for the command that it starts (`npx`, `npm run`). */
+/** Whether npm added the folder to the path: it does so for the command that it starts (`npx`, `npm run`), not for the shell. */
 const isFromNpm = (folder: string): boolean =>
   process.env.npm_execpath !== undefined && /[\\/]node_modules[\\/]\.bin[\\/]?$/.test(folder);
 

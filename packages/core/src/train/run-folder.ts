@@ -15,7 +15,7 @@ import { type RunFile, readRunFile, runFileName, writeRunFile } from '../run/run
 import { RunLock } from '../run/run-lock.js';
 import { logBytes, logName, RunLog } from '../run/run-log.js';
 
-/** Folders for checkpoints that are in the way and not ours to delete. */
+/** Name of the folders to which checkpoints of other runs are moved. */
 const asideName = /^set-aside-/;
 
 /** The options of `TrainOptions` that select the run's folder and the checkpoint to continue from. */
@@ -26,27 +26,27 @@ export interface RunFolderOptions {
   readonly autoResume?: boolean | undefined;
 }
 
-/** What is to be found in a folder, and what this run makes of it. */
+/** How a run uses the folder, decided by its contents and the options. */
 interface Plan {
   readonly identity: Pick<RunFile, 'run' | 'adopted' | 'created'>;
-  /** The file or folder that the run goes on from. */
+  /** The checkpoint, or folder of checkpoints, from which the run continues. */
   readonly resume: string | undefined;
-  /** With what the run was begun, where it ended before its first checkpoint and begins again. */
+  /** The options of the first start, if the run ended before its first checkpoint and starts again. */
   readonly begunWith: Readonly<Record<string, unknown>>;
-  /** The run that is there and shall be removed. */
+  /** The run in the folder that is to be removed. */
   readonly overwritten: Pick<RunFile, 'run' | 'adopted'> | null;
 }
 
-/** The folder that a run owns, from its first look to its end: lock, `run.yaml`, `log.jsonl` and checkpoints. */
+/** The folder that a run owns from its start to its end: lock, `run.yaml`, `log.jsonl` and checkpoints. */
 export class RunFolder {
   /** Absolute. */
   readonly path: string;
   readonly log: RunLog;
   readonly #lock: RunLock;
   readonly #plan: Plan;
-  /** Where checkpoints go that are in the way. */
+  /** The folder to which checkpoints of other runs are moved. */
   readonly #aside: string;
-  /** The folders that were made for it. */
+  /** The folders that `open` made. */
   readonly #made: readonly string[];
   #file: RunFile;
   #hasBegun = false;
@@ -64,7 +64,7 @@ export class RunFolder {
   /**
    * Locks a folder for a run and finds the checkpoint to continue from. Changes no other file in it.
    *
-   * @returns Null where the options name no folder.
+   * @returns Null if the options name no folder.
    * @throws `ERR_RUN_EXISTS`, `ERR_RUN_LOCKED`, `ERR_RUN_FILE`, `ERR_FILE`, `ERR_FILE_NOT_FOUND`, `ERR_INVALID_ARGUMENT`.
    */
   static async open(options: RunFolderOptions): Promise<RunFolder | null> {
@@ -90,19 +90,19 @@ export class RunFolder {
     return this.#file.run;
   }
 
-  /** The file or folder that the run goes on from; undefined where it begins. */
+  /** The checkpoint, or folder of checkpoints, from which the run continues; undefined for a new run. */
   get resume(): string | undefined {
     return this.#plan.resume;
   }
 
-  /** The options that the run was given, where it ended before its first checkpoint and begins again; else none. */
+  /** The options of the first start, if the run ended before its first checkpoint and starts again; otherwise empty. */
   get begunWith(): Readonly<Record<string, unknown>> {
     return this.#plan.begunWith;
   }
 
   /**
-   * Makes the folder this run's: removes the run that it overwrites, sets later checkpoints aside where it goes back to an
-   * earlier one, and writes `run.yaml`. Once, before the first step.
+   * Takes the folder over for this run: removes the run to be overwritten, moves checkpoints of later steps out of the way if the run
+   * continues from an earlier one, and writes `run.yaml`. Call it once, before the first step.
    *
    * @param step Steps done.
    * @param facts For `run.yaml`.
@@ -137,9 +137,9 @@ export class RunFolder {
   }
 
   /**
-   * Makes sure that the folder is still this run's, and makes it again where somebody has removed it.
+   * Checks that the folder still belongs to this run, and creates it again if it was removed.
    *
-   * @throws `ERR_RUN_LOCKED`, `ERR_RUN_EXISTS` where another trainer has taken it.
+   * @throws `ERR_RUN_LOCKED`, `ERR_RUN_EXISTS` if another trainer has taken it over.
    */
   async hold(): Promise<void> {
     makeFolder(this.path);
@@ -147,20 +147,20 @@ export class RunFolder {
     const found = readRunFile(this.path);
     if (found === null) await writeRunFile(this.path, this.#file);
     else if (found.session !== this.#file.session) {
-      throw runExists(this.path, `the run ${found.run}, with which another trainer has gone on`);
+      throw runExists(this.path, `the run ${found.run}, which another trainer has continued`);
     }
   }
 
-  /** Lets others have the folder until the next `hold`. Idempotent. */
+  /** Unlocks the folder until the next `hold`. Idempotent. */
   release(): void {
     this.#lock.release();
   }
 
   /**
-   * Writes a checkpoint; makes the folder again where somebody has removed it.
+   * Writes a checkpoint; creates the folder again if it was removed.
    *
    * @returns Its path.
-   * @throws `ERR_RUN_LOCKED`, `ERR_RUN_EXISTS` where another run has taken the folder; `ERR_FILE`.
+   * @throws `ERR_RUN_LOCKED`, `ERR_RUN_EXISTS` if another run has taken the folder over; `ERR_FILE`.
    */
   async save(
     step: number,
@@ -178,18 +178,18 @@ export class RunFolder {
     return writeCheckpoint(this.path, step, { ...fields, run: this.run }, sections, options);
   }
 
-  /** Removes checkpoints before the one of a step: of those, and it, the latest `keep` stay. */
+  /** Removes checkpoints of earlier steps: the latest `keep`, counted from `step` back, remain. */
   prune(step: number, kept: Kept): Promise<void> {
     return pruneCheckpoints(this.path, step, this.run, kept);
   }
 
-  /** The run's own checkpoint of a step, where there is one. */
+  /** The run's own checkpoint of a step, or null. */
   async checkpointAt(step: number): Promise<CheckpointFile | null> {
     const path = checkpointPath(this.path, step);
     return (await this.#isOwn(path)) ? { path, step } : null;
   }
 
-  /** Lets others have the folder for good. Where no run has begun, one that was made for it goes again. Idempotent. */
+  /** Unlocks the folder. If no run has begun, removes the folders that `open` made. Idempotent. */
   close(): void {
     this.release();
     if (!this.#hasBegun) removeEmpty(this.#made);
@@ -215,7 +215,7 @@ function absolute(path: string): string {
   }
 }
 
-/** Of a checkpoint, the folder that it is in. */
+/** The folder of a checkpoint; a folder itself. */
 function folderOf(source: string): string {
   try {
     return statSync(source).isDirectory() ? source : dirname(source);
@@ -245,7 +245,7 @@ function removeEmpty(folders: readonly string[]): void {
   try {
     for (const folder of folders.toReversed()) rmdirSync(folder);
   } catch {
-    // Somebody else has use for it.
+    // Another program has put something into it.
   }
 }
 
@@ -273,7 +273,7 @@ async function continueRun(path: string, file: RunFile | null, source: string): 
     const identity = file ?? { run: header.run ?? newIdentity().run, adopted: header.run === undefined, created };
     return { identity: pick(identity), resume: source, begunWith: {}, overwritten: null };
   } catch (error) {
-    // It ended before its first checkpoint: it begins again.
+    // The run ended before its first checkpoint: it starts again.
     if (file === null || !isMayflyError(error) || error.code !== 'ERR_FILE_NOT_FOUND') throw error;
     const begunWith = givenOptions(file);
     const { resume } = begunWith;
@@ -287,7 +287,7 @@ function givenOptions({ options, given }: RunFile): Record<string, unknown> {
   return currentForm(Object.fromEntries(Object.entries(options).filter(([name]) => given.includes(name))));
 }
 
-/** Options of version 0.1, whose pool's options stood beside the others. */
+/** Options in the form of version 0.1, where the pool's options were not in a bag of their own. */
 function currentForm(options: Record<string, unknown>): Record<string, unknown> {
   const { device, workers, standby, threads, precision, retireAfter, budget, ...rest } = options;
   const limits = {
@@ -316,7 +316,7 @@ const newIdentity = (): Plan['identity'] => ({
   created: new Date().toISOString(),
 });
 
-/** Of a folder without `run.yaml`: the run of its latest checkpoint, and what has no name. */
+/** The run in a folder without `run.yaml`: that of its latest checkpoint, and checkpoints without a name. */
 async function unnamedRun(path: string): Promise<Pick<RunFile, 'run' | 'adopted'>> {
   const latest = await readCheckpointHeader(path).catch(() => null);
   return { run: latest?.header.run ?? '', adopted: true };
@@ -346,10 +346,10 @@ async function removeRun(path: string, run: Pick<RunFile, 'run' | 'adopted'>): P
       const found = await runOf(file.path);
       if (found !== null && isCheckpointOf(run, found)) await rm(file.path);
     }
-    // Stays where something else is in it.
+    // Fails if the folder holds other files: it remains then.
     if (folder !== path) await rmdir(folder).catch(() => {});
   }
   await rm(join(path, logName), { force: true });
-  // Last: where the rest was not removed, the folder still says whose it is.
+  // Last, so that the folder still names its run if something before could not be removed.
   await rm(join(path, runFileName), { force: true });
 }

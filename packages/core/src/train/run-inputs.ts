@@ -9,7 +9,7 @@ import { isHuggingFace } from '../model/hugging-face.js';
 
 /** An input of a run: its source, and a hash of its content that identifies it. */
 export interface InputIdentity {
-  /** Absolute; or what the caller said of tokens that are in no file, or a name that stands for no file (`bytes`). */
+  /** An absolute path; or the caller's name for tokens that come from no file; or `bytes`. */
   readonly source: string;
   /** Hexadecimal. */
   readonly sha256: string;
@@ -17,11 +17,11 @@ export interface InputIdentity {
 
 /** Everything outside the options that a run depends on. */
 export interface RunInputs {
-  /** Null for a preset or a shape of the caller's own. */
+  /** Null for a preset, and for a shape given as an object. */
   readonly model: InputIdentity | null;
-  /** `sha256` is of the tokens, wherever they come from. */
+  /** `sha256` is that of the tokens, whatever file they come from. */
   readonly data: InputIdentity & { readonly tokens: number };
-  /** Null where tokens came without one. */
+  /** Null if tokens were given without a tokenizer. */
   readonly tokenizer: InputIdentity | null;
 }
 
@@ -52,18 +52,18 @@ export interface OpenInputs {
   /** Path of the model's files; undefined for a preset. */
   readonly model: string | undefined;
   readonly stream: TokenStream;
-  /** Where `stream` comes from. */
+  /** The origin of `stream`. */
   readonly source: string;
-  /** Ids of the model: every token is checked. */
+  /** The model's number of token ids: every token has to be below it. */
   readonly vocab: number;
   readonly tokenizer: Tokenizer | undefined;
   readonly tokenizerFiles: TokenizerFiles | undefined;
 }
 
 /**
- * Reads everything that a run is given, to identify it.
+ * Reads all inputs of a run and hashes them.
  *
- * @throws `ERR_TOKEN_RANGE`; what reading files throws.
+ * @throws `ERR_TOKEN_RANGE`; the errors of reading files.
  */
 export async function identifyInputs(opened: OpenInputs): Promise<RunInputs> {
   const { model, stream, source, vocab, tokenizer, tokenizerFiles: files } = opened;

@@ -10,7 +10,7 @@ export class Tap {
   readonly rows: number;
   /** Tokens of a pass, window after window. */
   readonly columns: number;
-  /** A gradient, of the mean loss of a step. */
+  /** Whether the values are gradients of the mean loss of a step. */
   readonly isGradient: boolean;
   readonly #surface: SurfaceTensor;
   readonly #slot: string;

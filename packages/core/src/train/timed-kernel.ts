@@ -27,7 +27,7 @@ export class TimedKernel {
     this.#update.catch(() => {});
   }
 
-  /** Waits for a pending update: afterwards the ranges may be written again. */
+  /** Waits for a pending update. After it the weights in the arena may be written again. */
   async updated(): Promise<void> {
     const update = this.#update;
     if (update === null) return;
@@ -35,7 +35,7 @@ export class TimedKernel {
     this.#update = null;
   }
 
-  /** Sends one evaluation and hands back the wait for it, so that the caller can work meanwhile. */
+  /** Sends one evaluation, and returns a function that waits for it, so that the caller can work meanwhile. */
   async start(input: SurfaceTensor, output: SurfaceTensor): Promise<() => Promise<void>> {
     await this.updated();
     const run = this.#stopwatch.time('dispatch', () =>

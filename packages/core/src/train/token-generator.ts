@@ -9,9 +9,9 @@ import { Sampler, type SamplingOptions, samplingOptions } from './sampler.js';
 export interface TokenGeneratorOptions extends SamplingOptions {
   /** Tokens to draw. Default 256. */
   readonly maxTokens?: number | undefined;
-  /** A token, or several, each of which ends the text without being part of it. Default: none. */
+  /** Tokens that end the text and are not part of it. Default: none. */
   readonly stop?: number | readonly number[] | undefined;
-  /** Only its tokens are drawn: a model may have more rows than its tokenizer has tokens. Default: all. */
+  /** Restricts the draws to its tokens: a model may have more rows than its tokenizer has tokens. Default: no restriction. */
   readonly tokenizer?: Pick<Tokenizer, 'vocab' | 'holes'> | undefined;
   /** Ends the generation before the next token, with its reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
@@ -32,10 +32,10 @@ export const tokenGeneratorOptions = {
 } as const satisfies OptionTable<TokenGeneratorOptions>;
 
 /**
- * Draws tokens that continue `prompt` (one at least), one forward pass each. The window is filled from the left, and what is right of
- * the last token cannot be seen by it; a text longer than the window is continued from its last `sequence` tokens.
+ * Draws tokens that continue `prompt` (one token at least), one forward pass each. The window is filled from the left; causal attention
+ * hides the columns to the right of the last token. A text longer than the window is continued from its last `sequence` tokens.
  *
- * @throws `ERR_NOT_FINITE` where a logit is not finite: nothing is drawn from it.
+ * @throws `ERR_NOT_FINITE` if a logit is not finite.
  */
 export async function* generateTokens(
   decoder: Decoder,

@@ -17,9 +17,9 @@ export interface StepRecord {
   /** Wall time. */
   readonly ms: number;
   readonly tokensPerSecond: number;
-  /** The scale that the step ran with. */
+  /** The loss scale of the step. */
   readonly lossScale: number;
-  /** Loss or gradients were not finite, and the parameters stayed as they were. */
+  /** Whether loss or gradients were not finite, so that the parameters were not updated. */
   readonly skipped: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface TrainStepOptions extends AdamWOptions, Schedule {
   readonly accumulate: number;
 }
 
-/** Progress that a checkpoint keeps. */
+/** Counts that a checkpoint stores. */
 export interface StepCounts {
   /** Steps done, skipped ones among them. */
   readonly step: number;
@@ -35,7 +35,7 @@ export interface StepCounts {
   readonly optimizerStep: number;
 }
 
-/** One step after another: forward and backward for every pass, then one update. */
+/** Runs training steps: forward and backward for every pass, then one update. */
 export class TrainStep {
   readonly #decoder: Decoder;
   readonly #windows: Windows;
@@ -69,7 +69,7 @@ export class TrainStep {
     return { step: this.#step, optimizerStep: this.#optimizerStep };
   }
 
-  /** Tokens that a step sees. */
+  /** Tokens in a step. */
   get tokens(): number {
     return this.#inputs.length * this.#options.accumulate;
   }

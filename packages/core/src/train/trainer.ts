@@ -52,7 +52,7 @@ const logged = [
   'budgetLower',
 ] as const satisfies (keyof PoolEvents)[];
 
-/** Errors of a checkpoint amid a run that the next one may not meet. */
+/** Errors of writing a checkpoint during a run after which the next attempt may succeed. */
 const passing: ReadonlySet<string> = new Set(['ERR_FILE', 'ERR_FILE_NOT_FOUND', 'ERR_DISK_SPACE']);
 
 /** The parts from which `createTrainer` builds a trainer. */
@@ -65,7 +65,7 @@ export interface TrainerParts {
   readonly progress: TrainingProgress | undefined;
   /** Null where no checkpoints and no log are written. */
   readonly run: RunFolder | null;
-  /** The checkpoint of the run's folder that it goes on from. */
+  /** The checkpoint of the run's folder from which it continues. */
   readonly checkpoint: CheckpointFile | null;
   readonly chipWarning: string | null;
   readonly ranges: RangeCheck | null;
@@ -127,7 +127,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     for (const [event, listener] of this.#recorders) pool.on(event, listener as never);
   }
 
-  /** Steps done since the beginning of the run, resumed parts among them. */
+  /** Steps done since the beginning of the run, before a resume too. */
   get step(): number {
     return this.#step.counts.step;
   }
@@ -144,16 +144,16 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   /**
    * Trains to the last step, or until `signal` is aborted: then the step under way is finished. Writes a checkpoint at the
-   * end either way, where there is a folder for it. One such call at a time, or one loop over `steps`.
+   * end in either case, if the run has a folder. One such call at a time, or one loop over `steps`.
    *
-   * @throws `ERR_DIVERGED` after `maxSkips` steps in a row that could not be used, or where the last step was one of these.
+   * @throws `ERR_DIVERGED` after `maxSkips` skipped steps in a row, or if the last step was skipped.
    */
   async train({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<TrainSummary> {
     for await (const _ of this.steps({ signal }));
     return this.summary();
   }
 
-  /** As `train`, handing out each step; leaving the loop ends the run as an abort does. */
+  /** As `train`, and yields each step. Leaving the loop ends the run as an abort does. */
   async *steps({
     signal,
   }: {
@@ -175,7 +175,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   }
 
   /**
-   * Writes a checkpoint now; without a folder for it, does nothing and answers null. Not while a step runs.
+   * Writes a checkpoint now, and returns its path; without a folder, does nothing and returns null. Do not call it while a step runs.
    *
    * @throws `ERR_NOT_FINITE` if parameters or moments are not finite; errors of writing a file.
    */
@@ -204,18 +204,18 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.emit('record', record);
   }
 
-  /** Mean cross-entropy over windows of a stream, with the parameters as they are. Not while a step runs. */
+  /** Mean cross-entropy over windows of a stream, with the current parameters. Do not call it while a step runs. */
   evaluate(stream: TokenStream, windows: readonly [number, number]): Promise<WindowLoss> {
     return windowLoss(this.#parts.decoder, stream, windows);
   }
 
-  /** Draws tokens with the parameters as they are. Not while a step runs. */
+  /** Draws tokens with the current parameters. Do not call it while a step runs. */
   generate(prompt: readonly number[], options?: TokenGeneratorOptions): AsyncGenerator<number, void, undefined> {
     const { decoder, tokenizer } = this.#parts;
     return generateTokens(decoder, prompt, { tokenizer, ...options });
   }
 
-  /** Elements of all parameters. */
+  /** Number of parameters. */
   get parameters(): number {
     return this.#parts.decoder.state.layout.count;
   }
@@ -224,7 +224,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
    * Reads a matrix of a layer in every pass from now on: an activation, or a gradient of the mean loss.
    *
    * @param layer From 0.
-   * @param name A value of one of the layer's blocks, with the block's name before it where several have one: `attn`, `h1`,
+   * @param name A value of one of the layer's blocks, with the block's name before it if several blocks have such a value: `attn`, `h1`,
    * `feedForward.xn`, `dq`.
    * @throws `ERR_INVALID_ARGUMENT`, which lists the values that the layer has.
    */
@@ -292,7 +292,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       this.record('error', { error });
       throw error;
     } finally {
-      // The caller may leave the loop at any step, which ends this function here.
+      // If the caller leaves the loop, this function ends here.
       if (this.#reason === 'running') {
         this.#reason = this.step < this.options.steps ? 'aborted' : 'finished';
         await this.#saveIfSound();
@@ -315,13 +315,13 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const parametersAreLost = !Number.isFinite(record.loss) && !(await allFinite(this.#parts.decoder.state.parameters));
     if (parametersAreLost || this.#divergence.isOver) await this.#diverge(record);
     if (this.#divergence.lossIsFinite) await this.#prove();
-    // The last step's is written when the run ends, where it has to succeed.
+    // The checkpoint of the last step is written at the end of the run, where a failure is an error.
     const isLast = record.step === this.options.steps;
     if (this.#parts.run !== null && !isLast && this.#schedule.isDue(record.step)) await this.#trySave();
     return record;
   }
 
-  /** A checkpoint that cannot be written amid a run does not end it: the older ones are there, and the next may be written. */
+  /** Writes a checkpoint during the run. A failure does not end the run: earlier checkpoints remain, and the next attempt may succeed. */
   async #trySave(): Promise<void> {
     const { step } = this;
     try {
@@ -333,7 +333,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     }
   }
 
-  /** Not after a step without a finite loss, where that checkpoint would take the place of one that is worth going on from. */
+  /** Writes the last checkpoint, unless the loss is not finite: it would replace a checkpoint with good parameters. */
   async #saveIfSound(): Promise<void> {
     const { lossIsFinite, isOver } = this.#divergence;
     const isFirst = this.#checkpoint === null && this.options.resume === undefined;
@@ -342,7 +342,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     if (isSound && latest?.step !== this.step) await this.save();
   }
 
-  /** A step has begun with the parameters of the latest checkpoint, or later ones, and its loss was finite. */
+  /** Notes that the latest checkpoint is sound: a step with its parameters, or later ones, had a finite loss. */
   async #prove(): Promise<void> {
     const latest = this.#checkpoint?.path ?? this.#parts.checkpoint?.path ?? this.options.resume ?? null;
     if (latest === this.#proven) return;
@@ -350,7 +350,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     await this.#prune();
   }
 
-  /** Until a step proves the latest checkpoint, the one before it stays, even with `keep` 1. */
+  /** Keeps the checkpoint before the latest, even with `keep` 1, until a step has shown that the latest is sound. */
   async #prune(): Promise<void> {
     const { keep, keepEvery } = this.options;
     if (this.#checkpoint === null) return;
@@ -360,7 +360,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   async #diverge(record: StepRecord): Promise<never> {
     if (this.#divergence.lossIsFinite) {
-      // Where only gradients overflow, the parameters are as good as ever.
+      // If only gradients overflowed, the parameters are still sound.
       await this.#trySave();
       await this.#prove();
       throw this.#divergence.error(record, '', this.#wayBack());
@@ -388,7 +388,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     for (const [event, listener] of this.#recorders) pool.off(event, listener as never);
     const hasEnded = this.#reason === 'finished' || this.#reason === 'aborted';
     if (hasEnded && !this.#isDone && this.#parts.run !== null) this.record('done', this.summary());
-    // Host threads compute on the arena: they must be done before it is unmapped.
+    // Host threads read and write the arena: they have to end before it is unmapped.
     await decoder.dispose();
     await close();
   }

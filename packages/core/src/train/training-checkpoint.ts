@@ -23,10 +23,10 @@ export interface CarriedInputs {
 }
 
 /**
- * Writes a checkpoint; answers its path. Of older ones `keep` stay, one too many: nobody knows yet whether the step before it has
- * ruined the model.
+ * Writes a checkpoint; returns its path. `keep` older ones remain, one more than asked for, until a step has shown that the parameters
+ * in the new one give a finite loss.
  *
- * @throws `ERR_NOT_FINITE` where parameters or moments are not finite: checkpoints that were written before stay.
+ * @throws `ERR_NOT_FINITE` if parameters or moments are not finite: earlier checkpoints remain.
  */
 export async function saveTraining(
   run: RunFolder,
@@ -51,11 +51,11 @@ export async function saveTraining(
   return run.save(progress.counts.step, header, { ...sectionsOf(state), ...tokenizer }, { keep: keep + 1, keepEvery });
 }
 
-/** About the size of a checkpoint, for which header and padding are as good as nothing. */
+/** The approximate size of a checkpoint: without header and padding, which are small. */
 export const checkpointBytes = (state: ModelState, { tokenizer }: CarriedInputs): number =>
   Object.values({ ...sectionsOf(state), ...tokenizer }).reduce((sum, { byteLength }) => sum + byteLength, 0);
 
-/** Options that name a place do so from any working directory. */
+/** Makes paths among the options absolute, so that they are right in any working directory. */
 function placed(options: SavedTrainOptions, { model, data, tokenizer }: RunInputs): SavedTrainOptions {
   return {
     ...options,
@@ -65,13 +65,13 @@ function placed(options: SavedTrainOptions, { model, data, tokenizer }: RunInput
   };
 }
 
-/** A run that is to go on, as its latest checkpoint describes it. */
+/** A run to be resumed, as its latest checkpoint describes it. */
 export interface ResumedRun {
   readonly config: ModelConfig;
   readonly options: SavedTrainOptions;
   /** Undefined in checkpoints of format version 1. */
   readonly inputs: RunInputs | undefined;
-  /** The one that its checkpoint carries. */
+  /** The tokenizer in its checkpoint. */
   readonly tokenizer: TokenizerFiles | undefined;
 }
 

@@ -28,7 +28,7 @@ export interface FleetOptions extends RosterOptions, PlacementOptions {
   readonly pacing: Pacing;
 }
 
-/** Owns the workers of a pool: acts on what they report, and passes answers to kernels. */
+/** Owns the workers of a pool: handles their reports, and passes answers on to kernels. */
 export class Fleet implements WorkerOwner<KernelHandle> {
   readonly placement: Placement;
   readonly #options: FleetOptions;
@@ -46,7 +46,7 @@ export class Fleet implements WorkerOwner<KernelHandle> {
     const { pacing, attempts, clock, workers } = options;
     this.#options = options;
     this.#events = events;
-    // Faults in a row over enough workers to have quarantined two kernels are the device's own.
+    // So many faults in a row would quarantine two kernels: the device is at fault then, not they.
     this.#health = new Health(pacing.maxDeaths, 2 * attempts);
     this.#governor = new Governor(pacing, this.#health, clock);
     this.#roster = new Roster(start, options, this.#health, this.#governor, this, events);
@@ -90,8 +90,8 @@ export class Fleet implements WorkerOwner<KernelHandle> {
   }
 
   /**
-   * Retires every serving worker, one after the other; settles when their processes were reaped and as many workers as there
-   * should be are ready. Refused programs are tried again when they are compiled next.
+   * Retires every serving worker, one after the other; settles when their processes were reaped and their successors are ready.
+   * The next compilation of a refused program tries it again.
    */
   async recycle(): Promise<void> {
     this.#trials.clear();
@@ -102,7 +102,7 @@ export class Fleet implements WorkerOwner<KernelHandle> {
     while (!this.#roster.stopped && this.#roster.in('serving', 'standby').length < workers) await this.#roster.change();
   }
 
-  /** Lets workers finish what they have, or kills them (`now`); settles when every process was reaped. */
+  /** Ends all workers: after the runs that they were sent, or with `now` by SIGKILL. Settles when every process was reaped. */
   async close(now: boolean): Promise<void> {
     this.#closed = true;
     this.placement.end(poolClosedError());
@@ -171,8 +171,8 @@ export class Fleet implements WorkerOwner<KernelHandle> {
   }
 
   /**
-   * The device failed a run, which is repeated elsewhere, `attempts` times at most. If its kernel worked before, the worker is at
-   * fault; if not, a second worker has to tell.
+   * Handles a run that the device failed: it is repeated on another worker, `attempts` times at most. If the kernel had worked before,
+   * the worker is at fault; if not, the result on a second worker decides.
    */
   #failed(worker: Worker, run: Run<KernelHandle>, error: MayflyError): void {
     const { kernel } = run;
@@ -191,7 +191,7 @@ export class Fleet implements WorkerOwner<KernelHandle> {
     else giveUp(run, quarantinedError(kernel.name, run.attempts, worker.id, error));
   }
 
-  /** Repeats every unanswered run of a lost worker, but not the one being evaluated if that has ended too many workers. */
+  /** Repeats the unanswered runs of a lost worker, except a run whose evaluation has ended too many workers. */
   async #repeat(worker: Worker, unanswered: readonly Run<KernelHandle>[]): Promise<void> {
     const culprit = unanswered[0];
     if (culprit !== undefined && !culprit.abandoned) culprit.attempts += 1;
@@ -199,7 +199,7 @@ export class Fleet implements WorkerOwner<KernelHandle> {
     for (const run of unanswered) runs.set(run.kernel, [...(runs.get(run.kernel) ?? []), run]);
     const condemned = culprit !== undefined && culprit.attempts >= this.#options.attempts;
     if (worker.running) {
-      // Kernels move at once, but what a thread may still write must not be written elsewhere: until then it counts as sent.
+      // Kernels move at once. The runs count as sent until no thread of the process can write their outputs any more.
       for (const kernel of runs.keys()) kernel.lost(worker, 0, []);
       await worker.stopped();
     }
@@ -211,7 +211,7 @@ export class Fleet implements WorkerOwner<KernelHandle> {
     kernel.condemn(culprit, new WorkerExitError(kernel.name, 'evaluating', attempts, await worker.end));
   }
 
-  /** As long as a worker serves, only what waits for another one fails; without one the pool fails. */
+  /** While a worker serves, only the calls that wait for another one fail; without a serving worker the pool fails. */
   #giveUp(error: Error): void {
     this.#roster.giveUp(error);
     if (this.#roster.in('serving', 'retiring').length === 0) this.placement.fail(error);
@@ -223,6 +223,6 @@ function giveUp(run: Run<KernelHandle>, error: MayflyError): void {
   run.kernel.fail(error);
 }
 
-/** The worker died of a program that never worked, as far as anything shows: that says nothing of workers. */
+/** Whether a worker died while it evaluated a program that never worked: such a death is no evidence against workers. */
 const onTrial = (worker: Worker, [first]: readonly Run<KernelHandle>[]): boolean =>
   first === undefined ? worker.unproven > 0 : first.kernel.history.histogram.count === 0;

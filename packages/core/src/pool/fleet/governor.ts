@@ -5,7 +5,7 @@ import { type OptionTable, resolveOptions } from '../../option-table.js';
 import type { Clock } from '../worker/clock.js';
 import type { Health } from './health.js';
 
-/** The pace of what strains the system's services: starts, compilations, and restarts after deaths. All values are per pool. */
+/** The pace of starts, compilations and restarts after deaths, which strain the system's services. All values are per pool. */
 export interface Pacing {
   /** Workers being started at once. Default 1: a second start would only compete for the same cores. */
   readonly concurrentStarts: number;
@@ -14,7 +14,7 @@ export interface Pacing {
   /** Longest such pause. Default 5000. */
   readonly maxBackoffMs: number;
   /**
-   * Deaths in a row without work done in between, or failed starts in a row, after which nothing waits for a worker any more.
+   * Deaths in a row without work done in between, or failed starts in a row, after which calls no longer wait for a worker, but fail.
    * While other workers serve, starts go on every `maxBackoffMs`. Default 5.
    */
   readonly maxDeaths: number;
@@ -95,7 +95,7 @@ export class Governor {
       : null;
   }
 
-  /** Calls `start` when its turn comes; the turn lasts until the promise that it returns settles. */
+  /** Calls `start` when a start is allowed. The next start is allowed when the promise of `start` has settled. */
   async start(start: () => Promise<void>): Promise<void> {
     await this.#starts.add(async () => {
       const { backoffMs, maxBackoffMs } = this.pacing;
@@ -128,7 +128,7 @@ export class Governor {
     for (const over of this.#pauses) over();
   }
 
-  /** False if the governor was stopped meanwhile. */
+  /** Waits; returns false if the governor was stopped meanwhile. */
   async #pause(milliseconds: number): Promise<boolean> {
     if (milliseconds > 0 && !this.#stopped) {
       await new Promise<void>((resolve) => {

@@ -1,12 +1,12 @@
 /** The work of a device with a program. */
 export type Work = 'compile' | 'evaluate';
 
-/** Different programs that must have failed before the device is taken to be at fault. */
+/** The device is at fault once this many different programs have failed. */
 const DIFFERENT = 2;
 
 /**
- * Whether workers and their device can still be relied on. Counts deaths, failed starts and faults of the device, each in a row.
- * Only faults with programs that had worked before count: others may be the program's.
+ * Counts deaths, failed starts and faults of the device, each in a row, to tell whether workers and their device still work. A fault
+ * counts only with a program that had worked before: otherwise the program may be at fault.
  */
 export class Health {
   readonly #maxDeaths: number;
@@ -18,7 +18,7 @@ export class Health {
   readonly #programs = { compile: new Set<string>(), evaluate: new Set<string>() };
 
   /**
-   * @param maxDeaths Deaths or failed starts in a row after which nothing waits for a worker any more.
+   * @param maxDeaths Deaths or failed starts in a row after which calls no longer wait for a worker, but fail.
    * @param maxFaults Faults in a row after which the device counts as stuck.
    */
   constructor(maxDeaths: number, maxFaults: number) {
@@ -26,7 +26,7 @@ export class Health {
     this.#maxFaults = maxFaults;
   }
 
-  /** Deaths since work was last done, or failed starts since a worker last began to serve; the larger. */
+  /** The larger of two counts: deaths since work was last done, and failed starts since a worker last began to serve. */
   get deaths(): number {
     return Math.max(this.#deaths, this.#failedStarts);
   }
@@ -35,7 +35,7 @@ export class Health {
     return this.deaths >= this.#maxDeaths;
   }
 
-  /** A worker that had kernels, or was to get some, ended unasked. */
+  /** A worker that held kernels, or was about to compile one, ended unasked. */
   died(): void {
     this.#deaths += 1;
   }
@@ -55,7 +55,7 @@ export class Health {
     this.#deaths = 0;
   }
 
-  /** The device did its work. A device that compiles may still fail to evaluate. */
+  /** The device succeeded in this work. A device that compiles may still fail to evaluate. */
   worked(work: Work): void {
     this.#deaths = 0;
     if (this.#faults[work] === 0) return;

@@ -29,12 +29,12 @@ export interface PlacementOptions {
   /** Workers that may fail during the same work. */
   readonly attempts: number;
   readonly budget: Budget;
-  /** Faults are injected: what the device refuses says nothing of this machine. */
+  /** Faults are injected: refusals of the device tell nothing about the limits of this machine. */
   readonly chaos?: object | undefined;
 }
 
 /**
- * Where kernels are compiled: chooses a worker, waits for one if need be, compiles there, tries another where the device or the
+ * Decides where kernels are compiled: chooses a worker or waits for one, compiles there, tries another worker if the device or the
  * worker was at fault, and gives up after `attempts`.
  */
 export class Placement implements KernelOwner {
@@ -47,15 +47,15 @@ export class Placement implements KernelOwner {
   readonly #health: Health;
   readonly #trials: Trials;
   readonly #events: DeferredEmitter<PoolEvents>;
-  /** Limits of every worker that the device was found to have below its budget. */
+  /** Limits that the device turned out to have below the budget, for every worker. */
   #lowered: Partial<Record<DeviceLimit, number>> = {};
-  /** What every call gets from now on; null while kernels are placed. */
+  /** The error of every call from now on; null while kernels are placed. */
   #ended: Error | null = null;
   #compilations = 0;
   #waiting = 0;
   #waitingSince = 0;
   #waitedMs = 0;
-  /** Of kernels that are no more. */
+  /** Waiting times of disposed kernels. */
   readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0, spread: 0 };
 
   constructor(
@@ -76,7 +76,7 @@ export class Placement implements KernelOwner {
     this.#events = events;
   }
 
-  /** The budget of the pool's options, lowered to what the device was found to allow. */
+  /** The budget of the pool's options, lowered to the limits that the device turned out to have. */
   get budget(): Budget {
     return { ...this.#options.budget, ...this.#lowered };
   }
@@ -103,9 +103,9 @@ export class Placement implements KernelOwner {
     const started = performance.now();
     const refusal = this.#trials.refusalOf(source);
     if (refusal !== null) throw programRefusedError(kernel.name, refusal);
-    // A move compiles what was compiled before.
+    // A move compiles a program that was compiled before.
     const proven = reason === 'retire' || reason === 'recover' || reason === 'spread';
-    // An update is compiled whatever becomes of its kernel: it was counted as a compilation by then.
+    // An update is compiled even if its kernel is disposed of meanwhile: it has been counted as a compilation.
     const stillWanted = reason === 'compile' ? () => assertWanted(kernel) : undefined;
     for (let attempt = 1; ; attempt++) {
       const worker = await this.#reserve(kernel, reason);
@@ -149,7 +149,7 @@ export class Placement implements KernelOwner {
     if (isQuarantine(error)) this.#events.emit('kernelQuarantine', { kernel: kernel.name, error });
   }
 
-  /** A device did its work with the kernel's program. If that had failed before it ever worked, that was the worker's fault. */
+  /** The kernel's program was compiled or evaluated. If it had failed on another worker before it ever worked, that worker was at fault. */
   worked(work: Work, kernel: KernelHandle, worker: Worker): void {
     this.#health.worked(work);
     const failed = this.#trials.worked(kernel, work);
@@ -162,8 +162,8 @@ export class Placement implements KernelOwner {
   }
 
   /**
-   * Moves a kernel of a crowded worker to one that has two less, as the moves under way will leave them; one after the other.
-   * Kernels that get no updates would stay there.
+   * Moves one kernel from a crowded worker to a worker that has two less, counted as they will be after the moves under way. Without
+   * this, a kernel that gets no updates would stay where it is.
    */
   spread(): void {
     const serving = this.#roster.in('serving');
@@ -174,12 +174,12 @@ export class Placement implements KernelOwner {
     movable?.spread();
   }
 
-  /** Throws the error of `end`. */
+  /** Throws the error that `end` was given. */
   assertOpen(): void {
     if (this.#ended !== null) throw this.#ended;
   }
 
-  /** Places no more kernels: those that wait, and every call from now on, get `error`. The first one stands. */
+  /** Places no more kernels: waiting kernels and every later call fail with `error`. Only the first call has an effect. */
   end(error: Error): void {
     this.#ended ??= error;
     this.#governor.stop();
@@ -187,14 +187,14 @@ export class Placement implements KernelOwner {
     this.#roster.stop();
   }
 
-  /** The device is stuck, or no worker can be had any more: fails every kernel. */
+  /** Fails every kernel, because the device is stuck or no worker starts any more. */
   fail(error: Error): void {
     if (this.#ended !== null) return;
     this.end(error);
     for (const kernel of [...this.kernels]) kernel.fail(error);
   }
 
-  /** A worker with room for one more compilation, which counts as begun. Waits for one to start if need be. */
+  /** Returns a worker with room for one more compilation, which counts as begun. If there is none, waits for a start. */
   async #reserve(kernel: KernelHandle, reason: MoveReason): Promise<Worker> {
     for (;;) {
       this.assertOpen();
@@ -206,7 +206,7 @@ export class Placement implements KernelOwner {
       }
       if (this.#roster.startError !== null) throw this.#roster.startError;
       this.#roster.replenish();
-      // Without this, workers that cannot leave before a successor is there would keep it from being started.
+      // Otherwise workers that wait for their successor would hold the places that its process needs.
       if (!this.#roster.expecting) this.#retirements.inTheWay()?.dismiss('ended to make room for its successor');
       if (this.#waiting++ === 0) this.#waitingSince = performance.now();
       await this.#roster.change();
@@ -217,8 +217,8 @@ export class Placement implements KernelOwner {
   /**
    * Chooses the worker for the next compilation. Retires workers that have reached a limit.
    *
-   * The kernel's own worker while it may compile and another does not have two kernels less, else a standby where one is to serve, else
-   * the serving one with the fewest kernels. Null: it is worth waiting for a worker.
+   * In this order: the kernel's own worker, if it may compile and no other has two kernels less; a standby, if one should serve; the
+   * serving worker with the fewest kernels. Null if it is better to wait for a worker.
    */
   #choose(kernel: KernelHandle, reason: MoveReason): Worker | null {
     if (this.#trials.open.has(kernel)) return this.#chooseSecond(kernel);
@@ -236,22 +236,22 @@ export class Placement implements KernelOwner {
       return standby;
     }
     const open = serving.filter((worker) => this.#limit(worker) === null);
-    // A kernel that is served while it moves can wait for the successor, instead of crowding others.
+    // A kernel that is served during its move can wait for the successor, instead of crowding another worker.
     const patience = reason === 'retire' && own?.retirement !== 'failures' && serving.length < workers;
     if (open.length > 0 && !patience) return leastLoaded(open);
     if (serving.length < workers) return null;
-    // Limits that are no danger wait until the worker that leaves has gone; it may need this compilation in order to go.
+    // A harmless limit can wait until the leaving worker has exited, which may need this compilation to exit.
     const patient = !this.#retirements.underWay ? [] : serving.filter((worker) => isSoft(this.#limit(worker)!));
     if (patient.length > 0) return leastLoaded(patient);
     const fullest = serving.reduce((most, each) => (each.usage.compilations > most.usage.compilations ? each : most));
     this.#retirements.retire(fullest, this.#limit(fullest)!);
-    // Kernels that had to leave have asked for workers themselves by now.
+    // Kernels that have to leave have requested workers by now.
     return this.#choose(kernel, reason);
   }
 
   /**
-   * For a program that failed before it ever worked: a worker on which it did not. A standby stays one, because nothing says yet
-   * that a serving worker has to go. If there is no other worker and none on the way, one on which it failed makes room.
+   * Chooses a worker for a program that failed before it ever worked: one on which it has not failed. A standby remains a standby, since
+   * no serving worker is known to be at fault. If there is no other worker and none is starting, a worker on which it failed retires.
    */
   #chooseSecond(kernel: KernelHandle): Worker | null {
     const others = (...states: readonly WorkerState[]) =>
@@ -270,19 +270,19 @@ export class Placement implements KernelOwner {
     return null;
   }
 
-  /** Kernels of the worker that would take the next one, if the kernels were new. */
+  /** Number of kernels on the worker that a new kernel would get. */
   #leastLoad(): number {
     const serving = this.#roster.in('serving');
     if (serving.length < this.#options.workers && this.#roster.in('standby').length > 0) return 0;
     return Math.min(...serving.filter((worker) => this.#limit(worker) === null).map(load));
   }
 
-  /** The limit that forbids one more compilation on the worker; null if none does. */
+  /** The limit that another compilation on the worker would exceed, or null. */
   #limit(worker: Worker): RetirementReason | null {
     return worker.limit('compilation', this.#lowered);
   }
 
-  /** A compilation failed. Returns the error for the kernel; null if it is worth trying another worker. */
+  /** Handles a compilation that failed. Returns the error for the kernel, or null if another worker may succeed. */
   async #failed(
     kernel: KernelHandle,
     source: ProgramSource,
@@ -298,7 +298,7 @@ export class Placement implements KernelOwner {
       return attempt < attempts ? null : new WorkerExitError(kernel.name, 'compiling', attempt, await error.end);
     }
     if (faultOf(error) === 'caller') {
-      // The device did not get to compile it; if the kernel was disposed before its turn came, the worker did not either.
+      // The device did not begin the compilation; if the kernel was disposed of before its turn, neither did the worker.
       this.#compilations -= 1;
       if (error !== kernel.failure && !worker.lost) this.#health.answered();
       this.#retirements.check(worker);
@@ -313,7 +313,7 @@ export class Placement implements KernelOwner {
     return quarantinedError(kernel.name, attempt, worker.id, error);
   }
 
-  /** Whose fault it is that the device failed a compilation. Returns the error if that is the program's. */
+  /** Decides whether the program, the worker or the device is at fault for a failed compilation. Returns the error if it is the program. */
   #blame(
     kernel: KernelHandle,
     source: ProgramSource,
@@ -332,7 +332,7 @@ export class Placement implements KernelOwner {
     return null;
   }
 
-  /** The budget is what the device did allow from now on, if that can hold the kernels at all. */
+  /** Lowers the budget to the number that the device allowed, if that number can hold all kernels. */
   #lowerBudget(worker: Worker, error: DeviceLimitError): void {
     const { device, aneApi, workers, chaos } = this.#options;
     // Fewer compilations help against either.
@@ -360,7 +360,7 @@ const mustGo = (limit: RetirementReason | null): boolean => limit !== null && !i
 const leastLoaded = (workers: readonly Worker[]): Worker =>
   workers.reduce((least, worker) => (load(worker) < load(least) ? worker : least));
 
-/** Kernels that it will have once those that move have moved. */
+/** Number of its kernels after the moves under way. */
 const load = (worker: Worker): number =>
   [...worker.kernels].filter((kernel) => kernel.worker !== worker || !kernel.moving).length + worker.usage.reserved;
 

@@ -4,19 +4,20 @@ import { keepsKernels, type RetirementReason } from '../worker/budget.js';
 import type { Roster, Worker } from './roster.js';
 
 /**
- * Decides which workers take no more compilations, and which are emptied. A worker that is only out of compilations keeps its
- * kernels until each is updated, so that no compilation is wasted; all others are emptied at once, one worker at a time.
+ * Decides which workers compile nothing more, and which have to give up their kernels. A worker that has only used up its
+ * compilations keeps each kernel until its next update, so that no compilation is wasted; the kernels of other retiring workers move
+ * at once, one worker at a time.
  */
 export class Retirements {
   readonly #workers: number;
   readonly #roster: Roster;
   readonly #events: DeferredEmitter<PoolEvents>;
-  /** The worker whose kernels move now; null while there is none. Its turn lasts until its process was reaped. */
+  /** The worker whose kernels move now, until its process was reaped; null if none do. */
   #leaving: Worker | null = null;
   #count = 0;
   #stopped = false;
 
-  /** @param workers Number of serving workers; as many may linger. */
+  /** @param workers Number of serving workers, and of retiring ones that may keep kernels until their updates. */
   constructor(workers: number, roster: Roster, events: DeferredEmitter<PoolEvents>) {
     this.#workers = workers;
     this.#roster = roster;
@@ -28,12 +29,12 @@ export class Retirements {
     return this.#count;
   }
 
-  /** A worker is being emptied: others have to wait. */
+  /** Whether a worker's kernels move now: other workers have to wait. */
   get underWay(): boolean {
     return this.#leaving !== null;
   }
 
-  /** Retires or drains the worker if it is time. */
+  /** Retires the worker if it has reached a limit, and drains it if it holds nothing any more. */
   check(worker: Worker): void {
     if (worker.lost || this.#stopped) return;
     if (worker.state === 'serving' && this.#leaving === null) {
@@ -44,7 +45,7 @@ export class Retirements {
     if (worker.state === 'retiring' && empty) void worker.drain();
   }
 
-  /** The worker takes no more compilations. Its kernels leave at their next update, or when it is its turn. */
+  /** Stops compilations on the worker. Its kernels move at their next update, or all together when no other worker is moving its own. */
   retire(worker: Worker, reason: RetirementReason): void {
     worker.retire(reason);
     this.#count += 1;
@@ -71,8 +72,8 @@ export class Retirements {
   }
 
   /**
-   * The worker to end so that another can be started: the one that has retired longest. Null while there may be one more
-   * process, or one is about to end.
+   * The worker to end so that another can be started: the one that began to retire first. Null if another process may be started, or
+   * one is about to end.
    */
   inTheWay(): Worker | null {
     if (this.#roster.size < this.#roster.limit) return null;
@@ -85,7 +86,7 @@ export class Retirements {
     this.#stopped = true;
   }
 
-  /** The worker kept its kernels until their next update; now it has reached a limit after which it should evaluate no more. */
+  /** Moves the kernels that a retiring worker kept until their next update, since it has reached a limit of evaluations meanwhile. */
   #hurry(worker: Worker): void {
     const reason = worker.limit('evaluation');
     if (reason === null) return;

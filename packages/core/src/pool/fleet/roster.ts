@@ -19,8 +19,8 @@ export interface RosterOptions extends Omit<WorkerSetup, 'compileHistory'> {
 }
 
 /**
- * The workers whose processes are there. Starts workers until there are as many as there should be, as the governor allows.
- * There are never more processes than `limit`, whatever happens to them: those that still leave count.
+ * The workers whose processes exist. Starts the missing ones as the governor allows. Processes, those that are about to exit among them,
+ * never exceed `limit`.
  */
 export class Roster {
   /** Every serving worker may have one predecessor that keeps its kernels until their next update, and one more is emptied. */
@@ -77,22 +77,22 @@ export class Roster {
     return this.#started;
   }
 
-  /** A worker that is not ready yet is on the way. */
+  /** Whether a worker is starting. */
   get expecting(): boolean {
     return this.#scheduled > 0 || this.in('starting').length > 0;
   }
 
-  /** Why starts were given up; null after a worker became ready. */
+  /** Why no worker could be started; null after a worker became ready. */
   get startError(): Error | null {
     return this.#startError;
   }
 
-  /** Nothing is started any more. */
+  /** Whether `stop` was called. */
   get stopped(): boolean {
     return this.#stopped;
   }
 
-  /** Starts what is missing to `workers` that serve and `standby` beside them. */
+  /** Starts workers until `workers` serve and `standby` are kept ready. */
   replenish(): void {
     const { workers, standby } = this.#options;
     const there = this.in('serving', 'standby', 'starting').length + this.#scheduled;
@@ -103,20 +103,20 @@ export class Roster {
     }
   }
 
-  /** A standby serves from now on. */
+  /** Lets a standby serve from now on. */
   promote(standby: Worker): void {
     standby.serve();
     this.#health.started();
     this.replenish();
   }
 
-  /** A worker is ready: starts succeed. */
+  /** Notes that a worker became ready, so that starts succeed. */
   ready({ id, pid, usage }: Worker): void {
     this.#startError = null;
     this.#events.emit('workerReady', { worker: id, pid, ms: usage.ageMs });
   }
 
-  /** Starts failed too often in a row: nobody waits for a worker until one becomes ready. */
+  /** Notes that starts failed too often in a row: until a worker becomes ready, calls fail instead of waiting for one. */
   giveUp(error: Error): void {
     this.#startError = error;
   }
@@ -126,7 +126,7 @@ export class Roster {
     this.#workers.delete(worker);
   }
 
-  /** Settles the next time that anything about the workers changes. */
+  /** Settles at the next change: a worker became ready, serves, retires or exits, or starts were given up. */
   change(): Promise<void> {
     return new Promise((resolve) => this.#wake.push(resolve));
   }

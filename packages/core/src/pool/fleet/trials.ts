@@ -18,12 +18,11 @@ const MOST = 256;
 const CHUNK = 2 ** 26;
 
 /**
- * Programs that failed before they ever worked. A second worker tells whether the program or the worker is at fault: if the
- * program fails there in the same way, it is refused, and remembered by its text and weights; if it does not, the first worker
- * was at fault. Until then neither is blamed.
+ * Programs that failed before they ever worked. The result on a second worker decides: if the program fails there in the same way, it
+ * is refused, and remembered by its text and weights; otherwise the first worker was at fault. Until then neither is blamed.
  */
 export class Trials {
-  /** Trials without a verdict. */
+  /** Undecided trials. */
   readonly open = new Map<KernelHandle, Trial>();
   readonly #arena: Arena;
   readonly #refused = new Map<string, MayflyError>();
@@ -66,7 +65,7 @@ export class Trials {
     return [...trial.failures.keys()];
   }
 
-  /** Whether the program failed on that worker, without a verdict yet. */
+  /** Whether the program failed on that worker in an undecided trial. */
   suspects(kernel: KernelHandle, worker: Worker): boolean {
     return this.open.get(kernel)?.failures.has(worker) ?? false;
   }

@@ -10,7 +10,7 @@ import type { LoadedProgram, ProgramSource, WorkerProcess } from '../worker/work
 import { KernelRuns, reuseOf } from './kernel-runs.js';
 import { type Generation, Generations, type StoredWeights, type WeightStore } from './weights.js';
 
-/** The placement that a kernel asks for workers, and tells what it leaves. */
+/** A kernel requests programs from it, and reports the programs that it no longer uses. */
 export interface KernelOwner {
   /** Compiles `source` on a worker, which from then on holds the kernel. */
   place(kernel: KernelHandle, source: ProgramSource, reason: MoveReason): Promise<LoadedProgram<KernelHandle>>;
@@ -38,9 +38,9 @@ export class KernelHandle implements Kernel, RunOwner {
   readonly #runs: KernelRuns<KernelHandle>;
   /** Where runs are sent. */
   #current: LoadedProgram<KernelHandle> | null = null;
-  /** Compiled, and waiting until nothing is in flight on `current`. */
+  /** The compiled successor of `current`, which waits until nothing is in flight on it. */
   #incoming: { readonly loaded: LoadedProgram<KernelHandle>; readonly generation: Generation } | null = null;
-  /** It has to leave a worker that has too many kernels. */
+  /** Whether it has to leave a worker that has too many kernels. */
   #spreading = false;
   /** The retiring worker that it could not leave yet; retried when a worker becomes ready. */
   #stuckOn: WorkerProcess<KernelHandle> | null = null;
@@ -71,7 +71,7 @@ export class KernelHandle implements Kernel, RunOwner {
     this.#generations = new Generations(store.store(weights, text), settle);
   }
 
-  /** Its program, with the weights that are served now. */
+  /** Its program with the weights of the current generation. */
   get source(): ProgramSource {
     return this.#sourceOf(this.#generations.serving);
   }
@@ -86,12 +86,12 @@ export class KernelHandle implements Kernel, RunOwner {
     return this.#current?.worker ?? null;
   }
 
-  /** It is being compiled, or waits to be switched to the compiled program. */
+  /** Whether it is being compiled, or waits for the switch to the compiled program. */
   get moving(): boolean {
     return this.#reconciling || this.#incoming !== null;
   }
 
-  /** It may be moved by a compilation that nothing else asks for. */
+  /** Whether a compilation only for its move is worth while. */
   get movable(): boolean {
     // Updates are compilations anyway, and find the worker with the fewest kernels.
     return !this.moving && this.#current !== null && !this.#stuck && this.#generations.latest === 0;
@@ -112,7 +112,7 @@ export class KernelHandle implements Kernel, RunOwner {
       const reuse = options === undefined ? undefined : reuseOf(options);
       const run = this.#runs.bind(inputs, outputs);
       signal?.throwIfAborted();
-      // What the caller gave was read by now: getters of it may have called anything.
+      // All arguments have been read: their getters may have called this pool.
       if (this.#failure !== null) throw this.#failure;
       const settled = this.#runs.add(run, this.#generations.latest, signal, reuse);
       this.#flush();
@@ -148,13 +148,13 @@ export class KernelHandle implements Kernel, RunOwner {
     return this.dispose();
   }
 
-  /** One of its runs was answered. */
+  /** Settles one of its runs, which was answered. */
   answered(run: Run<KernelHandle>, error: Error | null): void {
     this.#runs.answered(run, error);
     if (this.#incoming !== null) this.#flush();
   }
 
-  /** The device failed one of its runs: leaves that worker and repeats the run on another. */
+  /** Leaves the worker whose device failed one of its runs, and repeats the run on another. */
   retry(run: Run<KernelHandle>): void {
     const failed = this.#failure === null ? this.#current : null;
     if (failed !== null) {
@@ -164,7 +164,7 @@ export class KernelHandle implements Kernel, RunOwner {
     this.#again(1, [run]);
   }
 
-  /** A worker was lost with `sent` runs unanswered, of which `again`, in the order of their calls, are repeated. */
+  /** Leaves a lost worker, which left `sent` runs unanswered; those in `again`, in the order of their calls, are repeated. */
   lost(worker: WorkerProcess<KernelHandle>, sent: number, again: readonly Run<KernelHandle>[]): void {
     if (this.#failure === null) {
       if (this.#current?.worker === worker) this.#current = null;
@@ -179,9 +179,9 @@ export class KernelHandle implements Kernel, RunOwner {
     this.fail(error);
   }
 
-  /** Rejects all that it was asked for, and gives back what it holds. */
+  /** Rejects its runs and updates, and frees its program and weights. */
   fail(error: Error): void {
-    // The first error stands: those that follow from it must not hide it.
+    // The first error is kept: later ones are its consequences.
     if (this.#failure !== null) return;
     this.#failure = error;
     this.#owner.forget(this, error);
@@ -193,20 +193,20 @@ export class KernelHandle implements Kernel, RunOwner {
     this.#generations.end(error);
   }
 
-  /** Moves it to a worker with fewer kernels. It has to be `movable`. */
+  /** Moves it to a worker with fewer kernels. Call it only while `movable`. */
   spread(): void {
     this.#spreading = true;
     void this.reconcile();
   }
 
-  /** A worker became ready, to which it may move. */
+  /** Retries a move, since a worker became ready. */
   unstick(): void {
     const stuck = this.#stuckOn !== null;
     this.#stuckOn = null;
     if (stuck) void this.reconcile();
   }
 
-  /** Gets programs until what it has agrees with what it should have. One loop at a time. */
+  /** Requests programs until the kernel has the one that it should have. One loop at a time. */
   async reconcile(): Promise<void> {
     if (this.#reconciling) return;
     this.#reconciling = true;
@@ -251,7 +251,7 @@ export class KernelHandle implements Kernel, RunOwner {
   #stored(weights: WeightSources | undefined): StoredWeights {
     const stored = weights === undefined ? this.#generations.again() : this.#store.store(weights, this.#text);
     if (this.#failure === null) return stored;
-    // A getter of the weights disposed of the kernel.
+    // A getter in the weights has disposed of the kernel.
     stored.free();
     throw this.#failure;
   }
@@ -269,7 +269,7 @@ export class KernelHandle implements Kernel, RunOwner {
 
   #refuse(generation: Generation, error: Error): void {
     if (generation !== this.#generations.serving) {
-      // Runs called after a failed update must not silently see the weights before it.
+      // A run that was called after a failed update must not use the weights before it.
       this.#runs.fail(error, generation.number);
       this.#generations.drop(generation, error);
     } else if (this.#current === null) this.fail(error);

@@ -81,7 +81,7 @@ export class KernelRuns<Owner extends Kernel & RunOwner> {
     try {
       worker.send(run, program);
     } catch (error) {
-      // Only this call is refused: the caller whose call made room for it must not get the error.
+      // Only this run fails, not the call that is being made and that let it be sent.
       this.end(run, error as Error);
       return;
     }
@@ -132,7 +132,7 @@ export function reuseOf({ reuse }: RunOptions): InputReuse | undefined {
 
 /**
  * Checks tensors against a kernel's ports and its pool's arena. Writes input offsets, then output offsets, as a dispatch
- * carries them. What passes is not refused later on.
+ * carries them. No later check refuses tensors that pass this one.
  */
 function bindTensors(kernel: Kernel, arena: Arena, inputs: Tensors, outputs: Tensors, offsets: number[]): void {
   bind(kernel, arena, 'input', inputs, kernel.inputs, offsets, 0);
@@ -148,7 +148,7 @@ function bind(
   offsets: number[],
   first: number,
 ): void {
-  // The hot path: no array around one tensor, no iterator.
+  // Every run passes here: no array is made around one tensor, and no iterator.
   const list = Array.isArray(given) ? (given as readonly Tensor[]) : null;
   const count = list?.length ?? 1;
   if (count !== ports.length) throw invalidArgument(`${kind}s of ${kernel.name}`, `${ports.length} tensors`, count);

@@ -11,7 +11,7 @@ export interface StoredWeights {
   readonly ranges: readonly WeightRange[];
   /** One more reference to the same ranges. */
   again(): StoredWeights;
-  /** Call it when no compilation will read this reference again. Idempotent. */
+  /** Frees the reference. Call it when no compilation will read it again. Idempotent. */
   free(): void;
 }
 
@@ -19,7 +19,7 @@ export interface StoredWeights {
 export interface Generation {
   readonly number: number;
   readonly weights: StoredWeights;
-  /** Settles the call that asked for it; null once it has. */
+  /** Settles the call that requested it; null after that. */
   settle: ((error: Error | null) => void) | null;
 }
 
@@ -67,7 +67,7 @@ export class Generations {
     settle(generation, null);
   }
 
-  /** An update failed. */
+  /** Rejects an update that failed. */
   drop(generation: Generation, error: Error): void {
     this.#updates.splice(this.#updates.indexOf(generation), 1);
     if (this.#updates.length === 0) this.#latest = this.#serving.number;
@@ -75,7 +75,7 @@ export class Generations {
     settle(generation, error);
   }
 
-  /** The kernel is given up: frees all weights and rejects all updates. */
+  /** Frees all weights and rejects all updates with the error for which the kernel takes no more calls. */
   end(error: Error): void {
     for (const generation of [this.#serving, ...this.#updates.splice(0)]) {
       generation.weights.free();

@@ -67,11 +67,11 @@ export const defaultBudget: Budget = defaultsOf(budgetOptions);
 /** Why a worker retires: the limit it reached. */
 export type RetirementReason = keyof Budget | 'requested';
 
-/** Whether the worker may go on evaluating the kernels it holds, and only compiles no more. */
+/** Whether a worker that has reached this limit may go on to evaluate the kernels that it holds, without compiling more. */
 export const keepsKernels = (reason: RetirementReason): boolean =>
   reason === 'compilations' || reason === 'livePrograms';
 
-/** Whether the worker could even compile once more without harm. */
+/** Whether a worker that has reached this limit could compile once more without harm. */
 export const isSoft = (reason: RetirementReason): boolean => !keepsKernels(reason) && reason !== 'failures';
 
 /** Checks the user's limits. Fills in those measured on this machine, then the defaults. */

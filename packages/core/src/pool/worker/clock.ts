@@ -7,7 +7,7 @@ const TICKS = 4096;
 /** A reading later than this shows that the process did not run. */
 const SLACK_MS = 100;
 
-/** A call that is due later. */
+/** A scheduled call. */
 export interface Deadline {
   /** Lets the event loop end before it is due. Returns itself. */
   unref(): Deadline;
@@ -84,7 +84,7 @@ export class Clock {
     const now = this.#steady();
     const left = at + this.#lost - now;
     const tick = Math.min(Math.max(TICK_MS, left / TICKS), LONGEST_MS);
-    // One that is over already is being checked.
+    // A deadline that is over is being checked already.
     const expected = now + (left > 0 ? Math.min(left, tick) : tick);
     if (expected >= this.#expected) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -119,7 +119,7 @@ export class Clock {
       setImmediate(() => {
         this.#judging = false;
         for (const entry of this.#over()) {
-          // An earlier one may have cancelled it.
+          // A call before it may have cancelled it.
           if (!this.#deadlines.delete(entry)) continue;
           this.#reference();
           entry.due();

@@ -73,7 +73,7 @@ export class ControlChannel {
     });
   }
 
-  /** Settles the request that an answer belongs to. Throws `ERR_PROTOCOL` if there is none; then nothing is settled. */
+  /** Settles the request that an answer belongs to. Throws `ERR_PROTOCOL` if no request has its number. */
   settle(response: Answer): void {
     const pending = this.#pending.get(response.request);
     if (pending === undefined) throw protocolError('an answer to a request', `one to ${response.request}`);

@@ -17,7 +17,7 @@ export interface RunOwner {
 export interface DispatchTimeouts {
   /** One evaluation. Default: 50 times the kernel's slowest, 2 s at least; 60 s while there is no history. */
   readonly dispatchMs: number | undefined;
-  /** From the abort of a run until the evaluation of it ends the worker. Infinity: it may take its time. Default 1 s. */
+  /** From the abort of a run until a worker that still evaluates it is killed. Infinity: never. Default 1 s. */
   readonly abandonMs: number;
 }
 
@@ -76,12 +76,12 @@ export class InFlight<Kernel extends RunOwner> implements RunHolder {
     return run;
   }
 
-  /** The caller gave up the run: if it is the oldest, the worker has only `abandonMs` left for it. */
+  /** Shortens the deadline of the oldest run to `abandonMs`, if that is the run which its caller gave up. */
   abandoned(run: Run<Kernel>): void {
     if (run === this.#runs.first) this.#watch(run);
   }
 
-  /** No answer will come any more. Returns the unanswered runs. */
+  /** Empties the list, since no answer will come any more. Returns the unanswered runs. */
   end(): readonly Run<Kernel>[] {
     this.#deadline?.cancel();
     this.#deadline = null;

@@ -6,7 +6,7 @@ type Reject = (reason: unknown) => void;
 const nothing = () => {};
 let resolveLast: Resolve = nothing;
 let rejectLast: Reject = nothing;
-/** The executor of every run's promise: a function for each would be garbage with each. */
+/** The executor of every run's promise. A function for each run would be garbage after each. */
 const keepEnds = (resolve: Resolve, reject: Reject) => {
   resolveLast = resolve;
   rejectLast = reject;
@@ -31,7 +31,7 @@ export class Run<Kernel> {
   id = 0;
   /** Workers that ended, or whose device failed, while evaluating it. */
   attempts = 0;
-  /** The caller gave it up: it is not sent again, and rejects whatever the answer. */
+  /** Whether its caller gave it up: it is not sent again, and rejects whatever the answer is. */
   abandoned = false;
   /** Where it was sent, while a worker may still evaluate it; null while it waits. */
   sentTo: RunHolder | null = null;
@@ -58,8 +58,8 @@ export class Run<Kernel> {
   }
 
   /**
-   * The caller gave it up. Rejects at once if no worker has it. Otherwise a worker may still write its tensors, so it rejects
-   * when that worker has answered or was stopped.
+   * Gives it up for its caller. It rejects at once if no worker has it; otherwise when that worker, which may still write its tensors,
+   * has answered or was stopped.
    */
   aborted(reason: unknown): void {
     this.abandoned = true;
@@ -67,7 +67,7 @@ export class Run<Kernel> {
     else this.sentTo.abandoned(this);
   }
 
-  /** No worker has it any more: it waits to be sent again. */
+  /** Lets it wait to be sent again, since no worker has it any more. */
   recalled(): void {
     this.sentTo = null;
   }

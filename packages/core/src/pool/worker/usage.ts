@@ -24,7 +24,7 @@ export interface WorkerUsage {
   readonly replacementRequested: boolean;
 }
 
-/** The one predicate of retirement: the limit that a worker has reached, or null. `next`: what it is wanted for. */
+/** The one predicate of retirement: the limit that a worker has reached, or would reach by the work `next`; or null. */
 export function retirementReason(
   usage: WorkerUsage,
   budget: Budget,
@@ -76,13 +76,13 @@ export class Usage implements WorkerUsage {
     return this.#clock.now() - this.#startedAt;
   }
 
-  /** A compilation was promised. It counts as begun from now on. */
+  /** Counts a promised compilation as begun. */
   reserve(): void {
     this.compilations += 1;
     this.reserved += 1;
   }
 
-  /** A promised compilation begins. */
+  /** Notes that a promised compilation begins. */
   compiling(proven: boolean): void {
     if (!proven) this.unproven += 1;
   }
@@ -90,11 +90,11 @@ export class Usage implements WorkerUsage {
   compiled({ compilations }: ProgramInfo, proven: boolean): void {
     this.#ended(proven);
     this.livePrograms += 1;
-    // The device may have had it compiled already.
+    // A device may find the program in its cache, and compile nothing.
     if (compilations === 0) this.compilations -= 1;
   }
 
-  /** Counts out again what the device did not get to compile. */
+  /** Takes back the count of a compilation that the device did not begin. */
   compileFailed(error: unknown, proven: boolean): void {
     this.#ended(proven);
     const lost = error instanceof WorkerLostError;
@@ -119,7 +119,7 @@ export class Usage implements WorkerUsage {
     return true;
   }
 
-  /** The memory was measured. */
+  /** Adds a measurement of the memory. */
   measured({ evaluations, processBytes, residentBytes }: WorkerStats): void {
     this.rssGrowth = this.#growth.record(evaluations, processBytes - residentBytes);
     this.#measureAt = this.evaluations + MEASURE_EVERY;

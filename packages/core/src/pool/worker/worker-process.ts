@@ -50,7 +50,7 @@ export interface WorkerSetup {
   readonly clock: Clock;
 }
 
-/** The fleet that a worker belongs to, which it reports to. */
+/** The fleet of a worker, which receives its reports. */
 export interface WorkerOwner<Kernel extends RunOwner> {
   /** No process could be started. */
   startFailed(cause: unknown): void;
@@ -190,12 +190,12 @@ export class WorkerProcess<Kernel extends RunOwner> {
     return this.#retirement;
   }
 
-  /** Its kernels have to move now, not only at their next update. */
+  /** Whether its kernels have to move now, not only at their next update. */
   get evicting(): boolean {
     return this.#evicting;
   }
 
-  /** It was given up: none of its answers is taken any more. */
+  /** Whether it was given up: its answers are ignored. */
   get lost(): boolean {
     return this.#lost;
   }
@@ -205,12 +205,12 @@ export class WorkerProcess<Kernel extends RunOwner> {
     return this.#running;
   }
 
-  /** Its end was asked for, or followed from an abort: it is no failure. */
+  /** Whether its end is no failure: it was requested, or followed from an abort. */
   get dismissed(): boolean {
     return this.#dismissed;
   }
 
-  /** It was sent `MOST_OVERRUN` times its limit of evaluations: further runs wait for its successor. */
+  /** Whether it was sent `MOST_OVERRUN` times its limit of evaluations: further runs wait for its successor. */
   get exhausted(): boolean {
     return this.#usage.evaluations + this.#inFlight.size >= MOST_OVERRUN * this.budget.evaluations;
   }
@@ -248,7 +248,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
     this.#age = this.#clock.after(left + 1, () => this.#owner.aged(this)).unref();
   }
 
-  /** Takes no more compilations. May be called again with another reason. */
+  /** Retires it: it compiles nothing more. May be called again with another reason. */
   retire(reason: RetirementReason): void {
     if (this.#state !== 'retiring') this.#become('retiring');
     this.#retirement = reason;
@@ -304,7 +304,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
     await this.#control.ask({ type: 'unload', program }, this.#compileDeadlineMs);
   }
 
-  /** The kernel's runs come here no more. */
+  /** Removes a kernel, whose runs go to another worker from now on. */
   release(kernel: Kernel): void {
     this.#kernels.delete(kernel);
   }
@@ -317,7 +317,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
     if (run.kernel.inputs.length === 1 && offsets.length === 2)
       connection.dispatch(id, program, offsets[0]!, offsets[1]!, run.reuse);
     else connection.dispatchPorts(id, program, offsets);
-    // Only now: what the addon refused was not sent, and no answer to it must be waited for.
+    // After the call: a run that the addon refuses was not sent, and gets no answer.
     this.#inFlight.add(run);
   }
 
@@ -327,7 +327,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
     try {
       await this.#control.ask({ type: 'retire' }, () => this.#timeouts.exitMs);
     } catch {
-      // It is gone already, or is being killed: either way it exits.
+      // It has exited, or is being killed.
     }
     if (!this.#lost) this.#arm(this.#timeouts.exitMs, 'did not exit');
     await this.end;
@@ -349,7 +349,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
     this.kill(reason);
   }
 
-  /** Gives it up at once: no answer is taken any more, and the unanswered runs go back to the owner. */
+  /** Gives it up at once: its answers are ignored from now on, and the unanswered runs go back to the owner. */
   kill(reason: string | null): void {
     this.#transport.signal('SIGKILL');
     this.#lose(reason);
@@ -410,7 +410,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
     this.#owner.ready(this);
   }
 
-  /** It broke the protocol: nothing that it says or does can be relied upon. */
+  /** Kills it for breaking the protocol: none of its messages can be trusted any more. */
   #broken(error: Error): void {
     this.kill(reasonOf(error));
   }
@@ -420,7 +420,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
       const { stats } = await this.#control.ask({ type: 'measure' }, this.#compileDeadlineMs);
       this.#usage.measured(stats);
     } catch {
-      // It is gone.
+      // It has exited.
       return;
     }
     this.#owner.aged(this);
