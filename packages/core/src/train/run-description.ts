@@ -1,5 +1,6 @@
+import { arch, cpus, hostname, platform, release, totalmem } from 'node:os';
+import manifest from '../../package.json' with { type: 'json' };
 import type { OptionOrigin } from '../option-table.js';
-import { machine, versions } from '../run/environment.js';
 import type { FilledTrainOptions } from './options.js';
 import type { Trainer } from './trainer.js';
 
@@ -51,4 +52,19 @@ function plainOptions({
   ...options
 }: FilledTrainOptions) {
   return Object.fromEntries(Object.entries({ ...options, pool }).filter(([, value]) => value !== undefined));
+}
+
+const versions = { mayfly: manifest.version, node: process.versions.node } as const;
+
+/** The machine that a run is executed on. */
+function machine() {
+  const processors = cpus();
+  return {
+    host: hostname(),
+    system: `${platform()} ${release()}`,
+    architecture: arch(),
+    processor: processors[0]?.model ?? 'unknown',
+    cores: processors.length,
+    memoryBytes: totalmem(),
+  };
 }
