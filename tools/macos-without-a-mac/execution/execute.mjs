@@ -27,6 +27,7 @@ const CASES = ({ file }) => ({
   'zeros for results': { [FAULTS]: 'evaluate@1=zeros,evaluate@10=zeros' },
   'one dialect, ports in order': { MAYFLY_EMULATOR_DIALECT: 'ios16', MAYFLY_EMULATOR_PORTS: 'declared' },
   reload: { MAYFLY_ANE_RELOAD: 'on', MAYFLY_EMULATOR_RELOAD: 'files' },
+  'the other API': { MAYFLY_ANE_API: 'client' },
   'another path': { MAYFLY_ANE_EVALUATE: 'direct', MAYFLY_ANE_QOS: '33' },
   'a setting that is none': { MAYFLY_ANE_EVALUATE: 'sideways' },
   'the limit of compilations': { MAYFLY_EMULATOR_COMPILE_LIMIT: '9' },
