@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   dynamicPrograms,
   type FixedConstants,
@@ -9,24 +11,35 @@ import {
 import { expect, test } from 'vitest';
 import { InProcessDevice } from '../../fixtures/in-process-kernel.js';
 import { RandomMatrices } from '../../fixtures/random-layer.js';
-import { SimBench, smallShape } from '../../fixtures/sim-bench.js';
+import { figure, SimBench, smallShape } from '../../fixtures/sim-bench.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+const folder = temporaryFolder();
+
+type AnyKernel = Kernel<string, string> & FixedConstants;
+
+const kernelsOf = (strategy: string): Readonly<Record<string, AnyKernel>> => ({
+  ...(strategy === 'static' ? staticPrograms(smallShape) : dynamicPrograms(smallShape)),
+});
+
+/** Inputs and weights of a kernel. */
+function draw({ input, program, constants }: AnyKernel, random: RandomMatrices) {
+  const inputs = Object.fromEntries(
+    Object.entries(input.slots).map(([slot, { rows, columns }]) => [slot, random.normal(rows, columns, 0.25)]),
+  );
+  const values = program.weightFiles.flatMap(({ records }) =>
+    records
+      .filter((record) => !constants.has(record.name))
+      .map((record) => [record.name, random.normal(record.bytes / 2, 1, 0.1).values] as const),
+  );
+  return { inputs, weights: new Map(values.map(([key, given]) => [key, Float32Array.from(given)])) };
+}
 
 test.each(['static', 'dynamic'])('%s kernels give the bits of the cpu device', (strategy) => {
-  const kernels: Readonly<Record<string, Kernel<string, string> & FixedConstants>> = {
-    ...(strategy === 'static' ? staticPrograms(smallShape) : dynamicPrograms(smallShape)),
-  };
   const random = new RandomMatrices(5);
   const devices = ['cpu', 'sim:m4,no-rules', 'sim:m1,no-rules,clock'].map((name) => new InProcessDevice(name));
-  for (const [name, kernel] of Object.entries(kernels)) {
-    const inputs = Object.fromEntries(
-      Object.entries(kernel.input.slots).map(([slot, { rows, columns }]) => [slot, random.normal(rows, columns, 0.25)]),
-    );
-    const values = kernel.program.weightFiles.flatMap(({ records }) =>
-      records
-        .filter((record) => !kernel.constants.has(record.name))
-        .map((record) => [record.name, random.normal(record.bytes / 2, 1, 0.1).values] as const),
-    );
-    const weights = new Map(values.map(([key, given]) => [key, Float32Array.from(given)]));
+  for (const [name, kernel] of Object.entries(kernelsOf(strategy))) {
+    const { inputs, weights } = draw(kernel, random);
     const [cpu, ...others] = devices.map((device) => device.run(kernel, inputs, weights));
     for (const other of others) expect(other, name).toEqual(cpu);
   }
@@ -91,4 +104,40 @@ test.each([
   if (value === -6.25) expect(table! / exact! - 1).toBeGreaterThan(0.02);
   const [byExp] = first((b, x) => b.realDiv(1, b.add(b.exp(b.mul(x, -value)), 1)), [1, 64, 1, 256], 'sim:m4,numerics');
   expect(Math.abs(byExp! - exact!)).toBeLessThan(1e-3);
+});
+
+test('M1 and M3 Ultra drop products below 6.1e-5 from sums', () => {
+  const square = (value: number) => (b: MilBuilder, x: MilValue) => b.matmul(b.mul(x, value), b.mul(x, value));
+  const chips = ['sim:m1,numerics', 'sim:m3-ultra,numerics', 'sim:m4,numerics', 'sim:m1'];
+  const [dropped, alsoDropped, kept, exact] = first(square(2 ** -8), [1, 1, 64, 64], ...chips);
+  expect([dropped, alsoDropped, kept, exact]).toEqual([0, 0, 2 ** -10, 2 ** -10]);
+  expect(first(square(2 ** -6), [1, 1, 64, 64], ...chips)).toEqual(Array(4).fill(2 ** -6));
+  const convolved = (b: MilBuilder, x: MilValue) => {
+    const small = b.mul(b.reshape(x, [1, 64, 1, 64]), 2 ** -8);
+    return b.conv(small, b.reshape(b.mul(x, 2 ** -8), [64, 64, 1, 1]));
+  };
+  expect(first(convolved, [1, 1, 64, 64], 'sim:m1,numerics,no-rules', 'sim:m4,numerics,no-rules')).toEqual([
+    0,
+    2 ** -10,
+  ]);
+});
+
+test.each(['static', 'dynamic'])('loops that drop products are right where none is small: %s kernels', (strategy) => {
+  const file = join(folder, `floor-${strategy}.json`);
+  const numerics = { saturation: figure(1e9), productFloor: figure(1e-30) };
+  writeFileSync(file, JSON.stringify({ extends: 'm4', name: 'floor', title: 'floor', numerics }));
+  const [device, cpu] = [`sim:${file},numerics,no-rules`, 'cpu'].map((name) => new InProcessDevice(name));
+  const random = new RandomMatrices(7);
+  for (const [name, kernel] of Object.entries(kernelsOf(strategy))) {
+    const { inputs, weights } = draw(kernel, random);
+    const [found, expected] = [device!.run(kernel, inputs, weights), cpu!.run(kernel, inputs, weights)];
+    for (const [slot, { values }] of Object.entries(expected)) {
+      const scale = Math.max(...values.map(Math.abs));
+      const error = Math.max(...values.map((value, index) => Math.abs(value - found[slot]!.values[index]!)));
+      // The table of sigmoid, which m4's numerics have too, is the larger part.
+      expect(error / scale, `${name} ${slot}`).toBeLessThan(0.02);
+    }
+  }
+  device!.close();
+  cpu!.close();
 });

@@ -1,8 +1,9 @@
-import { createTrainer, evaluate, MayflyError, presets, type TrainOptions } from '@mayfly/core';
+import { createTrainer, evaluate, generate, MayflyError, presets, type TrainOptions } from '@mayfly/core';
 import { chipNames } from '@mayfly/core/chips';
 import { checkChipRules, programForm } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
 import { mayfly } from '../../fixtures/command.js';
+import { chip, figure } from '../../fixtures/sim-bench.js';
 import { runTraining, smallRun, smallStream } from '../../fixtures/small-run.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
@@ -26,6 +27,16 @@ test('a chip that would give wrong data is refused before anything starts, with 
 test('so is an evaluation there', async () => {
   const losing = evaluate({ model: 'tiny', data, window: 40, batch: 1, device: 'sim:m4' });
   await expect(losing).rejects.toMatchObject({ code: 'ERR_CHIP_RULES' });
+});
+
+test('so is text generation there', async () => {
+  // With dynamic weights, weights and tokens share the last axis.
+  const device = chip({ spatialAxis: figure(128) });
+  const drawing = generate({ model: 'tiny', tokenizer: 'bytes', prompt: 'a', maxTokens: 30, device }).next();
+  await expect(drawing).rejects.toMatchObject({
+    code: 'ERR_CHIP_RULES',
+    message: expect.stringContaining('axis-length'),
+  });
 });
 
 test('the other weight strategy is named where its programs break no rule', async () => {

@@ -93,6 +93,8 @@ export interface ChipNumerics {
   readonly sliceLimit?: Figure;
   /** Points of the table that sigmoid and silu are read from, between −8 and 8. Absent: they are exact. */
   readonly sigmoidPoints?: Figure;
+  /** Products of two elements below this magnitude are dropped inside a sum. Absent: none are. */
+  readonly productFloor?: Figure;
 }
 
 /** The published figures of one chip: a file of `chips/`, or of the user. */
@@ -140,7 +142,7 @@ export const figureNames = {
   ],
   host: ['copyGBps', 'gemmGflops', 'elementwiseGBps', 'adamwPerUs', 'workerStartMs'],
   pacing: ['settleMs', 'failureMs', 'compilationsPerSecond'],
-  numerics: ['saturation', 'zeroFrom', 'sliceLimit', 'sigmoidPoints'],
+  numerics: ['saturation', 'zeroFrom', 'sliceLimit', 'sigmoidPoints', 'productFloor'],
 } as const satisfies {
   readonly [Group in 'limits' | 'clock' | 'host' | 'pacing' | 'numerics']: readonly (keyof ChipProfile[Group])[];
 };

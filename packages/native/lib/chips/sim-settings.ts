@@ -28,8 +28,8 @@ export function simSettings(name: string, addon: Pick<Addon, 'inspectMil'>): Sim
   };
 }
 
-function valuesOf({ saturation, zeroFrom, sliceLimit, sigmoidPoints }: ChipNumerics) {
-  const values = { infiniteFrom: saturation, zeroFrom, sliceLimit, sigmoidPoints };
+function valuesOf({ saturation, zeroFrom, sliceLimit, sigmoidPoints, productFloor }: ChipNumerics) {
+  const values = { infiniteFrom: saturation, zeroFrom, sliceLimit, sigmoidPoints, productFloor };
   return Object.fromEntries(Object.entries(values).flatMap(([name, figure]) => (figure ? [[name, figure.value]] : [])));
 }
 

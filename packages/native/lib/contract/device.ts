@@ -110,6 +110,8 @@ export interface SimSettings {
     readonly sliceLimit?: number;
     /** Points of the table of sigmoid, from −8 to 8. */
     readonly sigmoidPoints?: number;
+    /** Magnitude below which products of two elements are dropped from the sums of matmul and conv. */
+    readonly productFloor?: number;
   };
   readonly openFaults: readonly object[];
   readonly compileFaults: readonly object[];

@@ -14,6 +14,8 @@ struct Engine {
   ThreadPool pool;
   SharedScratch scratch;
   const Precision precision;
+  // Of device sim: products of two elements below this magnitude are dropped from sums. 0 drops none.
+  float product_floor = 0;
 };
 
 }  // namespace mayfly::cpu

@@ -4,6 +4,7 @@
 
 #include "cpu/copy_node.h"
 #include "cpu/elementwise_node.h"
+#include "cpu/floored_product_node.h"
 #include "cpu/gather_node.h"
 #include "cpu/im2col_node.h"
 #include "cpu/matmul_node.h"
@@ -235,7 +236,15 @@ class Planner {
     const View result = Write(operation.result);
     const bool biased = operation.inputs.size() > 2;
     if (biased) Add<CopyNode>(BroadcastTo(Read(operation.inputs[2]), result.shape), result);
-    Add<MatmulNode>(x, y, result, biased, engine_->precision, biased ? Skip::kNothing : SkipOf(operation));
+    Multiply(x, y, result, biased, biased ? Skip::kNothing : SkipOf(operation));
+  }
+
+  void Multiply(const View& a, const View& b, const View& c, bool accumulate, Skip skip = Skip::kNothing) {
+    if (engine_->product_floor > 0) {
+      Add<FlooredProductNode>(a, b, c, accumulate, engine_->product_floor);
+    } else {
+      Add<MatmulNode>(a, b, c, accumulate, engine_->precision, skip);
+    }
   }
 
   // The part of a product that causal attention makes superfluous. Only second operands are triangular.
@@ -268,8 +277,7 @@ class Planner {
       bias = BroadcastTo(*Reshaped(bias, Channels(bias.shape[0], result.rank())), result.shape);
       Add<CopyNode>(bias, result);
     }
-    Add<MatmulNode>(kernel, *windows, *ConvResultAsProduct(result, groups), operation.inputs.size() > 2,
-                    engine_->precision);
+    Multiply(kernel, *windows, *ConvResultAsProduct(result, groups), operation.inputs.size() > 2);
   }
 
   static int64_t Taps(const View& weight) { return ElementsOf(Shape(weight.shape.begin() + 2, weight.shape.end())); }

@@ -17,6 +17,9 @@ struct Numerics {
   std::optional<float> slice_limit;
   // sigmoid and silu are lines between so many points from -8 to 8.
   std::optional<float> sigmoid_points;
+  // matmul and conv drop products of two elements below this magnitude from their sums. The cpu device's engine does so
+  // (`Engine::product_floor`), since a program cannot say it.
+  std::optional<float> product_floor;
 };
 
 void ApplyNumerics(mil::TypedProgram* program, const Numerics& numerics);

@@ -49,7 +49,8 @@ sim::Numerics NumericsOf(const Napi::Object& given) {
     if (!value.IsNumber()) throw Unexpected(value, name, "a number");
     return value.As<Napi::Number>().FloatValue();
   };
-  return {magnitude("infiniteFrom"), magnitude("zeroFrom"), magnitude("sliceLimit"), magnitude("sigmoidPoints")};
+  return {magnitude("infiniteFrom"), magnitude("zeroFrom"), magnitude("sliceLimit"), magnitude("sigmoidPoints"),
+          magnitude("productFloor")};
 }
 
 bool IsTrue(const Napi::Object& given, const char* name) { return given.Get(name).ToBoolean(); }

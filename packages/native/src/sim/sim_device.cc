@@ -133,7 +133,9 @@ class SimProgram : public Program {
 class SimDevice : public Device {
  public:
   SimDevice(const Settings& settings, int threads)
-      : state_(std::make_shared<State>(settings)), engine_(std::make_shared<cpu::Engine>(threads, Precision::kExact)) {}
+      : state_(std::make_shared<State>(settings)), engine_(std::make_shared<cpu::Engine>(threads, Precision::kExact)) {
+    if (settings.numerics) engine_->product_floor = settings.numerics->product_floor.value_or(0);
+  }
 
   const char* name() const override { return state_->settings.name.c_str(); }
   size_t shared_bytes() const override { return engine_->scratch.bytes(); }
