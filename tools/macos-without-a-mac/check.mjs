@@ -1,5 +1,5 @@
 // Cross-compiles the addon for macOS and reads the result as its loader would, and executes what can be: `node check.mjs
-// [arm64] [x86_64] [execution]`, all by default.
+// [arm64] [x86_64] [execution] [execution-arm64]`, all by default.
 // Exits with 1 and the reasons if anything is not as intended, with 69 where the tools are missing.
 import { deploymentTarget, root } from '../../packages/native/checks/binding.mjs';
 import { crossBuild } from './cross-build.mjs';
@@ -45,10 +45,10 @@ function checkMessages(toolchain) {
   return `arm64: ${sent.length} sends of ${selectors.size} messages with the kinds of arguments that their methods have`;
 }
 
-function checkExecution(toolchain) {
-  const reason = hindrance();
-  if (reason !== undefined) return `x86_64, not executed: ${reason}`;
-  const executed = execute(toolchain);
+function checkExecution(toolchain, arch) {
+  const reason = hindrance(arch);
+  if (reason !== undefined) return `${arch}, not executed: ${reason}`;
+  const executed = execute(toolchain, arch);
   faults.push(...executed.faults);
   return executed.report;
 }
@@ -56,7 +56,8 @@ function checkExecution(toolchain) {
 const CHECKS = {
   arm64: (toolchain) => `${checkBundle(toolchain, 'arm64')}\n${checkMessages(toolchain)}`,
   x86_64: (toolchain) => checkBundle(toolchain, 'x86_64'),
-  execution: checkExecution,
+  execution: (toolchain) => checkExecution(toolchain, 'x86_64'),
+  'execution-arm64': (toolchain) => checkExecution(toolchain, 'arm64'),
 };
 
 const toolchain = findToolchain();

@@ -39,16 +39,16 @@ exports:
   return stub;
 }
 
-/** Builds the bundle `build/macos/ARCH/NAME` for `arm64` or `x86_64` and gives its path. What is up to date stays. */
-export function buildBundle(toolchain, arch, name, files) {
-  const folder = join(root, 'build', 'macos', arch);
+/** Builds the bundle `build/macos/INTO/NAME` for `arm64` or `x86_64` and gives its path. What is up to date stays. */
+export function buildBundle(toolchain, arch, { name, files, flags = [], into = arch }) {
+  const folder = join(root, 'build', 'macos', into);
   const stubs = [join(here, 'libSystem.tbd'), writeLibcxxStub(toolchain, folder)];
   const platform = ['-platform_version', 'macos', deploymentTarget, deploymentTarget];
   return make({
     folder,
     name,
     sources: files,
-    compile: () => [toolchain.clang, ...compilerFlags(toolchain, arch)],
+    compile: () => [toolchain.clang, ...compilerFlags(toolchain, arch), ...flags],
     link: (objects) => [
       ...[toolchain.link, '-arch', arch, ...platform, '-bundle', '-undefined', 'dynamic_lookup', '-dead_strip'],
       ...[...objects, ...stubs],
@@ -58,4 +58,5 @@ export function buildBundle(toolchain, arch, name, files) {
 }
 
 /** The whole addon. */
-export const crossBuild = (toolchain, arch) => buildBundle(toolchain, arch, 'mayfly.node', sources.addon);
+export const crossBuild = (toolchain, arch) =>
+  buildBundle(toolchain, arch, { name: 'mayfly.node', files: sources.addon });

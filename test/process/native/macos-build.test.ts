@@ -17,10 +17,17 @@ test('the addon builds for macOS on arm64, imports what it should and sends mess
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 });
 
-test('device ane compiled for macOS on x86-64 has the same output on the emulator as compiled for Linux', {
-  timeout: 300_000,
-}, (context) => {
-  const { status, stdout, stderr } = run('execution');
-  if (status === MISSING_TOOLS || /not executed/.test(stdout)) context.skip(stdout.trim());
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-});
+test.for([
+  ['x86-64', 'execution'],
+  ['arm64', 'execution-arm64'],
+])(
+  'device ane compiled for macOS on %s has the same output on the emulator as compiled for Linux',
+  {
+    timeout: 300_000,
+  },
+  ([, part], { skip }) => {
+    const { status, stdout, stderr } = run(part!);
+    if (status === MISSING_TOOLS || /not executed/.test(stdout)) return skip(stdout.trim());
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  },
+);

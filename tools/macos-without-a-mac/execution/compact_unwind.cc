@@ -89,9 +89,13 @@ std::vector<UnwindEntry> ReadUnwindInfo(const uint8_t* section, size_t bytes) {
       entries.push_back(entry);
     }
   }
+#ifdef __aarch64__
+  constexpr uint32_t kDwarf = 0x03000000;
+#else
   constexpr uint32_t kDwarf = 0x04000000;
+#endif
   for (const UnwindEntry& entry : entries) {
-    if ((entry.encoding & kModeMask) >= kDwarf) Fail("complete __unwind_info", "a reference to DWARF");
+    if ((entry.encoding & kModeMask) == kDwarf) Fail("complete __unwind_info", "a reference to DWARF");
   }
   return entries;
 }

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <strings.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include <cerrno>
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -44,7 +46,6 @@ char* Strerror(int darwin) {
   return std::strerror(darwin);
 }
 
-// The mode travels where a variadic function has it, too.
 int Open(const char* path, int darwin, int mode) {
   constexpr std::pair<int, int> kFlags[] = {{0x4, O_NONBLOCK}, {0x8, O_APPEND}, {0x100, O_NOFOLLOW},   {0x200, O_CREAT},
                                             {0x400, O_TRUNC},  {0x800, O_EXCL}, {0x1000000, O_CLOEXEC}};
@@ -54,6 +55,89 @@ int Open(const char* path, int darwin, int mode) {
   }
   return open(path, flags, mode);
 }
+
+}  // namespace
+
+#ifdef __aarch64__
+
+// Apple's arm64 passes the arguments of a variadic function that have no name on the stack, eight bytes each, as
+// Linux's does with those that the registers are too few for.
+static va_list OnStack(void* arguments) {
+  struct {
+    void *stack, *general_top, *vector_top;
+    int general_offset, vector_offset;
+  } here = {arguments, nullptr, nullptr, 0, 0};
+  va_list list;
+  static_assert(sizeof list == sizeof here);
+  std::memcpy(&list, &here, sizeof list);
+  return list;
+}
+
+extern "C" __attribute__((used)) int SnprintfOnStack(char* to, size_t bytes, const char* format, void* arguments) {
+  return std::vsnprintf(to, bytes, format, OnStack(arguments));
+}
+extern "C" __attribute__((used)) int FprintfOnStack(FILE* file, const char* format, void* arguments) {
+  return std::vfprintf(file, format, OnStack(arguments));
+}
+extern "C" __attribute__((used)) int OpenOnStack(const char* path, int flags, const int* mode) {
+  return Open(path, flags, *mode);
+}
+
+// Each hands on where the stack is.
+asm(R"(
+  .text
+  .globl DarwinSnprintf, DarwinFprintf, DarwinOpen
+DarwinSnprintf:
+  mov x3, sp
+  b SnprintfOnStack
+DarwinFprintf:
+  mov x2, sp
+  b FprintfOnStack
+DarwinOpen:
+  mov x2, sp
+  b OpenOnStack
+)");
+extern "C" void DarwinSnprintf();
+extern "C" void DarwinFprintf();
+extern "C" void DarwinOpen();
+
+// On Apple's arm64 a constructor or destructor returns its object, which callers rely on; on Linux's it does not.
+static bool ReturnsItsObject(const std::string& symbol) {
+  for (const char* part : {"C1E", "C2E", "D1Ev", "D2Ev"}) {
+    if (symbol.rfind("__ZN", 0) == 0 && symbol.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+// Code that calls `function` and returns the first argument. Exceptions do not pass it.
+static void* ReturningObject(const void* function) {
+  const uint32_t code[] = {
+      0xa9be7bfd,  // stp x29, x30, [sp, #-32]!
+      0xf9000be0,  // str x0, [sp, #16]
+      0x580000b0,  // ldr x16, function
+      0xd63f0200,  // blr x16
+      0xf9400be0,  // ldr x0, [sp, #16]
+      0xa8c27bfd,  // ldp x29, x30, [sp], #32
+      0xd65f03c0,  // ret, and the address of the function, eight bytes
+  };
+  constexpr size_t kBytes = sizeof code + sizeof function;
+  auto* const page = static_cast<uint8_t*>(
+      mmap(nullptr, kBytes, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  if (page == MAP_FAILED) std::abort();
+  std::memcpy(page, code, sizeof code);
+  std::memcpy(page + sizeof code, &function, sizeof function);
+  __builtin___clear_cache(reinterpret_cast<char*>(page), reinterpret_cast<char*>(page) + kBytes);
+  return page;
+}
+
+#else
+
+static bool ReturnsItsObject(const std::string&) { return false; }
+static void* ReturningObject(void* function) { return function; }
+
+#endif
+
+namespace {
 
 // The fields that are read here.
 struct DarwinStat {
@@ -108,7 +192,10 @@ void Lock(DarwinMutex* mutex) {
 void Unlock(DarwinMutex* mutex) {
   if (pthread_mutex_unlock(&mutex->mutex) != 0) std::abort();
 }
-void Destroy(DarwinMutex* mutex) { pthread_mutex_destroy(&mutex->mutex); }
+DarwinMutex* Destroy(DarwinMutex* mutex) {
+  pthread_mutex_destroy(&mutex->mutex);
+  return mutex;
+}
 
 // Every import is bound before the first call.
 void NeverCalled() { std::abort(); }
@@ -121,11 +208,22 @@ void* Pointer(Function* function) {
 const std::unordered_map<std::string, void*> kOwn = {
     {"___error", Pointer(Errno)},
     {"_strerror", Pointer(Strerror)},
+#ifdef __aarch64__
+    {"_open", Pointer(DarwinOpen)},
+    {"_snprintf", Pointer(DarwinSnprintf)},
+    {"_fprintf", Pointer(DarwinFprintf)},
+    {"_fstat", Pointer(Fstat)},
+#else
+    // The mode is where a variadic function has it, too, as are the arguments of `snprintf` and `fprintf`.
     {"_open", Pointer(Open)},
+    {"_snprintf", Pointer(std::snprintf)},
+    {"_fprintf", Pointer(std::fprintf)},
     {"_fstat$INODE64", Pointer(Fstat)},
+#endif
     {"_dlopen", Pointer(Dlopen)},
     {"_uname", Pointer(Uname)},
     {"___bzero", Pointer(bzero)},
+    {"_bzero", Pointer(bzero)},
     {"_memset_pattern16", Pointer(MemsetPattern16)},
     {"___stderrp", &standard_error},
     {"___stack_chk_guard", const_cast<uintptr_t*>(&stack_guard)},
@@ -136,10 +234,17 @@ const std::unordered_map<std::string, void*> kOwn = {
 };
 
 const std::unordered_set<std::string> kSame = {
-    "__Unwind_Resume", "___cxa_atexit", "___stack_chk_fail", "_close",    "_dlerror",  "_dlsym",  "_fclose", "_fflush",
-    "_flock",          "_fopen",        "_fprintf",          "_fread",    "_free",     "_fseek",  "_fseeko", "_ftello",
-    "_fwrite",         "_getenv",       "_getpid",           "_isxdigit", "_memchr",   "_memcmp", "_memcpy", "_memmove",
-    "_memset",         "_newlocale",    "_snprintf",         "_strlen",   "_strtod_l", "_write",
+    "__Unwind_Resume", "___cxa_atexit", "___stack_chk_fail",
+    "_close",          "_dlerror",      "_dlsym",
+    "_exp2",           "_fclose",       "_fflush",
+    "_flock",          "_fopen",        "_fread",
+    "_free",           "_fseek",        "_fseeko",
+    "_ftello",         "_fwrite",       "_getenv",
+    "_getpid",         "_isxdigit",     "_log2",
+    "_memchr",         "_memcmp",       "_memcpy",
+    "_memmove",        "_memset",       "_newlocale",
+    "_strcmp",         "_strlen",       "_strtod_l",
+    "_write",
 };
 
 // Of libc++ whose objects hold what the C library lays out in its own way; mutexes are above.
@@ -159,7 +264,8 @@ void* DarwinSymbol(const std::string& symbol) {
   if (own != kOwn.end()) return own->second;
   const bool cpp = symbol.rfind("__Z", 0) == 0 || symbol.rfind("___cxa_", 0) == 0 || symbol == "___gxx_personality_v0";
   const bool same = cpp ? !DiffersInLayout(symbol) : kSame.count(symbol) != 0;
-  return same ? dlsym(RTLD_DEFAULT, symbol.c_str() + 1) : nullptr;
+  void* const found = same ? dlsym(RTLD_DEFAULT, symbol.c_str() + 1) : nullptr;
+  return found != nullptr && ReturnsItsObject(symbol) ? ReturningObject(found) : found;
 }
 
 }  // namespace macho

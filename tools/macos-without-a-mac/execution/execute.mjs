@@ -4,16 +4,44 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { has, PACKAGES } from '../../../packages/native/checks/arm64/build.mjs';
 import { root } from '../../../packages/native/checks/binding.mjs';
-import { buildLoader, buildNative, buildRoundTrip } from './build.mjs';
+import {
+  ARM64_ROOT,
+  arm64Libraries,
+  buildEmulatorForArm64,
+  buildLoader,
+  buildLoaderForArm64,
+  buildNative,
+  buildRoundTrip,
+  buildRoundTripForArm64,
+} from './build.mjs';
 
 const emulator = join(root, 'build', 'Release', 'ane_emulator.node');
 
-/** Why it cannot be executed here; undefined if it can. */
-export const hindrance = () =>
-  process.platform === 'linux' && process.arch === 'x64' && existsSync(emulator)
+/** Why code of an architecture cannot be executed here; undefined if it can. */
+export function hindrance(arch) {
+  if (process.platform !== 'linux' || process.arch !== 'x64' || !existsSync(emulator)) {
+    return 'needs Linux on x86-64 with the addon built';
+  }
+  if (arch === 'x86_64') return undefined;
+  if (!has('aarch64-linux-gnu-g++') || !has('qemu-aarch64')) return `needs apt-get install ${PACKAGES}`;
+  return existsSync(join(arm64Libraries, 'libc++.so.1'))
     ? undefined
-    : 'needs Linux on x86-64 with the addon built';
+    : `needs LLVM's libc++ for arm64 in ${arm64Libraries}, which fetch-libcxx.sh downloads`;
+}
+
+/** The command that runs a bundle, with the bundle and the emulator as its arguments. */
+const RUNNERS = {
+  x86_64: (toolchain) => ({ command: buildLoader(toolchain), args: [buildRoundTrip(toolchain), emulator] }),
+  arm64: (toolchain) => ({
+    command: 'qemu-aarch64',
+    args: [
+      ...['-L', ARM64_ROOT, buildLoaderForArm64(toolchain)],
+      ...[buildRoundTripForArm64(toolchain), buildEmulatorForArm64()],
+    ],
+  }),
+};
 
 const FAULTS = 'MAYFLY_EMULATOR_FAULTS';
 /** Environments by what they bring about; `file` is no folder. */
@@ -68,9 +96,8 @@ function outcome(program, args, makeEnvironment) {
 const asOnMac = (line) => line.replace(/ to return, got an exception$/, ' to return, got NSException');
 
 /** `{ report, faults }`: a line on what was executed, and each line that differs. */
-export function execute(toolchain) {
-  const bundle = buildRoundTrip(toolchain);
-  const loader = buildLoader(toolchain);
+export function execute(toolchain, arch) {
+  const { command, args } = RUNNERS[arch](toolchain);
   const native = buildNative();
   const faults = [];
   let compared = 0;
@@ -79,7 +106,7 @@ export function execute(toolchain) {
   const names = Object.keys(CASES({ file: '' }));
   for (const name of names) {
     const here = outcome(native, [], (paths) => ({ MAYFLY_ANE_RUNTIME: emulator, ...CASES(paths)[name] })).map(asOnMac);
-    const [first, ...there] = outcome(loader, [bundle, emulator], (paths) => CASES(paths)[name]);
+    const [first, ...there] = outcome(command, args, (paths) => CASES(paths)[name]);
     loaded = first;
     for (let i = 0; i < Math.max(here.length, there.length); i++) {
       if (here[i] !== there[i]) faults.push(`${name}, line ${i + 1}: expected ${here[i]}, got ${there[i]}`);
@@ -89,6 +116,6 @@ export function execute(toolchain) {
   }
   return {
     faults,
-    report: `x86_64, executed: ${loaded}; ${names.length} runs, ${compared} lines compared, ${errors} of them errors`,
+    report: `${arch}, executed: ${loaded}; ${names.length} runs, ${compared} lines compared, ${errors} of them errors`,
   };
 }

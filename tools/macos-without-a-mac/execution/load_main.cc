@@ -1,5 +1,5 @@
-// Loads a Mach-O bundle for x86-64 and runs its RoundTrip: `load BUNDLE STAND_IN`, where the latter is a library that
-// answers for Apple's frameworks. Prints what was loaded, then what the bundle tells.
+// Loads a Mach-O bundle for this processor and runs its RoundTrip: `load BUNDLE STAND_IN`, where the latter is a
+// library that answers for Apple's frameworks. Prints what was loaded, then what the bundle tells.
 #include <cstdio>
 #include <exception>
 

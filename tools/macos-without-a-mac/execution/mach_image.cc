@@ -46,7 +46,12 @@ struct DyldInfo : Command {
 
 namespace {
 
-constexpr uint32_t kMagic = 0xfeedfacf, kX86_64 = 0x01000007, kBundle = 8;
+constexpr uint32_t kMagic = 0xfeedfacf, kBundle = 8;
+#ifdef __aarch64__
+constexpr uint32_t kProcessor = 0x0100000c;
+#else
+constexpr uint32_t kProcessor = 0x01000007;
+#endif
 constexpr uint32_t kSegment = 0x19, kSymbols = 2, kDyldInfoOnly = 0x80000022;
 constexpr uint32_t kInitialisers = 9, kThreadVariables = 0x13;
 // Of a symbol: defined in a section, and visible to others.
@@ -79,6 +84,11 @@ MachImage::MachImage(const std::string& path, const Resolve& resolve) {
     unwinding_entries_ = entries.size();
   }
   Protect();
+  // QEMU and processors of arm64 cache code apart from data.
+  for (const Segment& segment : segments_) {
+    char* const begin = reinterpret_cast<char*>(At(segment.address));
+    if ((segment.protection & PROT_EXEC) != 0) __builtin___clear_cache(begin, begin + segment.bytes);
+  }
 }
 
 template <typename T>
@@ -89,8 +99,8 @@ const T* MachImage::In(uint64_t offset, uint64_t count) const {
 
 void MachImage::ReadCommands() {
   const Header& header = *In<Header>(0);
-  if (header.magic != kMagic || header.processor != kX86_64 || header.kind != kBundle) {
-    Fail("a Mach-O bundle for x86-64", "another file");
+  if (header.magic != kMagic || header.processor != kProcessor || header.kind != kBundle) {
+    Fail("a Mach-O bundle for this processor", "another file");
   }
   uint64_t at = sizeof header;
   for (uint32_t i = 0; i < header.commands; ++i) {

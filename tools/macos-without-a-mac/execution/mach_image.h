@@ -1,5 +1,6 @@
-// A Mach-O bundle for x86-64 in the memory of a Linux process, placed there as macOS's loader would: segments mapped,
-// addresses moved, imports bound, unwinding tables registered. One image alone, so that weak definitions stay.
+// A Mach-O bundle for this processor (x86-64 or arm64) in the memory of a Linux process, placed there as macOS's loader
+// would: segments mapped, addresses moved, imports bound, unwinding tables registered. One image alone, so that weak
+// definitions stay.
 #pragma once
 
 #include <cstddef>

@@ -10,10 +10,7 @@ extern "C" void __unw_add_dynamic_fde(uint64_t description);
 namespace macho {
 namespace {
 
-constexpr uint32_t kModeMask = 0x0f000000, kFrame = 0x01000000, kIndirect = 0x03000000;
-// DWARF's numbers of registers: of those that a compact encoding counts from 1 (rbx, r12 to r15, rbp), and of two more.
-constexpr std::array<uint8_t, 7> kRegisters = {0, 3, 12, 13, 14, 15, 6};
-constexpr uint8_t kRbp = 6, kRsp = 7, kReturnAddress = 16;
+constexpr uint32_t kModeMask = 0x0f000000;
 constexpr uint64_t kWord = 8;
 
 class Writer {
@@ -41,7 +38,13 @@ class Writer {
 
   // DW_CFA_offset: a register was saved so many words below the frame's address.
   void Saved(uint8_t which, uint64_t words) {
-    Put(static_cast<uint8_t>(0x80 | which));
+    if (which < 0x40) {
+      Put(static_cast<uint8_t>(0x80 | which));
+    } else {
+      // DW_CFA_offset_extended.
+      Put(uint8_t{0x05});
+      Uleb(which);
+    }
     Uleb(words);
   }
 
@@ -55,6 +58,43 @@ class Writer {
  private:
   std::vector<uint8_t> bytes_;
 };
+
+#ifdef __aarch64__
+
+constexpr uint32_t kFrame = 0x04000000;
+// DWARF's numbers: x29, which points to the frame, and x30, the return address.
+constexpr uint8_t kFramePointer = 29, kReturnAddress = 30, kStackPointer = 31;
+// Words from the frame's address on entry down to where a call saved the return address; none, since x30 holds it.
+constexpr uint64_t kReturnAddressWords = 0;
+
+// The pairs of registers that a frame may have saved, one bit each, in the order in memory from the frame down.
+constexpr std::array<uint8_t, 9> kPairs = {19, 21, 23, 25, 27, 72, 74, 76, 78};
+
+void WriteFrame(Writer* writer, const UnwindEntry& entry, const uint8_t*) {
+  if ((entry.encoding & kModeMask) != kFrame) {
+    // A function without a frame calls none: nothing is unwound through it but at its begin.
+    writer->Frame(kStackPointer, (entry.encoding >> 12 & 0xfff) * 2 * kWord);
+    return;
+  }
+  writer->Frame(kFramePointer, 2 * kWord);
+  writer->Saved(kReturnAddress, 1);
+  writer->Saved(kFramePointer, 2);
+  uint64_t words = 2;
+  for (size_t i = 0; i < kPairs.size(); ++i) {
+    const uint32_t bit = i < 5 ? 1u << i : 0x100u << (i - 5);
+    if ((entry.encoding & bit) == 0) continue;
+    writer->Saved(kPairs[i], ++words);
+    writer->Saved(static_cast<uint8_t>(kPairs[i] + 1), ++words);
+  }
+}
+
+#else
+
+constexpr uint32_t kFrame = 0x01000000, kIndirect = 0x03000000;
+// DWARF's numbers of registers: of those that a compact encoding counts from 1 (rbx, r12 to r15, rbp), and of two more.
+constexpr std::array<uint8_t, 7> kRegisters = {0, 3, 12, 13, 14, 15, 6};
+constexpr uint8_t kRbp = 6, kRsp = 7, kReturnAddress = 16;
+constexpr uint64_t kReturnAddressWords = 1;
 
 // What a frame without rbp saved, in the order in memory: a number tells one of the permutations of `count` of six.
 std::vector<uint8_t> PermutedRegisters(uint32_t count, uint32_t permutation) {
@@ -95,6 +135,8 @@ void WriteFrame(Writer* writer, const UnwindEntry& entry, const uint8_t* image) 
   for (uint32_t i = 0; i < count; ++i) writer->Saved(saved[i], 1 + count - i);
 }
 
+#endif
+
 }  // namespace
 
 void RegisterUnwinding(const std::vector<UnwindEntry>& entries, const uint8_t* image) {
@@ -113,7 +155,7 @@ void RegisterUnwinding(const std::vector<UnwindEntry>& entries, const uint8_t* i
     if (entry.personality != 0) std::memcpy(&personality, image + entry.personality, sizeof personality);
     writer->Put(personality);
     for (uint8_t each : {kAbsolute, kAbsolute}) writer->Put(each);
-    writer->Saved(kReturnAddress, 1);
+    if (kReturnAddressWords != 0) writer->Saved(kReturnAddress, kReturnAddressWords);
     writer->Close(common);
 
     const size_t frame = writer->size();
