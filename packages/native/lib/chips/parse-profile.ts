@@ -5,7 +5,13 @@ import type { Figure, Grade } from './figure.js';
 type Group = keyof typeof figureNames;
 
 /** Optional keys of a profile. */
-const optional: ReadonlySet<string> = new Set(['compilationsPerSecond', 'zeroFrom', 'sliceLimit', 'sigmoidPoints', 'productFloor']);
+const optional: ReadonlySet<string> = new Set([
+  'compilationsPerSecond',
+  'zeroFrom',
+  'sliceLimit',
+  'sigmoidPoints',
+  'productFloor',
+]);
 
 const grades: readonly Grade[] = ['A', 'B', 'C'];
 
