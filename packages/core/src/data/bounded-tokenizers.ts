@@ -5,7 +5,7 @@ import { describeValue } from '../files/errors.js';
 import { isRecord } from '../files/read-file.js';
 import { respellTokenizer } from './respell-tokenizer.js';
 
-/** Milliseconds that the steps of a tokenizer may take, and characters for each of which they get one more. */
+/** Deadline of the steps of a tokenizer: 400 ms, and 1 ms more for every 100 characters. */
 const DEADLINE = 400;
 const CHARACTERS_PER_MS = 100;
 /** A normalizer may make a text this many times as long, and this much longer. Unicode's own forms need a factor of 18. */
@@ -67,7 +67,7 @@ export function boundedTokenizers(
 
 type CheckLength = (before: number, after: number) => void;
 
-/** Gives a model the unknown word and the bytes that the library does not give it. */
+/** Adds to a model the unknown word and the fallback to bytes, which the library leaves out. */
 function mendModel({ model }: Tokenizers, json: Readonly<Record<string, unknown>>): void {
   if (model === null) return;
   if (json.type === 'WordLevel') model.unk_token_id = model.tokens_to_ids.get(String(json.unk_token));
@@ -78,7 +78,7 @@ function mendModel({ model }: Tokenizers, json: Readonly<Record<string, unknown>
     const bytes = Array.from(Buffer.from(piece), (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
     return bytes.every((byte) => model.tokens_to_ids.has(byte)) ? bytes : [piece];
   };
-  // The library's own spreads pieces into arguments, of which there may be too many.
+  // The library's own passes all pieces as arguments of one call, which may be more than V8 allows.
   unigram.encode = (texts: string[]) => texts.flatMap((text: string) => unigram.tokenize(text)).flatMap(bytesOf);
 }
 

@@ -9,7 +9,7 @@ import { checkBlock } from './check-tokens.js';
 import type { TokenStream } from './token-stream.js';
 import type { Tokenizer } from './tokenizer.js';
 
-/** Hashed at a time. */
+/** Size of the blocks that are hashed one by one. */
 const BLOCK_BYTES = 2 ** 23;
 
 /**
@@ -35,8 +35,8 @@ class BlockHash {
 }
 
 /**
- * The content hash of a stream of tokens: the same for the same tokens, wherever they come from. It also checks every token, so
- * that training does not have to.
+ * The content hash of a stream of tokens, which depends on the tokens alone, not on the file. It also checks every token, so that
+ * training does not have to.
  *
  * @throws `ERR_TOKEN_RANGE` for an id that the vocabulary does not have.
  */

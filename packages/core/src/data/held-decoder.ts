@@ -5,9 +5,9 @@ import type { TokenDecoder } from './tokenizer.js';
 export interface WholeDecoder {
   /** The text of ids, not yet finished. A further id only adds to it, except to the end that `settled` leaves out. */
   text(ids: readonly number[]): string;
-  /** How much of a text stays as it is, whatever ids follow. */
+  /** Length of the beginning of a text that no further ids change. */
   settled(text: string): number;
-  /** Finishes a text. The settled part gives the same by itself as at the start of the whole. */
+  /** Finishes a text. The result for the settled part alone is the beginning of the result for the whole. */
   finish(text: string): string;
 }
 
@@ -17,8 +17,8 @@ const SHORTEST_CONTEXT = 16;
 const REPLACEMENT = '\uFFFD';
 
 /**
- * Decodes ids as they come by decoding all of them again and again, so that the outcome is that of `decode`. Once nothing is
- * held back, ids are forgotten where the rest gives the same text without them.
+ * Decodes ids one by one. Each time it decodes all ids again, so that the pieces add up to the text of `decode`. When no text is held
+ * back, it forgets the ids without which the others give the same text.
  */
 export class HeldDecoder implements TokenDecoder {
   readonly #whole: WholeDecoder;
@@ -29,7 +29,7 @@ export class HeldDecoder implements TokenDecoder {
   constructor(whole: WholeDecoder, before: Iterable<number>) {
     this.#whole = whole;
     this.#ids = [...before];
-    // An unfinished character of a prompt is not there yet.
+    // An unfinished character at the end of a prompt is not part of the emitted text.
     this.#given = whole.finish(whole.text(this.#ids)).replace(/\uFFFD$/, '');
   }
 
@@ -118,8 +118,8 @@ export function cleanUp(text: string): string {
 const inPatterns: ReadonlySet<string> = new Set(replacements.flatMap(([pattern]) => [...pattern]));
 
 /**
- * How much of a text may be cleaned up by itself, whatever follows: up to the last place that no pattern can reach over, nor
- * comes to reach over when spaces around it are taken off. Such a place is behind a character of no pattern, or before a space
+ * Length of the beginning of a text that can be cleaned up without the rest: up to the last place that no pattern extends over, even
+ * after the spaces around it are removed. Such a place is behind a character of no pattern, or before a space
  * that does not follow a space, an apostrophe (" ' ") or an n ("n 't").
  */
 export function cleanableLength(text: string): number {

@@ -21,7 +21,7 @@ export class PairMerger {
   }
 
   merge(ids: readonly number[]): number[] {
-    // A doubly linked list in arrays: a merged pair lives on at its left position.
+    // A doubly linked list in arrays. A merged pair is kept at its left position.
     const symbols = Int32Array.from(ids);
     const next = Int32Array.from(ids, (_, index) => (index + 1 < ids.length ? index + 1 : NONE));
     const previous = Int32Array.from(ids, (_, index) => index - 1);
@@ -35,7 +35,7 @@ export class PairMerger {
     for (let best = heap.pop(); best !== undefined; best = heap.pop()) {
       const left = best % POSITIONS;
       const merged = this.#pair(symbols, next, left);
-      // Offers are not withdrawn: one is stale if its position was swallowed or now makes another pair.
+      // An offer is stale if its position was merged into another or has another right neighbour now.
       if (merged === NONE || this.#ranks[merged] !== Math.floor(best / POSITIONS)) continue;
       const right = next[left]!;
       symbols[left] = merged;

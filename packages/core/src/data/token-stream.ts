@@ -42,7 +42,7 @@ export class TokenArray implements TokenStream {
   [Symbol.dispose](): void {}
 }
 
-/** A part of a stream as a stream. */
+/** A stream of consecutive tokens of another stream. */
 export class TokenSlice implements TokenStream {
   readonly length: number;
   readonly #stream: TokenStream;

@@ -7,7 +7,7 @@ import { isRecord, readJson } from '../files/read-file.js';
 /** Ids are below this; known vocabularies have up to 262,144. */
 const LARGEST = 2 ** 22;
 
-/** The tokens of a `tokenizer.json`, and those which it puts around a text. */
+/** The tokens of a `tokenizer.json`, and the ids that it adds before and after a text. */
 export interface TokenizerFile {
   readonly tokens: ReadonlyMap<number, string>;
   readonly ids: ReadonlyMap<string, number>;
@@ -57,7 +57,7 @@ export function readTokenizerFile(json: Readonly<Record<string, unknown>>): Toke
   return { tokens, ids, vocab, ordinary, ...aroundText(json.post_processor, ids) };
 }
 
-/** Models of which the library knows the rules. Old files have no type. */
+/** Refuses models that the library does not implement. Old files have no type. */
 function expectModel({ type, continuing_subword_prefix: prefix }: Readonly<Record<string, unknown>>): void {
   const known: readonly unknown[] = ['BPE', 'WordPiece', 'WordLevel', 'Unigram', undefined];
   if (!known.includes(type))
@@ -111,7 +111,7 @@ function unexpected(expected: string, actual: string): MayflyError {
   return new MayflyError('ERR_TOKENIZER', `Expected ${expected}, got ${actual}`);
 }
 
-/** A file beside a `tokenizer.json`; empty where it is not there. */
+/** The JSON object in a file beside a `tokenizer.json`; empty if the file does not exist. */
 export function readBeside(tokenizer: string, file: string): Readonly<Record<string, unknown>> {
   const path = join(dirname(tokenizer), file);
   return existsSync(path) ? readJson(path, 'ERR_TOKENIZER') : {};

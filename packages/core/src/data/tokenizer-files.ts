@@ -6,9 +6,9 @@ import { fileError } from '../files/errors.js';
 import { fileFormat } from '../files/file-format.js';
 import { readFile } from '../files/read-file.js';
 
-/** All that a tokenizer is made of: enough to open it anywhere. */
+/** The contents of the files from which a tokenizer is opened. */
 export interface TokenizerFiles {
-  /** `bytes`, which needs no files, or where they were read. */
+  /** `bytes`, which needs no files, or the path of the main file. */
   readonly name: string;
   /** Their contents by file name, the main one first. */
   readonly files: Readonly<Record<string, Buffer>>;

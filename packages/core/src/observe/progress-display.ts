@@ -8,13 +8,13 @@ import { closingTable, powerLine, runHeader } from './run-text.js';
 import { formatCount, formatDuration, formatFigure, formatSmall, print, printable, sparkline } from './text.js';
 import { WorkerLines } from './worker-lines.js';
 
-/** Milliseconds between two pictures. */
+/** Milliseconds between two updates of the display. */
 const FRAME_MS = 100;
 const SPARKLINE_WIDTH = 40;
-/** Width of the loss in front of the curve, if it is a large one. */
+/** Width of the largest loss in front of the curve. */
 const LOSS_WIDTH = 16;
 const BAR_WIDTH = 24;
-/** Losses kept for the curve; when there are so many, every second one is dropped. */
+/** Losses kept for the curve. When this number is reached, every second one is dropped. */
 const MOST_LOSSES = 2048;
 /** Weight of the newest step in the averages that are shown. */
 const SMOOTHING = 0.05;

@@ -2,7 +2,7 @@ import type { PoolEvents } from '../pool/types.js';
 import type { Trainer } from '../train/trainer.js';
 import { formatDuration, plural } from './text.js';
 
-/** A worker that retires. */
+/** A retirement that is under way. */
 interface Departure {
   readonly since: number;
   /** Number of its kernels that other workers took over, by worker. */
@@ -28,7 +28,7 @@ export class WorkerLines {
   #onRetire(event: Retirement): void {
     const { worker, reason, compilations, evaluations, kernels, ageMs } = event;
     this.#departures.set(worker, { since: performance.now(), takenOver: new Map() });
-    // The reason names one of these already.
+    // The reason already gives one of these figures.
     const use = [
       ...(reason === 'compilations' ? [] : [plural(compilations, 'compilation')]),
       ...(reason === 'evaluations' ? [] : [plural(evaluations, 'evaluation')]),

@@ -15,7 +15,7 @@ const preface = ` What this run is, for people and programs. Mayfly writes it wh
 export interface RunFile {
   /** Name of the run that owns the folder; its checkpoints have the same name. */
   readonly run: string;
-  /** Whether the run began before runs had names, so that its first checkpoints have none. */
+  /** Whether the run was begun by a version that gave runs no names, so that its first checkpoints have none. */
   readonly adopted: boolean;
   /** ISO 8601. */
   readonly created: string;

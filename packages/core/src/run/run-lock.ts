@@ -7,7 +7,7 @@ import { isRecord, readTextIfThere } from '../files/read-file.js';
 import { isRunning, type ProcessIdentity, thisProcess } from './process-identity.js';
 
 export const lockName = 'run.lock';
-/** After so many attempts, each of which lost against another process, the folder is considered unusable. */
+/** Number of attempts to lock a folder. If another process was faster each time, the folder is refused. */
 const MOST_TRIES = 20;
 
 /**
@@ -73,7 +73,7 @@ export class RunLock {
     throw new MayflyError('ERR_FILE', `Expected to lock the folder ${this.#folder}, got nowhere: remove ${this.#path}`);
   }
 
-  /** Two processes may find the same stale lock: the later one must not remove what the earlier one has put in its place. */
+  /** Removes a stale lock. Two processes may find the same one: the later must not remove the lock that the earlier has made since. */
   #removeStale(stale: string, aside: string): void {
     try {
       renameSync(this.#path, aside);
@@ -93,7 +93,7 @@ export class RunLock {
   }
 }
 
-/** Content that is not a lock's was cut short by a power failure: nobody holds it. */
+/** Whether a process holds the lock with this content. Content of another form was cut short by a power failure: no process holds it. */
 function isHeld(content: string): boolean {
   const holder = parse(content);
   return holder !== null && (holder.host !== hostname() || isRunning(holder));
@@ -109,7 +109,7 @@ function parse(content: string): ProcessIdentity | null {
   }
 }
 
-// Numbers below 1 stand for groups of processes.
+// `kill` takes numbers below 1 for groups of processes.
 const isPid = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 
 /** Links a complete file to a path unless that exists. This is atomic: no process sees a partial file. */
@@ -125,7 +125,7 @@ function linked(from: string, to: string): boolean {
   }
 }
 
-/** For file systems without hard links, such as exFAT. */
+/** Writes the lock on file systems without hard links, such as exFAT. */
 function copied(from: string, to: string): boolean {
   try {
     writeSynced(to, readFileSync(from, 'utf8'));

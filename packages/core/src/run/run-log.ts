@@ -9,14 +9,14 @@ const STEP_BYTES = 300;
 const MOST_STEPS = 100_000;
 
 /**
- * Bytes that the log of a run takes, about. Beyond 100,000 steps no more are counted: such runs are usually stopped earlier, and a
- * full disk costs them records only.
+ * The approximate size of the log of a run in bytes. At most 100,000 steps count: longer runs are usually stopped earlier, and lose only
+ * records when the disk is full.
  */
 export const logBytes = (steps: number): number => STEP_BYTES * Math.min(steps, MOST_STEPS);
 
 /**
- * Appends records to a run's `log.jsonl`. If the log cannot be written, the run goes on: one warning is issued, records are dropped, and
- * the next record that can be written is preceded by a `log-gap` with their number.
+ * Appends records to a run's `log.jsonl`. If the log cannot be written, the run continues: one warning is emitted, records are dropped,
+ * and the record `logGap` gives their number before the next one that can be written.
  */
 export class RunLog {
   readonly #path: string;

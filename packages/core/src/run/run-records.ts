@@ -36,6 +36,6 @@ function withSnakeCaseKeys(value: unknown): unknown {
 
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** Digits beyond the precision of a clock would fill half of a log. */
+/** Rounds times to microseconds: digits beyond the precision of the clock would fill half of a log. */
 const rounded = (key: string, value: unknown): unknown =>
   typeof value === 'number' && /^ms$|Ms$|PerSecond$/.test(key) ? Math.round(1000 * value) / 1000 : value;
