@@ -113,6 +113,7 @@ export { SequenceDigest } from './train/digest.js';
 export { blocksFor, mergesAfter, sumByTree } from './train/gradient-sums.js';
 export { InferenceSession } from './train/inference-session.js';
 export { LossScaler } from './train/loss-scaler.js';
+export { Optimizer } from './train/optimizer.js';
 export {
   type FilledTrainOptions,
   type PlainTrainOptions,
