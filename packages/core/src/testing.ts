@@ -108,6 +108,7 @@ export { RunLog, readRunLog } from './run/run-log.js';
 export { runRecord, toJsonLine } from './run/run-records.js';
 export { CheckpointSchedule } from './train/checkpoint-schedule.js';
 export { checkChipRules } from './train/chip-rules.js';
+export { type ChoiceOptions, chooseForm, storedChoices } from './train/choose-form.js';
 export { arenaBytesFor, Decoder } from './train/decoder.js';
 export { SequenceDigest } from './train/digest.js';
 export { blocksFor, mergesAfter, sumByTree } from './train/gradient-sums.js';

@@ -19,7 +19,7 @@ interface WindowOrder {
 export class Windows {
   readonly #stream: TokenStream;
   readonly #window: number;
-  readonly #order: WindowOrder;
+  #order: WindowOrder;
   readonly #tokens: Int32Array;
 
   /**
@@ -34,14 +34,7 @@ export class Windows {
     this.#stream = stream;
     this.#window = window;
     this.#tokens = new Int32Array(window + 1);
-    if (from === 'random' || (typeof from === 'object' && from.order === 'random')) {
-      const random = from === 'random' ? seededRandom(seed, 'windows').getState() : from.random;
-      this.#order = new RandomOrder(stream.length - window, random);
-    } else if (from === 'sequential' || from.order === 'sequential') {
-      this.#order = new SequentialOrder(countWindows(stream, window), window, from === 'sequential' ? 0 : from.taken);
-    } else {
-      throw invalidArgument('order', 'sequential or random', from);
-    }
+    this.#order = this.#orderFrom(from, seed);
   }
 
   /**
@@ -62,6 +55,22 @@ export class Windows {
   /** The state from which the constructor continues exactly here. */
   state(): WindowState {
     return this.#order.state();
+  }
+
+  /** Goes on from an earlier state. */
+  restore(state: WindowState): void {
+    this.#order = this.#orderFrom(state, 0);
+  }
+
+  #orderFrom(from: WindowState['order'] | WindowState, seed: number): WindowOrder {
+    const [stream, window] = [this.#stream, this.#window];
+    if (from === 'random' || (typeof from === 'object' && from.order === 'random')) {
+      const random = from === 'random' ? seededRandom(seed, 'windows').getState() : from.random;
+      return new RandomOrder(stream.length - window, random);
+    }
+    if (from === 'sequential' || from.order === 'sequential')
+      return new SequentialOrder(countWindows(stream, window), window, from === 'sequential' ? 0 : from.taken);
+    throw invalidArgument('order', 'sequential or random', from);
   }
 
   #fill(start: number, row: number, inputs: Int32Array, targets: Int32Array): void {

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, homedir, release } from 'node:os';
 import { join } from 'node:path';
 import { makeFolder } from '../files/folders.js';
@@ -38,6 +38,17 @@ export class MachineAnswers<Answer> {
       .update(JSON.stringify([machine(), question]))
       .digest('hex');
     return join(answersFolder(), `${this.#kind}-${digest.slice(0, 16)}.json`);
+  }
+
+  /** The questions and answers of this kind that are known here. */
+  all(): { readonly question: string; readonly answer: Answer }[] {
+    const names = existsSync(answersFolder()) ? readdirSync(answersFolder()) : [];
+    const files = names.filter((name) => name.startsWith(`${this.#kind}-`) && name.endsWith('.json'));
+    return files.flatMap((name) => {
+      const question = questionOf(join(answersFolder(), name));
+      const answer = question === null ? null : this.read(question);
+      return question === null || answer === null ? [] : [{ question, answer }];
+    });
   }
 
   /** Null if the answer is not known here. Warns of a damaged file, once in a process. */
@@ -92,6 +103,16 @@ export class MachineAnswers<Answer> {
     } catch {
       return null;
     }
+  }
+}
+
+/** Null for a file that holds none. */
+function questionOf(file: string): string | null {
+  try {
+    const stored: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return isRecord(stored) && typeof stored.question === 'string' ? stored.question : null;
+  } catch {
+    return null;
   }
 }
 

@@ -8,7 +8,7 @@ import { textTable } from './table.js';
 import { formatBytes, formatCount, formatDuration, formatFigure, formatShare, formatSmall, plural } from './text.js';
 
 /** Describes a run in a few lines: device and reason, model, data, steps. */
-export function runHeader({ pool, config, options, step, chipWarning }: Trainer): string[] {
+export function runHeader({ pool, config, options, step, chipWarning, formNotes }: Trainer): string[] {
   const { dim, hidden, layers, heads, kvHeads, vocab } = config;
   const { workers, standby } = pool;
   const { weights, batch, seq, accumulate, steps } = options;
@@ -28,6 +28,7 @@ export function runHeader({ pool, config, options, step, chipWarning }: Trainer)
       `memory  the gradients of ${accumulate} passes are summed in ${blocks} of ${formatBytes(4 * countParameters(config))}`,
     );
   }
+  for (const note of formNotes) lines.push(`form    ${note}`);
   if (chipWarning !== null) lines.push(`chip    ${chipWarning}`);
   return lines;
 }

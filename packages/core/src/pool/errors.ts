@@ -91,19 +91,35 @@ export function deviceStuckError(device: string, failures: number, worker: numbe
   );
 }
 
+/** The pool runs a kernel no more. */
+export class KernelFailedError extends MayflyError {
+  constructor(
+    code: string,
+    readonly kernel: string,
+    message: string,
+    cause: Error,
+  ) {
+    super(code, message, { cause });
+  }
+}
+
 /** The same kernel failed on several workers; the pool runs it no more. */
 export const quarantinedError = (kernel: string, attempts: number, worker: number, cause: Error): MayflyError =>
-  new MayflyError(
+  new KernelFailedError(
     'ERR_KERNEL_QUARANTINED',
+    kernel,
     `[pool] ${kernel} failed on ${attempts} workers, the last of them worker ${worker}: ${cause.message}`,
-    { cause },
+    cause,
   );
 
 /** The device refused a program in the same way on two workers, before it ever worked on any. */
 export const programRefusedError = (kernel: string, cause: Error): MayflyError =>
-  new MayflyError('ERR_PROGRAM_REFUSED', `[pool] the device refuses the program of ${kernel}: ${cause.message}`, {
+  new KernelFailedError(
+    'ERR_PROGRAM_REFUSED',
+    kernel,
+    `[pool] the device refuses the program of ${kernel}: ${cause.message}`,
     cause,
-  });
+  );
 
 /** Whether a kernel that failed with this error was quarantined. */
 export const isQuarantine = ({ code }: Error & { readonly code?: string }): boolean =>

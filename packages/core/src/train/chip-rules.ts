@@ -55,6 +55,13 @@ export function checkChipRules(device: string, planned: PlannedPrograms): string
   );
 }
 
+/** The first rule of level `error` that a form's programs break on the device's chip, in a few words; null if there is none. */
+export function ruleBroken(device: string, planned: PlannedPrograms): string | null {
+  const profile = process.env.MAYFLY_CHIP_RULES === 'warn' ? null : profileOf(device);
+  const error = profile && brokenRules(profile, planned).find(({ level }) => level === 'error');
+  return error ? `${profile.name}'s rule ${error.rule}: ${error.message}` : null;
+}
+
 function profileOf(device: string): ChipProfile | null {
   if (device === 'ane') return machineProfile();
   if (!isSimName(device)) return null;

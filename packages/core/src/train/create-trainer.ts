@@ -17,6 +17,7 @@ import { loadModel, type ModelSource } from '../model/load-model.js';
 import { checkOptions } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { checkSizes } from '../programs/define-layer.js';
+import { needsCanaries } from './choose-form.js';
 import { Decoder } from './decoder.js';
 import { openDecoderPool, planDecoder } from './decoder-pool.js';
 import { checkValues } from './finite.js';
@@ -36,10 +37,10 @@ import { RANGE_CHECK_BYTES, RangeCheck } from './range-check.js';
 import { describeOptions, describeRun } from './run-description.js';
 import { RunFolder } from './run-folder.js';
 import { expectSameInputs, identifyInputs, type RunInputs } from './run-inputs.js';
-import type { KernelCompiler } from './timed-kernel.js';
 import { Trainer } from './trainer.js';
 import { checkpointBytes, readRun, restoreTraining } from './training-checkpoint.js';
 import type { TrainingProgress } from './training-header.js';
+import { VariantFallback } from './variant-fallback.js';
 
 /**
  * Opens model and data, starts a pool with an arena of the size that the run needs, and compiles the kernels. The caller closes the
@@ -57,7 +58,17 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   opened.adopt(run, (folder) => folder?.close());
   const begun = await openRun(locate(checked, run));
   const { options, config, before, fill } = begun;
-  const { batch, seq: sequence, weights, layers, freeze = [], accumulate: passes, signal } = options;
+  const {
+    batch,
+    seq: sequence,
+    weights,
+    layers,
+    freeze = [],
+    accumulate: passes,
+    signal,
+    variant,
+    onProgress,
+  } = options;
   const plans = planLayers(config, weights, layers);
   for (const definition of new Set(plans.map((each) => each.definition))) {
     checkSizes(definition, { ...config, batch, sequence });
@@ -65,7 +76,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   checkFrozen(config, freeze);
   const shared = checked.pool instanceof Pool ? checked.pool : undefined;
   const place = shared ?? { ...options.pool, signal: options.pool.signal ?? signal };
-  const shape = { config, batch, sequence, weights, layers, freeze, passes };
+  const shape = { config, batch, sequence, weights, layers, freeze, passes, variant, onProgress };
   const extraBytes = options.checkRange ? RANGE_CHECK_BYTES : 0;
   const plan = await planDecoder({ ...shape, training: true, extraBytes }, place);
   const { tokenizer, tokenizerFiles, stream, fresh, identifying } = await openInputs(begun, opened);
@@ -79,13 +90,19 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const inputs = { ...found, model: found.model ?? before?.model ?? null };
 
   const { precision } = pool;
-  const decoder = new Decoder(scope, { ...plan, precision, hostThreads: options.hostThreads });
+  const layersSource = opened.adopt(new ArenaScope(pool.arena), (own) => shared && own.free());
+  const decoder = new Decoder(scope, { ...plan, layersSource, precision, hostThreads: options.hostThreads });
   const progress = await fill(decoder.state);
   const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
   const done = progress?.counts.step ?? 0;
   if (done > options.steps) throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
   const ranges = options.checkRange ? opened.adopt(new RangeCheck(pool), (check) => check.close()) : null;
-  await loadKernels(decoder, pool, { compiler: ranges ?? pool, isShared: shared !== undefined, signal });
+  const compiler = ranges ?? pool;
+  const fallback = needsCanaries(pool.device)
+    ? new VariantFallback(decoder, plan, place, { pool, compiler, layersSource })
+    : null;
+  const load = () => fallback?.load() ?? decoder.load(compiler);
+  await loadKernels(pool, { load, isShared: shared !== undefined, signal });
 
   const carried = {
     inputs,
@@ -95,7 +112,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   await run?.expectRoom(options.keep, checkpointBytes(decoder.state, carried), options.steps - done);
   await run?.begin(done, { ...describeOptions(options), inputs });
   const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
-  const { chipWarning } = plan;
+  const { chipWarning, formNotes } = plan;
   const close = () => owned.disposeAsync();
   const state = { progress, run, checkpoint, carried };
   const trainer = new Trainer({
@@ -106,6 +123,9 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
     pool,
     ...state,
     chipWarning,
+    form: fallback?.plan.form ?? plan.form,
+    formNotes,
+    fallback,
     ranges,
     startedAt,
     close,
@@ -136,20 +156,19 @@ async function openInputs({ options, config, modelPath, tokenizerSource, stream:
 
 /** Compiles the kernels. An abort ends a pool of the trainer's own at once; one that was given is left when its compilations are done. */
 async function loadKernels(
-  decoder: Decoder,
   pool: Pool,
   {
-    compiler,
+    load,
     isShared,
     signal,
-  }: { readonly compiler: KernelCompiler; readonly isShared: boolean; readonly signal: AbortSignal | undefined },
+  }: { readonly load: () => Promise<void>; readonly isShared: boolean; readonly signal: AbortSignal | undefined },
 ): Promise<void> {
   signal?.throwIfAborted();
   const endPool = () => void pool.destroy();
   // Only now, when nothing else writes to its arena.
   if (!isShared) signal?.addEventListener('abort', endPool, { once: true });
   try {
-    await decoder.load(compiler);
+    await load();
   } catch (error) {
     throw signal?.aborted ? signal.reason : error;
   } finally {

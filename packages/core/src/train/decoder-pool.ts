@@ -4,9 +4,11 @@ import type { ModelConfig } from '../model/config.js';
 import { createPool, Pool } from '../pool/pool.js';
 import type { PoolOptions } from '../pool/pool-options.js';
 import type { ProgramForm } from '../programs/form.js';
+import type { CanaryOptions } from './canary-device.js';
 import { checkChipRules } from './chip-rules.js';
+import { chooseForm, needsCanaries, type Refusals } from './choose-form.js';
 import { arenaBytesFor } from './decoder.js';
-import { type FrozenPart, type LayersOption, planLayers } from './layer-plan.js';
+import { type FrozenPart, type LayerPlan, type LayersOption, planLayers } from './layer-plan.js';
 
 /** A decoder that a pool has to have room for. */
 export interface DecoderPlan {
@@ -25,12 +27,18 @@ export interface DecoderPlan {
   readonly passes?: number;
   /** Bytes of the arena beside the decoder's. Default 0. */
   readonly extraBytes?: number;
+  /** The option `variant`. */
+  readonly variant?: string | undefined;
+  /** Called while programs are chosen, with what is tried. */
+  readonly onProgress?: ((text: string) => void) | undefined;
 }
 
 /** The requirements of a decoder, determined before its pool is open. */
 export interface PlannedDecoder extends DecoderPlan {
-  /** Dialect and weight files that the device requires of programs. */
+  /** Dialect and weight files that the device requires of programs, and the variants that it runs. */
   readonly form: ProgramForm;
+  /** Why the programs are not written in the first form, a line for each half or axis. */
+  readonly formNotes: readonly string[];
   /** Warnings of the device's chip about the programs, in one line; null if there are none. */
   readonly chipWarning: string | null;
   readonly arenaBytes: number;
@@ -39,16 +47,51 @@ export interface PlannedDecoder extends DecoderPlan {
 /**
  * Determines the requirements of a decoder on a device before a pool starts.
  *
- * @throws `ERR_CHIP_RULES`, `ERR_DEVICE_UNAVAILABLE`.
+ * @param failed Variants of each half that failed in use, with the reasons.
+ * @throws `ERR_CHIP_RULES`, `ERR_NO_VARIANT`, `ERR_DEVICE_UNAVAILABLE`.
  */
-export async function planDecoder(plan: DecoderPlan, given: Pool | PoolOptions): Promise<PlannedDecoder> {
+export async function planDecoder(
+  plan: DecoderPlan,
+  given: Pool | PoolOptions,
+  failed: Readonly<Record<string, Refusals>> = {},
+): Promise<PlannedDecoder> {
   const device = given instanceof Pool ? given.device : resolveDevice(given.device ?? 'auto').device;
-  const form = await programForm(device);
-  const { config, batch, sequence, weights, layers, training } = plan;
+  const { config, batch, sequence, weights, layers, training, variant, onProgress } = plan;
   const plans = planLayers(config, weights, layers);
-  const chipWarning = checkChipRules(device, { shape: { ...config, batch, sequence }, weights, plans, form, training });
-  return { ...plan, form, chipWarning, arenaBytes: arenaBytesFor({ ...plan, form }) + (plan.extraBytes ?? 0) };
+  const shape = { ...config, batch, sequence };
+  const pool = given instanceof Pool ? {} : given;
+  const { form, notes: formNotes } = await chooseForm({
+    ...{ device, pool: canaryPool(pool), signal: pool.signal, form: await programForm(device) },
+    ...{ shape, plans, training, variant, failed, onProgress },
+  });
+  const chipWarning = checkChipRules(device, { shape, weights, plans, form, training });
+  const own = arenaBytesFor({ ...plan, form }) + (plan.extraBytes ?? 0);
+  // Only what is used is committed.
+  const arenaBytes = own + (needsCanaries(device) ? largestForm(plan, plans, form) : 0);
+  return { ...plan, form, formNotes, chipWarning, arenaBytes };
 }
+
+/** Bytes for layers of any variant beside the others, which a device may refuse later. */
+function largestForm(plan: DecoderPlan, plans: readonly LayerPlan[], form: ProgramForm): number {
+  const blocks = plans.flatMap(({ definition }) => definition.blocks);
+  const rungs = Math.max(1, ...blocks.map(({ variants = [] }) => variants.length));
+  const sizes = Array.from({ length: rungs }, (_, rung) => {
+    const names = blocks.flatMap(({ name, variants = [] }) => {
+      const variant = variants[Math.min(rung, variants.length - 1)];
+      return variant === undefined ? [] : [[name, variant.name] as const];
+    });
+    return arenaBytesFor({ ...plan, form: { ...form, variants: Object.fromEntries(names) } });
+  });
+  return Math.max(...sizes);
+}
+
+/** What canaries have in common with the pool that the programs are for. */
+const canaryPool = ({ env, execArgv, pacing, timeouts }: PoolOptions): CanaryOptions['pool'] => ({
+  ...(env && { env }),
+  ...(execArgv && { execArgv }),
+  ...(pacing && { pacing }),
+  ...(timeouts && { timeouts }),
+});
 
 /**
  * The given pool, or one with these options and an arena that is just large enough, with the decoder's memory committed.

@@ -7,7 +7,7 @@ import type { ProgramShape } from '../programs/shape.js';
 import { GradientSums } from './gradient-sums.js';
 import { Head } from './head.js';
 import { type FrozenPart, type LayersOption, planLayers } from './layer-plan.js';
-import { Layers } from './layers.js';
+import { Layers, type LayersOptions } from './layers.js';
 import { ModelState } from './model-state.js';
 import { Stopwatch } from './stopwatch.js';
 import type { KernelCompiler } from './timed-kernel.js';
@@ -27,6 +27,8 @@ export interface DecoderOptions {
   readonly freeze?: readonly FrozenPart[] | undefined;
   /** How its programs are written. Default: as most chips take them. */
   readonly form?: ProgramForm;
+  /** Where the layers' surfaces come from. Default: where everything comes from. */
+  readonly layersSource?: TensorSource | undefined;
   /** Precision of the host's matrix products. Default `exact`. */
   readonly precision?: Precision | undefined;
   /** Passes whose gradients are summed into one step. Default 1. */
@@ -47,12 +49,13 @@ interface Training {
 /** A model laid out in an arena with everything that runs it: parameters, layers, and the passes through them. */
 export class Decoder {
   readonly state: ModelState;
-  readonly layers: Layers;
+  #layers: Layers;
   readonly weightGradients: WeightGradients | null;
   readonly gradientSums: GradientSums | null;
   readonly stopwatch = new Stopwatch();
   readonly #head: Head;
   readonly #training: Training | null;
+  readonly #layersOptions: Omit<LayersOptions, 'source' | 'form'>;
 
   /** Takes all the memory it will ever need. The caller fills in the parameters before `load`. */
   constructor(source: TensorSource, options: DecoderOptions) {
@@ -63,16 +66,9 @@ export class Decoder {
     this.state = new ModelState(source, config, training, plans, options.freeze);
     this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
-    this.layers = new Layers({
-      source,
-      state: this.state,
-      shape,
-      form,
-      plans,
-      precision,
-      weightGradients: this.weightGradients,
-      stopwatch,
-    });
+    const { state, weightGradients } = this;
+    this.#layersOptions = { state, shape, plans, precision, weightGradients, stopwatch };
+    this.#layers = new Layers({ ...this.#layersOptions, source: options.layersSource ?? source, form });
     const { columns } = this.layers;
     this.#head = new Head(source, { state: this.state, columns, precision, stopwatch });
     this.gradientSums = training ? new GradientSums(source, this.state, passes) : null;
@@ -80,6 +76,21 @@ export class Decoder {
       sums: this.gradientSums,
       gradient: source.tensor('fp32', [config.dim, columns]),
     };
+  }
+
+  get layers(): Layers {
+    return this.#layers;
+  }
+
+  /** Unloads the layers' kernels when nothing uses their tensors any more. */
+  async clearLayers(): Promise<void> {
+    await this.weightGradients?.settleAll();
+    await this.dispose();
+  }
+
+  /** Lays the layers out anew, with programs in another form. They have to be loaded; those before have to be cleared. */
+  writeLayers(source: TensorSource, form: ProgramForm): void {
+    this.#layers = new Layers({ ...this.#layersOptions, source, form });
   }
 
   /** Compiles the kernels with the parameters as they are. */

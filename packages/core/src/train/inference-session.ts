@@ -4,10 +4,12 @@ import type { ModelSource } from '../model/load-model.js';
 import type { OptionTable } from '../option-table.js';
 import type { Pool } from '../pool/pool.js';
 import { poolOptions } from '../pool/pool-options.js';
+import { needsCanaries } from './choose-form.js';
 import { Decoder } from './decoder.js';
 import { openDecoderPool, planDecoder } from './decoder-pool.js';
 import { checkValues } from './finite.js';
-import { weightsOption } from './shared-options.js';
+import { variantOption, weightsOption } from './shared-options.js';
+import { VariantFallback } from './variant-fallback.js';
 
 /** Where and how a model is run. */
 export interface InferenceOptions {
@@ -21,6 +23,8 @@ export interface InferenceOptions {
   readonly precision?: Precision | undefined;
   /** Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;
+  /** How programs are cut and written, as in training. Default: the first that the device runs. */
+  readonly variant?: string | undefined;
 }
 
 /** The table of `InferenceOptions`. */
@@ -30,6 +34,7 @@ export const inferenceOptions = {
   standby: { ...poolOptions.standby, default: 0 },
   precision: poolOptions.precision,
   weights: weightsOption,
+  variant: variantOption,
 } as const satisfies OptionTable<InferenceOptions>;
 
 /** A model with its kernels on a private pool, ready for forward passes. */
@@ -48,16 +53,20 @@ export class InferenceSession implements AsyncDisposable {
     model: ModelSource,
     batch: number,
     sequence: number,
-    { device, workers, standby = 0, precision, weights = 'dynamic' }: InferenceOptions,
+    { device, workers, standby = 0, precision, weights = 'dynamic', variant }: InferenceOptions,
   ): Promise<InferenceSession> {
     const given = { device, workers, standby, precision };
-    const plan = await planDecoder({ config: model.config, batch, sequence, weights, training: false }, given);
+    const shape = { config: model.config, batch, sequence };
+    const plan = await planDecoder({ ...shape, weights, variant, training: false }, given);
+    for (const note of plan.formNotes) process.emitWarning(note, { type: 'MayflyWarning', code: 'MAYFLY_VARIANT' });
     const pool = await openDecoderPool(plan, given);
     try {
-      const decoder = new Decoder(new ArenaScope(pool.arena), { ...plan, precision: pool.precision });
+      const layersSource = new ArenaScope(pool.arena);
+      const decoder = new Decoder(new ArenaScope(pool.arena), { ...plan, layersSource, precision: pool.precision });
       await model.parameters?.(decoder.state.parameters.array());
       await checkValues(decoder.state, model.description);
-      await decoder.load(pool);
+      if (needsCanaries(pool.device)) await new VariantFallback(decoder, plan, given, { pool, layersSource }).load();
+      else await decoder.load(pool);
       return new InferenceSession(model, decoder, pool);
     } catch (error) {
       await pool.destroy();

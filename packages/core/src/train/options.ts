@@ -1,6 +1,19 @@
 import { availableParallelism } from 'node:os';
 import { invalidArgument, type Precision } from '@mayfly/native';
-import { abortSignal, bagOf, flag, number, numberOr, oneOf, pair, type Rule, rule, text, whole } from '../check.js';
+import {
+  abortSignal,
+  bagOf,
+  callback,
+  flag,
+  number,
+  numberOr,
+  oneOf,
+  pair,
+  type Rule,
+  rule,
+  text,
+  whole,
+} from '../check.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import { type ModelConfig, presets } from '../model/config.js';
@@ -8,7 +21,7 @@ import { type AnyOptionTable, type OptionOrigin, type OptionTable, resolveOption
 import { Pool } from '../pool/pool.js';
 import { type PoolOptions, poolOptions } from '../pool/pool-options.js';
 import type { FrozenPart, LayersOption } from './layer-plan.js';
-import { isTokenStream, pathOr, tokenizerOption, weightsOption } from './shared-options.js';
+import { isTokenStream, pathOr, tokenizerOption, variantOption, weightsOption } from './shared-options.js';
 
 /** A model's shape and its name in logs. */
 export interface NamedConfig extends ModelConfig {
@@ -33,6 +46,11 @@ export interface TrainOptions {
   readonly pool?: Pool | PoolOptions | undefined;
   /** Whether weights are part of the kernels' input, or constants that every update compiles anew. Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;
+  /**
+   * How the programs of layers are cut and written (docs/variants.md): a variant for all halves, such as `fused`, or a list such as
+   * `attention=sdpaBwd,feedForward=fused,silu=exp`. Default: for each half the first that the device runs.
+   */
+  readonly variant?: string | undefined;
   /**
    * The definition of the layers: one of `defineLayer` for all, or a function that is called with a layer's index, from 0, and returns
    * `{ definition, weights }` (docs/layers.md). A resumed run needs the same definitions. Default: the decoder's own layer.
@@ -108,6 +126,8 @@ export interface TrainOptions {
   readonly checkRange?: boolean | undefined;
   /** On a Mac: lets the system sleep when it is idle, which a run otherwise prevents while it trains. Default false. */
   readonly allowSleep?: boolean | undefined;
+  /** Called while programs are chosen, before each attempt, with what is tried. Default: none. */
+  readonly onProgress?: ((text: string) => void) | undefined;
   /** When aborted, rejects the start with its reason. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -252,6 +272,7 @@ export const trainOptions = {
   },
   pool: { rule: poolRule, members: poolRows },
   weights: { ...weightsOption, ...saved, help: 'dynamic: written to memory; static: compiled', group: groups.workers },
+  variant: { ...variantOption, ...saved, group: groups.workers },
   layers: {
     rule: rule<LayersOption>(
       (value) =>
@@ -324,6 +345,7 @@ export const trainOptions = {
     ...{ rule: flag, default: false, flag: '--allow-changed-data' },
     ...{ help: 'resume although model, data or tokenizer have changed', group: groups.output },
   },
+  onProgress: { rule: callback<NonNullable<TrainOptions['onProgress']>>() },
   signal: { rule: abortSignal },
 } as const satisfies OptionTable<TrainOptions>;
 

@@ -5,7 +5,7 @@ import type { FilledTrainOptions } from './options.js';
 import type { Trainer } from './trainer.js';
 
 /** The description of a run: the record `start` of its log, written at the start and at each resume. */
-export function describeRun({ pool, options, config, parameters, step, run, chipWarning }: Trainer) {
+export function describeRun({ pool, options, config, parameters, step, run, chipWarning, form, formNotes }: Trainer) {
   return {
     device: pool.device,
     deviceReason: pool.deviceReason,
@@ -25,6 +25,8 @@ export function describeRun({ pool, options, config, parameters, step, run, chip
     versions,
     machine: machine(),
     workers: pool.stats().workers,
+    form,
+    ...(formNotes.length === 0 ? {} : { formNotes }),
     ...(chipWarning === null ? {} : { chipWarning }),
   };
 }
@@ -48,7 +50,8 @@ function plainOptions({
   origins: _,
   signal: __,
   layers: ___,
-  pool: { signal: ____, env: _____, ...pool },
+  onProgress: ____,
+  pool: { signal: _____, env: ______, ...pool },
   ...options
 }: FilledTrainOptions) {
   return Object.fromEntries(Object.entries({ ...options, pool }).filter(([, value]) => value !== undefined));

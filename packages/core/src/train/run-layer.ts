@@ -1,6 +1,5 @@
 import { ArenaScope } from '../memory/scope.js';
 import type { ModelConfig } from '../model/config.js';
-import type { Pool } from '../pool/pool.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { ProgramShape } from '../programs/shape.js';
 import { GradientSums } from './gradient-sums.js';
@@ -8,6 +7,7 @@ import type { LayerPlan } from './layer-plan.js';
 import { Layers } from './layers.js';
 import { ModelState } from './model-state.js';
 import { Stopwatch } from './stopwatch.js';
+import type { KernelCompiler } from './timed-kernel.js';
 import { WeightGradients } from './weight-gradients.js';
 
 /** What a layer is run with. */
@@ -25,7 +25,7 @@ export interface LayerCase {
  * names.
  */
 export async function runLayer(
-  pool: Pool,
+  pool: KernelCompiler,
   plan: LayerPlan,
   { shape, form, inputs, dy }: LayerCase,
 ): Promise<Record<string, Float32Array>> {

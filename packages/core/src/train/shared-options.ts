@@ -1,4 +1,5 @@
 import { oneOf, rule, type SimpleRule, text } from '../check.js';
+import { variantRule } from './variant-option.js';
 
 /** A path (or name), or an object of this kind. */
 export const pathOr = <Type>(expected: string, isObject: (value: object) => boolean): SimpleRule<string | Type> =>
@@ -22,6 +23,13 @@ export const weightsOption = {
   default: 'dynamic',
   flag: '--weights <kind>',
   help: 'dynamic or static',
+} as const;
+
+export const variantOption = {
+  rule: variantRule,
+  defaultText: 'the first that the device runs',
+  flag: '--variant <list>',
+  help: 'how programs are cut and written: fused, or attention=sdpaBwd,silu=exp',
 } as const;
 
 export const modelOption = {

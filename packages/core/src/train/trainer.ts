@@ -9,6 +9,7 @@ import { PowerWatch } from '../machine/power-watch.js';
 import type { ModelConfig } from '../model/config.js';
 import type { Pool } from '../pool/pool.js';
 import type { PoolEvents } from '../pool/types.js';
+import type { ProgramForm } from '../programs/form.js';
 import { type RunRecord, runRecord } from '../run/run-records.js';
 import { CheckpointSchedule } from './checkpoint-schedule.js';
 import type { Decoder } from './decoder.js';
@@ -27,6 +28,7 @@ import { type StepRecord, TrainStep } from './train-step.js';
 import { type EndReason, summarize, type TrainSummary } from './train-summary.js';
 import { type CarriedInputs, saveTraining } from './training-checkpoint.js';
 import type { TrainingProgress } from './training-header.js';
+import type { VariantFallback } from './variant-fallback.js';
 import { type WindowLoss, windowLoss } from './window-loss.js';
 
 /** Events of a trainer. Events of its pool are emitted by the pool: `trainer.pool.on('workerRetire', …)`. */
@@ -68,6 +70,11 @@ export interface TrainerParts {
   /** The checkpoint of the run's folder from which it continues. */
   readonly checkpoint: CheckpointFile | null;
   readonly chipWarning: string | null;
+  /** How the programs are written, and why not in the first form. */
+  readonly form: ProgramForm;
+  readonly formNotes: readonly string[];
+  /** Null on devices that refuse nothing. */
+  readonly fallback: VariantFallback | null;
   readonly ranges: RangeCheck | null;
   readonly carried: CarriedInputs;
   /** `performance.now()` when `createTrainer` began, before the pool and the first compilations. */
@@ -84,6 +91,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   readonly tokenizer: Tokenizer | undefined;
   /** Warnings of the device's chip about the programs, in one line; null if there are none. */
   readonly chipWarning: string | null;
+  /** Why the programs are not written in the first variants: a line for each half or axis. */
+  readonly formNotes: readonly string[];
   readonly #parts: TrainerParts;
   readonly #scaler: LossScaler;
   readonly #step: TrainStep;
@@ -116,6 +125,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.pool = pool;
     this.tokenizer = parts.tokenizer;
     this.chipWarning = parts.chipWarning;
+    this.formNotes = parts.formNotes;
     this.#scaler = new LossScaler(options.lossScale, progress?.lossScaler);
     this.#step = new TrainStep(decoder, windows, this.#scaler, options, progress?.counts);
     this.#divergence = new Divergence(options.maxSkips);
@@ -215,6 +225,11 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     return generateTokens(decoder, prompt, { tokenizer, ...options });
   }
 
+  /** How the programs of its layers are written: their variants, and the axes that were decided. */
+  get form(): ProgramForm {
+    return this.#parts.fallback?.plan.form ?? this.#parts.form;
+  }
+
   /** Number of parameters. */
   get parameters(): number {
     return this.#parts.decoder.state.layout.count;
@@ -305,7 +320,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   async #runStep(): Promise<StepRecord> {
     const scaleCanFall = this.#scaler.canFall;
-    const record = await this.#step.run();
+    const record = await this.#runInAnyVariant();
     this.#losses.add(record.loss);
     this.#lastLoss = record.loss;
     this.#stepMs += record.ms;
@@ -319,6 +334,21 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const isLast = record.step === this.options.steps;
     if (this.#parts.run !== null && !isLast && this.#schedule.isDue(record.step)) await this.#trySave();
     return record;
+  }
+
+  /** Repeats a step whose kernel the device refuses, in the next variant of its half. */
+  async #runInAnyVariant(): Promise<StepRecord> {
+    const { fallback, windows } = this.#parts;
+    if (fallback === null) return await this.#step.run();
+    for (;;) {
+      const before = windows.state();
+      try {
+        return await this.#step.run();
+      } catch (error) {
+        this.record('variantMove', await fallback.moveFrom(error));
+        windows.restore(before);
+      }
+    }
   }
 
   /** Writes a checkpoint during the run. A failure does not end the run: earlier checkpoints remain, and the next attempt may succeed. */

@@ -11,3 +11,4 @@ export { parseProfile } from './parse-profile.js';
 export type { Rule, Severity, Violation } from './rules/rule.js';
 export { rules } from './rules/rule-table.js';
 export { isSimName, parseSimName, type SimName } from './sim-name.js';
+export { refusedPatterns } from './sim-settings.js';

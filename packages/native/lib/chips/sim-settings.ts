@@ -28,6 +28,10 @@ export function simSettings(name: string, addon: Pick<Addon, 'inspectMil'>): Sim
   };
 }
 
+/** The patterns of programs that the simulated device `name` refuses beside its chip's rules. */
+export const refusedPatterns = (name: string): readonly string[] =>
+  (faultsOfEnvironment() ?? parseSimName(name).profile.faults).refuse;
+
 function valuesOf({ saturation, zeroFrom, sliceLimit, sigmoidPoints, productFloor }: ChipNumerics) {
   const values = { infiniteFrom: saturation, zeroFrom, sliceLimit, sigmoidPoints, productFloor };
   return Object.fromEntries(Object.entries(values).flatMap(([name, figure]) => (figure ? [[name, figure.value]] : [])));

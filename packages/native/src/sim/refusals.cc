@@ -118,7 +118,10 @@ std::string ReduceWithMatmul(const Flow& flow, int64_t) {
   const Operation* matmul = flow.Find([](const Operation& operation) { return operation.kind == OpKind::kMatmul; });
   if (matmul == nullptr) return "";
   for (const Operation& operation : flow.program().operations) {
-    if (!IsReduction(operation) || flow.ValueOf(operation.inputs[0]).type.rank() != 4) continue;
+    if (!IsReduction(operation)) continue;
+    // [1, channels, 1, columns].
+    const mil::Shape& shape = flow.ValueOf(operation.inputs[0]).type.shape;
+    if (shape.size() != 4 || shape[0] != 1 || shape[2] != 1) continue;
     if (std::get<mil::ReduceAttributes>(operation.attributes).reduced[1])
       return operation.label + " reduces channels beside " + matmul->label;
   }

@@ -1,0 +1,122 @@
+import { seededRandom } from '../data/seeded-random.js';
+import type { ParameterSpecs } from '../model/parameters.js';
+import type { ProgramForm } from '../programs/form.js';
+import { project, swiGlu } from '../programs/layer.js';
+import type { Block, LayerDefinition, Operation } from '../programs/layer-graph.js';
+import { rotate } from '../programs/rotary.js';
+import type { ProgramShape } from '../programs/shape.js';
+import { blockFlow } from '../programs/stages.js';
+import type { LayerPlan } from './layer-plan.js';
+import type { LayerCase } from './run-layer.js';
+import type { Axis } from './variant-option.js';
+
+/** A small layer that shows whether a device runs programs of a form, and how close to the cpu device it has to come. */
+export interface Canary {
+  readonly plan: LayerPlan;
+  readonly shape: ProgramShape;
+  /** Largest error of a tensor, relative to its largest magnitude. */
+  readonly tolerance: number;
+}
+
+/** fp16 sums in another order differ by 0.002 at most; wrong results by far more. */
+const HALF_TOLERANCE = 0.01;
+/** An elementwise operation rounds a few times. */
+const AXIS_TOLERANCE = 0.004;
+
+/** Sizes of the same class as a model's, and small: which heads share keys, the head's size and one or several windows stay. */
+export function smallShape(shape: ProgramShape): ProgramShape {
+  const { heads, kvHeads, headDim, hidden, batch, sequence } = shape;
+  const keys = Math.min(kvHeads, 2);
+  const queries = keys * Math.min(heads / kvHeads, 2);
+  const dim = queries * headDim;
+  return {
+    ...shape,
+    ...{ dim, heads: queries, kvHeads: keys, hidden: Math.min(hidden, dim + 32) },
+    ...{ batch: Math.min(batch, 2), sequence: Math.min(sequence, 32) },
+  };
+}
+
+/** One block of a layer as a layer. */
+export function halfCanary({ definition, weights }: LayerPlan, block: Block, shape: ProgramShape): Canary {
+  const used = new Set([block.norm, ...blockFlow(block).parameters.map(({ parameter }) => parameter)]);
+  const half: LayerDefinition = {
+    name: `${definition.name}-${block.name}`,
+    parameters: (sizes) =>
+      Object.fromEntries(Object.entries(definition.parameters(sizes)).filter(([name]) => used.has(name))),
+    blocks: [block],
+  };
+  return { plan: { definition: half, weights }, shape: smallShape(shape), tolerance: HALF_TOLERANCE };
+}
+
+/** y = x: what an operation reads twice has two names. */
+const copy = (to: string, from: string): Operation => ({
+  inputs: [from],
+  outputs: [to],
+  forward: (_, values) => ({ [to]: values[from]! }),
+  backward: (_, gradients) => ({ [from]: gradients[to]! }),
+});
+
+const axisOperations: Readonly<Record<Axis, readonly Operation[]>> = {
+  silu: [copy('h', 'xn'), swiGlu('y', 'h', 'xn')],
+  rope: [rotate('y', 'xn')],
+  split: [project('h', 'w1', 'xn'), project('y', 'w2', 'h')],
+};
+
+/** The one operation that an axis writes in several ways. */
+export function axisCanary(axis: Axis, { weights }: LayerPlan, shape: ProgramShape): Canary {
+  const small = smallShape(shape);
+  // A sum as long as the model's longest: what a sum of another length does says nothing about it.
+  const terms = Math.max(shape.dim, shape.hidden);
+  const operations = axisOperations[axis];
+  const definition: LayerDefinition = {
+    name: axis,
+    parameters: ({ dim }): ParameterSpecs => ({
+      norm: { shape: [dim] },
+      ...(axis === 'split' && {
+        w1: { shape: [terms, dim] },
+        w2: { shape: [dim, terms], residual: true },
+      }),
+    }),
+    blocks: [{ name: axis, norm: 'norm', operations }],
+  };
+  const tolerance = axis === 'split' ? HALF_TOLERANCE : AXIS_TOLERANCE;
+  return { plan: { definition, weights }, shape: small, tolerance };
+}
+
+/** The same inputs for every form. */
+export function canaryCase({ plan, shape }: Canary, form: ProgramForm): LayerCase {
+  const random = seededRandom(0, 'check-layer');
+  const uniform = () => (random.next() >>> 0) / 2 ** 32 - 0.5;
+  const sample = (count: number, of: () => number) => Float32Array.from({ length: count }, of);
+  const elements = shape.dim * shape.batch * shape.sequence;
+  const inputs: Record<string, Float32Array> = { x: sample(elements, () => 4 * uniform()) };
+  for (const [name, { shape: size }] of Object.entries(plan.definition.parameters(shape))) {
+    const [rows, columns] = size;
+    inputs[name] =
+      columns === undefined
+        ? sample(rows, () => 1 + uniform())
+        : sample(rows * columns, () => (3 * uniform()) / Math.sqrt(columns));
+  }
+  return { shape, form, inputs, dy: sample(elements, () => 2 * uniform()) };
+}
+
+/** What is wrong with results, in a few words; null if they are within the tolerance. */
+export function difference(
+  got: Readonly<Record<string, Float32Array>>,
+  expected: Readonly<Record<string, Float32Array>>,
+  tolerance: number,
+): string | null {
+  for (const [name, values] of Object.entries(expected)) {
+    const own = got[name]!;
+    const error = largest(values.map((value, index) => value - own[index]!)) / Math.max(largest(values), 1e-6);
+    if (error <= tolerance) continue;
+    const what = name === 'y' ? 'the output' : `the gradient of ${name}`;
+    return own.every((value) => value === 0)
+      ? `${what} is zero`
+      : `${what} differs from cpu by ${error.toPrecision(2)}`;
+  }
+  return null;
+}
+
+const largest = (values: Float32Array): number =>
+  values.reduce((most, value) => (Number.isNaN(value) ? Number.POSITIVE_INFINITY : Math.max(most, Math.abs(value))), 0);

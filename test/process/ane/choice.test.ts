@@ -1,0 +1,232 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createTrainer, evaluate, type TrainOptions } from '@mayfly/core';
+import { answersFolder, storedChoices } from '@mayfly/core/testing';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { type AneReport, onEachRuntime } from '../../fixtures/ane-emulator.js';
+import { runTraining, smallStream } from '../../fixtures/small-run.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+const folder = temporaryFolder();
+const data = smallStream(folder);
+let runs = 0;
+const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+afterEach(() => {
+  warnings.mockClear();
+  vi.unstubAllEnvs();
+});
+
+const steps = { data, batch: 2, seq: 16, steps: 10, lr: 3e-3 } as const;
+const pool = { standby: 0, pacing: { failureMs: 0, settleMs: 0 } } as const;
+
+/** Device ane on a stand-in, or a simulator, that refuses programs, with nothing known about it. */
+interface Stand {
+  readonly device: string;
+  refuse(list: string): void;
+  /** Counts of every process of device ane since `refuse`; null for a simulator. */
+  reports(): readonly AneReport[] | null;
+  /** Directories that are left of programs. */
+  left(): readonly string[];
+}
+
+function stand(runtime: string | null): Stand {
+  const own = join(folder, `stand-${++runs}`);
+  const [staged, reports] = [join(own, 'staged'), join(own, 'reports')];
+  for (const each of [staged, reports]) mkdirSync(each, { recursive: true });
+  vi.stubEnv('XDG_CACHE_HOME', join(own, 'cache'));
+  if (runtime !== null) {
+    vi.stubEnv('MAYFLY_ANE_RUNTIME', runtime);
+    vi.stubEnv('MAYFLY_ANE_DIALECT', 'ios18');
+    vi.stubEnv('MAYFLY_EMULATOR_TEMPORARY', staged);
+    vi.stubEnv('MAYFLY_EMULATOR_REPORT', join(reports, '%p.json'));
+  }
+  return {
+    device: runtime === null ? 'sim:m4,no-rules' : 'ane',
+    refuse(list) {
+      for (const name of readdirSync(reports)) rmSync(join(reports, name));
+      if (runtime === null) vi.stubEnv('MAYFLY_SIM_FAULTS', JSON.stringify({ refuse: list.split(',') }));
+      else vi.stubEnv('MAYFLY_EMULATOR_REFUSE', list);
+    },
+    reports: () =>
+      runtime === null
+        ? null
+        : readdirSync(reports).map((name) => JSON.parse(readFileSync(join(reports, name), 'utf8')) as AneReport),
+    left: () => readdirSync(staged).filter((name) => /^[0-9A-F]{16,}/.test(name)),
+  };
+}
+
+const train = (device: string, more: Partial<TrainOptions> = {}) =>
+  runTraining({ ...steps, ...more, pool: { ...pool, device } });
+
+const compilationsOf = (reports: readonly AneReport[]) => reports.reduce((sum, each) => sum + each.compilations, 0);
+
+/** Programs of two halves in the worker that trains. */
+const expectLosses = async (device: string, more: Partial<TrainOptions> = {}) => {
+  const reference = await train('cpu', { weights: more.weights });
+  const run = await train(device, more);
+  expect(run.records).toHaveLength(10);
+  for (const [index, { loss }] of run.records.entries())
+    expect(Math.abs(loss - reference.records[index]!.loss)).toBeLessThan(2e-3);
+  return run;
+};
+
+const choices = () =>
+  Object.fromEntries(
+    storedChoices.all().map(({ question, answer }) => [(JSON.parse(question) as { part: string }).part, answer]),
+  );
+
+const patterns: readonly [refuse: string, weights: 'dynamic' | 'static', chosen: Record<string, string>][] = [
+  ['cycle-path', 'dynamic', { attention: 'probabilities', feedForward: 'fused' }],
+  ['softmax-backward@load', 'static', { attention: 'probabilities', feedForward: 'fused' }],
+  ['products=3', 'dynamic', { attention: 'small' }],
+  ['reduce-with-matmul', 'static', { attention: 'small' }],
+  ['softmax-backward@zeros', 'dynamic', { attention: 'probabilities' }],
+  ['sigmoid,cycle-path@evaluate', 'dynamic', { attention: 'probabilities', silu: 'exp' }],
+];
+
+function onStand(runtime: string | null, cases = patterns): void {
+  test.each(cases)(
+    'refusing %s, training with %s weights goes on in other variants',
+    async (refuse, weights, chosen) => {
+      const { device, reports, left, refuse: set } = stand(runtime);
+      set(refuse);
+      await expectLosses(device, { weights });
+      const answers = choices();
+      for (const [part, variant] of Object.entries(chosen)) expect(answers[part]?.chosen).toBe(variant);
+      expect(left()).toEqual([]);
+      const first = reports();
+      set(refuse);
+      const { summary } = await train(device, { weights });
+      expect(summary.workerDeaths).toBe(0);
+      const second = reports();
+      if (first === null || second === null) return;
+      for (const { live } of [...first, ...second]) expect(live).toEqual({ models: 0, loaded: 0, surfaces: 0 });
+      // The answers are known: all that is compiled is what trains.
+      expect(compilationsOf(first) - compilationsOf(second)).toBeGreaterThan(0);
+      expect(compilationsOf(first) - compilationsOf(second)).toBeLessThanOrEqual(40);
+      expect(second).toHaveLength(1 + summary.retirements);
+    },
+  );
+}
+
+onEachRuntime((tier, runtime) => onStand(runtime, tier === 'T1' ? patterns : patterns.slice(0, 2)));
+
+describe('sim', () => {
+  onStand(null, patterns.slice(0, 3));
+
+  test('where no variant runs, one error has a reason for each', async () => {
+    const { device, refuse } = stand(null);
+    refuse('operation:softmax@zeros');
+    const failed = train(device);
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_NO_VARIANT' });
+    await expect(failed).rejects.toThrow(/fused \(.*\); probabilities \(.*\);.*small \(.*differs from cpu by/);
+    expect(choices().attention).toBeUndefined();
+  });
+
+  test('what is damaged is found again', async () => {
+    const { device, refuse } = stand(null);
+    refuse('cycle-path');
+    await train(device, { steps: 1 });
+    const before = choices();
+    for (const name of readdirSync(answersFolder())) writeFileSync(join(answersFolder(), name), '{"version":1');
+    expect(choices()).toEqual({});
+    await train(device, { steps: 1 });
+    expect(Object.keys(choices())).toEqual(Object.keys(before));
+  });
+
+  test('a forced variant is taken without a canary, on cpu, too', async () => {
+    const { device, refuse } = stand(null);
+    refuse('operation:exp');
+    for (const each of [device, 'cpu']) {
+      await using trainer = await createTrainer({
+        ...steps,
+        pool: { ...pool, device: each },
+        variant: 'attention=sdpaBwd,feedForward=ffnBwd,silu=sigmoid,rope=slice,split=1',
+      });
+      expect(trainer.form).toMatchObject({
+        variants: { attention: 'sdpaBwd', feedForward: 'ffnBwd' },
+        silu: 'sigmoid',
+      });
+    }
+    expect(choices()).toEqual({});
+    const wrong = (variant: string) => createTrainer({ ...steps, pool: { device: 'cpu' }, variant });
+    await expect(wrong('attention=none')).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+    await expect(wrong('mlp=fused')).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+    await expect(wrong('silu=tanh')).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+  });
+
+  test('plain simulators and cpu run no canaries', async () => {
+    const { device } = stand(null);
+    await train(device, { steps: 1 });
+    expect(choices()).toEqual({});
+  });
+
+  test('a compiler that hangs costs its rung, and an abort ends the choice', { timeout: 60_000 }, async () => {
+    const { device } = stand(null);
+    vi.stubEnv(
+      'MAYFLY_SIM_FAULTS',
+      JSON.stringify({ refuse: ['operation:log'], compile: [{ fault: 'hang', at: [5] }] }),
+    );
+    const given = { ...steps, steps: 1, pool: { ...pool, device, timeouts: { compileMs: 1000 } } };
+    await using trainer = (await createTrainer({ ...given, variant: 'silu=sigmoid' }).catch(() => null)) ?? undefined!;
+    expect(choices().feedForward?.refused.fused).toMatch(/SIGKILL|deadline|was ended/);
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const onProgress = () => controller.abort(reason);
+    rmSync(answersFolder(), { recursive: true });
+    await expect(createTrainer({ ...given, signal: controller.signal, onProgress })).rejects.toBe(reason);
+    expect(trainer).toBeDefined();
+  });
+
+  test('eval runs the variant that training found', async () => {
+    const { device, refuse } = stand(null);
+    refuse('cycle-path');
+    const out = join(folder, 'evaluated');
+    await train(device, { steps: 1, out });
+    const before = choices();
+    const run = (on: string) =>
+      evaluate({ model: out, data, tokenizer: 'bytes', window: 16, windows: [0, 4], device: on, standby: 0 });
+    expect(Math.abs((await run(device)).crossEntropy - (await run('cpu')).crossEntropy)).toBeLessThan(1e-3);
+    expect(choices()).toMatchObject(before);
+  });
+});
+
+describe('a program that a device refuses later', () => {
+  test.each([
+    ['when it is compiled at its real size', 'cycle-path/20000'],
+    ['when it is evaluated at its real size', 'cycle-path@evaluate/20000'],
+  ])('%s moves its half to the next variant, and no step is lost', async (_, refuse) => {
+    const { device, refuse: set } = stand(null);
+    set(refuse);
+    await expectLosses(device);
+    expect(choices().attention).toMatchObject({
+      chosen: 'probabilities',
+      refused: { fused: expect.stringMatching(/^in use/) },
+    });
+    expect(warnings).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(/^attention moves from variant fused to probabilities: /),
+      expect.objectContaining({ code: 'MAYFLY_VARIANT' }),
+    );
+  });
+
+  test('amid a run, on fresh workers: the step is repeated', async () => {
+    const { device, refuse } = stand(null);
+    refuse('operation:log');
+    const reference = await train('cpu');
+    await using trainer = await createTrainer({ ...steps, pool: { ...pool, device } });
+    const records: { loss: number }[] = [];
+    const moves: unknown[] = [];
+    trainer.on('record', (record) => record.event === 'variantMove' && moves.push(record));
+    for await (const record of trainer.steps()) {
+      records.push(record);
+      if (record.step !== 4) continue;
+      refuse('cycle-path');
+      await trainer.pool.recycle();
+    }
+    expect(records).toHaveLength(10);
+    for (const [index, { loss }] of records.entries())
+      expect(Math.abs(loss - reference.records[index]!.loss)).toBeLessThan(2e-3);
+    expect(trainer.form.variants?.attention).toBe('probabilities');
+    expect(moves).toEqual([expect.objectContaining({ half: 'attention', from: 'fused', to: 'probabilities' })]);
+  });
+});
