@@ -39,6 +39,7 @@ export { ProbeWorker } from './doctor/probe-worker.js';
 export { makeFolder } from './files/folders.js';
 export { Float16Array } from './float16.js';
 export { answersFolder, MachineAnswers } from './machine/answers.js';
+export { storedChoices } from './machine/choices.js';
 export { programForm } from './machine/device.js';
 export {
   limitsFile,
@@ -108,7 +109,7 @@ export { RunLog, readRunLog } from './run/run-log.js';
 export { runRecord, toJsonLine } from './run/run-records.js';
 export { CheckpointSchedule } from './train/checkpoint-schedule.js';
 export { checkChipRules } from './train/chip-rules.js';
-export { type ChoiceOptions, chooseForm, storedChoices } from './train/choose-form.js';
+export { type ChoiceOptions, chooseForm } from './train/choose-form.js';
 export { arenaBytesFor, Decoder } from './train/decoder.js';
 export { SequenceDigest } from './train/digest.js';
 export { blocksFor, mergesAfter, sumByTree } from './train/gradient-sums.js';

@@ -62,7 +62,7 @@ const compilationsOf = (reports: readonly AneReport[]) => reports.reduce((sum, e
 
 /** Programs of two halves in the worker that trains. */
 const expectLosses = async (device: string, more: Partial<TrainOptions> = {}) => {
-  const reference = await train('cpu', { weights: more.weights });
+  const reference = await train('cpu', more);
   const run = await train(device, more);
   expect(run.records).toHaveLength(10);
   for (const [index, { loss }] of run.records.entries())
@@ -163,19 +163,16 @@ describe('sim', () => {
 
   test('a compiler that hangs costs its rung, and an abort ends the choice', { timeout: 60_000 }, async () => {
     const { device } = stand(null);
-    vi.stubEnv(
-      'MAYFLY_SIM_FAULTS',
-      JSON.stringify({ refuse: ['operation:log'], compile: [{ fault: 'hang', at: [5] }] }),
-    );
-    const given = { ...steps, steps: 1, pool: { ...pool, device, timeouts: { compileMs: 1000 } } };
-    await using trainer = (await createTrainer({ ...given, variant: 'silu=sigmoid' }).catch(() => null)) ?? undefined!;
-    expect(choices().feedForward?.refused.fused).toMatch(/SIGKILL|deadline|was ended/);
+    const hanging = { refuse: ['operation:log'], compile: [{ fault: 'hang', at: [1] }] };
+    vi.stubEnv('MAYFLY_SIM_FAULTS', JSON.stringify(hanging));
+    const given = { ...steps, steps: 1, pool: { ...pool, device, timeouts: { compileMs: 300 } } };
+    const failed = createTrainer({ ...given, variant: 'silu=sigmoid,rope=slice,split=1' });
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_NO_VARIANT' });
+    await expect(failed).rejects.toThrow(/fused \(.+\).* small \(.+\)/);
     const controller = new AbortController();
     const reason = new Error('enough');
     const onProgress = () => controller.abort(reason);
-    rmSync(answersFolder(), { recursive: true });
     await expect(createTrainer({ ...given, signal: controller.signal, onProgress })).rejects.toBe(reason);
-    expect(trainer).toBeDefined();
   });
 
   test('eval runs the variant that training found', async () => {
@@ -183,22 +180,23 @@ describe('sim', () => {
     refuse('cycle-path');
     const out = join(folder, 'evaluated');
     await train(device, { steps: 1, out });
-    const before = choices();
+    expect(choices().attention?.chosen).toBe('probabilities');
     const run = (on: string) =>
       evaluate({ model: out, data, tokenizer: 'bytes', window: 16, windows: [0, 4], device: on, standby: 0 });
     expect(Math.abs((await run(device)).crossEntropy - (await run('cpu')).crossEntropy)).toBeLessThan(1e-3);
-    expect(choices()).toMatchObject(before);
+    expect(storedChoices.all().filter(({ answer }) => answer.chosen === 'probabilities')).toHaveLength(2);
   });
 });
 
 describe('a program that a device refuses later', () => {
   test.each([
-    ['when it is compiled at its real size', 'cycle-path/20000'],
-    ['when it is evaluated at its real size', 'cycle-path@evaluate/20000'],
+    ['when it is compiled at its real size', 'cycle-path/100000'],
+    ['when it is evaluated at its real size', 'cycle-path@evaluate/100000'],
   ])('%s moves its half to the next variant, and no step is lost', async (_, refuse) => {
     const { device, refuse: set } = stand(null);
     set(refuse);
-    await expectLosses(device);
+    // Larger than the canary.
+    await expectLosses(device, { batch: 8, seq: 64 });
     expect(choices().attention).toMatchObject({
       chosen: 'probabilities',
       refused: { fused: expect.stringMatching(/^in use/) },
@@ -220,7 +218,7 @@ describe('a program that a device refuses later', () => {
     for await (const record of trainer.steps()) {
       records.push(record);
       if (record.step !== 4) continue;
-      refuse('cycle-path');
+      refuse('cycle-path@evaluate');
       await trainer.pool.recycle();
     }
     expect(records).toHaveLength(10);

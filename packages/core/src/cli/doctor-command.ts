@@ -179,6 +179,7 @@ function doctorText({
   framework,
   devices,
   auto,
+  choices,
   answersFolder,
 }: DoctorReport): string {
   const row = (label: string, value: string): readonly string[] => [label, value];
@@ -213,9 +214,17 @@ function doctorText({
           ]),
     ]),
     row('auto takes', auto),
+    ...choices.map(({ device, part, class: sizes, chosen, refused }) =>
+      row(`${device} ${part}`, `${chosen} (${sizes})${refusedText(refused)}`),
+    ),
     row('kept in', answersFolder),
   ])}\n`;
 }
+
+const refusedText = (refused: Readonly<Record<string, string>>): string =>
+  Object.entries(refused)
+    .map(([name, reason]) => `; not ${name}: ${reason}`)
+    .join('');
 
 /** The missing and changed parts of an installed framework. */
 const missingMethods = ({ methods }: DoctorReport['framework']): readonly string[] =>

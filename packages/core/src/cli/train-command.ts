@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { InputStatus } from '../observe/input-status.js';
 import { openReporter } from '../observe/open-reporter.js';
 import type { Reporter } from '../observe/reporter.js';
+import { StatusLine } from '../observe/status-line.js';
 import { createTrainer } from '../train/create-trainer.js';
 import { finishedSteps } from '../train/finished-run.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
@@ -58,8 +59,12 @@ async function train(flags: CommandFlags): Promise<void> {
   const { out = isNamed ? undefined : newRunFolder() } = options;
   const finished = options.autoResume === true ? await finishedSteps(options) : null;
   if (finished !== null) return recordFinished(reporter, finished);
-  const status = new InputStatus();
-  await using trainer = await createTrainer({ ...options, out }).finally(() => status[Symbol.dispose]());
+  const [status, choosing] = [new InputStatus(), new StatusLine()];
+  const onProgress = (text: string) => choosing.show(`choosing programs: ${text}`);
+  await using trainer = await createTrainer({ ...options, out, onProgress }).finally(() => {
+    choosing[Symbol.dispose]();
+    status[Symbol.dispose]();
+  });
   // Before this, a signal ends the command at once: there is nothing to save.
   using interruption = new Interruption((signal) => {
     reporter.record('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);

@@ -12,6 +12,7 @@ import {
 import { askAne } from '../machine/ane.js';
 import { chooseAneApi, limitsKey } from '../machine/ane-api.js';
 import { answersFolder } from '../machine/answers.js';
+import { type ChoiceQuestion, type StoredChoice, storedChoices } from '../machine/choices.js';
 import { resolveDevice } from '../machine/device.js';
 import { type MachineLimits, readMachineLimits } from '../machine/limits.js';
 import { type RoundTrip, roundTrip } from './round-trip.js';
@@ -59,6 +60,8 @@ export interface MachineDescription {
 export interface DoctorReport extends MachineDescription {
   readonly framework: FrameworkReport;
   readonly devices: readonly DeviceReport[];
+  /** Variants of programs that were found to run here. */
+  readonly choices: readonly (Omit<ChoiceQuestion, 'programs'> & StoredChoice)[];
   /** The folder that keeps what was measured on this machine. */
   readonly answersFolder: string;
   /** The device that `auto` takes. */
@@ -88,7 +91,14 @@ export async function examine(
   const framework = await probeFramework(signal);
   const devices = await examineDevices(['ane', 'cpu', ...present, ...more], framework.reason, { signal, onProgress });
   const auto = present.includes('ane') ? 'ane' : 'cpu';
-  return { ...describeMachine(), framework, devices, answersFolder: answersFolder().replace(homedir(), '~'), auto };
+  return {
+    ...describeMachine(),
+    framework,
+    devices,
+    choices: knownChoices(),
+    answersFolder: answersFolder().replace(homedir(), '~'),
+    auto,
+  };
 }
 
 export function describeMachine(): MachineDescription {
@@ -132,6 +142,13 @@ export async function examineDevices(
   }
   return devices;
 }
+
+/** Without the digests of programs. */
+const knownChoices = (): DoctorReport['choices'] =>
+  storedChoices.all().map(({ question, answer }) => {
+    const { programs: _, ...asked } = JSON.parse(question) as ChoiceQuestion;
+    return { ...asked, ...answer };
+  });
 
 async function examineDevice(device: string, noEngine: string, signal: AbortSignal | undefined): Promise<DeviceReport> {
   const { api } = chooseAneApi(device, process.env);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isSimName, MayflyError, refusedPatterns } from '@mayfly/native';
-import { isRecord } from '../files/read-file.js';
-import { MachineAnswers } from '../machine/answers.js';
+import { chooseAneApi, limitsKey } from '../machine/ane-api.js';
+import { type ChoiceQuestion, type Refusals, storedChoices } from '../machine/choices.js';
 import type { MilOptions } from '../mil/graph.js';
 import { dynamicBlocks } from '../programs/dynamic.js';
 import type { ProgramForm } from '../programs/form.js';
@@ -13,9 +13,6 @@ import { CanaryDevice, type CanaryOptions } from './canary-device.js';
 import { ruleBroken } from './chip-rules.js';
 import type { LayerPlan } from './layer-plan.js';
 import { type Axis, type AxisValue, axes, axisNames, forcedForm, forcedVariants } from './variant-option.js';
-
-/** Reasons why a device does not run a variant, by the variant's name. */
-export type Refusals = Readonly<Record<string, string>>;
 
 /** What is to be chosen, and for which programs. */
 export interface ChoiceOptions extends CanaryOptions {
@@ -40,36 +37,6 @@ export interface ChosenForm {
   /** Programs that canaries sent to the compiler; 0 if every answer was known. */
   readonly compilations: number;
 }
-
-/** An answer that is kept: the variant of a half, or the value of an axis. */
-export interface StoredChoice {
-  readonly chosen: string;
-  readonly refused: Refusals;
-  /** ISO 8601. */
-  readonly found: string;
-}
-
-/** What an answer is kept for. */
-export interface ChoiceQuestion {
-  readonly device: string;
-  /** The name of a half, or an axis. */
-  readonly part: string;
-  /** Sizes, as powers of two at least as large. */
-  readonly class: string;
-  /** Of the texts of all programs that could be chosen, for a small shape. */
-  readonly programs: string;
-}
-
-/** The choices that are kept on this machine. */
-export const storedChoices = new MachineAnswers<StoredChoice>(
-  'variant',
-  (value) =>
-    isRecord(value) &&
-    typeof value.chosen === 'string' &&
-    isRecord(value.refused) &&
-    Object.values(value.refused).every((reason) => typeof reason === 'string') &&
-    typeof value.found === 'string',
-);
 
 /** Whether a device may refuse programs, so that canaries have to tell. */
 export const needsCanaries = (device: string): boolean =>
@@ -167,11 +134,13 @@ class Choice implements AsyncDisposable {
     const question = this.#device === null ? null : this.#question(candidates);
     const known = question === null ? null : storedChoices.read(question);
     const refused: Record<string, string> = { ...known?.refused, ...failed };
+    const broken = new Set<string>();
     for (const name of names) {
       if (name in refused) continue;
-      const broken = rule(name);
-      if (broken !== null) {
-        refused[name] = broken;
+      const forbidden = rule(name);
+      if (forbidden !== null) {
+        broken.add(name);
+        refused[name] = forbidden;
         continue;
       }
       if (question !== null && known?.chosen !== name) {
@@ -187,6 +156,8 @@ class Choice implements AsyncDisposable {
       if (name !== names[0]) this.#notes.push(note(candidates, name, refused));
       return name;
     }
+    // The caller has an error for that, which says what to do.
+    if (broken.size === names.length) return names[0]!;
     throw new MayflyError(
       'ERR_NO_VARIANT',
       `Expected device ${this.#options.device} to run ${part} in one of ${names.length} variants, got none: ` +
@@ -265,8 +236,11 @@ class Choice implements AsyncDisposable {
 const firstAxes = (device: string): Pick<ProgramForm, Axis> => (device === 'ane' ? { silu: 'exp' } : {});
 
 /** The device, and what decides how its programs are compiled and evaluated. */
-const pathOf = (device: string, env: Readonly<Record<string, string | undefined>>): string =>
-  device === 'ane' ? ['ane', env.MAYFLY_ANE_API, env.MAYFLY_ANE_EVALUATE].filter(Boolean).join(' ') : device;
+function pathOf(device: string, env: Readonly<Record<string, string | undefined>>): string {
+  const key = limitsKey(device, chooseAneApi(device, env).api);
+  const { MAYFLY_ANE_EVALUATE: evaluate = '' } = env;
+  return device !== 'ane' || evaluate === '' ? key : `${key} ${evaluate}`;
+}
 
 const classOf = ({ dim, hidden, batch, sequence }: ProgramShape): string => {
   const power = (size: number) => 2 ** Math.ceil(Math.log2(size));

@@ -1,4 +1,5 @@
 import { MayflyError } from '@mayfly/native';
+import type { Refusals } from '../machine/choices.js';
 import { programForm, resolveDevice } from '../machine/device.js';
 import type { ModelConfig } from '../model/config.js';
 import { createPool, Pool } from '../pool/pool.js';
@@ -6,7 +7,7 @@ import type { PoolOptions } from '../pool/pool-options.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { CanaryOptions } from './canary-device.js';
 import { checkChipRules } from './chip-rules.js';
-import { chooseForm, needsCanaries, type Refusals } from './choose-form.js';
+import { chooseForm, needsCanaries } from './choose-form.js';
 import { arenaBytesFor } from './decoder.js';
 import { type FrozenPart, type LayerPlan, type LayersOption, planLayers } from './layer-plan.js';
 
