@@ -25,7 +25,9 @@ interface Results {
 async function commands(device: string, out: string, env: Record<string, string> = {}): Promise<Results> {
   const json = async (...args: readonly string[]) => {
     const { code, lines, stderr } = await mayfly([...args, '--device', device, '--json'], { env });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    // A slow machine also shows the progress of choosing programs.
+    const errors = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('choosing programs: '));
+    expect({ code, errors }).toEqual({ code: 0, errors: [] });
     return JSON.parse(lines.at(-1)!) as Record<string, never>;
   };
   const form = ['--model', 'tiny', '--batch', '2', '--seq', '16', '--weights', 'static', '--steps', '8'];
