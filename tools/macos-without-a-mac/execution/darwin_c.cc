@@ -197,6 +197,17 @@ DarwinMutex* Destroy(DarwinMutex* mutex) {
   return mutex;
 }
 
+// Of std::recursive_mutex, whose constructor is in the library.
+DarwinMutex* MakeRecursive(DarwinMutex* mutex) {
+  pthread_mutexattr_t recursive;
+  pthread_mutexattr_init(&recursive);
+  pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+  mutex->signature = 0x32AAABA7;
+  pthread_mutex_init(&mutex->mutex, &recursive);
+  pthread_mutexattr_destroy(&recursive);
+  return mutex;
+}
+
 // Every import is bound before the first call.
 void NeverCalled() { std::abort(); }
 
@@ -231,6 +242,10 @@ const std::unordered_map<std::string, void*> kOwn = {
     {"__ZNSt3__15mutex4lockEv", Pointer(Lock)},
     {"__ZNSt3__15mutex6unlockEv", Pointer(Unlock)},
     {"__ZNSt3__15mutexD1Ev", Pointer(Destroy)},
+    {"__ZNSt3__115recursive_mutexC1Ev", Pointer(MakeRecursive)},
+    {"__ZNSt3__115recursive_mutex4lockEv", Pointer(Lock)},
+    {"__ZNSt3__115recursive_mutex6unlockEv", Pointer(Unlock)},
+    {"__ZNSt3__115recursive_mutexD1Ev", Pointer(Destroy)},
 };
 
 const std::unordered_set<std::string> kSame = {

@@ -82,9 +82,10 @@ function outcome(program, args, makeEnvironment) {
     const { status, signal, stdout, stderr } = spawnSync(program, args, options);
     const counts = existsSync(report) ? readFileSync(report, 'utf8').trim() : 'no report';
     const text = `${stdout}${stderr}ended with ${signal ?? status}\n${counts}`;
-    // Time differs from run to run, as does the folder.
+    // Time differs from run to run, as do the folder and the identifier of a canary, whose text is unique to its process.
     return text
       .replaceAll(scratch, 'SCRATCH')
+      .replaceAll(/\b[0-9A-F]{64}(?:_[0-9A-F]{64})+/g, 'IDENTIFIER')
       .replace(/\d+(?= (?:ns|nanoseconds)\b)/g, 'N')
       .split('\n');
   } finally {
