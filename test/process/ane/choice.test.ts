@@ -207,24 +207,27 @@ describe('a program that a device refuses later', () => {
     );
   });
 
-  test('amid a run, on fresh workers: the step is repeated', async () => {
-    const { device, refuse } = stand(null);
-    refuse('operation:log');
-    const reference = await train('cpu');
-    await using trainer = await createTrainer({ ...steps, pool: { ...pool, device } });
-    const records: { loss: number }[] = [];
-    const moves: unknown[] = [];
-    trainer.on('record', (record) => record.event === 'variantMove' && moves.push(record));
-    for await (const record of trainer.steps()) {
-      records.push(record);
-      if (record.step !== 4) continue;
-      refuse('cycle-path@evaluate');
-      await trainer.pool.recycle();
-    }
-    expect(records).toHaveLength(10);
-    for (const [index, { loss }] of records.entries())
-      expect(Math.abs(loss - reference.records[index]!.loss)).toBeLessThan(2e-3);
-    expect(trainer.form.variants?.attention).toBe('probabilities');
-    expect(moves).toEqual([expect.objectContaining({ half: 'attention', from: 'fused', to: 'probabilities' })]);
-  });
+  test.each(['cycle-path@evaluate', 'cycle-path'])(
+    'amid a run, on fresh workers: the step is repeated (%s)',
+    async (refused) => {
+      const { device, refuse } = stand(null);
+      refuse('operation:log');
+      const reference = await train('cpu');
+      await using trainer = await createTrainer({ ...steps, pool: { ...pool, device } });
+      const records: { loss: number }[] = [];
+      const moves: unknown[] = [];
+      trainer.on('record', (record) => record.event === 'variantMove' && moves.push(record));
+      for await (const record of trainer.steps()) {
+        records.push(record);
+        if (record.step !== 4) continue;
+        refuse(refused);
+        await trainer.pool.recycle();
+      }
+      expect(records).toHaveLength(10);
+      for (const [index, { loss }] of records.entries())
+        expect(Math.abs(loss - reference.records[index]!.loss)).toBeLessThan(2e-3);
+      expect(trainer.form.variants?.attention).toBe('probabilities');
+      expect(moves).toEqual([expect.objectContaining({ half: 'attention', from: 'fused', to: 'probabilities' })]);
+    },
+  );
 });

@@ -1,5 +1,5 @@
 import { createPool, type Kernel, type Pool } from '@mayfly/core';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { onEachRuntime } from '../../fixtures/ane-emulator.js';
 import { lintExamples } from '../../fixtures/lint-examples.js';
 import { clean } from '../../fixtures/lint-text.js';
@@ -72,3 +72,63 @@ onEachRuntime((_, runtime) => {
     await evaluate(pool, good);
   });
 });
+
+/** Programs of one operation each, by its name. */
+const only = (operation: string, factor = 2) => scaleProgram(N, factor).replace('mul(', `${operation}(`);
+
+/** A pool on a stand-in that refuses programs: a simulator, or device ane. */
+function refusing(runtime: string | null, standby: number) {
+  if (runtime !== null) {
+    vi.stubEnv('MAYFLY_ANE_RUNTIME', runtime);
+    vi.stubEnv('MAYFLY_EMULATOR_TEMPORARY', folder);
+  }
+  const device = runtime === null ? 'sim:m4,no-rules' : 'ane';
+  return {
+    refuse(...list: readonly string[]): void {
+      if (runtime === null) vi.stubEnv('MAYFLY_SIM_FAULTS', JSON.stringify({ refuse: list }));
+      else vi.stubEnv('MAYFLY_EMULATOR_REFUSE', list.join());
+    },
+    open: () => createPool({ device, standby, pacing: { settleMs: 0, failureMs: 0 } }),
+  };
+}
+
+function onRefusingDevice(runtime: string | null): void {
+  test('two programs that are refused, one at compilation and one at evaluation, stop no later one', async () => {
+    const { refuse, open } = refusing(runtime, 1);
+    refuse('operation:add', 'operation:sub@evaluate');
+    await using pool = await open();
+    for (let round = 0; round < 4; round++) {
+      const before = pool.stats().compilations;
+      expect(await codeOf(pool.compile({ text: only('add', round) }))).toBe('ERR_PROGRAM_REFUSED');
+      expect(pool.stats().compilations - before, 'two workers tried it').toBe(2);
+      const compiled = await pool.compile({ text: only('sub', round) });
+      const failed = evaluate(pool, compiled);
+      expect(await codeOf(failed)).toBe('ERR_PROGRAM_REFUSED');
+      await expect(failed).rejects.toThrow(/0x1d/);
+      await evaluate(pool, await pool.compile({ text: only('mul', round) }));
+    }
+    expect(costs(pool)).toEqual({ workersStarted: 2, retirements: 0, deaths: 0, failures: [0, 0] });
+  });
+
+  test.each([0, 1])(
+    'programs that are refused on fresh workers keep no worker from leaving, with %s standby',
+    async (standby) => {
+      const { refuse, open } = refusing(runtime, standby);
+      refuse('operation:log');
+      await using pool = await open();
+      const kernels = [];
+      for (const operation of ['add', 'sub', 'mul']) kernels.push(await pool.compile({ text: only(operation) }));
+      for (const kernel of kernels) await evaluate(pool, kernel);
+      refuse('operation:add', 'operation:sub');
+      // A standby was started before, and refuses nothing.
+      for (let each = 0; each <= standby; each++) await pool.recycle();
+      const codes = [];
+      for (const kernel of kernels) codes.push(await codeOf(evaluate(pool, kernel)));
+      expect(codes).toEqual(['ERR_PROGRAM_REFUSED', 'ERR_PROGRAM_REFUSED', 'ok']);
+      await evaluate(pool, await pool.compile({ text: only('mul', 5) }));
+    },
+  );
+}
+
+describe('sim', () => onRefusingDevice(null));
+onEachRuntime((_, runtime) => onRefusingDevice(runtime));

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
-import { expect, test } from 'vitest';
-import { SimulatedPool } from '../../fixtures/simulated-pool.js';
+import { expect, onTestFinished, test } from 'vitest';
+import { outcome, SimulatedPool } from '../../fixtures/simulated-pool.js';
+import { mistakes } from '../../fixtures/simulated-worker.js';
 
 /** Recycles the pool. Says whether that has settled. */
 function recycle({ pool }: SimulatedPool): { settled: boolean } {
@@ -49,6 +50,40 @@ test.each(['close', 'destroy'] as const)('it settles where %s ends the pool befo
   await ended;
   await under.settle();
   expect([outcome.settled, under.processes]).toEqual([true, []]);
+});
+
+/** From now on the compiler answers so to programs of this text. */
+function refuse(text: string, code: string): void {
+  mistakes[text] = { code, message: 'refused' };
+  onTestFinished(() => {
+    delete mistakes[text];
+  });
+}
+
+test.each([
+  ['ERR_ANE_COMPILE', 0, 'ERR_PROGRAM_REFUSED'],
+  ['ERR_ANE_COMPILE', 1, 'ERR_PROGRAM_REFUSED'],
+  ['ERR_ANE_LOAD', 0, 'ERR_KERNEL_QUARANTINED'],
+  ['ERR_WEIGHT_BLOB', 1, 'ERR_WEIGHT_BLOB'],
+])('it settles where fresh workers answer %s to a program, with %s standby', async (code, standby, given) => {
+  const under = await SimulatedPool.open({ standby });
+  const [bad, updated, good] = [await under.kernel('once'), await under.kernel('once'), await under.kernel()];
+  for (const kernel of [bad, updated, good]) expect(await under.ran(kernel)).toBe('ok');
+  refuse('once', code);
+  const outcomes = recycle(under);
+  const update = outcome(updated.update());
+  const run = under.run(good);
+  await under.settle();
+  expect(outcomes.settled).toBe(true);
+  expect([await under.ran(bad), await update, await run]).toEqual([given, given, 'ok']);
+  expect(under.processes).not.toContain(1);
+  const { workersStarted } = under.pool.stats();
+  expect(workersStarted, 'none is started in vain').toBeLessThan(12);
+  // The pool goes on.
+  expect(await under.ran(await under.kernel('new'))).toBe('ok');
+  expect(await under.ran(good)).toBe('ok');
+  await under.close();
+  expect(under.pool.stats()).toMatchObject({ workersStarted, deaths: 0, pending: 0 });
 });
 
 test('a pool that ended has nothing to recycle', async () => {

@@ -78,6 +78,9 @@ export function noWorkerError(cause: unknown, tries: number): MayflyError {
   });
 }
 
+/** Whether work failed only because no worker could be had, so that it may succeed when one becomes ready. */
+export const isLackOfWorkers = ({ code }: Error & { readonly code?: string }): boolean => code === 'ERR_POOL_FAILED';
+
 /** The device failed programs that had worked, repeatedly and on fresh workers; starting another will not help. */
 export function deviceStuckError(device: string, failures: number, worker: number, cause: Error): MayflyError {
   const advice =
@@ -149,6 +152,12 @@ const faults: Readonly<Record<string, Fault>> = {
 
 export const faultOf = (error: unknown): Fault =>
   (error instanceof MayflyError ? faults[error.code] : undefined) ?? 'caller';
+
+/** Whether two workers gave the same reason for refusing a program: the program is at fault then, not they. */
+export const isSameRefusal = (error: Error, other: Error): boolean =>
+  faultOf(error) === 'program' &&
+  (error as MayflyError).code === (other as MayflyError).code &&
+  error.message === other.message;
 
 export const poolClosedError = (): MayflyError => new MayflyError('ERR_POOL_CLOSED', '[pool] the pool is closed');
 

@@ -131,7 +131,8 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
    * Retires every serving worker, one after the other: their kernels move to fresh ones while they go on serving. Programs that the
    * device refused are tried again when they are compiled next.
    *
-   * @returns Settles when each was reaped and fresh workers are ready, or when the pool ends before that. Never rejects.
+   * @returns Settles when each was reaped and fresh workers are ready, or when the pool ends before that. Never rejects: a kernel that
+   * fresh workers refuse is quarantined (event `kernelQuarantine`), and the calls to it reject. Waits while no worker can be started.
    */
   recycle(): Promise<void> {
     return this.#fleet.recycle();

@@ -6,6 +6,7 @@ import {
   deviceStuckError,
   faultOf,
   isQuarantine,
+  isSameRefusal,
   programRefusedError,
   quarantinedError,
   WorkerExitError,
@@ -107,15 +108,17 @@ export class Placement implements KernelOwner {
     const proven = reason === 'retire' || reason === 'recover' || reason === 'spread';
     // An update is compiled even if its kernel is disposed of meanwhile: it has been counted as a compilation.
     const stillWanted = reason === 'compile' ? () => assertWanted(kernel) : undefined;
-    for (let attempt = 1; ; attempt++) {
+    const failures: Error[] = [];
+    for (;;) {
       const worker = await this.#reserve(kernel, reason);
       let loaded: LoadedProgram<KernelHandle>;
       try {
         this.#compilations += 1;
         loaded = await worker.compile(kernel, source, proven, stillWanted);
       } catch (error) {
-        const verdict = await this.#failed(kernel, source, worker, proven, error as Error, attempt);
+        const verdict = await this.#failed(kernel, source, worker, proven, error as Error, failures);
         if (verdict !== null) throw verdict;
+        failures.push(error as Error);
         continue;
       }
       if (loaded.compilations === 0) this.#compilations -= 1;
@@ -282,16 +285,21 @@ export class Placement implements KernelOwner {
     return worker.limit('compilation', this.#lowered);
   }
 
-  /** Handles a compilation that failed. Returns the error for the kernel, or null if another worker may succeed. */
+  /**
+   * Handles a compilation that failed. Returns the error for the kernel, or null if another worker may succeed.
+   *
+   * @param before Errors of the workers that tried it before.
+   */
   async #failed(
     kernel: KernelHandle,
     source: ProgramSource,
     worker: Worker,
     proven: boolean,
     error: Error,
-    attempt: number,
+    before: readonly Error[],
   ): Promise<Error | null> {
     const { attempts } = this.#options;
+    const attempt = before.length + 1;
     if (error instanceof WorkerLostError) {
       this.#governor.compilationFailed();
       if (kernel.failure !== null) return kernel.failure;
@@ -304,7 +312,7 @@ export class Placement implements KernelOwner {
       this.#retirements.check(worker);
       return error;
     }
-    const verdict = this.#blame(kernel, source, worker, proven, error as MayflyError);
+    const verdict = this.#blame(kernel, source, worker, proven, error as MayflyError, before);
     this.#governor.compilationFailed();
     this.#retirements.check(worker);
     if (verdict !== null) return verdict;
@@ -320,12 +328,15 @@ export class Placement implements KernelOwner {
     worker: Worker,
     proven: boolean,
     error: MayflyError,
+    before: readonly Error[],
   ): MayflyError | null {
     if (error instanceof DeviceLimitError) this.#lowerBudget(worker, error);
     else if (proven) {
       this.#health.failed('compile', source.text);
       const faults = this.#health.stuck('compile');
       if (faults > 0) this.fail(deviceStuckError(this.#options.device, faults, worker.id, error));
+      // Every compilation that fails takes a worker: no third one is spent on an answer that two have given.
+      else if (before.some((other) => isSameRefusal(error, other))) return programRefusedError(kernel.name, error);
     } else if (this.#trials.failed(kernel, source, 'compile', worker, error)) {
       return programRefusedError(kernel.name, error);
     }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { MayflyError } from '@mayfly/native';
 import type { Arena } from '../../memory/arena.js';
-import { faultOf } from '../errors.js';
+import { isSameRefusal } from '../errors.js';
 import type { KernelHandle } from '../kernel/kernel-handle.js';
 import type { ProgramSource } from '../worker/worker-process.js';
 import type { Work } from './health.js';
@@ -50,9 +50,7 @@ export class Trials {
     }
     const before = [...trial.failures].filter(([other]) => other !== worker);
     trial.failures.set(worker, error);
-    const refused =
-      faultOf(error) === 'program' &&
-      before.some(([, { code, message }]) => code === error.code && message === error.message);
+    const refused = before.some(([, other]) => isSameRefusal(error, other));
     if (refused) this.#refuse(kernel, source, error);
     return refused;
   }

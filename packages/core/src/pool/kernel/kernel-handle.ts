@@ -1,7 +1,7 @@
 import type { CompileOptions, Port } from '@mayfly/native';
 import { signalOf, unwatchAbort, watchAbort } from '../abort-watch.js';
 import type { Admission } from '../admission.js';
-import { kernelDisposedError } from '../errors.js';
+import { isLackOfWorkers, kernelDisposedError } from '../errors.js';
 import type { CallOptions, Kernel, KernelSummary, MoveReason, RunOptions, Tensors, WeightSources } from '../types.js';
 import type { RunOwner } from '../worker/in-flight.js';
 import { WorkHistory } from '../worker/latency.js';
@@ -220,7 +220,7 @@ export class KernelHandle implements Kernel, RunOwner {
       try {
         this.#accept(await this.#owner.place(this, this.#sourceOf(generation), reason), generation);
       } catch (error) {
-        this.#refuse(generation, error instanceof Error ? error : new Error(String(error)));
+        this.#refuse(generation, reason, error instanceof Error ? error : new Error(String(error)));
       } finally {
         read.free();
       }
@@ -267,13 +267,15 @@ export class KernelHandle implements Kernel, RunOwner {
     this.#flush();
   }
 
-  #refuse(generation: Generation, error: Error): void {
+  #refuse(generation: Generation, reason: MoveReason, error: Error): void {
     if (generation !== this.#generations.serving) {
       // A run that was called after a failed update must not use the weights before it.
       this.#runs.fail(error, generation.number);
       this.#generations.drop(generation, error);
-    } else if (this.#current === null) this.fail(error);
-    else {
+    } else if (this.#current === null || (reason === 'retire' && !isLackOfWorkers(error))) {
+      // A kernel that stayed would keep its worker from leaving for ever.
+      this.fail(error);
+    } else {
       this.#stuckOn = this.#current.worker;
       this.#flush();
     }
