@@ -13,7 +13,7 @@ StagedModel::StagedModel(Api api, std::string text, const std::vector<mil::Weigh
 
 StagedModel::~StagedModel() {
   std::optional<StagedDirectory::Turn> turn;
-  TakeAlone(&turn);
+  PrintFailure([&] { TakeAlone(&turn); });
   PrintFailure([this] {
     if (model_.loaded()) model_.Unload();
   });
