@@ -14,12 +14,14 @@ const LOSSES = [1.479111, 1.598748, 1.643558, 1.86636, 1.524557, 1.35849, 1.5929
 const [attention, feedForward] = decoderLayer.blocks.map(({ variants = [] }) => variants.map(({ name }) => name));
 const forms: Record<string, ProgramForm> = Object.fromEntries([
   ...attention!.map((name, index) => {
-    const other = feedForward![Math.min(index, feedForward!.length - 1)]!;
+    const other = feedForward![Math.max(0, index - attention!.length + feedForward!.length)]!;
     return [`${name}, ${other}`, { variants: { attention: name, feedForward: other } }];
   }),
   ['silu=exp,rope=reshape,split=2', { silu: 'exp', rope: 'reshape', split: 2 }],
   ['silu=exp,rope=permutation,split=4', { silu: 'exp', rope: 'permutation', split: 4 }],
 ]);
+
+const endless = { compilations: 10_000, livePrograms: 10_000, evaluations: 10 ** 9 };
 
 const largest = (actual: readonly number[], expected: readonly number[]): number =>
   Math.max(...actual.map((value, index) => Math.abs(value - expected[index]!)));
@@ -37,7 +39,7 @@ describe.each(['dynamic', 'static'] as const)('%s weights', (weights) => {
     const { programs, crossEntropy, losses } = await trainInForm({
       ...{ config: model.config, fill: (parameters) => model.parameters!(parameters) },
       ...{ tokens: new Uint16Array(buffer, byteOffset, 256 * 64 + 1), batch: 4, sequence: 64 },
-      ...{ weights, form, evaluated: 256, steps: 10 },
+      ...{ weights, form, evaluated: 256, steps: 10, pool: { budget: endless } },
     });
     const distances = [Math.abs(crossEntropy - CROSS_ENTROPY), largest(losses, LOSSES)] as const;
     rows.push(
@@ -58,9 +60,13 @@ describe.each(['dynamic', 'static'] as const)('%s weights', (weights) => {
     },
   };
 
-  test('a small model has the losses of fused programs in every form', async () => {
+  // Every second form: stories260K is trained in all of them.
+  const first = weights === 'static' ? 0 : 1;
+  const some = Object.entries(forms).filter((_, index) => index % 2 === first);
+
+  test('a small model has the losses of fused programs in other forms', async () => {
     const fused = await trainInForm({ ...small, form: {} });
-    for (const [name, form] of Object.entries(forms)) {
+    for (const [name, form] of some) {
       const { crossEntropy, losses } = await trainInForm({ ...small, form });
       expect.soft(Math.abs(crossEntropy - fused.crossEntropy), name).toBeLessThan(1e-3);
       expect.soft(largest(losses, fused.losses), name).toBeLessThan(2e-3);
@@ -68,9 +74,8 @@ describe.each(['dynamic', 'static'] as const)('%s weights', (weights) => {
   });
 
   test('programs of several stages have the same bits with retirements and without', async () => {
-    const form = forms['small, small']!;
+    const form = forms['single, single']!;
     const runs: FormResult[] = [];
-    const endless = { compilations: 10_000, livePrograms: 10_000, evaluations: 10 ** 9 };
     for (const budget of [
       endless,
       weights === 'static' ? { compilations: 60, livePrograms: 60 } : { evaluations: 60 },

@@ -78,8 +78,10 @@ const choices = () =>
 const patterns: readonly [refuse: string, weights: 'dynamic' | 'static', chosen: Record<string, string>][] = [
   ['cycle-path', 'dynamic', { attention: 'probabilities', feedForward: 'fused' }],
   ['softmax-backward@load', 'static', { attention: 'probabilities', feedForward: 'fused' }],
+  ['shared-operand', 'dynamic', { attention: 'single', feedForward: 'single' }],
   ['products=3', 'dynamic', { attention: 'small' }],
   ['reduce-with-matmul', 'static', { attention: 'small' }],
+  ['products=1', 'static', { attention: 'single', feedForward: 'single' }],
   ['softmax-backward@zeros', 'dynamic', { attention: 'probabilities' }],
   ['sigmoid,cycle-path@evaluate', 'dynamic', { attention: 'probabilities', silu: 'exp' }],
 ];

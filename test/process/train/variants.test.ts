@@ -1,5 +1,5 @@
 import { createPool, type Pool } from '@mayfly/core';
-import { checkLayer, decoderLayer, type LayerDefinition } from '@mayfly/core/layers';
+import { checkLayer, decoderLayer, type LayerDefinition, type Variant } from '@mayfly/core/layers';
 import { type ProgramForm, type ProgramShape, runLayer } from '@mayfly/core/testing';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -59,8 +59,28 @@ describe.each(Object.entries(shapes))('%s', (_, shape) => {
 test.each([
   { variants: { attention: 'sdpaBwd', feedForward: 'ffnBwd' }, silu: 'exp', rope: 'reshape', split: 2 },
   { variants: { attention: 'small', feedForward: 'small' }, silu: 'exp', rope: 'permutation', split: 4 },
+  { variants: { attention: 'single', feedForward: 'single' } },
 ] as const)('gradients are those of finite differences: $variants.attention', async (form) => {
   const { error } = await checkLayer(qkNormLayer, { form });
+  expect(error).toBeLessThan(0.01);
+});
+
+test('programs that share operations make each gradient once: of the output, of vectors and of values between them, too', async () => {
+  const shared: Variant = {
+    name: 'shared',
+    source: 'test',
+    forward: [{ name: 'forward' }],
+    backward: [
+      { name: 'v', from: 'attn', toward: ['v'] },
+      { name: 'others', from: 'attn' },
+      { name: 'q', from: 'k', toward: ['qRotated'] },
+      { name: 'k', from: 'k' },
+      { name: 'x' },
+    ],
+  };
+  const [own] = qkNormLayer.blocks;
+  const layer = { ...qkNormLayer, blocks: [{ ...own!, variants: [shared] }, qkNormLayer.blocks[1]!] };
+  const { error } = await checkLayer(layer);
   expect(error).toBeLessThan(0.01);
 });
 

@@ -1,4 +1,4 @@
-import { decoderLayer, type LayerDefinition } from '@mayfly/core/layers';
+import { type Cut, decoderLayer, type LayerDefinition } from '@mayfly/core/layers';
 import { dynamicPrograms, type ProgramForm, type ProgramShape, staticPrograms } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
 import { parallelLayer, qkNormLayer } from '../../fixtures/own-layers.js';
@@ -67,6 +67,59 @@ describe('the programs of a variant', () => {
       'Backward.gateBwd: dgate h1 h3 → dh1 dh3',
       'Backward.ffnBwdW13t: dh1 dh3 → dxn',
     ]);
+  });
+
+  test('single has one product a program: gradients of two inputs of an operation are made apart', () => {
+    expect(flowOf('static', 'attention', 'single')).toEqual([
+      'Forward.norm: x → xn',
+      'Forward.qFwd: xn → qRotated',
+      'Forward.kFwd: xn → kRotated',
+      'Forward.vFwd: xn → v',
+      'Forward.probsFwd: qRotated kRotated → probabilities',
+      'Forward.mixFwd: probabilities v → attn',
+      'Forward.woFwd: attn x → sum',
+      'Backward.wotBwd: dy → dattn',
+      'Backward.dvBwd: dattn probabilities v → dv',
+      'Backward.dpBwd: dattn probabilities v → dprobabilities',
+      'Backward.dkBwd: dprobabilities probabilities qRotated kRotated → dkRotated',
+      'Backward.dqBwd: dprobabilities probabilities qRotated kRotated → dqRotated',
+      'Backward.vBwd: dv → dxn',
+      'Backward.kBwd: dkRotated dxn → dxn dk',
+      'Backward.qBwd: dqRotated dxn → dxn dq',
+    ]);
+    expect(flowOf('dynamic', 'feedForward', 'single')).toEqual([
+      'Forward.ffnW1: xn → h1',
+      'Forward.ffnW3: xn h1 → h3 gate',
+      'Forward.ffnW2: gate → y',
+      'Backward.ffnBwdW2t: dy h1 h3 → dh1 dh3',
+      'Backward.ffnBwdW3t: dh3 → dxn',
+      'Backward.ffnBwdW1t: dh1 dxn → dxn',
+    ]);
+    const form: ProgramForm = { variants: { attention: 'single', feedForward: 'single' } };
+    for (const weights of ['static', 'dynamic'] as const) {
+      const products = programsOf(weights, form, qkNormLayer).map(
+        ([, { program }]) => program.text.match(/= (matmul|conv)\(/g)?.length ?? 0,
+      );
+      expect(Math.max(...products)).toBe(1);
+      // Of attention 6 forward and 8 backward, of feed-forward 3 each.
+      expect(products.reduce((sum, count) => sum + count)).toBe(6 + 8 + 3 + 3);
+    }
+  });
+
+  test('a cut with `toward` needs one that makes the other gradients, and values that its operations read', () => {
+    const write = (...backward: Cut[]) => {
+      const own = { name: 'own', source: 'test', forward: [{ name: 'forward' }], backward };
+      const blocks = decoderLayer.blocks.map((block) => ({ ...block, variants: [own] }));
+      return () => dynamicPrograms(shape, {}, { ...decoderLayer, blocks: blocks.slice(1) });
+    };
+    const toward = { name: 'first', from: 'gate', toward: ['h1'] };
+    expect(write(toward, { name: 'others', from: 'gate' }, { name: 'last' })).not.toThrow();
+    for (const cuts of [[toward], [toward, { name: 'last' }]]) {
+      expect(write(...cuts)).toThrow(/^\[own\.first\] Expected a cut after it that begins at the same value/);
+    }
+    expect(write({ ...toward, toward: ['h1', 'y'] }, { name: 'others', from: 'gate' }, { name: 'last' })).toThrow(
+      /^\[own\.first\] Expected toward to name values that its operations read, got h1, y/,
+    );
   });
 
   test('of which there are at most eight a half, fused first', () => {

@@ -59,6 +59,31 @@ export const attentionVariants: readonly Variant[] = [
       { name: 'qBwd' },
     ],
   },
+  {
+    name: 'single',
+    source: 'ours: one product a program',
+    forward: [
+      { name: 'norm' },
+      { name: 'qFwd', from: 'q' },
+      { name: 'kFwd', from: 'k' },
+      { name: 'vFwd', from: 'v' },
+      { name: 'probsFwd', from: 'probabilities' },
+      { name: 'mixFwd', from: 'attn' },
+      { name: 'woFwd', from: 'y' },
+    ],
+    backward: [
+      { name: 'wotBwd', from: 'y' },
+      { name: 'dvBwd', from: 'attn', toward: ['v'] },
+      { name: 'dpBwd', from: 'attn' },
+      { name: 'dkBwd', from: 'probabilities', toward: ['kRotated'] },
+      { name: 'dqBwd', from: 'probabilities' },
+      { name: 'vBwd', from: 'v' },
+      { name: 'kBwd', from: 'k' },
+      { name: 'qBwd' },
+    ],
+    // The forward pass hands them from one program to the next.
+    saved: ['probabilities'],
+  },
 ];
 
 /** From the fastest to the one whose programs do least. */
@@ -86,5 +111,16 @@ export const feedForwardVariants: readonly Variant[] = [
       { name: 'ffnW2', from: 'y' },
     ],
     backward: [{ name: 'ffnBwdW2t', from: 'y' }, { name: 'gateBwd', from: 'gate' }, { name: 'ffnBwdW13t' }],
+  },
+  {
+    name: 'single',
+    source: 'ours: one product a program',
+    forward: [
+      { name: 'norm' },
+      { name: 'ffnW1', from: 'h1' },
+      { name: 'ffnW3', from: 'h3' },
+      { name: 'ffnW2', from: 'y' },
+    ],
+    backward: [{ name: 'ffnBwdW2t', from: 'gate' }, { name: 'ffnBwdW3t', from: 'h3' }, { name: 'ffnBwdW1t' }],
   },
 ];

@@ -111,6 +111,8 @@ function backwardStages(
   const computed = new Set<string>();
   const begun = new Set(['y']);
   const saved = new Set<string>();
+  /** Of operations that the next program shares with those before: the values whose gradients these made. */
+  let done: readonly string[] = [];
   const flows = parts.map(({ cut, operations: own }) => {
     const again = new Set<string>();
     const values = new Set<string>();
@@ -127,11 +129,18 @@ function backwardStages(
     };
     for (const name of cut.computes ?? own.flatMap((operation) => operation.saved ?? [])) require(name);
     const made = own.flatMap(({ outputs }) => outputs);
-    const passed = unique(own.flatMap(({ inputs }) => inputs)).filter((name) => !made.includes(name));
+    const rest = unique(own.flatMap(({ inputs }) => inputs)).filter(
+      (name) => !made.includes(name) && !done.includes(name),
+    );
+    const passed = cut.toward === undefined ? rest : rest.filter((name) => cut.toward!.includes(name));
+    if (passed.length < (cut.toward?.length ?? 0))
+      throw invalidCut(variant, cut, `toward to name values that its operations read, got ${cut.toward!.join(', ')}`);
+    if (cut.computes === undefined) done = cut.toward === undefined ? [] : [...done, ...passed];
     const reads = [...made, ...passed].filter((name) => begun.has(name)).map((name) => `d${name}`);
-    // A gradient to which these operations add nothing stays where it is.
+    // A gradient to which these operations add nothing stays where it is; of programs that share operations the last makes the others.
     const isWhole = (dy: string) => begun.has(dy.slice(1)) && !own.some(({ inputs }) => inputs.includes(dy.slice(1)));
-    const declared = gradients.map(({ dy }) => dy).filter((dy) => dy !== 'dy' && settlesIn(own, dy) && !isWhole(dy));
+    const settled = gradients.map(({ dy }) => dy).filter((dy) => dy !== 'dy' && settlesIn(own, dy) && !isWhole(dy));
+    const declared = cut.toward === undefined ? settled : [];
     for (const name of passed) begun.add(name);
     for (const name of again) computed.add(name);
     return { reads: [...reads, ...values], makes: unique([...passed.map((name) => `d${name}`), ...declared]), again };
@@ -211,7 +220,7 @@ interface Part<Each> {
   readonly operations: readonly Each[];
 }
 
-/** The operations of each program; programs without any are left out. */
+/** The operations of each program, of which cuts with `toward` share theirs with the next; programs without any are left out. */
 function divide<Each extends ForwardOperation>(
   operations: readonly Each[],
   variant: Variant,
@@ -221,22 +230,30 @@ function divide<Each extends ForwardOperation>(
   const start = ({ from }: Cut): number => {
     if (from === undefined) return 0;
     const index = operations.findIndex((operation) => results(operation).includes(from));
-    if (index === -1) {
+    if (index === -1)
       throw new MayflyError('ERR_LAYER', `[${variant.name}] Expected a value that the block makes, got ${from}`);
-    }
     return index;
   };
   let last = operations.length;
+  let shared: Cut | null = null;
   const parts = (direction === 'forward' ? cuts.toReversed() : cuts).map((cut): Part<Each> => {
     if (cut.computes !== undefined) return { cut, operations: [] };
     const first = start(cut);
+    if (shared !== null && first !== start(shared)) throw invalidCut(variant, shared, sharing);
     const part = { cut, operations: operations.slice(first, last) };
-    last = first;
+    shared = cut.toward === undefined ? null : cut;
+    if (shared === null) last = first;
     return part;
   });
+  if (shared !== null) throw invalidCut(variant, shared, sharing);
   if (direction === 'forward') parts.reverse();
   return parts.filter((part) => part.operations.length > 0 || part.cut.computes !== undefined);
 }
+
+const sharing = 'a cut after it that begins at the same value';
+
+const invalidCut = (variant: Variant, cut: Cut, expected: string): MayflyError =>
+  new MayflyError('ERR_LAYER', `[${variant.name}.${cut.name}] Expected ${expected}`);
 
 const results = ({ outputs, taps = [] }: ForwardOperation): string[] => [...outputs, ...taps];
 

@@ -9,6 +9,11 @@ export interface Cut {
   readonly from?: string;
   /** Has no operations of its own: it computes these values again for the programs that follow. Backward passes only. */
   readonly computes?: readonly string[];
+  /**
+   * Of the values that its operations read, those whose gradients it makes: the next cut begins at the same value and makes the others.
+   * Default: all that are left. Backward passes only.
+   */
+  readonly toward?: readonly string[];
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Block, LayerDefinition, Operation } from '../programs/layer-graph.
 import { rotate } from '../programs/rotary.js';
 import type { ProgramShape } from '../programs/shape.js';
 import { blockFlow } from '../programs/stages.js';
+import type { Variant } from '../programs/variant.js';
 import type { LayerPlan } from './layer-plan.js';
 import type { LayerCase } from './run-layer.js';
 import type { Axis } from './variant-option.js';
@@ -62,6 +63,14 @@ const axisOperations: Readonly<Record<Axis, readonly Operation[]>> = {
   split: [project('h', 'w1', 'xn'), project('y', 'w2', 'h')],
 };
 
+/** One product a program: more of them are for the halves to try. */
+const splitVariant: Variant = {
+  name: 'single',
+  source: 'ours',
+  forward: [{ name: 'w1' }, { name: 'w2', from: 'y' }],
+  backward: [{ name: 'w2t', from: 'y' }, { name: 'w1t' }],
+};
+
 /** The one operation that an axis writes in several ways. */
 export function axisCanary(axis: Axis, { weights }: LayerPlan, shape: ProgramShape): Canary {
   const small = smallShape(shape);
@@ -77,7 +86,7 @@ export function axisCanary(axis: Axis, { weights }: LayerPlan, shape: ProgramSha
         w2: { shape: [dim, terms], residual: true },
       }),
     }),
-    blocks: [{ name: axis, norm: 'norm', operations }],
+    blocks: [{ name: axis, norm: 'norm', operations, ...(axis === 'split' && { variants: [splitVariant] }) }],
   };
   const tolerance = axis === 'split' ? HALF_TOLERANCE : AXIS_TOLERANCE;
   return { plan: { definition, weights }, shape: small, tolerance };

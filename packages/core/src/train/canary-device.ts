@@ -33,6 +33,8 @@ export class CanaryDevice implements AsyncDisposable {
   readonly #options: CanaryOptions;
   #pool: Pool | null = null;
   #compilations = 0;
+  /** Texts of programs that were refused, with the reasons: variants have programs in common. */
+  readonly #refused = new Map<string, string>();
   #mustPause = false;
 
   constructor(options: CanaryOptions) {
@@ -98,11 +100,18 @@ export class CanaryDevice implements AsyncDisposable {
   #counting(pool: Pool): KernelCompiler {
     let last: Promise<unknown> = Promise.resolve();
     const compile = async (program: PoolProgram) => {
+      const known = this.#refused.get(program.text);
+      if (known !== undefined) throw new MayflyError('ERR_NO_VARIANT', known);
       if (this.#compilations >= MOST_COMPILATIONS) {
         throw new MayflyError('ERR_NO_VARIANT', `not tried: ${MOST_COMPILATIONS} compilations were made before`);
       }
       this.#compilations += 1;
-      return await pool.compile(program);
+      try {
+        return await pool.compile(program);
+      } catch (error) {
+        if (isMayflyError(error) && !notOfPrograms.has(error.code)) this.#refused.set(program.text, reasonOf(error));
+        throw error;
+      }
     };
     return {
       arena: pool.arena,

@@ -60,16 +60,25 @@ export class LayerBlock {
         .slice(0, index)
         .map(({ output }) => output)
         .toReversed();
+    // The gradient of the output is written into the first surface that has a place for it.
+    const isGiven = (name: string) => name === 'dy';
+    const given = backward
+      .map(({ input }) => input)
+      .filter((each) => each.has('dy'))
+      .slice(0, 1);
     this.#stopwatch = stopwatch;
     this.#copies = {
       forward: forward.map((stage, index) =>
         index === 0 ? [] : copies(stage, stage.reads, [...before(forward, index), forward[0]!.input]),
       ),
-      backward: backward.map((stage, index) => copies(stage, stage.reads, before(backward, index))),
+      backward: backward.map((stage, index) => [
+        ...copies(stage, stage.reads, before(backward, index)),
+        ...copies(stage, stage.reads.filter(isGiven), given),
+      ]),
     };
     this.#saved = backward.flatMap((stage, index) => {
       const made = before(backward, index);
-      const names = stage.reads.filter((name) => name !== 'dy' && !made.some((each) => each.has(name)));
+      const names = stage.reads.filter((name) => !isGiven(name) && !made.some((each) => each.has(name)));
       return copies(stage, names, forwardPlaces);
     });
   }
