@@ -10,9 +10,10 @@ export interface PowerState {
   readonly speedLimit: number | null;
 }
 
-const pressures = ['nominal', 'moderate', 'heavy', 'trapping', 'sleeping'] as const;
+/** Grades of thermal pressure of macOS, from none to the highest. */
+export type ThermalPressure = 'nominal' | 'moderate' | 'heavy' | 'trapping' | 'sleeping';
 
-export type ThermalPressure = (typeof pressures)[number];
+const pressures: readonly ThermalPressure[] = ['nominal', 'moderate', 'heavy', 'trapping', 'sleeping'];
 
 /** Outputs of the commands that tell of power; empty where a command failed. */
 export interface PowerOutputs {
