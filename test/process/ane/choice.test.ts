@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createTrainer, evaluate, type TrainOptions } from '@mayfly/core';
+import { createTrainer, evaluate, generate, type TrainOptions } from '@mayfly/core';
 import { answersFolder, storedChoices } from '@mayfly/core/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type AneReport, onEachRuntime } from '../../fixtures/ane-emulator.js';
@@ -177,16 +177,41 @@ describe('sim', () => {
     await expect(createTrainer({ ...given, signal: controller.signal, onProgress })).rejects.toBe(reason);
   });
 
-  test('eval runs the variant that training found', async () => {
+  test('eval and generate take what training found, and else try forward passes alone', async () => {
     const { device, refuse } = stand(null);
     refuse('cycle-path');
     const out = join(folder, 'evaluated');
     await train(device, { steps: 1, out });
+    const found = storedChoices.all();
     expect(choices().attention?.chosen).toBe('probabilities');
-    const run = (on: string) =>
-      evaluate({ model: out, data, tokenizer: 'bytes', window: 16, windows: [0, 4], device: on, standby: 0 });
-    expect(Math.abs((await run(device)).crossEntropy - (await run('cpu')).crossEntropy)).toBeLessThan(1e-3);
-    expect(storedChoices.all().filter(({ answer }) => answer.chosen === 'probabilities')).toHaveLength(2);
+    const run = (on: string, windows: readonly [number, number]) => {
+      const tried: string[] = [];
+      const onProgress = (text: string) => tried.push(text);
+      const given = { model: out, data, tokenizer: 'bytes', window: 16, windows, device: on, standby: 0, onProgress };
+      return evaluate(given).then(({ crossEntropy }) => ({ crossEntropy, tried }));
+    };
+    const expectSame = async (windows: readonly [number, number]) => {
+      const here = await run(device, windows);
+      expect(Math.abs(here.crossEntropy - (await run('cpu', windows)).crossEntropy)).toBeLessThan(1e-3);
+      return here.tried;
+    };
+    // Two windows of 16 tokens, as in training.
+    expect(await expectSame([0, 2])).toEqual([]);
+    expect(storedChoices.all()).toEqual(found);
+    // No backward pass is compiled: the sim refuses one operation of it, and nothing of a forward pass.
+    vi.stubEnv('XDG_CACHE_HOME', join(folder, 'nothing-known'));
+    refuse('softmax-backward');
+    expect(await expectSame([0, 2])).toContain('attention fused');
+    expect(choices().attention).toMatchObject({ chosen: 'fused', refused: {} });
+    expect(await expectSame([0, 2])).toEqual([]);
+    await train(device, { steps: 1 });
+    expect(
+      storedChoices.all().flatMap(({ answer: { chosen } }) => (chosen === 'probabilities' ? [chosen] : [])),
+    ).toHaveLength(1);
+    const tried: string[] = [];
+    const given = { model: out, tokenizer: 'bytes', prompt: 'a', maxTokens: 2, device, standby: 0 } as const;
+    for await (const _ of generate({ ...given, onProgress: (text) => tried.push(text) }))
+      expect(tried).toContain('attention fused');
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { ChoiceStatus } from '../observe/choice-status.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { print } from '../observe/text.js';
 import { type GenerateOptions, generate, generateOptions } from '../train/generate.js';
@@ -26,7 +27,9 @@ async function generateCommand(flags: CommandFlags): Promise<void> {
   const ids: number[] = [];
   let drawn = '';
   let started = false;
-  for await (const token of generate(options)) {
+  using choosing = new ChoiceStatus();
+  for await (const token of generate({ ...options, onProgress: choosing.onProgress })) {
+    choosing[Symbol.dispose]();
     ids.push(token.id);
     drawn += token.text;
     if (json) continue;

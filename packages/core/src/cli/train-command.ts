@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
+import { ChoiceStatus } from '../observe/choice-status.js';
 import { InputStatus } from '../observe/input-status.js';
 import { openReporter } from '../observe/open-reporter.js';
 import type { Reporter } from '../observe/reporter.js';
-import { StatusLine } from '../observe/status-line.js';
 import { createTrainer } from '../train/create-trainer.js';
 import { finishedSteps } from '../train/finished-run.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
@@ -59,9 +59,8 @@ async function train(flags: CommandFlags): Promise<void> {
   const { out = isNamed ? undefined : newRunFolder() } = options;
   const finished = options.autoResume === true ? await finishedSteps(options) : null;
   if (finished !== null) return recordFinished(reporter, finished);
-  const [status, choosing] = [new InputStatus(), new StatusLine()];
-  const onProgress = (text: string) => choosing.show(`choosing programs: ${text}`);
-  await using trainer = await createTrainer({ ...options, out, onProgress }).finally(() => {
+  const [status, choosing] = [new InputStatus(), new ChoiceStatus()];
+  await using trainer = await createTrainer({ ...options, out, onProgress: choosing.onProgress }).finally(() => {
     choosing[Symbol.dispose]();
     status[Symbol.dispose]();
   });

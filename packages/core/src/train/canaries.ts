@@ -92,8 +92,8 @@ export function axisCanary(axis: Axis, { weights }: LayerPlan, shape: ProgramSha
   return { plan: { definition, weights }, shape: small, tolerance };
 }
 
-/** The same inputs for every form. */
-export function canaryCase({ plan, shape }: Canary, form: ProgramForm): LayerCase {
+/** The same inputs for every form; without `training`, for the forward pass alone. */
+export function canaryCase({ plan, shape }: Canary, form: ProgramForm, training: boolean): LayerCase {
   const random = seededRandom(0, 'check-layer');
   const uniform = () => (random.next() >>> 0) / 2 ** 32 - 0.5;
   const sample = (count: number, of: () => number) => Float32Array.from({ length: count }, of);
@@ -106,7 +106,7 @@ export function canaryCase({ plan, shape }: Canary, form: ProgramForm): LayerCas
         ? sample(rows, () => 1 + uniform())
         : sample(rows * columns, () => (3 * uniform()) / Math.sqrt(columns));
   }
-  return { shape, form, inputs, dy: sample(elements, () => 2 * uniform()) };
+  return { shape, form, inputs, ...(training && { dy: sample(elements, () => 2 * uniform()) }) };
 }
 
 /** What is wrong with results, in a few words; null if they are within the tolerance. */

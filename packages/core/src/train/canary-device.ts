@@ -47,7 +47,7 @@ export class CanaryDevice implements AsyncDisposable {
   }
 
   /**
-   * Runs one layer both ways, as `runLayer` does.
+   * Runs one layer, as `runLayer` does.
    *
    * @returns Output and gradients, or the reason why the device does not run it.
    * @throws The signal's reason; errors that are not the program's.

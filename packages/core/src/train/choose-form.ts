@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isSimName, MayflyError, refusedPatterns } from '@mayfly/native';
 import { chooseAneApi, limitsKey } from '../machine/ane-api.js';
-import { type ChoiceQuestion, type Refusals, storedChoices } from '../machine/choices.js';
+import { type ChoiceQuestion, type Refusals, type StoredChoice, storedChoices } from '../machine/choices.js';
 import type { MilOptions } from '../mil/graph.js';
 import { dynamicBlocks } from '../programs/dynamic.js';
 import type { ProgramForm } from '../programs/form.js';
@@ -20,6 +20,7 @@ export interface ChoiceOptions extends CanaryOptions {
   readonly form: MilOptions;
   readonly shape: ProgramShape;
   readonly plans: readonly LayerPlan[];
+  /** Whether backward passes have to run, too. Without them, the answers for training serve where they are known. */
   readonly training: boolean;
   /** The option `variant`. */
   readonly variant?: string | undefined;
@@ -131,8 +132,9 @@ class Choice implements AsyncDisposable {
   /** The first candidate that nothing speaks against, kept or found. */
   async #choose(candidates: Candidates): Promise<string> {
     const { part, names, failed = {}, rule, canaries, formOf } = candidates;
-    const question = this.#device === null ? null : this.#question(candidates);
-    const known = question === null ? null : storedChoices.read(question);
+    const { training } = this.#options;
+    const question = this.#device === null ? null : this.#question(candidates, training);
+    const known = question === null ? null : this.#known(candidates, question);
     const refused: Record<string, string> = { ...known?.refused, ...failed };
     const broken = new Set<string>();
     for (const name of names) {
@@ -169,7 +171,7 @@ class Choice implements AsyncDisposable {
   async #try(what: string, canaries: readonly Canary[], form: ProgramForm): Promise<string | null> {
     this.#options.onProgress?.(what);
     for (const canary of canaries) {
-      const got = await this.#device!.run(canary.plan, canaryCase(canary, form));
+      const got = await this.#device!.run(canary.plan, canaryCase(canary, form, this.#options.training));
       if (typeof got === 'string') return got;
       const wrong = difference(got, await this.#expectedOf(canary), canary.tolerance);
       if (wrong !== null) return wrong;
@@ -180,7 +182,7 @@ class Choice implements AsyncDisposable {
   async #expectedOf(canary: Canary): Promise<Record<string, Float32Array>> {
     const known = this.#expected.get(canary);
     if (known !== undefined) return known;
-    const found = await this.#cpu.run(canary.plan, canaryCase(canary, {}));
+    const found = await this.#cpu.run(canary.plan, canaryCase(canary, {}, this.#options.training));
     if (typeof found === 'string')
       throw new MayflyError('ERR_NO_VARIANT', `Cannot run a canary on device cpu: ${found}`);
     this.#expected.set(canary, found);
@@ -214,17 +216,23 @@ class Choice implements AsyncDisposable {
     return plans.some((plan) =>
       plan.definition.blocks.some((block) => {
         const canary = halfCanary(plan, block, shape);
-        const texts = axes[axis].map((value) => textsOf(canary, { ...form, [axis]: value }).join());
+        const texts = axes[axis].map((value) => textsOf(canary, { ...form, [axis]: value }, true).join());
         return new Set(texts).size > 1;
       }),
     );
   }
 
-  #question({ part, names, canaries, formOf }: Candidates): string {
+  /** The answer for the passes that run; else that for training, where both passes ran. */
+  #known(candidates: Candidates, question: string): StoredChoice | null {
+    return storedChoices.read(question) ?? storedChoices.read(this.#question(candidates, true));
+  }
+
+  #question({ part, names, canaries, formOf }: Candidates, training: boolean): string {
     const { device, shape, pool } = this.#options;
     const hash = createHash('sha256');
     for (const canary of canaries) {
-      for (const name of names) for (const text of textsOf(canary, formOf(name))) hash.update(`${text.length} ${text}`);
+      for (const name of names)
+        for (const text of textsOf(canary, formOf(name), training)) hash.update(`${text.length} ${text}`);
     }
     const path = pathOf(device, pool.env ?? process.env);
     const question: ChoiceQuestion = { device: path, part, class: classOf(shape), programs: hash.digest('hex') };
@@ -247,10 +255,10 @@ const classOf = ({ dim, hidden, batch, sequence }: ProgramShape): string => {
   return `dim ${power(dim)}, hidden ${power(hidden)}, ${power(batch)} × ${power(sequence)} tokens`;
 };
 
-function textsOf({ plan: { definition, weights }, shape }: Canary, form: ProgramForm): string[] {
+function textsOf({ plan: { definition, weights }, shape }: Canary, form: ProgramForm, training: boolean): string[] {
   const write = weights === 'static' ? staticBlocks : dynamicBlocks;
   return write(definition, shape, form).flatMap(({ forward, backward }) =>
-    [...forward, ...backward].map(({ program }) => program.text),
+    (training ? [...forward, ...backward] : forward).map(({ program }) => program.text),
   );
 }
 

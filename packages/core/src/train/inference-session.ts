@@ -1,4 +1,5 @@
 import type { Precision } from '@mayfly/native';
+import { callback } from '../check.js';
 import { ArenaScope } from '../memory/scope.js';
 import type { ModelSource } from '../model/load-model.js';
 import type { OptionTable } from '../option-table.js';
@@ -25,6 +26,8 @@ export interface InferenceOptions {
   readonly weights?: 'dynamic' | 'static' | undefined;
   /** How programs are cut and written, as in training. Default: the first that the device runs. */
   readonly variant?: string | undefined;
+  /** Called while programs are chosen for the device, with what is tried. */
+  readonly onProgress?: ((text: string) => void) | undefined;
 }
 
 /** The table of `InferenceOptions`. */
@@ -35,6 +38,7 @@ export const inferenceOptions = {
   precision: poolOptions.precision,
   weights: weightsOption,
   variant: variantOption,
+  onProgress: { rule: callback<NonNullable<InferenceOptions['onProgress']>>() },
 } as const satisfies OptionTable<InferenceOptions>;
 
 /** A model with its kernels on a private pool, ready for forward passes. */
@@ -53,11 +57,11 @@ export class InferenceSession implements AsyncDisposable {
     model: ModelSource,
     batch: number,
     sequence: number,
-    { device, workers, standby = 0, precision, weights = 'dynamic', variant }: InferenceOptions,
+    { device, workers, standby = 0, precision, weights = 'dynamic', variant, onProgress }: InferenceOptions,
   ): Promise<InferenceSession> {
     const given = { device, workers, standby, precision };
     const shape = { config: model.config, batch, sequence };
-    const plan = await planDecoder({ ...shape, weights, variant, training: false }, given);
+    const plan = await planDecoder({ ...shape, weights, variant, training: false, onProgress }, given);
     for (const note of plan.formNotes) process.emitWarning(note, { type: 'MayflyWarning', code: 'MAYFLY_VARIANT' });
     const pool = await openDecoderPool(plan, given);
     try {

@@ -16,13 +16,13 @@ export interface LayerCase {
   readonly form: ProgramForm;
   /** The layer's input `x`, row by row [dim, columns], and its parameters by name. */
   readonly inputs: Readonly<Record<string, Float32Array>>;
-  /** Gradient of the layer's output. */
-  readonly dy: Float32Array;
+  /** Gradient of the layer's output. Without it, the layer runs forward only. */
+  readonly dy?: Float32Array;
 }
 
 /**
  * One layer both ways, as training runs it on a pool: its output `y`, the gradient of `x` and those of its parameters, by their
- * names.
+ * names. Forward only, as evaluation runs it: `y`.
  */
 export async function runLayer(
   pool: KernelCompiler,
@@ -32,28 +32,31 @@ export async function runLayer(
   const source = new ArenaScope(pool.arena);
   const config: ModelConfig = { ...shape, layers: 1, vocab: 2, tiedHead: true };
   const plans = [plan];
-  const state = new ModelState(source, config, true, plans);
-  const weightGradients = new WeightGradients(pool.arena.native, 0);
+  const training = dy !== undefined;
+  const state = new ModelState(source, config, training, plans);
+  const weightGradients = training ? new WeightGradients(pool.arena.native, 0) : null;
   const stopwatch = new Stopwatch();
   const shared = { source, state, shape, form, plans, precision: 'exact' as const };
   const layers = new Layers({ ...shared, weightGradients, stopwatch });
-  const gradient = source.tensor('fp32', [shape.dim, layers.columns]);
-  const sums = new GradientSums(source, state, 1);
   const parameters = state.parameters.array();
   for (const { name, layer, offset } of state.layout.entries) if (layer === 0) parameters.set(inputs[name]!, offset);
   await layers.load(pool);
   layers.input.set(inputs.x!);
   await layers.forward();
-  const y = layers.output.values();
-  gradient.set(dy);
-  await layers.backward(gradient, sums.pass(0));
-  await weightGradients.settleAll();
-  await layers.dispose();
-  const gradients = state.gradients.values();
-  const results: Record<string, Float32Array> = { x: gradient.values(), y };
-  for (const { name, layer, offset, count } of state.trained.entries) {
-    if (layer === 0) results[name] = gradients.slice(offset, offset + count);
+  const results: Record<string, Float32Array> = { y: layers.output.values() };
+  if (dy !== undefined) {
+    const gradient = source.tensor('fp32', [shape.dim, layers.columns]);
+    const sums = new GradientSums(source, state, 1);
+    gradient.set(dy);
+    await layers.backward(gradient, sums.pass(0));
+    await weightGradients!.settleAll();
+    results.x = gradient.values();
+    const gradients = state.gradients.values();
+    for (const { name, layer, offset, count } of state.trained.entries) {
+      if (layer === 0) results[name] = gradients.slice(offset, offset + count);
+    }
   }
+  await layers.dispose();
   source.free();
   return results;
 }
