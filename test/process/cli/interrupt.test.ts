@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Ended, eventsOf, lastEvent, mayfly } from '../../fixtures/command.js';
+import { isAlive } from '../../fixtures/is-alive.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const STEPS = 120;
@@ -76,12 +77,3 @@ test('a second signal ends the process at once, and its workers with it', async 
   expect(workers.size).toBeGreaterThan(0);
   await expect.poll(() => [...workers].filter(isAlive), { timeout: 10_000 }).toEqual([]);
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createPool, type Pool, type PoolEvents, type PoolOptions } from '@mayfly/core';
 import { afterEach, describe, expect, test } from 'vitest';
+import { isAlive } from '../../fixtures/is-alive.js';
 import { gatherProgram, scaleProgram, slowProgram } from '../../fixtures/programs.js';
 
 /** One test for each row of the table of faults in docs/lifecycle.md. */
@@ -235,12 +236,3 @@ test('destroy in the middle of everything settles every call and reaps every chi
   expect((await outcomes).every(({ status }) => status === 'rejected')).toBe(true);
   expect(p.stats().workers).toEqual([]);
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createPool, type Pool } from '@mayfly/core';
 import { afterEach, expect, test } from 'vitest';
+import { isAlive } from '../../fixtures/is-alive.js';
 import {
   addWeightProgram,
   scaleProgram,
@@ -33,15 +34,6 @@ const servingPids = (from: Pool) =>
     .stats()
     .workers.filter(({ state }) => state === 'serving')
     .map(({ pid }) => pid);
-const isAlive = (pid: number) => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
 test('a program is compiled once and evaluated in another process, in place', async () => {
   const p = await pool();
   const kernel = await p.compile({ name: 'scale', text: scaleProgram(N, 3) });

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { PowerWatch, parsePowerState } from '@mayfly/core/testing';
 import { afterEach, expect, test } from 'vitest';
 import { appleTools, calm } from '../../fixtures/apple-tools.js';
+import { isAlive } from '../../fixtures/is-alive.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const folder = temporaryFolder();
@@ -62,16 +63,10 @@ test('is told of the first state and of changes, and holds caffeinate until it i
   await expect.poll(() => states[1], { timeout: 30_000 }).toMatchObject({ thermal: 'moderate' });
   const keepers = tools.calls().filter(({ call }) => call.startsWith('caffeinate'));
   expect(keepers).toEqual([{ pid: expect.any(Number), call: `caffeinate -i -w ${process.pid}` }]);
-  const isAlive = () => {
-    try {
-      return process.kill(keepers[0]!.pid, 0);
-    } catch {
-      return false;
-    }
-  };
-  expect(isAlive()).toBe(true);
+  const keeperLives = () => isAlive(keepers[0]!.pid);
+  expect(keeperLives()).toBe(true);
   watch[Symbol.dispose]();
-  await expect.poll(isAlive, { timeout: 30_000 }).toBe(false);
+  await expect.poll(keeperLives, { timeout: 30_000 }).toBe(false);
 });
 
 test('does nothing on other systems, nor holds the system awake where sleep is allowed', async ({ skip }) => {
