@@ -153,6 +153,8 @@ describe('sim', () => {
     expect(choices()).toEqual({});
     const wrong = (variant: string) => createTrainer({ ...steps, pool: { device: 'cpu' }, variant });
     await expect(wrong('attention=none')).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+    await expect(wrong('attention=small,attention=fused')).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+    await expect(wrong('foo=bar')).rejects.toThrow('one of attention, feedForward, silu, rope, split, got');
     await expect(wrong('mlp=fused')).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
     await expect(wrong('silu=tanh')).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
   });

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -72,6 +72,16 @@ test('a report that cannot be written is an error that says why', async () => {
   const { code, stderr } = await mayfly(['doctor', '--report', file]);
   expect(code).toBe(2);
   expect(stderr).toContain(`Cannot write a report to ${file}: no such file or directory`);
+});
+
+test('a report replaces no link', async () => {
+  const [target, link] = [join(folder, 'target.txt'), join(folder, 'link.json')];
+  writeFileSync(target, 'kept');
+  symlinkSync(target, link);
+  const { code, stderr } = await mayfly(['doctor', '--report', link]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`Cannot write a report to ${link}: it is a symbolic link`);
+  expect([lstatSync(link).isSymbolicLink(), readFileSync(target, 'utf8')]).toEqual([true, 'kept']);
 });
 
 test('an interrupted report writes nothing', async () => {

@@ -1,5 +1,6 @@
-import { access, constants } from 'node:fs/promises';
+import { access, constants, lstat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag, rule, text } from '../check.js';
 import { type DoctorReport, examine } from '../doctor/doctor-report.js';
@@ -8,6 +9,7 @@ import { type ProbeResult, probeLimits, probeOptions, type StageResult } from '.
 import type { ShortTraining } from '../doctor/short-training.js';
 import { writeAtomically } from '../files/atomic-file.js';
 import { fileError } from '../files/errors.js';
+import { kindOf } from '../files/read-file.js';
 import { ANE_API } from '../machine/ane-api.js';
 import { resolveDevice } from '../machine/device.js';
 import { toJsonLine } from '../observe/json-lines.js';
@@ -112,6 +114,10 @@ async function reportCommand(
   const file = report === true ? REPORT_FILE : report;
   const refuse = (error: unknown) => fileError(`write a report to ${file}`, error);
   await access(dirname(resolve(file)), constants.W_OK).catch((error) => Promise.reject(refuse(error)));
+  const existing = await lstat(file).catch(() => null);
+  // A device or a link would be replaced by the report.
+  if (existing !== null && !existing.isFile())
+    throw new MayflyError('ERR_FILE', `Cannot write a report to ${file}: it is ${kindOf(existing)}`);
   const onProgress = (what: string) => status.show(`trying ${what}`);
   const made = await reportMachine(resolveDevice(device).device, { signal, onProgress });
   const text = `${JSON.stringify(JSON.parse(toJsonLine(made)), null, 1)}\n`;
@@ -214,11 +220,18 @@ function doctorText({
           ]),
     ]),
     row('auto takes', auto),
-    ...choices.map(({ device, part, class: sizes, chosen, refused }) =>
-      row(`${device} ${part}`, `${chosen} (${sizes})${refusedText(refused)}`),
-    ),
+    ...choiceRows(choices),
     row('kept in', answersFolder),
   ])}\n`;
+}
+
+/** Sorted, and once where the answers for static and dynamic weights are the same. */
+function choiceRows(choices: DoctorReport['choices']): (readonly [string, string])[] {
+  const rows = choices.map(({ device, part, class: sizes, chosen, refused }): readonly [string, string] => [
+    `${device} ${part}`,
+    `${chosen} (${sizes})${refusedText(refused)}`,
+  ]);
+  return [...new Map(rows.map((row) => [row.join(), row])).entries()].toSorted().map(([, row]) => row);
 }
 
 const refusedText = (refused: Readonly<Record<string, string>>): string =>

@@ -85,9 +85,10 @@ const tooLarge = (path: string, expected: string, size: number): MayflyError =>
     `Cannot read ${expected} at ${path}: it has ${size} bytes, the limit is ${LARGEST_READ_WHOLE}`,
   );
 
-function kindOf(stats: Stats): string {
+export function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return 'a folder';
   if (stats.isFIFO()) return 'a pipe';
+  if (stats.isSymbolicLink()) return 'a symbolic link';
   return stats.isSocket() ? 'a socket' : 'a device';
 }
 

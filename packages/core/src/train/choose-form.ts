@@ -154,7 +154,9 @@ class Choice implements AsyncDisposable {
       }
       const found = new Date().toISOString();
       const isNews = known === null || known.chosen !== name;
-      if (question !== null && isNews) storedChoices.tryWrite(question, { chosen: name, refused, found });
+      // A rule holds for a shape; the answer, for all shapes of a class.
+      const tried = Object.fromEntries(Object.entries(refused).filter(([each]) => !broken.has(each)));
+      if (question !== null && isNews) storedChoices.tryWrite(question, { chosen: name, refused: tried, found });
       if (name !== names[0]) this.#notes.push(note(candidates, name, refused));
       return name;
     }

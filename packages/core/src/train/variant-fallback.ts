@@ -72,7 +72,7 @@ export class VariantFallback {
     const from = half === null ? undefined : this.#plan.form.variants?.[half];
     if (half === null || from === undefined) throw error;
     const { cause, message } = error as Error;
-    const reason = (cause instanceof Error ? cause.message : message).split('\n')[0]!;
+    const reason = (cause instanceof Error ? cause.message : message).split('\n')[0]!.replace(/; its last words:$/, '');
     this.#failed[half] = { ...this.#failed[half], [from]: `in use: ${reason}` };
     const plan = await planDecoder(this.#plan, this.#place, this.#failed);
     const to = plan.form.variants![half]!;

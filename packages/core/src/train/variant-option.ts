@@ -43,7 +43,7 @@ function parse(text: string): ForcedForm | null {
   let every: string | undefined;
   for (const part of text.split(',')) {
     const [, name, value] = /^(?:(\w+)=)?([\w-]+)$/.exec(part.trim()) ?? [];
-    if (value === undefined) return null;
+    if (value === undefined || (name !== undefined && (name in blocks || name in chosen))) return null;
     const axis = axisNames.find((each) => each === name);
     if (axis !== undefined) {
       const known = axes[axis].find((each) => String(each) === value);
@@ -72,7 +72,11 @@ export function forcedVariants({ every, blocks }: ForcedForm, all: readonly Bloc
   for (const [name, variant] of Object.entries(blocks)) {
     const block = all.find((each) => each.name === name);
     if (block === undefined)
-      throw invalidArgument('variant', `one of ${all.map((each) => each.name).join(', ')}`, name);
+      throw invalidArgument(
+        'variant',
+        `one of ${[...new Set(all.map((each) => each.name)), ...axisNames].join(', ')}`,
+        name,
+      );
     const known = namesOf(block);
     if (!known.includes(variant)) throw invalidArgument(`the variant of ${name}`, known.join(', '), variant);
     forced[name] = variant;
