@@ -36,7 +36,7 @@ test('host math and operations on arm64 give the bits of this processor', { time
     for (const { dtype, data } of runProgram('cpu', c)) {
       const end = at + bytesPerElement[dtype] * data.length;
       // As numbers, since the sign of a NaN differs by processor.
-      expect(decode(dtype, results[i]!.subarray(at, end)), c.name).toEqual(data);
+      expect(decode(dtype, new Uint8Array(results[i]!.subarray(at, end))), c.name).toEqual(data);
       at = end;
     }
   });
