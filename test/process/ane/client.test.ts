@@ -1,15 +1,21 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPool, type Kernel, type Pool } from '@mayfly/core';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type AneReport, type AneRun, type AneStep, aneRunner, onEachRuntime } from '../../fixtures/ane-emulator.js';
+import { expect, test } from 'vitest';
+import {
+  type AneReport,
+  type AneRun,
+  type AneStep,
+  aneRunner,
+  onEachRuntime,
+  useRuntime,
+} from '../../fixtures/ane-emulator.js';
 import { addWeightProgram, scaleProgram, weightBlob } from '../../fixtures/programs.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const N = 64;
 const root = temporaryFolder();
 const run = aneRunner();
-const saved = { ...process.env };
 const client = { MAYFLY_ANE_API: 'client' };
 /** What opening the device costs: a canary of the dialect, two of the API, and one that is compiled already. */
 const opening = { compilations: 3, loads: 4, evaluations: 3, unloads: 4 };
@@ -129,21 +135,7 @@ onEachRuntime((tier, runtime) => {
     expectClean(result);
   });
 
-  const staged = join(root, `staged-${tier}`);
-  const reports = join(root, `reports-${tier}`);
-  beforeEach(() => {
-    for (const each of [staged, reports]) mkdirSync(each, { recursive: true });
-    Object.assign(process.env, {
-      MAYFLY_ANE_RUNTIME: runtime,
-      MAYFLY_EMULATOR_TEMPORARY: staged,
-      MAYFLY_EMULATOR_REPORT: join(reports, '%p.json'),
-      XDG_CACHE_HOME: join(root, `cache-${tier}`),
-    });
-  });
-  afterEach(() => {
-    for (const name of Object.keys(process.env)) if (!(name in saved)) delete process.env[name];
-    Object.assign(process.env, saved);
-  });
+  const { staged, reports } = useRuntime(tier, runtime, root);
 
   /** Updates a kernel so many times, and checks each tenth generation. */
   async function update(pool: Pool, kernel: Kernel, updates: number) {

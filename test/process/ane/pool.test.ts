@@ -1,26 +1,16 @@
-import { mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { createPool, type PoolOptions } from '@mayfly/core';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { onEachRuntime } from '../../fixtures/ane-emulator.js';
+import { expect, test } from 'vitest';
+import { onEachRuntime, useRuntime } from '../../fixtures/ane-emulator.js';
 import { scaleProgram } from '../../fixtures/programs.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const N = 64;
 const folder = temporaryFolder();
-const saved = { ...process.env };
 
 // What the engine does to a worker, its pool hides from callers.
 onEachRuntime((tier, runtime) => {
-  const staged = join(folder, tier);
-  beforeEach(() => {
-    mkdirSync(staged, { recursive: true });
-    Object.assign(process.env, { MAYFLY_ANE_RUNTIME: runtime, MAYFLY_EMULATOR_TEMPORARY: staged });
-  });
-  afterEach(() => {
-    for (const name of Object.keys(process.env)) if (!(name in saved)) delete process.env[name];
-    Object.assign(process.env, saved);
-  });
+  const { staged } = useRuntime(tier, runtime, folder);
 
   /** Three evaluations of y = 3 x, one after the other. */
   async function threeRuns(faults: string, options: PoolOptions = {}) {

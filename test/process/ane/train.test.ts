@@ -1,32 +1,17 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readDialect } from '@mayfly/core/testing';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type AneReport, onEachRuntime } from '../../fixtures/ane-emulator.js';
+import { expect, test } from 'vitest';
+import { type AneReport, onEachRuntime, useRuntime } from '../../fixtures/ane-emulator.js';
 import { fingerprint, runTraining, smallRun, smallStream } from '../../fixtures/small-run.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const folder = temporaryFolder();
 const data = smallStream(folder);
-const saved = { ...process.env };
 
 // The whole training path on device ane: the bits of device cpu, with the compiler's limit and retirements in between.
 onEachRuntime((tier, runtime) => {
-  const staged = join(folder, `staged-${tier}`);
-  const reports = join(folder, `reports-${tier}`);
-  beforeEach(() => {
-    for (const each of [staged, reports]) mkdirSync(each, { recursive: true });
-    Object.assign(process.env, {
-      MAYFLY_ANE_RUNTIME: runtime,
-      MAYFLY_EMULATOR_TEMPORARY: staged,
-      MAYFLY_EMULATOR_REPORT: join(reports, '%p.json'),
-      XDG_CACHE_HOME: join(folder, `cache-${tier}`),
-    });
-  });
-  afterEach(() => {
-    for (const name of Object.keys(process.env)) if (!(name in saved)) delete process.env[name];
-    Object.assign(process.env, saved);
-  });
+  const { staged, reports } = useRuntime(tier, runtime, folder);
 
   /** Trains on both devices: the same losses and parameters; gives what every worker of device ane told at its end. */
   async function train(variant: Partial<Parameters<typeof runTraining>[0]>) {

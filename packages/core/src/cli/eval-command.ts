@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { ChoiceStatus } from '../observe/choice-status.js';
-import { InputStatus } from '../observe/input-status.js';
 import { toJsonLine } from '../observe/json-lines.js';
+import { StartStatus } from '../observe/start-status.js';
 import { formatCount, print } from '../observe/text.js';
 import { type EvaluateOptions, evaluate, evaluateOptions } from '../train/evaluate.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
@@ -28,11 +27,8 @@ export function addEvalCommand(program: Command): void {
 
 async function evalCommand(flags: CommandFlags): Promise<void> {
   const { json = false, ...options } = optionsFrom<EvaluateOptions & JsonFlag>(evalCommandOptions, flags);
-  const [status, choosing] = [new InputStatus(), new ChoiceStatus()];
-  const result = await evaluate({ ...options, onProgress: choosing.onProgress }).finally(() => {
-    choosing[Symbol.dispose]();
-    status[Symbol.dispose]();
-  });
+  const status = new StartStatus();
+  const result = await evaluate({ ...options, onProgress: status.onProgress }).finally(() => status[Symbol.dispose]());
   const { crossEntropy, targets } = result;
   const text = `cross-entropy ${crossEntropy.toFixed(6)} nats per token over ${formatCount(targets)} targets`;
   print(process.stdout, `${json ? toJsonLine(result) : text}\n`);

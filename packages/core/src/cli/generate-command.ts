@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { ChoiceStatus } from '../observe/choice-status.js';
 import { toJsonLine } from '../observe/json-lines.js';
+import { StartStatus } from '../observe/start-status.js';
 import { print } from '../observe/text.js';
 import { type GenerateOptions, generate, generateOptions } from '../train/generate.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
@@ -27,9 +27,9 @@ async function generateCommand(flags: CommandFlags): Promise<void> {
   const ids: number[] = [];
   let drawn = '';
   let started = false;
-  using choosing = new ChoiceStatus();
-  for await (const token of generate({ ...options, onProgress: choosing.onProgress })) {
-    choosing[Symbol.dispose]();
+  using status = new StartStatus();
+  for await (const token of generate({ ...options, onProgress: status.onProgress })) {
+    status[Symbol.dispose]();
     ids.push(token.id);
     drawn += token.text;
     if (json) continue;

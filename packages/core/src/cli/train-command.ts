@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
-import { ChoiceStatus } from '../observe/choice-status.js';
-import { InputStatus } from '../observe/input-status.js';
 import { openReporter } from '../observe/open-reporter.js';
 import type { Reporter } from '../observe/reporter.js';
+import { StartStatus } from '../observe/start-status.js';
 import { createTrainer } from '../train/create-trainer.js';
 import { finishedSteps } from '../train/finished-run.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
@@ -59,11 +58,9 @@ async function train(flags: CommandFlags): Promise<void> {
   const { out = isNamed ? undefined : newRunFolder() } = options;
   const finished = options.autoResume === true ? await finishedSteps(options) : null;
   if (finished !== null) return recordFinished(reporter, finished);
-  const [status, choosing] = [new InputStatus(), new ChoiceStatus()];
-  await using trainer = await createTrainer({ ...options, out, onProgress: choosing.onProgress }).finally(() => {
-    choosing[Symbol.dispose]();
-    status[Symbol.dispose]();
-  });
+  const status = new StartStatus();
+  const starting = createTrainer({ ...options, out, onProgress: status.onProgress });
+  await using trainer = await starting.finally(() => status[Symbol.dispose]());
   // Before this, a signal ends the command at once: there is nothing to save.
   using interruption = new Interruption((signal) => {
     reporter.record('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);

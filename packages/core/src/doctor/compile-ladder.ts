@@ -30,38 +30,40 @@ interface LadderOptions {
   readonly onProgress?: ((what: string) => void) | undefined;
 }
 
+type Rung = readonly [what: string, program: (form: MilOptions) => MilProgram];
+
+const family = (
+  sizes: readonly number[],
+  nameOf: (size: number) => string,
+  write: (size: number, form: MilOptions) => MilProgram,
+): Rung[] => sizes.map((size) => [nameOf(size), (form) => write(size, form)]);
+
 /** Programs of growing size, family by family: weights, depth, weights in the input, and the operations of a layer. */
-const ladder: readonly (readonly [what: string, program: (form: MilOptions) => MilProgram])[] = [
-  ...[64, 256, 512, 1024, 2048, 4096].map(
-    (channels) =>
-      [
-        `convolution ${channels} → ${channels}`,
-        (form: MilOptions) => convolution(channels, channels, 64, form),
-      ] as const,
+const ladder: readonly Rung[] = [
+  ...family(
+    [64, 256, 512, 1024, 2048, 4096],
+    (channels) => `convolution ${channels} → ${channels}`,
+    (channels, form) => convolution(channels, channels, 64, form),
   ),
-  ...[8, 32, 128].map(
-    (depth) =>
-      [
-        `${depth} convolutions of 256`,
-        (form: MilOptions) => convolutionChain({ depth, channels: 256, columns: 64 }, form),
-      ] as const,
+  ...family(
+    [8, 32, 128],
+    (depth) => `${depth} convolutions of 256`,
+    (depth, form) => convolutionChain({ depth, channels: 256, columns: 64 }, form),
   ),
-  ...[64, 256, 768, 2048].map(
-    (side) =>
-      [
-        `product with a ${side} × ${side} matrix in the input`,
-        (form: MilOptions) => packedProduct(64, side, form),
-      ] as const,
+  ...family(
+    [64, 256, 768, 2048],
+    (side) => `product with a ${side} × ${side} matrix in the input`,
+    (side, form) => packedProduct(64, side, form),
   ),
-  ...[256, 1024, 8192].map(
-    (channels) => [`softmax over ${channels}`, (form: MilOptions) => softmaxOver(channels, 64, form)] as const,
+  ...family(
+    [256, 1024, 8192],
+    (channels) => `softmax over ${channels}`,
+    (channels, form) => softmaxOver(channels, 64, form),
   ),
-  ...[256, 768, 2048].map(
-    (channels) =>
-      [
-        `gradient of an RMSNorm of ${channels}`,
-        (form: MilOptions) => normalizationBackward(channels, 64, form),
-      ] as const,
+  ...family(
+    [256, 768, 2048],
+    (channels) => `gradient of an RMSNorm of ${channels}`,
+    (channels, form) => normalizationBackward(channels, 64, form),
   ),
 ];
 

@@ -62,7 +62,7 @@ export interface DoctorReport extends MachineDescription {
   readonly devices: readonly DeviceReport[];
   /** Variants of programs that were found to run here. */
   readonly choices: readonly (Omit<ChoiceQuestion, 'programs'> & StoredChoice)[];
-  /** The folder that keeps what was measured on this machine. */
+  /** The folder of this machine's stored limits and choices. */
   readonly answersFolder: string;
   /** The device that `auto` takes. */
   readonly auto: string;

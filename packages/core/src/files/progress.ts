@@ -27,7 +27,7 @@ export class ProgressReport {
     this.#task = task;
   }
 
-  /** Adds bytes to those that are done. */
+  /** Counts bytes as done, and publishes the count at most five times a second. */
   add(bytes: number): void {
     this.#done += bytes;
     const now = performance.now();

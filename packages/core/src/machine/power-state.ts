@@ -1,6 +1,6 @@
 import { askAppleTool } from './apple-tools.js';
 
-/** What lowers the speed of a Mac, and what it draws its power from. Null where the system does not say. */
+/** Power source and limits of speed of a Mac; fields that the system does not report are null. */
 export interface PowerState {
   readonly source: 'mains' | 'battery' | null;
   readonly lowPowerMode: boolean | null;

@@ -109,7 +109,7 @@ export function canaryCase({ plan, shape }: Canary, form: ProgramForm, training:
   return { shape, form, inputs, ...(training && { dy: sample(elements, () => 2 * uniform()) }) };
 }
 
-/** What is wrong with results, in a few words; null if they are within the tolerance. */
+/** The first tensor whose error exceeds the tolerance, as text; null if there is none. */
 export function difference(
   got: Readonly<Record<string, Float32Array>>,
   expected: Readonly<Record<string, Float32Array>>,

@@ -14,7 +14,7 @@ import { ruleBroken } from './chip-rules.js';
 import type { LayerPlan } from './layer-plan.js';
 import { type Axis, type AxisValue, axes, axisNames, forcedForm, forcedVariants } from './variant-option.js';
 
-/** What is to be chosen, and for which programs. */
+/** The device and the layers that a choice is made for. */
 export interface ChoiceOptions extends CanaryOptions {
   /** Dialect and weight files of the device. */
   readonly form: MilOptions;
@@ -26,7 +26,7 @@ export interface ChoiceOptions extends CanaryOptions {
   readonly variant?: string | undefined;
   /** Variants of each half that failed in use, with the reasons. */
   readonly failed?: Readonly<Record<string, Refusals>> | undefined;
-  /** Called before each attempt, with what is tried. */
+  /** Called before each canary, with its name. */
   readonly onProgress?: ((text: string) => void) | undefined;
 }
 

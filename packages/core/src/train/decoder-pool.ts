@@ -30,7 +30,7 @@ export interface DecoderPlan {
   readonly extraBytes?: number;
   /** The option `variant`. */
   readonly variant?: string | undefined;
-  /** Called while programs are chosen, with what is tried. */
+  /** Called before each canary of the choice of programs, with the canary's name. */
   readonly onProgress?: ((text: string) => void) | undefined;
 }
 

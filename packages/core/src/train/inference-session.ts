@@ -26,7 +26,7 @@ export interface InferenceOptions {
   readonly weights?: 'dynamic' | 'static' | undefined;
   /** How programs are cut and written, as in training. Default: the first that the device runs. */
   readonly variant?: string | undefined;
-  /** Called while programs are chosen for the device, with what is tried. */
+  /** Called before each canary of the choice of programs, with the canary's name. */
   readonly onProgress?: ((text: string) => void) | undefined;
 }
 

@@ -126,7 +126,7 @@ export interface TrainOptions {
   readonly checkRange?: boolean | undefined;
   /** On a Mac: lets the system sleep when it is idle, which a run otherwise prevents while it trains. Default false. */
   readonly allowSleep?: boolean | undefined;
-  /** Called while programs are chosen, before each attempt, with what is tried. Default: none. */
+  /** Called before each canary of the choice of programs, with the canary's name. Default: none. */
   readonly onProgress?: ((text: string) => void) | undefined;
   /** When aborted, rejects the start with its reason. Default: none. */
   readonly signal?: AbortSignal | undefined;

@@ -19,7 +19,7 @@ export interface RosterOptions extends Omit<WorkerSetup, 'compileHistory'> {
 }
 
 /**
- * The workers whose processes exist. Starts the missing ones as the governor allows. Processes, those that are about to exit among them,
+ * The workers whose processes exist. Starts workers up to the configured number, as the governor allows. Processes, those that are about to exit among them,
  * never exceed `limit`.
  */
 export class Roster {

@@ -4,20 +4,23 @@ import { formatBytes } from './text.js';
 
 const verbs: Readonly<Record<Progress['task'], string>> = { tokenize: 'tokenizing', hash: 'hashing' };
 
-/** Shows on stderr how far the reading of a command's inputs is, until it is disposed of. */
-export class InputStatus implements Disposable {
+/** Shows on stderr how a command starts, until it is disposed of: bytes that are read, and programs that are tried for the device. */
+export class StartStatus implements Disposable {
   readonly #status = new StatusLine();
 
   constructor() {
-    progressChannel.subscribe(this.#show);
+    progressChannel.subscribe(this.#onBytes);
   }
 
+  /** The option `onProgress` of train, eval and generate. */
+  readonly onProgress = (text: string): void => this.#status.show(`choosing programs: ${text}`);
+
   [Symbol.dispose](): void {
-    progressChannel.unsubscribe(this.#show);
+    progressChannel.unsubscribe(this.#onBytes);
     this.#status[Symbol.dispose]();
   }
 
-  readonly #show = (message: unknown): void => {
+  readonly #onBytes = (message: unknown): void => {
     const { task, source, done, total } = message as Progress;
     this.#status.show(`${verbs[task]} ${source}: ${formatBytes(done)} of ${formatBytes(total)}`);
   };
