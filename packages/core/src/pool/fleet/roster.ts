@@ -19,8 +19,8 @@ export interface RosterOptions extends Omit<WorkerSetup, 'compileHistory'> {
 }
 
 /**
- * The workers whose processes exist. Starts workers up to the configured number, as the governor allows. Processes, those that are about to exit among them,
- * never exceed `limit`.
+ * The workers whose processes exist. Starts workers up to the configured number, as the governor allows. Processes, those that are
+ * about to exit among them, never exceed `limit`.
  */
 export class Roster {
   /** Every serving worker may have one predecessor that keeps its kernels until their next update, and one more is emptied. */
