@@ -154,7 +154,7 @@ test('a target outside the vocabulary is named before anything is written', () =
   const before = [p.dx.bits(), p.dTable.bits()];
   const run = () =>
     addon.math.crossEntropy(memory.arena, { ...p.shape, targets, dx: p.dx.offset, dTable: p.dTable.offset });
-  expect(run).toThrow('Expected targets[1] to be from 0 to 49 (a vocabulary of 50), got 50');
+  expect(run).toThrow('Expected targets[1] to be from -1 to 49 (a vocabulary of 50), got 50');
   expect(run).toThrow(expect.objectContaining({ code: 'ERR_TOKEN_RANGE' }));
   expect([p.dx.bits(), p.dTable.bits()]).toEqual(before);
 });
@@ -168,4 +168,39 @@ test('the gradient of the table reads nothing of what was there', () => {
   const { dx, dTable } = p;
   addon.math.crossEntropy(memory.arena, { ...p.shape, dx: dx.offset, dTable: dTable.offset });
   expect(dTable.digest()).toBe(expected);
+});
+
+test('a target of −1 does not count: loss and gradients are those of the other columns', () => {
+  const p = problem(300, 17, 33, 4);
+  const counted = p.ids.map((id, n) => (n % 3 === 0 ? -1 : id));
+  const places = counted.flatMap((id, n) => (id === -1 ? [] : [n]));
+  const masked = { ...p.shape, targets: memory.tokens(counted) };
+  const loss = addon.math.crossEntropy(memory.arena, {
+    ...masked,
+    ...{ dx: p.dx.offset, dTable: p.dTable.offset, gradientScale: 0.5 },
+  });
+  const [dx, dTable] = [p.dx.values(), p.dTable.values()];
+
+  // The same problem without these columns.
+  const x = memory.matrix('fp32', 17, places.length);
+  for (let d = 0; d < 17; d++) for (const [n, place] of places.entries()) x.set(d, n, p.x.at(d, place));
+  const targets = memory.tokens(places.map((n) => p.ids[n]!));
+  const part = { ...p.shape, x: x.offset, targets, columns: places.length };
+  const partDx = memory.matrix('fp32', 17, places.length);
+  const alone = { ...part, dx: partDx.offset, dTable: p.dTable.offset, gradientScale: 0.5 };
+  expect(addon.math.crossEntropy(memory.arena, alone)).toBe(loss);
+  expect([...p.dTable.values()]).toEqual([...dTable]);
+  const expected = new Float64Array(17 * 33);
+  for (let d = 0; d < 17; d++)
+    for (const [n, place] of places.entries()) expected[d * 33 + place] = partDx.values()[d * places.length + n]!;
+  expect([...dx]).toEqual([...expected]);
+});
+
+test('without a counted target loss and gradients are zero, whatever the columns hold', () => {
+  const p = problem(70, 5, 9);
+  const none = memory.tokens(new Array(9).fill(-1));
+  const x = memory.random('fp32', 5, 9, () => Number.NaN);
+  const gradients = { dx: p.dx.offset, dTable: p.dTable.offset };
+  expect(addon.math.crossEntropy(memory.arena, { ...p.shape, x: x.offset, targets: none, ...gradients })).toBe(0);
+  expect([...p.dx.values(), ...p.dTable.values()].every((value) => value === 0)).toBe(true);
 });

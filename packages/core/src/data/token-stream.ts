@@ -1,5 +1,10 @@
 import { invalidArgument, MayflyError } from '@mayfly/native';
 
+/** A mark of a token: as a target it has no loss, such as a part of a prompt. */
+export const UNCOUNTED = 1;
+/** A mark of a token: it is the first of its document. */
+export const DOCUMENT_START = 2;
+
 /** A sequence of token ids, in memory or in a file. */
 export interface TokenStream extends Disposable {
   /** Its origin, for messages: a path, or a name that the caller chose. */
@@ -12,6 +17,13 @@ export interface TokenStream extends Disposable {
    * @throws `RangeError` beyond the end.
    */
   read(offset: number, target: Int32Array): void;
+  /**
+   * Copies the marks of `target.length` tokens from `offset` on into `target`: a sum of 1, for a token that does not count as a target,
+   * and 2, for the first token of a document. Absent: all count, and all are one document.
+   *
+   * @throws `RangeError` beyond the end.
+   */
+  readMarks?(offset: number, target: Uint8Array): void;
   /** Closes files. Idempotent. */
   close(): void;
 }
@@ -19,12 +31,20 @@ export interface TokenStream extends Disposable {
 /** Tokens in memory. */
 export class TokenArray implements TokenStream {
   readonly #tokens: Uint8Array | Uint16Array | Uint32Array;
+  readonly readMarks?: TokenStream['readMarks'];
 
+  /** @param marks One for each token, as `readMarks` gives them. Default: none. */
   constructor(
     tokens: Uint8Array | Uint16Array | Uint32Array,
     readonly source: string,
+    marks?: Uint8Array,
   ) {
     this.#tokens = tokens;
+    if (marks === undefined) return;
+    this.readMarks = (offset, target) => {
+      checkRange(this, offset, target.length);
+      target.set(marks.subarray(offset, offset + target.length));
+    };
   }
 
   get length(): number {
@@ -47,6 +67,7 @@ export class TokenSlice implements TokenStream {
   readonly length: number;
   readonly #stream: TokenStream;
   readonly #start: number;
+  readonly readMarks?: TokenStream['readMarks'];
 
   /** Tokens `start` (included) to `end` (not included). Closing the slice leaves the stream open. */
   constructor(stream: TokenStream, start: number, end: number) {
@@ -54,6 +75,11 @@ export class TokenSlice implements TokenStream {
     this.length = end - start;
     this.#stream = stream;
     this.#start = start;
+    if (stream.readMarks === undefined) return;
+    this.readMarks = (offset, target) => {
+      checkRange(this, offset, target.length);
+      stream.readMarks!(start + offset, target);
+    };
   }
 
   get source(): string {

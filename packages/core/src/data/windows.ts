@@ -2,7 +2,14 @@ import { invalidArgument } from '@mayfly/native';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import { seededRandom } from './seeded-random.js';
-import { expectTokens, type TokenStream } from './token-stream.js';
+import { DOCUMENT_START, expectTokens, type TokenStream, UNCOUNTED } from './token-stream.js';
+
+/** A target that does not count: it has no loss and no gradient. */
+export const IGNORED_TARGET = -1;
+
+/** Targets that count. */
+export const countTargets = (targets: Int32Array): number =>
+  targets.reduce((count, target) => count + (target === IGNORED_TARGET ? 0 : 1), 0);
 
 /** The position within an order: plain data, for checkpoints. */
 export type WindowState =
@@ -15,12 +22,50 @@ interface WindowOrder {
   state(): WindowState;
 }
 
+/** Reads windows of a stream with the marks of their tokens. */
+export class WindowReader {
+  readonly #stream: TokenStream;
+  readonly #window: number;
+  readonly #tokens: Int32Array;
+  readonly #marks: Uint8Array;
+
+  /** @param window Tokens in a window: T. */
+  constructor(stream: TokenStream, window: number) {
+    this.#stream = stream;
+    this.#window = window;
+    this.#tokens = new Int32Array(window + 1);
+    this.#marks = new Uint8Array(window + 1);
+  }
+
+  /**
+   * Writes s[o … o+T−1] to `inputs` and s[o+1 … o+T] to `targets`, from index `to` on. Targets that do not count become −1.
+   *
+   * @param documents Receives the number of each input's document within the window, from 0; the first token of a document is then no
+   * target, since nothing that its document holds leads to it. Default: documents make no difference.
+   */
+  read(offset: number, to: number, inputs: Int32Array, targets: Int32Array, documents?: Int32Array): void {
+    const [tokens, marks] = [this.#tokens, this.#marks];
+    this.#stream.read(offset, tokens);
+    inputs.set(tokens.subarray(0, this.#window), to);
+    targets.set(tokens.subarray(1), to);
+    this.#stream.readMarks?.(offset, marks);
+    const ignored = documents === undefined ? UNCOUNTED : UNCOUNTED | DOCUMENT_START;
+    let document = 0;
+    for (let index = 0; index < this.#window; index++) {
+      if (marks[index + 1]! & ignored) targets[to + index] = IGNORED_TARGET;
+      if (documents === undefined) continue;
+      if (index > 0 && marks[index]! & DOCUMENT_START) document += 1;
+      documents[to + index] = document;
+    }
+  }
+}
+
 /** Cuts batches of windows from a stream. */
 export class Windows {
   readonly #stream: TokenStream;
   readonly #window: number;
   #order: WindowOrder;
-  readonly #tokens: Int32Array;
+  readonly #reader: WindowReader;
 
   /**
    * @param window Tokens in a window: T.
@@ -33,23 +78,25 @@ export class Windows {
     expectTokens(stream, window + 1, `a window of ${window} and its last target`);
     this.#stream = stream;
     this.#window = window;
-    this.#tokens = new Int32Array(window + 1);
+    this.#reader = new WindowReader(stream, window);
     this.#order = this.#orderFrom(from, seed);
   }
 
   /**
-   * Fills the next batch: row b of `inputs` holds s[o … o+T−1] and of `targets` s[o+1 … o+T] for a start offset o.
+   * Fills the next batch: row b of `inputs` holds s[o … o+T−1] and of `targets` s[o+1 … o+T] for a start offset o; a target that does
+   * not count is −1.
    *
    * @param inputs [batch, T].
    * @param targets [batch, T].
+   * @param documents [batch, T]: as `WindowReader.read` writes them. Default: none.
    */
-  next(inputs: Int32Array, targets: Int32Array): void {
+  next(inputs: Int32Array, targets: Int32Array, documents?: Int32Array): void {
     if (inputs.length % this.#window !== 0 || targets.length !== inputs.length) {
       const expected = `a multiple of ${this.#window}, the same for both`;
       throw invalidArgument('inputs.length and targets.length', expected, `${inputs.length} and ${targets.length}`);
     }
     for (let row = 0; row < inputs.length; row += this.#window)
-      this.#fill(this.#order.nextStart(), row, inputs, targets);
+      this.#reader.read(this.#order.nextStart(), row, inputs, targets, documents);
   }
 
   /** The state from which the constructor continues exactly here. */
@@ -71,12 +118,6 @@ export class Windows {
     if (from === 'sequential' || from.order === 'sequential')
       return new SequentialOrder(countWindows(stream, window), window, from === 'sequential' ? 0 : from.taken);
     throw invalidArgument('order', 'sequential or random', from);
-  }
-
-  #fill(start: number, row: number, inputs: Int32Array, targets: Int32Array): void {
-    this.#stream.read(start, this.#tokens);
-    inputs.set(this.#tokens.subarray(0, this.#window), row);
-    targets.set(this.#tokens.subarray(1), row);
   }
 }
 

@@ -110,8 +110,8 @@ export class Decoder {
   }
 
   /**
-   * From the loss back to every parameter's gradient. Must follow the forward pass of the same tokens, with a target for every
-   * column. Gives pass `pass` of its step, from 0, `gradientScale` times the gradient of the summed cross-entropy. Returns that
+   * From the loss back to every parameter's gradient. Must follow the forward pass of the same tokens, with a target (or −1)
+   * for every column. Gives pass `pass` of its step, from 0, `gradientScale` times the gradient of the summed cross-entropy. Returns that
    * sum, unscaled. Gradients may still be under way afterwards: settle `weightGradients` before they are read.
    */
   async backward(targets: ArrayLike<number>, gradientScale: number, pass = 0): Promise<number> {
@@ -123,7 +123,7 @@ export class Decoder {
     return loss;
   }
 
-  /** Sum of −log p(target) over the first `targets.length` columns of the last forward pass. */
+  /** Sum of −log p(target) over the first `targets.length` columns of the last forward pass, without ignored targets (−1). */
   crossEntropy(targets: ArrayLike<number>): Promise<number> {
     return this.#head.crossEntropy(targets);
   }

@@ -1,4 +1,5 @@
 import { addon, MayflyError, type Precision } from '@mayfly/native';
+import { IGNORED_TARGET } from '../data/windows.js';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { PassGradients } from './gradient-sums.js';
@@ -110,11 +111,11 @@ export class Head {
     });
   }
 
-  /** Sum of −log p(target) over the first `targets.length` columns. */
+  /** Sum of −log p(target) over the first `targets.length` columns, without ignored targets (−1). */
   crossEntropy(targets: ArrayLike<number>): Promise<number> {
     const { vocab, dim } = this.#state.config;
     const columns = targets.length;
-    writeIds(this.#targets, targets, vocab);
+    writeIds(this.#targets, targets, vocab, IGNORED_TARGET);
     return this.#stopwatch.wait(
       'hostMath',
       queue.crossEntropy(this.#normed.arena, {
@@ -130,7 +131,7 @@ export class Head {
   }
 
   /**
-   * Returns what `crossEntropy` does, for a target in every column. Writes `gradientScale` times its gradient to `gradient`, that
+   * Returns what `crossEntropy` does, for a target (or −1) in every column. Writes `gradientScale` times its gradient to `gradient`, that
    * of x, fp32 [dim, columns], and to those of classifier and norm.
    *
    * @param x The input of `normalize`.
@@ -147,7 +148,7 @@ export class Head {
     const normedGradient = this.#normedGradient!.offset;
     const isTrained = this.#state.isTrained('head');
     const columns = this.#columns;
-    writeIds(this.#targets, targets, vocab);
+    writeIds(this.#targets, targets, vocab, IGNORED_TARGET);
     const work = Promise.all([
       queue.crossEntropy(arena, {
         x: this.#normed.offset,
@@ -221,18 +222,18 @@ export class Head {
   }
 }
 
-/** Writes token ids and fills the rest with 0. An id outside the vocabulary would read beyond the embedding. */
-function writeIds(to: Tensor<'int32'>, ids: ArrayLike<number>, vocab: number): void {
+/** Writes ids from `least` on and fills the rest with 0. An id outside the vocabulary would read beyond the embedding. */
+function writeIds(to: Tensor<'int32'>, ids: ArrayLike<number>, vocab: number, least = 0): void {
   const array = to.array();
   if (ids.length > array.length) {
     throw new MayflyError('ERR_SHAPE', `Expected at most ${array.length} token ids, got ${ids.length}`);
   }
   for (let index = 0; index < ids.length; index++) {
     const id = ids[index]!;
-    if (!(Number.isInteger(id) && id >= 0 && id < vocab)) {
+    if (!(Number.isInteger(id) && id >= least && id < vocab)) {
       throw new MayflyError(
         'ERR_TOKEN_RANGE',
-        `Expected token ids from 0 to ${vocab - 1}, got ${id} at position ${index}`,
+        `Expected token ids from ${least} to ${vocab - 1}, got ${id} at position ${index}`,
       );
     }
     array[index] = id;

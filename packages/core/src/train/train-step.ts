@@ -1,4 +1,4 @@
-import type { Windows } from '../data/windows.js';
+import { countTargets, type Windows } from '../data/windows.js';
 import type { Decoder } from './decoder.js';
 import { mergesAfter, sumByTree } from './gradient-sums.js';
 import type { LossScaler } from './loss-scaler.js';
@@ -9,7 +9,10 @@ import { learningRate, type Schedule } from './schedules.js';
 export interface StepRecord {
   /** From 1. */
   readonly step: number;
-  /** Mean cross-entropy in nats per token over all targets of the step, before its update; not finite where the forward pass overflowed. */
+  /**
+   * Mean cross-entropy in nats per token over the targets of the step that count, before its update; 0 where none does; not finite
+   * where the forward pass overflowed.
+   */
   readonly loss: number;
   /** Global L2 norm of the mean loss's gradient, before clipping; not finite when the step overflowed. */
   readonly gradNorm: number;
@@ -35,6 +38,12 @@ export interface StepCounts {
   readonly optimizerStep: number;
 }
 
+/** Inputs and targets of a pass, each [batch, sequence]. */
+interface Batch {
+  readonly inputs: Int32Array;
+  readonly targets: Int32Array;
+}
+
 /** Runs training steps: forward and backward for every pass, then one update. */
 export class TrainStep {
   readonly #decoder: Decoder;
@@ -42,8 +51,8 @@ export class TrainStep {
   readonly #scaler: LossScaler;
   readonly #options: TrainStepOptions;
   readonly #optimizer: Optimizer;
-  readonly #inputs: Int32Array;
-  readonly #targets: Int32Array;
+  /** The batch of each pass of a step. */
+  readonly #batches: readonly Batch[];
   #step: number;
   #optimizerStep: number;
 
@@ -59,8 +68,11 @@ export class TrainStep {
     this.#scaler = scaler;
     this.#options = options;
     this.#optimizer = new Optimizer(decoder.state, options);
-    this.#inputs = new Int32Array(decoder.layers.columns);
-    this.#targets = new Int32Array(decoder.layers.columns);
+    const { columns } = decoder.layers;
+    this.#batches = Array.from({ length: options.accumulate }, () => ({
+      inputs: new Int32Array(columns),
+      targets: new Int32Array(columns),
+    }));
     this.#step = step;
     this.#optimizerStep = optimizerStep;
   }
@@ -71,7 +83,7 @@ export class TrainStep {
 
   /** Tokens in a step. */
   get tokens(): number {
-    return this.#inputs.length * this.#options.accumulate;
+    return this.#decoder.layers.columns * this.#options.accumulate;
   }
 
   async run(): Promise<StepRecord> {
@@ -90,21 +102,27 @@ export class TrainStep {
     return { step: this.#step, loss, gradNorm, lr, ms, tokensPerSecond, lossScale: scale, skipped: !accepted };
   }
 
-  /** Mean loss and, in the arena, `scale` times its gradient, over all passes. */
+  /** Mean loss over the counted targets of all passes and, in the arena, `scale` times its gradient. */
   async #gradients(scale: number): Promise<number> {
     const { gradientSums, weightGradients, stopwatch } = this.#decoder;
     const { accumulate } = this.#options;
     const losses: number[] = [];
-    for (let pass = 0; pass < accumulate; pass++) {
-      this.#windows.next(this.#inputs, this.#targets);
-      await this.#decoder.forward(this.#inputs);
-      losses.push(await this.#decoder.backward(this.#targets, scale / this.tokens, pass));
+    let counted = 0;
+    for (const { inputs, targets } of this.#batches) {
+      this.#windows.next(inputs, targets);
+      counted += countTargets(targets);
+    }
+    // Without a counted target the sums are zero, and so are their means.
+    const divisor = Math.max(1, counted);
+    for (const [pass, { inputs, targets }] of this.#batches.entries()) {
+      await this.#decoder.forward(inputs);
+      losses.push(await this.#decoder.backward(targets, scale / divisor, pass));
       const merges = mergesAfter(pass, accumulate);
       if (merges === 0 && pass < accumulate - 1) continue;
       await stopwatch.wait('hostThreads', weightGradients!.settleAll());
       await stopwatch.wait('hostMath', gradientSums!.merge(pass, merges));
     }
-    return sumByTree(losses) / this.tokens;
+    return sumByTree(losses) / divisor;
   }
 
   async #update(lr: number, gradientScale: number): Promise<void> {

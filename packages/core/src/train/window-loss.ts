@@ -1,14 +1,14 @@
 import { invalidArgument } from '@mayfly/native';
 import type { TokenStream } from '../data/token-stream.js';
-import { countWindows } from '../data/windows.js';
+import { countTargets, countWindows, WindowReader } from '../data/windows.js';
 import type { Decoder } from './decoder.js';
 import { expectFinite } from './finite.js';
 
 /** Mean cross-entropy of a model over windows of a token stream. */
 export interface WindowLoss {
-  /** Mean over all targets, in nats per token. */
+  /** Mean over the targets that count, in nats per token; 0 where none does. */
   readonly crossEntropy: number;
-  /** Tokens that were predicted. */
+  /** Targets that count. */
   readonly targets: number;
 }
 
@@ -25,17 +25,20 @@ export async function windowLoss(
 ): Promise<WindowLoss> {
   const { batch, sequence } = decoder.layers.shape;
   checkWindows(stream, sequence, [first, end]);
+  const reader = new WindowReader(stream, sequence);
+  const [inputs, targets] = [new Int32Array(batch * sequence), new Int32Array(batch * sequence)];
   let sum = 0;
+  let counted = 0;
   for (let window = first; window < end; window += batch) {
     const count = Math.min(batch, end - window) * sequence;
-    const tokens = new Int32Array(count + 1);
-    stream.read(window * sequence, tokens);
-    await decoder.forward(tokens.subarray(0, count));
-    sum += await decoder.crossEntropy(tokens.subarray(1));
+    for (let row = 0; row < count; row += sequence) reader.read(window * sequence + row, row, inputs, targets);
+    const filled = targets.subarray(0, count);
+    await decoder.forward(inputs.subarray(0, count));
+    sum += await decoder.crossEntropy(filled);
+    counted += countTargets(filled);
     await expectFinite(Number.isFinite(sum), decoder);
   }
-  const targets = (end - first) * sequence;
-  return { crossEntropy: sum / targets, targets };
+  return { crossEntropy: sum / Math.max(1, counted), targets: counted };
 }
 
 /** Throws `ERR_INVALID_ARGUMENT` for a range that the stream does not have. */

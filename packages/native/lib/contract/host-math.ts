@@ -114,7 +114,7 @@ export interface HostMath {
 
   /**
    * Classifier and mean cross-entropy (natural log) together: logits[v, n] = Σ_d table[v, d]·x[d, n]. Returns the sum over
-   * columns of −log softmax(logits)[targets[n]]. With gradients: dx = gradientScale · dLoss/dx and
+   * columns of −log softmax(logits)[targets[n]], without columns whose target is −1 (ignored). With gradients: dx = gradientScale · dLoss/dx and
    * dTable = gradientScale · dLoss/dTable, where Loss is that sum. x, dx fp32 [dim, columns]; table, dTable fp32 [vocab, dim].
    */
   crossEntropy(

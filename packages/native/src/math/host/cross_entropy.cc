@@ -190,9 +190,8 @@ class ColumnBlock {
   ThreadPool& pool_;
 };
 
-}  // namespace
-
-double CrossEntropy(const CrossEntropyArgs& args, const std::vector<int32_t>& targets, ThreadPool& pool) {
+// As CrossEntropy, where every target counts.
+double CountedCrossEntropy(const CrossEntropyArgs& args, const std::vector<int32_t>& targets, ThreadPool& pool) {
   thread_local Scratch scratch;
   thread_local PackedColumns packed;
   const int64_t fitting = std::clamp<int64_t>(kBlockLogits / args.vocab / 32 * 32, 32, 1024);
@@ -204,6 +203,37 @@ double CrossEntropy(const CrossEntropyArgs& args, const std::vector<int32_t>& ta
     ColumnBlock block(args, targets.data() + first, first, cut, memory, &packed, pool);
     loss += block.Loss();
     if (args.dx != nullptr || args.d_table != nullptr) block.AddGradients();
+  }
+  return loss;
+}
+
+}  // namespace
+
+double CrossEntropy(const CrossEntropyArgs& args, const std::vector<int32_t>& targets, ThreadPool& pool) {
+  std::vector<int32_t> counted;
+  std::vector<int64_t> places;
+  for (int64_t n = 0; n < args.columns; ++n) {
+    if (targets[n] == kIgnoredTarget) continue;
+    counted.push_back(targets[n]);
+    places.push_back(n);
+  }
+  if (static_cast<int64_t>(places.size()) == args.columns) return CountedCrossEntropy(args, targets, pool);
+  // The counted columns side by side: ignored ones cost nothing, and no value of theirs reaches a gradient.
+  thread_local Scratch packed_x, packed_dx;
+  CrossEntropyArgs part = args;
+  part.columns = static_cast<int64_t>(places.size());
+  float* x = packed_x.Floats(static_cast<size_t>(args.dim * part.columns + 1));
+  for (int64_t d = 0; d < args.dim; ++d) {
+    for (int64_t n = 0; n < part.columns; ++n) x[d * part.columns + n] = args.x[d * args.columns + places[n]];
+  }
+  part.x = x;
+  if (args.dx != nullptr) part.dx = packed_dx.Floats(static_cast<size_t>(args.dim * part.columns + 1));
+  if (part.columns == 0 && args.d_table != nullptr) std::fill_n(args.d_table, args.vocab * args.dim, 0.0f);
+  const double loss = CountedCrossEntropy(part, counted, pool);
+  if (args.dx == nullptr) return loss;
+  std::fill_n(args.dx, args.dim * args.columns, 0.0f);
+  for (int64_t d = 0; d < args.dim; ++d) {
+    for (int64_t n = 0; n < part.columns; ++n) args.dx[d * args.columns + places[n]] = part.dx[d * part.columns + n];
   }
   return loss;
 }

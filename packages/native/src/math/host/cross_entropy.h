@@ -9,7 +9,11 @@
 
 namespace mayfly {
 
-// x, dx fp32 [dim, columns]; table, d_table fp32 [vocab, dim]; one checked target (ReadTokens) per column.
+// The target of a column that does not count.
+constexpr int32_t kIgnoredTarget = -1;
+
+// x, dx fp32 [dim, columns]; table, d_table fp32 [vocab, dim]; one checked target (ReadTokens) per column, or
+// kIgnoredTarget.
 struct CrossEntropyArgs {
   const float* x;
   const float* table;
@@ -20,7 +24,8 @@ struct CrossEntropyArgs {
   Precision precision;  // of all three products
 };
 
-// Loss = Σ_n −log softmax_v(Σ_d table[v, d]·x[d, n])[targets[n]]. Not finite where a logit is not.
+// Loss = Σ_n −log softmax_v(Σ_d table[v, d]·x[d, n])[targets[n]] over the columns n that count; 0 where none does. Not
+// finite where one of their logits is not. Ignored columns have a gradient of zero.
 double CrossEntropy(const CrossEntropyArgs& args, const std::vector<int32_t>& targets, ThreadPool& pool);
 
 }  // namespace mayfly

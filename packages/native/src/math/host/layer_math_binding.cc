@@ -76,7 +76,7 @@ auto Loss(const MathOptions& o) {
   args.gradient_scale = o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
   args.precision = o.PrecisionOrExact();
   const int32_t* ids = o.Array<int32_t>("targets", args.columns);
-  const std::vector<int32_t> targets = ReadTokens(ids, args.columns, args.vocab, "targets");
+  const std::vector<int32_t> targets = ReadTokens(ids, args.columns, args.vocab, "targets", kIgnoredTarget);
   return [=](ThreadPool& pool) { return CrossEntropy(args, targets, pool); };
 }
 
