@@ -1,4 +1,5 @@
 import type { MilValue } from '../mil/graph.js';
+import { positionTable } from './continuation.js';
 import type { LayerWriter, Operation } from './layer-graph.js';
 
 /** −65504 would do as well, but a score added to it could overflow. */
@@ -21,7 +22,7 @@ export const attentionProbabilities = (
     const { builder: b, shape } = writer;
     const mask = causalMask(writer);
     const queries = scaled(writer, values[q]!);
-    const scores = b.add(b.matmul(queries, expanded(writer, values[k]!), { x: true }), mask);
+    const scores = b.add(products(writer, queries, values[k]!), mask);
     return { [to]: joined(writer, b.softmax(scores, -1), shape.heads) };
   },
   backward(writer, { [to]: gradient }, saved) {
@@ -51,10 +52,7 @@ export const attentionMix = (
   outputs: [to],
   saved: [probabilities, v],
   forward(writer, values) {
-    const { builder: b, shape } = writer;
-    const own = expanded(writer, values[v]!);
-    const weights = separated(writer, values[probabilities]!, shape.heads);
-    return { [to]: joined(writer, b.matmul(own, weights, { y: true }), shape.heads) };
+    return { [to]: joined(writer, mixture(writer, values[v]!, values[probabilities]!), writer.shape.heads) };
   },
   backward(writer, { [to]: mixed }, saved) {
     const { builder: b, shape } = writer;
@@ -67,6 +65,46 @@ export const attentionMix = (
     };
   },
 });
+
+/** Queries times keys: for each head [queries, keys]. */
+function products(writer: LayerWriter, queries: MilValue, k: MilValue): MilValue {
+  const { builder: b, continuation } = writer;
+  if (continuation === undefined) return b.matmul(queries, expanded(writer, k), { x: true });
+  const [own, past] = [k, continuation.past(k)].map((keys) =>
+    b.matmul(grouped(writer, queries), grouped(writer, separated(writer, keys, writer.shape.kvHeads)), { x: true }),
+  );
+  const joined = b.concat([past!, own!], 3);
+  return b.reshape(joined, [1, writer.shape.heads, joined.shape[2]!, joined.shape[3]!]);
+}
+
+/** Values times probabilities: for each head [headDim, queries]. */
+function mixture(writer: LayerWriter, v: MilValue, probabilities: MilValue): MilValue {
+  const { builder: b, shape, continuation } = writer;
+  if (continuation === undefined) {
+    const own = expanded(writer, v);
+    return b.matmul(own, separated(writer, probabilities, shape.heads), { y: true });
+  }
+  const weights = grouped(writer, separated(writer, probabilities, shape.heads));
+  let first = 0;
+  const [past, own] = [continuation.past(v), v].map((values) => {
+    const columns = values.shape[3]!;
+    const [groups, heads, queries] = weights.shape as [number, number, number, number];
+    const part = b.sliceBySize(weights, [0, 0, 0, first], [groups, heads, queries, columns]);
+    first += columns;
+    return b.matmul(grouped(writer, separated(writer, values, shape.kvHeads)), part, { y: true });
+  });
+  const sum = b.add(past!, own!);
+  return b.reshape(sum, [1, shape.heads, sum.shape[2]!, sum.shape[3]!]);
+}
+
+/**
+ * Matrices of heads, or of the key/value heads that neighbours share, as [kvHeads, heads that share one, rows, columns]. Products
+ * broadcast them: copies of all that was kept would cost more than the products.
+ */
+function grouped({ builder: b, shape: { kvHeads } }: LayerWriter, x: MilValue): MilValue {
+  const [, heads, rows, columns] = x.shape as [number, number, number, number];
+  return b.reshape(x, [kvHeads, heads / kvHeads, rows, columns]);
+}
 
 // Inside, matrices of a head are [1, heads, rows, sequence], or [heads, batch, rows, sequence] for several windows: at most rank 4.
 // Both operations take the same values apart: in one program each is taken apart once, and not at all where it was just joined.
@@ -103,15 +141,16 @@ const expanded = once((writer, x) => {
 function separated({ builder: b, shape }: LayerWriter, x: MilValue, heads: number): MilValue {
   const known = parts.get(x);
   if (known !== undefined) return known;
-  const { batch, sequence } = shape;
+  const { batch } = shape;
   const rows = x.shape[1]! / heads;
+  const sequence = x.shape[3]! / batch;
   if (batch === 1) return b.reshape(x, [1, heads, rows, sequence]);
   return b.transpose(b.reshape(x, [heads, rows, batch, sequence]), [0, 2, 1, 3]);
 }
 
 function joined({ builder: b, shape }: LayerWriter, x: MilValue, heads: number): MilValue {
-  const { batch, sequence } = shape;
-  const rows = x.shape[2]!;
+  const { batch } = shape;
+  const [, , rows, sequence] = x.shape as [number, number, number, number];
   const result = b.reshape(batch === 1 ? x : b.transpose(x, [0, 2, 1, 3]), [1, heads * rows, 1, batch * sequence]);
   parts.set(result, x);
   return result;
@@ -131,11 +170,12 @@ function reduced(writer: LayerWriter, x: MilValue): MilValue {
 }
 
 /** [1, 1, query, key]. */
-function causalMask({ shape: { sequence }, constant }: LayerWriter): MilValue {
-  return constant('mask', [1, 1, sequence, sequence], () =>
-    Float32Array.from({ length: sequence * sequence }, (_, index) => {
-      const query = Math.floor(index / sequence);
-      return index % sequence > query ? MASKED : 0;
+function causalMask(writer: LayerWriter): MilValue {
+  const { sequence } = writer.shape;
+  return positionTable(writer, 'mask', [1, 1, sequence, writer.continuation?.keys ?? sequence], ({ tokens, keys }) =>
+    Float32Array.from({ length: tokens.length * keys.length }, (_, index) => {
+      const query = tokens[Math.floor(index / keys.length)]!;
+      return keys[index % keys.length]! > query ? MASKED : 0;
     }),
   );
 }

@@ -3,6 +3,7 @@ import { MilBuilder } from '../mil/builder.js';
 import type { MilValue } from '../mil/graph.js';
 import type { ModelConfig } from '../model/config.js';
 import type { ParameterSpecs } from '../model/parameters.js';
+import type { Continuation } from './continuation.js';
 import type { ProgramForm } from './form.js';
 import type { ProgramShape } from './shape.js';
 import type { Variant } from './variant.js';
@@ -21,6 +22,8 @@ export interface LayerWriter {
   vector(parameter: string): MilValue;
   /** An fp16 constant that never changes, such as a mask; one per name. */
   constant(name: string, shape: readonly number[], values: () => Float32Array): MilValue;
+  /** Of a program whose tokens follow others in their text. Absent where a program has the tokens of whole windows. */
+  readonly continuation?: Continuation;
 }
 
 /**

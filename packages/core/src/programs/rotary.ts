@@ -1,4 +1,5 @@
 import type { MilValue } from '../mil/graph.js';
+import { positionTable } from './continuation.js';
 import type { LayerWriter, Operation } from './layer-graph.js';
 import type { ProgramShape } from './shape.js';
 
@@ -93,12 +94,13 @@ interface Tables {
   readonly sine: MilValue;
 }
 
-function tablesFor({ shape, constant }: LayerWriter, heads: number): Tables {
+function tablesFor(writer: LayerWriter, heads: number): Tables {
+  const { shape } = writer;
   const { headDim, sequence } = shape;
   const suffix = heads === shape.heads ? '' : heads === shape.kvHeads ? 'Keys' : `${heads}`;
   const table = (name: string, of: (angle: number) => number) =>
-    constant(name + suffix, [heads, headDim / 2, 1, sequence], () => {
-      const values = angleTable(shape, of);
+    positionTable(writer, name + suffix, [heads, headDim / 2, 1, sequence], ({ tokens }) => {
+      const values = angleTable(shape, tokens, of);
       const repeated = new Float32Array(heads * values.length);
       for (let head = 0; head < heads; head++) repeated.set(values, head * values.length);
       return repeated;
@@ -107,12 +109,13 @@ function tablesFor({ shape, constant }: LayerWriter, heads: number): Tables {
 }
 
 /** [1, channels, 1, columns]: the value of each channel's pair. */
-function channelTables({ shape, constant }: LayerWriter, channels: number): Tables {
+function channelTables(writer: LayerWriter, channels: number): Tables {
+  const { shape } = writer;
   const { headDim, batch, sequence, ropePairing } = shape;
   const columns = batch * sequence;
   const table = (name: string, of: (angle: number) => number) =>
-    constant(`${name}Channels${channels}`, [1, channels, 1, columns], () => {
-      const values = angleTable(shape, of);
+    positionTable(writer, `${name}Channels${channels}`, [1, channels, 1, columns], ({ tokens }) => {
+      const values = angleTable(shape, tokens, of);
       return Float32Array.from({ length: channels * columns }, (_, index) => {
         const channel = Math.floor(index / columns) % headDim;
         const pair = ropePairing === 'interleaved' ? channel >> 1 : channel % (headDim / 2);
@@ -122,10 +125,14 @@ function channelTables({ shape, constant }: LayerWriter, channels: number): Tabl
   return { cosine: table('ropeCosine', Math.cos), sine: table('ropeSine', Math.sin) };
 }
 
-/** [headDim/2, sequence]. */
-function angleTable({ headDim, sequence, ropeBase }: ProgramShape, of: (angle: number) => number): Float32Array {
-  return Float32Array.from({ length: (headDim / 2) * sequence }, (_, index) => {
-    const pair = Math.floor(index / sequence);
-    return of((index % sequence) * ropeBase ** ((-2 * pair) / headDim));
+/** [headDim/2, positions]. */
+function angleTable(
+  { headDim, ropeBase }: ProgramShape,
+  positions: readonly number[],
+  of: (angle: number) => number,
+): Float32Array {
+  return Float32Array.from({ length: (headDim / 2) * positions.length }, (_, index) => {
+    const pair = Math.floor(index / positions.length);
+    return of(positions[index % positions.length]! * ropeBase ** ((-2 * pair) / headDim));
   });
 }
