@@ -252,7 +252,7 @@ function editDistance(a: string, b: string): number {
 const isFiniteNumber = (value: unknown): value is number => Number.isFinite(value);
 
 /** A decimal number such as `3e-4`; NaN for any other text. */
-function decimal(text: string): number {
+export function decimal(text: string): number {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
 }
 

@@ -5,7 +5,7 @@ import { openReporter } from '../observe/open-reporter.js';
 import type { Reporter } from '../observe/reporter.js';
 import { StartStatus } from '../observe/start-status.js';
 import { createTrainer } from '../train/create-trainer.js';
-import { finishedSteps } from '../train/finished-run.js';
+import { type FinishedRun, finishedRun } from '../train/finished-run.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 import { Interruption, outliveOutput } from './interruption.js';
@@ -37,8 +37,9 @@ export function addTrainCommand(program: Command): void {
 /** The folder of a run without `--out`. */
 const newRunFolder = (): string => join('runs', new Date().toISOString().replaceAll(':', '-'));
 
-function recordFinished(reporter: Reporter, step: number): void {
-  reporter.record('finished', { step }, `the run is finished: all of its ${step} steps are done`);
+function recordFinished(reporter: Reporter, { step, reason }: FinishedRun): void {
+  const why = reason === 'finished' ? `all of its ${step} steps are done` : `its patience ended it after step ${step}`;
+  reporter.record('finished', { step, reason }, `the run is finished: ${why}`);
 }
 
 async function train(flags: CommandFlags): Promise<void> {
@@ -56,7 +57,7 @@ async function train(flags: CommandFlags): Promise<void> {
   using reporter = openReporter(process.stdout, { json });
   const isNamed = options.resume !== undefined || options.autoResume === true;
   const { out = isNamed ? undefined : newRunFolder() } = options;
-  const finished = options.autoResume === true ? await finishedSteps(options) : null;
+  const finished = options.autoResume === true ? await finishedRun(options) : null;
   if (finished !== null) return recordFinished(reporter, finished);
   const status = new StartStatus();
   const starting = createTrainer({ ...options, out, onProgress: status.onProgress });
@@ -66,7 +67,7 @@ async function train(flags: CommandFlags): Promise<void> {
     reporter.record('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);
   });
   reporter.start(trainer);
-  if (trainer.step === trainer.options.steps) recordFinished(reporter, trainer.step);
+  if (trainer.step === trainer.options.steps) recordFinished(reporter, { step: trainer.step, reason: 'finished' });
   const summary = await trainer.train({ signal: interruption.signal });
   reporter.done(summary);
   if (interruption.exitCode !== null) process.exitCode = interruption.exitCode;

@@ -1,7 +1,7 @@
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
 import type { Reporter } from './reporter.js';
-import { closingTable, powerLine, runHeader, stepLine } from './run-text.js';
+import { closingTable, evaluationLine, powerLine, runHeader, sampleText, stepLine } from './run-text.js';
 import { type Output, print } from './text.js';
 import { WorkerLines } from './worker-lines.js';
 
@@ -39,6 +39,8 @@ export class PlainLines implements Reporter {
       if (workerLines <= MOST_WORKER_LINES) this.#line(line);
       if (workerLines === MOST_WORKER_LINES) this.#line('further retirements are counted in the closing table only');
     });
+    trainer.on('evaluation', (evaluation) => this.#line(evaluationLine(evaluation)));
+    trainer.on('sample', (sample) => this.#line(sampleText(sample)));
     trainer.on('power', (state) => this.#line(powerLine(state)));
     trainer.on('checkpoint', ({ path }) => this.#line(`checkpoint ${path}`));
   }

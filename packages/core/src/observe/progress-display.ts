@@ -4,7 +4,7 @@ import type { StepRecord } from '../train/train-step.js';
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
 import type { Reporter } from './reporter.js';
-import { closingTable, powerLine, runHeader } from './run-text.js';
+import { closingTable, evaluationLine, powerLine, runHeader, sampleText } from './run-text.js';
 import { formatCount, formatDuration, formatFigure, formatSmall, print, printable, sparkline } from './text.js';
 import { WorkerLines } from './worker-lines.js';
 
@@ -48,6 +48,8 @@ export class ProgressDisplay implements Reporter {
     for (const line of runHeader(trainer)) this.#scroll(line, HEADER_INDENT);
     trainer.on('step', (record) => this.#onStep(record));
     new WorkerLines(trainer, (line) => this.#scroll({ color: 33, text: line }));
+    trainer.on('evaluation', (evaluation) => this.#scroll(evaluationLine(evaluation)));
+    trainer.on('sample', (sample) => this.#scroll(sampleText(sample)));
     trainer.on('power', (state) => this.#scroll(powerLine(state), HEADER_INDENT));
     trainer.on('checkpoint', ({ path }) => this.#scroll(`checkpoint ${path}`));
     this.#timer = setInterval(() => this.#draw(), FRAME_MS).unref();

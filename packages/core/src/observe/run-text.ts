@@ -1,11 +1,22 @@
 import type { PowerState } from '../machine/power-state.js';
 import { countParameters } from '../model/config.js';
 import { blocksFor } from '../train/gradient-sums.js';
+import type { Sample } from '../train/samples.js';
 import type { StepRecord } from '../train/train-step.js';
 import type { TrainSummary } from '../train/train-summary.js';
-import type { Trainer } from '../train/trainer.js';
+import type { Trainer, TrainerEvents } from '../train/trainer.js';
+import type { BestEvaluation } from '../train/validation.js';
 import { textTable } from './table.js';
-import { formatBytes, formatCount, formatDuration, formatFigure, formatShare, formatSmall, plural } from './text.js';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatFigure,
+  formatShare,
+  formatSmall,
+  plural,
+  printable,
+} from './text.js';
 
 /** Describes a run in a few lines: device and reason, model, data, steps. */
 export function runHeader({ pool, config, options, step, chipWarning, formNotes }: Trainer): string[] {
@@ -50,6 +61,21 @@ export function stepLine(
   ].join('  ');
 }
 
+/** `validation 1.8168 nats per token, 2.6211 bits per byte after step 134 (8,192 targets, 310 ms), the lowest so far: runs/book/best`. */
+export function evaluationLine(evaluation: TrainerEvents['evaluation'][0]): string {
+  const { step, targets, ms, isBest, sinceBest, checkpoint } = evaluation;
+  const rank = isBest ? ', the lowest so far' : `, ${plural(sinceBest, 'evaluation')} after the lowest`;
+  const facts = `after step ${formatCount(step)} (${formatCount(targets)} targets, ${formatDuration(ms)})`;
+  return `validation ${lossText(evaluation)} ${facts}${rank}${checkpoint === null ? '' : `: ${checkpoint}`}`;
+}
+
+const lossText = ({ crossEntropy, bitsPerByte }: Pick<BestEvaluation, 'crossEntropy' | 'bitsPerByte'>): string =>
+  `${crossEntropy.toFixed(4)} nats per token${bitsPerByte === null ? '' : `, ${bitsPerByte.toFixed(4)} bits per byte`}`;
+
+/** The text that the model wrote, each line behind a bar. */
+export const sampleText = ({ step, prompt, text }: Sample): string =>
+  `sample after step ${formatCount(step)}:\n${printable(`${prompt}${text}`).replaceAll(/^/gm, '  | ')}`;
+
 /** `power  low-power mode, thermal pressure heavy, on battery`. */
 export function powerLine({ source, lowPowerMode, thermal, speedLimit }: PowerState): string {
   const facts = [
@@ -69,9 +95,13 @@ export function closingTable(summary: TrainSummary): string {
   const rows: readonly (readonly [string, string])[] = [
     [
       'steps',
-      `${formatCount(summary.stepsRun)}${skipped === 0 ? '' : `, ${formatCount(skipped)} skipped for overflow`}`,
+      `${formatCount(summary.stepsRun)}${summary.reason === 'patience' ? ', ended by --patience' : ''}${skipped === 0 ? '' : `, ${formatCount(skipped)} skipped for overflow`}`,
     ],
     ['last loss', loss === null ? 'none' : `${loss.toFixed(4)} nats per token`],
+    ...(summary.best === undefined
+      ? []
+      : [['best', `${lossText(summary.best)} after step ${formatCount(summary.best.step)}`] as const]),
+    ...(summary.best?.checkpoint ? [['best model', summary.best.checkpoint] as const] : []),
     ['tokens', `${formatCount(summary.tokens)}, ${formatCount(summary.tokensPerSecond)} per second`],
     ['step', `${formatFigure(summary.msPerStep)} ms on average`],
     ['dispatches', formatCount(summary.dispatches)],
@@ -96,9 +126,10 @@ export function closingTable(summary: TrainSummary): string {
   return textTable(rows);
 }
 
-const resumeLabel = ({ reason }: TrainSummary): string => (reason === 'finished' ? 'train further' : 'resume');
+const resumeLabel = ({ reason }: TrainSummary): string => (reason === 'aborted' ? 'resume' : 'train further');
 
-/** A finished run needs more steps to continue. */
+/** A finished run needs more steps to continue, or no end by patience. */
 function resumeCommand({ reason, lastStep, resumeCommand: command }: TrainSummary): string {
+  if (reason === 'patience') return `${command} --patience 0`;
   return reason === 'finished' ? `${command} --steps ${2 * lastStep}` : `${command}`;
 }

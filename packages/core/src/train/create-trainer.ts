@@ -37,9 +37,12 @@ import { RANGE_CHECK_BYTES, RangeCheck } from './range-check.js';
 import { describeOptions, describeRun } from './run-description.js';
 import { RunFolder } from './run-folder.js';
 import { expectSameInputs, identifyInputs, type RunInputs } from './run-inputs.js';
+import { Samples } from './samples.js';
 import { Trainer } from './trainer.js';
 import { checkpointBytes, readRun, restoreTraining } from './training-checkpoint.js';
 import type { TrainingProgress } from './training-header.js';
+import { Validation } from './validation.js';
+import { openValidation } from './validation-data.js';
 import { VariantFallback } from './variant-fallback.js';
 
 /**
@@ -79,7 +82,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const shape = { config, batch, sequence, weights, layers, freeze, passes, variant, onProgress };
   const extraBytes = options.checkRange ? RANGE_CHECK_BYTES : 0;
   const plan = await planDecoder({ ...shape, training: true, extraBytes }, place);
-  const { tokenizer, tokenizerFiles, stream, fresh, identifying } = await openInputs(begun, opened);
+  const { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying } = await openInputs(begun, opened);
 
   signal?.throwIfAborted();
   const pool = opened.adopt(await openDecoderPool(plan, place), (own) => (own === shared ? undefined : own.close()));
@@ -93,9 +96,12 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const layersSource = opened.adopt(new ArenaScope(pool.arena), (own) => shared && own.free());
   const decoder = new Decoder(scope, { ...plan, layersSource, precision, hostThreads: options.hostThreads });
   const progress = await fill(decoder.state);
-  const windows = progress === undefined ? fresh : new Windows(stream, sequence, progress.windows);
+  const windows = progress === undefined ? fresh : new Windows(training, sequence, progress.windows);
   const done = progress?.counts.step ?? 0;
   if (done > options.steps) throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
+  const validation = heldOut && new Validation(decoder, heldOut, tokenizer, options, progress?.validation);
+  const samples =
+    options.sample === undefined ? undefined : new Samples(decoder, tokenizer, { ...options, sample: options.sample });
   const ranges = options.checkRange ? opened.adopt(new RangeCheck(pool), (check) => check.close()) : null;
   const compiler = ranges ?? pool;
   const fallback = needsCanaries(pool.device)
@@ -109,12 +115,16 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
     layers: definitionNames(plans),
     tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles),
   };
-  await run?.expectRoom(options.keep, checkpointBytes(decoder.state, carried), options.steps - done);
+  // The best checkpoint and its successor.
+  const keep = options.keep + (validation === undefined ? 0 : 2);
+  await run?.expectRoom(keep, checkpointBytes(decoder.state, carried), options.steps - done);
   await run?.begin(done, { ...describeOptions(options), inputs });
   const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
   const { chipWarning, formNotes } = plan;
   const close = () => owned.disposeAsync();
-  const state = { progress, run, checkpoint, carried };
+  const { best } = progress?.validation ?? {};
+  const bestCheckpoint = best ? ((await run?.bestAt(best.step)) ?? null) : null;
+  const state = { progress, run, checkpoint, carried, validation, samples, bestCheckpoint };
   const trainer = new Trainer({
     options,
     tokenizer,
@@ -136,7 +146,10 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
 }
 
 /** Tokenizer and data, opened. They are read once to identify them, beside what else is to be done. */
-async function openInputs({ options, config, modelPath, tokenizerSource, stream: ready }: Run, opened: DisposeStack) {
+async function openInputs(
+  { options, config, modelPath, tokenizerSource, stream: ready, given }: Run,
+  opened: DisposeStack,
+) {
   const isText = ready === undefined && !isTokenFile(options.data);
   // A file that is not text is read as bytes only if the options request it, now or when the run began.
   if (isText && (tokenizerSource === undefined || options.origins.tokenizer === 'derived')) expectText(options.data);
@@ -145,13 +158,37 @@ async function openInputs({ options, config, modelPath, tokenizerSource, stream:
   const tokenizerFiles = typeof tokenizerSource === 'string' ? readTokenizerFiles(tokenizerSource) : tokenizerSource;
   const { signal } = options;
   const stream = ready ?? opened.adopt(await openData(options.data, { tokenizer, signal }), (data) => data.close());
-  const fresh = new Windows(stream, options.seq, options.order, options.seed);
+  const readsBytes = options.origins.tokenizer !== 'derived';
+  const { training, validation: heldOut } = await openValidation(
+    stream,
+    options.seq,
+    given.validation ?? options.validation,
+    {
+      ...{ tokenizer, readsBytes, signal, opened },
+    },
+  );
+  const fresh = new Windows(training, options.seq, options.order, options.seed);
   const source = ready === undefined ? resolve(options.data) : stream.source;
   const { vocab } = config;
-  const identifying = identifyInputs({ model: modelPath, stream, source, vocab, tokenizer, tokenizerFiles });
+  const isApart = heldOut !== undefined && typeof options.validation === 'string';
+  const validation = isApart
+    ? {
+        stream: heldOut,
+        source: typeof given.validation === 'object' ? heldOut.source : resolve(`${options.validation}`),
+      }
+    : undefined;
+  const identifying = identifyInputs({
+    model: modelPath,
+    stream,
+    source,
+    validation,
+    vocab,
+    tokenizer,
+    tokenizerFiles,
+  });
   // The caller awaits this promise later; an earlier failure must not leave its rejection unhandled.
   identifying.catch(() => {});
-  return { tokenizer, tokenizerFiles, stream, fresh, identifying };
+  return { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying };
 }
 
 /** Compiles the kernels. An abort ends a pool of the trainer's own at once; one that was given is left when its compilations are done. */
@@ -183,6 +220,7 @@ interface Run {
   readonly config: ModelConfig;
   /** The inputs of the run before it was resumed, if known. */
   readonly before: RunInputs | undefined;
+  readonly given: TrainOptions;
   /** Tokens that were given, instead of data to be opened. */
   readonly stream: TokenStream | undefined;
   /** Of the model that it began from; undefined for a preset. */
@@ -219,7 +257,7 @@ async function openRun(given: TrainOptions): Promise<Run> {
     const modelPath = isNew ? (await loadModel(options.model)).path : before?.model?.source;
     const tokenizerSource = plain.tokenizer ?? carried ?? options.tokenizer;
     const fill: Run['fill'] = (state) => restoreTraining(resume, state, given.layers);
-    return { options, config, before, stream, modelPath, tokenizerSource, fill };
+    return { options, config, before, given, stream, modelPath, tokenizerSource, fill };
   }
   const options = resolveTrainOptions(plain);
   const own: Omit<ModelSource, 'description'> | undefined = ownConfig && { config: ownConfig };
@@ -239,6 +277,7 @@ async function openRun(given: TrainOptions): Promise<Run> {
     options: forModel(withDerived(options, 'tokenizer', name), config),
     config,
     before: undefined,
+    given,
     stream,
     modelPath,
     tokenizerSource: options.tokenizer ?? tokenizer,

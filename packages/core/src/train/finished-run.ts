@@ -3,22 +3,32 @@ import { checkOptions } from '../option-table.js';
 import { plainTrainOptions, resolveTrainOptions, type TrainOptions, trainOptions } from './options.js';
 import { RunFolder } from './run-folder.js';
 import { trainingHeader } from './training-header.js';
+import { isExhausted } from './validation.js';
+
+/** A run that does not go on. */
+export interface FinishedRun {
+  /** Steps done. */
+  readonly step: number;
+  readonly reason: 'finished' | 'patience';
+}
 
 /**
- * Determines whether the run in a folder has done all of its steps, before a pool starts.
+ * Determines whether the run in a folder has done all of its steps, or used up its patience, before a pool starts.
  *
- * @returns The number of steps; null if steps are left, or none were done.
+ * @returns Null if steps are left, or none were done.
  * @throws As `createTrainer`, for options, folder and checkpoints.
  */
-export async function finishedSteps(given: TrainOptions): Promise<number | null> {
+export async function finishedRun(given: TrainOptions): Promise<FinishedRun | null> {
   const checked = checkOptions('createTrainer', trainOptions, given);
   const run = await RunFolder.open(checked);
   try {
     if (run?.resume === undefined) return null;
     const { options, progress } = trainingHeader(await readCheckpoint(run.resume, {}));
-    const { steps } = resolveTrainOptions(plainTrainOptions(checked), { resumed: options });
-    const { step } = progress.counts;
-    return step === steps ? step : null;
+    const { steps, patience } = resolveTrainOptions(plainTrainOptions(checked), { resumed: options });
+    const { counts, validation } = progress;
+    const { step } = counts;
+    if (step === steps) return { step, reason: 'finished' };
+    return validation !== undefined && isExhausted(validation, patience) ? { step, reason: 'patience' } : null;
   } finally {
     run?.close();
   }

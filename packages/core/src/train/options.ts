@@ -22,6 +22,7 @@ import { Pool } from '../pool/pool.js';
 import { type PoolOptions, poolOptions } from '../pool/pool-options.js';
 import type { FrozenPart, LayersOption } from './layer-plan.js';
 import { isTokenStream, pathOr, tokenizerOption, variantOption, weightsOption } from './shared-options.js';
+import { type ValidationOptions, validationOptions } from './validation-options.js';
 
 /** A model's shape and its name in logs. */
 export interface NamedConfig extends ModelConfig {
@@ -29,7 +30,7 @@ export interface NamedConfig extends ModelConfig {
 }
 
 /** Options of training. A missing option has its default, or the resumed run's value. */
-export interface TrainOptions {
+export interface TrainOptions extends ValidationOptions {
   /**
    * A preset, a llama2.c checkpoint, a folder of Hugging Face's transformers, or a run of Mayfly; or a shape to train from scratch,
    * by its `name` in logs (default `custom`). Default `tiny`.
@@ -265,6 +266,7 @@ export const trainOptions = {
       group: groups.optimizer,
     },
   },
+  ...validationOptions,
   hostThreads: {
     rule: wholeUpTo(0, threadCapacity),
     ...{ derive: () => Math.min(8, availableParallelism()), defaultText: 'the cores, 8 at most' },
@@ -358,9 +360,10 @@ type SavedName = {
 export type SavedTrainOptions = Partial<Pick<FilledTrainOptions, SavedName>> & { readonly precision?: Precision };
 
 /** Options with names in place of the objects for model, data and pool, so that they can be stored. */
-export type PlainTrainOptions = Omit<TrainOptions, 'model' | 'data' | 'pool'> & {
+export type PlainTrainOptions = Omit<TrainOptions, 'model' | 'data' | 'validation' | 'pool'> & {
   readonly model?: string | undefined;
   readonly data?: string | undefined;
+  readonly validation?: string | number | undefined;
   readonly pool?: PoolOptions | undefined;
 };
 
@@ -368,13 +371,24 @@ export type PlainTrainOptions = Omit<TrainOptions, 'model' | 'data' | 'pool'> & 
 export type FilledTrainOptions = {
   readonly [Name in Exclude<
     keyof TrainOptions,
-    'model' | 'data' | 'pool' | 'layers' | 'freeze' | 'tokenizer' | 'out' | 'resume' | 'signal'
+    | 'model'
+    | 'data'
+    | 'validation'
+    | 'sample'
+    | 'pool'
+    | 'layers'
+    | 'freeze'
+    | 'tokenizer'
+    | 'out'
+    | 'resume'
+    | 'signal'
   >]-?: NonNullable<TrainOptions[Name]>;
 } & {
-  readonly [Name in 'layers' | 'freeze' | 'tokenizer' | 'out' | 'resume' | 'signal']: TrainOptions[Name];
+  readonly [Name in 'sample' | 'layers' | 'freeze' | 'tokenizer' | 'out' | 'resume' | 'signal']: TrainOptions[Name];
 } & {
   readonly model: string;
   readonly data: string;
+  readonly validation: string | number | undefined;
   /** The given options and the precision; for a given pool its device and precision. */
   readonly pool: PoolOptions & { readonly precision: Precision };
   /** Where each value comes from. */
@@ -385,11 +399,12 @@ export type FilledTrainOptions = {
 export type ResolvedTrainOptions = Omit<FilledTrainOptions, 'seq'> & { readonly seq: number | undefined };
 
 /** Names the objects among the options. */
-export function plainTrainOptions({ model, data, pool, ...rest }: TrainOptions): PlainTrainOptions {
+export function plainTrainOptions({ model, data, validation, pool, ...rest }: TrainOptions): PlainTrainOptions {
   return {
     ...rest,
     model: typeof model === 'object' ? (model.name ?? 'custom') : model,
     data: typeof data === 'object' ? data.source : data,
+    validation: typeof validation === 'object' ? validation.source : validation,
     pool: pool instanceof Pool ? { device: pool.device, precision: pool.precision } : pool,
   };
 }
@@ -410,7 +425,27 @@ export function resolveTrainOptions(
   if (schedule === 'cosine' && warmup >= steps) {
     throw invalidArgument('warmup', `fewer than the ${steps} steps of a cosine`, warmup);
   }
+  expectSameShare(given, resumed);
+  for (const [name, needed] of [
+    ['patience', 'validation'],
+    ['sampleEvery', 'sample'],
+  ] as const) {
+    if (given[name] && filled[needed] === undefined) throw invalidArgument(name, `given with ${needed}`, given[name]);
+  }
   return filled;
+}
+
+/** The share that is kept for validation determines the data that is trained on. */
+function expectSameShare(given: PlainTrainOptions, resumed: SavedTrainOptions): void {
+  if (Object.keys(resumed).length === 0 || given.validation === undefined) return;
+  const [before, now] = [resumed.validation, given.validation];
+  const share = (value: string | number | undefined) => (typeof value === 'number' ? value : undefined);
+  if (share(before) === share(now)) return;
+  const expected =
+    typeof before === 'number'
+      ? `${before} as in the run that is resumed`
+      : 'a path, since the run that is resumed kept no share';
+  throw invalidArgument('validation', expected, now);
 }
 
 /** The options of a run that a checkpoint stores. */

@@ -15,6 +15,9 @@ import { type RunFile, readRunFile, runFileName, writeRunFile } from '../run/run
 import { RunLock } from '../run/run-lock.js';
 import { logBytes, logName, RunLog } from '../run/run-log.js';
 
+/** Name of the folder, in the run's own, of the checkpoint with the lowest validation loss. */
+const bestName = 'best';
+
 /** Name of the folders to which checkpoints of other runs are moved. */
 const asideName = /^set-aside-/;
 
@@ -110,7 +113,7 @@ export class RunFolder {
   async begin(step: number, facts: Readonly<Record<string, unknown>>): Promise<void> {
     try {
       if (this.#plan.overwritten !== null) await removeRun(this.path, this.#plan.overwritten);
-      for (const file of await listCheckpoints(this.path)) {
+      for (const file of [...(await listCheckpoints(this.path)), ...(await checkpointsIn(this.#best))]) {
         if (file.step > step && (await this.#isOwn(file.path))) await this.#setAside(file.path);
       }
       this.#file = { ...this.#plan.identity, session: randomWord(), ...facts };
@@ -167,15 +170,33 @@ export class RunFolder {
     fields: CheckpointFields,
     sections: Sections,
     options: WriteCheckpointOptions,
+    folder = this.path,
   ): Promise<string> {
-    const path = checkpointPath(this.path, step);
+    const path = checkpointPath(folder, step);
     try {
       await this.hold();
       if (existsSync(path) && !(await this.#isOwn(path))) await this.#setAside(path);
     } catch (error) {
       throw fileError(`write a checkpoint to ${path}`, error);
     }
-    return writeCheckpoint(this.path, step, { ...fields, run: this.run }, sections, options);
+    return writeCheckpoint(folder, step, { ...fields, run: this.run }, sections, options);
+  }
+
+  /**
+   * Writes the checkpoint with the lowest validation loss into the folder `best`, and then removes the one before.
+   *
+   * @returns The folder, which names the model.
+   * @throws As `save`.
+   */
+  async saveBest(step: number, fields: CheckpointFields, sections: Sections): Promise<string> {
+    await this.save(step, fields, sections, { keep: 1 }, this.#best);
+    return this.#best;
+  }
+
+  /** The folder of the checkpoint with the lowest validation loss; null if it holds none of this step. */
+  async bestAt(step: number): Promise<string | null> {
+    const path = checkpointPath(this.#best, step);
+    return existsSync(path) && (await this.#isOwn(path)) ? this.#best : null;
   }
 
   /** Removes checkpoints of earlier steps: the latest `keep`, counted from `step` back, remain. */
@@ -186,13 +207,17 @@ export class RunFolder {
   /** The run's own checkpoint of a step, or null. */
   async checkpointAt(step: number): Promise<CheckpointFile | null> {
     const path = checkpointPath(this.path, step);
-    return (await this.#isOwn(path)) ? { path, step } : null;
+    return existsSync(path) && (await this.#isOwn(path)) ? { path, step } : null;
   }
 
   /** Unlocks the folder. If no run has begun, removes the folders that `open` made. Idempotent. */
   close(): void {
     this.release();
     if (!this.#hasBegun) removeEmpty(this.#made);
+  }
+
+  get #best(): string {
+    return join(this.path, bestName);
   }
 
   async #isOwn(path: string): Promise<boolean> {
@@ -215,10 +240,15 @@ function absolute(path: string): string {
   }
 }
 
-/** The folder of a checkpoint; a folder itself. */
+const checkpointsIn = async (folder: string): Promise<CheckpointFile[]> =>
+  existsSync(folder) ? await listCheckpoints(folder) : [];
+
+/** The folder of a checkpoint; a folder itself. The folder `best` belongs to the run around it. */
 function folderOf(source: string): string {
   try {
-    return statSync(source).isDirectory() ? source : dirname(source);
+    const folder = statSync(source).isDirectory() ? source : dirname(source);
+    const around = dirname(folder);
+    return basename(folder) === bestName && existsSync(join(around, runFileName)) ? around : folder;
   } catch (error) {
     throw fileError(`find a run to resume at ${source}`, error);
   }
@@ -341,8 +371,8 @@ function runExists(path: string, found: string): MayflyError {
 async function removeRun(path: string, run: Pick<RunFile, 'run' | 'adopted'>): Promise<void> {
   const entries = await readdir(path, { withFileTypes: true });
   const aside = entries.filter((entry) => entry.isDirectory() && asideName.test(entry.name));
-  for (const folder of [path, ...aside.map(({ name }) => join(path, name))]) {
-    for (const file of await listCheckpoints(folder)) {
+  for (const folder of [path, join(path, bestName), ...aside.map(({ name }) => join(path, name))]) {
+    for (const file of await checkpointsIn(folder)) {
       const found = await runOf(file.path);
       if (found !== null && isCheckpointOf(run, found)) await rm(file.path);
     }

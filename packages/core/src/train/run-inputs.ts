@@ -21,6 +21,8 @@ export interface RunInputs {
   readonly model: InputIdentity | null;
   /** `sha256` is that of the tokens, whatever file they come from. */
   readonly data: InputIdentity & { readonly tokens: number };
+  /** Absent where the run has no validation data of its own. */
+  readonly validation?: InputIdentity & { readonly tokens: number };
   /** Null if tokens were given without a tokenizer. */
   readonly tokenizer: InputIdentity | null;
 }
@@ -31,14 +33,15 @@ export interface RunInputs {
  * @throws `ERR_CHANGED_INPUT`, which names each that differs.
  */
 export function expectSameInputs(before: RunInputs, now: RunInputs): void {
-  const changes = (['model', 'data', 'tokenizer'] as const).flatMap((name) => {
-    const [old, found] = [before[name], now[name]];
+  const changes = (['model', 'data', 'validation', 'tokenizer'] as const).flatMap((name) => {
+    const [old = null, found = null] = [before[name], now[name]];
     // Missing files are not an error: a checkpoint contains parameters and tokenizer.
     if (old === null || found === null || old.sha256 === found.sha256) return [];
     const moved = old.source === found.source ? '' : `; it was ${old.source}`;
     const lengths = 'tokens' in old && 'tokens' in found ? `${old.tokens} tokens then, ${found.tokens} now; ` : '';
     const hashes = `SHA-256 ${old.sha256.slice(0, 16)}… then, ${found.sha256.slice(0, 16)}… now`;
-    return [`the ${name} at ${found.source} is not that of the run (${lengths}${hashes}${moved})`];
+    const called = name === 'validation' ? 'validation data' : name;
+    return [`the ${called} at ${found.source} is not that of the run (${lengths}${hashes}${moved})`];
   });
   if (changes.length === 0) return;
   throw new MayflyError(
@@ -54,6 +57,8 @@ export interface OpenInputs {
   readonly stream: TokenStream;
   /** The origin of `stream`. */
   readonly source: string;
+  /** Validation data of its own. */
+  readonly validation: { readonly stream: TokenStream; readonly source: string } | undefined;
   /** The model's number of token ids: every token has to be below it. */
   readonly vocab: number;
   readonly tokenizer: Tokenizer | undefined;
@@ -66,14 +71,17 @@ export interface OpenInputs {
  * @throws `ERR_TOKEN_RANGE`; the errors of reading files.
  */
 export async function identifyInputs(opened: OpenInputs): Promise<RunInputs> {
-  const { model, stream, source, vocab, tokenizer, tokenizerFiles: files } = opened;
-  const [data, identity] = await Promise.all([
+  const { model, stream, source, validation, vocab, tokenizer, tokenizerFiles: files } = opened;
+  const [data, heldOut, identity] = await Promise.all([
     hashTokens(stream, vocab, tokenizer),
+    validation && hashTokens(validation.stream, vocab, tokenizer),
     model === undefined ? null : identifyModel(model),
   ]);
   return {
     model: identity,
     data: { source, sha256: data, tokens: stream.length },
+    ...(validation &&
+      heldOut && { validation: { source: validation.source, sha256: heldOut, tokens: validation.stream.length } }),
     tokenizer: files === undefined ? null : { source: placeOf(files), sha256: hashTokenizer(files) },
   };
 }

@@ -2,9 +2,10 @@ import type { PoolStats } from '../pool/types.js';
 import type { KernelRange } from './range-check.js';
 import type { Activity } from './stopwatch.js';
 import type { StepCounts } from './train-step.js';
+import type { BestEvaluation } from './validation.js';
 
-/** Why a run ended; `running` before it did. */
-export type EndReason = 'running' | 'finished' | 'aborted' | 'failed';
+/** Why a run ended; `running` before it did. `patience`: the evaluations without a lower loss used it up. */
+export type EndReason = 'running' | 'finished' | 'patience' | 'aborted' | 'failed';
 
 /** The closing table of a run. Times are milliseconds, sums since the trainer was made. */
 export interface TrainSummary {
@@ -43,6 +44,8 @@ export interface TrainSummary {
   readonly paramsSha256: string;
   /** Fingerprint of all losses since the beginning of the run. */
   readonly lossesSha256: string;
+  /** The evaluation with the lowest loss, and the folder of its checkpoint, if one was written; with `validation` only. */
+  readonly best?: BestEvaluation & { readonly checkpoint: string | null };
   /** The largest sum of products of each kernel; with `checkRange` only. */
   readonly ranges?: readonly KernelRange[];
 }
@@ -63,6 +66,7 @@ export interface SummaryFacts {
   readonly lossesDigest: string;
   readonly parametersDigest: string;
   readonly ranges: readonly KernelRange[] | undefined;
+  readonly best: TrainSummary['best'];
 }
 
 export function summarize(facts: SummaryFacts): TrainSummary {
@@ -90,6 +94,7 @@ export function summarize(facts: SummaryFacts): TrainSummary {
     resumeCommand: facts.resumeCommand,
     paramsSha256: facts.parametersDigest,
     lossesSha256: facts.lossesDigest,
+    ...(facts.best === undefined ? {} : { best: facts.best }),
     ...(facts.ranges === undefined ? {} : { ranges: facts.ranges }),
   };
 }

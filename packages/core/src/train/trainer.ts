@@ -21,6 +21,7 @@ import type { FilledTrainOptions } from './options.js';
 import type { RangeCheck } from './range-check.js';
 import { resumeCommand } from './resume-command.js';
 import type { RunFolder } from './run-folder.js';
+import type { Sample, Samples } from './samples.js';
 import type { Activity } from './stopwatch.js';
 import type { Tap } from './tap.js';
 import { generateTokens, type TokenGeneratorOptions } from './token-generator.js';
@@ -28,6 +29,7 @@ import { type StepRecord, TrainStep } from './train-step.js';
 import { type EndReason, summarize, type TrainSummary } from './train-summary.js';
 import { type CarriedInputs, saveTraining } from './training-checkpoint.js';
 import type { TrainingProgress } from './training-header.js';
+import type { Evaluation, Validation } from './validation.js';
 import type { VariantFallback } from './variant-fallback.js';
 import { type WindowLoss, windowLoss } from './window-loss.js';
 
@@ -35,6 +37,10 @@ import { type WindowLoss, windowLoss } from './window-loss.js';
 export interface TrainerEvents {
   /** A step was done. */
   step: [record: StepRecord];
+  /** The loss on the validation data was measured. `checkpoint` is the folder of the best model, where it was written. */
+  evaluation: [event: Evaluation & { readonly checkpoint: string | null }];
+  /** The model continued the option `sample`. */
+  sample: [sample: Sample];
   /** A checkpoint was written. */
   checkpoint: [event: { readonly step: number; readonly path: string; readonly ms: number }];
   /** On a Mac: its low-power mode, thermal pressure and source of power, at the start of training and when they change. */
@@ -76,6 +82,10 @@ export interface TrainerParts {
   /** Null on devices that refuse nothing. */
   readonly fallback: VariantFallback | null;
   readonly ranges: RangeCheck | null;
+  readonly validation: Validation | undefined;
+  readonly samples: Samples | undefined;
+  /** The folder of the checkpoint with the lowest validation loss. */
+  readonly bestCheckpoint: string | null;
   readonly carried: CarriedInputs;
   /** `performance.now()` when `createTrainer` began, before the pool and the first compilations. */
   readonly startedAt: number;
@@ -104,6 +114,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   #lastLoss: number | null;
   #stepMs = 0;
   readonly #schedule: CheckpointSchedule;
+  #bestCheckpoint: string | null;
   /** The latest checkpoint that this trainer wrote. */
   #checkpoint: CheckpointFile | null = null;
   /** The latest checkpoint whose parameters gave a finite loss. */
@@ -133,6 +144,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.#lastLoss = progress?.lastLoss ?? null;
     this.#firstStep = this.#step.counts.step;
     this.#schedule = new CheckpointSchedule(options);
+    this.#bestCheckpoint = parts.bestCheckpoint;
     this.#recorders = logged.map((event) => [event, (payload: object) => this.record(event, payload)] as const);
     for (const [event, listener] of this.#recorders) pool.on(event, listener as never);
   }
@@ -153,8 +165,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   }
 
   /**
-   * Trains to the last step, or until `signal` is aborted: then the step under way is finished. Writes a checkpoint at the
-   * end in either case, if the run has a folder. One such call at a time, or one loop over `steps`.
+   * Trains to the last step, until the evaluations have used up the option `patience`, or until `signal` is aborted: then the step under
+   * way is finished. Writes a checkpoint at the end in each case, if the run has a folder. One such call at a time, or one loop over `steps`.
    *
    * @throws `ERR_DIVERGED` after `maxSkips` skipped steps in a row, or if the last step was skipped.
    */
@@ -274,6 +286,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       parametersDigest:
         this.#digest?.updates === this.#step.counts.optimizerStep ? this.#digest.value : this.parametersDigest(),
       ranges: this.#parts.ranges?.ranges,
+      best: this.#best(),
     });
   }
 
@@ -297,8 +310,9 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.#reason = 'running';
     let last: StepRecord | null = null;
     try {
-      while (this.step < this.options.steps && !signal?.aborted) {
-        last = await this.#runStep();
+      await this.#look(signal);
+      while (this.#goesOn && !signal?.aborted) {
+        last = await this.#runStep(signal);
         yield last;
       }
       if (last !== null && !signal?.aborted && this.#divergence.hasFailed) await this.#diverge(last);
@@ -309,7 +323,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     } finally {
       // If the caller leaves the loop, this function ends here.
       if (this.#reason === 'running') {
-        this.#reason = this.step < this.options.steps ? 'aborted' : 'finished';
+        this.#reason = this.#goesOn ? 'aborted' : this.step < this.options.steps ? 'patience' : 'finished';
         await this.#saveIfSound();
         await this.#prune();
         const { parameters } = this.#parts.decoder.state;
@@ -318,9 +332,13 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     }
   }
 
-  async #runStep(): Promise<StepRecord> {
+  get #goesOn(): boolean {
+    return this.step < this.options.steps && !this.#parts.validation?.isExhausted;
+  }
+
+  async #runStep(signal: AbortSignal | undefined): Promise<StepRecord> {
     const scaleCanFall = this.#scaler.canFall;
-    const record = await this.#runInAnyVariant();
+    const record = await this.#inAnyVariant(() => this.#step.run());
     this.#losses.add(record.loss);
     this.#lastLoss = record.loss;
     this.#stepMs += record.ms;
@@ -330,20 +348,42 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const parametersAreLost = !Number.isFinite(record.loss) && !(await allFinite(this.#parts.decoder.state.parameters));
     if (parametersAreLost || this.#divergence.isOver) await this.#diverge(record);
     if (this.#divergence.lossIsFinite) await this.#prove();
+    await this.#look(signal);
     // The checkpoint of the last step is written at the end of the run, where a failure is an error.
     const isLast = record.step === this.options.steps;
     if (this.#parts.run !== null && !isLast && this.#schedule.isDue(record.step)) await this.#trySave();
     return record;
   }
 
-  /** Repeats a step whose kernel the device refuses, in the next variant of its half. */
-  async #runInAnyVariant(): Promise<StepRecord> {
+  /** Evaluates the model, and lets it write, where one or the other is due after the last step. An abort ends it; it is then due again. */
+  async #look(signal: AbortSignal | undefined): Promise<void> {
+    const { step } = this;
+    const { validation, samples } = this.#parts;
+    try {
+      if (validation?.isDue(step)) {
+        const evaluation = await this.#inAnyVariant(() => validation.evaluate(step, signal));
+        const event = { ...evaluation, checkpoint: evaluation.isBest ? await this.#trySaveBest() : null };
+        this.record('evaluation', event);
+        this.emit('evaluation', event);
+      }
+      if (samples?.isDue(step) && step > this.#firstStep) {
+        const sample = await this.#inAnyVariant(() => samples.draw(step, signal));
+        this.record('sample', sample);
+        this.emit('sample', sample);
+      }
+    } catch (error) {
+      if (!signal?.aborted || error !== signal.reason) throw error;
+    }
+  }
+
+  /** Repeats work whose kernel the device refuses, in the next variant of its half. */
+  async #inAnyVariant<Result>(work: () => Promise<Result>): Promise<Result> {
     const { fallback, windows } = this.#parts;
-    if (fallback === null) return await this.#step.run();
+    if (fallback === null) return await work();
     for (;;) {
       const before = windows.state();
       try {
-        return await this.#step.run();
+        return await work();
       } catch (error) {
         this.record('variantMove', await fallback.moveFrom(error));
         windows.restore(before);
@@ -353,9 +393,24 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   /** Writes a checkpoint during the run. A failure does not end the run: earlier checkpoints remain, and the next attempt may succeed. */
   async #trySave(): Promise<void> {
+    await this.#tolerate(() => this.#saveIfSound());
+  }
+
+  /** @returns The folder of the checkpoint; null where none was written. */
+  async #trySaveBest(): Promise<string | null> {
+    const { run, decoder, carried } = this.#parts;
+    if (run === null) return null;
+    this.#bestCheckpoint = null;
+    await this.#tolerate(async () => {
+      this.#bestCheckpoint = await saveTraining(run, decoder.state, this.#progress(), this.options, carried, 'best');
+    });
+    return this.#bestCheckpoint;
+  }
+
+  async #tolerate(save: () => Promise<void>): Promise<void> {
     const { step } = this;
     try {
-      await this.#saveIfSound();
+      await save();
     } catch (error) {
       if (!isMayflyError(error) || !passing.has(error.code)) throw error;
       this.record('checkpointFail', { step, error });
@@ -410,13 +465,19 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       windows: this.#parts.windows.state(),
       lossDigest: this.#losses.value,
       lastLoss: this.#lastLoss,
+      validation: this.#parts.validation?.state,
     };
+  }
+
+  #best(): TrainSummary['best'] {
+    const best = this.#parts.validation?.state.best;
+    return best ? { ...best, checkpoint: this.#bestCheckpoint } : undefined;
   }
 
   async #close(): Promise<void> {
     const { decoder, pool, close } = this.#parts;
     for (const [event, listener] of this.#recorders) pool.off(event, listener as never);
-    const hasEnded = this.#reason === 'finished' || this.#reason === 'aborted';
+    const hasEnded = this.#reason !== 'running' && this.#reason !== 'failed';
     if (hasEnded && !this.#isDone && this.#parts.run !== null) this.record('done', this.summary());
     // Host threads read and write the arena: they have to end before it is unmapped.
     await decoder.dispose();

@@ -26,6 +26,7 @@ export interface CarriedInputs {
  * Writes a checkpoint; returns its path. `keep` older ones remain, one more than asked for, until a step has shown that the parameters
  * in the new one give a finite loss.
  *
+ * @param place `best` replaces the checkpoint of the lowest validation loss instead.
  * @throws `ERR_NOT_FINITE` if parameters or moments are not finite: earlier checkpoints remain.
  */
 export async function saveTraining(
@@ -34,6 +35,7 @@ export async function saveTraining(
   progress: TrainingProgress,
   options: FilledTrainOptions,
   { inputs, layers, tokenizer }: CarriedInputs,
+  place: 'run' | 'best' = 'run',
 ): Promise<string> {
   for (const name of ['parameters', 'firstMoments', 'secondMoments'] as const) {
     if (await allFinite(state[name])) continue;
@@ -48,7 +50,9 @@ export async function saveTraining(
     ...(layers && { layers }),
   };
   const { keep, keepEvery } = options;
-  return run.save(progress.counts.step, header, { ...sectionsOf(state), ...tokenizer }, { keep: keep + 1, keepEvery });
+  const sections = { ...sectionsOf(state), ...tokenizer };
+  if (place === 'best') return run.saveBest(progress.counts.step, header, sections);
+  return run.save(progress.counts.step, header, sections, { keep: keep + 1, keepEvery });
 }
 
 /** The approximate size of a checkpoint: without header and padding, which are small. */
@@ -56,11 +60,12 @@ export const checkpointBytes = (state: ModelState, { tokenizer }: CarriedInputs)
   Object.values({ ...sectionsOf(state), ...tokenizer }).reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 /** Makes paths among the options absolute, so that they are right in any working directory. */
-function placed(options: SavedTrainOptions, { model, data, tokenizer }: RunInputs): SavedTrainOptions {
+function placed(options: SavedTrainOptions, { model, data, validation, tokenizer }: RunInputs): SavedTrainOptions {
   return {
     ...options,
     ...(model && { model: model.source }),
     data: data.source,
+    ...(validation && { validation: validation.source }),
     ...(tokenizer && { tokenizer: tokenizer.source }),
   };
 }

@@ -11,6 +11,7 @@ import type { LossScalerState } from './loss-scaler.js';
 import type { SavedTrainOptions } from './options.js';
 import type { RunInputs } from './run-inputs.js';
 import type { StepCounts } from './train-step.js';
+import type { ValidationState } from './validation.js';
 
 /** The state, beside parameters and moments, with which a run continues bit for bit. */
 export interface TrainingProgress {
@@ -20,6 +21,8 @@ export interface TrainingProgress {
   /** Fingerprint of all losses so far. */
   readonly lossDigest: string;
   readonly lastLoss: number | null;
+  /** Absent in a run without validation data. */
+  readonly validation?: ValidationState | undefined;
 }
 
 /** The header of a training run's checkpoint. */
@@ -44,7 +47,7 @@ export function trainingHeader(checkpoint: Checkpoint, layers?: LayersOption): T
   if (!isRecord(options) || !isRecord(progress)) {
     throw unexpected(path, 'the checkpoint of a training run', 'one without its progress');
   }
-  const { counts, lossScaler, windows, lossDigest, lastLoss } = progress;
+  const { counts, lossScaler, windows, lossDigest, lastLoss, validation } = progress;
   const checks: Readonly<Record<string, boolean>> = {
     counts: isRecord(counts) && counts.step === header.step && isCount(counts.optimizerStep),
     lossScaler:
@@ -52,6 +55,7 @@ export function trainingHeader(checkpoint: Checkpoint, layers?: LayersOption): T
     windows: isRecord(windows) && isPlaceInWindows(windows),
     lossDigest: typeof lossDigest === 'string' && /^([0-9a-f]{64})?$/.test(lossDigest),
     lastLoss: lastLoss === null || typeof lastLoss === 'number',
+    validation: validation === undefined || (isRecord(validation) && isValidationState(validation)),
     inputs: version === 1 ? inputs === undefined : isRecord(inputs) && areInputs(inputs),
   };
   const wrong = Object.keys(checks).find((name) => !checks[name]);
@@ -76,11 +80,17 @@ function isPlaceInWindows({ order, taken, random }: Record<string, unknown>): bo
   return order === 'random' && Array.isArray(random) && random.length === 4 && random.every(isWord);
 }
 
-function areInputs({ model, data, tokenizer }: Record<string, unknown>): boolean {
+function isValidationState({ step, best, sinceBest }: Record<string, unknown>): boolean {
+  const isBest = best === null || (isRecord(best) && isCount(best.step) && Number.isFinite(best.crossEntropy));
+  return (step === null || isCount(step)) && isBest && isCount(sinceBest);
+}
+
+function areInputs({ model, data, validation, tokenizer }: Record<string, unknown>): boolean {
   const isIdentity = (value: unknown): value is Record<string, unknown> =>
     isRecord(value) && typeof value.source === 'string' && /^[0-9a-f]{64}$/.test(String(value.sha256));
   const mayBeNull = [model, tokenizer].every((input) => input === null || isIdentity(input));
-  return mayBeNull && isIdentity(data) && isCount(data.tokens);
+  const isTokens = (value: unknown) => isIdentity(value) && isCount(value.tokens);
+  return mayBeNull && isTokens(data) && (validation === undefined || isTokens(validation));
 }
 
 const unexpected = (path: string, expected: string, actual: string): MayflyError =>

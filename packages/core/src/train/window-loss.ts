@@ -16,12 +16,14 @@ export interface WindowLoss {
  * Mean cross-entropy over windows `first` (included) to `end` (not included) of a stream: window w of length T holds inputs
  * s[wT … wT+T−1] and targets s[wT+1 … wT+T], and positions restart in each. T is the decoder's sequence.
  *
- * @throws `ERR_NOT_FINITE` if the loss is not finite; `ERR_INVALID_ARGUMENT` for windows beyond the stream.
+ * @throws `ERR_NOT_FINITE` if the loss is not finite; `ERR_INVALID_ARGUMENT` for windows beyond the stream; the signal's reason,
+ * between two batches.
  */
 export async function windowLoss(
   decoder: Decoder,
   stream: TokenStream,
   [first, end]: readonly [number, number],
+  signal?: AbortSignal,
 ): Promise<WindowLoss> {
   const { batch, sequence } = decoder.layers.shape;
   checkWindows(stream, sequence, [first, end]);
@@ -30,6 +32,7 @@ export async function windowLoss(
   let sum = 0;
   let counted = 0;
   for (let window = first; window < end; window += batch) {
+    signal?.throwIfAborted();
     const count = Math.min(batch, end - window) * sequence;
     for (let row = 0; row < count; row += sequence) reader.read(window * sequence + row, row, inputs, targets);
     const filled = targets.subarray(0, count);

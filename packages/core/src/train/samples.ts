@@ -1,0 +1,60 @@
+import { invalidArgument } from '@mayfly/native';
+import { checkIds } from '../data/check-tokens.js';
+import type { Tokenizer } from '../data/tokenizer.js';
+import type { Decoder } from './decoder.js';
+import { generateTokens } from './token-generator.js';
+
+/** A text that the model wrote on the way. */
+export interface Sample {
+  /** Steps done before it. */
+  readonly step: number;
+  readonly prompt: string;
+  /** The continuation of the prompt. */
+  readonly text: string;
+}
+
+export interface SampleOptions {
+  readonly sample: string;
+  readonly sampleEvery: number;
+  readonly sampleTokens: number;
+  readonly steps: number;
+  readonly seed: number;
+}
+
+/** Continues a prompt from time to time, on the kernels of training. The draws depend on the run's seed alone. */
+export class Samples {
+  readonly #decoder: Decoder;
+  readonly #tokenizer: Tokenizer;
+  readonly #options: SampleOptions;
+  readonly #prompt: readonly number[];
+
+  constructor(decoder: Decoder, tokenizer: Tokenizer | undefined, options: SampleOptions) {
+    const { sample } = options;
+    if (tokenizer === undefined) throw invalidArgument('sample', 'left out, since the run has no tokenizer', sample);
+    const prompt = tokenizer.encode(sample);
+    if (prompt.length === 0)
+      throw invalidArgument('sample', 'some text, since the tokenizer has no first token', sample);
+    checkIds(prompt, decoder.state.config.vocab, 'sample', tokenizer);
+    this.#decoder = decoder;
+    this.#tokenizer = tokenizer;
+    this.#options = options;
+    this.#prompt = prompt;
+  }
+
+  isDue(step: number): boolean {
+    const { sampleEvery, steps } = this.#options;
+    return step % sampleEvery === 0 || step === steps;
+  }
+
+  /** @throws The signal's reason, between two tokens. */
+  async draw(step: number, signal: AbortSignal | undefined): Promise<Sample> {
+    const { sample: prompt, sampleTokens: maxTokens, seed } = this.#options;
+    const tokenizer = this.#tokenizer;
+    const stop = tokenizer.stops ?? tokenizer.eos;
+    const text = tokenizer.decoder(this.#prompt);
+    let written = '';
+    const drawn = generateTokens(this.#decoder, this.#prompt, { maxTokens, seed, stop, tokenizer, signal });
+    for await (const id of drawn) written += text.write(id);
+    return { step, prompt, text: written + text.end() };
+  }
+}
