@@ -15,8 +15,7 @@ const { steps, seconds, json, ...rest } = exampleOptions(
 const out = rest.out || join('runs', 'main-job', new Date().toISOString().replaceAll(':', '-'));
 makeFolder(out);
 const files = writeDeclarations(out);
-const heldOut = await openData(files.heldOut, { tokenizer: openTokenizer('bytes') });
-/** Windows of the held-out text that are looked at during training; the last look takes four times as many. */
+/** Windows of the held-out text that are evaluated during training; at the end it is four times as many. */
 const FEW_WINDOWS = 64;
 const LOOKS = 6;
 
@@ -25,6 +24,7 @@ await using trainer = await createTrainer({
   ...training.options,
   warmup: Math.min(training.warmup, Math.floor(steps / 10)),
   ...{ model, data: files.training, tokenizer: 'bytes', steps, out },
+  ...{ validation: files.heldOut, evaluateEvery: Math.ceil(steps / LOOKS), evaluateWindows: FEW_WINDOWS },
   pool: { workers: 1, standby: 1, budget: { evaluations: rest['retire-evaluations'] } },
 });
 reporter.start(trainer);
@@ -38,25 +38,25 @@ async function sample(when: string): Promise<void> {
   reporter.record('sample', { when, text }, `\nsample ${when}:\n${printable(text).replaceAll(/^/gm, '  | ')}\n`);
 }
 
-async function measure(windows: number): Promise<void> {
-  const { crossEntropy, targets } = await trainer.evaluate(heldOut, [0, windows]);
+/** The loss over more of the held-out text than during training. */
+async function measure(): Promise<void> {
+  using heldOut = await openData(files.heldOut, { tokenizer: openTokenizer('bytes') });
+  const { crossEntropy, targets } = await trainer.evaluate(heldOut, [0, 4 * FEW_WINDOWS]);
   const told = `held-out loss ${crossEntropy.toFixed(4)} nats per byte after step ${trainer.step} (${targets} targets)`;
   reporter.record('heldOut', { step: trainer.step, crossEntropy, targets }, told);
 }
 
 await sample('before training');
-await measure(FEW_WINDOWS);
 const stop = new AbortController();
 process.once('SIGINT', () => {
   process.exitCode = 130;
   stop.abort();
 });
 const start = performance.now();
-for await (const { step } of trainer.steps({ signal: stop.signal })) {
-  if (step % Math.ceil(steps / LOOKS) === 0 && step < steps) await measure(FEW_WINDOWS);
+for await (const _ of trainer.steps({ signal: stop.signal })) {
   if (performance.now() - start > 1000 * seconds) break;
 }
-await measure(4 * FEW_WINDOWS);
+await measure();
 await sample('after training');
 const summary = trainer.summary();
 reporter.done({ ...summary, resumeCommand: summary.resumeCommand?.replace(/^mayfly /, 'npx mayfly ') ?? null });

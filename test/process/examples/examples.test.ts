@@ -21,7 +21,10 @@ test('main-job trains, retires a worker, prints samples and held-out losses, and
     'before training',
     'after training',
   ]);
-  const heldOut = events.filter(({ event }) => event === 'heldOut').map((event) => event.cross_entropy as number);
+  const lossesOf = (name: string) =>
+    events.filter(({ event }) => event === name).map((event) => event.cross_entropy as number);
+  const heldOut = [...lossesOf('evaluation'), ...lossesOf('heldOut')];
+  expect(heldOut).toHaveLength(1 + 6 + 1);
   expect(heldOut[0]).toBeGreaterThan(5);
   expect(heldOut.at(-1)).toBeLessThan(heldOut[0]! - 1);
   expect(lastEvent(ended, 'workerRetire')).toMatchObject({ reason: 'evaluations' });

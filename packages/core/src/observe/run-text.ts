@@ -4,8 +4,8 @@ import { blocksFor } from '../train/gradient-sums.js';
 import type { Sample } from '../train/samples.js';
 import type { StepRecord } from '../train/train-step.js';
 import type { TrainSummary } from '../train/train-summary.js';
-import type { Trainer, TrainerEvents } from '../train/trainer.js';
-import type { BestEvaluation } from '../train/validation.js';
+import type { Trainer } from '../train/trainer.js';
+import type { BestEvaluation, Evaluation } from '../train/validation.js';
 import { textTable } from './table.js';
 import {
   formatBytes,
@@ -61,12 +61,12 @@ export function stepLine(
   ].join('  ');
 }
 
-/** `validation 1.8168 nats per token, 2.6211 bits per byte after step 134 (8,192 targets, 310 ms), the lowest so far: runs/book/best`. */
-export function evaluationLine(evaluation: TrainerEvents['evaluation'][0]): string {
-  const { step, targets, ms, isBest, sinceBest, checkpoint } = evaluation;
+/** `validation 1.8168 nats per token, 2.6211 bits per byte after step 134 (8,192 targets, 310 ms), the lowest so far`. */
+export function evaluationLine(evaluation: Evaluation): string {
+  const { step, targets, ms, isBest, sinceBest } = evaluation;
   const rank = isBest ? ', the lowest so far' : `, ${plural(sinceBest, 'evaluation')} after the lowest`;
   const facts = `after step ${formatCount(step)} (${formatCount(targets)} targets, ${formatDuration(ms)})`;
-  return `validation ${lossText(evaluation)} ${facts}${rank}${checkpoint === null ? '' : `: ${checkpoint}`}`;
+  return `validation ${lossText(evaluation)} ${facts}${rank}`;
 }
 
 const lossText = ({ crossEntropy, bitsPerByte }: Pick<BestEvaluation, 'crossEntropy' | 'bitsPerByte'>): string =>

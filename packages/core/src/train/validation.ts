@@ -1,5 +1,5 @@
 import { isMayflyError } from '@mayfly/native';
-import type { TokenStream } from '../data/token-stream.js';
+import { type TokenStream, UNCOUNTED } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { countWindows } from '../data/windows.js';
 import type { Decoder } from './decoder.js';
@@ -121,19 +121,21 @@ export const isExhausted = ({ sinceBest }: Pick<ValidationState, 'sinceBest'>, p
   patience > 0 && sinceBest >= patience;
 
 /**
- * The bytes of the text of tokens 1 … `count` of a stream: the targets of its first windows. Tokens that begin and end texts are none.
- * Null without a tokenizer.
+ * The bytes of the text of tokens 1 … `count` of a stream, the targets of its first windows, without those that do not count and
+ * those that begin and end texts. Null without a tokenizer.
  */
 function targetBytes(stream: TokenStream, tokenizer: Tokenizer | undefined, count: number): number | null {
   if (tokenizer === undefined) return null;
-  if (tokenizer.name === 'bytes') return count;
-  const { bos, eos, stops = [] } = tokenizer;
-  const silent = new Set<number | undefined>([bos, eos, ...stops]);
+  const silent = new Set<number | undefined>([tokenizer.bos, tokenizer.eos, ...(tokenizer.stops ?? [])]);
   let bytes = 0;
   for (let start = 1; start <= count; start += CHUNK) {
     const tokens = new Int32Array(Math.min(CHUNK, count + 1 - start));
+    const marks = new Uint8Array(tokens.length);
     stream.read(start, tokens);
-    bytes += Buffer.byteLength(tokenizer.decode(tokens.filter((id) => !silent.has(id))));
+    stream.readMarks?.(start, marks);
+    const counted = tokens.filter((id, index) => !(marks[index]! & UNCOUNTED) && !silent.has(id));
+    // Bytes that are no whole characters would be decoded to others.
+    bytes += tokenizer.name === 'bytes' ? counted.length : Buffer.byteLength(tokenizer.decode(counted));
   }
   return bytes;
 }
