@@ -3,7 +3,7 @@ export type { ParameterSpec, ParameterSpecs } from './model/parameters.js';
 export { attentionMix, attentionProbabilities } from './programs/attention.js';
 export { defineLayer, defineOperation, type OperationDefinition } from './programs/define-layer.js';
 export type { ProgramForm } from './programs/form.js';
-export { decoderLayer, project, sum, swiGlu } from './programs/layer.js';
+export { decoderLayer, decoderLayerOf, type LayerOptions, project, sum, swiGlu } from './programs/layer.js';
 export type {
   Block,
   LayerDefinition,

@@ -3,6 +3,7 @@ import { createTrainer, evaluate, type ModelConfig, TokenArray, type TrainOption
 import {
   checkLayer,
   decoderLayer,
+  decoderLayerOf,
   defineLayer,
   defineOperation,
   type LayerDefinition,
@@ -24,6 +25,14 @@ describe('checkLayer', () => {
     expect(error).toBeLessThan(0.01);
     const names = ['x', 'y', ...Object.keys(definition.parameters({ ...sizes }))].sort();
     for (const each of [errors.dynamic, errors.static]) expect(Object.keys(each).sort()).toEqual(names);
+  });
+
+  test("finds the gradients of the decoder's layer right with every option of a model", async () => {
+    const definition = decoderLayerOf({ attentionBias: true, outputBias: true, mlpBias: true, qkNorm: true });
+    const ropeScaling = { type: 'linear', factor: 2, originalSequence: 3 } as const;
+    const { error, dynamic } = await checkLayer(definition, { shape: { ropeScaling, slidingWindow: 3 } });
+    expect(error).toBeLessThan(0.01);
+    expect(Object.keys(dynamic)).toHaveLength(2 + 9 + 7 + 2);
   });
 
   test('names a gradient that is wrong', async () => {

@@ -57,7 +57,9 @@ describe('export', () => {
     [{ headDim: 6 }, "Expected headDim 4 for llama2.c's format, got 6"],
     [{ eps: 1e-6 }, "Expected eps 0.00001 for llama2.c's format, got 0.000001"],
     [{ ropeBase: 1e6 }, "Expected ropeBase 10000 for llama2.c's format, got 1000000"],
-    [{ ropePairing: 'half' as const }, "Expected ropePairing interleaved for llama2.c's format, got half"],
+    [{ qkNorm: true }, "Expected qkNorm absent for llama2.c's format, got true"],
+    [{ slidingWindow: 8 }, "Expected slidingWindow absent for llama2.c's format, got 8"],
+    [{ ropePairing: 'half' as const }, 'Expected ropePairing interleaved for llama2.c\'s format, got "half"'],
   ])('refuses a model with %j', async (change, message) => {
     const config = { ...small, ...change };
     await expect(exportLlama2c(join(folder, 'refused.bin'), config, numbered(config))).rejects.toMatchObject({

@@ -1,4 +1,11 @@
-import { countParameters, ParameterLayout, presets, validateConfig } from '@mayfly/core/testing';
+import {
+  countParameters,
+  initializeParameters,
+  type ModelConfig,
+  ParameterLayout,
+  presets,
+  validateConfig,
+} from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
 
 describe('presets', () => {
@@ -23,7 +30,58 @@ describe('presets', () => {
   });
 });
 
+const options = { attentionBias: true, outputBias: true, mlpBias: true, qkNorm: true } as const;
+const yarn = {
+  type: 'yarn',
+  ...{ factor: 4, originalSequence: 32, betaFast: 32, betaSlow: 1, truncate: true },
+  attentionFactor: 1.1,
+} as const;
+
+describe('options of a model', () => {
+  test.each([{}, ...Object.keys(options).map((name) => ({ [name]: true })), options])(
+    'are counted as they are laid out: %j',
+    (some) => {
+      const config = { ...presets.tiny, headDim: 20, ...some };
+      expect(new ParameterLayout(validateConfig(config)).count).toBe(countParameters(config));
+    },
+  );
+
+  test('biases begin with 0, norms with 1, and neither decays', async () => {
+    const layout = new ParameterLayout({ ...presets.tiny, ...options });
+    const values = new Float32Array(layout.count);
+    await initializeParameters(layout, values, 1);
+    const vectors = layout.entries.filter(({ name }) => /^b|Norm$/.test(name));
+    expect(vectors.map(({ name }) => name)).toEqual(
+      [
+        ...Array(2).fill([
+          'attentionNorm',
+          'bq',
+          'bk',
+          'bv',
+          'qNorm',
+          'kNorm',
+          'bo',
+          'feedForwardNorm',
+          'b1',
+          'b2',
+          'b3',
+        ]),
+        'finalNorm',
+      ].flat(),
+    );
+    for (const { name, offset, count, decay } of vectors) {
+      expect(new Set(values.subarray(offset, offset + count)), name).toEqual(new Set([name.endsWith('Norm') ? 1 : 0]));
+      expect(decay, name).toBe(false);
+    }
+  });
+});
+
 describe('validateConfig', () => {
+  test('takes every option, and leaves absent ones absent', () => {
+    const config = { ...presets.tiny, ...options, slidingWindow: 8, ropeScaling: yarn };
+    expect(validateConfig(config)).toBe(config);
+  });
+
   test.each([
     [{ heads: 6, kvHeads: 4 }, 'Expected heads to be a multiple of kvHeads 4, got 6'],
     [{ dim: 0 }, 'Expected dim to be a whole number from 1 to 1048576, got 0'],
@@ -46,9 +104,41 @@ describe('validateConfig', () => {
     [{ ropeBase: Number.POSITIVE_INFINITY }, 'Expected ropeBase to be a number above 0, got Infinity'],
     [{ ropePairing: 'both' as 'half' }, 'Expected ropePairing to be interleaved or half, got "both"'],
     [{ tiedHead: 1 as unknown as boolean }, 'Expected tiedHead to be true or false, got 1'],
+    [{ qkNorm: 'yes' as unknown as boolean }, 'Expected qkNorm to be true or false, got "yes"'],
+    [{ slidingWindow: 0 }, 'Expected slidingWindow to be a whole number from 1 to 1073741824, got 0'],
+    [
+      { ropeScaling: { type: 'longrope' } as never },
+      'Expected ropeScaling to be a scaling of type linear, dynamic, llama3 or yarn, got {"type":"longrope"}',
+    ],
+    [
+      { ropeScaling: { type: 'linear', factor: 0.5, originalSequence: 8 } },
+      'Expected ropeScaling.factor to be a number of at least 1, got 0.5',
+    ],
+    [{ ropeScaling: { ...yarn, truncate: 1 as never } }, 'Expected ropeScaling.truncate to be true or false, got 1'],
+    [
+      { ropeScaling: { type: 'linear', factor: 2, originalSequence: 8, beta: 1 } as never },
+      'Expected fields of linear RoPE (factor, originalSequence), got ropeScaling.beta',
+    ],
+    [
+      {
+        ropeScaling: {
+          ...{ type: 'llama3', factor: 8, originalSequence: 8 },
+          ...{ lowFrequencyFactor: 4, highFrequencyFactor: 4 },
+        },
+      },
+      'Expected ropeScaling.highFrequencyFactor to be above the low one, 4, got 4',
+    ],
+    [
+      { headDim: 2, ropeScaling: { type: 'dynamic', factor: 2, originalSequence: 8 } },
+      'Expected headDim to be above 2 with dynamic RoPE, whose base has the power headDim / (headDim − 2), got 2',
+    ],
+    [{ ropeTheta: 1 } as never, /^Expected fields of a model's shape \(dim, .*, qkNorm\), got ropeTheta$/],
   ])('%j', (change, message) => {
-    expect(() => validateConfig({ ...presets.tiny, ...change })).toThrow(
-      expect.objectContaining({ code: 'ERR_CONFIG', message }),
+    expect(() => validateConfig({ ...presets.tiny, ...change } as ModelConfig)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_CONFIG',
+        message: typeof message === 'string' ? message : expect.stringMatching(message),
+      }),
     );
   });
 });

@@ -1,5 +1,6 @@
 import { type ChipProfile, timeMil } from '@mayfly/native';
-import { type ModelConfig, presets } from '../model/config.js';
+import type { ModelConfig } from '../model/config.js';
+import { presets } from '../model/presets.js';
 import { staticPrograms } from '../programs/static.js';
 import { planTraining } from './training-plan.js';
 

@@ -1,5 +1,5 @@
 import type { ChipProfile } from '@mayfly/native';
-import { presets } from '../model/config.js';
+import { presets } from '../model/presets.js';
 import { evaluateUs, stepMs } from './predictions.js';
 import { type ConvolutionChain, convolution, convolutionChain } from './probe-programs.js';
 

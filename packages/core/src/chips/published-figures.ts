@@ -1,5 +1,5 @@
 import { timeMil } from '@mayfly/native';
-import { presets } from '../model/config.js';
+import { presets } from '../model/presets.js';
 import {
   evaluateUs,
   fusedCompileMs,

@@ -1,4 +1,4 @@
-import { presets } from '../model/config.js';
+import { presets } from '../model/presets.js';
 import { evaluateUs, kernelRoundMs, stepMs } from './predictions.js';
 import {
   convolution3x3,

@@ -1,7 +1,11 @@
 import { MayflyError } from '@mayfly/native';
 import { describeValue } from '../files/errors.js';
+import type { RopeScaling } from './rope.js';
 
-/** Shape of a Llama-family decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU. Sizes count elements. */
+/**
+ * Shape of a Llama-family decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU, and the options of its relatives (Mistral,
+ * Qwen). Sizes count elements. An option that is absent is off.
+ */
 export interface ModelConfig {
   /** Width of the residual stream. */
   readonly dim: number;
@@ -11,6 +15,7 @@ export interface ModelConfig {
   /** Query heads; a multiple of `kvHeads`. Query head h attends with key/value head ⌊h·kvHeads/heads⌋. */
   readonly heads: number;
   readonly kvHeads: number;
+  /** Elements of a head; need not be dim / heads. */
   readonly headDim: number;
   readonly vocab: number;
   /** Longest context, in tokens. */
@@ -22,6 +27,18 @@ export interface ModelConfig {
   readonly ropePairing: 'interleaved' | 'half';
   /** The classifier is the embedding table. */
   readonly tiedHead: boolean;
+  /** How RoPE is stretched beyond the original context. `sequence` is the stretched context. */
+  readonly ropeScaling?: RopeScaling | undefined;
+  /** Sliding-window attention: a query attends with so many keys, its own included, in all layers. */
+  readonly slidingWindow?: number | undefined;
+  /** The projections to queries, keys and values have biases. */
+  readonly attentionBias?: boolean | undefined;
+  /** The projection behind attention has a bias. */
+  readonly outputBias?: boolean | undefined;
+  /** The three projections of the feed-forward layer have biases. */
+  readonly mlpBias?: boolean | undefined;
+  /** RMSNorm of each head of queries and keys, between projection and rotation. */
+  readonly qkNorm?: boolean | undefined;
 }
 
 /** A value that a field may have, in words and as a test. */
@@ -40,6 +57,18 @@ const positive: Rule<unknown> = {
   holds: (value) => Number.isFinite(value) && (value as number) > 0,
 };
 
+const atLeastOne: Rule<unknown> = {
+  expected: 'a number of at least 1',
+  holds: (value) => Number.isFinite(value) && (value as number) >= 1,
+};
+
+const boolean: Rule<unknown> = { expected: 'true or false', holds: (value) => typeof value === 'boolean' };
+
+const optional = ({ expected, holds }: Rule<unknown>): Rule<unknown> => ({
+  expected,
+  holds: (value) => value === undefined || holds(value),
+});
+
 /** What each field may be. The largest sizes lie far above all known models: beyond them a file is damaged or hostile. */
 const fields: Readonly<Record<keyof ModelConfig, Rule<unknown>>> = {
   dim: size(2 ** 20),
@@ -53,8 +82,31 @@ const fields: Readonly<Record<keyof ModelConfig, Rule<unknown>>> = {
   eps: positive,
   ropeBase: positive,
   ropePairing: { expected: 'interleaved or half', holds: (value) => value === 'interleaved' || value === 'half' },
-  tiedHead: { expected: 'true or false', holds: (value) => typeof value === 'boolean' },
+  tiedHead: boolean,
+  ropeScaling: optional({
+    expected: 'a scaling of type linear, dynamic, llama3 or yarn',
+    holds: (value) => Object.hasOwn(scalingFields, (value as RopeScaling | null)?.type ?? ''),
+  }),
+  slidingWindow: optional(size(2 ** 30)),
+  attentionBias: optional(boolean),
+  outputBias: optional(boolean),
+  mlpBias: optional(boolean),
+  qkNorm: optional(boolean),
 };
+
+const stretch = { factor: atLeastOne, originalSequence: size(2 ** 30) };
+
+/** What the fields of a scaling may be, by its type. */
+const scalingFields: Readonly<Record<RopeScaling['type'], Partial<Record<ScalingField, Rule<unknown>>>>> = {
+  linear: stretch,
+  dynamic: stretch,
+  llama3: { ...stretch, lowFrequencyFactor: positive, highFrequencyFactor: positive },
+  yarn: { ...stretch, betaFast: positive, betaSlow: positive, truncate: boolean, attentionFactor: positive },
+};
+
+type Keys<Union> = Union extends unknown ? keyof Union : never;
+/** A field of one of the scalings. */
+type ScalingField = Exclude<Keys<RopeScaling>, 'type'>;
 
 /** Rules between fields, each of which is right by itself. */
 const relations: readonly {
@@ -73,6 +125,13 @@ const relations: readonly {
     rule: () => ({ expected: 'even, since RoPE rotates pairs', holds: ({ headDim }) => headDim % 2 === 0 }),
   },
   {
+    field: 'headDim',
+    rule: () => ({
+      expected: 'above 2 with dynamic RoPE, whose base has the power headDim / (headDim − 2)',
+      holds: ({ headDim, ropeScaling }) => headDim > 2 || ropeScaling?.type !== 'dynamic',
+    }),
+  },
+  {
     field: 'layers',
     rule: (config) => ({
       expected: `so few that there are at most ${LARGEST} parameters (here ${countParameters(config)})`,
@@ -85,7 +144,7 @@ const relations: readonly {
 const LARGEST = 2 ** 40;
 
 /** The names of fields in a file; a field that is left out has its own name. */
-export type FieldNames = Readonly<Partial<Record<keyof ModelConfig, string>>>;
+export type FieldNames = Readonly<Partial<Record<keyof ModelConfig | ScalingField, string>>>;
 
 /**
  * Returns `config` if every field makes sense. Call it before anything is allocated in the sizes of a config.
@@ -97,91 +156,43 @@ export function validateConfig(config: ModelConfig, names: FieldNames = {}): Mod
   for (const field of Object.keys(fields) as (keyof ModelConfig)[]) {
     expect(field, fields[field], config[field], config[field], names);
   }
+  // An option that this version does not know would change the mathematics.
+  const unknown = Object.keys(config).find((field) => !Object.hasOwn(fields, field));
+  if (unknown !== undefined) throw unexpected(`fields of a model's shape (${Object.keys(fields).join(', ')})`, unknown);
+  if (config.ropeScaling !== undefined) expectScaling(config.ropeScaling, names);
   for (const { field, rule } of relations) expect(field, rule(config, names), config, config[field], names);
   return config;
 }
 
+function expectScaling(scaling: RopeScaling, names: FieldNames): void {
+  const values: Readonly<Partial<Record<ScalingField, unknown>>> = scaling;
+  const known = scalingFields[scaling.type];
+  const ownName = (field: string) => `${names.ropeScaling ?? 'ropeScaling'}.${field}`;
+  for (const [field, rule] of Object.entries(known) as [ScalingField, Rule<unknown>][]) {
+    expect(field, rule, values[field], values[field], { [field]: ownName(field), ...names });
+  }
+  const unknown = Object.keys(scaling).find((field) => field !== 'type' && !Object.hasOwn(known, field));
+  if (unknown !== undefined) {
+    throw unexpected(`fields of ${scaling.type} RoPE (${Object.keys(known).join(', ')})`, ownName(unknown));
+  }
+  if (scaling.type !== 'llama3') return;
+  const { lowFrequencyFactor: low, highFrequencyFactor: high } = scaling;
+  const name = names.highFrequencyFactor ?? ownName('highFrequencyFactor');
+  if (high <= low) throw unexpected(`${name} to be above the low one, ${low}`, String(high));
+}
+
+const unexpected = (expected: string, got: string): MayflyError =>
+  new MayflyError('ERR_CONFIG', `Expected ${expected}, got ${got}`);
+
 function expect<Value>(
-  field: keyof ModelConfig,
+  field: keyof FieldNames,
   { expected, holds }: Rule<Value>,
   tested: Value,
   actual: unknown,
   names: FieldNames,
 ): void {
   if (holds(tested)) return;
-  const name = names[field] ?? field;
-  throw new MayflyError('ERR_CONFIG', `Expected ${name} to be ${expected}, got ${describeValue(actual)}`);
-}
-
-/** What all models of Karpathy's llama2.c share. */
-const llama2c = { eps: 1e-5, ropeBase: 10_000, ropePairing: 'interleaved', tiedHead: true } as const;
-
-/** Model shapes by the name that `--model` takes. */
-export const presets = {
-  /** Byte-level, 115,008 parameters: for tests, documentation and first tries. */
-  tiny: { dim: 64, hidden: 192, layers: 2, heads: 4, kvHeads: 2, headDim: 16, vocab: 256, sequence: 128, ...llama2c },
-  /** llama2.c's smallest TinyStories model: 260,032 parameters, grouped-query attention. */
-  stories260k: {
-    dim: 64,
-    hidden: 172,
-    layers: 5,
-    heads: 8,
-    kvHeads: 4,
-    headDim: 8,
-    vocab: 512,
-    sequence: 512,
-    ...llama2c,
-  },
-  /** llama2.c's 15M: 15,191,712 parameters. */
-  stories15m: {
-    dim: 288,
-    hidden: 768,
-    layers: 6,
-    heads: 6,
-    kvHeads: 6,
-    headDim: 48,
-    vocab: 32_000,
-    sequence: 256,
-    ...llama2c,
-  },
-  /** llama2.c's 110M: 109,529,856 parameters. */
-  stories110m: {
-    dim: 768,
-    hidden: 2048,
-    layers: 12,
-    heads: 12,
-    kvHeads: 12,
-    headDim: 64,
-    vocab: 32_000,
-    sequence: 1024,
-    ...llama2c,
-  },
-  /**
-   * The shape of Qwen3-0.6B (Yang et al. 2025): 596,042,752 parameters, RoPE as in the real one. It has no q/k-norm and a
-   * context of 1,024 (the real one: 32,768), so the published weights do not fit it.
-   */
-  'qwen3-0.6b': {
-    dim: 1024,
-    hidden: 3072,
-    layers: 28,
-    heads: 16,
-    kvHeads: 8,
-    headDim: 128,
-    vocab: 151_936,
-    sequence: 1024,
-    eps: 1e-6,
-    ropeBase: 1_000_000,
-    ropePairing: 'half',
-    tiedHead: true,
-  },
-} as const satisfies Record<string, ModelConfig>;
-
-/** The name of a preset. */
-export type PresetName = keyof typeof presets;
-
-/** Whether `name` is the name of a preset, as `presets` lists them. */
-export function isPreset(name: string): name is PresetName {
-  return Object.hasOwn(presets, name);
+  throw unexpected(`${names[field] ?? field} to be ${expected}`, describeValue(actual));
 }
 
 /** Parameters of a model: what `ParameterLayout.count` says, without laying them out. */
@@ -189,5 +200,10 @@ export function countParameters(config: ModelConfig): number {
   const { dim, hidden, layers, heads, kvHeads, headDim, vocab, tiedHead } = config;
   const attention = dim * headDim * 2 * (heads + kvHeads);
   const feedForward = 3 * dim * hidden;
-  return vocab * dim * (tiedHead ? 1 : 2) + layers * (attention + feedForward + 2 * dim) + dim;
+  const vectors =
+    (config.attentionBias ? headDim * (heads + 2 * kvHeads) : 0) +
+    (config.outputBias ? dim : 0) +
+    (config.qkNorm ? 2 * headDim : 0) +
+    (config.mlpBias ? 2 * hidden + dim : 0);
+  return vocab * dim * (tiedHead ? 1 : 2) + layers * (attention + feedForward + 2 * dim + vectors) + dim;
 }

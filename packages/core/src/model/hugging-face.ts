@@ -6,18 +6,31 @@ import { readHuggingFaceConfig } from './hugging-face-config.js';
 import { type ParameterEntry, ParameterLayout, type ParameterName } from './parameters.js';
 import { isReadable, openSafetensors, readableTypes, readTensor, type StoredTensor } from './safetensors.js';
 
-/** Names of Hugging Face's `LlamaForCausalLM`; those of layers stand behind `model.layers.N.`. */
-const tensorNames: Readonly<Record<ParameterName, string>> = {
+/**
+ * The names of the tensors in `LlamaForCausalLM`, `MistralForCausalLM`, `Qwen2ForCausalLM` and `Qwen3ForCausalLM`, which are the same where
+ * they have the same parameters. Those of layers stand behind `model.layers.N.`. To write a folder, walk the entries of a
+ * `ParameterLayout` and look each name up here.
+ */
+export const tensorNames: Readonly<Record<ParameterName, string>> = {
   embedding: 'model.embed_tokens.weight',
   attentionNorm: 'input_layernorm.weight',
   wq: 'self_attn.q_proj.weight',
   wk: 'self_attn.k_proj.weight',
   wv: 'self_attn.v_proj.weight',
   wo: 'self_attn.o_proj.weight',
+  bq: 'self_attn.q_proj.bias',
+  bk: 'self_attn.k_proj.bias',
+  bv: 'self_attn.v_proj.bias',
+  bo: 'self_attn.o_proj.bias',
+  qNorm: 'self_attn.q_norm.weight',
+  kNorm: 'self_attn.k_norm.weight',
   feedForwardNorm: 'post_attention_layernorm.weight',
   w1: 'mlp.gate_proj.weight',
   w2: 'mlp.down_proj.weight',
   w3: 'mlp.up_proj.weight',
+  b1: 'mlp.gate_proj.bias',
+  b2: 'mlp.down_proj.bias',
+  b3: 'mlp.up_proj.bias',
   finalNorm: 'model.norm.weight',
   head: 'lm_head.weight',
 };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { isPreset, type ModelConfig, type PresetName, presets } from './config.js';
+export type { ModelConfig } from './config.js';
 export { importHuggingFace } from './hugging-face.js';
 export { readHuggingFaceConfig } from './hugging-face-config.js';
 export { exportLlama2c, importLlama2c, readLlama2cConfig } from './llama2c.js';
@@ -15,3 +15,5 @@ export {
   ParameterLayout,
   type ParameterName,
 } from './parameters.js';
+export { isPreset, type PresetName, presets } from './presets.js';
+export type { RopeScaling } from './rope.js';

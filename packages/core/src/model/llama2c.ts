@@ -1,6 +1,6 @@
 import { invalidArgument, MayflyError } from '@mayfly/native';
 import { writeAtomically } from '../files/atomic-file.js';
-import { fileError } from '../files/errors.js';
+import { describeValue, fileError } from '../files/errors.js';
 import { readFully, withFile } from '../files/read-file.js';
 import type { ModelConfig } from './config.js';
 import { decodeHeader, encodeHeader, headerBytes, llama2cBytes, llama2cParts, notLlama2c } from './llama2c-format.js';
@@ -94,10 +94,15 @@ function expectRepresentable(config: ModelConfig): void {
     eps: 1e-5,
     ropeBase: 10_000,
     ropePairing: 'interleaved',
+    ...{ ropeScaling: undefined, slidingWindow: undefined, qkNorm: undefined },
+    ...{ attentionBias: undefined, outputBias: undefined, mlpBias: undefined },
   } as const;
   for (const name of Object.keys(fixed) as (keyof typeof fixed)[]) {
-    if (config[name] === fixed[name]) continue;
-    throw new MayflyError('ERR_CONFIG', `Expected ${name} ${fixed[name]} for llama2.c's format, got ${config[name]}`);
+    if ((config[name] || undefined) === fixed[name]) continue;
+    throw new MayflyError(
+      'ERR_CONFIG',
+      `Expected ${name} ${fixed[name] ?? 'absent'} for llama2.c's format, got ${describeValue(config[name])}`,
+    );
   }
 }
 

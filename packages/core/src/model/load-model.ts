@@ -9,9 +9,10 @@ import { type FileFormat, fileFormat } from '../files/file-format.js';
 import { isFolder } from '../files/folders.js';
 import { isRecord } from '../files/read-file.js';
 import { carriedTokenizer, checkpointConfig } from './checkpoint-model.js';
-import { isPreset, type ModelConfig, presets } from './config.js';
+import type { ModelConfig } from './config.js';
 import { isHuggingFace, openHuggingFace } from './hugging-face.js';
 import { importLlama2c, readLlama2cConfig } from './llama2c.js';
+import { isPreset, presets } from './presets.js';
 
 /** A model that `loadModel` found: its shape, and the way to its parameters. */
 export interface ModelSource {

@@ -1,7 +1,12 @@
 import type { ModelConfig } from './config.js';
 
-/** Parameters of one layer, as llama2.c names them (norms spelt out). */
-export type LayerParameter = 'attentionNorm' | 'wq' | 'wk' | 'wv' | 'wo' | 'feedForwardNorm' | 'w1' | 'w2' | 'w3';
+/**
+ * Parameters of one layer, as llama2.c names them (norms spelt out). Biases, named after the matrix, and the norms of queries and
+ * keys are there only if the model has them.
+ */
+export type LayerParameter =
+  | ('attentionNorm' | 'wq' | 'wk' | 'wv' | 'wo' | 'feedForwardNorm' | 'w1' | 'w2' | 'w3')
+  | ('bq' | 'bk' | 'bv' | 'bo' | 'b1' | 'b2' | 'b3' | 'qNorm' | 'kNorm');
 /** Parameters outside the layers; `head` only where it is untied. */
 export type ModelParameter = 'embedding' | 'finalNorm' | 'head';
 /** Parameters of a decoder with its own layers. */
@@ -20,26 +25,39 @@ export interface ParameterSpec {
 /** Parameters of a layer by name, in the order in which checkpoints hold them. */
 export type ParameterSpecs = Readonly<Record<string, ParameterSpec>>;
 
+/** The part of a model's shape that decides on the parameters of the decoder's own layer. */
+export type LayerConfig = Pick<
+  ModelConfig,
+  'dim' | 'hidden' | 'heads' | 'kvHeads' | 'headDim' | 'attentionBias' | 'outputBias' | 'mlpBias' | 'qkNorm'
+>;
+
 /** The parameters of the decoder's own layer. */
-export function layerParameters({
-  dim,
-  hidden,
-  heads,
-  kvHeads,
-  headDim,
-}: Pick<ModelConfig, 'dim' | 'hidden' | 'heads' | 'kvHeads' | 'headDim'>): Readonly<
-  Record<LayerParameter, ParameterSpec>
-> {
+export function layerParameters(config: LayerConfig): Readonly<Partial<Record<LayerParameter, ParameterSpec>>> {
+  const { dim, hidden, attentionBias, outputBias, mlpBias, qkNorm } = config;
+  const queries = config.heads * config.headDim;
+  const keys = config.kvHeads * config.headDim;
+  const bias = (name: LayerParameter, has: boolean | undefined, elements: number) =>
+    has ? { [name]: { shape: [elements], initial: 0 } as const } : {};
+  const norm = (name: LayerParameter) => (qkNorm ? { [name]: { shape: [config.headDim] } as const } : {});
   return {
     attentionNorm: { shape: [dim] },
-    wq: { shape: [heads * headDim, dim] },
-    wk: { shape: [kvHeads * headDim, dim] },
-    wv: { shape: [kvHeads * headDim, dim] },
-    wo: { shape: [dim, heads * headDim], residual: true },
+    wq: { shape: [queries, dim] },
+    ...bias('bq', attentionBias, queries),
+    wk: { shape: [keys, dim] },
+    ...bias('bk', attentionBias, keys),
+    wv: { shape: [keys, dim] },
+    ...bias('bv', attentionBias, keys),
+    ...norm('qNorm'),
+    ...norm('kNorm'),
+    wo: { shape: [dim, queries], residual: true },
+    ...bias('bo', outputBias, dim),
     feedForwardNorm: { shape: [dim] },
     w1: { shape: [hidden, dim] },
+    ...bias('b1', mlpBias, hidden),
     w2: { shape: [dim, hidden], residual: true },
+    ...bias('b2', mlpBias, dim),
     w3: { shape: [hidden, dim] },
+    ...bias('b3', mlpBias, hidden),
   };
 }
 

@@ -7,7 +7,7 @@ const MASKED = -10_000;
 
 /**
  * The probabilities of causal attention within each window, softmax(qᵀ·k/√headDim + mask): one matrix below the other, for each head
- * [queries, columns] with a column per key. Queries are [1, heads·headDim, 1, columns], keys [1, kvHeads·headDim, 1, columns]
+ * [queries, columns] with a column per key. With `slidingWindow` a query sees that many keys, its own the last. Queries are [1, heads·headDim, 1, columns], keys [1, kvHeads·headDim, 1, columns]
  * (grouped-query attention, Ainslie et al. 2023).
  */
 export const attentionProbabilities = (
@@ -171,11 +171,12 @@ function reduced(writer: LayerWriter, x: MilValue): MilValue {
 
 /** [1, 1, query, key]. */
 function causalMask(writer: LayerWriter): MilValue {
-  const { sequence } = writer.shape;
+  const { sequence, slidingWindow = Number.POSITIVE_INFINITY } = writer.shape;
   return positionTable(writer, 'mask', [1, 1, sequence, writer.continuation?.keys ?? sequence], ({ tokens, keys }) =>
     Float32Array.from({ length: tokens.length * keys.length }, (_, index) => {
       const query = tokens[Math.floor(index / keys.length)]!;
-      return keys[index % keys.length]! > query ? MASKED : 0;
+      const key = keys[index % keys.length]!;
+      return key > query || key <= query - slidingWindow ? MASKED : 0;
     }),
   );
 }

@@ -2,7 +2,7 @@ import type { MilValue } from '../mil/graph.js';
 import type { ParameterSpecs } from '../model/parameters.js';
 import { type ContractionPart, contract } from './contraction.js';
 import type { ProgramForm } from './form.js';
-import { type BlockPrograms, decoderLayer, namePrograms } from './layer.js';
+import { type BlockPrograms, decoderLayerOf, namePrograms } from './layer.js';
 import { type LayerDefinition, type LayerWriter, rowsOf, valueRows } from './layer-graph.js';
 import {
   type FixedConstants,
@@ -65,9 +65,12 @@ export function dynamicBlocks(layer: LayerDefinition, shape: ProgramShape, form:
   });
 }
 
-/** The programs of a layer by their names. Default: the decoder's own. */
-export const dynamicPrograms = (shape: ProgramShape, form: ProgramForm = {}, layer: LayerDefinition = decoderLayer) =>
-  namePrograms(dynamicBlocks(layer, shape, form));
+/** The programs of a layer by their names. Default: the decoder's own for the shape. */
+export const dynamicPrograms = (
+  shape: ProgramShape,
+  form: ProgramForm = {},
+  layer: LayerDefinition = decoderLayerOf(shape),
+) => namePrograms(dynamicBlocks(layer, shape, form));
 
 interface Sizes {
   readonly rows: Readonly<Record<string, number>>;

@@ -1,17 +1,22 @@
 import type { MilValue } from '../mil/graph.js';
+import type { ModelConfig } from '../model/config.js';
 import { layerParameters } from '../model/parameters.js';
 import { attentionMix, attentionProbabilities } from './attention.js';
 import { attentionVariants, feedForwardVariants } from './decoder-variants.js';
 import type { Block, LayerDefinition, LayerWriter, Operation } from './layer-graph.js';
+import { normalizeHeads } from './qk-norm.js';
 import { rotate } from './rotary.js';
 import type { BlockFlow } from './stages.js';
 
-/** y = W·x with a matrix parameter W. */
-export const project = (to: string, parameter: string, from: string): Operation => ({
+/** y = W·x with a matrix parameter W, or W·x + b with a vector parameter b as well. */
+export const project = (to: string, parameter: string, from: string, bias?: string): Operation => ({
   inputs: [from],
   outputs: [to],
-  gradients: [{ parameter, dy: `d${to}`, x: from }],
-  forward: (writer, values) => ({ [to]: writer.project(parameter, values[from]!) }),
+  gradients: [{ parameter, dy: `d${to}`, x: from }, ...(bias === undefined ? [] : [{ parameter: bias, dy: `d${to}` }])],
+  forward(writer, values) {
+    const product = writer.project(parameter, values[from]!);
+    return { [to]: bias === undefined ? product : writer.builder.add(product, writer.vector(bias)) };
+  },
   backward: (writer, gradients) => ({ [from]: writer.project(parameter, gradients[to]!, true) }),
 });
 
@@ -48,44 +53,64 @@ export const sum = (to: string, a: string, b: string): Operation => ({
   backward: (_, { [to]: gradient }) => ({ [a]: gradient!, [b]: gradient! }),
 });
 
+/** The options of a model that decide on the operations of its layers. */
+export type LayerOptions = Pick<ModelConfig, 'attentionBias' | 'outputBias' | 'mlpBias' | 'qkNorm'>;
+
 /**
  * Everything that a layer of the decoder computes between norm and residual sum, both ways: an operation more is a line more.
  * A program is written from such a list, so a variant of several programs is this list in several parts.
  */
-const attention: Block = {
+const attention = ({ attentionBias, outputBias, qkNorm }: LayerOptions): Block => ({
   name: 'attention',
   norm: 'attentionNorm',
   operations: [
-    project('q', 'wq', 'xn'),
-    rotate('qRotated', 'q'),
-    project('k', 'wk', 'xn'),
-    rotate('kRotated', 'k'),
-    project('v', 'wv', 'xn'),
+    project('q', 'wq', 'xn', attentionBias ? 'bq' : undefined),
+    ...(qkNorm ? [normalizeHeads('qNormed', 'qNorm', 'q')] : []),
+    rotate('qRotated', qkNorm ? 'qNormed' : 'q'),
+    project('k', 'wk', 'xn', attentionBias ? 'bk' : undefined),
+    ...(qkNorm ? [normalizeHeads('kNormed', 'kNorm', 'k')] : []),
+    rotate('kRotated', qkNorm ? 'kNormed' : 'k'),
+    project('v', 'wv', 'xn', attentionBias ? 'bv' : undefined),
     attentionProbabilities('probabilities', { q: 'qRotated', k: 'kRotated' }),
     attentionMix('attn', { probabilities: 'probabilities', v: 'v' }),
-    project('y', 'wo', 'attn'),
+    project('y', 'wo', 'attn', outputBias ? 'bo' : undefined),
   ],
   variants: attentionVariants,
-};
+});
 
-const feedForward: Block = {
+const feedForward = ({ mlpBias }: LayerOptions): Block => ({
   name: 'feedForward',
   norm: 'feedForwardNorm',
   operations: [
-    project('h1', 'w1', 'xn'),
-    project('h3', 'w3', 'xn'),
+    project('h1', 'w1', 'xn', mlpBias ? 'b1' : undefined),
+    project('h3', 'w3', 'xn', mlpBias ? 'b3' : undefined),
     swiGlu('gate', 'h1', 'h3'),
-    project('y', 'w2', 'gate'),
+    project('y', 'w2', 'gate', mlpBias ? 'b2' : undefined),
   ],
   variants: feedForwardVariants,
-};
+});
 
-/** The layer of Llama's family: x + attention(norm(x)), then x + feedForward(norm(x)). */
-export const decoderLayer: LayerDefinition = {
-  name: 'decoder',
-  parameters: layerParameters,
-  blocks: [attention, feedForward],
-};
+const known = new Map<string, LayerDefinition>();
+
+/**
+ * The decoder's own layer for a model: x + attention(norm(x)), then x + feedForward(norm(x)), with the biases and norms that the
+ * model has. Models with the same options have the same definition, the same object.
+ */
+export function decoderLayerOf(model: LayerOptions): LayerDefinition {
+  const { attentionBias = false, outputBias = false, mlpBias = false, qkNorm = false } = model;
+  const options = { attentionBias, outputBias, mlpBias, qkNorm };
+  const key = JSON.stringify(options);
+  const layer = known.get(key) ?? {
+    name: 'decoder',
+    parameters: (sizes: Parameters<LayerDefinition['parameters']>[0]) => layerParameters({ ...sizes, ...options }),
+    blocks: [attention(options), feedForward(options)],
+  };
+  known.set(key, layer);
+  return layer;
+}
+
+/** The layer of Llama: the decoder's own without options. */
+export const decoderLayer: LayerDefinition = decoderLayerOf({});
 
 /** The programs of one variant of a block, each pass in the order in which they run. */
 export interface BlockPrograms<Program> {

@@ -1,11 +1,12 @@
 import type { MilValue } from '../mil/graph.js';
+import { ropeTurns } from '../model/rope.js';
 import { positionTable } from './continuation.js';
 import type { LayerWriter, Operation } from './layer-graph.js';
 import type { ProgramShape } from './shape.js';
 
 /**
  * Rotary position embedding (Su et al. 2021) of queries or keys [1, heads·headDim, 1, columns]: pair i of each head at position p is
- * turned by p·base^(−2i/headDim). The gradient is turned back.
+ * turned by p·base^(−2i/headDim), or as the model's `ropeScaling` has it. The gradient is turned back.
  */
 export const rotate = (to: string, from: string): Operation => ({
   inputs: [from],
@@ -126,13 +127,10 @@ function channelTables(writer: LayerWriter, channels: number): Tables {
 }
 
 /** [headDim/2, positions]. */
-function angleTable(
-  { headDim, ropeBase }: ProgramShape,
-  positions: readonly number[],
-  of: (angle: number) => number,
-): Float32Array {
-  return Float32Array.from({ length: (headDim / 2) * positions.length }, (_, index) => {
+function angleTable(shape: ProgramShape, positions: readonly number[], of: (angle: number) => number): Float32Array {
+  const { frequencies, scale } = ropeTurns(shape, Math.max(...positions) + 1);
+  return Float32Array.from({ length: frequencies.length * positions.length }, (_, index) => {
     const pair = Math.floor(index / positions.length);
-    return of(positions[index % positions.length]! * ropeBase ** ((-2 * pair) / headDim));
+    return scale * of(positions[index % positions.length]! * frequencies[pair]!);
   });
 }

@@ -2,8 +2,7 @@ import type { MilProgram } from '../mil/types.js';
 import type { ModelConfig } from '../model/config.js';
 
 /** The sizes that a layer's programs are written for. A dispatch covers `batch` windows of `sequence` tokens. */
-export interface ProgramShape
-  extends Pick<ModelConfig, 'dim' | 'hidden' | 'heads' | 'kvHeads' | 'headDim' | 'eps' | 'ropeBase' | 'ropePairing'> {
+export interface ProgramShape extends Omit<ModelConfig, 'layers' | 'vocab' | 'sequence' | 'tiedHead'> {
   readonly batch: number;
   readonly sequence: number;
 }

@@ -3,7 +3,7 @@ import type { MilValue } from '../mil/graph.js';
 import type { ParameterSpecs } from '../model/parameters.js';
 import { type ContractionPart, contract } from './contraction.js';
 import type { ProgramForm } from './form.js';
-import { type BlockPrograms, decoderLayer, namePrograms } from './layer.js';
+import { type BlockPrograms, decoderLayerOf, namePrograms } from './layer.js';
 import { type Block, type LayerDefinition, type LayerWriter, rowsOf, valueRows } from './layer-graph.js';
 import { normalize } from './rms-norm.js';
 import { type FixedConstants, type LayerProgram, type ProgramShape, stackSurface, type WeightUse } from './shape.js';
@@ -52,9 +52,12 @@ export function staticBlocks(layer: LayerDefinition, shape: ProgramShape, form: 
   });
 }
 
-/** The programs of a layer by their names. Default: the decoder's own. */
-export const staticPrograms = (shape: ProgramShape, form: ProgramForm = {}, layer: LayerDefinition = decoderLayer) =>
-  namePrograms(staticBlocks(layer, shape, form));
+/** The programs of a layer by their names. Default: the decoder's own for the shape. */
+export const staticPrograms = (
+  shape: ProgramShape,
+  form: ProgramForm = {},
+  layer: LayerDefinition = decoderLayerOf(shape),
+) => namePrograms(staticBlocks(layer, shape, form));
 
 const norm = (block: Block): ForwardOperation => ({
   inputs: ['x'],

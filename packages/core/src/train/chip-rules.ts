@@ -9,7 +9,7 @@ import {
 } from '@mayfly/native';
 import { dynamicBlocks } from '../programs/dynamic.js';
 import type { ProgramForm } from '../programs/form.js';
-import { type BlockPrograms, decoderLayer, programName } from '../programs/layer.js';
+import { type BlockPrograms, decoderLayerOf, programName } from '../programs/layer.js';
 import type { LayerProgram, ProgramShape } from '../programs/shape.js';
 import { staticBlocks } from '../programs/static.js';
 import type { LayerPlan } from './layer-plan.js';
@@ -70,7 +70,7 @@ function profileOf(device: string): ChipProfile | null {
 }
 
 function brokenRules(profile: ChipProfile, { shape, form, training, ...planned }: PlannedPrograms): BrokenRule[] {
-  const plans = planned.plans ?? [{ definition: decoderLayer, weights: planned.weights }];
+  const plans = planned.plans ?? [{ definition: decoderLayerOf(shape), weights: planned.weights }];
   const kinds = new Map(plans.map((plan) => [`${plan.definition.name} ${plan.weights}`, plan]));
   const sources = [...kinds.values()].flatMap(({ definition, weights }) => {
     const blocks: readonly BlockPrograms<LayerProgram>[] =

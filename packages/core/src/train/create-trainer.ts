@@ -11,9 +11,10 @@ import { Windows } from '../data/windows.js';
 import { DisposeStack } from '../files/dispose-stack.js';
 import { ArenaScope } from '../memory/scope.js';
 import { tokenizerSections } from '../model/checkpoint-model.js';
-import { isPreset, type ModelConfig, validateConfig } from '../model/config.js';
+import { type ModelConfig, validateConfig } from '../model/config.js';
 import { initializeParameters } from '../model/initialize.js';
 import { loadModel, type ModelSource } from '../model/load-model.js';
+import { isPreset } from '../model/presets.js';
 import { checkOptions } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { checkSizes } from '../programs/define-layer.js';
@@ -112,7 +113,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
 
   const carried = {
     inputs,
-    layers: definitionNames(plans),
+    layers: definitionNames(plans, config),
     tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles),
   };
   // The best checkpoint and its successor.
@@ -287,7 +288,7 @@ async function openRun(given: TrainOptions): Promise<Run> {
 
 /** The files of a model hold parameters of the decoder's own layers alone. */
 function expectOwnLayers({ model, layers }: ResolvedTrainOptions, config: ModelConfig): void {
-  const names = definitionNames(planLayers(config, 'dynamic', layers));
+  const names = definitionNames(planLayers(config, 'dynamic', layers), config);
   if (names === null) return;
   const expected = 'Expected a preset or a shape for layers that defineLayer made';
   throw new MayflyError(

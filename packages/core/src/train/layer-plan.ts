@@ -1,6 +1,6 @@
 import { invalidArgument } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
-import { decoderLayer } from '../programs/layer.js';
+import { decoderLayerOf, type LayerOptions } from '../programs/layer.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 
 /** One layer of a decoder; missing fields have the values of the other layers. */
@@ -25,14 +25,14 @@ export interface LayerPlan {
 
 /** @throws `ERR_INVALID_ARGUMENT` for invalid settings. */
 export function planLayers(
-  { layers }: Pick<ModelConfig, 'layers'>,
+  config: Pick<ModelConfig, 'layers'> & LayerOptions,
   weights: 'dynamic' | 'static',
-  option: LayersOption = decoderLayer,
+  option: LayersOption = decoderLayerOf(config),
 ): LayerPlan[] {
   const settingsOf = typeof option === 'function' ? option : (): LayerSettings => ({ definition: option });
-  return Array.from({ length: layers }, (_, layer) => {
+  return Array.from({ length: config.layers }, (_, layer) => {
     const settings = settingsOf(layer) ?? {};
-    const plan = { definition: settings.definition ?? decoderLayer, weights: settings.weights ?? weights };
+    const plan = { definition: settings.definition ?? decoderLayerOf(config), weights: settings.weights ?? weights };
     if (!Array.isArray(plan.definition.blocks)) {
       throw invalidArgument(`the definition of layer ${layer}`, 'one that defineLayer made', plan.definition);
     }
@@ -44,8 +44,8 @@ export function planLayers(
 }
 
 /** The names of the layers' definitions; null where all are the decoder's own. */
-export function definitionNames(plans: readonly LayerPlan[]): string[] | null {
-  return plans.every(({ definition }) => definition === decoderLayer)
+export function definitionNames(plans: readonly LayerPlan[], config: LayerOptions): string[] | null {
+  return plans.every(({ definition }) => definition === decoderLayerOf(config))
     ? null
     : plans.map(({ definition }) => definition.name);
 }

@@ -16,7 +16,8 @@ import {
 } from '../check.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { threadCapacity, wholeUpTo } from '../machine/capacity.js';
-import { type ModelConfig, presets } from '../model/config.js';
+import type { ModelConfig } from '../model/config.js';
+import { presets } from '../model/presets.js';
 import { type AnyOptionTable, type OptionOrigin, type OptionTable, resolveOptions, rulesOf } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { type PoolOptions, poolOptions } from '../pool/pool-options.js';

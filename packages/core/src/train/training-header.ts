@@ -67,7 +67,7 @@ export function trainingHeader(checkpoint: Checkpoint, layers?: LayersOption): T
 function layersOf(config: ModelConfig, layers: LayersOption | undefined): CheckpointLayers {
   const plans = planLayers(config, 'dynamic', layers);
   const { count } = new ParameterLayout(config, (layer) => plans[layer]!.definition.parameters(config));
-  return { names: definitionNames(plans), count };
+  return { names: definitionNames(plans, config), count };
 }
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
