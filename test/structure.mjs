@@ -12,7 +12,7 @@ export const trees = [
   {
     folder: 'packages/core/src',
     floors: [
-      ...['cli', 'doctor', 'observe', 'train', 'chips', 'programs', 'model', 'data', 'checkpoint', 'run'],
+      ...['cli', 'doctor', 'observe', 'export', 'train', 'chips', 'programs', 'model', 'data', 'checkpoint', 'run'],
       ...['pool', 'machine', 'memory', 'mil', 'files'],
     ],
   },

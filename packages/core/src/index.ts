@@ -21,6 +21,13 @@ export { openTokenizer } from './data/open-tokenizer.js';
 export { splitTokens, TokenArray, type TokenParts, type TokenStream } from './data/token-stream.js';
 export type { EncodeOptions, TokenDecoder, Tokenizer } from './data/tokenizer.js';
 export type { TokenizerFiles } from './data/tokenizer-files.js';
+export {
+  type ExportDtype,
+  type ExportFormat,
+  type ExportOptions,
+  type ExportSummary,
+  exportModel,
+} from './export/export-model.js';
 export type { PowerState, ThermalPressure } from './machine/power-state.js';
 export type { Arena } from './memory/arena.js';
 export { ArenaScope, type TensorSource } from './memory/scope.js';

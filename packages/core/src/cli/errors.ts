@@ -20,6 +20,7 @@ const inputErrors: ReadonlySet<string> = new Set([
   'ERR_DEVICE_UNAVAILABLE',
   'ERR_DISK_SPACE',
   'ERR_FILE',
+  'ERR_FILE_EXISTS',
   'ERR_FILE_NOT_FOUND',
   'ERR_INPUT_DATA',
   'ERR_INVALID_ARGUMENT',

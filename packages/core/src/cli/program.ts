@@ -5,6 +5,7 @@ import type { AnyOptionTable } from '../option-table.js';
 import { addBenchCommand, benchCommandOptions } from './bench-command.js';
 import { addDoctorCommand, doctorCommandOptions } from './doctor-command.js';
 import { addEvalCommand, evalCommandOptions } from './eval-command.js';
+import { addExportCommand, exportCommandOptions } from './export-command.js';
 import { addGenerateCommand, generateCommandOptions } from './generate-command.js';
 import { addLintCommand, lintCommandOptions } from './lint-command.js';
 import { addPlanCommand, planCommandOptions } from './plan-command.js';
@@ -17,6 +18,7 @@ const commandTables: readonly AnyOptionTable[] = [
   trainCommandOptions,
   evalCommandOptions,
   generateCommandOptions,
+  exportCommandOptions,
   benchCommandOptions,
   doctorCommandOptions,
   lintCommandOptions,
@@ -44,6 +46,7 @@ export function createProgram(): Command {
   addTrainCommand(program);
   addEvalCommand(program);
   addGenerateCommand(program);
+  addExportCommand(program);
   addBenchCommand(program);
   addDoctorCommand(program);
   addLintCommand(program);

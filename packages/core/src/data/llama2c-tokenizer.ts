@@ -119,6 +119,19 @@ const LARGEST = 2 ** 20;
  * @throws `ERR_FILE_NOT_FOUND`; `ERR_TOKENIZER` for a file that is cut or of another kind.
  */
 export function readLlama2cTokenizer(path: string): Llama2cTokenizer {
+  const { pieces, scores } = readLlama2cVocabulary(path);
+  return new Llama2cTokenizer(path, pieces, scores);
+}
+
+/** A vocabulary of llama2.c, by id. */
+export interface Llama2cVocabulary {
+  /** The bytes of each piece, as byte strings (latin1). */
+  readonly pieces: readonly string[];
+  readonly scores: readonly number[];
+}
+
+/** As `readLlama2cTokenizer`, the pieces alone. */
+export function readLlama2cVocabulary(path: string): Llama2cVocabulary {
   const file = readFile(path, 'a tokenizer');
   const pieces: string[] = [];
   const scores: number[] = [];
@@ -143,7 +156,7 @@ export function readLlama2cTokenizer(path: string): Llama2cTokenizer {
     if (piece !== expected)
       throw notTokenizer(path, `piece ${byte + 3} to be ${expected}`, piece ?? 'the end of the file');
   }
-  return new Llama2cTokenizer(path, pieces, scores);
+  return { pieces, scores };
 }
 
 function notTokenizer(path: string, expected: string, actual: string): MayflyError {

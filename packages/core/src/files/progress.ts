@@ -2,8 +2,8 @@ import { channel } from 'node:diagnostics_channel';
 
 /** A message of the channel `mayfly:progress` of `node:diagnostics_channel`. */
 export interface Progress {
-  readonly task: 'tokenize' | 'hash';
-  /** The file or folder that is read. */
+  readonly task: 'tokenize' | 'hash' | 'export';
+  /** The file or folder that is read or written. */
   readonly source: string;
   /** Bytes done. */
   readonly done: number;

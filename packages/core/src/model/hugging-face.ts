@@ -35,6 +35,12 @@ export const tensorNames: Readonly<Record<ParameterName, string>> = {
   head: 'lm_head.weight',
 };
 
+/** The name of a parameter in the files; `layer` -1 outside the layers. */
+export function tensorName(name: string, layer: number): string {
+  const known = tensorNames[name as ParameterName];
+  return layer < 0 ? known : `model.layers.${layer}.${known}`;
+}
+
 /** Tensors that transformers ignores, too: computed tables, and the copy of a tied matrix. */
 const isLeftAside = (name: string, { tiedHead }: ModelConfig): boolean =>
   name.endsWith('rotary_emb.inv_freq') || (tiedHead && name === tensorNames.head);
@@ -103,8 +109,7 @@ function find(
   { name, layer, shape, decay }: ParameterEntry,
   { tiedHead }: ModelConfig,
 ): { readonly stored: string; readonly tensor: StoredTensor } {
-  const known = tensorNames[name as ParameterName];
-  const own = layer < 0 ? known : `model.layers.${layer}.${known}`;
+  const own = tensorName(name, layer);
   // A tied matrix is saved once, under either name.
   const stored = name === 'embedding' && tiedHead && !tensors.has(own) ? tensorNames.head : own;
   const tensor = tensors.get(stored);

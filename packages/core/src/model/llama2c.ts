@@ -2,9 +2,9 @@ import { invalidArgument, MayflyError } from '@mayfly/native';
 import { writeAtomically } from '../files/atomic-file.js';
 import { describeValue, fileError } from '../files/errors.js';
 import { readFully, withFile } from '../files/read-file.js';
-import type { ModelConfig } from './config.js';
+import { countParameters, type ModelConfig } from './config.js';
 import { decodeHeader, encodeHeader, headerBytes, llama2cBytes, llama2cParts, notLlama2c } from './llama2c-format.js';
-import { ParameterLayout } from './parameters.js';
+import { type ParameterEntry, ParameterLayout } from './parameters.js';
 
 const kind = 'a llama2.c checkpoint';
 
@@ -48,25 +48,42 @@ export function importLlama2c(path: string, target: Float32Array): ModelConfig {
  * has interleaved pairs and base 10,000, its eps is 1e-5.
  */
 export async function exportLlama2c(path: string, config: ModelConfig, parameters: Float32Array): Promise<void> {
-  expectRepresentable(config);
-  const layout = new ParameterLayout(config);
-  if (parameters.length !== layout.count) {
-    throw invalidArgument('parameters.length', String(layout.count), parameters.length);
-  }
+  const blocks = llama2cBlocks(config, ({ offset, count }) => parameters.subarray(offset, offset + count));
+  const expected = countParameters(config);
+  if (parameters.length !== expected) throw invalidArgument('parameters.length', String(expected), parameters.length);
   try {
     await writeAtomically(path, async (file) => {
       // `writeFile` on a handle continues at its position, and writes everything.
       await file.writeFile(encodeHeader(config));
-      for (const part of llama2cParts(layout)) {
-        const values = part.entry
-          ? parameters.subarray(part.entry.offset, part.entry.offset + part.count)
-          : ropeTable(config, part.table === 'cosines' ? Math.cos : Math.sin);
-        await file.writeFile(asBytes(values));
-      }
+      for (const { values } of blocks) await file.writeFile(asBytes(values()));
     });
   } catch (error) {
     throw fileError(`write a llama2.c checkpoint to ${path}`, error);
   }
+}
+
+/** Numbers of a file, made when they are written. */
+export interface Llama2cBlock {
+  readonly count: number;
+  readonly values: () => Float32Array;
+}
+
+/**
+ * The blocks of fp32 numbers that follow the header, in the file's order.
+ *
+ * @param valuesOf The values of a parameter.
+ * @throws `ERR_CONFIG` as `exportLlama2c`.
+ */
+export function llama2cBlocks(
+  config: ModelConfig,
+  valuesOf: (entry: ParameterEntry) => Float32Array,
+): readonly Llama2cBlock[] {
+  expectRepresentable(config);
+  return llama2cParts(new ParameterLayout(config)).map((part) => ({
+    count: part.count,
+    values: () =>
+      part.entry ? valuesOf(part.entry) : ropeTable(config, part.table === 'cosines' ? Math.cos : Math.sin),
+  }));
 }
 
 function readConfig(fd: number, path: string, size: number): ModelConfig {

@@ -2,7 +2,11 @@ import { type Progress, progressChannel } from '../files/progress.js';
 import { StatusLine } from './status-line.js';
 import { formatBytes } from './text.js';
 
-const verbs: Readonly<Record<Progress['task'], string>> = { tokenize: 'tokenizing', hash: 'hashing' };
+const verbs: Readonly<Record<Progress['task'], string>> = {
+  tokenize: 'tokenizing',
+  hash: 'hashing',
+  export: 'writing',
+};
 
 /** Shows on stderr how a command starts, until it is disposed of: bytes that are read, and programs that are tried for the device. */
 export class StartStatus implements Disposable {
