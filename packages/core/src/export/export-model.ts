@@ -15,6 +15,7 @@ import type { SafetensorsDtype } from './safetensors-files.js';
 import { writePlannedFile, writePlannedFolder } from './write-plan.js';
 
 export type { ExportDtype };
+/** The programs for which `exportModel` writes: transformers, llama2.c, llama.cpp. */
 export type ExportFormat = 'hf' | 'llama2c' | 'gguf';
 
 /** Options of `exportModel`. */
