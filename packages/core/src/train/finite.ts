@@ -7,6 +7,13 @@ import { type ModelState, offsetIn } from './model-state.js';
 /** From here on fp16 rounds to infinity; its largest number is 65,504. */
 const HALF_OVERFLOW = 65_520;
 
+/** Whether all numbers are finite: one that is not makes a sum of products with 0 NaN. */
+export function areFinite(values: Float32Array): boolean {
+  let sum = 0;
+  for (let index = 0; index < values.length; index++) sum += values[index]! * 0;
+  return sum === 0;
+}
+
 /** Whether all values are finite, at the speed of memory: fp64 holds the sum of any fp32 squares. */
 export const allFinite = async ({ arena, offset, elements }: Tensor<'fp32'>): Promise<boolean> =>
   Number.isFinite(await addon.mathQueue.sumOfSquares(arena, offset, elements));
@@ -31,6 +38,20 @@ export async function checkValues(state: ModelState, source: string): Promise<vo
   for (const name of ['firstMoments', 'secondMoments'] as const) {
     if (!(await allFinite(state[name]))) throw badValue(source, name, Number.NaN);
   }
+}
+
+/**
+ * Refuses values that are to become fp16 and cannot.
+ *
+ * @param values Of the parameter `entry`, all or some.
+ * @param source Where they came from, for the message.
+ * @throws `ERR_MODEL_VALUES`, which names the tensor.
+ */
+export async function checkHalves(values: Tensor<'fp32'>, entry: ParameterEntry, source: string): Promise<void> {
+  const { arena, offset, elements } = values;
+  if (Math.sqrt(await addon.mathQueue.sumOfSquares(arena, offset, elements)) < HALF_OVERFLOW) return;
+  const bad = values.array().find((value) => !(Math.abs(value) < HALF_OVERFLOW));
+  if (bad !== undefined) throw badValue(source, nameOf(entry), bad);
 }
 
 /** @throws `ERR_NOT_FINITE` if the output of the last forward pass is not finite; its message names the layer that overflowed. */

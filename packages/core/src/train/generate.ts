@@ -4,10 +4,11 @@ import { checkIds } from '../data/check-tokens.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { loadModel } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
-import { type InferenceOptions, InferenceSession, inferenceOptions } from './inference-session.js';
+import { type InferenceOptions, inferenceOptions } from './inference-session.js';
 import { modelTokenizer } from './model-tokenizer.js';
 import type { SamplingOptions } from './sampler.js';
 import { modelOption, pathOr, tokenizerOption } from './shared-options.js';
+import { openTextSession } from './text-session.js';
 import { generateTokens, tokenGeneratorOptions } from './token-generator.js';
 
 export interface GenerateOptions extends InferenceOptions, SamplingOptions {
@@ -62,11 +63,11 @@ export async function* generate(given: GenerateOptions): AsyncGenerator<Generate
     throw invalidArgument('prompt', 'some text, since the tokenizer has no token to begin with', '');
   checkIds(prompt, vocab, 'prompt', tokenizer);
   const wanted = Math.ceil((prompt.length + maxTokens) / WINDOW_MULTIPLE) * WINDOW_MULTIPLE;
-  await using session = await InferenceSession.open(model, 1, Math.min(wanted, model.config.sequence), options);
+  await using session = await openTextSession(model, Math.min(wanted, model.config.sequence), options);
   // The decoder continues at the end of the prompt: within a character, or after BOS, whose space is removed.
   const decoder = tokenizer.decoder(prompt);
   const stop = stopAtEnd ? (tokenizer.stops ?? tokenizer.eos) : undefined;
-  const drawn = generateTokens(session.decoder, prompt, {
+  const drawn = generateTokens(session, prompt, {
     ...{ temperature, topK, topP, seed },
     ...{ maxTokens, stop, tokenizer, signal: options.signal },
   });

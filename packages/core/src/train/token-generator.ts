@@ -1,9 +1,8 @@
 import { abortSignal, object, rule, whole } from '../check.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
-import type { Decoder } from './decoder.js';
-import { expectFinite } from './finite.js';
 import { Sampler, type SamplingOptions, samplingOptions } from './sampler.js';
+import type { TextModel } from './text-model.js';
 
 /** Options of `Trainer.generate`: how tokens are drawn, and where the text ends. */
 export interface TokenGeneratorOptions extends SamplingOptions {
@@ -32,31 +31,28 @@ export const tokenGeneratorOptions = {
 } as const satisfies OptionTable<TokenGeneratorOptions>;
 
 /**
- * Draws tokens that continue `prompt` (one token at least), one forward pass each. The window is filled from the left; causal attention
- * hides the columns to the right of the last token. A text longer than the window is continued from its last `sequence` tokens.
+ * Draws tokens that continue `prompt` (one token at least). Where the text reaches the model's context, it goes on from its last half.
  *
  * @throws `ERR_NOT_FINITE` if a logit is not finite.
  */
 export async function* generateTokens(
-  decoder: Decoder,
+  model: TextModel,
   prompt: readonly number[],
   given: TokenGeneratorOptions = {},
 ): AsyncGenerator<number, void, undefined> {
   const { options } = resolveOptions('generate', tokenGeneratorOptions, given);
   const { maxTokens, stop, tokenizer, signal, ...sampling } = options;
   const stops = new Set([stop ?? []].flat());
-  const { sequence } = decoder.layers.shape;
   const sampler = new Sampler(sampling);
-  let context = prompt.slice(-sequence);
+  let text = prompt.slice(-model.context);
   for (let drawn = 0; drawn < maxTokens; drawn++) {
     signal?.throwIfAborted();
-    await decoder.forward(context);
-    const logits = await decoder.logits(context.length - 1);
-    await expectFinite(logits.every(Number.isFinite), decoder);
+    const logits = await model.next(text);
     const token = sampler.sample(tokenizer === undefined ? logits : drawable(logits, tokenizer));
     if (stops.has(token)) return;
     yield token;
-    context = [...context, token].slice(-sequence);
+    if (text.length === model.context) text = text.slice(-Math.floor(model.context / 2));
+    text.push(token);
   }
 }
 

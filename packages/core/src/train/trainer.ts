@@ -24,6 +24,7 @@ import type { RunFolder } from './run-folder.js';
 import type { Sample, Samples } from './samples.js';
 import type { Activity } from './stopwatch.js';
 import type { Tap } from './tap.js';
+import { wholeWindows } from './text-model.js';
 import { generateTokens, type TokenGeneratorOptions } from './token-generator.js';
 import { type StepRecord, TrainStep } from './train-step.js';
 import { type EndReason, summarize, type TrainSummary } from './train-summary.js';
@@ -234,7 +235,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   /** Draws tokens with the current parameters. Do not call it while a step runs. */
   generate(prompt: readonly number[], options?: TokenGeneratorOptions): AsyncGenerator<number, void, undefined> {
     const { decoder, tokenizer } = this.#parts;
-    return generateTokens(decoder, prompt, { tokenizer, ...options });
+    return generateTokens(wholeWindows(decoder), prompt, { tokenizer, ...options });
   }
 
   /** How the programs of its layers are written: their variants, and the axes that were decided. */

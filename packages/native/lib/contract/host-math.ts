@@ -133,10 +133,19 @@ export interface HostMath {
       precision?: Precision;
     },
   ): number;
-  /** logits[v] = Σ_d table[v, d]·x[d, column], fp32 [vocab]. */
+  /** logits[v] = Σ_d table[v, d]·x[d, column], fp32 [vocab]. The table's type is fp32 by default. */
   logits(
     arena: NativeArena,
-    o: { x: number; column: number; columns: number; table: number; out: number; vocab: number; dim: number },
+    o: {
+      x: number;
+      column: number;
+      columns: number;
+      table: number;
+      tableType?: 'fp32' | 'fp16';
+      out: number;
+      vocab: number;
+      dim: number;
+    },
   ): void;
 
   /** Rotates interleaved pairs (2i, 2i+1) or halves (i, i + d/2) of each head in place (Su et al. 2021). x fp32 [heads·headDim, columns]; position of column n is n mod sequence. */

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cpu/stream.h"
+#include "math/gemm/matrix_vector.h"
 
 namespace mayfly::cpu {
 namespace {
@@ -50,6 +51,7 @@ MatmulNode::MatmulNode(const View& a, const View& b, const View& c, bool accumul
   args_.c = {nullptr, c_.dtype, c_.strides[last - 1]};
   args_.beta = accumulate ? 1.0f : 0.0f;
   args_.precision = precision;
+  vector_ = skip_ == Skip::kNothing && IsMatrixVector(args_);
   const Shape batch = BatchOf(c_.shape);
   LoopNest nest = Merged(batch, {BatchStrides(a_, batch), BatchStrides(b_, batch), BatchOf(c_.strides)});
   const auto longest = std::max_element(nest.extents.begin(), nest.extents.end()) - nest.extents.begin();
@@ -83,7 +85,9 @@ void MatmulNode::Run(Buffers buffers, ThreadPool* pool) const {
     args.a.data = buffers[a_.buffer] + a * bytes;
     args.b.data = buffers[b_.buffer] + b * bytes;
     args.c.data = buffers[c_.buffer] + c * bytes;
-    if (skip_ == Skip::kNothing) {
+    if (vector_) {
+      BatchedMatrixVector(args, count_, a_stride_, b_stride_, c_stride_, pool);
+    } else if (skip_ == Skip::kNothing) {
       BatchedGemm(args, count_, a_stride_, b_stride_, c_stride_, pool);
     } else {
       TriangleProduct(args, skip_, count_, a_stride_, b_stride_, c_stride_, pool);

@@ -21,6 +21,7 @@ class MatmulNode : public Node {
   View a_, b_, c_;
   Skip skip_;
   GemmArgs args_;
+  bool vector_;  // C is a row or a column
   // The batch loops outside of the one that BatchedGemm runs.
   Shape outer_;
   Shape a_outer_, b_outer_, c_outer_;

@@ -36,6 +36,7 @@ const Loops& LoopsInUse() {
 }  // namespace
 
 const GemmKernel& VectorKernel() { return LoopsInUse().gemm; }
+const MatrixVectorLoops& CurrentMatrixVectorLoops() { return LoopsInUse().matrix_vector; }
 const VectorLoops& CurrentLoops() { return LoopsInUse().vectors; }
 const cpu::BlockLoops& cpu::CurrentBlockLoops() { return LoopsInUse().blocks; }
 

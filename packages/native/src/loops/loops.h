@@ -3,12 +3,14 @@
 
 #include "cpu/block_loops.h"
 #include "math/gemm/gemm_kernel.h"
+#include "math/gemm/matrix_vector.h"
 #include "math/host/vector_loops.h"
 
 namespace mayfly {
 
 struct Loops {
   GemmKernel gemm;
+  MatrixVectorLoops matrix_vector;
   VectorLoops vectors;
   cpu::BlockLoops blocks;
 };

@@ -5,6 +5,7 @@
 #include "cpu/block_loops_body.h"
 #include "loops/loops.h"
 #include "math/gemm/gemm_loops.h"
+#include "math/gemm/matrix_vector_loops.h"
 #include "math/host/array_loops.h"
 #include "math/host/norm_loops.h"
 #include "math/host/softmax_loops.h"
@@ -31,7 +32,7 @@ constexpr VectorLoops MakeVectorLoops() {
 
 template <class S>
 constexpr Loops MakeLoops() {
-  return {MakeGemmKernel<S>(), MakeVectorLoops<S>(), cpu::MakeBlockLoops<S>()};
+  return {MakeGemmKernel<S>(), MakeMatrixVectorLoops<S>(), MakeVectorLoops<S>(), cpu::MakeBlockLoops<S>()};
 }
 
 }  // namespace mayfly

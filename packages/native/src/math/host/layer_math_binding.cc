@@ -83,9 +83,12 @@ auto Loss(const MathOptions& o) {
 auto ColumnLogits(const MathOptions& o) {
   const int64_t vocab = o.Dimension("vocab"), dim = o.Dimension("dim"), columns = o.Dimension("columns");
   const float* x = o.Array<float>("x", dim * columns) + o.Whole("column", 0, columns - 1);
-  const float* table = o.Array<float>("table", vocab * dim);
+  const bool half = o.Has("tableType") && o.Second("tableType", "fp32", "fp16");
+  const void* table = half ? static_cast<const void*>(o.Array<uint16_t>("table", vocab * dim))
+                           : static_cast<const void*>(o.Array<float>("table", vocab * dim));
   float* out = o.Array<float>("out", vocab);
-  return [=](ThreadPool& pool) { Logits(table, x, columns, out, vocab, dim, pool); };
+  const DType type = half ? DType::kFp16 : DType::kFp32;
+  return [=](ThreadPool& pool) { Logits(table, type, x, columns, out, vocab, dim, pool); };
 }
 
 auto Rotate(const MathOptions& o) {
