@@ -61,7 +61,7 @@ export interface RopeTurns {
 /**
  * The turns of a rotary embedding.
  *
- * @param sequence Tokens of the text so far, on which `dynamic` scaling depends: one more than the last position.
+ * @param sequence Tokens of the window, or of a text at most, on which `dynamic` scaling depends.
  */
 export function ropeTurns({ headDim, ropeBase, ropeScaling: scaling }: RopeConfig, sequence: number): RopeTurns {
   const base = scaling?.type === 'dynamic' ? dynamicBase(ropeBase, headDim, scaling, sequence) : ropeBase;

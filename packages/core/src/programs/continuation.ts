@@ -7,6 +7,8 @@ export interface Positions {
   readonly tokens: readonly number[];
   /** Of the keys that a query is compared with, in their order; Infinity for a place without a key. */
   readonly keys: readonly number[];
+  /** Tokens of a text at most. */
+  readonly context: number;
 }
 
 /** What a program reads that continues a text: its tokens' positions are known when it runs, not when it is written. */
@@ -35,6 +37,6 @@ export function positionTable(
   if (continuation !== undefined) return continuation.table(name, shape, values);
   return constant(name, shape, () => {
     const tokens = Array.from({ length: sequence }, (_, position) => position);
-    return values({ tokens, keys: tokens });
+    return values({ tokens, keys: tokens, context: sequence });
   });
 }

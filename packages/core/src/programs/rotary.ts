@@ -1,6 +1,6 @@
 import type { MilValue } from '../mil/graph.js';
 import { ropeTurns } from '../model/rope.js';
-import { positionTable } from './continuation.js';
+import { type Positions, positionTable } from './continuation.js';
 import type { LayerWriter, Operation } from './layer-graph.js';
 import type { ProgramShape } from './shape.js';
 
@@ -100,8 +100,8 @@ function tablesFor(writer: LayerWriter, heads: number): Tables {
   const { headDim, sequence } = shape;
   const suffix = heads === shape.heads ? '' : heads === shape.kvHeads ? 'Keys' : `${heads}`;
   const table = (name: string, of: (angle: number) => number) =>
-    positionTable(writer, name + suffix, [heads, headDim / 2, 1, sequence], ({ tokens }) => {
-      const values = angleTable(shape, tokens, of);
+    positionTable(writer, name + suffix, [heads, headDim / 2, 1, sequence], (positions) => {
+      const values = angleTable(shape, positions, of);
       const repeated = new Float32Array(heads * values.length);
       for (let head = 0; head < heads; head++) repeated.set(values, head * values.length);
       return repeated;
@@ -115,8 +115,8 @@ function channelTables(writer: LayerWriter, channels: number): Tables {
   const { headDim, batch, sequence, ropePairing } = shape;
   const columns = batch * sequence;
   const table = (name: string, of: (angle: number) => number) =>
-    positionTable(writer, `${name}Channels${channels}`, [1, channels, 1, columns], ({ tokens }) => {
-      const values = angleTable(shape, tokens, of);
+    positionTable(writer, `${name}Channels${channels}`, [1, channels, 1, columns], (positions) => {
+      const values = angleTable(shape, positions, of);
       return Float32Array.from({ length: channels * columns }, (_, index) => {
         const channel = Math.floor(index / columns) % headDim;
         const pair = ropePairing === 'interleaved' ? channel >> 1 : channel % (headDim / 2);
@@ -127,10 +127,10 @@ function channelTables(writer: LayerWriter, channels: number): Tables {
 }
 
 /** [headDim/2, positions]. */
-function angleTable(shape: ProgramShape, positions: readonly number[], of: (angle: number) => number): Float32Array {
-  const { frequencies, scale } = ropeTurns(shape, Math.max(...positions) + 1);
-  return Float32Array.from({ length: frequencies.length * positions.length }, (_, index) => {
-    const pair = Math.floor(index / positions.length);
-    return scale * of(positions[index % positions.length]! * frequencies[pair]!);
+function angleTable(shape: ProgramShape, { tokens, context }: Positions, of: (angle: number) => number): Float32Array {
+  const { frequencies, scale } = ropeTurns(shape, context);
+  return Float32Array.from({ length: frequencies.length * tokens.length }, (_, index) => {
+    const pair = Math.floor(index / tokens.length);
+    return scale * of(tokens[index % tokens.length]! * frequencies[pair]!);
   });
 }

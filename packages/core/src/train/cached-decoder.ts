@@ -98,6 +98,7 @@ export class CachedDecoder implements TextModel {
     const program = await this.#program(tokens.length, first);
     this.parameters.embed(tokens, this.#embeddings);
     const positions: Positions = {
+      context: this.context,
       tokens: Array.from({ length: program.tokens }, (_, index) => first + index),
       keys: Array.from({ length: program.seen + program.tokens }, (_, index) =>
         index < first ? index : index < program.seen ? Number.POSITIVE_INFINITY : first + index - program.seen,

@@ -2,6 +2,7 @@ import { invalidArgument } from '@mayfly/native';
 import { checkIds } from '../data/check-tokens.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import type { Decoder } from './decoder.js';
+import { wholeWindows } from './text-model.js';
 import { generateTokens } from './token-generator.js';
 
 /** A text that the model wrote on the way. */
@@ -53,7 +54,9 @@ export class Samples {
     const stop = tokenizer.stops ?? tokenizer.eos;
     const text = tokenizer.decoder(this.#prompt);
     let written = '';
-    const drawn = generateTokens(this.#decoder, this.#prompt, { maxTokens, seed, stop, tokenizer, signal });
+    const drawn = generateTokens(wholeWindows(this.#decoder), this.#prompt, {
+      ...{ maxTokens, seed, stop, tokenizer, signal },
+    });
     for await (const id of drawn) written += text.write(id);
     return { step, prompt, text: written + text.end() };
   }
