@@ -242,6 +242,8 @@ test('a SentencePiece model in the place of a model', async () => {
   });
 });
 
+const yarn = { type: 'yarn', factor: 4, originalSequence: 32, betaFast: 32, betaSlow: 1, truncate: true };
+
 describe('a config means what transformers takes it for', () => {
   test.each([
     [{ rope_scaling: { rope_type: 'default' } }, {}],
@@ -270,6 +272,87 @@ describe('a config means what transformers takes it for', () => {
     [{ model_type: 'mistral', sliding_window: null }, {}],
     [{ model_type: 'mistral', sliding_window: 32 }, {}],
     [{ model_type: 'mistral', sliding_window: null, max_position_embeddings: null }, { sequence: 131_072 }],
+    [{ model_type: 'mistral', sliding_window: 31, attention_bias: true }, { slidingWindow: 31 }],
+    [
+      { model_type: 'mistral', max_position_embeddings: 4097 },
+      { sequence: 4097, slidingWindow: 4096 },
+    ],
+    [{ attention_bias: true }, { attentionBias: true, outputBias: true }],
+    [{ mlp_bias: true }, { mlpBias: true }],
+    [{ model_type: 'qwen2' }, { attentionBias: true }],
+    [
+      { model_type: 'qwen2', max_position_embeddings: null },
+      { attentionBias: true, sequence: 32_768 },
+    ],
+    [
+      { model_type: 'qwen2', use_sliding_window: true, sliding_window: 8, max_window_layers: 0 },
+      { attentionBias: true, slidingWindow: 8 },
+    ],
+    [{ model_type: 'qwen2', use_sliding_window: true, sliding_window: 8 }, { attentionBias: true }],
+    [{ model_type: 'qwen3' }, { qkNorm: true, headDim: 128 }],
+    [
+      { model_type: 'qwen3', head_dim: 4, attention_bias: true },
+      { qkNorm: true, attentionBias: true, outputBias: true },
+    ],
+    [
+      {
+        ...{ model_type: 'qwen3', head_dim: 6, use_sliding_window: true, sliding_window: 8 },
+        layer_types: ['sliding_attention'],
+      },
+      { qkNorm: true, headDim: 6, slidingWindow: 8 },
+    ],
+    [
+      { model_type: 'qwen3', head_dim: 6, layer_types: ['full_attention'] },
+      { qkNorm: true, headDim: 6 },
+    ],
+    [
+      { rope_scaling: { type: 'linear', factor: 2.5 } },
+      { sequence: 80, ropeScaling: { type: 'linear', factor: 2.5, originalSequence: 32 } },
+    ],
+    [
+      { rope_theta: undefined, rope_parameters: { rope_type: 'dynamic', factor: 2, rope_theta: 2e4 } },
+      { sequence: 64, ropeBase: 2e4, ropeScaling: { type: 'dynamic', factor: 2, originalSequence: 32 } },
+    ],
+    [
+      {
+        rope_scaling: {
+          ...{ rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 },
+          original_max_position_embeddings: 16,
+        },
+      },
+      {
+        ropeScaling: {
+          ...{ type: 'llama3', factor: 8, originalSequence: 16 },
+          ...{ lowFrequencyFactor: 1, highFrequencyFactor: 4 },
+        },
+      },
+    ],
+    [
+      { rope_scaling: { type: 'yarn', factor: 4, original_max_position_embeddings: 32 } },
+      { sequence: 128, ropeScaling: { ...yarn, attentionFactor: 0.1 * Math.log(4) + 1 } },
+    ],
+    [
+      {
+        rope_parameters: { rope_type: 'yarn', original_max_position_embeddings: 8, beta_fast: 16, attention_factor: 2 },
+      },
+      { ropeScaling: { ...yarn, originalSequence: 8, betaFast: 16, attentionFactor: 2 } },
+    ],
+    [
+      {
+        original_max_position_embeddings: 16,
+        rope_scaling: {
+          ...{ type: 'yarn', factor: 4, mscale: 0.7, mscale_all_dim: 0.5, beta_slow: 2 },
+          truncate: false,
+        },
+      },
+      {
+        sequence: 64,
+        ropeScaling: {
+          ...{ ...yarn, originalSequence: 16, betaSlow: 2, truncate: false },
+          attentionFactor: (0.07 * Math.log(4) + 1) / (0.05 * Math.log(4) + 1),
+        },
+      },
+    ],
   ])('%j', (changes, expected) => {
     const folder = save({}, changes);
     expect(readHuggingFaceConfig(folder)).toEqual({ ...config, ...expected });
@@ -277,14 +360,42 @@ describe('a config means what transformers takes it for', () => {
 });
 
 test.each([
-  [{ model_type: 'mistral', sliding_window: 31 }, 'got sliding_window 31'],
-  [{ model_type: 'mistral', sliding_window: '64' }, 'got sliding_window "64"'],
-  [{ model_type: 'mistral', sliding_window: [64] }, 'got sliding_window [64]'],
+  [{ model_type: 'mistral', sliding_window: '64' }, 'Expected sliding_window to be a whole number'],
+  [{ model_type: 'mistral', sliding_window: 0 }, 'Expected sliding_window to be a whole number'],
+  [{ model_type: 'qwen2', use_sliding_window: 1 }, 'got use_sliding_window 1'],
+  [
+    { model_type: 'qwen2', use_sliding_window: true, num_hidden_layers: 3, max_window_layers: 2 },
+    'Expected max_window_layers to be 0 or 3, got max_window_layers 2',
+  ],
+  [
+    {
+      ...{ model_type: 'qwen3', use_sliding_window: true, num_hidden_layers: 2 },
+      layer_types: ['full_attention', 'sliding_attention'],
+    },
+    'got layer_types ["full_attention","sliding_attention"]',
+  ],
+  [{ rope_scaling: { type: 'longrope' } }, 'Expected rope_scaling.rope_type to be "default" or "linear"'],
+  [{ rope_scaling: { type: 'linear' } }, 'Expected rope_scaling.factor to be a number of at least 1, got none'],
+  [
+    { rope_parameters: { rope_type: 'llama3', factor: 8, low_freq_factor: '1' } },
+    'Expected rope_parameters.low_freq_factor to be a number above 0, got "1"',
+  ],
+  [
+    { rope_parameters: { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 1 } },
+    'Expected rope_parameters.high_freq_factor to be above the low one, 4, got 1',
+  ],
+  [
+    { rope_scaling: { type: 'yarn', factor: 4, mscale: 'a', mscale_all_dim: 1 } },
+    'Expected rope_scaling.attention_factor to be a number above 0, got NaN',
+  ],
+  [
+    { rope_scaling: { type: 'dynamic', factor: 4 }, max_position_embeddings: '32' },
+    'Expected max_position_embeddings to be a whole number',
+  ],
   [
     { model_type: 'mistral', num_key_value_heads: undefined },
     'Expected num_attention_heads to be a multiple of num_key_value_heads 8',
   ],
-  [{ model_type: 'mistral', num_key_value_heads: 1, max_position_embeddings: 4097 }, 'got sliding_window 4096'],
   [{ model_type: '__proto__' }, 'got model_type "__proto__"'],
   [{ model_type: undefined }, 'got model_type none'],
   [{ rope_scaling: 'linear' }, 'got rope_scaling "linear"'],
@@ -292,7 +403,7 @@ test.each([
   [{ rope_parameters: { partial_rotary_factor: 0.5 } }, 'got rope_parameters'],
   [{ partial_rotary_factor: 0.5 }, 'got partial_rotary_factor 0.5'],
   [{ hidden_act: 'gelu' }, 'got hidden_act "gelu"'],
-  [{ mlp_bias: 'false' }, 'got mlp_bias "false"'],
+  [{ mlp_bias: 'false' }, 'Expected mlp_bias to be true or false, got "false"'],
   [{ quantization_config: { bits: 4 } }, 'got quantization_config {"bits":4}'],
   [{ num_hidden_layers: 1e9 }, 'Expected num_hidden_layers to be a whole number from 1 to 16384, got 1000000000'],
   [{ num_hidden_layers: true }, 'Expected num_hidden_layers to be a whole number'],
@@ -310,10 +421,9 @@ test.each([
 });
 
 test.each([
-  [{ model_type: 'qwen3' }, 'ERR_CONFIG', /got model_type "qwen3"/],
-  [{ attention_bias: true }, 'ERR_CONFIG', /got attention_bias true/],
-  [{ rope_scaling: { type: 'linear', factor: 2 } }, 'ERR_CONFIG', /got rope_scaling \{"type":"linear","factor":2\}/],
-  [{ rope_parameters: { rope_type: 'llama3' } }, 'ERR_CONFIG', /got rope_parameters \{"rope_type":"llama3"\}/],
+  [{ model_type: 'gemma' }, 'ERR_CONFIG', /got model_type "gemma"/],
+  [{ attention_bias: true }, 'ERR_CHECKPOINT', /model.layers.0.self_attn.q_proj.bias of shape \[8\] .*, got none/],
+  [{ model_type: 'qwen3', head_dim: 4 }, 'ERR_CHECKPOINT', /model.layers.0.self_attn.q_norm.weight .*, got none/],
   [{ hidden_size: 'wide' }, 'ERR_CONFIG', /Expected hidden_size to be a whole number from 1 to 1048576, got "wide"/],
   [{ intermediate_size: 13 }, 'ERR_CHECKPOINT', /mlp.gate_proj.weight of shape \[13, 8\] .*, got F32 \[12, 8\]/],
   [{ num_hidden_layers: 2 }, 'ERR_CHECKPOINT', /model.layers.1.input_layernorm.weight .*, got none/],

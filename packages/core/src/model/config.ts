@@ -181,6 +181,10 @@ function expectScaling(scaling: RopeScaling, names: FieldNames): void {
   if (high <= low) throw unexpected(`${name} to be above the low one, ${low}`, String(high));
 }
 
+/** The error for a key of a file with a value other than those that it may have. */
+export const unexpectedKey = (key: string, allowed: readonly unknown[], actual: unknown): MayflyError =>
+  unexpected(`${key} to be ${allowed.map(describeValue).join(' or ')}`, `${key} ${describeValue(actual)}`);
+
 const unexpected = (expected: string, got: string): MayflyError =>
   new MayflyError('ERR_CONFIG', `Expected ${expected}, got ${got}`);
 

@@ -1,10 +1,14 @@
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { describeValue } from '../files/errors.js';
-import { isRecord, readJson } from '../files/read-file.js';
-import { type FieldNames, type ModelConfig, validateConfig } from './config.js';
+import { readJson } from '../files/read-file.js';
+import { type FieldNames, type ModelConfig, unexpectedKey, validateConfig } from './config.js';
+import { readRope, stretchedSequence } from './hugging-face-rope.js';
 
-/** Where `config.json` keeps the fields of a model. */
+/**
+ * Where `config.json` keeps the fields of a model. To write one: `max_position_embeddings` is `originalSequence` for a model with
+ * `linear` or `dynamic` RoPE, else `sequence`; the scaling is `rope_scaling` (`hugging-face-rope.ts`); `model_type` says which options
+ * a model may have.
+ */
 const names = {
   dim: 'hidden_size',
   hidden: 'intermediate_size',
@@ -17,9 +21,23 @@ const names = {
   eps: 'rms_norm_eps',
   ropeBase: 'rope_theta',
   tiedHead: 'tie_word_embeddings',
+  slidingWindow: 'sliding_window',
+  attentionBias: 'attention_bias',
+  outputBias: 'attention_bias',
+  mlpBias: 'mlp_bias',
 } as const satisfies FieldNames;
 
 type Json = Readonly<Record<string, unknown>>;
+/** The value of a key, or the default of its family. */
+type Value = (key: string) => unknown;
+
+/** An architecture of transformers. */
+interface Family {
+  /** What transformers takes for keys that are absent. */
+  readonly defaults: Json;
+  /** The options of Llama's relatives that a config turns on, by what transformers reads; what it does not read has no effect. */
+  readonly options: (value: Value) => Partial<Record<keyof ModelConfig, unknown>>;
+}
 
 const llama: Json = {
   num_key_value_heads: null,
@@ -33,17 +51,68 @@ const llama: Json = {
   partial_rotary_factor: 1,
 };
 
-/** The architectures whose mathematics is Llama's, with what transformers takes for keys that are absent. */
-const architectures: ReadonlyMap<unknown, Json> = new Map([
-  ['llama', llama],
-  ['mistral', { ...llama, num_key_value_heads: 8, max_position_embeddings: 131_072, sliding_window: 4096 }],
+const qwen: Json = {
+  ...llama,
+  ...{ num_key_value_heads: 32, max_position_embeddings: 32_768 },
+  ...{ use_sliding_window: false, sliding_window: 4096, max_window_layers: 28 },
+};
+
+/** The families by `model_type`. SmolLM2 is a Llama. */
+const families: ReadonlyMap<unknown, Family> = new Map<unknown, Family>([
+  [
+    'llama',
+    {
+      defaults: llama,
+      options: (value) => ({ ...allBiases(value), mlpBias: value('mlp_bias') }),
+    },
+  ],
+  [
+    'mistral',
+    {
+      defaults: { ...llama, num_key_value_heads: 8, max_position_embeddings: 131_072, sliding_window: 4096 },
+      options: (value) => ({ slidingWindow: value('sliding_window') }),
+    },
+  ],
+  [
+    'qwen2',
+    {
+      defaults: qwen,
+      options: (value) => ({ attentionBias: true, slidingWindow: qwenWindow(value) }),
+    },
+  ],
+  [
+    'qwen3',
+    {
+      defaults: { ...qwen, head_dim: 128 },
+      options: (value) => ({ ...allBiases(value), qkNorm: true, slidingWindow: qwenWindow(value) }),
+    },
+  ],
 ]);
+
+const allBiases = (value: Value) => ({ attentionBias: value('attention_bias'), outputBias: value('attention_bias') });
+
+/** Qwen's window holds from layer `max_window_layers` on, or where `layer_types` says so. */
+function qwenWindow(value: Value): unknown {
+  const used = value('use_sliding_window');
+  if (typeof used !== 'boolean') throw unexpectedKey('use_sliding_window', [true, false], used);
+  if (!used) return undefined;
+  const layers = Number(value('num_hidden_layers'));
+  const types = value('layer_types');
+  if (types === undefined) {
+    const full = value('max_window_layers');
+    if (full === 0) return value('sliding_window');
+    if (typeof full === 'number' && full >= layers) return undefined;
+    throw unexpectedKey('max_window_layers', [0, layers], full);
+  }
+  const all = (type: string) => Array.isArray(types) && types.length === layers && types.every((each) => each === type);
+  if (all('full_attention')) return undefined;
+  if (all('sliding_attention')) return value('sliding_window');
+  throw unexpectedKey('layer_types', [`${layers} times the same, full_attention or sliding_attention`], types);
+}
 
 /** The only values of keys that would change the mathematics. */
 const required: Readonly<Record<string, readonly unknown[]>> = {
   hidden_act: ['silu', 'swish'],
-  attention_bias: [false],
-  mlp_bias: [false],
   partial_rotary_factor: [1],
   quantization_config: [null],
 };
@@ -52,11 +121,11 @@ const required: Readonly<Record<string, readonly unknown[]>> = {
 const nullable: ReadonlySet<string> = new Set(['num_key_value_heads', 'sliding_window']);
 
 /**
- * The model that the `config.json` of a folder describes: a Llama or a Mistral without a window, without biases, scaled RoPE
- * or quantization. Keys that are absent or null are as transformers takes them.
+ * The model that the `config.json` of a folder describes: a Llama (or SmolLM2), Mistral, Qwen2 or Qwen3. Keys that are absent or null
+ * are as transformers takes them.
  *
- * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_CONFIG`, which names the key, for another architecture or sizes that make no
- * sense.
+ * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_CONFIG`, which names the key, for another architecture, quantization, a window in
+ * some layers only, or sizes that make no sense.
  */
 export function readHuggingFaceConfig(folder: string): ModelConfig {
   const path = join(folder, 'config.json');
@@ -69,17 +138,23 @@ export function readHuggingFaceConfig(folder: string): ModelConfig {
 }
 
 function toModelConfig(json: Json): ModelConfig {
-  const defaults = architectures.get(json.model_type);
-  if (defaults === undefined) throw unexpected('model_type', [...architectures.keys()], json.model_type);
+  const family = families.get(json.model_type);
+  if (family === undefined) throw unexpectedKey('model_type', [...families.keys()], json.model_type);
   const value = (key: string): unknown =>
-    json[key] === undefined || (json[key] === null && !nullable.has(key)) ? defaults[key] : json[key];
+    json[key] === undefined || (json[key] === null && !nullable.has(key)) ? family.defaults[key] : json[key];
   for (const [key, allowed] of Object.entries(required)) {
     const actual = value(key) ?? null;
-    if (!allowed.includes(actual)) throw unexpected(key, allowed, actual);
+    if (!allowed.includes(actual)) throw unexpectedKey(key, allowed, actual);
   }
   const dim = value(names.dim);
   const heads = value(names.heads);
   const headDim = value(names.headDim);
+  const context = value(names.sequence);
+  const rope = readRope(json, context);
+  const sequence = stretchedSequence(context, rope.scaling);
+  const options = Object.entries<unknown>({ ropeScaling: rope.scaling, ...family.options(value) }).filter(
+    ([, option]) => option !== undefined && option !== null && option !== false,
+  );
   const config = {
     dim,
     hidden: value(names.hidden),
@@ -88,43 +163,15 @@ function toModelConfig(json: Json): ModelConfig {
     kvHeads: value(names.kvHeads) ?? heads,
     headDim: headDim ?? Number(dim) / Number(heads),
     vocab: value(names.vocab),
-    sequence: value(names.sequence),
+    sequence,
     eps: value(names.eps),
-    ropeBase: ropeBase(json) ?? value(names.ropeBase),
+    ropeBase: rope.base ?? value(names.ropeBase),
     ropePairing: 'half',
     tiedHead: value(names.tiedHead),
+    ...Object.fromEntries(options),
   } as ModelConfig;
-  validateConfig(config, headDim === undefined ? { ...names, headDim: `${names.dim} / ${names.heads}` } : names);
-  const window = value('sliding_window') ?? null;
-  // A window that no text outgrows changes nothing. Llama has none, whatever its config says.
-  if (defaults.sliding_window !== undefined && window !== null && !isNoWindow(window, config)) {
-    throw unexpected('sliding_window', [null], window);
-  }
-  return config;
-}
-
-const isNoWindow = (window: unknown, { sequence }: ModelConfig): boolean =>
-  typeof window === 'number' && window >= sequence;
-
-/**
- * The base in `rope_scaling`, or else in `rope_parameters`, where transformers 5 keeps it; undefined where it is on top, as
- * transformers 4 has it.
- */
-function ropeBase(json: Json): unknown {
-  for (const key of ['rope_scaling', 'rope_parameters']) {
-    const rope = json[key] ?? {};
-    if (!isRecord(rope)) throw unexpected(key, [null], rope);
-    if (Object.keys(rope).length === 0) continue;
-    const isDefault =
-      (rope.rope_type ?? rope.type ?? 'default') === 'default' && (rope.partial_rotary_factor ?? 1) === 1;
-    // Some models have a set of their own for each kind of layer.
-    if (!isDefault || Object.values(rope).some(isRecord)) throw unexpected(key, [{ rope_type: 'default' }], rope);
-    return rope.rope_theta ?? undefined;
-  }
-  return undefined;
-}
-
-function unexpected(key: string, allowed: readonly unknown[], actual: unknown): MayflyError {
-  const expected = allowed.map(describeValue).join(' or ');
-  return new MayflyError('ERR_CONFIG', `Expected ${key} to be ${expected}, got ${key} ${describeValue(actual)}`);
+  const derived = headDim === undefined ? { headDim: `${names.dim} / ${names.heads}` } : {};
+  const { slidingWindow, ...windowless } = validateConfig(config, { ...names, ...derived, ...rope.names });
+  // A window that no text outgrows changes nothing.
+  return slidingWindow !== undefined && slidingWindow < config.sequence ? config : windowless;
 }
