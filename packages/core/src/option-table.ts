@@ -92,13 +92,16 @@ export function resolveOptions<Table extends AnyOptionTable>(
   const kept: Record<string, unknown> = bag('the run that is resumed', rules, resumed, prefix);
   const options: Record<string, unknown> = {};
   const origins: Record<string, OptionOrigin> = {};
+  const isResumed = Object.keys(kept).length > 0;
   const set = (key: string, value: unknown, origin: OptionOrigin) => {
     options[key] = value;
     if (value !== undefined) origins[key] = origin;
   };
   for (const [key, row] of Object.entries(table)) {
-    if (row.fixed && own[key] !== undefined && kept[key] !== undefined && !isDeepStrictEqual(own[key], kept[key])) {
-      throw invalidArgument(`${prefix}${key}`, `${kept[key]} as in the run that is resumed`, own[key]);
+    // What a run was begun without has its default.
+    const before = isResumed ? (kept[key] ?? row.default) : undefined;
+    if (row.fixed && own[key] !== undefined && before !== undefined && !isDeepStrictEqual(own[key], before)) {
+      throw invalidArgument(`${prefix}${key}`, `${shown(before)} as in the run that is resumed`, own[key]);
     }
     if (own[key] !== undefined) set(key, own[key], 'given');
     else if (kept[key] !== undefined) set(key, kept[key], 'resumed');
@@ -110,6 +113,8 @@ export function resolveOptions<Table extends AnyOptionTable>(
   }
   return { options: options as Filled<Table>, origins: origins as OptionOrigins<Table> };
 }
+
+const shown = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value));
 
 const requiredOption = (name: string) =>
   new MayflyError('ERR_INVALID_ARGUMENT', `Expected ${name} to be given, got nothing`);

@@ -124,6 +124,7 @@ export {
   resolveTrainOptions,
   savedTrainOptions,
 } from './train/options.js';
+export { updateRules } from './train/parameter-groups.js';
 export { rangeProgram } from './train/range-program.js';
 export { type LayerCase, runLayer } from './train/run-layer.js';
 export { Sampler } from './train/sampler.js';

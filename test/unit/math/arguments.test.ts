@@ -93,6 +93,21 @@ const calls: Record<Exclude<OptionsCall, 'setThreads'>, { options: Record<string
     },
     tensors: ['weights', 'gradients', 'm', 'v'],
   },
+  muon: {
+    options: {
+      weights: 0,
+      gradients: 1024,
+      m: 2048,
+      rows: 2,
+      columns: 4,
+      lr: 1,
+      momentum: 0.9,
+      weightDecay: 0,
+      scale: 1,
+      gradientScale: 1,
+    },
+    tensors: ['weights', 'gradients', 'm'],
+  },
   toHalf: { options: { from: 0, fromStride: 4, to: 1024, toStride: 4, rows: 4, columns: 4 }, tensors: ['from', 'to'] },
   toFloat: { options: { from: 0, fromStride: 4, to: 1024, toStride: 4, rows: 4, columns: 4 }, tensors: ['from', 'to'] },
   copyRows: {

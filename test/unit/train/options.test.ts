@@ -29,7 +29,10 @@ describe('rejects what makes no sense and names it', () => {
     [{ order: 'sorted' as 'random' }, 'Expected order to be random or sequential, got `sorted`'],
     [{ weights: 'fixed' as 'static' }, 'Expected weights to be dynamic or static, got `fixed`'],
     [{ data: '' }, 'Expected data to be a name or path, got ``'],
-    [{ schedule: 'cosine', steps: 5, warmup: 5 }, 'Expected warmup to be fewer than the 5 steps of a cosine, got 5'],
+    [
+      { schedule: 'cosine', steps: 5, warmup: 5 },
+      'Expected warmup to be fewer than the 5 steps of the schedule cosine, got 5',
+    ],
   ];
   test.each(cases)('%o', (options, message) => {
     expect(() => resolve(options)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', message }));

@@ -117,6 +117,11 @@ export class ParameterLayout {
     this.#index = new Map(entries.map((entry) => [`${entry.layer}.${entry.name}`, entry]));
   }
 
+  /** The entry of a parameter, if it has one. Unlike `entry`, it does not take the head of a tied model for its embedding. */
+  find(name: string, layer: number): ParameterEntry | undefined {
+    return this.#index.get(`${layer}.${name}`);
+  }
+
   /** The entry of a parameter; `layer` -1 for those outside the layers. Tied models answer `head` with `embedding`. */
   entry(name: string, layer = -1): ParameterEntry {
     const key = name === 'head' && layer < 0 && this.config.tiedHead ? 'embedding' : name;

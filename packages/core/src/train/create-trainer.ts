@@ -80,7 +80,8 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   checkFrozen(config, freeze);
   const shared = checked.pool instanceof Pool ? checked.pool : undefined;
   const place = shared ?? { ...options.pool, signal: options.pool.signal ?? signal };
-  const shape = { config, batch, sequence, weights, layers, freeze, passes, variant, onProgress };
+  const rules = { optimizer: options.optimizer, groups: options.groups, weightDecay: options.weightDecay };
+  const shape = { config, batch, sequence, weights, layers, freeze, rules, passes, variant, onProgress };
   const extraBytes = options.checkRange ? RANGE_CHECK_BYTES : 0;
   const plan = await planDecoder({ ...shape, training: true, extraBytes }, place);
   const { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying } = await openInputs(begun, opened);

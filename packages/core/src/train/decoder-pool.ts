@@ -10,6 +10,7 @@ import { checkChipRules } from './chip-rules.js';
 import { chooseForm, needsCanaries } from './choose-form.js';
 import { arenaBytesFor } from './decoder.js';
 import { type FrozenPart, type LayerPlan, type LayersOption, planLayers } from './layer-plan.js';
+import type { ParameterRules } from './parameter-groups.js';
 
 /** A decoder that a pool has to have room for. */
 export interface DecoderPlan {
@@ -23,6 +24,8 @@ export interface DecoderPlan {
   readonly layers?: LayersOption | undefined;
   /** Parts that are not trained. Default: none. */
   readonly freeze?: readonly FrozenPart[] | undefined;
+  /** How its parameters are updated. Default: all by AdamW. */
+  readonly rules?: ParameterRules | undefined;
   readonly training: boolean;
   /** Passes whose gradients are summed into one step. Default 1. */
   readonly passes?: number;

@@ -9,6 +9,7 @@ import { Head } from './head.js';
 import { type FrozenPart, type LayersOption, planLayers } from './layer-plan.js';
 import { Layers, type LayersOptions } from './layers.js';
 import { ModelState } from './model-state.js';
+import type { ParameterRules } from './parameter-groups.js';
 import { Stopwatch } from './stopwatch.js';
 import type { KernelCompiler } from './timed-kernel.js';
 import { WeightGradients } from './weight-gradients.js';
@@ -25,6 +26,8 @@ export interface DecoderOptions {
   readonly layers?: LayersOption | undefined;
   /** Parts that are not trained. Default: none. */
   readonly freeze?: readonly FrozenPart[] | undefined;
+  /** How its parameters are updated. Default: all by AdamW. */
+  readonly rules?: ParameterRules | undefined;
   /** How its programs are written. Default: as most chips take them. */
   readonly form?: ProgramForm;
   /** Where the layers' surfaces come from. Default: where everything comes from. */
@@ -53,6 +56,8 @@ export class Decoder {
   readonly weightGradients: WeightGradients | null;
   readonly gradientSums: GradientSums | null;
   readonly stopwatch = new Stopwatch();
+  /** Of the host's matrix products. */
+  readonly precision: Precision;
   readonly #head: Head;
   readonly #training: Training | null;
   readonly #layersOptions: Omit<LayersOptions, 'source' | 'form'>;
@@ -62,8 +67,9 @@ export class Decoder {
     const { config, batch, sequence, weights, form = {}, precision = 'exact', passes = 1 } = options;
     const { training = false, hostThreads = 1 } = options;
     const { stopwatch } = this;
+    this.precision = precision;
     const plans = planLayers(config, weights, options.layers);
-    this.state = new ModelState(source, config, training, plans, options.freeze);
+    this.state = new ModelState(source, config, training, plans, options.freeze, options.rules);
     this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
     const { state, weightGradients } = this;

@@ -1,4 +1,5 @@
 import { invalidArgument } from '@mayfly/native';
+import { type Rule, rule } from '../check.js';
 import type { ModelConfig } from '../model/config.js';
 import { decoderLayerOf, type LayerOptions } from '../programs/layer.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
@@ -16,6 +17,25 @@ export type LayersOption = LayerDefinition | ((layer: number) => LayerSettings);
 
 /** A part that training can leave unchanged: a layer by its index, or parameters outside the layers. */
 export type FrozenPart = number | 'embedding' | 'finalNorm' | 'head';
+
+/** A list of parts; as text `0-5,embedding`, in which `0-5` is six layers. */
+export const frozenRule: Rule<readonly FrozenPart[]> = rule(
+  (value) =>
+    Array.isArray(value) && value.every((part) => typeof part === 'string' || Number.isSafeInteger(part))
+      ? null
+      : 'a list of layers, embedding, finalNorm and head',
+  (given) => given.split(',').flatMap((part) => layersIn(part.trim())),
+);
+
+/** Layers beyond this are no layers of any model. */
+const MOST_LAYERS = 2 ** 14;
+
+function layersIn(text: string): (number | string)[] {
+  const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(text) ?? [];
+  if (first === undefined || Number(last) >= MOST_LAYERS) return [text];
+  const count = Number(last) - Number(first) + 1;
+  return count < 1 ? [text] : Array.from({ length: count }, (_, index) => Number(first) + index);
+}
 
 /** One layer, with everything decided. */
 export interface LayerPlan {

@@ -3,6 +3,7 @@ import type { Tensor } from '../memory/tensor.js';
 import type { ModelConfig } from '../model/config.js';
 import { type ParameterEntry, ParameterLayout } from '../model/parameters.js';
 import type { FrozenPart, LayerPlan } from './layer-plan.js';
+import { type ParameterRules, type UpdateRule, updateRules } from './parameter-groups.js';
 
 /**
  * A model's fp32 masters in the arena and, for training, what the optimizer keeps beside them: blocks of one layout, without what is
@@ -13,6 +14,10 @@ export class ModelState {
   readonly layout: ParameterLayout;
   /** Where gradients and moments lie: those of the parameters that are updated. */
   readonly trained: ParameterLayout;
+  /** How each of these is updated. */
+  readonly updates: ReadonlyMap<ParameterEntry, UpdateRule>;
+  /** Where second moments lie: those of the parameters that AdamW updates. */
+  readonly adapted: ParameterLayout;
   readonly parameters: Tensor<'fp32'>;
   /** The following have no elements where the model is not trained. */
   readonly gradients: Tensor<'fp32'>;
@@ -27,6 +32,7 @@ export class ModelState {
     readonly training: boolean,
     plans: readonly LayerPlan[],
     frozen: readonly FrozenPart[] = [],
+    rules: ParameterRules = {},
   ) {
     const specs = plans.map(({ definition }) => definition.parameters(config));
     const specsOf = (layer: number) => specs[layer]!;
@@ -34,11 +40,17 @@ export class ModelState {
     this.#frozen = new Set(frozen);
     this.layout = new ParameterLayout(config, specsOf);
     this.trained = new ParameterLayout(config, specsOf, (name, layer) => this.isTrained(part(name, layer)));
+    this.updates = updateRules(this.trained, rules);
+    const isAdapted = (name: string, layer: number) => {
+      const entry = this.trained.find(name, layer);
+      return entry !== undefined && this.updates.get(entry)!.optimizer === 'adamw';
+    };
+    this.adapted = new ParameterLayout(config, specsOf, isAdapted);
     const block = (count: number) => source.tensor('fp32', [count]);
     this.parameters = block(this.layout.count);
     this.gradients = block(this.trained.count);
     this.firstMoments = block(this.trained.count);
-    this.secondMoments = block(this.trained.count);
+    this.secondMoments = block(this.adapted.count);
   }
 
   /** Whether a layer's parameters, or one outside the layers, are updated. A tied `head` is the embedding. */

@@ -1,18 +1,26 @@
-import { addon } from '@mayfly/native';
+import { addon, type Precision } from '@mayfly/native';
 import type { ParameterEntry } from '../model/parameters.js';
 import { type ModelState, offsetIn } from './model-state.js';
 import type { Matrix } from './surface.js';
 
-/** Decoupled AdamW (Loshchilov & Hutter 2019) with clipping by the global norm (Pascanu et al. 2013). */
-export interface AdamWOptions {
+/**
+ * Decoupled AdamW (Loshchilov & Hutter 2019) and, for the parameters that the model's state says, Muon (Jordan et al. 2024), both with
+ * clipping by the global norm (Pascanu et al. 2013).
+ */
+export interface OptimizerSettings {
   readonly betas: readonly [number, number];
   /** Added to √v̂. */
   readonly eps: number;
-  /** Applied to matrices, the embedding among them, and not to norms. */
-  readonly weightDecay: number;
+  /** Decay of Muon's one moment. */
+  readonly muonMomentum: number;
+  /** How the size of Muon's update depends on a matrix's shape. */
+  readonly muonScale: MuonScale;
   /** Largest global gradient norm; larger gradients are scaled down to it. 0 switches clipping off. */
   readonly clip: number;
 }
+
+/** `match-rms`: 0.2·√max(rows, columns), which gives the sizes of AdamW's updates; `original`: √max(1, rows/columns). */
+export type MuonScale = 'match-rms' | 'original';
 
 /** Where a device reads a parameter: as an fp16 matrix, or its transpose. */
 export interface WeightSlot extends Matrix {
@@ -30,11 +38,14 @@ export interface UpdatedLayers {
 /** Updates a model's parameters layer by layer on the host-math queue: a layer's kernels are refreshed while the next layer is computed. */
 export class Optimizer {
   readonly #state: ModelState;
-  readonly #options: AdamWOptions;
+  readonly #options: OptimizerSettings;
+  readonly #precision: Precision;
 
-  constructor(state: ModelState, options: AdamWOptions) {
+  /** @param precision Of Muon's matrix products. */
+  constructor(state: ModelState, options: OptimizerSettings, precision: Precision = 'exact') {
     this.#state = state;
     this.#options = options;
+    this.#precision = precision;
   }
 
   /** L2 norm over all gradients: the root of each tensor's sum of squares, added up in layout order in double precision. Not finite if any gradient is not. */
@@ -55,27 +66,12 @@ export class Optimizer {
 
   /** One update. `step` counts optimizer steps from 1; gradients are multiplied by `gradientScale` as they are read. */
   async step(lr: number, step: number, gradientScale: number, layers: UpdatedLayers): Promise<void> {
-    const { parameters, gradients, firstMoments, secondMoments, trained } = this.#state;
-    const { betas, eps, weightDecay } = this.#options;
-    const shared = { lr, beta1: betas[0], beta2: betas[1], eps, step, gradientScale };
-    const updates = groupByLayer(trained.entries).map((group) => {
+    const updates = groupByLayer(this.#state.trained.entries).map((group) => {
       const { layer } = group[0]!;
       const places = layer < 0 ? null : layers.weightSlots(layer);
-      const calls = group.map((entry) => {
-        const place = places?.get(entry.name);
-        const [, columns] = entry.shape;
-        return addon.mathQueue.adamw(parameters.arena, {
-          ...shared,
-          weights: this.#state.parameter(entry.name, entry.layer),
-          gradients: offsetIn(gradients, entry),
-          m: offsetIn(firstMoments, entry),
-          v: offsetIn(secondMoments, entry),
-          count: entry.count,
-          weightDecay: entry.decay ? weightDecay : 0,
-          ...(place && { half: place.offset, halfStride: place.stride, columns, transpose: place.transposed }),
-        });
-      });
-      const done = Promise.all(calls);
+      const done = Promise.all(
+        group.map((entry) => this.#update(entry, places?.get(entry.name), { lr, step, gradientScale })),
+      );
       // The loop below meets the first error; those of later layers must not count as unhandled rejections.
       done.catch(() => {});
       return { layer, done };
@@ -84,6 +80,49 @@ export class Optimizer {
       await done;
       if (layer >= 0) await layers.refresh(layer);
     }
+  }
+
+  #update(
+    entry: ParameterEntry,
+    place: WeightSlot | undefined,
+    { lr, step, gradientScale }: { readonly lr: number; readonly step: number; readonly gradientScale: number },
+  ): Promise<void> {
+    const { parameters, gradients, firstMoments, secondMoments, adapted, updates } = this.#state;
+    const { betas, eps, muonMomentum, muonScale } = this.#options;
+    const rule = updates.get(entry)!;
+    const [rows, columns] = entry.shape;
+    const shared = {
+      weights: this.#state.parameter(entry.name, entry.layer),
+      gradients: offsetIn(gradients, entry),
+      m: offsetIn(firstMoments, entry),
+      lr: lr * rule.lr,
+      weightDecay: rule.weightDecay,
+      gradientScale,
+      ...(place && { half: place.offset, halfStride: place.stride, transpose: place.transposed }),
+    };
+    if (rule.optimizer === 'muon') {
+      const scale =
+        muonScale === 'original' ? Math.sqrt(Math.max(1, rows / columns)) : 0.2 * Math.sqrt(Math.max(rows, columns));
+      const precision = this.#precision;
+      return addon.mathQueue.muon(parameters.arena, {
+        ...shared,
+        rows,
+        columns,
+        momentum: muonMomentum,
+        scale,
+        precision,
+      });
+    }
+    return addon.mathQueue.adamw(parameters.arena, {
+      ...shared,
+      v: offsetIn(secondMoments, adapted.entry(entry.name, entry.layer)),
+      count: entry.count,
+      columns,
+      beta1: betas[0],
+      beta2: betas[1],
+      eps,
+      step,
+    });
   }
 }
 

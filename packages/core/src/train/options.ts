@@ -1,19 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { invalidArgument, type Precision } from '@mayfly/native';
-import {
-  abortSignal,
-  bagOf,
-  callback,
-  flag,
-  number,
-  numberOr,
-  oneOf,
-  pair,
-  type Rule,
-  rule,
-  text,
-  whole,
-} from '../check.js';
+import { abortSignal, bagOf, callback, flag, number, oneOf, type Rule, rule, text, whole } from '../check.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import type { ModelConfig } from '../model/config.js';
@@ -21,7 +8,8 @@ import { presets } from '../model/presets.js';
 import { type AnyOptionTable, type OptionOrigin, type OptionTable, resolveOptions, rulesOf } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { type PoolOptions, poolOptions } from '../pool/pool-options.js';
-import type { FrozenPart, LayersOption } from './layer-plan.js';
+import { type FrozenPart, frozenRule, type LayersOption } from './layer-plan.js';
+import { expectPossibleSchedule, type OptimizerOptions, optimizerOptions } from './optimizer-options.js';
 import { isTokenStream, pathOr, tokenizerOption, variantOption, weightsOption } from './shared-options.js';
 import { type ValidationOptions, validationOptions } from './validation-options.js';
 
@@ -31,7 +19,7 @@ export interface NamedConfig extends ModelConfig {
 }
 
 /** Options of training. A missing option has its default, or the resumed run's value. */
-export interface TrainOptions extends ValidationOptions {
+export interface TrainOptions extends OptimizerOptions, ValidationOptions {
   /**
    * A preset, a llama2.c checkpoint, a folder of Hugging Face's transformers, or a run of Mayfly; or a shape to train from scratch,
    * by its `name` in logs (default `custom`). Default `tiny`.
@@ -70,29 +58,6 @@ export interface TrainOptions extends ValidationOptions {
   readonly steps?: number | undefined;
   /** Forward and backward passes per step; the loss is the mean over all of their targets. Default 1. */
   readonly accumulate?: number | undefined;
-  /** Highest learning rate. Default 1e-3. */
-  readonly lr?: number | undefined;
-  /** Optimizer steps of linear warm-up. Default 0. */
-  readonly warmup?: number | undefined;
-  /** Default `constant`. */
-  readonly schedule?: 'constant' | 'cosine' | undefined;
-  /** Learning rate at the end of a cosine. Default: a tenth of `lr`. */
-  readonly minLr?: number | undefined;
-  /** Default [0.9, 0.95]. */
-  readonly betas?: readonly [number, number] | undefined;
-  /** Default 1e-8. */
-  readonly eps?: number | undefined;
-  /** Decoupled; not applied to norms. Default 0.1. */
-  readonly weightDecay?: number | undefined;
-  /** Largest global gradient norm; 0 does not clip. Default 1. */
-  readonly clip?: number | undefined;
-  /** A constant, or `dynamic`. Default 1024. */
-  readonly lossScale?: number | 'dynamic' | undefined;
-  /**
-   * Steps in a row without a finite loss, or whose gradients overflow at the lowest loss scale, after which the run ends with
-   * `ERR_DIVERGED`. Default 10 (fairseq and DeepSpeed end at the first; a single odd window is no divergence).
-   */
-  readonly maxSkips?: number | undefined;
   /** Windows at random offsets, or one after another. Default `random`. */
   readonly order?: 'random' | 'sequential' | undefined;
   /** Of the initial parameters and of the order. Default 0. */
@@ -145,7 +110,6 @@ const saved = { saved: true } as const;
 /** A resumed run may not change it, because its position in the data depends on it. */
 const fixed = { saved: true, fixed: true } as const;
 
-const above0 = (value: number) => value > 0;
 const from0 = (value: number) => value >= 0;
 
 /** Upper bound of tokens per window, windows per pass and the like. Larger values are input errors. */
@@ -217,56 +181,7 @@ export const trainOptions = {
     ...{ rule: whole(1, MOST), default: 1, ...saved },
     ...{ flag: '--accumulate <n>', help: 'passes per step', group: groups.optimizer },
   },
-  lr: {
-    ...{ rule: number('above 0', above0), default: 1e-3, ...saved },
-    ...{ flag: '--lr <x>', help: 'highest learning rate', group: groups.optimizer },
-  },
-  warmup: {
-    ...{ rule: whole(0, MOST_STEPS), default: 0, ...saved },
-    ...{ flag: '--warmup <n>', help: 'steps of linear warm-up', group: groups.optimizer },
-  },
-  schedule: {
-    ...{ rule: oneOf('constant', 'cosine'), default: 'constant', ...saved },
-    ...{ flag: '--schedule <name>', help: 'constant or cosine', group: groups.optimizer },
-  },
-  minLr: {
-    ...{
-      rule: number('from 0 up', from0),
-      derive: ({ lr }) => Number(lr) / 10,
-      defaultText: 'a tenth of --lr',
-      ...saved,
-    },
-    ...{ flag: '--min-lr <x>', help: 'learning rate at the end of a cosine', group: groups.optimizer },
-  },
-  betas: {
-    rule: pair('from 0 up to, but less than, 1', (beta) => beta >= 0 && beta < 1),
-    ...{ default: [0.9, 0.95], ...saved },
-    ...{ flag: '--betas <a,b>', help: 'decay of the two moments of AdamW', group: groups.optimizer },
-  },
-  eps: {
-    ...{ rule: number('above 0', above0), default: 1e-8, ...saved },
-    ...{ flag: '--eps <x>', help: 'epsilon of AdamW', group: groups.optimizer },
-  },
-  weightDecay: {
-    ...{ rule: number('from 0 up', from0), default: 0.1, ...saved },
-    ...{ flag: '--weight-decay <x>', help: 'decoupled weight decay, not applied to norms', group: groups.optimizer },
-  },
-  clip: {
-    ...{ rule: number('from 0 up', from0), default: 1, ...saved },
-    ...{ flag: '--clip <x>', help: 'largest global gradient norm; 0: do not clip', group: groups.optimizer },
-  },
-  lossScale: {
-    ...{ rule: numberOr('dynamic', 'above 0', above0), default: 1024, ...saved },
-    ...{ flag: '--loss-scale <x>', help: 'a number, or dynamic', group: groups.optimizer },
-  },
-  maxSkips: {
-    ...{ rule: whole(1), default: 10, ...saved },
-    ...{
-      flag: '--max-skips <n>',
-      help: 'skipped steps in a row that end the run as diverged',
-      group: groups.optimizer,
-    },
-  },
+  ...optimizerOptions,
   ...validationOptions,
   hostThreads: {
     rule: wholeUpTo(0, threadCapacity),
@@ -286,14 +201,8 @@ export const trainOptions = {
     ),
   },
   freeze: {
-    rule: rule<readonly FrozenPart[]>(
-      (value) =>
-        Array.isArray(value) && value.every((part) => typeof part === 'string' || Number.isSafeInteger(part))
-          ? null
-          : 'a list of layers, embedding, finalNorm and head',
-      (given) => given.split(',').map((part) => (/^\d+$/.test(part) ? Number(part) : part)),
-    ),
-    ...fixed,
+    ...{ rule: frozenRule, defaultText: 'nothing', ...fixed, flag: '--freeze <parts>', group: groups.model },
+    help: 'parts that are not trained: 0-5,embedding,finalNorm,head',
   },
   checkRange: {
     ...{ rule: flag, default: false, flag: '--check-range', group: groups.workers },
@@ -421,11 +330,7 @@ export function resolveTrainOptions(
     ...options,
     ...{ pool: { ...given.pool, precision: given.pool?.precision ?? precision }, origins },
   } as ResolvedTrainOptions;
-  const { lr, minLr, schedule, warmup, steps } = filled;
-  if (minLr > lr) throw invalidArgument('minLr', `a number from 0 to lr ${lr}`, minLr);
-  if (schedule === 'cosine' && warmup >= steps) {
-    throw invalidArgument('warmup', `fewer than the ${steps} steps of a cosine`, warmup);
-  }
+  expectPossibleSchedule(filled);
   expectSameShare(given, resumed);
   for (const [name, needed] of [
     ['patience', 'validation'],

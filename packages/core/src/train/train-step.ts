@@ -2,7 +2,7 @@ import { countTargets, type Windows } from '../data/windows.js';
 import type { Decoder } from './decoder.js';
 import { mergesAfter, sumByTree } from './gradient-sums.js';
 import type { LossScaler } from './loss-scaler.js';
-import { type AdamWOptions, Optimizer } from './optimizer.js';
+import { Optimizer, type OptimizerSettings } from './optimizer.js';
 import { learningRate, type Schedule } from './schedules.js';
 
 /** The result of one training step. */
@@ -26,7 +26,7 @@ export interface StepRecord {
   readonly skipped: boolean;
 }
 
-export interface TrainStepOptions extends AdamWOptions, Schedule {
+export interface TrainStepOptions extends OptimizerSettings, Schedule {
   readonly accumulate: number;
 }
 
@@ -67,7 +67,7 @@ export class TrainStep {
     this.#windows = windows;
     this.#scaler = scaler;
     this.#options = options;
-    this.#optimizer = new Optimizer(decoder.state, options);
+    this.#optimizer = new Optimizer(decoder.state, options, decoder.precision);
     const { columns } = decoder.layers;
     this.#batches = Array.from({ length: options.accumulate }, () => ({
       inputs: new Int32Array(columns),

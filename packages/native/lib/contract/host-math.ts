@@ -199,6 +199,31 @@ export interface HostMath {
       transpose?: boolean;
     },
   ): void;
+  /**
+   * Muon (Jordan et al. 2024) on a matrix [rows, columns], all fp32: g = gradient·gradientScale; m = momentum·m + (1 − momentum)·g; the
+   * direction momentum·m + (1 − momentum)·g (Nesterov) is divided by its norm and becomes O, near to U·Vᵀ of its singular value
+   * decomposition, by five Newton–Schulz iterations; w −= lr·(scale·O + weightDecay·w). `half` (optional) receives w as `adamw` writes it.
+   */
+  muon(
+    arena: NativeArena,
+    o: {
+      weights: number;
+      gradients: number;
+      m: number;
+      rows: number;
+      columns: number;
+      lr: number;
+      momentum: number;
+      weightDecay: number;
+      scale: number;
+      gradientScale: number;
+      /** Of the iterations' products. Default exact. */
+      precision?: Precision;
+      half?: number;
+      halfStride?: number;
+      transpose?: boolean;
+    },
+  ): void;
   /** Σ x² in double precision over fp32, independent of threads. Infinity or NaN in x gives a non-finite result. */
   sumOfSquares(arena: NativeArena, offset: number, count: number): number;
   /** to[i] += from[i] for `count` fp32 elements at two arena offsets that do not overlap. */

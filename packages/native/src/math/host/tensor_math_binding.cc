@@ -7,6 +7,7 @@
 #include "math/host/adamw.h"
 #include "math/host/convert.h"
 #include "math/host/math_function.h"
+#include "math/host/muon.h"
 #include "math/host/outer_products.h"
 #include "math/host/reduce.h"
 #include "napi_arguments.h"
@@ -42,6 +43,29 @@ auto Optimize(const MathOptions& o) {
     args.half_stride = half.stride;
   }
   return [=](ThreadPool& pool) { Adamw(args, pool); };
+}
+
+auto OptimizeByMuon(const MathOptions& o) {
+  MuonArgs args{};
+  args.rows = o.Dimension("rows");
+  args.columns = o.Dimension("columns");
+  args.weights = o.Array<float>("weights", args.rows * args.columns);
+  args.gradients = o.Array<float>("gradients", args.rows * args.columns);
+  args.m = o.Array<float>("m", args.rows * args.columns);
+  args.lr = o.Number("lr");
+  args.momentum = o.Fraction("momentum");
+  args.weight_decay = o.Number("weightDecay");
+  args.scale = o.Number("scale");
+  args.gradient_scale = o.Number("gradientScale");
+  args.precision = o.PrecisionOrExact();
+  if (o.Has("half")) {
+    args.transpose = o.Flag("transpose");
+    const auto half = args.transpose ? o.Rows<uint16_t>("half", "halfStride", args.columns, args.rows)
+                                     : o.Rows<uint16_t>("half", "halfStride", args.rows, args.columns);
+    args.half = half.data;
+    args.half_stride = half.stride;
+  }
+  return [=](ThreadPool& pool) { Muon(args, pool); };
 }
 
 auto RowsToHalf(const MathOptions& o) {
@@ -149,6 +173,7 @@ void ExportTensorMath(const MathExports& math) {
   DefineMath(math, "gemm", MatrixProduct);
   DefineMath(math, "outerProducts", WeightProducts);
   DefineMath(math, "adamw", Optimize);
+  DefineMath(math, "muon", OptimizeByMuon);
   DefineMath(math, "sumOfSquares", SquareSum);
   DefineMath(math, "add", AddArrays);
   DefineMath(math, "zero", ZeroBytes);
