@@ -58,7 +58,7 @@ describe('.u16 files', () => {
     const values = new Uint16Array(count);
     for (let index = 0; index < count; index++) values[index] = index * 7;
     writeFileSync(path, values);
-    const stream = await openTokenFile(path, 2);
+    const stream = await openTokenFile(path, { bytesPerToken: 2 });
     expect(stream).not.toBeInstanceOf(TokenArray);
     expect(stream.length).toBe(count);
     for (const offset of [0, 1, 4095, 2 ** 24 + 3, count - 5]) {
@@ -167,7 +167,7 @@ describe('text', () => {
     await expect(openData(path, { tokenizer: unitTokenizer })).rejects.toThrow(
       expect.objectContaining({
         code: 'ERR_DATA_FORMAT',
-        message: expect.stringContaining(`Expected text, got ${kind}: name a file of little-endian uint16 tokens .u16`),
+        message: expect.stringContaining(`Expected text, got ${kind}: --data-format u16`),
       }),
     );
     await expect(openData(path, { tokenizer: bytes })).resolves.toBeDefined();

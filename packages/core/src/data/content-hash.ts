@@ -35,7 +35,7 @@ class BlockHash {
 }
 
 /**
- * The content hash of a stream of tokens, which depends on the tokens alone, not on the file. It also checks every token, so that
+ * The content hash of a stream of tokens, which depends on the tokens and their marks alone, not on the file. It also checks every token, so that
  * training does not have to.
  *
  * @throws `ERR_TOKEN_RANGE` for an id that the vocabulary does not have.
@@ -49,6 +49,11 @@ export async function hashTokens(stream: TokenStream, vocab: number, tokenizer?:
     stream.read(start, block);
     checkBlock(stream.source, block, start, vocab, tokenizer);
     await hash.add(new Uint8Array(block.buffer));
+    if (stream.readMarks !== undefined) {
+      const marks = new Uint8Array(block.length);
+      stream.readMarks(start, marks);
+      await hash.add(marks);
+    }
     progress.add(block.byteLength);
   }
   return await hash.hex();

@@ -2,9 +2,16 @@ import type { Tokenizer as Tokenizers } from '@huggingface/tokenizers';
 import { MayflyError } from '@mayfly/native';
 import { isRecord, readJson } from '../files/read-file.js';
 import { boundedTokenizers } from './bounded-tokenizers.js';
+import { type ChatTemplate, chatTemplate } from './chat-template.js';
 import { cleanableLength, cleanUp, growsAtItsEnd, HeldDecoder, type WholeDecoder } from './held-decoder.js';
 import type { EncodeOptions, TokenDecoder, Tokenizer } from './tokenizer.js';
-import { readStopIds, readTokenizerConfig, readTokenizerFile, type TokenizerFile } from './tokenizer-file.js';
+import {
+  readChatTemplate,
+  readStopIds,
+  readTokenizerConfig,
+  readTokenizerFile,
+  type TokenizerFile,
+} from './tokenizer-file.js';
 
 /** GPT-2's separator of documents. */
 const END_OF_TEXT = '<|endoftext|>';
@@ -21,6 +28,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   readonly eos?: number;
   readonly stops: readonly number[];
   readonly separator?: readonly number[];
+  readonly chat?: ChatTemplate | undefined;
   readonly #file: TokenizerFile;
   readonly #tokenizer: Tokenizers;
   readonly #before: readonly number[];
@@ -35,6 +43,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
     const json = readJson(name, 'ERR_TOKENIZER');
     const config = readTokenizerConfig(name);
     const stops = readStopIds(name);
+    this.chat = chatTemplate(name, readChatTemplate(name), config);
     try {
       this.#file = readTokenizerFile(json);
       this.#tokenizer = boundedTokenizers(name, json, config);

@@ -4,9 +4,9 @@ import { MayflyError } from '@mayfly/native';
 import { type FileFormat, fileFormat } from '../files/file-format.js';
 import { isFolder } from '../files/folders.js';
 import { ByteTokenizer } from './byte-tokenizer.js';
+import { type DataFormat, isTokenData } from './data-files.js';
 import { HuggingFaceTokenizer } from './hugging-face-tokenizer.js';
 import { readLlama2cTokenizer } from './llama2c-tokenizer.js';
-import { isTokenFile } from './token-file.js';
 import type { Tokenizer } from './tokenizer.js';
 import { type TokenizerFiles, withFilesOf } from './tokenizer-files.js';
 
@@ -63,10 +63,12 @@ const unexpected = (expected: string, path: string, actual: string): MayflyError
 export function runTokenizer({
   tokenizer,
   data,
+  dataFormat,
 }: {
   readonly tokenizer?: unknown;
   readonly data?: unknown;
+  readonly dataFormat?: DataFormat | undefined;
 }): string | undefined {
   if (typeof tokenizer === 'string') return tokenizer;
-  return typeof data === 'string' && !isTokenFile(data) ? 'bytes' : undefined;
+  return typeof data === 'string' && !isTokenData(data, dataFormat) ? 'bytes' : undefined;
 }

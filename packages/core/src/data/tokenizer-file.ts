@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { describeValue } from '../files/errors.js';
-import { isRecord, readJson } from '../files/read-file.js';
+import { isRecord, readFile, readJson } from '../files/read-file.js';
 
 /** Ids are below this; known vocabularies have up to 262,144. */
 const LARGEST = 2 ** 22;
@@ -115,6 +115,12 @@ function unexpected(expected: string, actual: string): MayflyError {
 export function readBeside(tokenizer: string, file: string): Readonly<Record<string, unknown>> {
   const path = join(dirname(tokenizer), file);
   return existsSync(path) ? readJson(path, 'ERR_TOKENIZER') : {};
+}
+
+/** The text of `chat_template.jinja` beside a `tokenizer.json`; undefined if the file does not exist. */
+export function readChatTemplate(tokenizer: string): string | undefined {
+  const path = join(dirname(tokenizer), 'chat_template.jinja');
+  return existsSync(path) ? readFile(path, 'a chat template').toString('utf8') : undefined;
 }
 
 /**

@@ -14,8 +14,14 @@ export interface TokenizerFiles {
   readonly files: Readonly<Record<string, Buffer>>;
 }
 
-/** Files of transformers that define the tokens before, after and at the end of a text. */
-const beside = ['tokenizer_config.json', 'special_tokens_map.json', 'generation_config.json', 'config.json'];
+/** Files of transformers that define the tokens before, after and at the end of a text, and the text of conversations. */
+const beside = [
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'generation_config.json',
+  'config.json',
+  'chat_template.jinja',
+];
 
 /**
  * Reads the files of a tokenizer without interpreting them.

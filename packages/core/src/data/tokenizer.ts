@@ -1,3 +1,5 @@
+import type { ChatTemplate } from './chat-template.js';
+
 /** Turns text into token ids and back. */
 export interface Tokenizer {
   /** `bytes`, or the file it was read from. */
@@ -18,6 +20,8 @@ export interface Tokenizer {
   readonly stops?: readonly number[];
   /** Separates documents, if the tokenizer adds nothing around a text. Default: none. */
   readonly separator?: readonly number[];
+  /** Turns conversations into text. Default: none. */
+  readonly chat?: ChatTemplate | undefined;
   /** The token ids of a text, each from 0 to `vocab` − 1. */
   encode(text: string, options?: EncodeOptions): number[];
   /** The text of token ids. Bytes that are no valid UTF-8 become U+FFFD. */

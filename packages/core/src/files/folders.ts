@@ -1,7 +1,15 @@
 import { mkdirSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { fileError } from './errors.js';
+
+/** `mayfly` in `XDG_CACHE_HOME`, `~/Library/Caches` or `~/.cache`. */
+export function cacheFolder(): string {
+  const { XDG_CACHE_HOME: given } = process.env;
+  const cache = given || join(homedir(), process.platform === 'darwin' ? 'Library/Caches' : '.cache');
+  return join(cache, 'mayfly');
+}
 
 /**
  * Makes a folder and the missing folders above it. Node 20's recursive mkdir never returns if a file system answers ENOENT when a

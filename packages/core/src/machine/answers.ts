@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { cpus, homedir, release } from 'node:os';
+import { cpus, release } from 'node:os';
 import { join } from 'node:path';
-import { makeFolder } from '../files/folders.js';
+import { cacheFolder, makeFolder } from '../files/folders.js';
 import { isRecord } from '../files/read-file.js';
 
 /** Changes with the meaning of any answer: files of another version are not read. */
@@ -10,12 +10,8 @@ const VERSION = 1;
 /** Limit for the size of a file, which has one answer. */
 const LARGEST = 2 ** 20;
 
-/** `mayfly/machine` in `XDG_CACHE_HOME`, `~/Library/Caches` or `~/.cache`. */
-export function answersFolder(): string {
-  const { XDG_CACHE_HOME: given } = process.env;
-  const cache = given || join(homedir(), process.platform === 'darwin' ? 'Library/Caches' : '.cache');
-  return join(cache, 'mayfly', 'machine');
-}
+/** `machine` in the cache folder. */
+export const answersFolder = (): string => join(cacheFolder(), 'machine');
 
 /**
  * Answers of one kind that were found on this machine, such as the limits of a device, by a question. A file holds one answer, so

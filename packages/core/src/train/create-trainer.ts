@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { invalidArgument, MayflyError } from '@mayfly/native';
+import { isTokenData } from '../data/data-files.js';
 import { openData } from '../data/open-data.js';
 import { runTokenizer } from '../data/open-tokenizer.js';
 import { expectText } from '../data/text-files.js';
-import { isTokenFile } from '../data/token-file.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { readTokenizerFiles, type TokenizerFiles } from '../data/tokenizer-files.js';
 import { Windows } from '../data/windows.js';
@@ -19,6 +19,7 @@ import { checkOptions } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { checkSizes } from '../programs/define-layer.js';
 import { needsCanaries } from './choose-form.js';
+import { openDataOptions } from './data-options.js';
 import { Decoder } from './decoder.js';
 import { openDecoderPool, planDecoder } from './decoder-pool.js';
 import { checkValues } from './finite.js';
@@ -152,22 +153,22 @@ async function openInputs(
   { options, config, modelPath, tokenizerSource, stream: ready, given }: Run,
   opened: DisposeStack,
 ) {
-  const isText = ready === undefined && !isTokenFile(options.data);
+  const isText = ready === undefined && !isTokenData(options.data, options.dataFormat);
   // A file that is not text is read as bytes only if the options request it, now or when the run began.
-  if (isText && (tokenizerSource === undefined || options.origins.tokenizer === 'derived')) expectText(options.data);
+  if (isText && (tokenizerSource === undefined || options.origins.tokenizer === 'derived'))
+    expectText(options.data, options.dataFormat);
   const tokenizer =
     isText || tokenizerSource !== undefined ? modelTokenizer(tokenizerSource, options.model, config.vocab) : undefined;
   const tokenizerFiles = typeof tokenizerSource === 'string' ? readTokenizerFiles(tokenizerSource) : tokenizerSource;
   const { signal } = options;
-  const stream = ready ?? opened.adopt(await openData(options.data, { tokenizer, signal }), (data) => data.close());
+  const reading = { ...openDataOptions(options), tokenizer, signal };
+  const stream = ready ?? opened.adopt(await openData(options.data, reading), (data) => data.close());
   const readsBytes = options.origins.tokenizer !== 'derived';
   const { training, validation: heldOut } = await openValidation(
     stream,
     options.seq,
     given.validation ?? options.validation,
-    {
-      ...{ tokenizer, readsBytes, signal, opened },
-    },
+    { reading, readsBytes, opened },
   );
   const fresh = new Windows(training, options.seq, options.order, options.seed);
   const source = ready === undefined ? resolve(options.data) : stream.source;

@@ -1,23 +1,24 @@
 import { invalidArgument } from '@mayfly/native';
 import { range, whole } from '../check.js';
 import { checkTokens } from '../data/check-tokens.js';
+import { isTokenData } from '../data/data-files.js';
 import { openData } from '../data/open-data.js';
 import { expectText } from '../data/text-files.js';
-import { isTokenFile } from '../data/token-file.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { countWindows } from '../data/windows.js';
 import { DisposeStack } from '../files/dispose-stack.js';
 import { loadModel } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
+import { type DataOptions, dataOptions, openDataOptions } from './data-options.js';
 import { type InferenceOptions, InferenceSession, inferenceOptions } from './inference-session.js';
 import { modelTokenizer } from './model-tokenizer.js';
 import { isTokenStream, modelOption, pathOr, tokenizerOption } from './shared-options.js';
 import { checkWindows, type WindowLoss, windowLoss } from './window-loss.js';
 
-export interface EvaluateOptions extends InferenceOptions {
+export interface EvaluateOptions extends InferenceOptions, DataOptions {
   /** A llama2.c checkpoint, a folder of Hugging Face's transformers, a checkpoint of Mayfly, or a folder of these. */
   readonly model: string;
-  /** A text file, a folder of text files, a `.u16` token stream, or tokens at hand. */
+  /** A file or folder of text, rows or tokens (docs/data.md), or tokens at hand. */
   readonly data: string | TokenStream;
   /** For text: `bytes` or a file. Default: the model's own. */
   readonly tokenizer?: string | undefined;
@@ -34,8 +35,13 @@ export const evaluateOptions = {
   model: modelOption,
   data: {
     rule: pathOr<TokenStream>('a path or a stream of tokens', isTokenStream),
-    ...{ required: true, flag: '--data <path>', help: 'text file, folder, or token stream (FILE.u16)' },
+    ...{
+      required: true,
+      flag: '--data <path>',
+      help: 'file or folder: text, .jsonl, .parquet, or tokens (.u16, .u32)',
+    },
   },
+  ...dataOptions,
   tokenizer: tokenizerOption,
   window: {
     ...{ rule: whole(1), defaultText: "256, or the model's context if shorter" },
@@ -61,14 +67,16 @@ export async function evaluate(given: EvaluateOptions): Promise<WindowLoss> {
   if (window > sequence) {
     throw invalidArgument('window', `a whole number from 1 to the model's context of ${sequence}`, window);
   }
-  const isText = typeof data === 'string' && !isTokenFile(data);
+  const isText = typeof data === 'string' && !isTokenData(data, options.dataFormat);
   // A file that is not text is read as bytes only if the options request it.
-  if (isText && options.tokenizer === undefined) expectText(data);
+  if (isText && options.tokenizer === undefined) expectText(data, options.dataFormat);
   const named = options.tokenizer ?? model.tokenizer;
   const tokenizer = isText ? modelTokenizer(named, options.model, vocab) : undefined;
   await using opened = new DisposeStack();
   const stream =
-    typeof data === 'string' ? opened.adopt(await openData(data, { tokenizer }), (own) => own.close()) : data;
+    typeof data === 'string'
+      ? opened.adopt(await openData(data, { ...openDataOptions(options), tokenizer }), (own) => own.close())
+      : data;
   await checkTokens(stream, vocab, tokenizer);
   const windows = options.windows ?? [0, countWindows(stream, window)];
   checkWindows(stream, window, windows);

@@ -8,6 +8,7 @@ import { presets } from '../model/presets.js';
 import { type AnyOptionTable, type OptionOrigin, type OptionTable, resolveOptions, rulesOf } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { type PoolOptions, poolOptions } from '../pool/pool-options.js';
+import { type DataOptions, dataOptions } from './data-options.js';
 import { type FrozenPart, frozenRule, type LayersOption } from './layer-plan.js';
 import { expectPossibleSchedule, type OptimizerOptions, optimizerOptions } from './optimizer-options.js';
 import { isTokenStream, pathOr, tokenizerOption, variantOption, weightsOption } from './shared-options.js';
@@ -19,13 +20,13 @@ export interface NamedConfig extends ModelConfig {
 }
 
 /** Options of training. A missing option has its default, or the resumed run's value. */
-export interface TrainOptions extends OptimizerOptions, ValidationOptions {
+export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationOptions {
   /**
    * A preset, a llama2.c checkpoint, a folder of Hugging Face's transformers, or a run of Mayfly; or a shape to train from scratch,
    * by its `name` in logs (default `custom`). Default `tiny`.
    */
   readonly model?: string | NamedConfig | undefined;
-  /** A text file, a folder of text files, or a `.u16` token stream; or tokens at hand, which the trainer leaves open. */
+  /** A file or folder of text, rows or tokens (docs/data.md); or tokens at hand, which the trainer leaves open. */
   readonly data?: string | TokenStream | undefined;
   /** `bytes`, a vocabulary file of llama2.c or a `tokenizer.json`. Default: the model's own. */
   readonly tokenizer?: string | undefined;
@@ -110,6 +111,10 @@ const saved = { saved: true } as const;
 /** A resumed run may not change it, because its position in the data depends on it. */
 const fixed = { saved: true, fixed: true } as const;
 
+/** Rows under a heading of the command's help. */
+const inGroup = <Table extends object>(table: Table, group: string): Table =>
+  Object.fromEntries(Object.entries(table).map(([name, row]) => [name, { ...row, group }])) as Table;
+
 const from0 = (value: number) => value >= 0;
 
 /** Upper bound of tokens per window, windows per pass and the like. Larger values are input errors. */
@@ -149,9 +154,10 @@ export const trainOptions = {
   data: {
     ...{ rule: pathOr<TokenStream>('a path or a stream of tokens', isTokenStream), required: true, ...saved },
     flag: '--data <path>',
-    help: 'text file, folder of text files, or token stream (FILE.u16)',
+    help: 'file or folder: text, .jsonl, .parquet, or tokens (.u16, .u32)',
     group: groups.model,
   },
+  ...inGroup(dataOptions, groups.model),
   tokenizer: { ...tokenizerOption, ...saved, group: groups.model },
   batch: {
     rule: whole(1, MOST),
@@ -277,24 +283,26 @@ export type PlainTrainOptions = Omit<TrainOptions, 'model' | 'data' | 'validatio
   readonly pool?: PoolOptions | undefined;
 };
 
+/** Options without a default, whose absence means something. */
+type UnfilledName =
+  | 'sample'
+  | 'layers'
+  | 'freeze'
+  | 'tokenizer'
+  | 'out'
+  | 'resume'
+  | 'signal'
+  | 'dataFormat'
+  | 'dataColumn';
+
 /** Every option with a value, except those without a default, whose absence means something. Model and data are their names. */
 export type FilledTrainOptions = {
   readonly [Name in Exclude<
     keyof TrainOptions,
-    | 'model'
-    | 'data'
-    | 'validation'
-    | 'sample'
-    | 'pool'
-    | 'layers'
-    | 'freeze'
-    | 'tokenizer'
-    | 'out'
-    | 'resume'
-    | 'signal'
+    'model' | 'data' | 'validation' | 'pool' | UnfilledName
   >]-?: NonNullable<TrainOptions[Name]>;
 } & {
-  readonly [Name in 'sample' | 'layers' | 'freeze' | 'tokenizer' | 'out' | 'resume' | 'signal']: TrainOptions[Name];
+  readonly [Name in UnfilledName]: TrainOptions[Name];
 } & {
   readonly model: string;
   readonly data: string;

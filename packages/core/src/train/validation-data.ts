@@ -1,8 +1,7 @@
-import { openData } from '../data/open-data.js';
+import { isTokenData } from '../data/data-files.js';
+import { type OpenDataOptions, openData } from '../data/open-data.js';
 import { expectText } from '../data/text-files.js';
-import { isTokenFile } from '../data/token-file.js';
 import { expectTokens, splitTokens, type TokenStream } from '../data/token-stream.js';
-import type { Tokenizer } from '../data/tokenizer.js';
 import type { DisposeStack } from '../files/dispose-stack.js';
 
 /** The tokens to train on, and those to evaluate on. */
@@ -16,6 +15,7 @@ export interface TrainingData {
  *
  * @param window Tokens in a window.
  * @param given The option `validation`.
+ * @param reading How the training data were opened.
  * @param readsBytes Whether files that are no text may be read as bytes.
  * @throws `ERR_DATA_SHORT`; the errors of `openData`.
  */
@@ -24,24 +24,21 @@ export async function openValidation(
   window: number,
   given: string | number | TokenStream | undefined,
   {
-    tokenizer,
+    reading,
     readsBytes,
-    signal,
     opened,
   }: {
-    readonly tokenizer: Tokenizer | undefined;
+    readonly reading: OpenDataOptions;
     readonly readsBytes: boolean;
-    readonly signal: AbortSignal | undefined;
     readonly opened: DisposeStack;
   },
 ): Promise<TrainingData> {
   if (given === undefined) return { training: stream, validation: undefined };
   if (typeof given === 'number') return splitTokens(stream, window, given);
-  if (typeof given === 'string' && !isTokenFile(given) && !readsBytes) expectText(given);
+  const { format } = reading;
+  if (typeof given === 'string' && !isTokenData(given, format) && !readsBytes) expectText(given, format);
   const validation =
-    typeof given === 'string'
-      ? opened.adopt(await openData(given, { tokenizer, signal }), (own) => own.close())
-      : given;
+    typeof given === 'string' ? opened.adopt(await openData(given, reading), (own) => own.close()) : given;
   expectTokens(validation, window + 1, `a window of ${window} and its last target`);
   return { training: stream, validation };
 }
