@@ -9,6 +9,7 @@ const inputErrors: ReadonlySet<string> = new Set([
   'ERR_ARENA_FULL',
   'ERR_BUDGET',
   'ERR_CHANGED_INPUT',
+  'ERR_CHAT_TEMPLATE',
   'ERR_CHECKPOINT',
   'ERR_CHECKPOINT_MISMATCH',
   'ERR_CHIP_PROFILE',

@@ -42,7 +42,7 @@ export class ChatTemplate {
    */
   constructor(name: string, source: string, tokens: Readonly<Record<string, string>>) {
     this.#name = name;
-    this.#variables = { ...tokens, strftime_now: (format: string) => formatDate(String(format)) };
+    this.#variables = { ...tokens, mayfly_date: (format: unknown) => formatDate(String(format)) };
     this.#source = source;
   }
 
@@ -54,8 +54,8 @@ export class ChatTemplate {
       (_, before, end, after) => `{%${before} if true %}{{ '${end ? END : BEGIN}' }}{% endif ${after}%}`,
     );
     this.#parsed ??= this.#guard('read', () => ({
-      plain: new Template(source),
-      marking: marked === source ? null : new Template(marked),
+      plain: parse(source),
+      marking: marked === source ? null : parse(marked),
     }));
     return this.#parsed;
   }
@@ -139,6 +139,10 @@ function sourceIn(template: unknown): string | undefined {
   const named = template.filter(isRecord).find(({ name }) => name === 'default');
   return typeof named?.template === 'string' ? named.template : undefined;
 }
+
+/** The library has a `strftime_now` of its own, which only the template can replace. A block takes a line break behind it away. */
+const parse = (source: string): Template =>
+  new Template(`{% set strftime_now = mayfly_date %}${source.startsWith('\n') ? '\n' : ''}${source}`);
 
 /** Whether a value of a data file is a conversation: a list of objects with a role. */
 export const isConversation = (value: unknown): value is readonly ChatMessage[] =>
