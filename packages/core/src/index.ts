@@ -16,6 +16,8 @@ export {
   type Port,
   type Precision,
 } from '@mayfly/native';
+export type { ChatMessage, ChatTemplate, ChatText } from './data/chat-template.js';
+export type { DataFormat } from './data/data-files.js';
 export { type OpenDataOptions, openData } from './data/open-data.js';
 export { openTokenizer } from './data/open-tokenizer.js';
 export { splitTokens, TokenArray, type TokenParts, type TokenStream } from './data/token-stream.js';
@@ -62,6 +64,7 @@ export type { Chaos } from './pool/worker/chaos-transport.js';
 export type { LatencySummary } from './pool/worker/latency.js';
 export type { RunRecord } from './run/run-records.js';
 export { createTrainer } from './train/create-trainer.js';
+export type { DataOptions } from './train/data-options.js';
 export { type EvaluateOptions, evaluate } from './train/evaluate.js';
 export { type GeneratedToken, type GenerateOptions, generate } from './train/generate.js';
 export type { InferenceOptions } from './train/inference-session.js';

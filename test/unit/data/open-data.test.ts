@@ -95,14 +95,14 @@ describe('.u16 files', () => {
     );
   });
 
-  test('that are not there, or are a folder', async () => {
+  test('that are not there, or are an empty folder', async () => {
     const path = join(folder, 'absent.u16');
     await expect(openData(path)).rejects.toThrow(
       expect.objectContaining({ code: 'ERR_FILE_NOT_FOUND', message: expect.stringContaining(path) }),
     );
     mkdirSync(join(folder, 'folder.u16'));
     await expect(openData(join(folder, 'folder.u16'))).rejects.toThrow(
-      expect.objectContaining({ code: 'ERR_FILE', message: expect.stringContaining('it is a folder') }),
+      expect.objectContaining({ code: 'ERR_FILE_NOT_FOUND', message: expect.stringContaining('got none') }),
     );
   });
 });

@@ -283,26 +283,35 @@ export type PlainTrainOptions = Omit<TrainOptions, 'model' | 'data' | 'validatio
   readonly pool?: PoolOptions | undefined;
 };
 
-/** Options without a default, whose absence means something. */
-type UnfilledName =
-  | 'sample'
-  | 'layers'
-  | 'freeze'
-  | 'tokenizer'
-  | 'out'
-  | 'resume'
-  | 'signal'
-  | 'dataFormat'
-  | 'dataColumn';
-
 /** Every option with a value, except those without a default, whose absence means something. Model and data are their names. */
 export type FilledTrainOptions = {
   readonly [Name in Exclude<
     keyof TrainOptions,
-    'model' | 'data' | 'validation' | 'pool' | UnfilledName
+    | 'model'
+    | 'data'
+    | 'validation'
+    | 'pool'
+    | 'sample'
+    | 'layers'
+    | 'freeze'
+    | 'tokenizer'
+    | 'out'
+    | 'resume'
+    | 'signal'
+    | 'dataFormat'
+    | 'dataColumn'
   >]-?: NonNullable<TrainOptions[Name]>;
 } & {
-  readonly [Name in UnfilledName]: TrainOptions[Name];
+  readonly [Name in
+    | 'sample'
+    | 'layers'
+    | 'freeze'
+    | 'tokenizer'
+    | 'out'
+    | 'resume'
+    | 'signal'
+    | 'dataFormat'
+    | 'dataColumn']: TrainOptions[Name];
 } & {
   readonly model: string;
   readonly data: string;
