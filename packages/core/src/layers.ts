@@ -1,5 +1,7 @@
 /** Layers of one's own: `@mayfly/core/layers`. */
+export type { Lora } from './model/adapters.js';
 export type { ParameterSpec, ParameterSpecs } from './model/parameters.js';
+export { adaptLayer } from './programs/adapters.js';
 export { attentionMix, attentionProbabilities } from './programs/attention.js';
 export { defineLayer, defineOperation, type OperationDefinition } from './programs/define-layer.js';
 export type { ProgramForm } from './programs/form.js';

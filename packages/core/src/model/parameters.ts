@@ -20,6 +20,11 @@ export interface ParameterSpec {
   readonly residual?: boolean;
   /** First value of a vector's elements. Default 1. */
   readonly initial?: number;
+  /**
+   * A matrix of an adapter, which is trained alone: `down`, A [rank, in], begins with small random values; `up`, B [out, rank], with zeros.
+   * Adapters lie behind all other parameters.
+   */
+  readonly adapter?: 'down' | 'up';
 }
 
 /** Parameters of a layer by name, in the order in which checkpoints hold them. */
@@ -77,6 +82,7 @@ export interface ParameterEntry {
   readonly residual: boolean;
   /** First value of a vector's elements. */
   readonly initial: number;
+  readonly adapter: 'down' | 'up' | undefined;
 }
 
 /** Where each parameter lies in the one flat fp32 block that load, save, optimizer and gradients all walk. */
@@ -84,6 +90,8 @@ export class ParameterLayout {
   readonly entries: readonly ParameterEntry[];
   /** Elements of the whole block. */
   readonly count: number;
+  /** Elements before the first adapter: those of the model as it is without adapters. */
+  readonly baseCount: number;
   readonly #index: ReadonlyMap<string, ParameterEntry>;
 
   /**
@@ -97,21 +105,28 @@ export class ParameterLayout {
   ) {
     const entries: ParameterEntry[] = [];
     let offset = 0;
-    const add = (name: string, layer: number, { shape, residual = false, initial = 1 }: ParameterSpec) => {
+    const add = (name: string, layer: number, { shape, residual = false, initial = 1, adapter }: ParameterSpec) => {
       if (!includes(name, layer)) return;
       const [rows, columns = 1] = shape;
       const count = rows * columns;
       const decay = shape.length === 2;
-      entries.push({ name, layer, shape: [rows, columns], offset, count, decay, residual, initial });
+      entries.push({ name, layer, shape: [rows, columns], offset, count, decay, residual, initial, adapter });
       offset += count;
     };
     const { dim, vocab } = config;
     add('embedding', -1, { shape: [vocab, dim] });
-    for (let layer = 0; layer < config.layers; layer++) {
-      for (const [name, spec] of Object.entries(specsOf(layer))) add(name, layer, spec);
-    }
+    const addLayers = (adapters: boolean) => {
+      for (let layer = 0; layer < config.layers; layer++) {
+        for (const [name, spec] of Object.entries(specsOf(layer))) {
+          if ((spec.adapter !== undefined) === adapters) add(name, layer, spec);
+        }
+      }
+    };
+    addLayers(false);
     add('finalNorm', -1, { shape: [dim] });
     if (!config.tiedHead) add('head', -1, { shape: [vocab, dim] });
+    this.baseCount = offset;
+    addLayers(true);
     this.entries = entries;
     this.count = offset;
     this.#index = new Map(entries.map((entry) => [`${entry.layer}.${entry.name}`, entry]));

@@ -62,6 +62,7 @@ export const attentionVariants: readonly Variant[] = [
   {
     name: 'single',
     source: 'ours: one product a program',
+    isSingle: true,
     forward: [
       { name: 'norm' },
       { name: 'qFwd', from: 'q' },
@@ -115,6 +116,7 @@ export const feedForwardVariants: readonly Variant[] = [
   {
     name: 'single',
     source: 'ours: one product a program',
+    isSingle: true,
     forward: [
       { name: 'norm' },
       { name: 'ffnW1', from: 'h1' },

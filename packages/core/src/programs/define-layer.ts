@@ -105,7 +105,8 @@ export function checkSizes(definition: LayerDefinition, shape: ProgramShape): vo
     const isNorm = norm?.shape.length === 1 && norm.shape[0] === shape.dim;
     expect(isNorm, `${name}.${block.name}`, `a vector parameter of dim ${shape.dim} for its norm`, block.norm);
     used.add(block.norm);
-    const { parameters: gradients, kept } = blockFlow(block);
+    const { parameters: gradients, weights, kept } = blockFlow(block);
+    for (const parameter of weights) used.add(parameter);
     for (const { parameter, x } of gradients) {
       const length = parameters[parameter]?.shape.length;
       expect(length !== undefined, `${name}.${block.name}`, 'parameters that the layer declares', parameter);
@@ -115,7 +116,6 @@ export function checkSizes(definition: LayerDefinition, shape: ProgramShape): vo
         'an x for the gradient of a matrix alone',
         `${x}`,
       );
-      used.add(parameter);
     }
     const clash = [...kept, 'x', 'y', 'xn', 'dy'].find((value) => value in parameters);
     expect(

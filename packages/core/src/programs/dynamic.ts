@@ -1,5 +1,6 @@
 import type { MilValue } from '../mil/graph.js';
 import type { ParameterSpecs } from '../model/parameters.js';
+import { type ConstantWeight, ConstantWeights } from './constant-weights.js';
 import { type ContractionPart, contract } from './contraction.js';
 import type { ProgramForm } from './form.js';
 import { type BlockPrograms, decoderLayerOf, namePrograms } from './layer.js';
@@ -22,11 +23,12 @@ export interface PackedWeight extends WeightUse {
   readonly slot: Slot;
 }
 
-/** A program whose weights lie in its input, beside the activations: an update is a memory write. */
+/** A program whose weights lie in its input, beside the activations: an update is a memory write. Those that never change may be constants. */
 export interface DynamicLayerProgram<Input extends string = string, Output extends string = string>
   extends LayerProgram<Input, Output>,
     FixedConstants {
   readonly weights: readonly PackedWeight[];
+  readonly constantWeights: readonly ConstantWeight[];
   /** Columns of the input from the first on that hold activations; beyond lie only weights. */
   readonly activationColumns: number;
 }
@@ -37,12 +39,19 @@ export type DynamicBlock = BlockPrograms<DynamicLayerProgram>;
 const WIDTH_MULTIPLE = 32;
 
 /**
- * The programs of a layer whose weights are packed in the input: the same serve every such layer. The forward pass of a block leads
+ * The programs of a layer whose weights are packed in the input: the same serve every such layer, unless some weights are constants. The forward pass of a block leads
  * from `xn` to `y` and what is kept, the backward pass from `dy`, the gradient of y, and what was saved to `dxn` and what weight
  * gradients read. Norms and residual sums are host math. Where each pass is one program, both have one surface, so that weights are
  * written once per update.
+ *
+ * @param isConstant Of a parameter's name. Default: none is.
  */
-export function dynamicBlocks(layer: LayerDefinition, shape: ProgramShape, form: ProgramForm = {}): DynamicBlock[] {
+export function dynamicBlocks(
+  layer: LayerDefinition,
+  shape: ProgramShape,
+  form: ProgramForm = {},
+  isConstant: (parameter: string) => boolean = () => false,
+): DynamicBlock[] {
   const parameters = layer.parameters(shape);
   return layer.blocks.map((block) => {
     const flow = blockFlow(block, variantOf(block, form));
@@ -51,9 +60,7 @@ export function dynamicBlocks(layer: LayerDefinition, shape: ProgramShape, form:
     const surfaceOf = (...stages: readonly Stage[]) =>
       packedSurface(
         [...new Set(stages.flatMap(({ reads }) => reads))],
-        flow.parameters
-          .map(({ parameter }) => parameter)
-          .filter((name) => stages.some((stage) => stage.parameters.includes(name))),
+        flow.weights.filter((name) => !isConstant(name) && stages.some((stage) => stage.parameters.includes(name))),
         { rows, parameters, shape },
       );
     const whole = forward.length === 1 && flow.backward.length === 1 ? surfaceOf(forward[0]!, flow.backward[0]!) : null;
@@ -63,6 +70,12 @@ export function dynamicBlocks(layer: LayerDefinition, shape: ProgramShape, form:
     };
     return { block, flow, forward: forward.map(program), backward: flow.backward.map(program) };
   });
+}
+
+/** The programs of a layer with adapters: those are packed in the input, all other parameters are constants. */
+export function adapterBlocks(layer: LayerDefinition, shape: ProgramShape, form: ProgramForm = {}): DynamicBlock[] {
+  const parameters = layer.parameters(shape);
+  return dynamicBlocks(layer, shape, form, (name) => parameters[name]!.adapter === undefined);
 }
 
 /** The programs of a layer by their names. Default: the decoder's own for the shape. */
@@ -96,18 +109,27 @@ function packedSurface(
   return packSurface(channels, matrices, WIDTH_MULTIPLE);
 }
 
-/** Matrices that write to the residual stream are packed as [in, out], so that most weights of a block are `dim` columns wide. */
+/**
+ * Matrices that write to the residual stream are packed as [in, out], so that most weights of a block are `dim` columns wide, and so are
+ * adapters, so that they are as narrow as their rank.
+ */
+const isPackedTransposed = ({
+  shape: [rows, columns = 1],
+  residual = false,
+  adapter,
+}: ParameterSpecs[string]): boolean => (adapter === undefined ? residual : columns > rows);
+
 function packedSize(parameters: ParameterSpecs, name: string): MatrixSize {
-  const { shape, residual = false } = parameters[name]!;
-  const [rows, columns = 1] = shape;
-  return residual ? [columns, rows] : [rows, columns];
+  const [rows, columns = 1] = parameters[name]!.shape;
+  return isPackedTransposed(parameters[name]!) ? [columns, rows] : [rows, columns];
 }
 
 /** A program with packed weights: projections are matrix products. */
 function openProgram(input: Surface<string>, parameters: ParameterSpecs, shape: ProgramShape, form: ProgramForm) {
   const program = new ProgramWriter(input, form);
   const { builder: b, inputs } = program;
-  const isTransposed = (parameter: string) => parameters[parameter]!.residual ?? false;
+  const constants = new ConstantWeights(b, parameters, form);
+  const isTransposed = (parameter: string) => isPackedTransposed(parameters[parameter]!);
   // The Neural Engine multiplies [1, 1, rows, columns] where it refuses [1, rows, 1, columns].
   const matrix = (x: MilValue) => b.reshape(x, [1, 1, x.shape[1]!, x.shape[3]!]);
   const writer: LayerWriter = {
@@ -115,7 +137,8 @@ function openProgram(input: Surface<string>, parameters: ParameterSpecs, shape: 
     shape,
     form,
     project(parameter, x, transposed = false) {
-      const weight = inputs[parameter]!;
+      const weight = inputs[parameter];
+      if (weight === undefined) return constants.project(parameter, x, transposed);
       const [, rows, , columns] = weight.shape as [number, number, number, number];
       const sumsRows = transposed !== isTransposed(parameter);
       const partOf = ({ first, count }: ContractionPart) =>
@@ -127,7 +150,7 @@ function openProgram(input: Surface<string>, parameters: ParameterSpecs, shape: 
         return b.reshape(product, [1, product.shape[2]!, 1, product.shape[3]!]);
       });
     },
-    vector: (parameter) => inputs[parameter]!,
+    vector: (parameter) => inputs[parameter] ?? constants.vector(parameter),
     constant: (name, size, values) => program.constant(name, size, values),
   };
   const weights = Object.entries(input.slots)
@@ -135,10 +158,9 @@ function openProgram(input: Surface<string>, parameters: ParameterSpecs, shape: 
     .map(([parameter, slot]) => ({ parameter, transposed: isTransposed(parameter), slot }));
   const activations = Object.entries(input.slots).filter(([name]) => !(name in parameters));
   const activationColumns = Math.max(...activations.map(([, { column, columns }]) => column + columns));
-  const finish = (results: Readonly<Record<string, MilValue>>): DynamicLayerProgram => ({
-    ...program.finish(results),
-    weights,
-    activationColumns,
-  });
+  const finish = (results: Readonly<Record<string, MilValue>>): DynamicLayerProgram => {
+    const written = program.finish(results);
+    return { ...written, weights, constantWeights: constants.placedIn(written.program), activationColumns };
+  };
   return { inputs, writer, finish };
 }

@@ -46,6 +46,13 @@ export interface Operation {
   /** Inputs, outputs and taps that `backward` reads. */
   readonly saved?: readonly string[];
   readonly gradients?: readonly ParameterGradient[];
+  /** Parameters that it reads and that have no gradient. */
+  readonly frozen?: readonly string[];
+  /**
+   * Matrices that the host writes before a pass and both passes read, such as masks: by name, the value whose size each has. They have no
+   * gradients.
+   */
+  readonly given?: Readonly<Record<string, string>>;
   /** The backward pass computes its results again, rather than have the forward pass keep them, unless a variant says otherwise. */
   readonly recomputed?: boolean;
   /** From the inputs to outputs and taps. */
@@ -70,6 +77,8 @@ export interface LayerDefinition {
   /** By name, in the order in which checkpoints hold them. */
   parameters(sizes: ModelConfig | ProgramShape): ParameterSpecs;
   readonly blocks: readonly Block[];
+  /** Of a layer with adapters: the layer that they were added to. */
+  readonly base?: LayerDefinition;
 }
 
 /** Writes operations one after another; `values` are what they start from. Returns those and all that were made. */
@@ -100,7 +109,12 @@ export function valueRows(
     vector: (name) => matrix(declared(parameters, name)[0], 1),
     constant: (_, size) => builder.input('x', 'fp16', size),
   };
-  const values = writeForward(writer, operations, { xn: matrix(shape.dim, columns) });
+  const values: Record<string, MilValue> = { xn: matrix(shape.dim, columns) };
+  for (const operation of operations) {
+    for (const [name, like] of Object.entries(operation.given ?? {}))
+      values[name] = matrix(values[like]!.shape[1]!, columns);
+    Object.assign(values, operation.forward(writer, values));
+  }
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.shape[1]!]));
 }
 

@@ -28,7 +28,10 @@ export interface Stage {
 }
 
 /** An operation that only the forward pass has, such as a norm. */
-export type ForwardOperation = Pick<Operation, 'inputs' | 'outputs' | 'taps' | 'gradients' | 'forward'>;
+export type ForwardOperation = Pick<
+  Operation,
+  'inputs' | 'outputs' | 'taps' | 'gradients' | 'frozen' | 'given' | 'forward'
+>;
 
 /** What follows from the operations of a block and a variant of it. */
 export interface BlockFlow {
@@ -38,6 +41,10 @@ export interface BlockFlow {
   /** Gradients that the host reads: `dxn`, and those of weight gradients. */
   readonly gradients: readonly string[];
   readonly parameters: readonly ParameterGradient[];
+  /** Parameters that the operations read, those without a gradient among them. */
+  readonly weights: readonly string[];
+  /** Matrices that the host writes before a pass: by name, the value whose size each has. */
+  readonly given: Readonly<Record<string, string>>;
   /** From `dy` to `dxn`, in the order in which they run. */
   readonly backward: readonly Stage[];
 }
@@ -63,6 +70,8 @@ export function blockFlow({ operations }: Pick<Block, 'operations'>, variant: Va
     kept: ['xn', ...operations.flatMap(results)].filter((name) => read.has(name)),
     gradients: unique(['dxn', ...parameters.map(({ dy }) => dy)]).filter((name) => name !== 'dy'),
     parameters,
+    weights: parametersOf(operations),
+    given: Object.assign({}, ...operations.map((operation) => operation.given)),
     backward: stages,
   };
 }
@@ -86,7 +95,7 @@ export function forwardStages(
     );
     return {
       name: parts.length === 1 ? '' : cut.name,
-      reads: unique(own.flatMap(({ inputs }) => inputs)).filter((name) => !made.includes(name)),
+      reads: unique(own.flatMap((each) => [...each.inputs, ...givenOf(each)])).filter((name) => !made.includes(name)),
       makes,
       parameters: parametersOf(own),
       write: (writer, values) => pick(writeForward(writer, own, values), makes),
@@ -125,9 +134,11 @@ function backwardStages(
         return;
       }
       for (const result of results(maker)) again.add(result);
+      for (const name of givenOf(maker)) values.add(name);
       maker.inputs.forEach(require);
     };
     for (const name of cut.computes ?? own.flatMap((operation) => operation.saved ?? [])) require(name);
+    for (const name of own.flatMap(givenOf)) values.add(name);
     const made = own.flatMap(({ outputs }) => outputs);
     const rest = unique(own.flatMap(({ inputs }) => inputs)).filter(
       (name) => !made.includes(name) && !done.includes(name),
@@ -258,6 +269,13 @@ const invalidCut = (variant: Variant, cut: Cut, expected: string): MayflyError =
 const results = ({ outputs, taps = [] }: ForwardOperation): string[] => [...outputs, ...taps];
 
 const parametersOf = (operations: readonly ForwardOperation[]): string[] =>
-  unique(operations.flatMap(({ gradients = [] }) => gradients.map(({ parameter }) => parameter)));
+  unique(
+    operations.flatMap(({ gradients = [], frozen = [] }) => [
+      ...gradients.map(({ parameter }) => parameter),
+      ...frozen,
+    ]),
+  );
+
+const givenOf = ({ given = {} }: Pick<Operation, 'given'>): string[] => Object.keys(given);
 
 const unique = (names: readonly string[]): string[] => [...new Set(names)];

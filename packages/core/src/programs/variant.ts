@@ -29,6 +29,8 @@ export interface Variant {
   readonly backward: readonly Cut[];
   /** Values that the forward pass hands out, though the backward pass could compute them again. */
   readonly saved?: readonly string[];
+  /** Each program has one product at most: operations that are added to the block get programs of their own. Default false. */
+  readonly isSingle?: boolean;
 }
 
 /** One program a pass. */

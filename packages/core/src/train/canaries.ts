@@ -39,7 +39,7 @@ export function smallShape(shape: ProgramShape): ProgramShape {
 
 /** One block of a layer as a layer. */
 export function halfCanary({ definition, weights }: LayerPlan, block: Block, shape: ProgramShape): Canary {
-  const used = new Set([block.norm, ...blockFlow(block).parameters.map(({ parameter }) => parameter)]);
+  const used = new Set([block.norm, ...blockFlow(block).weights]);
   const half: LayerDefinition = {
     name: `${definition.name}-${block.name}`,
     parameters: (sizes) =>

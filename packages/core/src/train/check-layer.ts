@@ -6,8 +6,10 @@ import { createPool, type Pool } from '../pool/pool.js';
 import type { Kernel } from '../pool/types.js';
 import { checkSizes } from '../programs/define-layer.js';
 import type { ProgramForm } from '../programs/form.js';
-import { type Block, type LayerDefinition, writeForward } from '../programs/layer-graph.js';
+import type { LayerWeights } from '../programs/layer-blocks.js';
+import { type Block, type LayerDefinition, valueRows, writeForward } from '../programs/layer-graph.js';
 import type { ProgramShape } from '../programs/shape.js';
+import { blockFlow } from '../programs/stages.js';
 import { runLayer } from './run-layer.js';
 
 /** How `checkLayer` checks. */
@@ -28,6 +30,8 @@ export interface LayerCheck {
   readonly error: number;
   readonly dynamic: Readonly<Record<string, number>>;
   readonly static: Readonly<Record<string, number>>;
+  /** In place of `static`, of a layer with adapters. */
+  readonly adapters?: Readonly<Record<string, number>>;
 }
 
 const defaultShape: ProgramShape = {
@@ -66,20 +70,29 @@ export async function checkLayer(definition: LayerDefinition, options: CheckLaye
         : sample(rows * columns, () => (3 * (uniform() - 0.5)) / Math.sqrt(columns));
   }
   const dy = sample(elements, () => 2 * (uniform() - 0.5));
+  for (const block of definition.blocks) {
+    const rows = valueRows(block, definition.parameters(shape), shape);
+    const columns = shape.batch * shape.sequence;
+    for (const name of Object.keys(blockFlow(block).given)) {
+      inputs[name] ??= sample(rows[name]! * columns, () => (uniform() < 0.5 ? 0 : 2));
+    }
+  }
 
   const reference = await ReferenceLayer.open(pool, definition, shape);
   const y = await reference.forward(inputs);
-  const trained = {
-    dynamic: await runLayer(pool, { definition, weights: 'dynamic' }, { shape, form, inputs, dy }),
-    static: await runLayer(pool, { definition, weights: 'static' }, { shape, form, inputs, dy }),
-  };
-  const errors = { dynamic: {} as Record<string, number>, static: {} as Record<string, number> };
-  for (const weights of ['dynamic', 'static'] as const) {
-    errors[weights].y = largest(y.map((value, index) => value - trained[weights].y![index]!)) / largest(y);
+  const strategies =
+    definition.base === undefined ? (['dynamic', 'static'] as const) : (['dynamic', 'adapters'] as const);
+  const trained: Partial<Record<LayerWeights, Record<string, Float32Array>>> = {};
+  const errors: Partial<Record<LayerWeights, Record<string, number>>> = {};
+  for (const weights of strategies) {
+    const results = await runLayer(pool, { definition, weights }, { shape, form, inputs, dy });
+    trained[weights] = results;
+    errors[weights] = { y: largest(y.map((value, index) => value - results.y![index]!)) / largest(y) };
   }
   const loss = (output: Float32Array) => output.reduce((sum, value, index) => sum + value * dy[index]!, 0);
   for (const [name, values] of Object.entries(inputs)) {
-    const gradient = trained.dynamic[name]!;
+    const gradient = trained.dynamic![name];
+    if (gradient === undefined) continue;
     const steepest = [...gradient.keys()].sort((a, b) => Math.abs(gradient[b]!) - Math.abs(gradient[a]!));
     const anywhere = Array.from({ length: SAMPLES / 2 }, () => Math.floor(uniform() * values.length));
     const chosen = [...new Set([...steepest.slice(0, SAMPLES / 2), ...anywhere])];
@@ -92,17 +105,17 @@ export async function checkLayer(definition: LayerDefinition, options: CheckLaye
       const [above, below] = [await at(STEP), await at(-STEP)];
       differences.push((above[1] - below[1]) / (above[0] - below[0]));
     }
-    for (const weights of ['dynamic', 'static'] as const) {
-      const own = trained[weights][name]!;
+    for (const weights of strategies) {
+      const own = trained[weights]![name]!;
       const scale = Math.max(largest(own), largest(differences), Number.MIN_VALUE);
-      errors[weights][name] = largest(chosen.map((at, index) => own[at]! - differences[index]!)) / scale;
+      errors[weights]![name] = largest(chosen.map((at, index) => own[at]! - differences[index]!)) / scale;
     }
   }
   const all = Object.entries(errors).flatMap(([weights, each]) =>
     Object.entries(each).map(([name, error]) => ({ weights, name, error })),
   );
   const worst = all.reduce((a, b) => (b.error <= a.error ? a : b));
-  if (worst.error <= tolerance) return { error: worst.error, ...errors };
+  if (worst.error <= tolerance) return { error: worst.error, dynamic: {}, static: {}, ...errors };
   const what = worst.name === 'y' ? 'the output of fp16 programs' : `the gradient of ${worst.name}`;
   throw new MayflyError(
     'ERR_LAYER',
@@ -152,6 +165,11 @@ class ReferenceLayer {
       };
       const matrix = (name: string) => input(name, [1, 1, specs[name]!.shape[0], specs[name]!.shape[1]!]);
       const xn = input('xn', [1, shape.dim, 1, shape.batch * shape.sequence]);
+      const given = Object.keys(blockFlow(block).given);
+      const rows = valueRows(block, specs, shape);
+      const masks = given.map(
+        (name) => [name, input(name, [1, rows[name]!, 1, shape.batch * shape.sequence])] as const,
+      );
       const { y } = writeForward(
         {
           builder: b,
@@ -169,7 +187,7 @@ class ReferenceLayer {
           },
         },
         block.operations,
-        { xn },
+        { xn, ...Object.fromEntries(masks) },
       );
       b.output('y', y!);
       const kernel = await pool.compile({ name: `${definition.name}.${block.name}`, text: b.build().text });

@@ -7,19 +7,16 @@ import {
   machineProfile,
   parseSimName,
 } from '@mayfly/native';
-import { dynamicBlocks } from '../programs/dynamic.js';
 import type { ProgramForm } from '../programs/form.js';
-import { type BlockPrograms, decoderLayerOf, programName } from '../programs/layer.js';
-import type { LayerProgram, ProgramShape } from '../programs/shape.js';
-import { staticBlocks } from '../programs/static.js';
-import type { LayerPlan } from './layer-plan.js';
-
-type Weights = 'dynamic' | 'static';
+import { decoderLayerOf, programName } from '../programs/layer.js';
+import { type LayerWeights, layerBlocks } from '../programs/layer-blocks.js';
+import type { ProgramShape } from '../programs/shape.js';
+import { type LayerPlan, strategyOf } from './layer-plan.js';
 
 /** The programs that a model is about to be run by. */
 export interface PlannedPrograms {
   readonly shape: ProgramShape;
-  readonly weights: Weights;
+  readonly weights: LayerWeights;
   /** The definition of each layer. Default: the decoder's own, with `weights`. */
   readonly plans?: readonly LayerPlan[];
   readonly form: ProgramForm;
@@ -73,8 +70,7 @@ function brokenRules(profile: ChipProfile, { shape, form, training, ...planned }
   const plans = planned.plans ?? [{ definition: decoderLayerOf(shape), weights: planned.weights }];
   const kinds = new Map(plans.map((plan) => [`${plan.definition.name} ${plan.weights}`, plan]));
   const sources = [...kinds.values()].flatMap(({ definition, weights }) => {
-    const blocks: readonly BlockPrograms<LayerProgram>[] =
-      weights === 'static' ? staticBlocks(definition, shape, form) : dynamicBlocks(definition, shape, form);
+    const blocks = layerBlocks(weights, definition, shape, form);
     const directions = training ? (['forward', 'backward'] as const) : (['forward'] as const);
     return directions.flatMap((direction) =>
       blocks.flatMap(({ block, [direction]: programs }) =>
@@ -96,9 +92,9 @@ function warning({ name }: ChipProfile, broken: readonly BrokenRule[]): string |
 }
 
 function wayOut(device: string, profile: ChipProfile, planned: PlannedPrograms): string {
-  const other: Weights = planned.weights === 'static' ? 'dynamic' : 'static';
-  const plans = planned.plans?.map((plan) => ({ ...plan, weights: other }));
-  const changed = { ...planned, weights: other, ...(plans && { plans }) };
+  const other = planned.weights === 'dynamic' ? 'static' : 'dynamic';
+  const plans = planned.plans?.map(({ definition }) => ({ definition, weights: strategyOf(definition, other) }));
+  const changed: PlannedPrograms = { ...planned, weights: other, ...(plans && { plans }) };
   const clean = !brokenRules(profile, changed).some(({ level }) => level === 'error');
   const change = clean
     ? `take weights: '${other}' (--weights ${other}), whose programs break none`

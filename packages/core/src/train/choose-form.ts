@@ -3,11 +3,10 @@ import { isSimName, MayflyError, refusedPatterns } from '@mayfly/native';
 import { chooseAneApi, limitsKey } from '../machine/ane-api.js';
 import { type ChoiceQuestion, type Refusals, type StoredChoice, storedChoices } from '../machine/choices.js';
 import type { MilOptions } from '../mil/graph.js';
-import { dynamicBlocks } from '../programs/dynamic.js';
 import type { ProgramForm } from '../programs/form.js';
+import { layerBlocks } from '../programs/layer-blocks.js';
 import type { Block } from '../programs/layer-graph.js';
 import type { ProgramShape } from '../programs/shape.js';
-import { staticBlocks } from '../programs/static.js';
 import { axisCanary, type Canary, canaryCase, difference, halfCanary } from './canaries.js';
 import { CanaryDevice, type CanaryOptions } from './canary-device.js';
 import { ruleBroken } from './chip-rules.js';
@@ -258,8 +257,7 @@ const classOf = ({ dim, hidden, batch, sequence }: ProgramShape): string => {
 };
 
 function textsOf({ plan: { definition, weights }, shape }: Canary, form: ProgramForm, training: boolean): string[] {
-  const write = weights === 'static' ? staticBlocks : dynamicBlocks;
-  return write(definition, shape, form).flatMap(({ forward, backward }) =>
+  return layerBlocks(weights, definition, shape, form).flatMap(({ forward, backward }) =>
     (training ? [...forward, ...backward] : forward).map(({ program }) => program.text),
   );
 }

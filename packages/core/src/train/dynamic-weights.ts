@@ -1,13 +1,13 @@
 import { addon } from '@mayfly/native';
+import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
-import { type DynamicBlock, dynamicBlocks } from '../programs/dynamic.js';
+import { adapterBlocks, type DynamicBlock, dynamicBlocks } from '../programs/dynamic.js';
 import { kernelName } from '../programs/layer.js';
-import type { Block } from '../programs/layer-graph.js';
-import type { Surface } from '../programs/shape.js';
-import { LayerBlock, type Passes, type StageSurfaces } from './layer-block.js';
+import { type Surface, stackSurface } from '../programs/shape.js';
+import { type BlockPlace, blockKey, LayerBlock, type Passes, type StageSurfaces } from './layer-block.js';
 import type { WeightSlot } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
-import { copyMatrix, SurfaceRing, type SurfaceTensor } from './surface.js';
+import { copyMatrix, SurfaceRing, SurfaceTensor } from './surface.js';
 import { type KernelCompiler, TimedKernel } from './timed-kernel.js';
 import { BACKWARD_RING, type NormInput, type StrategyOptions, type WeightStrategy } from './weight-strategy.js';
 
@@ -16,33 +16,47 @@ interface Program {
   readonly weights: ProgramWeights;
 }
 
+/** Programs with one set of constants, which serve a block or all blocks of a kind. */
+interface Programs extends Passes<Program> {
+  /** What their kernels are named after. */
+  readonly name: string;
+  /** The layer whose parameters are constants; null where none are. */
+  readonly layer: number | null;
+}
+
 /**
- * Weights are part of the kernels' input: the programs of a kind of block serve all layers, and an update writes memory. The
- * residual stream (fp32) and RMSNorm are host math.
+ * Weights are part of the kernels' input, and an update writes memory. The programs of a kind of block serve all layers; with adapters
+ * each block has its own, whose constants are the weights that never change. The residual stream (fp32) and RMSNorm are host math.
  */
 export class DynamicWeights implements WeightStrategy {
   readonly blocks: readonly LayerBlock[];
   readonly #options: StrategyOptions;
   /** Residual stream before each block and after the last; the same memory where the backward pass needs only the last. */
   readonly #residuals: readonly Tensor<'fp32'>[];
-  readonly #programs: ReadonlyMap<Block, Passes<Program>>;
+  readonly #programs: ReadonlyMap<BlockPlace, Programs>;
   #kernels: readonly Passes<TimedKernel>[] = [];
 
   constructor(options: StrategyOptions) {
-    const { source, shape, form, places, input, stopwatch } = options;
+    const { source, shape, form, places, weights, input, stopwatch } = options;
+    const isShared = weights === 'dynamic';
     const program = (each: Program['source']): Program => ({
       source: each,
       weights: new ProgramWeights(source, each.program),
     });
     const definitions = [...new Set(places.map(({ definition }) => definition))];
     this.#options = options;
+    const write = isShared ? dynamicBlocks : adapterBlocks;
+    const written = definitions.flatMap((definition) => write(definition, shape, form));
     this.#programs = new Map(
-      definitions
-        .flatMap((definition) => dynamicBlocks(definition, shape, form))
-        .map(({ block, forward, backward }) => {
-          const needsBackward = places.some((place) => place.block === block && place.needsBackward);
-          return [block, { forward: forward.map(program), backward: needsBackward ? backward.map(program) : [] }];
-        }),
+      written.flatMap(({ block, forward, backward }) => {
+        const served = places.filter((place) => place.block === block);
+        const programs = (name: string, layer: number | null, users: readonly BlockPlace[]): Programs => ({
+          ...{ name, layer, forward: forward.map(program) },
+          backward: users.some(({ needsBackward }) => needsBackward) ? backward.map(program) : [],
+        });
+        const shared = isShared ? programs(block.name, null, served) : null;
+        return served.map((place) => [place, shared ?? programs(blockKey(place), place.layer, [place])] as const);
+      }),
     );
     const residuals = [input];
     for (const { needsBackward } of places) {
@@ -51,8 +65,8 @@ export class DynamicWeights implements WeightStrategy {
     this.#residuals = residuals;
     const surfaces = new SurfaceRing(source);
     this.blocks = places.map((place) => {
-      const { block, needsBackward } = place;
-      const { forward, backward } = this.#programs.get(block)!;
+      const { needsBackward } = place;
+      const { forward, backward } = this.#programs.get(place)!;
       const kept = needsBackward ? Number.POSITIVE_INFINITY : 1;
       const inputs = new Map<Surface, SurfaceTensor>();
       // Programs with one layout share the surface. Where it holds weights it is the block's own.
@@ -72,6 +86,7 @@ export class DynamicWeights implements WeightStrategy {
           backward: (needsBackward ? backward : []).map((each) => stage(each, [BACKWARD_RING, BACKWARD_RING])),
         },
         stopwatch,
+        givenSurfaces(place, forward, source),
       );
     });
   }
@@ -81,27 +96,28 @@ export class DynamicWeights implements WeightStrategy {
   }
 
   async load(compiler: KernelCompiler): Promise<void> {
-    const { stopwatch } = this.#options;
+    const { stopwatch, state } = this.#options;
     await Promise.all(this.blocks.map((block) => this.#writeWeights(block)));
     for (const block of this.blocks) this.#rewritten(block);
-    const compile = async (block: Block, direction: keyof Passes<Program>, programs: readonly Program[]) => {
+    const compile = async ({ name: block, layer, ...passes }: Programs, direction: keyof Passes<Program>) => {
       const kernels: TimedKernel[] = [];
-      for (const { source, weights } of programs) {
+      for (const { source, weights } of passes[direction]) {
         weights.initialize(source.constants);
-        const name = kernelName(block.name, direction, source);
+        if (layer !== null) weights.write(state, layer, source.constantWeights);
+        const name = kernelName(block, direction, source);
         const kernel = await compiler.compile({ name, text: source.program.text, weights: weights.sources });
         kernels.push(new TimedKernel(kernel, stopwatch));
       }
       return kernels;
     };
     const compiled = await Promise.all(
-      [...this.#programs].map(async ([block, { forward, backward }]) => {
-        const up = await compile(block, 'forward', forward);
-        return [block, { forward: up, backward: await compile(block, 'backward', backward) }] as const;
+      [...new Set(this.#programs.values())].map(async (programs) => {
+        const forward = await compile(programs, 'forward');
+        return [programs, { forward, backward: await compile(programs, 'backward') }] as const;
       }),
     );
     const kernels = new Map(compiled);
-    for (const block of this.blocks) block.load(kernels.get(block.place.block)!);
+    for (const block of this.blocks) block.load(kernels.get(this.#programs.get(block.place)!)!);
     this.#kernels = [...kernels.values()];
   }
 
@@ -150,7 +166,7 @@ export class DynamicWeights implements WeightStrategy {
 
   /** The surfaces of a block that hold weights, once each. */
   #packed({ place, surfaces }: LayerBlock): { readonly input: SurfaceTensor; readonly source: Program['source'] }[] {
-    const { forward, backward } = this.#programs.get(place.block)!;
+    const { forward, backward } = this.#programs.get(place)!;
     const placed = (stages: readonly StageSurfaces[], programs: readonly Program[]) =>
       stages.map(({ input }, index) => [input, programs[index]!.source] as const);
     const each = new Map([...placed(surfaces.forward, forward), ...placed(surfaces.backward, backward)]);
@@ -204,4 +220,18 @@ export class DynamicWeights implements WeightStrategy {
       });
     });
   }
+}
+
+/** Memory for the matrices that the host writes before a pass. */
+function givenSurfaces(
+  { flow }: BlockPlace,
+  programs: readonly Program[],
+  memory: TensorSource,
+): Map<string, SurfaceTensor> {
+  const surfaces = Object.keys(flow.given).map((name) => {
+    const { source } = programs.find((each) => name in each.source.input.slots)!;
+    const { rows, columns } = source.input.slots[name]!;
+    return [name, SurfaceTensor.allocate(memory, stackSurface({ [name]: rows }, columns))] as const;
+  });
+  return new Map(surfaces);
 }

@@ -16,6 +16,10 @@ export interface BlockPlace {
   readonly isTrained: boolean;
 }
 
+/** Identifies the block, e.g. `layer-3.attention`. */
+export const blockKey = ({ layer, block }: Pick<BlockPlace, 'layer' | 'block'>): string =>
+  `layer-${layer}.${block.name}`;
+
 /** Surfaces of one program of a block, and the matrices of the input that it reads beside weights. */
 export interface StageSurfaces {
   readonly input: SurfaceTensor;
@@ -47,9 +51,12 @@ export class LayerBlock {
     readonly place: BlockPlace,
     readonly surfaces: Passes<StageSurfaces>,
     stopwatch: Stopwatch,
+    /** Matrices that the host writes before a pass, each in a surface of its own. */
+    readonly given: ReadonlyMap<string, SurfaceTensor> = new Map(),
   ) {
     const { forward, backward } = surfaces;
-    const forwardPlaces = [...forward.map(({ output }) => output).toReversed(), forward[0]!.input];
+    const host = [...given.values()];
+    const forwardPlaces = [...forward.map(({ output }) => output).toReversed(), ...host, forward[0]!.input];
     const copies = ({ input }: StageSurfaces, names: readonly string[], places: readonly SurfaceTensor[]): Copy[] =>
       names.flatMap((name) => {
         const from = places.find((each) => each.has(name));
@@ -62,18 +69,18 @@ export class LayerBlock {
         .toReversed();
     // The gradient of the output is written into the first surface that has a place for it.
     const isGiven = (name: string) => name === 'dy';
-    const given = backward
+    const gradient = backward
       .map(({ input }) => input)
       .filter((each) => each.has('dy'))
       .slice(0, 1);
     this.#stopwatch = stopwatch;
     this.#copies = {
       forward: forward.map((stage, index) =>
-        index === 0 ? [] : copies(stage, stage.reads, [...before(forward, index), forward[0]!.input]),
+        copies(stage, stage.reads, [...before(forward, index), ...host, ...(index === 0 ? [] : [forward[0]!.input])]),
       ),
       backward: backward.map((stage, index) => [
         ...copies(stage, stage.reads, before(backward, index)),
-        ...copies(stage, stage.reads.filter(isGiven), given),
+        ...copies(stage, stage.reads.filter(isGiven), gradient),
       ]),
     };
     this.#saved = backward.flatMap((stage, index) => {
@@ -83,9 +90,9 @@ export class LayerBlock {
     });
   }
 
-  /** Identifies the block, e.g. `layer-3.attention`. */
+  /** As `blockKey`. */
   get key(): string {
-    return `layer-${this.place.layer}.${this.place.block.name}`;
+    return blockKey(this.place);
   }
 
   /** Its kernels; only after `load`. */

@@ -2,6 +2,7 @@ import { invalidArgument } from '@mayfly/native';
 import { type Rule, rule } from '../check.js';
 import type { ModelConfig } from '../model/config.js';
 import { decoderLayerOf, type LayerOptions } from '../programs/layer.js';
+import type { LayerWeights } from '../programs/layer-blocks.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 
 /** One layer of a decoder; missing fields have the values of the other layers. */
@@ -40,8 +41,12 @@ function layersIn(text: string): (number | string)[] {
 /** One layer, with everything decided. */
 export interface LayerPlan {
   readonly definition: LayerDefinition;
-  readonly weights: 'dynamic' | 'static';
+  readonly weights: LayerWeights;
 }
+
+/** With adapters, static weights are those that never change. */
+export const strategyOf = ({ base }: LayerDefinition, weights: 'dynamic' | 'static'): LayerWeights =>
+  base !== undefined && weights === 'static' ? 'adapters' : weights;
 
 /** @throws `ERR_INVALID_ARGUMENT` for invalid settings. */
 export function planLayers(
@@ -52,20 +57,21 @@ export function planLayers(
   const settingsOf = typeof option === 'function' ? option : (): LayerSettings => ({ definition: option });
   return Array.from({ length: config.layers }, (_, layer) => {
     const settings = settingsOf(layer) ?? {};
-    const plan = { definition: settings.definition ?? decoderLayerOf(config), weights: settings.weights ?? weights };
-    if (!Array.isArray(plan.definition.blocks)) {
-      throw invalidArgument(`the definition of layer ${layer}`, 'one that defineLayer made', plan.definition);
+    const definition = settings.definition ?? decoderLayerOf(config);
+    const kind = settings.weights ?? weights;
+    if (!Array.isArray(definition.blocks)) {
+      throw invalidArgument(`the definition of layer ${layer}`, 'one that defineLayer made', definition);
     }
-    if (plan.weights !== 'dynamic' && plan.weights !== 'static') {
-      throw invalidArgument(`the weights of layer ${layer}`, 'dynamic or static', plan.weights);
+    if (kind !== 'dynamic' && kind !== 'static') {
+      throw invalidArgument(`the weights of layer ${layer}`, 'dynamic or static', kind);
     }
-    return plan;
+    return { definition, weights: strategyOf(definition, kind) };
   });
 }
 
 /** The names of the layers' definitions; null where all are the decoder's own. */
 export function definitionNames(plans: readonly LayerPlan[], config: LayerOptions): string[] | null {
-  return plans.every(({ definition }) => definition === decoderLayerOf(config))
+  return plans.every(({ definition }) => (definition.base ?? definition) === decoderLayerOf(config))
     ? null
     : plans.map(({ definition }) => definition.name);
 }

@@ -75,7 +75,7 @@ export class Layers implements UpdatedLayers {
     for (const [first, end, weights] of runsOf(places, (index) => plans[places[index]!.layer]!.weights)) {
       const Strategy = weights === 'static' ? StaticWeights : DynamicWeights;
       const settle = (block: LayerBlock) => this.#settle(block);
-      const strategy = new Strategy({ ...shared, places: places.slice(first, end), input, settle });
+      const strategy = new Strategy({ ...shared, places: places.slice(first, end), weights, input, settle });
       strategies.push(strategy);
       input = strategy.output;
     }
@@ -89,7 +89,9 @@ export class Layers implements UpdatedLayers {
       ({ isTrained, flow }) => isTrained && flow.parameters.some(({ x }) => x === undefined),
     );
     this.#ones = hasVectors ? source.tensor('fp16', [1, this.columns]) : null;
-    const passesFrozen = places.some(({ needsBackward, isTrained }) => needsBackward && !isTrained);
+    const passesFrozen = places.some(
+      ({ needsBackward, block, layer }) => needsBackward && !state.isUpdated(block.norm, layer),
+    );
     this.#unused = passesFrozen ? source.tensor('fp32', [shape.dim]) : null;
   }
 
@@ -211,7 +213,7 @@ export class Layers implements UpdatedLayers {
 
   #normBackward(index: number, gradient: Tensor<'fp32'>, { offset, overwrite }: PassGradients): void {
     const here = this.blocks[index]!;
-    const { block, layer, isTrained } = here.place;
+    const { block, layer } = here.place;
     const dOut = here.matrix('dxn');
     const below = this.blocks[index - 1];
     const next: Matrix | undefined = below?.place.needsBackward ? below.matrix('dy') : undefined;
@@ -222,7 +224,7 @@ export class Layers implements UpdatedLayers {
       dOutType: 'fp16',
       dOutStride: dOut.stride,
       dx: gradient.offset,
-      dWeight: isTrained ? offset(block.norm, layer) : this.#unused!.offset,
+      dWeight: this.#state.isUpdated(block.norm, layer) ? offset(block.norm, layer) : this.#unused!.offset,
       overwrite,
       ...(next === undefined ? {} : { out: next.offset, outStride: next.stride }),
       eps: this.shape.eps,

@@ -39,7 +39,15 @@ export class ModelState {
     const part = (name: string, layer: number) => (layer < 0 ? (name as FrozenPart) : layer);
     this.#frozen = new Set(frozen);
     this.layout = new ParameterLayout(config, specsOf);
-    this.trained = new ParameterLayout(config, specsOf, (name, layer) => this.isTrained(part(name, layer)));
+    const hasAdapters = specs.map((each) => Object.values(each).some(({ adapter }) => adapter !== undefined));
+    // Where a layer has adapters, nothing else of it is trained.
+    const isFrozen = (name: string, layer: number) =>
+      hasAdapters[layer] === true && specs[layer]![name]!.adapter === undefined;
+    this.trained = new ParameterLayout(
+      config,
+      specsOf,
+      (name, layer) => this.isTrained(part(name, layer)) && !isFrozen(name, layer),
+    );
     this.updates = updateRules(this.trained, rules);
     const isAdapted = (name: string, layer: number) => {
       const entry = this.trained.find(name, layer);
@@ -57,6 +65,11 @@ export class ModelState {
   isTrained(part: FrozenPart): boolean {
     const own = part === 'head' && this.config.tiedHead ? 'embedding' : part;
     return this.training && !this.#frozen.has(own);
+  }
+
+  /** Whether one parameter of a layer is updated. */
+  isUpdated(name: string, layer: number): boolean {
+    return this.trained.find(name, layer) !== undefined;
   }
 
   /** Arena offset of a parameter. */

@@ -1,9 +1,11 @@
+import { addon } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { MilProgram, WeightRecord } from '../mil/types.js';
 import { fillWeightFile } from '../mil/weight-file.js';
 import type { WeightSources } from '../pool/types.js';
-import type { ConstantWeight } from '../programs/static.js';
+import type { ConstantWeight } from '../programs/constant-weights.js';
+import type { ModelState } from './model-state.js';
 
 /** A program's weight files in the arena. */
 export class ProgramWeights {
@@ -31,8 +33,26 @@ export class ProgramWeights {
     }
   }
 
+  /** Writes a layer's parameters where the program's constants are. */
+  write(state: ModelState, layer: number, weights: readonly ConstantWeight[]): void {
+    for (const weight of weights) {
+      const { parameter, transposed, part } = weight;
+      const [rows, columns] = state.layout.entry(parameter, layer).shape;
+      // Of a part, the columns that it sums over, or the rows of the transposed matrix.
+      const { first, count } = part ?? { first: 0, count: transposed ? rows : columns };
+      addon.math.toHalf(state.parameters.arena, {
+        from: state.parameter(parameter, layer) + 4 * first * (transposed ? columns : 1),
+        fromStride: columns,
+        to: this.#offset(weight),
+        toStride: count,
+        ...(transposed ? { rows: count, columns } : { rows, columns: count }),
+        transpose: transposed,
+      });
+    }
+  }
+
   /** Arena offset of a weight's data. */
-  offset({ file, record }: ConstantWeight): number {
+  #offset({ file, record }: ConstantWeight): number {
     return this.#files[file]!.offset + this.#record(file, record).dataOffset;
   }
 

@@ -14,7 +14,7 @@ import { WeightGradients } from './weight-gradients.js';
 export interface LayerCase {
   readonly shape: ProgramShape;
   readonly form: ProgramForm;
-  /** The layer's input `x`, row by row [dim, columns], and its parameters by name. */
+  /** By name: the layer's input `x`, row by row [dim, columns], its parameters, and the matrices that the host gives it (default: ones). */
   readonly inputs: Readonly<Record<string, Float32Array>>;
   /** Gradient of the layer's output. Without it, the layer runs forward only. */
   readonly dy?: Float32Array;
@@ -42,6 +42,7 @@ export async function runLayer(
   for (const { name, layer, offset } of state.layout.entries) if (layer === 0) parameters.set(inputs[name]!, offset);
   await layers.load(pool);
   layers.input.set(inputs.x!);
+  for (const [name, { tensor }] of layers.blocks.flatMap(({ given }) => [...given])) tensor.set(inputs[name] ?? 1);
   await layers.forward();
   const results: Record<string, Float32Array> = { y: layers.output.values() };
   if (dy !== undefined) {

@@ -152,20 +152,6 @@ export class StaticWeights implements WeightStrategy {
   }
 
   #writeWeights({ place: { layer } }: LayerBlock, { source, weights }: Program): void {
-    const { state } = this.#options;
-    for (const weight of source.weights) {
-      const { parameter, transposed, part } = weight;
-      const [rows, columns] = state.layout.entry(parameter, layer).shape;
-      // Of a part, the columns that it sums over, or the rows of the transposed matrix.
-      const { first, count } = part ?? { first: 0, count: transposed ? rows : columns };
-      addon.math.toHalf(state.parameters.arena, {
-        from: state.parameter(parameter, layer) + 4 * first * (transposed ? columns : 1),
-        fromStride: columns,
-        to: weights.offset(weight),
-        toStride: count,
-        ...(transposed ? { rows: count, columns } : { rows, columns: count }),
-        transpose: transposed,
-      });
-    }
+    weights.write(this.#options.state, layer, source.weights);
   }
 }

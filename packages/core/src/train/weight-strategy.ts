@@ -1,6 +1,7 @@
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ProgramForm } from '../programs/form.js';
+import type { LayerWeights } from '../programs/layer-blocks.js';
 import type { ProgramShape } from '../programs/shape.js';
 import type { BlockPlace, LayerBlock } from './layer-block.js';
 import type { ModelState } from './model-state.js';
@@ -20,6 +21,8 @@ export interface StrategyOptions {
   readonly stopwatch: Stopwatch;
   /** The blocks that it runs: neighbours, of whole layers. */
   readonly places: readonly BlockPlace[];
+  /** How their weights reach the programs. */
+  readonly weights: LayerWeights;
   /** Residual stream before the first of them, fp32 [dim, columns]. */
   readonly input: Tensor<'fp32'>;
   /** Waits until nothing reads the outputs of a block's forward programs. */
