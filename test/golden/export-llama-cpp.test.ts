@@ -15,11 +15,35 @@ const llama: ModelConfig = {
   ...{ eps: 1e-6, ropeBase: 10_000, ropePairing: 'half', tiedHead: false },
 };
 
-/** Small random models of each family. */
+const original = { factor: 4, originalSequence: 16 } as const;
+const llama3 = { type: 'llama3', ...original, lowFrequencyFactor: 1, highFrequencyFactor: 4 } as const;
+const yarn = { type: 'yarn', ...original, betaFast: 2, betaSlow: 0.1, truncate: true, attentionFactor: 1.2 } as const;
+const qwen3 = { ...llama, headDim: 32, qkNorm: true, tiedHead: true } as const;
+const biases = { attentionBias: true, outputBias: true, mlpBias: true } as const;
+
+/** Small random models of each family; the context of those with scaled RoPE is four times the original one. */
 const families: Readonly<Record<string, ModelConfig>> = {
   llama,
   'llama, interleaved, tied': { ...llama, ropePairing: 'interleaved', tiedHead: true },
+  'llama, all biases': { ...llama, ...biases },
+  'llama, linear RoPE': { ...llama, ropeScaling: { type: 'linear', ...original } },
+  'llama, dynamic RoPE': { ...llama, ropeScaling: { type: 'dynamic', ...original } },
+  'llama 3.1': { ...llama, ropeScaling: llama3 },
+  'llama 3.1, interleaved': { ...llama, ropeScaling: llama3, ropePairing: 'interleaved' },
+  'llama, YaRN': { ...llama, ropeScaling: yarn },
+  'llama, YaRN, ends not rounded': { ...llama, ropeScaling: { ...yarn, truncate: false } },
+  mistral: { ...llama, slidingWindow: 24 },
+  qwen2: { ...llama, attentionBias: true },
+  'qwen2, interleaved': { ...llama, attentionBias: true, ropePairing: 'interleaved' },
+  'qwen2, YaRN': { ...llama, attentionBias: true, ropeScaling: yarn },
+  qwen3,
+  'qwen3, interleaved': { ...qwen3, ropePairing: 'interleaved' },
+  'qwen3, YaRN': { ...qwen3, ropeScaling: yarn },
 };
+
+/** Tokens up to which llama.cpp has the model's results: it has no sliding window in these architectures, and no dynamic RoPE. */
+const comparable = ({ sequence, slidingWindow = sequence, ropeScaling }: ModelConfig): number =>
+  Math.min(slidingWindow, ropeScaling?.type === 'dynamic' ? ropeScaling.originalSequence : sequence);
 
 /** Natural logarithms of softmax. */
 function logSoftmax(logits: Float32Array): number[] {
@@ -39,8 +63,9 @@ describe.skipIf(llamaCppAbsent)('llama.cpp', () => {
       const model = await randomModel(folder, name, config);
       const path = join(folder, `${name}.gguf`);
       await exportModel({ model, format: 'gguf', out: path });
-      const tokens = Array.from(smallTokens(config.sequence, config.vocab));
-      const positions = [1, config.sequence / 2, config.sequence - 1];
+      const length = comparable(config);
+      const tokens = Array.from(smallTokens(length, config.vocab));
+      const positions = [1, length / 2, length - 1];
       questions.push({ path, tokens, positions });
       await using session = await InferenceSession.open(await loadModel(model), 1, tokens.length, {});
       await session.decoder.forward(tokens);

@@ -2,6 +2,7 @@ import type { ModelConfig } from '../model/config.js';
 import type { CarriedTokenizer } from './carried-tokenizer.js';
 import type { FilePlan } from './file-plan.js';
 import { type GgufTensor, type GgufValue, ggufFile } from './gguf-file.js';
+import { ggufShape } from './gguf-shape.js';
 import { ggufTokenizer } from './gguf-tokenizer.js';
 import { modelTensors } from './model-tensors.js';
 import { type ExportDtype, Q8_BLOCK } from './number-format.js';
@@ -25,6 +26,15 @@ const inLayers: Readonly<Record<string, string>> = {
   w1: 'ffn_gate.weight',
   w2: 'ffn_down.weight',
   w3: 'ffn_up.weight',
+  bq: 'attn_q.bias',
+  bk: 'attn_k.bias',
+  bv: 'attn_v.bias',
+  bo: 'attn_output.bias',
+  qNorm: 'attn_q_norm.weight',
+  kNorm: 'attn_k_norm.weight',
+  b1: 'ffn_gate.bias',
+  b2: 'ffn_down.bias',
+  b3: 'ffn_up.bias',
 };
 
 /** llama.cpp's numbers of the types of files. */
@@ -46,7 +56,7 @@ export interface GgufModel {
 /**
  * A model as llama.cpp reads it, in one file.
  *
- * @throws As `ggufTokenizer`.
+ * @throws As `ggufShape` and `ggufTokenizer`.
  */
 export function ggufModel(
   name: string,
@@ -55,13 +65,12 @@ export function ggufModel(
   tokenizer: CarriedTokenizer | undefined,
   { dtype, title }: GgufSettings,
 ): GgufModel {
-  const architecture = 'llama';
-  const tensors = modelTensors(config, parameters, 'interleaved').map(
-    ({ name: parameter, layer, shape, ...rest }): GgufTensor => ({
-      ...rest,
-      shape,
+  const shape = ggufShape(config);
+  const tensors = modelTensors(config, parameters, shape.pairing).map(
+    ({ name: parameter, layer, ...tensor }): GgufTensor => ({
+      ...tensor,
       name: layer < 0 ? outside[parameter]! : `blk.${layer}.${inLayers[parameter]!}`,
-      dtype: tensorDtype(dtype, shape),
+      dtype: tensorDtype(dtype, tensor.shape),
     }),
   );
   const vocabulary =
@@ -69,37 +78,22 @@ export function ggufModel(
       ? { metadata: { 'tokenizer.ggml.model': { string: 'none' } }, warnings: [] }
       : ggufTokenizer(tokenizer, config.vocab);
   const metadata: Record<string, GgufValue> = {
-    'general.architecture': { string: architecture },
+    'general.architecture': { string: shape.architecture },
     'general.type': { string: 'model' },
     'general.name': { string: title },
     'general.file_type': { u32: fileTypes[dtype] },
     ...(dtype === 'q8_0' ? { 'general.quantization_version': { u32: 2 } } : {}),
-    ...shapeKeys(architecture, config),
+    ...shape.metadata,
     ...vocabulary.metadata,
   };
-  return { file: ggufFile(name, metadata, tensors), warnings: vocabulary.warnings };
+  return {
+    file: ggufFile(name, metadata, [...shape.tensors, ...tensors]),
+    warnings: [...shape.warnings, ...vocabulary.warnings],
+  };
 }
 
 /** Vectors stay in fp32, as llama.cpp's own converter has it; so do rows that Q8_0's blocks do not fill, in fp16. */
 function tensorDtype(dtype: ExportDtype, shape: readonly number[]): ExportDtype {
   if (shape.length === 1) return 'f32';
   return dtype === 'q8_0' && shape.at(-1)! % Q8_BLOCK !== 0 ? 'f16' : dtype;
-}
-
-function shapeKeys(architecture: string, config: ModelConfig): Record<string, GgufValue> {
-  const keys: Record<string, GgufValue> = {
-    context_length: { u32: config.sequence },
-    embedding_length: { u32: config.dim },
-    block_count: { u32: config.layers },
-    feed_forward_length: { u32: config.hidden },
-    'attention.head_count': { u32: config.heads },
-    'attention.head_count_kv': { u32: config.kvHeads },
-    'attention.key_length': { u32: config.headDim },
-    'attention.value_length': { u32: config.headDim },
-    'attention.layer_norm_rms_epsilon': { f32: config.eps },
-    'rope.dimension_count': { u32: config.headDim },
-    'rope.freq_base': { f32: config.ropeBase },
-    vocab_size: { u32: config.vocab },
-  };
-  return Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${architecture}.${key}`, value]));
 }

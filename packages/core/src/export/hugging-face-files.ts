@@ -28,7 +28,7 @@ export function huggingFaceFiles(
   }));
   const ids = tokenizer === undefined ? {} : tokenIds(tokenizer);
   return [
-    jsonFile('config.json', configJson(config, torchDtypes[dtype], ids)),
+    jsonFile('config.json', configJson({ ...config, ropePairing: 'half' }, torchDtypes[dtype], ids)),
     ...(tokenizer === undefined ? [] : tokenizerFiles(tokenizer, ids)),
     ...safetensorsFiles(tensors, dtype, shardBytes),
   ];

@@ -15,7 +15,7 @@ export interface ModelTensor {
 }
 
 /** The parameters that RoPE's pairing orders. */
-const paired: ReadonlySet<string> = new Set(['wq', 'wk']);
+const paired: ReadonlySet<string> = new Set(['wq', 'wk', 'bq', 'bk', 'qNorm', 'kNorm']);
 
 /**
  * The parameters of a model, with queries and keys in the order of a pairing.
