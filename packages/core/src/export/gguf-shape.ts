@@ -70,9 +70,11 @@ function contextOf({ sequence, slidingWindow, ropeScaling }: ModelConfig): { con
   return { context, warning: `llama.cpp has ${cause} here: its results are the model's up to ${context} tokens` };
 }
 
-/** Whether the frequencies are given as factors, pair by pair: llama.cpp rounds the ends of YaRN's ramp. */
-const needsFactors = (scaling: RopeScaling | undefined): boolean =>
-  scaling?.type === 'llama3' || (scaling?.type === 'yarn' && !scaling.truncate);
+/** Whether the frequencies are given as factors, pair by pair: llama.cpp has one ramp of YaRN only, which it rounds to whole pairs. */
+function needsFactors(scaling: RopeScaling | undefined): boolean {
+  if (scaling?.type !== 'yarn') return scaling?.type === 'llama3';
+  return !scaling.truncate || scaling.betaFast !== 32 || scaling.betaSlow !== 1;
+}
 
 function scalingKeys(scaling: RopeScaling | undefined): Record<string, GgufValue> {
   if (scaling === undefined || scaling.type === 'dynamic' || scaling.type === 'llama3') return {};
@@ -84,12 +86,6 @@ function scalingKeys(scaling: RopeScaling | undefined): Record<string, GgufValue
     'rope.scaling.type': { string: scaling.type },
     'rope.scaling.factor': { f32: scaling.factor },
     'rope.scaling.original_context_length': { u32: scaling.originalSequence },
-    ...(scaling.type === 'yarn'
-      ? {
-          'rope.scaling.yarn_beta_fast': { f32: scaling.betaFast },
-          'rope.scaling.yarn_beta_slow': { f32: scaling.betaSlow },
-        }
-      : {}),
     ...attention(yarnAttentionFactor(scaling.factor)),
   };
 }

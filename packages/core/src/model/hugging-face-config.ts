@@ -131,13 +131,14 @@ export function readHuggingFaceConfig(folder: string): ModelConfig {
   const path = join(folder, 'config.json');
   const json = readJson(path, 'ERR_CONFIG');
   try {
-    return toModelConfig(json);
+    return parseHuggingFaceConfig(json);
   } catch (cause) {
     throw new MayflyError('ERR_CONFIG', `${path}: ${(cause as Error).message}`, { cause });
   }
 }
 
-function toModelConfig(json: Json): ModelConfig {
+/** As `readHuggingFaceConfig`, from the object in the file. */
+export function parseHuggingFaceConfig(json: Json): ModelConfig {
   const family = families.get(json.model_type);
   if (family === undefined) throw unexpectedKey('model_type', [...families.keys()], json.model_type);
   const value = (key: string): unknown =>
