@@ -10,6 +10,7 @@ import { addGenerateCommand, generateCommandOptions } from './generate-command.j
 import { addLintCommand, lintCommandOptions } from './lint-command.js';
 import { addPlanCommand, planCommandOptions } from './plan-command.js';
 import { addStressCommand, stressCommandOptions } from './stress-command.js';
+import { addSweepCommand, sweepCommandOptions } from './sweep-command.js';
 import { addTrainCommand, trainCommandOptions } from './train-command.js';
 
 const { version, description } = createRequire(import.meta.url)('../package.json') as Record<string, string>;
@@ -24,6 +25,7 @@ const commandTables: readonly AnyOptionTable[] = [
   lintCommandOptions,
   planCommandOptions,
   stressCommandOptions,
+  sweepCommandOptions,
 ];
 
 /** The flag of every option, by the option's path in the library's bags: `minLr` → `--min-lr`. */
@@ -52,5 +54,6 @@ export function createProgram(): Command {
   addLintCommand(program);
   addPlanCommand(program);
   addStressCommand(program);
+  addSweepCommand(program);
   return program;
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
+import { text } from '../check.js';
 import { openReporter } from '../observe/open-reporter.js';
 import type { Reporter } from '../observe/reporter.js';
 import { StartStatus } from '../observe/start-status.js';
@@ -8,6 +9,7 @@ import { createTrainer } from '../train/create-trainer.js';
 import { type FinishedRun, finishedRun } from '../train/finished-run.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
+import { configOptions, mergeOptions, readConfigFile } from './config-file.js';
 import { Interruption, outliveOutput } from './interruption.js';
 
 const examples = `
@@ -15,6 +17,7 @@ Examples:
   $ mayfly train --data book.txt --steps 2000 --out runs/book
   $ mayfly train --resume runs/book --steps 4000
   $ mayfly train --model stories260K.bin --data stories.u16 --lr 1e-4 --batch 4 --seq 64
+  $ mayfly train --config runs/book/run.yaml --lr 2e-3 --out runs/again
   $ mayfly train --data src --weights static --retire-after 40 --json > run.jsonl
 
 SIGINT (Ctrl-C) finishes the step, writes a checkpoint and says how to resume; a second one ends at once.`;
@@ -22,6 +25,10 @@ SIGINT (Ctrl-C) finishes the step, writes a checkpoint and says how to resume; a
 /** The options of `mayfly train`. */
 export const trainCommandOptions = {
   ...trainOptions,
+  config: {
+    ...{ rule: text, flag: '--config <file>', group: 'Model and data:' },
+    help: 'options in YAML, or the run.yaml of a run, to repeat it; those of the command line win',
+  },
   json: { ...jsonOption('one JSON object per line on stdout, nothing else'), group: 'Checkpoints and output:' },
 };
 
@@ -42,8 +49,16 @@ function recordFinished(reporter: Reporter, { step, reason }: FinishedRun): void
   reporter.record('finished', { step, reason }, `the run is finished: ${why}`);
 }
 
+interface TrainFlags extends TrainOptions, JsonFlag {
+  readonly config?: string;
+}
+
 async function train(flags: CommandFlags): Promise<void> {
-  const { json = false, ...options } = optionsFrom<TrainOptions & JsonFlag>(trainCommandOptions, flags);
+  const { json = false, config, ...given } = optionsFrom<TrainFlags>(trainCommandOptions, flags);
+  const options =
+    config === undefined
+      ? given
+      : mergeOptions(trainOptions, configOptions(readConfigFile(config), trainOptions), given);
   if (options.data === undefined && options.resume === undefined) {
     throw new MayflyError('ERR_INVALID_ARGUMENT', 'Expected --data with text or tokens, or --resume, got neither');
   }

@@ -121,7 +121,8 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   // The best checkpoint and its successor.
   const keep = options.keep + (validation === undefined ? 0 : 2);
   await run?.expectRoom(keep, checkpointBytes(decoder.state, carried), options.steps - done);
-  await run?.begin(done, { ...describeOptions(options), inputs });
+  const described = describeOptions(typeof given.model === 'object' ? { ...options, model: given.model } : options);
+  await run?.begin(done, { ...described, inputs, ...(carried.layers && { layers: carried.layers }) });
   const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
   const { chipWarning, formNotes } = plan;
   const close = () => owned.disposeAsync();

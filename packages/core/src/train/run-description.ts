@@ -1,7 +1,7 @@
 import { arch, cpus, hostname, platform, release, totalmem } from 'node:os';
 import manifest from '../../package.json' with { type: 'json' };
 import type { OptionOrigin } from '../option-table.js';
-import type { FilledTrainOptions } from './options.js';
+import type { FilledTrainOptions, NamedConfig } from './options.js';
 import type { Trainer } from './trainer.js';
 
 /** The description of a run: the record `start` of its log, written at the start and at each resume. */
@@ -32,7 +32,7 @@ export function describeRun({ pool, options, config, parameters, step, run, chip
 }
 
 /** The options of a run in `run.yaml`, with the origin of each value. */
-export function describeOptions(options: FilledTrainOptions) {
+export function describeOptions(options: Omit<FilledTrainOptions, 'model'> & { readonly model: string | NamedConfig }) {
   const named = (origin: OptionOrigin) =>
     Object.entries(options.origins).flatMap(([name, from]) => (from === origin ? [name] : []));
   return {
@@ -53,7 +53,7 @@ function plainOptions({
   onProgress: ____,
   pool: { signal: _____, env: ______, ...pool },
   ...options
-}: FilledTrainOptions) {
+}: Omit<FilledTrainOptions, 'model'> & { readonly model: string | NamedConfig }) {
   return Object.fromEntries(Object.entries({ ...options, pool }).filter(([, value]) => value !== undefined));
 }
 
