@@ -103,12 +103,15 @@ export {
   type WeightUse,
 } from './programs/shape.js';
 export { type StaticLayerProgram, staticPrograms } from './programs/static.js';
+export { structureOf } from './programs/structure.js';
 export { ProgramWriter } from './programs/writer.js';
 export { isRunning, thisProcess } from './run/process-identity.js';
 export { readRunFile, writeRunFile } from './run/run-file.js';
 export { RunLock } from './run/run-lock.js';
 export { RunLog, readRunLog } from './run/run-log.js';
 export { runRecord, toJsonLine } from './run/run-records.js';
+export { MOST_COMPILATIONS, type ProgramJudge } from './train/canary-device.js';
+export { difference } from './train/canary-programs.js';
 export { CheckpointSchedule } from './train/checkpoint-schedule.js';
 export { checkChipRules } from './train/chip-rules.js';
 export { type ChoiceOptions, chooseForm } from './train/choose-form.js';

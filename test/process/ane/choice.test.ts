@@ -119,10 +119,17 @@ describe('sim', () => {
   test('where no variant runs, one error has a reason for each', async () => {
     const { device, refuse } = stand(null);
     refuse('operation:softmax@zeros');
-    const failed = train(device);
+    const tried: string[] = [];
+    const onProgress = (text: string) => tried.push(text);
+    const given = { ...steps, pool: { ...pool, device }, onProgress };
+    const failed = createTrainer(given);
     await expect(failed).rejects.toMatchObject({ code: 'ERR_NO_VARIANT' });
-    await expect(failed).rejects.toThrow(/fused \(.*\); probabilities \(.*\);.*small \(.*differs from cpu by/);
-    expect(choices().attention).toBeUndefined();
+    await expect(failed).rejects.toThrow(/fused \(dxn of attentionBackward is zero\); .*single \(.* is zero\)\.$/);
+    // The next run does not pay for the same answer.
+    expect(choices().attention).toMatchObject({ chosen: null });
+    tried.length = 0;
+    await expect(createTrainer(given)).rejects.toThrow(/Found 2.* on system .*; mayfly doctor --choose asks again\.$/);
+    expect(tried).toEqual([]);
   });
 
   test('what is damaged is found again', async () => {

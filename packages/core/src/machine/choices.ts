@@ -6,7 +6,8 @@ export type Refusals = Readonly<Record<string, string>>;
 
 /** An answer that is kept: the variant of a half, or the value of an axis. */
 export interface StoredChoice {
-  readonly chosen: string;
+  /** Null where none of them runs. */
+  readonly chosen: string | null;
   readonly refused: Refusals;
   /** ISO 8601. */
   readonly found: string;
@@ -28,7 +29,7 @@ export const storedChoices = new MachineAnswers<StoredChoice>(
   'variant',
   (value) =>
     isRecord(value) &&
-    typeof value.chosen === 'string' &&
+    (typeof value.chosen === 'string' || value.chosen === null) &&
     isRecord(value.refused) &&
     Object.values(value.refused).every((reason) => typeof reason === 'string') &&
     typeof value.found === 'string',

@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isMayflyError, MayflyError } from '@mayfly/native';
+import { isMayflyError } from '@mayfly/native';
+import { ArenaScope } from '../memory/scope.js';
+import type { Tensor } from '../memory/tensor.js';
+import { fillWeightFile } from '../mil/weight-file.js';
 import { resolvePacing } from '../pool/fleet/governor.js';
 import { createPool, type Pool } from '../pool/pool.js';
 import type { PoolOptions } from '../pool/pool-options.js';
 import type { PoolProgram } from '../pool/types.js';
-import type { LayerPlan } from './layer-plan.js';
-import { type LayerCase, runLayer } from './run-layer.js';
-import type { KernelCompiler } from './timed-kernel.js';
+import type { FixedConstants, LayerProgram } from '../programs/shape.js';
+import { difference, type ProgramCase } from './canary-programs.js';
 
 /** Compilations of one choice, over all that it tries. */
 export const MOST_COMPILATIONS = 40;
@@ -22,68 +24,115 @@ export interface CanaryOptions {
   readonly device: string;
   /** Of the pool that the programs are chosen for: its environment and its pacing. */
   readonly pool: Pick<PoolOptions, 'env' | 'execArgv' | 'pacing' | 'timeouts'>;
+  /** Default: room for any canary. */
+  readonly arenaBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Tells whether a device runs programs. */
+export interface ProgramJudge extends AsyncDisposable {
+  /** Programs that were sent to the compiler. */
+  readonly compilations: number;
+  /**
+   * Compiles a program and evaluates it once.
+   *
+   * @returns The reason why the device does not run it, or wrong; null if it does.
+   * @throws The signal's reason; errors that are not the program's.
+   */
+  check(given: ProgramCase): Promise<string | null>;
 }
 
 /**
  * Runs canaries on a device, in a process of its own: a pool of one worker, which repeats nothing. A process in which a program failed
  * is ended, since what runs there afterwards may fail for no fault of its own.
  */
-export class CanaryDevice implements AsyncDisposable {
+export class CanaryDevice implements ProgramJudge {
   readonly #options: CanaryOptions;
   #pool: Pool | null = null;
   #compilations = 0;
-  /** Texts of programs that were refused, with the reasons: variants have programs in common. */
-  readonly #refused = new Map<string, string>();
   #mustPause = false;
 
   constructor(options: CanaryOptions) {
     this.#options = options;
   }
 
-  /** Programs that were sent to the compiler. */
   get compilations(): number {
     return this.#compilations;
   }
 
-  /**
-   * Runs one layer, as `runLayer` does.
-   *
-   * @returns Output and gradients, or the reason why the device does not run it.
-   * @throws The signal's reason; errors that are not the program's.
-   */
-  async run(plan: LayerPlan, given: LayerCase): Promise<Record<string, Float32Array> | string> {
-    const { signal } = this.#options;
-    signal?.throwIfAborted();
-    const pool = await this.#open();
-    const end = () => void pool.destroy();
-    signal?.addEventListener('abort', end, { once: true });
-    try {
-      return await runLayer(this.#counting(pool), plan, given);
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!isMayflyError(error) || notOfPrograms.has(error.code)) throw error;
-      await this.#close();
-      this.#mustPause = error.code !== 'ERR_NO_VARIANT';
-      return reasonOf(error);
-    } finally {
-      signal?.removeEventListener('abort', end);
-    }
+  async check(given: ProgramCase): Promise<string | null> {
+    const { text, weights, input, expected } = given;
+    const got = await this.#run({ name: given.name, text, weights }, (scope) => {
+      const tensors = [scope.tensor('fp16', input.shape), scope.tensor('fp16', expected.shape)] as const;
+      tensors[0].set(input.values);
+      return tensors;
+    });
+    return typeof got === 'string' ? got : difference(given, got);
+  }
+
+  /** As `check`, of a program of any size, whose inputs and weights are zero: whether it compiles, loads and evaluates. */
+  async accepts({
+    program: { text, weightFiles },
+    input,
+    output,
+    constants,
+  }: LayerProgram & FixedConstants): Promise<string | null> {
+    const weights = Object.fromEntries(
+      weightFiles.map((layout) => {
+        const file = new Uint8Array(layout.bytes);
+        fillWeightFile(layout, constants, file);
+        return [layout.path, file];
+      }),
+    );
+    const got = await this.#run({ text, weights }, (scope) => [
+      scope.tensor('fp16', [1, input.channels, 1, input.width]),
+      scope.tensor('fp16', [1, output.channels, 1, output.width]),
+    ]);
+    return typeof got === 'string' ? got : null;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#close();
   }
 
+  /** The program's result, or the reason why there is none. */
+  async #run(
+    program: PoolProgram,
+    tensors: (scope: ArenaScope) => readonly [Tensor<'fp16'>, Tensor<'fp16'>],
+  ): Promise<Float32Array | string> {
+    const { signal } = this.#options;
+    signal?.throwIfAborted();
+    const pool = await this.#open();
+    const end = () => void pool.destroy();
+    signal?.addEventListener('abort', end, { once: true });
+    const scope = new ArenaScope(pool.arena);
+    try {
+      const [input, output] = tensors(scope);
+      this.#compilations += 1;
+      await using kernel = await pool.compile(program);
+      await kernel.run(input, output);
+      return output.values();
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isMayflyError(error) || notOfPrograms.has(error.code)) throw error;
+      await this.#close();
+      this.#mustPause = true;
+      return reasonOf(error);
+    } finally {
+      scope.free();
+      signal?.removeEventListener('abort', end);
+    }
+  }
+
   async #open(): Promise<Pool> {
-    const { device, pool, signal } = this.#options;
+    const { device, pool, arenaBytes = ARENA_BYTES, signal } = this.#options;
     if (this.#mustPause) {
       await sleep(resolvePacing(device, pool.pacing).failureMs, undefined, { ...(signal && { signal }) });
       this.#mustPause = false;
     }
     this.#pool ??= await createPool({
       ...pool,
-      ...{ device, workers: 1, standby: 0, threads: 1, attempts: 1, arenaBytes: ARENA_BYTES, signal },
+      ...{ device, workers: 1, standby: 0, threads: 1, attempts: 1, arenaBytes, signal },
       budget: { compilations: MOST_COMPILATIONS, livePrograms: MOST_COMPILATIONS },
       timeouts: { compileMs: DEADLINE_MS, dispatchMs: DEADLINE_MS, ...pool.timeouts },
     });
@@ -94,35 +143,6 @@ export class CanaryDevice implements AsyncDisposable {
     const pool = this.#pool;
     this.#pool = null;
     await pool?.close();
-  }
-
-  /** Compiles one program after the other, none after a failure. */
-  #counting(pool: Pool): KernelCompiler {
-    let last: Promise<unknown> = Promise.resolve();
-    const compile = async (program: PoolProgram) => {
-      const known = this.#refused.get(program.text);
-      if (known !== undefined) throw new MayflyError('ERR_NO_VARIANT', known);
-      if (this.#compilations >= MOST_COMPILATIONS) {
-        throw new MayflyError('ERR_NO_VARIANT', `not tried: ${MOST_COMPILATIONS} compilations were made before`);
-      }
-      this.#compilations += 1;
-      try {
-        return await pool.compile(program);
-      } catch (error) {
-        if (isMayflyError(error) && !notOfPrograms.has(error.code)) this.#refused.set(program.text, reasonOf(error));
-        throw error;
-      }
-    };
-    return {
-      arena: pool.arena,
-      compile(program) {
-        const compiled = last.then(() => compile(program));
-        last = compiled;
-        // The caller gets the error; for the next program it only is the end of the chain.
-        last.catch(() => {});
-        return compiled;
-      },
-    };
   }
 }
 

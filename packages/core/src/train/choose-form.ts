@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
+import { release } from 'node:os';
 import { isSimName, MayflyError, refusedPatterns } from '@mayfly/native';
 import { chooseAneApi, limitsKey } from '../machine/ane-api.js';
 import { type ChoiceQuestion, type Refusals, type StoredChoice, storedChoices } from '../machine/choices.js';
 import type { MilOptions } from '../mil/graph.js';
 import type { ProgramForm } from '../programs/form.js';
-import { layerBlocks } from '../programs/layer-blocks.js';
 import type { Block } from '../programs/layer-graph.js';
 import type { ProgramShape } from '../programs/shape.js';
-import { axisCanary, type Canary, canaryCase, difference, halfCanary } from './canaries.js';
-import { CanaryDevice, type CanaryOptions } from './canary-device.js';
+import { axisCanary, type Canary, halfCanary } from './canaries.js';
+import { CanaryDevice, type CanaryOptions, MOST_COMPILATIONS, type ProgramJudge } from './canary-device.js';
+import { type CanaryProgram, CanaryReference, canaryPrograms, type ProgramCase } from './canary-programs.js';
 import { ruleBroken } from './chip-rules.js';
 import type { LayerPlan } from './layer-plan.js';
 import { type Axis, type AxisValue, axes, axisNames, forcedForm, forcedVariants } from './variant-option.js';
@@ -23,9 +24,11 @@ export interface ChoiceOptions extends CanaryOptions {
   readonly training: boolean;
   /** The option `variant`. */
   readonly variant?: string | undefined;
-  /** Variants of each half that failed in use, with the reasons. */
+  /** Variants of each half, and values of each axis, that failed in use, with the reasons. */
   readonly failed?: Readonly<Record<string, Refusals>> | undefined;
-  /** Called before each canary, with its name. */
+  /** Whether to find the answers that are kept anew. Default: false. */
+  readonly again?: boolean | undefined;
+  /** Called before each candidate is tried, with its name. */
   readonly onProgress?: ((text: string) => void) | undefined;
 }
 
@@ -47,147 +50,201 @@ export const needsCanaries = (device: string): boolean =>
  * programs break no rule of the chip and whose canary, a small layer of the same class, gives the results of the cpu device. Answers are
  * kept on the machine. Canaries are for the Neural Engine, and for simulators that refuse programs.
  *
+ * @param judge Default: the device, in a process of its own.
  * @throws `ERR_NO_VARIANT` with a reason for each variant of a half; `ERR_INVALID_ARGUMENT` for a forced variant that no layer has; the
  * signal's reason.
  */
-export async function chooseForm(options: ChoiceOptions): Promise<ChosenForm> {
-  await using choice = new Choice(options);
+export async function chooseForm(
+  options: ChoiceOptions,
+  judge: ProgramJudge | null = needsCanaries(options.device) ? new CanaryDevice(options) : null,
+): Promise<ChosenForm> {
+  await using choice = new Choice(options, judge);
   return await choice.make();
 }
 
-interface Candidates {
-  readonly part: string;
+/** A half or an axis, of which one candidate is chosen. */
+interface Part {
+  readonly name: string;
   /** In the order in which they are tried. */
-  readonly names: readonly string[];
-  readonly failed?: Refusals | undefined;
-  /** Why the chip's rules forbid it; null if they do not. */
-  readonly rule: (name: string) => string | null;
+  readonly candidates: readonly string[];
+  /** Why the chip's rules forbid a candidate; null if they do not. */
+  readonly rule: (candidate: string, form: ProgramForm) => string | null;
   /** The canaries that have to pass. */
   readonly canaries: readonly Canary[];
-  readonly formOf: (name: string) => ProgramForm;
+  readonly with: (candidate: string, form: ProgramForm) => ProgramForm;
 }
 
+/**
+ * Asks a device about programs one by one, the candidates' most demanding first, and never twice about programs of one structure. At
+ * any time enough compilations are left to prove the last candidate of every part that is not decided yet: the last asks least of a device.
+ */
 class Choice implements AsyncDisposable {
   readonly #options: ChoiceOptions;
-  readonly #device: CanaryDevice | null;
-  readonly #cpu: CanaryDevice;
-  readonly #expected = new Map<Canary, Record<string, Float32Array>>();
+  readonly #device: ProgramJudge | null;
+  readonly #reference: CanaryReference;
+  /** By the structure of a program: why the device does not run it; null if it does. */
+  readonly #verdicts = new Map<string, string | null>();
+  /** Programs of canaries by their form: many questions are about the same ones. */
+  readonly #written = new Map<Canary, Map<string, readonly CanaryProgram[]>>();
   readonly #notes: string[] = [];
 
-  constructor(options: ChoiceOptions) {
+  constructor(options: ChoiceOptions, device: ProgramJudge | null) {
     this.#options = options;
-    this.#device = needsCanaries(options.device) ? new CanaryDevice(options) : null;
-    this.#cpu = new CanaryDevice({ device: 'cpu', pool: {}, signal: options.signal });
+    this.#device = device;
+    this.#reference = new CanaryReference();
   }
 
   async make(): Promise<ChosenForm> {
-    const { plans, shape, device, failed = {} } = this.#options;
+    const { plans, device } = this.#options;
     const forced = forcedForm(this.#options.variant);
     const blocks = plans.flatMap(({ definition }) => definition.blocks);
     const variants = forcedVariants(forced, blocks);
-    let form: ProgramForm = { ...this.#options.form, ...firstAxes(device), ...forced.axes };
-    for (const axis of this.#device === null ? [] : axisNames) {
-      if (axis in forced.axes || !this.#matters(axis)) continue;
-      const value = await this.#chooseAxis(axis, form);
-      form = { ...form, [axis]: value };
-    }
-    for (const name of new Set(blocks.map((block) => block.name))) {
-      if (name in variants) continue;
-      const kinds = this.#kindsOf(name);
-      const ladder = (kinds[0]!.block.variants ?? []).map((variant) => variant.name);
-      if (ladder.length === 0) continue;
-      variants[name] = await this.#choose({
-        part: name,
-        names: ladder,
-        failed: failed[name],
-        rule: (variant) => this.#rule(kinds, { ...form, variants: { [name]: variant } }),
-        canaries: kinds.map(({ plan, block }) => halfCanary(plan, block, shape)),
-        formOf: (variant) => ({ ...form, variants: { [name]: variant } }),
-      });
-    }
-    return { form: { ...form, variants }, notes: this.#notes, compilations: this.#device?.compilations ?? 0 };
+    let form: ProgramForm = { ...this.#options.form, ...firstAxes(device), ...forced.axes, variants };
+    const names = [...new Set(blocks.map(({ name }) => name))].filter((name) => !(name in variants));
+    const parts = [
+      ...(this.#device === null ? [] : axisNames)
+        .filter((axis) => !(axis in forced.axes) && this.#matters(axis))
+        .map((axis) => this.#axisPart(axis)),
+      ...names.map((name) => this.#halfPart(name)).filter(({ candidates }) => candidates.length > 0),
+    ];
+    for (const [index, part] of parts.entries())
+      form = part.with(await this.#choose(part, form, parts.slice(index + 1)), form);
+    return { form, notes: this.#notes, compilations: this.#device?.compilations ?? 0 };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#device?.[Symbol.asyncDispose](), this.#cpu[Symbol.asyncDispose]()]);
+    this.#reference[Symbol.dispose]();
+    await this.#device?.[Symbol.asyncDispose]();
   }
 
-  async #chooseAxis(axis: Axis, form: ProgramForm): Promise<AxisValue> {
+  #axisPart(axis: Axis): Part {
     const { plans, shape, device } = this.#options;
     const first = firstAxes(device)[axis] ?? axes[axis][0];
     const values: readonly AxisValue[] = [first, ...axes[axis].filter((value) => value !== first)];
-    const byName = (name: string) => values.find((value) => String(value) === name)!;
-    const kinds = plans.filter(({ weights }, index) => plans.findIndex((each) => each.weights === weights) === index);
-    const chosen = await this.#choose({
-      part: axis,
-      names: values.map(String),
+    // Only products differ by the strategy of their weights.
+    const kinds = plans.filter(({ weights }, index) =>
+      axis === 'split' ? plans.findIndex((each) => each.weights === weights) === index : index === 0,
+    );
+    return {
+      name: axis,
+      candidates: values.map(String),
       rule: () => null,
       canaries: kinds.map((plan) => axisCanary(axis, plan, shape)),
-      formOf: (name) => ({ ...form, [axis]: byName(name) }),
+      with: (candidate, form) => ({ ...form, [axis]: values.find((value) => String(value) === candidate)! }),
+    };
+  }
+
+  #halfPart(name: string): Part {
+    const kinds = this.#kindsOf(name);
+    const withVariant = (variant: string, form: ProgramForm) => ({
+      ...form,
+      variants: { ...form.variants, [name]: variant },
     });
-    return byName(chosen);
+    return {
+      name,
+      candidates: (kinds[0]!.block.variants ?? []).map((variant) => variant.name),
+      rule: (variant, form) => this.#rule(kinds, withVariant(variant, form)),
+      canaries: kinds.map(({ plan, block }) => halfCanary(plan, block, this.#options.shape)),
+      with: withVariant,
+    };
   }
 
   /** The first candidate that nothing speaks against, kept or found. */
-  async #choose(candidates: Candidates): Promise<string> {
-    const { part, names, failed = {}, rule, canaries, formOf } = candidates;
-    const { training } = this.#options;
-    const question = this.#device === null ? null : this.#question(candidates, training);
-    const known = question === null ? null : this.#known(candidates, question);
+  async #choose(part: Part, form: ProgramForm, later: readonly Part[]): Promise<string> {
+    const { name: what, candidates } = part;
+    const failed = this.#options.failed?.[what] ?? {};
+    const question = this.#device === null ? null : this.#question(part, form, this.#options.training);
+    const known = question === null ? null : this.#known(part, form, question);
+    if (known?.chosen === null && Object.keys(failed).length === 0)
+      throw this.#nothing(part, known.refused, known.found);
     const refused: Record<string, string> = { ...known?.refused, ...failed };
+    const found = new Date().toISOString();
     const broken = new Set<string>();
-    for (const name of names) {
-      if (name in refused) continue;
-      const forbidden = rule(name);
+    const keep = (chosen: string | null) => {
+      // A rule holds for a shape; the answer, for all shapes of a class.
+      const tried = Object.fromEntries(Object.entries(refused).filter(([each]) => !broken.has(each)));
+      if (question !== null) storedChoices.tryWrite(question, { chosen, refused: tried, found });
+    };
+    for (const candidate of candidates) {
+      if (candidate in refused) continue;
+      const forbidden = part.rule(candidate, form);
       if (forbidden !== null) {
-        broken.add(name);
-        refused[name] = forbidden;
+        broken.add(candidate);
+        refused[candidate] = forbidden;
         continue;
       }
-      if (question !== null && known?.chosen !== name) {
-        const wrong = await this.#try(`${part} ${name}`, canaries, formOf(name));
+      if (question !== null && known?.chosen !== candidate) {
+        this.#options.onProgress?.(`${what} ${candidate}`);
+        const last = candidates.findLast((each) => !(each in refused))!;
+        const wrong = await this.#try(part, part.with(candidate, form), [
+          ...this.#programs(part, part.with(last, form)),
+          ...later.flatMap((each) => this.#programs(each, each.with(each.candidates.at(-1)!, form))),
+        ]);
         if (wrong !== null) {
-          refused[name] = wrong;
+          refused[candidate] = wrong;
           continue;
         }
       }
-      const found = new Date().toISOString();
-      const isNews = known === null || known.chosen !== name;
-      // A rule holds for a shape; the answer, for all shapes of a class.
-      const tried = Object.fromEntries(Object.entries(refused).filter(([each]) => !broken.has(each)));
-      if (question !== null && isNews) storedChoices.tryWrite(question, { chosen: name, refused: tried, found });
-      if (name !== names[0]) this.#notes.push(note(candidates, name, refused));
-      return name;
+      if (known?.chosen !== candidate) keep(candidate);
+      if (candidate !== candidates[0]) this.#notes.push(note(part, candidate, refused));
+      return candidate;
     }
     // The caller has an error for that, which says what to do.
-    if (broken.size === names.length) return names[0]!;
-    throw new MayflyError(
-      'ERR_NO_VARIANT',
-      `Expected device ${this.#options.device} to run ${part} in one of ${names.length} variants, got none: ` +
-        names.map((name) => `${name} (${refused[name]})`).join('; '),
-    );
+    if (broken.size === candidates.length) return candidates[0]!;
+    if (broken.size === 0) keep(null);
+    throw this.#nothing(part, refused, null);
   }
 
-  /** What is wrong with a form's results; null if they are those of the cpu device. */
-  async #try(what: string, canaries: readonly Canary[], form: ProgramForm): Promise<string | null> {
-    this.#options.onProgress?.(what);
-    for (const canary of canaries) {
-      const got = await this.#device!.run(canary.plan, canaryCase(canary, form, this.#options.training));
-      if (typeof got === 'string') return got;
-      const wrong = difference(got, await this.#expectedOf(canary), canary.tolerance);
-      if (wrong !== null) return wrong;
+  /**
+   * Why a form does not run, or wrong; null if all of its programs give the results of the cpu device.
+   *
+   * @param reserved Programs that there have to be compilations for afterwards.
+   */
+  async #try(part: Part, form: ProgramForm, reserved: readonly CanaryProgram[]): Promise<string | null> {
+    const { training } = this.#options;
+    const asked = part.canaries.flatMap((canary) =>
+      this.#programsOf(canary, form, training).map((program) => ({ canary, program })),
+    );
+    const known = asked
+      .map(({ program }) => this.#verdicts.get(program.key))
+      .find((verdict) => typeof verdict === 'string');
+    if (known !== undefined) return known!;
+    const cases = new Map<Canary, ReadonlyMap<string, ProgramCase>>();
+    for (const { canary, program } of asked.toSorted((a, b) => b.program.text.length - a.program.text.length)) {
+      if (this.#verdicts.has(program.key)) continue;
+      const unknown = new Set(reserved.map(({ key }) => key).filter((key) => !this.#verdicts.has(key)));
+      unknown.add(program.key);
+      if (this.#device!.compilations + unknown.size > MOST_COMPILATIONS)
+        return `not tried: a choice compiles ${MOST_COMPILATIONS} programs at most`;
+      if (!cases.has(canary)) cases.set(canary, await this.#reference.cases(canary, form, training));
+      const verdict = await this.#device!.check(cases.get(canary)!.get(program.text)!);
+      this.#verdicts.set(program.key, verdict);
+      if (verdict !== null) return verdict;
     }
     return null;
   }
 
-  async #expectedOf(canary: Canary): Promise<Record<string, Float32Array>> {
-    const known = this.#expected.get(canary);
-    if (known !== undefined) return known;
-    const found = await this.#cpu.run(canary.plan, canaryCase(canary, {}, this.#options.training));
-    if (typeof found === 'string')
-      throw new MayflyError('ERR_NO_VARIANT', `Cannot run a canary on device cpu: ${found}`);
-    this.#expected.set(canary, found);
-    return found;
+  #programs({ canaries }: Part, form: ProgramForm): CanaryProgram[] {
+    return canaries.flatMap((canary) => this.#programsOf(canary, form, this.#options.training));
+  }
+
+  #programsOf(canary: Canary, form: ProgramForm, training: boolean): readonly CanaryProgram[] {
+    const known = this.#written.get(canary) ?? new Map<string, readonly CanaryProgram[]>();
+    this.#written.set(canary, known);
+    const key = JSON.stringify([form, training]);
+    const programs = known.get(key) ?? canaryPrograms(canary, form, training);
+    known.set(key, programs);
+    return programs;
+  }
+
+  #nothing({ name, candidates }: Part, refused: Refusals, found: string | null): MayflyError {
+    const { device } = this.#options;
+    const again = found === null ? '' : ` Found ${found} on system ${release()}; mayfly doctor --choose asks again.`;
+    return new MayflyError(
+      'ERR_NO_VARIANT',
+      `Expected device ${device} to run ${name} in one of ${candidates.length} variants, got none: ` +
+        `${candidates.map((each) => `${each} (${refused[each]})`).join('; ')}.${again}`,
+    );
   }
 
   /** Each way in which layers have a half of this name: definition and weight strategy. */
@@ -217,26 +274,38 @@ class Choice implements AsyncDisposable {
     return plans.some((plan) =>
       plan.definition.blocks.some((block) => {
         const canary = halfCanary(plan, block, shape);
-        const texts = axes[axis].map((value) => textsOf(canary, { ...form, [axis]: value }, true).join());
+        const texts = axes[axis].map((value) =>
+          canaryPrograms(canary, { ...form, [axis]: value }, true)
+            .map(({ text }) => text)
+            .join(),
+        );
         return new Set(texts).size > 1;
       }),
     );
   }
 
   /** The answer for the passes that run; else that for training, where both passes ran. */
-  #known(candidates: Candidates, question: string): StoredChoice | null {
-    return storedChoices.read(question) ?? storedChoices.read(this.#question(candidates, true));
+  #known(part: Part, form: ProgramForm, question: string): StoredChoice | null {
+    const { again = false, training } = this.#options;
+    if (again) return null;
+    const own = storedChoices.read(question);
+    if (own !== null || training) return own;
+    const trained = storedChoices.read(this.#question(part, form, true));
+    return trained?.chosen === null ? null : trained;
   }
 
-  #question({ part, names, canaries, formOf }: Candidates, training: boolean): string {
+  #question(part: Part, form: ProgramForm, training: boolean): string {
     const { device, shape, pool } = this.#options;
     const hash = createHash('sha256');
-    for (const canary of canaries) {
-      for (const name of names)
-        for (const text of textsOf(canary, formOf(name), training)) hash.update(`${text.length} ${text}`);
+    for (const canary of part.canaries) {
+      for (const candidate of part.candidates)
+        for (const { text } of this.#programsOf(canary, part.with(candidate, form), training))
+          hash.update(`${text.length} ${text}`);
     }
     const path = pathOf(device, pool.env ?? process.env);
-    const question: ChoiceQuestion = { device: path, part, class: classOf(shape), programs: hash.digest('hex') };
+    const question: ChoiceQuestion = {
+      ...{ device: path, part: part.name, class: classOf(shape), programs: hash.digest('hex') },
+    };
     return JSON.stringify(question);
   }
 }
@@ -256,14 +325,8 @@ const classOf = ({ dim, hidden, batch, sequence }: ProgramShape): string => {
   return `dim ${power(dim)}, hidden ${power(hidden)}, ${power(batch)} × ${power(sequence)} tokens`;
 };
 
-function textsOf({ plan: { definition, weights }, shape }: Canary, form: ProgramForm, training: boolean): string[] {
-  return layerBlocks(weights, definition, shape, form).flatMap(({ forward, backward }) =>
-    (training ? [...forward, ...backward] : forward).map(({ program }) => program.text),
-  );
-}
-
 /** Which one is taken, and why not the one before it. */
-function note({ part, names }: Candidates, chosen: string, refused: Refusals): string {
-  const before = names[names.indexOf(chosen) - 1]!;
-  return `${part} runs as ${chosen}, number ${names.indexOf(chosen) + 1} of ${names.length}: ${before} failed (${refused[before]})`;
+function note({ name, candidates }: Part, chosen: string, refused: Refusals): string {
+  const before = candidates[candidates.indexOf(chosen) - 1]!;
+  return `${name} runs as ${chosen}, number ${candidates.indexOf(chosen) + 1} of ${candidates.length}: ${before} failed (${refused[before]})`;
 }
