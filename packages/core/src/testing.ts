@@ -24,6 +24,8 @@ export { writeCheckpoint } from './checkpoint/write.js';
 export { compareFigures, summarizeErrors } from './chips/calibration.js';
 export { runProbe } from './chips/hardware-probes.js';
 export { convolution } from './chips/probe-programs.js';
+export { timeTrainer } from './chips/trainer-step.js';
+export { trainers } from './chips/trainers.js';
 export { planTraining, type WeightStrategy } from './chips/training-plan.js';
 export { ByteTokenizer } from './data/byte-tokenizer.js';
 export { checkTokens } from './data/check-tokens.js';

@@ -22,13 +22,20 @@ describe('calibration', () => {
     expect(off.map(({ chip, what, error }) => `${chip} ${what} ${error}`)).toEqual([]);
   });
 
-  test('seven in ten of the held-out figures of a warm engine are, and half are within 8 %', () => {
-    const { figures, within15, median } = summarizeErrors(
-      comparisons.filter(({ calibrated, group, round }) => !calibrated && group !== 'cold' && round === 1),
+  // Lower one only with a reason: a model that predicts less of what it was not fitted to is worse.
+  test.each([
+    ['held out', 82, 62, 0.08, null],
+    ['found later', 93, 59, 0.11, null],
+    ['found later', 12, 10, 0.06, 'step'],
+  ])('of the figures that are %s, %i of a warm engine, %i are within 15 %%', (name, count, within, median, only) => {
+    const own = comparisons.filter(
+      ({ calibrated, group, round }) =>
+        !calibrated && group !== 'cold' && round === (name === 'held out' ? 1 : 2) && (only ?? group) === group,
     );
-    expect(figures).toBeGreaterThan(80);
-    expect(within15 / figures).toBeGreaterThan(0.7);
-    expect(median).toBeLessThan(0.08);
+    const errors = summarizeErrors(own);
+    expect(errors.figures).toBe(count);
+    expect(errors.within15).toBeGreaterThanOrEqual(within);
+    expect(errors.median).toBeLessThan(median);
   });
 
   // A figure that changes its class here has been fitted to, or called cold, after its misfit was seen: say so in the commit.
@@ -90,7 +97,7 @@ test('weights that are reloaded cost loads, compile each kernel twice and wear n
   expect(step.kernels).toBe(plan('m4', 'static').step.kernels);
   expect([day.compilations, day.retirements, retirement.everySteps]).toEqual([96, 0, Number.POSITIVE_INFINITY]);
   // Their kernels are faster than dynamic ones: with enough passes per update that pays.
-  const passes = { accumulate: 50 };
+  const passes = { accumulate: 200 };
   expect(plan('m4', 'reloaded').step.total).toBeGreaterThan(plan('m4', 'dynamic').step.total);
   expect(plan('m4', 'reloaded', passes).step.total).toBeLessThan(plan('m4', 'dynamic', passes).step.total);
 });

@@ -2,6 +2,7 @@ import { type ChipProfile, timeMil } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
 import { presets } from '../model/presets.js';
 import { staticPrograms } from '../programs/static.js';
+import { type TrainerStructure, timeTrainer } from './trainer-step.js';
 import { planTraining } from './training-plan.js';
 
 /** All figures of whole models are of one window of 256 tokens. */
@@ -45,10 +46,10 @@ function operationsUs(config: ModelConfig, profile: ChipProfile): number {
 const surfaceUs = ({ dim }: ModelConfig, { clock }: ChipProfile): number =>
   (2 * 2 * dim * window.sequence) / (clock.surfaceGBps.value * 1000);
 
-/** Compiling and loading `count` of a Stories110M's kernels, in the mix of a layer. */
+/** Compiling and loading `count` of a Stories110M's kernels, in the mix of a layer: trainers time both together. */
 export function kernelRoundMs(weights: 'static' | 'dynamic', count: number, profile: ChipProfile): number {
   const { kernels } = planTraining({ config: presets.stories110m, profile, weights, ...window });
-  return (count * kernels.reduce((sum, { compileMs }) => sum + compileMs, 0)) / kernels.length;
+  return (count * kernels.reduce((sum, { compileMs, loadMs }) => sum + compileMs + loadMs, 0)) / kernels.length;
 }
 
 /** Compiling one of a Stories110M layer's static kernels. */
@@ -64,16 +65,13 @@ export function fusedCompileMs(config: ModelConfig, profile: ChipProfile): numbe
   return fixed + config.layers * layer;
 }
 
-/** A step as other trainers time it: without the update and without compilations. */
+/** A step of one window as other trainers time it: without the update and without compilations. */
 export function stepMs(
   config: ModelConfig,
-  weights: 'static' | 'dynamic',
+  structure: TrainerStructure,
   profile: ChipProfile,
   sequence: number = window.sequence,
 ): number {
-  const once = planTraining({ config, profile, weights, batch: 1, sequence });
-  const twice = planTraining({ config, profile, weights, batch: 1, sequence, accumulate: 2 });
-  const passes = (plan: typeof once) =>
-    plan.step.kernels + plan.step.copies + plan.step.hostMath + plan.step.weightGradients;
-  return passes(twice) - passes(once);
+  const { kernels, copies, hostMath, weightGradients } = timeTrainer(config, structure, profile, sequence);
+  return kernels + copies + hostMath + weightGradients;
 }

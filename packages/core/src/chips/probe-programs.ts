@@ -49,6 +49,14 @@ export function squareProduct(side: number): MilProgram {
   return b.build();
 }
 
+/** A product of two inputs, [rows, inner]·[inner, columns]. */
+export function product(rows: number, inner: number, columns: number): MilProgram {
+  const b = new MilBuilder();
+  const x = b.input('x', 'fp16', [1, 1, rows, inner]);
+  b.output('y', b.matmul(x, b.input('z', 'fp16', [1, 1, inner, columns])));
+  return b.build();
+}
+
 /** Rows times a square matrix that lies in the same surface, behind them. */
 export function packedProduct(rows: number, side: number, form?: MilOptions): MilProgram {
   const b = new MilBuilder(form);

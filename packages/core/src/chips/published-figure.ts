@@ -2,6 +2,7 @@ import type { ChipProfile } from '@mayfly/native';
 import { presets } from '../model/presets.js';
 import { evaluateUs, stepMs } from './predictions.js';
 import { type ConvolutionChain, convolution, convolutionChain } from './probe-programs.js';
+import { trainers } from './trainers.js';
 
 /** A published measurement, and the model's prediction of it. */
 export interface PublishedFigure {
@@ -78,10 +79,12 @@ export const compact = { vocab: 9205 } as const;
 export const stories110mStep = (
   chip: string,
   source: string,
-  weights: 'static' | 'dynamic',
+  trainer: keyof typeof trainers,
   entry: Entry,
   vocab: object = compact,
-) =>
-  one(chip, `Stories110M, ${weights} weights, step without update`, source, 'ms', 'step', entry, (profile) =>
-    stepMs({ ...presets.stories110m, ...vocab }, weights, profile),
+) => {
+  const what = `Stories110M, ${trainers[trainer].weights} weights, step without update`;
+  return one(chip, what, source, 'ms', 'step', entry, (profile) =>
+    stepMs({ ...presets.stories110m, ...vocab }, trainers[trainer], profile),
   );
+};

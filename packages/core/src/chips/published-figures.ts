@@ -20,6 +20,7 @@ import {
   singles,
   stories110mStep,
 } from './published-figure.js';
+import { trainers } from './trainers.js';
 
 const fit = 'calibrated';
 const { stories110m, stories15m } = presets;
@@ -259,24 +260,24 @@ export const publishedFigures: readonly PublishedFigure[] = [
   one('m3-ultra', '9 dynamic kernels compiled', 'MAD PR 28', 'ms', 'compile', [353, fit], (profile) =>
     kernelRoundMs('dynamic', 9, profile),
   ),
-  stories110mStep('m4', 'MAD', 'dynamic', [[91, 115]]),
-  stories110mStep('m4', 'SLA', 'dynamic', [93]),
-  stories110mStep('m4', 'FSP', 'dynamic', [52]),
-  stories110mStep('m3-pro', 'SLA', 'dynamic', [93]),
-  stories110mStep('m3-ultra', 'MAD PR 28', 'dynamic', [115.4]),
+  stories110mStep('m4', 'MAD', 'mad', [[91, 115]]),
+  stories110mStep('m4', 'SLA', 'mad', [93]),
+  stories110mStep('m4', 'FSP', 'fspecii', [52], {}),
+  stories110mStep('m3-pro', 'SLA', 'mad', [93]),
+  stories110mStep('m3-ultra', 'MAD PR 28', 'madFirst', [115.4]),
   one('m4', 'Qwen3-0.6B, dynamic weights, step without update', 'MAD', 'ms', 'step', [412], (profile) =>
-    stepMs({ ...qwen3, ...compact }, 'dynamic', profile),
+    stepMs({ ...qwen3, ...compact }, trainers.mad, profile),
   ),
-  stories110mStep('m5-max', 'MAD #50', 'dynamic', [73.5]),
+  stories110mStep('m5-max', 'MAD #50', 'mad', [73.5]),
   one('m5-max', 'Qwen3-0.6B, dynamic weights, step without update', 'MAD #50', 'ms', 'step', [320], (profile) =>
-    stepMs({ ...qwen3, ...compact }, 'dynamic', profile),
+    stepMs({ ...qwen3, ...compact }, trainers.mad, profile),
   ),
-  stories110mStep('m4', 'NF', 'static', [71], {}),
-  stories110mStep('m1-pro', 'MAD #3', 'static', [[148, 163], fit], {}),
-  stories110mStep('m1-max', 'MAD #3', 'static', [[143, 167]], {}),
-  stories110mStep('m3-ultra', 'MAD PR 28', 'static', [81.2, fit], {}),
-  stories110mStep('m4', 'MAD #3', 'static', [[106.7, 111.9], fit], {}),
-  stories110mStep('m4-pro', 'MAD #3', 'static', [[69, 73], fit], {}),
-  stories110mStep('m4-max', 'MAD #3', 'static', [64], {}),
-  stories110mStep('m5', 'MAD #3', 'static', [[101, 120]], {}),
+  stories110mStep('m4', 'NF', 'neuralForge', [71], {}),
+  stories110mStep('m1-pro', 'MAD #3', 'madStatic', [[148, 163], fit], {}),
+  stories110mStep('m1-max', 'MAD #3', 'madStatic', [[143, 167]], {}),
+  stories110mStep('m3-ultra', 'MAD PR 28', 'madStatic', [81.2, fit], {}),
+  stories110mStep('m4', 'MAD #3', 'madStatic', [[106.7, 111.9], fit], {}),
+  stories110mStep('m4-pro', 'MAD #3', 'madStatic', [[69, 73], fit], {}),
+  stories110mStep('m4-max', 'MAD #3', 'madStatic', [64], {}),
+  stories110mStep('m5', 'MAD #3', 'madStatic', [[101, 120]], {}),
 ];

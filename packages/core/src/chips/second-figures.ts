@@ -18,6 +18,7 @@ import {
   singles,
   stories110mStep,
 } from './published-figure.js';
+import { trainers } from './trainers.js';
 
 const { stories110m } = presets;
 const qwen3 = presets['qwen3-0.6b'];
@@ -74,7 +75,7 @@ const sweepStep = (
   one('m4', `SLA's ${name} model, dynamic weights, step without update`, 'SLA', 'ms', 'step', [published], (profile) =>
     stepMs(
       { ...stories110m, ...compact, dim, hidden, heads, kvHeads: heads, headDim: dim / heads, layers },
-      'dynamic',
+      trainers.mad,
       profile,
     ),
   );
@@ -182,12 +183,12 @@ export const secondFigures: readonly PublishedFigure[] = [
   one('m3-max', '10 dynamic kernels compiled', 'LB', 'ms', 'compile', [[400, 600]], (profile) =>
     kernelRoundMs('dynamic', 10, profile),
   ),
-  stories110mStep('m4-pro', 'NE, as found', 'dynamic', [95]),
-  stories110mStep('m4-pro', 'NE, at last', 'dynamic', [86.4]),
-  stories110mStep('m4-pro', 'SOL', 'dynamic', [111]),
-  stories110mStep('m3-max', 'LB', 'dynamic', [[98.2, 102.5]]),
+  stories110mStep('m4-pro', 'NE, as found', 'mad', [95]),
+  stories110mStep('m4-pro', 'NE, at last', 'neFused', [86.4]),
+  stories110mStep('m4-pro', 'SOL', 'madFirst', [111]),
+  stories110mStep('m3-max', 'LB', 'mad', [[98.2, 102.5]]),
   one('m4-pro', 'Qwen3-0.6B, dynamic weights, step without update', 'NE, half way', 'ms', 'step', [280], (profile) =>
-    stepMs({ ...qwen3, ...compact }, 'dynamic', profile),
+    stepMs({ ...qwen3, ...compact }, trainers.neHalf, profile),
   ),
   one(
     'm4-pro',
@@ -196,7 +197,7 @@ export const secondFigures: readonly PublishedFigure[] = [
     'ms',
     'step',
     [[196, 202]],
-    (profile) => stepMs({ ...qwen3, ...compact }, 'dynamic', profile),
+    (profile) => stepMs({ ...qwen3, ...compact }, trainers.neLast, profile),
   ),
   one(
     'm4-pro',
@@ -205,7 +206,7 @@ export const secondFigures: readonly PublishedFigure[] = [
     'ms',
     'step',
     [412],
-    (profile) => stepMs({ ...qwen3, ...compact }, 'dynamic', profile, 512),
+    (profile) => stepMs({ ...qwen3, ...compact }, trainers.neLast, profile, 512),
   ),
   one(
     'm4-pro',
@@ -214,7 +215,7 @@ export const secondFigures: readonly PublishedFigure[] = [
     'ms',
     'step',
     [58.5],
-    (profile) => stepMs({ ...stories110m, layers: 8 }, 'dynamic', profile),
+    (profile) => stepMs({ ...stories110m, layers: 8 }, trainers.harsha, profile),
   ),
   sweepStep('tiny', [256, 768, 4, 6], 26),
   sweepStep('small', [384, 1152, 6, 8], 41),

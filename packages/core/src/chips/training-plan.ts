@@ -56,7 +56,9 @@ export const planOptions = {
 /** One kernel of a layer. */
 export interface KernelPlan extends Pick<ProgramTime, 'evaluateUs' | 'compileMs' | 'loadMs' | 'flops' | 'weightBytes'> {
   readonly name: string;
-  /** Between arena and surfaces, per dispatch. */
+  /** Bytes copied between arena and surfaces, per dispatch: activations, and with static weights no others. */
+  readonly copyBytes: number;
+  /** The time of those copies. */
   readonly copyUs: number;
   /** Rules of `mayfly lint` that say that the chip would refuse it, or give wrong data. */
   readonly brokenRules: readonly string[];
@@ -199,11 +201,11 @@ function planKernels(shape: ProgramShape, { profile, weights, form }: PlanOption
     const { evaluateUs, compileMs, loadMs, flops, weightBytes } = timeMil(program.text, profile);
     // Of packed surfaces only the activations are new at every dispatch.
     const fresh = weights === 'dynamic' ? freshElements(input) : input.channels * input.width;
-    const copyUs =
-      1000 * copyMs(2 * (fresh + output.channels * output.width), profile) + 2 * profile.clock.lockUs.value;
+    const copyBytes = 2 * (fresh + output.channels * output.width);
+    const copyUs = 1000 * copyMs(copyBytes, profile) + 2 * profile.clock.lockUs.value;
     const errors = lint(program.text, profile).filter(({ level }) => level === 'error');
     const brokenRules = [...new Set(errors.map(({ rule }) => rule))];
-    return { name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyUs, brokenRules };
+    return { name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyBytes, copyUs, brokenRules };
   });
 }
 

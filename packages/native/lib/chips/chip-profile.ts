@@ -61,7 +61,7 @@ export interface ChipClock {
 
 /** Speed of the host's part of training, for the model that the figures were measured with. */
 export interface HostClock {
-  /** Copies between memory and surfaces, with conversion, in GB/s. */
+  /** Copies of fp16 between memory and surfaces, in GB/s. */
   readonly copyGBps: Figure;
   /** Matrix products in fp32, in Gflop/s. */
   readonly gemmGflops: Figure;

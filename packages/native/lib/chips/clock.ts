@@ -27,7 +27,10 @@ export interface ProgramTime {
  * weights and its activations (the form of GUIDE and FORGE, per operation), then the surfaces' way to memory.
  */
 export function timeProgram(program: ProgramView, { clock }: ChipProfile): ProgramTime {
-  const operations = program.operations.map((operation) => timeOperation(operation, clock));
+  const first = program.operations.find(readsWeights);
+  const operations = program.operations.map((operation) =>
+    timeOperation(operation, clock, operation === first ? clock.prefetchBytes.value : 0),
+  );
   const surfaceBytes = [...program.inputs, ...program.outputs].reduce((sum, port) => sum + bytesOf(port), 0);
   const busy = operations.reduce((sum, { microseconds }) => sum + microseconds, 0);
   const { weightBytes } = program;
@@ -48,10 +51,11 @@ export function timeProgram(program: ProgramView, { clock }: ChipProfile): Progr
   };
 }
 
-function timeOperation(operation: OperationView, clock: ChipClock): OperationTime {
+/** `fetched` bytes of its weights come while the dispatch is set up. */
+function timeOperation(operation: OperationView, clock: ChipClock, fetched: number): OperationTime {
   const flops = flopsOf(operation);
   const compute = flops === 0 ? 0 : flops / (throughput(operation, clock) * 1e6);
-  const weights = weightUs(operation, clock);
+  const weights = weightUs(operation, clock, fetched);
   const activations = transferUs(movedBytes(operation), clock.activationGBps.value);
   const microseconds = Math.max(compute, weights, activations);
   const bound =
@@ -99,13 +103,22 @@ function isInt8(operation: OperationView): boolean {
   return from('weight') === 'constexpr_affine_dequantize' && from('x') === 'dequantize';
 }
 
-function weightUs(operation: OperationView, clock: ChipClock): number {
-  const constants = operation.operands.filter(({ constant }) => constant?.blob !== undefined);
-  return constants.reduce((sum, constant) => {
+const weightsOf = ({ operands }: OperationView) => operands.filter(({ constant }) => constant?.blob !== undefined);
+
+const readsWeights = (operation: OperationView): boolean => weightsOf(operation).length > 0;
+
+function weightUs(operation: OperationView, clock: ChipClock, fetched: number): number {
+  return weightsOf(operation).reduce((sum, constant) => {
     const bytes = storedBytes(constant);
     const prefetched = bytes <= clock.prefetchBytes.value;
     const conflict = isNotched(constant) ? clock.conflictShare.value : 1;
-    return sum + transferUs(bytes, prefetched ? clock.prefetchGBps.value : clock.weightGBps.value * conflict);
+    return (
+      sum +
+      transferUs(
+        Math.max(0, bytes - fetched),
+        prefetched ? clock.prefetchGBps.value : clock.weightGBps.value * conflict,
+      )
+    );
   }, 0);
 }
 
