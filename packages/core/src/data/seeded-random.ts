@@ -1,7 +1,7 @@
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { JumpableRandomGenerator } from 'pure-rand/types/JumpableRandomGenerator';
 
-const purposes = ['initialization', 'windows', 'sampling', 'check-layer'] as const;
+const purposes = ['initialization', 'windows', 'sampling', 'check-layer', 'dropout', 'adapters'] as const;
 
 /**
  * A generator of its own for each purpose of a seed, 2^64 draws apart. The same everywhere and for ever: runs are repeated

@@ -1,5 +1,9 @@
-import { invalidArgument } from '@mayfly/native';
-import type { ParameterSpec, ParameterSpecs } from './parameters.js';
+import { setImmediate } from 'node:timers/promises';
+import { invalidArgument, MayflyError } from '@mayfly/native';
+import type { Checkpoint } from '../checkpoint/read.js';
+import { isRecord } from '../files/read-file.js';
+import type { ModelConfig } from './config.js';
+import { layerParameters, ParameterLayout, type ParameterSpec, type ParameterSpecs } from './parameters.js';
 
 /** Adapters of matrices (LoRA, Hu et al. 2022): W·x becomes W·x + s·B·A·x, where W stays as it is and A and B are trained. */
 export interface Lora {
@@ -43,3 +47,83 @@ export function withAdapters(specs: ParameterSpecs, { rank, targets }: Lora): Pa
   }
   return { ...specs, ...adapters };
 }
+
+/** Where all parameters of a decoder with adapters lie. */
+export const adaptedLayout = (config: ModelConfig, lora: Lora): ParameterLayout =>
+  new ParameterLayout(config, () => withAdapters(layerParameters(config), lora));
+
+/** The elements of a layout that a checkpoint holds: its adapters, if it has any. */
+export const storedElements = ({
+  count,
+  baseCount,
+}: ParameterLayout): { readonly first: number; readonly count: number } =>
+  baseCount === count ? { first: 0, count } : { first: baseCount, count: count - baseCount };
+
+/**
+ * Adds adapters to the matrices that they belong to: W + s·B·A.
+ *
+ * @param parameters The flat block of the model without adapters, which is changed.
+ * @param adapters The flat block of the adapters: what follows the model's in `layout`.
+ */
+export async function mergeAdapters(
+  layout: ParameterLayout,
+  lora: Lora,
+  parameters: Float32Array,
+  adapters: Float32Array,
+): Promise<void> {
+  const scale = adapterScale(lora);
+  for (let layer = 0; layer < layout.config.layers; layer++) {
+    for (const target of lora.targets) {
+      const { down, up } = adapterNames(target);
+      const valuesOf = (name: string) => {
+        const { offset, count } = layout.entry(name, layer);
+        return adapters.subarray(offset - layout.baseCount, offset - layout.baseCount + count);
+      };
+      const [a, b] = [valuesOf(down), valuesOf(up)];
+      const { offset, shape } = layout.entry(target, layer);
+      const [rows, columns] = shape;
+      for (let row = 0; row < rows; row++) {
+        const weights = parameters.subarray(offset + row * columns, offset + (row + 1) * columns);
+        for (let index = 0; index < lora.rank; index++) {
+          const factor = scale * b[row * lora.rank + index]!;
+          const line = index * columns;
+          for (let column = 0; column < columns; column++) weights[column]! += factor * a[line + column]!;
+        }
+      }
+      await setImmediate();
+    }
+  }
+}
+
+/**
+ * The adapters that a checkpoint's header describes; undefined for a checkpoint of a whole model.
+ *
+ * @throws `ERR_CHECKPOINT` where no run can have written them.
+ */
+export function adaptersIn({ path, header }: Pick<Checkpoint, 'path' | 'header'>): Lora | undefined {
+  const { adapters } = header;
+  if (adapters === undefined) return undefined;
+  if (isRecord(adapters) && isLora(adapters)) return adapters;
+  throw new MayflyError(
+    'ERR_CHECKPOINT',
+    `${path}: Expected adapters of a training run in the header, got something else`,
+  );
+}
+
+function isLora(value: Record<string, unknown>): value is Record<string, unknown> & Lora {
+  const { rank, alpha, dropout, targets, rslora } = value;
+  return (
+    Number.isSafeInteger(rank) &&
+    (rank as number) >= 1 &&
+    (rank as number) <= LARGEST_RANK &&
+    Number.isFinite(alpha) &&
+    Number.isFinite(dropout) &&
+    typeof rslora === 'boolean' &&
+    Array.isArray(targets) &&
+    targets.length <= 2 ** 10 &&
+    targets.every((target) => typeof target === 'string')
+  );
+}
+
+/** Beyond this, a file is damaged or hostile. */
+export const LARGEST_RANK = 2 ** 12;

@@ -28,7 +28,7 @@ export function checkpointConfig(
   const { layers: saved } = header;
   // A count that is only claimed must not be the length of a list.
   const areOwn = Array.isArray(saved) && saved.length === checked.layers;
-  const given = areOwn ? layersOf?.(checked) : undefined;
+  const given = areOwn || header.adapters !== undefined ? layersOf?.(checked) : undefined;
   if (areOwn && String(saved) !== String(given?.names ?? null)) throw otherLayers(path, saved, given?.names ?? null);
   const expected = 4 * (given?.count ?? countParameters(checked));
   const { parameters } = sections;

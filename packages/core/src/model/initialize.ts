@@ -20,7 +20,8 @@ export async function initializeParameters(layout: ParameterLayout, target: Floa
   if (target.length !== layout.count) throw invalidArgument('target.length', String(layout.count), target.length);
   const random = seededRandom(seed, 'initialization');
   const residualDeviation = DEVIATION / Math.sqrt(2 * layout.config.layers);
-  for (const { offset, count, decay, residual, initial } of layout.entries) {
+  for (const { offset, count, decay, residual, initial, adapter } of layout.entries) {
+    if (adapter !== undefined) continue;
     const values = target.subarray(offset, offset + count);
     if (!decay) {
       values.fill(initial);
@@ -30,6 +31,24 @@ export async function initializeParameters(layout: ParameterLayout, target: Floa
       const part = values.subarray(start, start + DRAWN_AT_ONCE);
       fillNormal(part, residual ? residualDeviation : DEVIATION, random);
       await setImmediate();
+    }
+  }
+}
+
+/**
+ * Fills the adapters alone: A uniformly within ±1/√in, as PEFT does, B with zeros, so that the model begins as it is without them.
+ *
+ * @param target As of `initializeParameters`.
+ */
+export function initializeAdapters(layout: ParameterLayout, target: Float32Array, seed: number): void {
+  const random = seededRandom(seed, 'adapters');
+  for (const { offset, count, shape, adapter } of layout.entries) {
+    if (adapter === undefined) continue;
+    const values = target.subarray(offset, offset + count);
+    if (adapter === 'up') values.fill(0);
+    else {
+      const bound = 1 / Math.sqrt(shape[1]);
+      for (let index = 0; index < count; index++) values[index] = bound * ((random.next() >>> 0) * 2 ** -31 - 1);
     }
   }
 }

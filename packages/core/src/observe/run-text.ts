@@ -19,7 +19,7 @@ import {
 } from './text.js';
 
 /** Describes a run in a few lines: device and reason, model, data, steps. */
-export function runHeader({ pool, config, options, step, chipWarning, formNotes }: Trainer): string[] {
+export function runHeader({ pool, config, options, step, chipWarning, formNotes, workersNote }: Trainer): string[] {
   const { dim, hidden, layers, heads, kvHeads, vocab } = config;
   const { workers, standby } = pool;
   const { weights, batch, seq, accumulate, steps } = options;
@@ -39,6 +39,7 @@ export function runHeader({ pool, config, options, step, chipWarning, formNotes 
       `memory  the gradients of ${accumulate} passes are summed in ${blocks} of ${formatBytes(4 * countParameters(config))}`,
     );
   }
+  if (workersNote !== null) lines.push(`workers ${workersNote}`);
   for (const note of formNotes) lines.push(`form    ${note}`);
   if (chipWarning !== null) lines.push(`chip    ${chipWarning}`);
   return lines;

@@ -10,11 +10,9 @@ import type { Cut, Variant } from './variant.js';
  * @throws `ERR_INVALID_ARGUMENT` for a target that no operation projects with.
  */
 export function adaptLayer(base: LayerDefinition, lora: Lora): LayerDefinition {
-  const projected = base.blocks.flatMap(({ operations }) => operations.flatMap((each) => projectionOf(each) ?? []));
-  const unknown = lora.targets.find((target) => !projected.some(({ parameter }) => parameter === target));
-  if (unknown !== undefined) {
-    throw invalidArgument('lora.targets', projected.map(({ parameter }) => parameter).join(', '), unknown);
-  }
+  const projected = projectedParameters(base);
+  const unknown = lora.targets.find((target) => !projected.includes(target));
+  if (unknown !== undefined) throw invalidArgument('lora.targets', projected.join(', '), unknown);
   return {
     name: base.name,
     parameters: (sizes) => withAdapters(base.parameters(sizes), lora),
@@ -22,6 +20,10 @@ export function adaptLayer(base: LayerDefinition, lora: Lora): LayerDefinition {
     base,
   };
 }
+
+/** The matrices that a layer projects with, which may have adapters. */
+export const projectedParameters = ({ blocks }: LayerDefinition): string[] =>
+  blocks.flatMap(({ operations }) => operations.flatMap((each) => projectionOf(each)?.parameter ?? []));
 
 interface Projection {
   readonly to: string;

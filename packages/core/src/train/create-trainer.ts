@@ -12,7 +12,7 @@ import { DisposeStack } from '../files/dispose-stack.js';
 import { ArenaScope } from '../memory/scope.js';
 import { tokenizerSections } from '../model/checkpoint-model.js';
 import { type ModelConfig, validateConfig } from '../model/config.js';
-import { initializeParameters } from '../model/initialize.js';
+import { initializeAdapters, initializeParameters } from '../model/initialize.js';
 import { loadModel, type ModelSource } from '../model/load-model.js';
 import { isPreset } from '../model/presets.js';
 import { checkOptions } from '../option-table.js';
@@ -24,6 +24,7 @@ import { Decoder } from './decoder.js';
 import { openDecoderPool, planDecoder } from './decoder-pool.js';
 import { checkValues } from './finite.js';
 import { checkFrozen, definitionNames, planLayers } from './layer-plan.js';
+import { frozenByAdapters, loraOf } from './lora-options.js';
 import type { ModelState } from './model-state.js';
 import { modelTokenizer } from './model-tokenizer.js';
 import {
@@ -63,18 +64,10 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   opened.adopt(run, (folder) => folder?.close());
   const begun = await openRun(locate(checked, run));
   const { options, config, before, fill } = begun;
-  const {
-    batch,
-    seq: sequence,
-    weights,
-    layers,
-    freeze = [],
-    accumulate: passes,
-    signal,
-    variant,
-    onProgress,
-  } = options;
-  const plans = planLayers(config, weights, layers);
+  const { batch, seq: sequence, weights, layers, lora, accumulate: passes, signal, variant, onProgress } = options;
+  const { seed } = options;
+  const freeze = lora === undefined ? (options.freeze ?? []) : frozenByAdapters(config, options.freeze ?? []);
+  const plans = planLayers(config, weights, layers, lora);
   for (const definition of new Set(plans.map((each) => each.definition))) {
     checkSizes(definition, { ...config, batch, sequence });
   }
@@ -82,7 +75,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const shared = checked.pool instanceof Pool ? checked.pool : undefined;
   const place = shared ?? { ...options.pool, signal: options.pool.signal ?? signal };
   const rules = { optimizer: options.optimizer, groups: options.groups, weightDecay: options.weightDecay };
-  const shape = { config, batch, sequence, weights, layers, freeze, rules, passes, variant, onProgress };
+  const shape = { config, batch, sequence, weights, layers, lora, seed, freeze, rules, passes, variant, onProgress };
   const extraBytes = options.checkRange ? RANGE_CHECK_BYTES : 0;
   const plan = await planDecoder({ ...shape, training: true, extraBytes }, place);
   const { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying } = await openInputs(begun, opened);
@@ -116,6 +109,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const carried = {
     inputs,
     layers: definitionNames(plans, config),
+    adapters: lora && loraOf(plans[0]!.definition.base!, lora),
     tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles),
   };
   // The best checkpoint and its successor.
@@ -124,7 +118,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const described = describeOptions(typeof given.model === 'object' ? { ...options, model: given.model } : options);
   await run?.begin(done, { ...described, inputs, ...(carried.layers && { layers: carried.layers }) });
   const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
-  const { chipWarning, formNotes } = plan;
+  const { chipWarning, formNotes, workersNote } = plan;
   const close = () => owned.disposeAsync();
   const { best } = progress?.validation ?? {};
   const bestCheckpoint = best ? ((await run?.bestAt(best.step)) ?? null) : null;
@@ -139,6 +133,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
     chipWarning,
     form: fallback?.plan.form ?? plan.form,
     formNotes,
+    workersNote,
     fallback,
     ranges,
     startedAt,
@@ -260,7 +255,12 @@ async function openRun(given: TrainOptions): Promise<Run> {
     const isNew = plain.model !== undefined && ownConfig === undefined;
     const modelPath = isNew ? (await loadModel(options.model)).path : before?.model?.source;
     const tokenizerSource = plain.tokenizer ?? carried ?? options.tokenizer;
-    const fill: Run['fill'] = (state) => restoreTraining(resume, state, given.layers);
+    const base = options.lora && before?.model ? (await loadModel(before.model.source)).parameters : undefined;
+    const fill: Run['fill'] = async (state) => {
+      // A checkpoint of adapters does not hold the model.
+      if (options.lora !== undefined) await fillParameters(state, base, options);
+      return restoreTraining(resume, state, given.layers);
+    };
     return { options, config, before, given, stream, modelPath, tokenizerSource, fill };
   }
   const options = resolveTrainOptions(plain);
@@ -268,12 +268,7 @@ async function openRun(given: TrainOptions): Promise<Run> {
   const { config, parameters, tokenizer, path: modelPath } = own ?? (await loadModel(options.model));
   if (parameters !== undefined) expectOwnLayers(options, config);
   const fill: Run['fill'] = async (state) => {
-    const target = state.parameters.array();
-    if (parameters === undefined) await initializeParameters(state.layout, target, options.seed);
-    else {
-      await parameters(target);
-      await checkValues(state, options.model);
-    }
+    await fillParameters(state, parameters, options);
     return undefined;
   };
   const name = typeof tokenizer === 'object' ? tokenizer.name : tokenizer;
@@ -287,6 +282,19 @@ async function openRun(given: TrainOptions): Promise<Run> {
     tokenizerSource: options.tokenizer ?? tokenizer,
     fill,
   };
+}
+
+/** Writes a model's parameters, or drawn ones where it has none, and those that adapters begin with. */
+async function fillParameters(
+  state: ModelState,
+  parameters: ModelSource['parameters'],
+  { seed, model }: ResolvedTrainOptions,
+): Promise<void> {
+  const target = state.parameters.array();
+  if (parameters === undefined) await initializeParameters(state.layout, target, seed);
+  else await parameters(target.subarray(0, state.layout.baseCount));
+  initializeAdapters(state.layout, target, seed);
+  if (parameters !== undefined) await checkValues(state, model);
 }
 
 /** The files of a model hold parameters of the decoder's own layers alone. */

@@ -1,15 +1,17 @@
-import { MayflyError } from '@mayfly/native';
+import { isSimName, MayflyError, parseSimName } from '@mayfly/native';
 import type { Refusals } from '../machine/choices.js';
 import { programForm, resolveDevice } from '../machine/device.js';
 import type { ModelConfig } from '../model/config.js';
 import { createPool, Pool } from '../pool/pool.js';
-import type { PoolOptions } from '../pool/pool-options.js';
+import { type PoolOptions, resolvePoolOptions } from '../pool/pool-options.js';
+import type { Budget } from '../pool/worker/budget.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { CanaryOptions } from './canary-device.js';
 import { checkChipRules } from './chip-rules.js';
 import { chooseForm, needsCanaries } from './choose-form.js';
-import { arenaBytesFor } from './decoder.js';
+import { arenaBytesFor, measureDecoder } from './decoder.js';
 import { type FrozenPart, type LayerPlan, type LayersOption, planLayers } from './layer-plan.js';
+import type { LoraSettings } from './lora-options.js';
 import type { ParameterRules } from './parameter-groups.js';
 
 /** A decoder that a pool has to have room for. */
@@ -22,6 +24,10 @@ export interface DecoderPlan {
   readonly weights: 'dynamic' | 'static';
   /** The definition of each layer. Default: the decoder's own layer. */
   readonly layers?: LayersOption | undefined;
+  /** Adapters of the layers, which are then trained alone. Default: none. */
+  readonly lora?: LoraSettings | undefined;
+  /** Of the masks of dropout. Default 0. */
+  readonly seed?: number | undefined;
   /** Parts that are not trained. Default: none. */
   readonly freeze?: readonly FrozenPart[] | undefined;
   /** How its parameters are updated. Default: all by AdamW. */
@@ -46,6 +52,10 @@ export interface PlannedDecoder extends DecoderPlan {
   /** Warnings of the device's chip about the programs, in one line; null if there are none. */
   readonly chipWarning: string | null;
   readonly arenaBytes: number;
+  /** Processes that hold its kernels within their budget; those that were asked for, if any were. */
+  readonly workers: number | undefined;
+  /** Why several, in one line; null for one, and where they were asked for. */
+  readonly workersNote: string | null;
 }
 
 /**
@@ -61,7 +71,7 @@ export async function planDecoder(
 ): Promise<PlannedDecoder> {
   const device = given instanceof Pool ? given.device : resolveDevice(given.device ?? 'auto').device;
   const { config, batch, sequence, weights, layers, training, variant, onProgress } = plan;
-  const plans = planLayers(config, weights, layers);
+  const plans = planLayers(config, weights, layers, plan.lora);
   const shape = { ...config, batch, sequence };
   const pool = given instanceof Pool ? {} : given;
   const { form, notes: formNotes } = await chooseForm({
@@ -69,10 +79,36 @@ export async function planDecoder(
     ...{ shape, plans, training, variant, failed, onProgress },
   });
   const chipWarning = checkChipRules(device, { shape, weights, plans, form, training });
-  const own = arenaBytesFor({ ...plan, form }) + (plan.extraBytes ?? 0);
+  const { bytes, kernels } = measureDecoder({ ...plan, form });
+  const own = bytes + (plan.extraBytes ?? 0);
   // Only what is used is committed.
   const arenaBytes = own + (needsCanaries(device) ? largestForm(plan, plans, form) : 0);
-  return { ...plan, form, formNotes, chipWarning, arenaBytes };
+  return { ...plan, form, formNotes, chipWarning, arenaBytes, ...workersFor(kernels, given) };
+}
+
+/** As many workers as the budget of one demands for so many kernels. */
+function workersFor(kernels: number, given: Pool | PoolOptions): Pick<PlannedDecoder, 'workers' | 'workersNote'> {
+  if (given instanceof Pool || given.workers !== undefined) {
+    return { workers: given.workers, workersNote: null };
+  }
+  const { device, budget } = resolvePoolOptions({ ...given, signal: undefined });
+  const limits = Object.entries(processLimits(device, budget)).sort(([, a], [, b]) => a - b);
+  const [limit, most] = limits[0]!;
+  const workers = Math.ceil(kernels / most);
+  const workersNote =
+    workers === 1
+      ? null
+      : `${workers}, since the model has ${kernels} programs, and one process may have ${most} (${limit})`;
+  return { workers, workersNote };
+}
+
+/** The least of the budget and, of a simulated chip, its limits. */
+function processLimits(device: string, { compilations, livePrograms }: Budget): Record<string, number> {
+  const limits = isSimName(device) ? parseSimName(device).profile.limits : null;
+  return {
+    compilations: Math.min(compilations, limits?.compilations.value ?? compilations),
+    'live programs': Math.min(livePrograms, limits?.livePrograms.value ?? livePrograms),
+  };
 }
 
 /** Bytes for layers of any variant beside the others, which a device may refuse later. */
@@ -102,8 +138,11 @@ const canaryPool = ({ env, execArgv, pacing, timeouts }: PoolOptions): CanaryOpt
  *
  * @throws `ERR_ARENA_FULL` where the arena is too small, or the system has no memory left.
  */
-export async function openDecoderPool({ arenaBytes }: PlannedDecoder, given: Pool | PoolOptions): Promise<Pool> {
-  const pool = given instanceof Pool ? given : await createPool({ arenaBytes, ...given });
+export async function openDecoderPool(
+  { arenaBytes, workers }: PlannedDecoder,
+  given: Pool | PoolOptions,
+): Promise<Pool> {
+  const pool = given instanceof Pool ? given : await createPool({ arenaBytes, ...given, workers });
   try {
     const { arena } = pool;
     const free = arena.bytes - arena.usedBytes;

@@ -4,10 +4,12 @@ import type { Tensor } from '../memory/tensor.js';
 import type { ModelConfig } from '../model/config.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { ProgramShape } from '../programs/shape.js';
+import { Dropout, type TrainingPass } from './dropout.js';
 import { GradientSums } from './gradient-sums.js';
 import { Head } from './head.js';
 import { type FrozenPart, type LayersOption, planLayers } from './layer-plan.js';
 import { Layers, type LayersOptions } from './layers.js';
+import type { LoraSettings } from './lora-options.js';
 import { ModelState } from './model-state.js';
 import type { ParameterRules } from './parameter-groups.js';
 import { Stopwatch } from './stopwatch.js';
@@ -24,6 +26,10 @@ export interface DecoderOptions {
   readonly weights: 'dynamic' | 'static';
   /** The definition of each layer. Default: the decoder's own, with `weights`. */
   readonly layers?: LayersOption | undefined;
+  /** Adapters of the layers, which are then trained alone. Default: none. */
+  readonly lora?: LoraSettings | undefined;
+  /** Of the masks of dropout. Default 0. */
+  readonly seed?: number | undefined;
   /** Parts that are not trained. Default: none. */
   readonly freeze?: readonly FrozenPart[] | undefined;
   /** How its parameters are updated. Default: all by AdamW. */
@@ -60,6 +66,8 @@ export class Decoder {
   readonly precision: Precision;
   readonly #head: Head;
   readonly #training: Training | null;
+  /** Null where nothing is dropped. */
+  readonly #dropout: Dropout | null;
   readonly #layersOptions: Omit<LayersOptions, 'source' | 'form'>;
 
   /** Takes all the memory it will ever need. The caller fills in the parameters before `load`. */
@@ -68,7 +76,7 @@ export class Decoder {
     const { training = false, hostThreads = 1 } = options;
     const { stopwatch } = this;
     this.precision = precision;
-    const plans = planLayers(config, weights, options.layers);
+    const plans = planLayers(config, weights, options.layers, options.lora);
     this.state = new ModelState(source, config, training, plans, options.freeze, options.rules);
     this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
@@ -78,10 +86,17 @@ export class Decoder {
     const { columns } = this.layers;
     this.#head = new Head(source, { state: this.state, columns, precision, stopwatch });
     this.gradientSums = training ? new GradientSums(source, this.state, passes) : null;
+    const { dropout = 0 } = options.lora ?? {};
+    this.#dropout = dropout > 0 ? new Dropout(dropout, options.seed ?? 0) : null;
     this.#training = this.gradientSums && {
       sums: this.gradientSums,
       gradient: source.tensor('fp32', [config.dim, columns]),
     };
+  }
+
+  /** Kernels that `load` compiles. */
+  get kernels(): number {
+    return this.#layers.kernels;
   }
 
   get layers(): Layers {
@@ -107,8 +122,11 @@ export class Decoder {
   /**
    * From token ids to the normalized output of the last layer. Takes at most `columns` ids, window after window; missing ids count as
    * 0, and causal attention hides them from earlier ones.
+   *
+   * @param training Draws the masks of dropout for a pass. Without it, nothing is dropped.
    */
-  async forward(tokens: ArrayLike<number>): Promise<void> {
+  async forward(tokens: ArrayLike<number>, training?: TrainingPass): Promise<void> {
+    this.#dropout?.write(this.layers, training);
     this.#head.setTokens(tokens);
     this.#head.embed(this.layers.input);
     await this.layers.forward();
@@ -162,11 +180,14 @@ export class Decoder {
 }
 
 /** Bytes of an arena that holds a decoder, exactly. */
-export function arenaBytesFor(options: DecoderOptions): number {
+export const arenaBytesFor = (options: DecoderOptions): number => measureDecoder(options).bytes;
+
+/** What a decoder needs: bytes of an arena, exactly, and kernels. */
+export function measureDecoder(options: DecoderOptions): { readonly bytes: number; readonly kernels: number } {
   const meter = new ArenaMeter();
   try {
-    new Decoder(meter, options);
-    return meter.bytes;
+    const { kernels } = new Decoder(meter, options);
+    return { bytes: meter.bytes, kernels };
   } finally {
     meter.close();
   }

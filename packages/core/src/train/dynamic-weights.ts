@@ -95,6 +95,13 @@ export class DynamicWeights implements WeightStrategy {
     return this.#residuals.at(-1)!;
   }
 
+  get kernels(): number {
+    return [...new Set(this.#programs.values())].reduce(
+      (sum, { forward, backward }) => sum + forward.length + backward.length,
+      0,
+    );
+  }
+
   async load(compiler: KernelCompiler): Promise<void> {
     const { stopwatch, state } = this.#options;
     await Promise.all(this.blocks.map((block) => this.#writeWeights(block)));

@@ -1,9 +1,11 @@
 import { invalidArgument } from '@mayfly/native';
 import { type Rule, rule } from '../check.js';
 import type { ModelConfig } from '../model/config.js';
+import { adaptLayer } from '../programs/adapters.js';
 import { decoderLayerOf, type LayerOptions } from '../programs/layer.js';
 import type { LayerWeights } from '../programs/layer-blocks.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
+import { type LoraSettings, loraOf } from './lora-options.js';
 
 /** One layer of a decoder; missing fields have the values of the other layers. */
 export interface LayerSettings {
@@ -53,20 +55,33 @@ export function planLayers(
   config: Pick<ModelConfig, 'layers'> & LayerOptions,
   weights: 'dynamic' | 'static',
   option: LayersOption = decoderLayerOf(config),
+  lora?: LoraSettings,
 ): LayerPlan[] {
   const settingsOf = typeof option === 'function' ? option : (): LayerSettings => ({ definition: option });
   return Array.from({ length: config.layers }, (_, layer) => {
     const settings = settingsOf(layer) ?? {};
-    const definition = settings.definition ?? decoderLayerOf(config);
+    const own = settings.definition ?? decoderLayerOf(config);
     const kind = settings.weights ?? weights;
-    if (!Array.isArray(definition.blocks)) {
-      throw invalidArgument(`the definition of layer ${layer}`, 'one that defineLayer made', definition);
+    if (!Array.isArray(own.blocks)) {
+      throw invalidArgument(`the definition of layer ${layer}`, 'one that defineLayer made', own);
     }
     if (kind !== 'dynamic' && kind !== 'static') {
       throw invalidArgument(`the weights of layer ${layer}`, 'dynamic or static', kind);
     }
+    const definition = lora === undefined ? own : adapted(own, lora);
     return { definition, weights: strategyOf(definition, kind) };
   });
+}
+
+const known = new WeakMap<LayerDefinition, Map<string, LayerDefinition>>();
+
+/** The layer with adapters: the same object for the same settings. */
+function adapted(base: LayerDefinition, settings: LoraSettings): LayerDefinition {
+  const key = JSON.stringify(settings);
+  const made = known.get(base) ?? new Map<string, LayerDefinition>();
+  const layer = made.get(key) ?? adaptLayer(base, loraOf(base, settings));
+  known.set(base, made.set(key, layer));
+  return layer;
 }
 
 /** The names of the layers' definitions; null where all are the decoder's own. */

@@ -95,6 +95,11 @@ export class Layers implements UpdatedLayers {
     this.#unused = passesFrozen ? source.tensor('fp32', [shape.dim]) : null;
   }
 
+  /** Kernels that `load` compiles. */
+  get kernels(): number {
+    return this.#strategies.reduce((sum, { kernels }) => sum + kernels, 0);
+  }
+
   /** Writes the weights where kernels read them and compiles the kernels. Once, before anything else. */
   async load(compiler: KernelCompiler): Promise<void> {
     this.#ones?.set(1);

@@ -1,15 +1,24 @@
 import { availableParallelism } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import { invalidArgument, type Precision } from '@mayfly/native';
 import { abortSignal, bagOf, callback, flag, number, oneOf, type Rule, rule, text, whole } from '../check.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import type { ModelConfig } from '../model/config.js';
 import { presets } from '../model/presets.js';
-import { type AnyOptionTable, type OptionOrigin, type OptionTable, resolveOptions, rulesOf } from '../option-table.js';
+import {
+  type AnyOptionTable,
+  nested,
+  type OptionOrigin,
+  type OptionTable,
+  resolveOptions,
+  rulesOf,
+} from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { type PoolOptions, poolOptions } from '../pool/pool-options.js';
 import { type DataOptions, dataOptions } from './data-options.js';
 import { type FrozenPart, frozenRule, type LayersOption } from './layer-plan.js';
+import { type LoraOptions, type LoraSettings, loraOptions, resolveLora } from './lora-options.js';
 import { expectPossibleSchedule, type OptimizerOptions, optimizerOptions } from './optimizer-options.js';
 import { isTokenStream, pathOr, tokenizerOption, variantOption, weightsOption } from './shared-options.js';
 import { type ValidationOptions, validationOptions } from './validation-options.js';
@@ -35,7 +44,10 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
    * required size, and closes. Host math uses the pool's `precision`; a resumed run reads it from its checkpoint.
    */
   readonly pool?: Pool | PoolOptions | undefined;
-  /** Whether weights are part of the kernels' input, or constants that every update compiles anew. Default `dynamic`. */
+  /**
+   * Whether weights are part of the kernels' input, or constants that every update compiles anew. With `lora`, static weights are those of
+   * the model, which are compiled once, and adapters are inputs in either case. Default `dynamic`; with `lora` `static`.
+   */
   readonly weights?: 'dynamic' | 'static' | undefined;
   /**
    * How the programs of layers are cut and written (docs/variants.md): a variant for all halves, such as `fused`, or a list such as
@@ -47,6 +59,8 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
    * `{ definition, weights }` (docs/layers.md). A resumed run needs the same definitions. Default: the decoder's own layer.
    */
   readonly layers?: LayersOption | undefined;
+  /** Trains adapters in place of the model's parameters (docs/fine-tune.md). Default: none. */
+  readonly lora?: Partial<LoraOptions> | undefined;
   /** Parts that are not trained: layers by their index, `embedding`, `finalNorm`, `head`. Default: none. */
   readonly freeze?: readonly FrozenPart[] | undefined;
   /** Threads that compute weight gradients beside the main thread; 0 computes them on it. Default: the cores, 8 at most. */
@@ -195,8 +209,14 @@ export const trainOptions = {
     ...{ flag: '--host-threads <n>', help: 'threads for weight gradients; 0: main thread', group: groups.workers },
   },
   pool: { rule: poolRule, members: poolRows },
-  weights: { ...weightsOption, ...saved, help: 'dynamic: written to memory; static: compiled', group: groups.workers },
+  weights: {
+    ...{ rule: weightsOption.rule, flag: weightsOption.flag, ...saved, group: groups.workers },
+    derive: ({ lora }) => (lora === undefined ? 'dynamic' : 'static'),
+    defaultText: 'dynamic; with LoRA static',
+    help: 'dynamic: written to memory; static: compiled',
+  },
   variant: { ...variantOption, ...saved, group: groups.workers },
+  lora: { ...nested<LoraOptions>(loraOptions), ...saved },
   layers: {
     rule: rule<LayersOption>(
       (value) =>
@@ -292,6 +312,7 @@ export type FilledTrainOptions = {
     | 'validation'
     | 'pool'
     | 'sample'
+    | 'lora'
     | 'layers'
     | 'freeze'
     | 'tokenizer'
@@ -316,6 +337,7 @@ export type FilledTrainOptions = {
   readonly model: string;
   readonly data: string;
   readonly validation: string | number | undefined;
+  readonly lora: LoraSettings | undefined;
   /** The given options and the precision; for a given pool its device and precision. */
   readonly pool: PoolOptions & { readonly precision: Precision };
   /** Where each value comes from. */
@@ -346,6 +368,7 @@ export function resolveTrainOptions(
   const filled = {
     ...options,
     ...{ pool: { ...given.pool, precision: given.pool?.precision ?? precision }, origins },
+    lora: loraSettings(given.lora, resumed),
   } as ResolvedTrainOptions;
   expectPossibleSchedule(filled);
   expectSameShare(given, resumed);
@@ -356,6 +379,21 @@ export function resolveTrainOptions(
     if (given[name] && filled[needed] === undefined) throw invalidArgument(name, `given with ${needed}`, given[name]);
   }
   return filled;
+}
+
+/** Adapters that have been trained can become no others. */
+function loraSettings(given: Partial<LoraOptions> | undefined, resumed: SavedTrainOptions): LoraSettings | undefined {
+  const { lora: before } = resumed;
+  if (given === undefined) return before;
+  const lora = resolveLora({ ...before, ...given });
+  if (Object.keys(resumed).length > 0 && !isDeepStrictEqual(lora, before)) {
+    throw invalidArgument(
+      'lora',
+      `${JSON.stringify(before) ?? 'none'} as in the run that is resumed`,
+      JSON.stringify(lora),
+    );
+  }
+  return lora;
 }
 
 /** The share that is kept for validation determines the data that is trained on. */

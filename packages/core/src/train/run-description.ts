@@ -5,7 +5,7 @@ import type { FilledTrainOptions, NamedConfig } from './options.js';
 import type { Trainer } from './trainer.js';
 
 /** The description of a run: the record `start` of its log, written at the start and at each resume. */
-export function describeRun({ pool, options, config, parameters, step, run, chipWarning, form, formNotes }: Trainer) {
+export function describeRun({ pool, options, config, parameters, step, run, chipWarning, form, ...trainer }: Trainer) {
   return {
     device: pool.device,
     deviceReason: pool.deviceReason,
@@ -26,7 +26,8 @@ export function describeRun({ pool, options, config, parameters, step, run, chip
     machine: machine(),
     workers: pool.stats().workers,
     form,
-    ...(formNotes.length === 0 ? {} : { formNotes }),
+    ...(trainer.formNotes.length === 0 ? {} : { formNotes: trainer.formNotes }),
+    ...(trainer.workersNote === null ? {} : { workersNote: trainer.workersNote }),
     ...(chipWarning === null ? {} : { chipWarning }),
   };
 }

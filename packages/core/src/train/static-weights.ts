@@ -76,6 +76,13 @@ export class StaticWeights implements WeightStrategy {
     );
   }
 
+  get kernels(): number {
+    return [...this.#programs.values()].reduce(
+      (sum, { forward, backward }) => sum + forward.length + backward.length,
+      0,
+    );
+  }
+
   async load(compiler: KernelCompiler): Promise<void> {
     const compile = (block: LayerBlock, direction: keyof Passes<Program>, programs: readonly Program[]) =>
       Promise.all(

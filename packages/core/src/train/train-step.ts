@@ -115,7 +115,7 @@ export class TrainStep {
     // Without a counted target the sums are zero, and so are their means.
     const divisor = Math.max(1, counted);
     for (const [pass, { inputs, targets }] of this.#batches.entries()) {
-      await this.#decoder.forward(inputs);
+      await this.#decoder.forward(inputs, { step: this.#step, pass });
       losses.push(await this.#decoder.backward(targets, scale / divisor, pass));
       const merges = mergesAfter(pass, accumulate);
       if (merges === 0 && pass < accumulate - 1) continue;

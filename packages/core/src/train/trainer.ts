@@ -80,6 +80,7 @@ export interface TrainerParts {
   /** How the programs are written, and why not in the first form. */
   readonly form: ProgramForm;
   readonly formNotes: readonly string[];
+  readonly workersNote: string | null;
   /** Null on devices that refuse nothing. */
   readonly fallback: VariantFallback | null;
   readonly ranges: RangeCheck | null;
@@ -104,6 +105,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   readonly chipWarning: string | null;
   /** Why the programs are not written in the first variants: a line for each half or axis. */
   readonly formNotes: readonly string[];
+  /** Why its pool has several workers, in one line; null for one, and where they were asked for. */
+  readonly workersNote: string | null;
   readonly #parts: TrainerParts;
   readonly #scaler: LossScaler;
   readonly #step: TrainStep;
@@ -138,6 +141,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.tokenizer = parts.tokenizer;
     this.chipWarning = parts.chipWarning;
     this.formNotes = parts.formNotes;
+    this.workersNote = parts.workersNote;
     this.#scaler = new LossScaler(options.lossScale, progress?.lossScaler);
     this.#step = new TrainStep(decoder, windows, this.#scaler, options, progress?.counts);
     this.#divergence = new Divergence(options.maxSkips);

@@ -3,6 +3,7 @@ import type { Sections } from '../checkpoint/format.js';
 import { readCheckpoint, readCheckpointParts } from '../checkpoint/read.js';
 import type { TokenizerFiles } from '../data/tokenizer-files.js';
 import type { Tensor } from '../memory/tensor.js';
+import { type Lora, storedElements } from '../model/adapters.js';
 import { carriedTokenizer } from '../model/checkpoint-model.js';
 import type { ModelConfig } from '../model/config.js';
 import { allFinite, checkValues } from './finite.js';
@@ -18,6 +19,8 @@ export interface CarriedInputs {
   readonly inputs: RunInputs;
   /** Names of the layers' definitions; null where all are the decoder's own. */
   readonly layers: readonly string[] | null;
+  /** The adapters that are trained; then a checkpoint holds them alone, and `inputs` identify the model. */
+  readonly adapters?: Lora | undefined;
   /** The tokenizer's sections. */
   readonly tokenizer: Sections;
 }
@@ -34,7 +37,7 @@ export async function saveTraining(
   state: ModelState,
   progress: TrainingProgress,
   options: FilledTrainOptions,
-  { inputs, layers, tokenizer }: CarriedInputs,
+  { inputs, layers, adapters, tokenizer }: CarriedInputs,
   place: 'run' | 'best' = 'run',
 ): Promise<string> {
   for (const name of ['parameters', 'firstMoments', 'secondMoments'] as const) {
@@ -48,6 +51,7 @@ export async function saveTraining(
     progress,
     inputs,
     ...(layers && { layers }),
+    ...(adapters && { adapters }),
   };
   const { keep, keepEvery } = options;
   const sections = { ...sectionsOf(state), ...tokenizer };
@@ -107,8 +111,9 @@ export async function restoreTraining(
 }
 
 function sectionsOf(state: ModelState): Sections {
+  const { first, count } = storedElements(state.layout);
   return {
-    parameters: bytesOf(state.parameters),
+    parameters: bytesOf(state.parameters.at(first, [count])),
     firstMoments: bytesOf(state.firstMoments),
     secondMoments: bytesOf(state.secondMoments),
   };

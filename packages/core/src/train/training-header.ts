@@ -3,6 +3,7 @@ import type { CheckpointHeader } from '../checkpoint/format.js';
 import type { Checkpoint } from '../checkpoint/read.js';
 import type { WindowState } from '../data/windows.js';
 import { isRecord } from '../files/read-file.js';
+import { adaptersIn, type Lora, storedElements } from '../model/adapters.js';
 import { type CheckpointLayers, checkpointConfig } from '../model/checkpoint-model.js';
 import type { ModelConfig } from '../model/config.js';
 import { ParameterLayout } from '../model/parameters.js';
@@ -30,6 +31,8 @@ export interface TrainingHeader extends CheckpointHeader {
   readonly config: ModelConfig;
   readonly options: SavedTrainOptions;
   readonly progress: TrainingProgress;
+  /** Adapters, which are then all of its parameters. */
+  readonly adapters?: Lora | undefined;
   /** Absent in format version 1. */
   readonly inputs?: RunInputs | undefined;
 }
@@ -60,14 +63,17 @@ export function trainingHeader(checkpoint: Checkpoint, layers?: LayersOption): T
   };
   const wrong = Object.keys(checks).find((name) => !checks[name]);
   if (wrong !== undefined) throw unexpected(path, `${wrong} of a training run in the header`, 'something else');
-  return { ...header, config: checkpointConfig(checkpoint, (config) => layersOf(config, layers)) } as TrainingHeader;
+  return {
+    ...header,
+    config: checkpointConfig(checkpoint, (config) => layersOf(config, layers, adaptersIn(checkpoint))),
+  } as TrainingHeader;
 }
 
 /** The layers that a run is given. */
-function layersOf(config: ModelConfig, layers: LayersOption | undefined): CheckpointLayers {
-  const plans = planLayers(config, 'dynamic', layers);
-  const { count } = new ParameterLayout(config, (layer) => plans[layer]!.definition.parameters(config));
-  return { names: definitionNames(plans, config), count };
+function layersOf(config: ModelConfig, layers: LayersOption | undefined, lora: Lora | undefined): CheckpointLayers {
+  const plans = planLayers(config, 'dynamic', layers, lora);
+  const layout = new ParameterLayout(config, (layer) => plans[layer]!.definition.parameters(config));
+  return { names: definitionNames(plans, config), count: storedElements(layout).count };
 }
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;

@@ -39,6 +39,8 @@ export interface NormInput {
 /** All that static and dynamic weights differ in: the forward pass, and how weights reach the kernels. */
 export interface WeightStrategy {
   readonly blocks: readonly LayerBlock[];
+  /** Kernels that `load` compiles. */
+  readonly kernels: number;
   /** Residual stream after the last block, fp32 [dim, columns]; may be the same memory as the one before the first. */
   readonly output: Tensor<'fp32'>;
   /** Writes the weights where kernels read them and compiles every block's kernels. Once, before anything else. */
