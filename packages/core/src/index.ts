@@ -66,6 +66,7 @@ export type { RunRecord } from './run/run-records.js';
 export { createTrainer } from './train/create-trainer.js';
 export type { DataOptions } from './train/data-options.js';
 export { type EvaluateOptions, evaluate } from './train/evaluate.js';
+export { type ChoicesOptions, type ChoicesResult, evaluateChoices } from './train/evaluate-choices.js';
 export { type GeneratedToken, type GenerateOptions, generate } from './train/generate.js';
 export type { InferenceOptions } from './train/inference-session.js';
 export type { FilledTrainOptions, NamedConfig, TrainOptions } from './train/options.js';

@@ -2,12 +2,12 @@ import { channel } from 'node:diagnostics_channel';
 
 /** A message of the channel `mayfly:progress` of `node:diagnostics_channel`. */
 export interface Progress {
-  readonly task: 'tokenize' | 'hash' | 'export';
+  readonly task: 'tokenize' | 'hash' | 'export' | 'evaluate';
   /** The file or folder that is read or written. */
   readonly source: string;
-  /** Bytes done. */
+  /** Bytes done; answers of `evaluate`. */
   readonly done: number;
-  /** Bytes in all. */
+  /** In all. */
   readonly total: number;
 }
 
@@ -27,7 +27,7 @@ export class ProgressReport {
     this.#task = task;
   }
 
-  /** Counts bytes as done, and publishes the count at most five times a second. */
+  /** Counts bytes (or answers) as done, and publishes the count at most five times a second. */
   add(bytes: number): void {
     this.#done += bytes;
     const now = performance.now();

@@ -1,11 +1,12 @@
 import { type Progress, progressChannel } from '../files/progress.js';
 import { StatusLine } from './status-line.js';
-import { formatBytes } from './text.js';
+import { formatBytes, formatCount } from './text.js';
 
 const verbs: Readonly<Record<Progress['task'], string>> = {
   tokenize: 'tokenizing',
   hash: 'hashing',
   export: 'writing',
+  evaluate: 'evaluating',
 };
 
 /** Shows on stderr how a command starts, until it is disposed of: bytes that are read, and programs that are tried for the device. */
@@ -26,6 +27,7 @@ export class StartStatus implements Disposable {
 
   readonly #onBytes = (message: unknown): void => {
     const { task, source, done, total } = message as Progress;
-    this.#status.show(`${verbs[task]} ${source}: ${formatBytes(done)} of ${formatBytes(total)}`);
+    const format = task === 'evaluate' ? formatCount : formatBytes;
+    this.#status.show(`${verbs[task]} ${source}: ${format(done)} of ${format(total)}`);
   };
 }
