@@ -120,6 +120,7 @@ export { type ChoiceOptions, chooseForm } from './train/choose-form.js';
 export { arenaBytesFor, Decoder } from './train/decoder.js';
 export { SequenceDigest } from './train/digest.js';
 export { blocksFor, mergesAfter, sumByTree } from './train/gradient-sums.js';
+export { CachedDecoder } from './train/cached-decoder.js';
 export { InferenceSession } from './train/inference-session.js';
 export { LossScaler } from './train/loss-scaler.js';
 export { Optimizer } from './train/optimizer.js';

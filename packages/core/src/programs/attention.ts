@@ -172,11 +172,14 @@ function reduced(writer: LayerWriter, x: MilValue): MilValue {
 /** [1, 1, query, key]. */
 function causalMask(writer: LayerWriter): MilValue {
   const { sequence, slidingWindow = Number.POSITIVE_INFINITY } = writer.shape;
-  return positionTable(writer, 'mask', [1, 1, sequence, writer.continuation?.keys ?? sequence], ({ tokens, keys }) =>
-    Float32Array.from({ length: tokens.length * keys.length }, (_, index) => {
-      const query = tokens[Math.floor(index / keys.length)]!;
-      const key = keys[index % keys.length]!;
-      return key > query || key <= query - slidingWindow ? MASKED : 0;
-    }),
-  );
+  return positionTable(writer, 'mask', [1, 1, sequence, writer.continuation?.keys ?? sequence], ({ tokens, keys }) => {
+    const values = new Float32Array(tokens.length * keys.length);
+    for (const [row, query] of tokens.entries()) {
+      for (let column = 0; column < keys.length; column++) {
+        const key = keys[column]!;
+        if (key > query || key <= query - slidingWindow) values[row * keys.length + column] = MASKED;
+      }
+    }
+    return values;
+  });
 }

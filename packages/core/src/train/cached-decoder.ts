@@ -4,7 +4,6 @@ import type { Tensor } from '../memory/tensor.js';
 import type { ModelConfig } from '../model/config.js';
 import type { Kernel } from '../pool/types.js';
 import { type CachedInput, cachedProgram, keptRows } from '../programs/cached-program.js';
-import type { Positions } from '../programs/continuation.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 import { HalfParameters } from './half-parameters.js';
 import { ProgramWeights } from './program-weights.js';
@@ -31,7 +30,14 @@ interface Loaded {
   readonly seen: number;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
-  readonly tables: readonly { readonly input: CachedInput & { kind: 'positions' }; readonly tensor: Tensor<'fp16'> }[];
+  readonly tables: readonly PositionTable[];
+}
+
+/** An input of a program that follows from positions, and its values before they are rounded. */
+interface PositionTable {
+  readonly input: CachedInput & { kind: 'positions' };
+  readonly single: Tensor<'fp32'>;
+  readonly tensor: Tensor<'fp16'>;
 }
 
 /**
@@ -97,14 +103,7 @@ export class CachedDecoder implements TextModel {
     const first = this.#cached.length;
     const program = await this.#program(tokens.length, first);
     this.parameters.embed(tokens, this.#embeddings);
-    const positions: Positions = {
-      context: this.context,
-      tokens: Array.from({ length: program.tokens }, (_, index) => first + index),
-      keys: Array.from({ length: program.seen + program.tokens }, (_, index) =>
-        index < first ? index : index < program.seen ? Number.POSITIVE_INFINITY : first + index - program.seen,
-      ),
-    };
-    for (const { input, tensor } of program.tables) tensor.set(input.values(positions));
+    this.#setTables(program, first);
     await program.kernel.run(program.inputs, program.outputs);
     const rowBytes = 2 * keptRows(config);
     addon.math.copyRows(arena, {
@@ -132,6 +131,26 @@ export class CachedDecoder implements TextModel {
     });
   }
 
+  /** Gives a program what follows from the positions of its tokens, the first of which is `first`. */
+  #setTables({ tables, tokens, seen }: Loaded, first: number): void {
+    const positions: { context: number; tokens: number[]; keys: number[] } = {
+      context: this.context,
+      tokens: [],
+      keys: [],
+    };
+    for (let index = 0; index < seen; index++) positions.keys.push(index < first ? index : Number.POSITIVE_INFINITY);
+    for (let index = first; index < first + tokens; index++) {
+      positions.tokens.push(index);
+      positions.keys.push(index);
+    }
+    for (const { input, single, tensor } of tables) {
+      const { arena, offset: to, elements: columns } = tensor;
+      single.array().set(input.values(positions));
+      const row = { rows: 1, columns, fromStride: columns, toStride: columns, transpose: false };
+      addon.math.toHalf(arena, { from: single.offset, to, ...row });
+    }
+  }
+
   #program(count: number, before: number): Promise<Loaded> {
     const { context } = this.#options;
     const tokens = count === 1 ? 1 : Math.min(PREFILL, context);
@@ -153,9 +172,11 @@ export class CachedDecoder implements TextModel {
     const name = tokens === 1 ? 'decode' : 'prefill';
     const kernel = await this.#compiler().compile({ name, text: program.text, weights: weights.sources });
     const inputs = written.inputs.map((input) => this.#tensorOf(input, tokens));
-    const tables = written.inputs.flatMap((input, index) =>
-      input.kind === 'positions' ? [{ input, tensor: inputs[index] as Tensor<'fp16'> }] : [],
-    );
+    const tables = written.inputs.flatMap((input, index): PositionTable[] => {
+      if (input.kind !== 'positions') return [];
+      const single = this.#source.tensor('fp32', input.shape);
+      return [{ input, single, tensor: inputs[index] as Tensor<'fp16'> }];
+    });
     return { kernel, tokens, seen, inputs, tables, outputs: this.#outputs(tokens) };
   }
 

@@ -56,8 +56,9 @@ export async function* generateTokens(
   }
 }
 
+/** The logits of tokens that exist: others are cut off or, within the vocabulary, overwritten. */
 function drawable(logits: Float32Array, { vocab, holes = [] }: Pick<Tokenizer, 'vocab' | 'holes'>): Float32Array {
-  const known = logits.slice(0, vocab);
+  const known = logits.subarray(0, vocab);
   for (const id of holes) if (id < known.length) known[id] = Number.NEGATIVE_INFINITY;
   return known;
 }
