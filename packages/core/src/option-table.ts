@@ -16,6 +16,8 @@ export interface OptionEntry<Value> {
   readonly flag?: string;
   /** The text of `--help`; required with `flag`. */
   readonly help?: string;
+  /** The flag may be given several times: the value is a list. */
+  readonly repeats?: boolean;
   /** The heading of `--help` that it is listed under. */
   readonly group?: string;
   /** Kept in a checkpoint, so that a resumed run has it again. */

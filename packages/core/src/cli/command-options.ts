@@ -53,7 +53,12 @@ function commanderOption(row: OptionEntry<unknown>): Option {
   const { rule, flag, help = '', group } = row;
   const fallback = row.defaultText ?? shownDefault(row.default);
   const made = new Option(flag!, fallback === undefined ? help : `${help} (default: ${fallback})`);
-  if (made.required) made.argParser((given: string) => rule.read(made.long!, given));
+  if (made.required) {
+    made.argParser((given: string, before: unknown) => {
+      const value = rule.read(made.long!, given);
+      return row.repeats ? [...((before as unknown[] | undefined) ?? []), value] : value;
+    });
+  }
   if (group !== undefined) made.helpGroup(group);
   return made;
 }

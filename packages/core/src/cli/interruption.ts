@@ -93,6 +93,11 @@ export class Interruption implements Disposable {
     return this.#exitCode;
   }
 
+  /** Whether a signal other than Ctrl-C came, after which no more is asked for. */
+  get endsProgram(): boolean {
+    return this.#exitCode !== null && this.#exitCode !== 128 + constants.signals.SIGINT;
+  }
+
   [Symbol.dispose](): void {
     for (const signal of signals) process.off(signal, this.#interrupt);
     onBrokenPipe = endOfBrokenPipe;

@@ -20,6 +20,8 @@ export interface InferenceOptions {
   readonly workers?: number | undefined;
   /** Default 0. */
   readonly standby?: number | undefined;
+  /** Threads of each worker's device, and of host math. Default: processors / workers, and all of them. */
+  readonly threads?: number | undefined;
   /** Of matrix products, the cpu device's and host math's. Default `exact`. */
   readonly precision?: Precision | undefined;
   /** Default `dynamic`. */
@@ -35,6 +37,7 @@ export const inferenceOptions = {
   device: poolOptions.device,
   workers: poolOptions.workers,
   standby: { ...poolOptions.standby, default: 0 },
+  threads: { ...poolOptions.threads, derive: () => undefined },
   precision: poolOptions.precision,
   weights: weightsOption,
   variant: variantOption,
@@ -57,9 +60,9 @@ export class InferenceSession implements AsyncDisposable {
     model: ModelSource,
     batch: number,
     sequence: number,
-    { device, workers, standby = 0, precision, weights = 'dynamic', variant, onProgress }: InferenceOptions,
+    { device, workers, standby = 0, threads, precision, weights = 'dynamic', variant, onProgress }: InferenceOptions,
   ): Promise<InferenceSession> {
-    const given = { device, workers, standby, precision };
+    const given = { device, workers, standby, threads, precision };
     const shape = { config: model.config, batch, sequence };
     const plan = await planDecoder({ ...shape, weights, variant, training: false, onProgress }, given);
     for (const note of plan.formNotes) process.emitWarning(note, { type: 'MayflyWarning', code: 'MAYFLY_VARIANT' });

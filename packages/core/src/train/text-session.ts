@@ -1,4 +1,4 @@
-import { MayflyError } from '@mayfly/native';
+import { addon, MayflyError } from '@mayfly/native';
 import { resolveDevice } from '../machine/device.js';
 import { ArenaMeter, ArenaScope } from '../memory/scope.js';
 import type { ModelSource } from '../model/load-model.js';
@@ -24,6 +24,7 @@ export async function openTextSession(
   options: InferenceOptions,
 ): Promise<TextSession> {
   const { device } = resolveDevice(options.device ?? 'auto');
+  if (options.threads !== undefined) addon.math.setThreads(options.threads);
   const reason =
     device !== 'cpu'
       ? `device ${device}`
@@ -67,9 +68,9 @@ class CachedSession implements TextSession {
     const meter = new ArenaMeter();
     new CachedDecoder(meter, decoderOptions, () => pool);
     meter.close();
-    const { device, workers, standby = 0, precision } = options;
+    const { device, workers, standby = 0, threads, precision } = options;
     const arenaBytes = meter.bytes + PROGRAM_BYTES;
-    const pool = await createPool({ arenaBytes, device, workers, standby, precision });
+    const pool = await createPool({ arenaBytes, device, workers, standby, threads, precision });
     try {
       await pool.arena.commit(meter.bytes);
       const decoder = new CachedDecoder(new ArenaScope(pool.arena), decoderOptions, () => pool);
