@@ -3,6 +3,7 @@ export type { Lora } from './model/adapters.js';
 export type { ParameterSpec, ParameterSpecs } from './model/parameters.js';
 export { adaptLayer } from './programs/adapters.js';
 export { attentionMix, attentionProbabilities } from './programs/attention.js';
+export type { Continuation, Positions } from './programs/continuation.js';
 export { defineLayer, defineOperation, type OperationDefinition } from './programs/define-layer.js';
 export type { ProgramForm } from './programs/form.js';
 export { decoderLayer, decoderLayerOf, type LayerOptions, project, sum, swiGlu } from './programs/layer.js';

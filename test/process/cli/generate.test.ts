@@ -74,6 +74,24 @@ test('any of several tokens ends a text', async () => {
   expect((await draw({ ...options, tokenizer: stopping })).ids).toEqual(ids);
 });
 
+test('a text ends before a string, and at a token that is named', async () => {
+  const model = await modelOf(IDS);
+  const options = { model, tokenizer, prompt: 'ab', seed: 2, maxTokens: 30 };
+  const whole = await draw(options);
+  const stop = [...whole.text].slice(5, 8).join('');
+  const before = whole.text.slice(0, whole.text.indexOf(stop));
+  expect((await draw({ ...options, stop })).text).toBe(before);
+  expect((await draw({ ...options, stop: ['never this', stop] })).text).toBe(before);
+  expect((await draw({ ...options, stop: 'never this' })).text).toBe(whole.text);
+  const until = whole.ids.indexOf(whole.ids[4]!);
+  expect((await draw({ ...options, stopIds: [IDS - 1, whole.ids[4]!] })).ids).toEqual(whole.ids.slice(0, until));
+});
+
+test('a context beyond that of the model is refused', async () => {
+  const options = { model: await modelOf(IDS), tokenizer, prompt: 'ab', context: smallConfig.sequence + 1 };
+  await expect(draw(options)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+});
+
 describe('a tokenizer with more ids than the model', () => {
   const padded = tokenizerWith('padded', [{ id: IDS, content: '[PAD]', special: true, normalized: false }]);
 

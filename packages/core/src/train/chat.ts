@@ -94,6 +94,7 @@ export class Chat implements AsyncDisposable {
     await this.#session[Symbol.asyncDispose]();
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

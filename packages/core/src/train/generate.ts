@@ -96,7 +96,11 @@ export async function* generate(given: GenerateOptions): AsyncGenerator<Generate
     throw invalidArgument('prompt', 'some text, since the tokenizer has no token to begin with', '');
   checkIds(prompt, vocab, 'prompt', tokenizer);
   const needed = Math.ceil((prompt.length + maxTokens) / CONTEXT_MULTIPLE) * CONTEXT_MULTIPLE;
-  await using session = await openTextSession(model, contextOf(options.context, needed, model.config.sequence), options);
+  await using session = await openTextSession(
+    model,
+    contextOf(options.context, needed, model.config.sequence),
+    options,
+  );
   yield* continueText(session, tokenizer, prompt, endingOf(options, tokenizer));
 }
 
@@ -117,7 +121,10 @@ export function endingOf(
   {
     ...options
   }: SamplingOptions &
-    Pick<WritingOptions, 'stop' | 'stopIds' | 'stopAtEnd'> & { readonly maxTokens: number; readonly signal?: AbortSignal | undefined },
+    Pick<WritingOptions, 'stop' | 'stopIds' | 'stopAtEnd'> & {
+      readonly maxTokens: number;
+      readonly signal?: AbortSignal | undefined;
+    },
   tokenizer: Tokenizer,
 ) {
   const { temperature, topK, topP, seed, maxTokens, stop, stopIds, stopAtEnd, signal } = options;
