@@ -223,13 +223,46 @@ test.each([
   await expect(loadModel(folder)).rejects.toMatchObject({ code, message: expect.stringContaining('it is a pipe') });
 });
 
-test.each([
-  ['a safetensors file', 'model.safetensors', 'name the folder that holds it'],
-  ['a JSON file', 'config.json', 'name the folder that holds config.json'],
-])('a part of a model: %s', async (kind, name, remedy) => {
-  await expect(loadModel(join(save(tensors('F32')), name))).rejects.toMatchObject({
-    code: 'ERR_CHECKPOINT',
-    message: expect.stringMatching(new RegExp(`got ${kind}: ${remedy}`)),
+test.each([['a safetensors file', 'model.safetensors', 'name the folder that holds it']])(
+  'a part of a model: %s',
+  async (kind, name, remedy) => {
+    await expect(loadModel(join(save(tensors('F32')), name))).rejects.toMatchObject({
+      code: 'ERR_CHECKPOINT',
+      message: expect.stringMatching(new RegExp(`got ${kind}: ${remedy}`)),
+    });
+  },
+);
+
+describe('a config without tensors', () => {
+  test.each([
+    ['in a folder', ''],
+    ['by its path', 'config.json'],
+  ])('is a shape with fresh parameters, %s', async (_, name) => {
+    const folder = save(tensors('F32'), { vocab_size: 256 });
+    rmSync(join(folder, 'model.safetensors'));
+    const path = join(folder, name);
+    const model = await loadModel(path);
+    expect(model).toEqual({
+      config: { ...config, vocab: 256 },
+      tokenizer: 'bytes',
+      description: `${join(folder, 'config.json')} (fresh parameters)`,
+    });
+    writeFileSync(join(folder, 'tokenizer.json'), '{}');
+    expect((await loadModel(path)).tokenizer).toBe(join(folder, 'tokenizer.json'));
+  });
+
+  test.each(['pytorch_model.bin', 'model.safetensors.index.json'])('is not one beside %s', async (name) => {
+    const folder = save({});
+    renameSync(join(folder, 'model.safetensors'), join(folder, name));
+    await expect(loadModel(folder)).rejects.toMatchObject({ code: expect.stringMatching(/ERR_FILE|ERR_CHECKPOINT/) });
+  });
+
+  test('may be another JSON file, which is refused', async () => {
+    const path = join(saveSharded().folder, 'model.safetensors.index.json');
+    await expect(loadModel(path)).rejects.toMatchObject({
+      code: 'ERR_CONFIG',
+      message: expect.stringContaining(`${path}: Expected model_type to be`),
+    });
   });
 });
 

@@ -86,8 +86,7 @@ test('an earlier checkpoint is never taken in silence', async () => {
 test('nothing of that name', async () => {
   await expect(loadModel('tyni')).rejects.toMatchObject({
     code: 'ERR_FILE_NOT_FOUND',
-    message:
-      'Cannot find a preset (tiny, stories260k, stories15m, stories110m, qwen3-0.6b) or a checkpoint at tyni: no such file or directory',
+    message: `Cannot find a preset (${Object.keys(presets).join(', ')}) or a checkpoint at tyni: no such file or directory`,
   });
 });
 

@@ -14,7 +14,12 @@ describe('presets', () => {
     ['stories260k', presets.stories260k, 260_032],
     ['stories15m', presets.stories15m, 15_191_712],
     ['stories110m', presets.stories110m, 109_529_856],
-    ['qwen3-0.6b', presets['qwen3-0.6b'], 596_042_752],
+    ['smollm2-135m', presets['smollm2-135m'], 134_515_008],
+    ['qwen2.5-0.5b', presets['qwen2.5-0.5b'], 494_032_768],
+    ['qwen3-0.6b', presets['qwen3-0.6b'], 596_049_920],
+    ['llama-3.2-1b', presets['llama-3.2-1b'], 1_235_814_400],
+    ['llama-2-7b', presets['llama-2-7b'], 6_738_415_616],
+    ['mistral-7b', presets['mistral-7b'], 7_241_732_096],
   ])('%s has its published number of parameters', (_, config, count) => {
     expect(validateConfig(config)).toBe(config);
     expect(new ParameterLayout(config).count).toBe(count);

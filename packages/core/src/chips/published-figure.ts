@@ -1,4 +1,5 @@
 import type { ChipProfile } from '@mayfly/native';
+import type { ModelConfig } from '../model/config.js';
 import { presets } from '../model/presets.js';
 import { evaluateUs, stepMs } from './predictions.js';
 import { type ConvolutionChain, convolution, convolutionChain } from './probe-programs.js';
@@ -74,6 +75,9 @@ function chainOf(key: string): ConvolutionChain {
 
 /** The vocabulary that TinyStories uses of Llama's, as MAD, SLA, FSP and NE train on. */
 export const compact = { vocab: 9205 } as const;
+
+/** The model that MAD and NE time as Qwen3-0.6B, which leaves out the norms of queries and keys. */
+export const normlessQwen3: ModelConfig = { ...presets['qwen3-0.6b'], ...compact, qkNorm: false };
 
 /** Milliseconds of a step that leaves out the update, as MAD's timer does. */
 export const stories110mStep = (

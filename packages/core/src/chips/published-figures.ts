@@ -13,8 +13,8 @@ import {
 import { convolution, int8Chain } from './probe-programs.js';
 import {
   chains,
-  compact,
   type Entry,
+  normlessQwen3,
   one,
   type PublishedFigure,
   singles,
@@ -24,7 +24,6 @@ import { trainers } from './trainers.js';
 
 const fit = 'calibrated';
 const { stories110m, stories15m } = presets;
-const qwen3 = presets['qwen3-0.6b'];
 /** Every figure of the reference that the model has something to say of. */
 export const publishedFigures: readonly PublishedFigure[] = [
   ...chains('m4', 'MAD #3', 'kernels', {
@@ -266,11 +265,11 @@ export const publishedFigures: readonly PublishedFigure[] = [
   stories110mStep('m3-pro', 'SLA', 'mad', [93]),
   stories110mStep('m3-ultra', 'MAD PR 28', 'madFirst', [115.4]),
   one('m4', 'Qwen3-0.6B, dynamic weights, step without update', 'MAD', 'ms', 'step', [412], (profile) =>
-    stepMs({ ...qwen3, ...compact }, trainers.mad, profile),
+    stepMs(normlessQwen3, trainers.mad, profile),
   ),
   stories110mStep('m5-max', 'MAD #50', 'mad', [73.5]),
   one('m5-max', 'Qwen3-0.6B, dynamic weights, step without update', 'MAD #50', 'ms', 'step', [320], (profile) =>
-    stepMs({ ...qwen3, ...compact }, trainers.mad, profile),
+    stepMs(normlessQwen3, trainers.mad, profile),
   ),
   stories110mStep('m4', 'NF', 'neuralForge', [71], {}),
   stories110mStep('m1-pro', 'MAD #3', 'madStatic', [[148, 163], fit], {}),

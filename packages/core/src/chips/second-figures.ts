@@ -13,6 +13,7 @@ import {
   chains,
   compact,
   type Entry,
+  normlessQwen3,
   one,
   type PublishedFigure,
   singles,
@@ -21,7 +22,6 @@ import {
 import { trainers } from './trainers.js';
 
 const { stories110m } = presets;
-const qwen3 = presets['qwen3-0.6b'];
 
 /** Convolutions of int8 weights and activations over 64 × 64 columns: key `depth×channels`, in microseconds. */
 const int8Chains = (chip: string, source: string, entries: Readonly<Record<string, Entry>>) =>
@@ -188,7 +188,7 @@ export const secondFigures: readonly PublishedFigure[] = [
   stories110mStep('m4-pro', 'SOL', 'madFirst', [111]),
   stories110mStep('m3-max', 'LB', 'mad', [[98.2, 102.5]]),
   one('m4-pro', 'Qwen3-0.6B, dynamic weights, step without update', 'NE, half way', 'ms', 'step', [280], (profile) =>
-    stepMs({ ...qwen3, ...compact }, trainers.neHalf, profile),
+    stepMs(normlessQwen3, trainers.neHalf, profile),
   ),
   one(
     'm4-pro',
@@ -197,7 +197,7 @@ export const secondFigures: readonly PublishedFigure[] = [
     'ms',
     'step',
     [[196, 202]],
-    (profile) => stepMs({ ...qwen3, ...compact }, trainers.neLast, profile),
+    (profile) => stepMs(normlessQwen3, trainers.neLast, profile),
   ),
   one(
     'm4-pro',
@@ -206,7 +206,7 @@ export const secondFigures: readonly PublishedFigure[] = [
     'ms',
     'step',
     [412],
-    (profile) => stepMs({ ...qwen3, ...compact }, trainers.neLast, profile, 512),
+    (profile) => stepMs(normlessQwen3, trainers.neLast, profile, 512),
   ),
   one(
     'm4-pro',

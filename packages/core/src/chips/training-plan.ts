@@ -1,6 +1,7 @@
 import { type ChipProfile, lint, type ProgramTime, timeMil } from '@mayfly/native';
 import { milliseconds, object, oneOf, whole } from '../check.js';
 import { countParameters, type ModelConfig } from '../model/config.js';
+import { layerParameters } from '../model/parameters.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { dynamicPrograms } from '../programs/dynamic.js';
 import type { ProgramForm } from '../programs/form.js';
@@ -121,7 +122,7 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const parameters = countParameters(config);
   const queries = config.heads * config.headDim;
   const keys = config.kvHeads * config.headDim;
-  const layerParameters = dim * (2 * queries + 2 * keys + 3 * config.hidden);
+  const matrices = dim * (2 * queries + 2 * keys + 3 * config.hidden);
 
   const perLayer = (of: (kernel: (typeof kernels)[number]) => number) =>
     kernels.reduce((sum, each) => sum + of(each), 0);
@@ -140,15 +141,14 @@ export function planTraining(given: PlanOptions): TrainingPlan {
     4 * layers * columns * (config.heads * config.headDim + 2 * config.kvHeads * config.headDim + 2 * config.hidden),
   );
   const pass = norms + (weights === 'dynamic' ? 0 : saved) + moveMs(activation * 40) + gemmMs(6 * vocab * activation);
-  const gradientsMs = layers * gemmMs(2 * layerParameters * columns);
-  const update =
-    parameters / host.adamwPerUs.value / 1000 + moveMs(8 * parameters) + moveMs(6 * layerParameters * layers);
+  const gradientsMs = layers * gemmMs(2 * matrices * columns);
+  const update = parameters / host.adamwPerUs.value / 1000 + moveMs(8 * parameters) + moveMs(6 * matrices * layers);
 
   const programs = weights === 'dynamic' ? kernels.length : kernels.length * layers;
   const round =
     (weights === 'dynamic' ? 1 : layers) *
     perLayer(({ compileMs, loadMs }) => compileMs + loadMs + clock.unloadMs.value);
-  const staged = weights === 'dynamic' ? copyMs(2 * layerParameters * layers, profile) : 0;
+  const staged = weights === 'dynamic' ? copyMs(2 * matrices * layers, profile) : 0;
   const step = {
     kernels: accumulate * kernelsMs,
     copies: accumulate * copiesMs + staged,
@@ -200,7 +200,7 @@ function planKernels(shape: ProgramShape, { profile, weights, form }: PlanOption
   }).map(([name, { program, input, output }]) => {
     const { evaluateUs, compileMs, loadMs, flops, weightBytes } = timeMil(program.text, profile);
     // Of packed surfaces only the activations are new at every dispatch.
-    const fresh = weights === 'dynamic' ? freshElements(input) : input.channels * input.width;
+    const fresh = weights === 'dynamic' ? freshElements(input, layerParameters(shape)) : input.channels * input.width;
     const copyBytes = 2 * (fresh + output.channels * output.width);
     const copyUs = 1000 * copyMs(copyBytes, profile) + 2 * profile.clock.lockUs.value;
     const errors = lint(program.text, profile).filter(({ level }) => level === 'error');
@@ -209,10 +209,7 @@ function planKernels(shape: ProgramShape, { profile, weights, form }: PlanOption
   });
 }
 
-const freshElements = ({ slots }: Surface<string>): number =>
-  Object.entries(slots).reduce(
-    (sum, [name, { rows, columns }]) => sum + (/^w[\dqkvo]$/.test(name) ? 0 : rows * columns),
-    0,
-  );
+const freshElements = ({ slots }: Surface<string>, parameters: object): number =>
+  Object.entries(slots).reduce((sum, [name, { rows, columns }]) => sum + (name in parameters ? 0 : rows * columns), 0);
 
 const copyMs = (bytes: number, { host }: ChipProfile): number => bytes / (host.copyGBps.value * 1e6);

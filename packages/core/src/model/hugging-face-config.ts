@@ -124,11 +124,12 @@ const nullable: ReadonlySet<string> = new Set(['num_key_value_heads', 'sliding_w
  * The model that the `config.json` of a folder describes: a Llama (or SmolLM2), Mistral, Qwen2 or Qwen3. Keys that are absent or null
  * are as transformers takes them.
  *
+ * @param file Its name. Default: `config.json`.
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_CONFIG`, which names the key, for another architecture, quantization, a window in
  * some layers only, or sizes that make no sense.
  */
-export function readHuggingFaceConfig(folder: string): ModelConfig {
-  const path = join(folder, 'config.json');
+export function readHuggingFaceConfig(folder: string, file = 'config.json'): ModelConfig {
+  const path = join(folder, file);
   const json = readJson(path, 'ERR_CONFIG');
   try {
     return parseHuggingFaceConfig(json);

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { CheckpointHeader } from '../checkpoint/format.js';
 import { readCheckpoint, readCheckpointParts } from '../checkpoint/read.js';
@@ -11,6 +11,7 @@ import { isRecord } from '../files/read-file.js';
 import { carriedTokenizer, checkpointConfig } from './checkpoint-model.js';
 import type { ModelConfig } from './config.js';
 import { isHuggingFace, openHuggingFace } from './hugging-face.js';
+import { readHuggingFaceConfig } from './hugging-face-config.js';
 import { importLlama2c, readLlama2cConfig } from './llama2c.js';
 import { isPreset, presets } from './presets.js';
 
@@ -18,11 +19,11 @@ import { isPreset, presets } from './presets.js';
 export interface ModelSource {
   /** Shape of the model. */
   readonly config: ModelConfig;
-  /** Reads the parameters into the flat block. Absent for a preset, which has none. */
+  /** Reads the parameters into the flat block. Absent for a preset and for a config without tensors, which have none. */
   readonly parameters?: (target: Float32Array) => Promise<void>;
   /** The model's tokenizer, for `openTokenizer`, if it is known. */
   readonly tokenizer?: string | TokenizerFiles;
-  /** The file, or the folder of a Hugging Face model. Absent for a preset. */
+  /** The file, or the folder of a Hugging Face model. Absent where there are no parameters. */
   readonly path?: string;
   /** One line, e.g. `stories260K.bin (llama2.c)`. */
   readonly description: string;
@@ -30,7 +31,7 @@ export interface ModelSource {
 
 /**
  * Finds a model: a preset's name, a llama2.c checkpoint, a folder as Hugging Face's transformers save one, a checkpoint of
- * Mayfly or a directory of these.
+ * Mayfly or a directory of these; or the shape alone, in a `config.json` of transformers or a folder without tensors beside it.
  *
  * @param onWarning Called if the latest checkpoint of a directory is damaged and an earlier one is used. Default: a warning of the
  * process.
@@ -42,10 +43,11 @@ export async function loadModel(
 ): Promise<ModelSource> {
   if (isPreset(source))
     return { config: presets[source], ...bytesOf(presets[source]), description: `${source} (preset)` };
-  if (isHuggingFace(source)) return huggingFaceModel(source);
+  if (isHuggingFace(source)) return hasTensors(source) ? huggingFaceModel(source) : shapeOf(source, 'config.json');
   const isOurs = isFolder(source, `a preset (${Object.keys(presets).join(', ')}) or a checkpoint`);
   const format = isOurs || source.endsWith('.mayfly') ? 'a checkpoint of Mayfly' : fileFormat(source);
   if (format === 'a checkpoint of Mayfly') return await checkpointModel(source, onWarning);
+  if (format === 'a JSON file') return shapeOf(dirname(source), basename(source));
   // llama2.c's files have no mark: a file of no other known format is taken as one.
   if (format === undefined) return llama2cModel(source);
   const told = `${format}${remedies[format] ?? ''}`;
@@ -55,7 +57,6 @@ export async function loadModel(
 /** Advice for files that are only a part of a model. */
 const remedies: Readonly<Partial<Record<FileFormat, string>>> = {
   'a safetensors file': ': name the folder that holds it and its config.json',
-  'a JSON file': ': name the folder that holds config.json and model.safetensors',
   'a SentencePiece model': ', which is a tokenizer: name the folder that holds config.json and model.safetensors',
   'a PyTorch file': ': save the model as safetensors',
   'a PyTorch or NumPy archive': ': save the model as safetensors',
@@ -77,11 +78,29 @@ function huggingFaceModel(folder: string): ModelSource {
   return {
     config: model.config,
     parameters: async (target) => model.readParameters(target),
-    ...(existsSync(join(folder, 'tokenizer.json')) ? { tokenizer: join(folder, 'tokenizer.json') } : {}),
+    ...tokenizerIn(folder),
     path: folder,
     description: `${basename(folder)} (Hugging Face)`,
   };
 }
+
+/** Whether the folder holds tensors, in a format that Mayfly reads or in another one, about which opening it says more. */
+const hasTensors = (folder: string): boolean =>
+  readdirSync(folder).some((name) => /\.(safetensors|bin|pth?|gguf|ckpt|h5|msgpack)$|\.index\.json$/.test(name));
+
+/** A config without tensors. */
+function shapeOf(folder: string, file: string): ModelSource {
+  const config = readHuggingFaceConfig(folder, file);
+  return {
+    config,
+    ...bytesOf(config),
+    ...tokenizerIn(folder),
+    description: `${join(folder, file)} (fresh parameters)`,
+  };
+}
+
+const tokenizerIn = (folder: string): Pick<ModelSource, 'tokenizer'> =>
+  existsSync(join(folder, 'tokenizer.json')) ? { tokenizer: join(folder, 'tokenizer.json') } : {};
 
 async function checkpointModel(source: string, onWarning: (message: string) => void): Promise<ModelSource> {
   const { checkpoint, parts } = await readCheckpointParts(source, carriedTokenizer);

@@ -43,23 +43,39 @@ export const presets = {
     sequence: 1024,
     ...llama2c,
   },
-  /**
-   * The shape of Qwen3-0.6B (Yang et al. 2025): 596,042,752 parameters, RoPE as in the real one. It has no q/k-norm and a
-   * context of 1,024 (the real one: 32,768), so the published weights do not fit it.
-   */
+  /** SmolLM2-135M (Allal et al. 2025): 134,515,008 parameters. */
+  'smollm2-135m': {
+    ...{ dim: 576, hidden: 1536, layers: 30, heads: 9, kvHeads: 3, headDim: 64, vocab: 49_152, sequence: 8192 },
+    ...{ eps: 1e-5, ropeBase: 100_000, ropePairing: 'half', tiedHead: true },
+  },
+  /** Qwen2.5-0.5B (Yang et al. 2024): 494,032,768 parameters. */
+  'qwen2.5-0.5b': {
+    ...{ dim: 896, hidden: 4864, layers: 24, heads: 14, kvHeads: 2, headDim: 64, vocab: 151_936, sequence: 32_768 },
+    ...{ eps: 1e-6, ropeBase: 1_000_000, ropePairing: 'half', tiedHead: true, attentionBias: true },
+  },
+  /** Qwen3-0.6B (Yang et al. 2025): 596,049,920 parameters. */
   'qwen3-0.6b': {
-    dim: 1024,
-    hidden: 3072,
-    layers: 28,
-    heads: 16,
-    kvHeads: 8,
-    headDim: 128,
-    vocab: 151_936,
-    sequence: 1024,
-    eps: 1e-6,
-    ropeBase: 1_000_000,
-    ropePairing: 'half',
-    tiedHead: true,
+    ...{ dim: 1024, hidden: 3072, layers: 28, heads: 16, kvHeads: 8, headDim: 128, vocab: 151_936, sequence: 40_960 },
+    ...{ eps: 1e-6, ropeBase: 1_000_000, ropePairing: 'half', tiedHead: true, qkNorm: true },
+  },
+  /** Llama 3.2 1B (Meta 2024): 1,235,814,400 parameters. */
+  'llama-3.2-1b': {
+    ...{ dim: 2048, hidden: 8192, layers: 16, heads: 32, kvHeads: 8, headDim: 64, vocab: 128_256, sequence: 131_072 },
+    ...{ eps: 1e-5, ropeBase: 500_000, ropePairing: 'half', tiedHead: true },
+    ropeScaling: {
+      type: 'llama3',
+      ...{ factor: 32, originalSequence: 8192, lowFrequencyFactor: 1, highFrequencyFactor: 4 },
+    },
+  },
+  /** Llama 2 7B (Touvron et al. 2023): 6,738,415,616 parameters. */
+  'llama-2-7b': {
+    ...{ dim: 4096, hidden: 11_008, layers: 32, heads: 32, kvHeads: 32, headDim: 128, vocab: 32_000, sequence: 4096 },
+    ...{ eps: 1e-5, ropeBase: 10_000, ropePairing: 'half', tiedHead: false },
+  },
+  /** Mistral 7B v0.1 (Jiang et al. 2023): 7,241,732,096 parameters. */
+  'mistral-7b': {
+    ...{ dim: 4096, hidden: 14_336, layers: 32, heads: 32, kvHeads: 8, headDim: 128, vocab: 32_000, sequence: 32_768 },
+    ...{ eps: 1e-5, ropeBase: 10_000, ropePairing: 'half', tiedHead: false, slidingWindow: 4096 },
   },
 } as const satisfies Record<string, ModelConfig>;
 

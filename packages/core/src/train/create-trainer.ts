@@ -222,7 +222,7 @@ interface Run {
   readonly given: TrainOptions;
   /** Tokens that were given, instead of data to be opened. */
   readonly stream: TokenStream | undefined;
-  /** Of the model that it began from; undefined for a preset. */
+  /** Of the model that it began from; undefined where it had fresh parameters. */
   readonly modelPath: string | undefined;
   readonly tokenizerSource: string | TokenizerFiles | undefined;
   /** Writes the first parameters (and moments) and returns the progress of a resumed run. */

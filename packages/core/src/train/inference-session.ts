@@ -1,4 +1,4 @@
-import type { Precision } from '@mayfly/native';
+import { invalidArgument, type Precision } from '@mayfly/native';
 import { callback } from '../check.js';
 import { ArenaScope } from '../memory/scope.js';
 import type { ModelSource } from '../model/load-model.js';
@@ -65,12 +65,14 @@ export class InferenceSession implements AsyncDisposable {
     const given = { device, workers, standby, threads, precision };
     const shape = { config: model.config, batch, sequence };
     const plan = await planDecoder({ ...shape, weights, variant, training: false, onProgress }, given);
+    const { parameters } = model;
+    if (parameters === undefined) throw invalidArgument('model', 'one with parameters', model.description);
     for (const note of plan.formNotes) process.emitWarning(note, { type: 'MayflyWarning', code: 'MAYFLY_VARIANT' });
     const pool = await openDecoderPool(plan, given);
     try {
       const layersSource = new ArenaScope(pool.arena);
       const decoder = new Decoder(new ArenaScope(pool.arena), { ...plan, layersSource, precision: pool.precision });
-      await model.parameters?.(decoder.state.parameters.array());
+      await parameters(decoder.state.parameters.array());
       await checkValues(decoder.state, model.description);
       if (needsCanaries(pool.device)) await new VariantFallback(decoder, plan, given, { pool, layersSource }).load();
       else await decoder.load(pool);

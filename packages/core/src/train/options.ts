@@ -31,8 +31,8 @@ export interface NamedConfig extends ModelConfig {
 /** Options of training. A missing option has its default, or the resumed run's value. */
 export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationOptions {
   /**
-   * A preset, a llama2.c checkpoint, a folder of Hugging Face's transformers, or a run of Mayfly; or a shape to train from scratch,
-   * by its `name` in logs (default `custom`). Default `tiny`.
+   * A preset, a llama2.c checkpoint, a folder of Hugging Face's transformers, or a run of Mayfly; or a shape to train from scratch: a
+   * `config.json` of transformers, or sizes with a `name` for logs (default `custom`). Default `tiny`.
    */
   readonly model?: string | NamedConfig | undefined;
   /** A file or folder of text, rows or tokens (docs/data.md); or tokens at hand, which the trainer leaves open. */
@@ -162,7 +162,7 @@ export const trainOptions = {
       ...saved,
     },
     flag: '--model <model>',
-    help: `preset (${Object.keys(presets).join(', ')}), llama2.c FILE.bin, DIR of a run or of a Hugging Face model`,
+    help: `preset (${Object.keys(presets).join(', ')}), llama2.c FILE.bin, config.json, DIR of a run or of a Hugging Face model`,
     group: groups.model,
   },
   data: {

@@ -52,7 +52,7 @@ export function expectSameInputs(before: RunInputs, now: RunInputs): void {
 
 /** The opened inputs of a run. */
 export interface OpenInputs {
-  /** Path of the model's files; undefined for a preset. */
+  /** Path of the model's files; undefined where it began with fresh parameters. */
   readonly model: string | undefined;
   readonly stream: TokenStream;
   /** The origin of `stream`. */
