@@ -111,6 +111,8 @@ onEachRuntime((tier, runtime) => {
     const training = { result: { largest_difference: 0, worker_deaths: 0, steps: { length: 10 } } };
     expect(report).toMatchObject({
       framework: { result: { available: true } },
+      dynamic_programs: { result: { weights: 'dynamic', chosen: { silu: 'exp', attention: 'fused' }, notes: [] } },
+      static_programs: { result: { weights: 'static', chosen: { silu: 'exp', feed_forward: 'fused' } } },
       dynamic_training: training,
       static_training: training,
     });

@@ -135,6 +135,26 @@ test('tries every device in a process of its own and checks it against cpu', asy
     expect(of('ane')).toMatchObject({ usable: false, reason: expect.stringContaining('macOS') });
 });
 
+test('chooses programs anew, keeps the answers, and plans with a variant', async () => {
+  const choose = (refuse: string) =>
+    doctor(
+      { env: { ...process.env, MAYFLY_SIM_FAULTS: JSON.stringify({ refuse: [refuse] }) } },
+      ...['--choose', '--json', '--device', 'sim:m4,no-rules', '--seq', '32'],
+    );
+  const first = await choose('operation:softmax');
+  expect(first.code).toBe(1);
+  expect(first.stderr).toMatch(/got none: fused.*single \(compile: .*softmax/);
+  const { code, stdout } = await choose('cycle-path');
+  expect({ code, ...JSON.parse(stdout) }).toMatchObject({
+    ...{ code: 0, device: 'sim:m4,no-rules', model: 'tiny', weights: 'dynamic', batch: 8, seq: 32 },
+    ...{ chosen: { attention: 'probabilities', feed_forward: 'fused', silu: 'sigmoid' } },
+  });
+  expect((await doctor()).stdout).toMatch(/^sim:m4,no-rules attention +probabilities .*; not fused: compile/m);
+  const { lines } = await mayfly(['plan', '--model', 'tiny', '--variant', 'attention=sdpaBwd', '--weights', 'static']);
+  expect(lines.join('\n')).toMatch(/programs +12 on 1 worker\n +of a layer, attention +1 \+ 3\n/);
+  expect((await mayfly(['plan', '--variant', 'nonsense'])).code).toBe(2);
+});
+
 test('an announced instruction set that computes wrong is named here, and warned of where it would be used', async ({
   skip,
 }) => {

@@ -2,7 +2,8 @@ import { access, constants, lstat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
-import { flag, rule, text } from '../check.js';
+import { flag, rule, text, whole } from '../check.js';
+import { type ChoiceRequest, choosePrograms, type ProgramChoice } from '../doctor/choose-programs.js';
 import { type DoctorReport, examine } from '../doctor/doctor-report.js';
 import { type MachineReport, type ReportPart, reportMachine } from '../doctor/machine-report.js';
 import { type ProbeResult, probeLimits, probeOptions, type StageResult } from '../doctor/probe-limits.js';
@@ -16,12 +17,13 @@ import { toJsonLine } from '../observe/json-lines.js';
 import { StatusLine } from '../observe/status-line.js';
 import { textTable } from '../observe/table.js';
 import { print } from '../observe/text.js';
+import { weightsOption } from '../train/shared-options.js';
 import { addOptions, type CommandFlags, jsonOption, optionsFrom } from './command-options.js';
 import { ExitCode } from './errors.js';
 import { Interruption, untilInterrupted } from './interruption.js';
 
-interface DoctorFlags {
-  readonly device?: string;
+interface DoctorFlags extends ChoiceRequest {
+  readonly choose?: boolean;
   readonly probeLimits?: boolean;
   readonly ceiling?: number;
   readonly report?: string | true;
@@ -33,6 +35,9 @@ const notes = `
 unloading in another; on device ane by both of its APIs. It stops at the first refusal or sign of trouble, and keeps what it found as
 this machine's budgets and API.
 
+--choose asks a device (auto if none is named) which programs of a model it runs right, as train does before its first step, and keeps the
+answers; those that were kept are replaced. --model, --weights, --batch and --seq are those of train.
+
 --report examines one device in depth (auto if none is named), in a minute or so, and writes one file to attach to an issue: the
 system, the framework's methods and canaries, which programs compile, and the losses of short trainings beside those on the cpu. The
 file names no user, no host and no folder of yours.
@@ -43,6 +48,7 @@ Examples:
   $ mayfly doctor
   $ mayfly doctor --json > doctor.json
   $ mayfly doctor --report
+  $ mayfly doctor --choose --model stories110m
   $ mayfly doctor --probe-limits --device ane
   $ mayfly doctor --probe-limits --device sim:m4`;
 
@@ -59,6 +65,17 @@ export const doctorCommandOptions = {
     help: 'measure how many compilations and loaded programs a process is allowed',
   },
   ceiling: probeOptions.ceiling,
+  choose: {
+    ...{ rule: flag, default: false, flag: '--choose' },
+    help: 'find out which programs of a model the device runs',
+  },
+  model: { rule: text, default: 'tiny', flag: '--model <model>', help: 'with --choose: preset, FILE.bin or DIR' },
+  weights: { ...weightsOption, help: 'with --choose: dynamic or static' },
+  batch: { rule: whole(1, 2 ** 24), default: 8, flag: '--batch <n>', help: 'with --choose: windows per pass' },
+  seq: {
+    ...{ rule: whole(1, 2 ** 24), defaultText: "128, or the model's context if shorter" },
+    ...{ flag: '--seq <n>', help: 'with --choose: tokens per window' },
+  },
   report: {
     rule: rule<string | true>((value) => (value === true ? null : text.refusal(value)), String),
     ...{ defaultText: REPORT_FILE, flag: '--report [file]', help: 'write a report for an issue' },
@@ -79,7 +96,13 @@ async function doctorCommand(given: CommandFlags): Promise<void> {
   const { probeLimits: probe = false, ...flags } = optionsFrom<DoctorFlags>(doctorCommandOptions, given);
   using status = new StatusLine();
   using interruption = new Interruption();
-  const run = probe ? probeCommand : flags.report === undefined ? examineCommand : reportCommand;
+  const run = probe
+    ? probeCommand
+    : flags.choose === true
+      ? chooseCommand
+      : flags.report === undefined
+        ? examineCommand
+        : reportCommand;
   await untilInterrupted(interruption, () => run(flags, status, interruption.signal));
 }
 
@@ -93,6 +116,16 @@ async function probeCommand(
   const result = await probeLimits({ device, ceiling, onProgress, signal });
   print(process.stdout, json ? `${toJsonLine(result)}\n` : probeReport(result));
   if (result.apis.every(({ file }) => file === null)) process.exitCode = ExitCode.failure;
+}
+
+async function chooseCommand(
+  { json = false, ...request }: DoctorFlags,
+  status: StatusLine,
+  signal: AbortSignal,
+): Promise<void> {
+  const onProgress = (what: string) => status.show(`trying ${what}`);
+  const made = await choosePrograms(request, { signal, onProgress });
+  print(process.stdout, json ? `${toJsonLine(made)}\n` : `${textTable(choiceText(made))}\n`);
 }
 
 async function examineCommand(
@@ -137,6 +170,10 @@ function reportRows(report: MachineReport): (readonly [string, string])[] {
   ): readonly [string, string] => [label, 'result' in part ? tell(part.result) : `failed: ${part.error.message}`];
   const training: (result: ShortTraining) => string = ({ steps, largestDifference }) =>
     `${steps.length} steps, losses differ from cpu by ${largestDifference.toExponential(1)} at most`;
+  const choice = ({ chosen }: ProgramChoice) =>
+    Object.entries(chosen)
+      .map(([part, value]) => `${part} ${value}`)
+      .join(', ');
   const { device } = report;
   return [
     row('framework', report.framework, ({ available, reason, canaries }) =>
@@ -147,8 +184,20 @@ function reportRows(report: MachineReport): (readonly [string, string])[] {
       const failed = steps.filter(({ error }) => error !== null).map(({ what }) => what);
       return `${steps.length - failed.length} of ${steps.length} programs${failed.length === 0 ? '' : `; not: ${failed.join(', ')}`}`;
     }),
+    row('programs, dynamic weights', report.dynamicPrograms, choice),
+    row('programs, static weights', report.staticPrograms, choice),
     row('dynamic weights', report.dynamicTraining, training),
     row('static weights', report.staticTraining, training),
+  ];
+}
+
+function choiceText({ device, model, weights, batch, seq, chosen, notes, compilations }: ProgramChoice): string[][] {
+  return [
+    ['device', device],
+    ['model', `${model}, ${weights} weights, ${batch} × ${seq} tokens`],
+    ...Object.entries(chosen).map(([part, value]) => [part, String(value)]),
+    ...notes.map((note) => ['note', note]),
+    ['programs compiled', compilations === 0 ? '0: this device refuses none' : String(compilations)],
   ];
 }
 
@@ -229,7 +278,7 @@ function doctorText({
 function choiceRows(choices: DoctorReport['choices']): (readonly [string, string])[] {
   const rows = choices.map(({ device, part, class: sizes, chosen, refused }): readonly [string, string] => [
     `${device} ${part}`,
-    `${chosen} (${sizes})${refusedText(refused)}`,
+    `${chosen ?? 'none runs'} (${sizes})${refusedText(refused)}`,
   ]);
   return [...new Map(rows.map((row) => [row.join(), row])).entries()].toSorted().map(([, row]) => row);
 }

@@ -8,6 +8,9 @@ import { calibrationReport } from '../observe/calibration-report.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { textTable } from '../observe/table.js';
 import { print } from '../observe/text.js';
+import { planLayers } from '../train/layer-plan.js';
+import { variantOption } from '../train/shared-options.js';
+import { forcedForm, forcedVariants } from '../train/variant-option.js';
 import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
 
 const strategies: readonly WeightStrategy[] = ['dynamic', 'static', 'reloaded'];
@@ -20,6 +23,7 @@ interface PlanFlags {
   readonly seq?: number;
   readonly accumulate?: number;
   readonly retireAfter?: number;
+  readonly variant?: string;
   readonly calibration?: boolean;
   readonly json?: boolean;
 }
@@ -30,6 +34,7 @@ Nothing is run: these are estimates of a model fitted to published figures, whos
 Examples:
   $ mayfly plan --model stories110m --chip m4 --seq 256
   $ mayfly plan --model qwen3-0.6b --chip m4-max --weights dynamic --batch 4 --seq 256 --json
+  $ mayfly plan --model stories110m --variant attention=sdpaBwd,silu=exp
   $ mayfly plan --calibration`;
 
 /** The options of `mayfly plan`. */
@@ -47,6 +52,7 @@ export const planCommandOptions = {
   },
   accumulate: planOptions.accumulate,
   retireAfter: planOptions.retireAfter,
+  variant: { ...variantOption, defaultText: 'fused' },
   calibration: {
     ...{ rule: flag, default: false, flag: '--calibration' },
     help: 'print the model beside every published figure, in Markdown',
@@ -79,9 +85,12 @@ async function planCommand(given: CommandFlags): Promise<void> {
       `Expected --seq to be at most the model's context of ${config.sequence}, got \`${sequence}\``,
     );
   }
+  const forced = forcedForm(flags.variant);
+  const blocks = planLayers(config, 'dynamic')[0]!.definition.blocks;
+  const form = { ...forced.axes, variants: forcedVariants(forced, blocks) };
   const chosen = weights === undefined ? strategies : [weights];
   const plans = chosen.map((each) =>
-    planTraining({ config, profile, weights: each, batch, sequence, accumulate, retireAfter }),
+    planTraining({ config, profile, weights: each, batch, sequence, form, accumulate, retireAfter }),
   );
   const best = plans.reduce((a, b) => (b.step.total < a.step.total ? b : a)).weights;
   print(
@@ -99,6 +108,8 @@ function report(model: string, title: string, plans: readonly TrainingPlan[], be
     ['  weight gradients', ({ step }) => ms(step.weightGradients)],
     ['  compilations, loads', ({ step }) => ms(step.compilations)],
     ['programs', ({ programs, workers }) => `${programs} on ${workers} worker${workers === 1 ? '' : 's'}`],
+    ['  of a layer, attention', ({ kernels }) => programsOf(kernels, 'attention')],
+    ['  of a layer, feed-forward', ({ kernels }) => programsOf(kernels, 'feedForward')],
     ['a compilation round', ({ compilationRound }) => ms(compilationRound.milliseconds)],
     ['a retirement', ({ retirement }) => `${ms(retirement.milliseconds)}, a step waits ${ms(retirement.stalledMs)}`],
     [
@@ -129,5 +140,9 @@ function report(model: string, title: string, plans: readonly TrainingPlan[], be
     '',
   ].join('\n');
 }
+
+/** Forward and backward, such as `1 + 1`. */
+const programsOf = (kernels: TrainingPlan['kernels'], half: string): string =>
+  ['Forward', 'Backward'].map((pass) => kernels.filter(({ name }) => name.startsWith(half + pass)).length).join(' + ');
 
 const ms = (value: number): string => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${value.toFixed(1)} ms`);

@@ -1,6 +1,7 @@
 import { isMayflyError } from '@mayfly/native';
 import { askAppleTool } from '../machine/apple-tools.js';
 import { type PowerState, readPowerState } from '../machine/power-state.js';
+import { choosePrograms, type ProgramChoice } from './choose-programs.js';
 import { compileLadder, type LadderStep } from './compile-ladder.js';
 import {
   type DeviceReport,
@@ -12,7 +13,7 @@ import {
   probeFramework,
 } from './doctor-report.js';
 import { withoutPrivateData } from './private-data.js';
-import { type ShortTraining, shortTraining } from './short-training.js';
+import { type ShortTraining, shortForm, shortTraining } from './short-training.js';
 
 /** A part of the report: its result, or the error in its place. */
 export type ReportPart<Result> = { readonly ms: number } & (
@@ -33,6 +34,8 @@ export interface MachineReport {
   readonly framework: ReportPart<FrameworkReport>;
   readonly devices: ReportPart<readonly DeviceReport[]>;
   readonly ladder: ReportPart<readonly LadderStep[]>;
+  readonly dynamicPrograms: ReportPart<ProgramChoice>;
+  readonly staticPrograms: ReportPart<ProgramChoice>;
   readonly dynamicTraining: ReportPart<ShortTraining>;
   readonly staticTraining: ReportPart<ShortTraining>;
 }
@@ -76,6 +79,9 @@ export async function reportMachine(
     const reason = 'result' in framework ? framework.result.reason : framework.error.message;
     return examineDevices(['ane', 'cpu', device], reason, { signal, onProgress });
   };
+  const choose = (weights: 'dynamic' | 'static') =>
+    choosePrograms({ device, weights, ...shortForm }, { signal, onProgress });
+  const train = (weights: 'dynamic' | 'static') => shortTraining(device, weights, { signal, onProgress });
   return withoutPrivateData({
     format: 1,
     written: new Date().toISOString(),
@@ -87,8 +93,10 @@ export async function reportMachine(
     ladder: await part('the compile ladder', () =>
       compileLadder(device, { signal, onProgress: (what) => onProgress?.(`the compile ladder: ${what}`) }),
     ),
-    dynamicTraining: await part('training with dynamic weights', () => shortTraining(device, 'dynamic', { signal })),
-    staticTraining: await part('training with static weights', () => shortTraining(device, 'static', { signal })),
+    dynamicPrograms: await part('the choice of programs', () => choose('dynamic')),
+    staticPrograms: await part('the choice of programs', () => choose('static')),
+    dynamicTraining: await part('training with dynamic weights', () => train('dynamic')),
+    staticTraining: await part('training with static weights', () => train('static')),
   });
 }
 

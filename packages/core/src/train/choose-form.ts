@@ -240,10 +240,12 @@ class Choice implements AsyncDisposable {
   #nothing({ name, candidates }: Part, refused: Refusals, found: string | null): MayflyError {
     const { device } = this.#options;
     const again = found === null ? '' : ` Found ${found} on system ${release()}; mayfly doctor --choose asks again.`;
+    const reasons = [...new Set(Object.values(refused))].map(
+      (reason) => `${candidates.filter((each) => refused[each] === reason).join(', ')} (${reason})`,
+    );
     return new MayflyError(
       'ERR_NO_VARIANT',
-      `Expected device ${device} to run ${name} in one of ${candidates.length} variants, got none: ` +
-        `${candidates.map((each) => `${each} (${refused[each]})`).join('; ')}.${again}`,
+      `Expected device ${device} to run ${name} in one of ${candidates.length} variants, got none: ${reasons.join('; ')}.${again}`,
     );
   }
 
