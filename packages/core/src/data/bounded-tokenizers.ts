@@ -3,7 +3,7 @@ import { Tokenizer as Tokenizers } from '@huggingface/tokenizers';
 import { MayflyError } from '@mayfly/native';
 import { describeValue } from '../files/errors.js';
 import { isRecord } from '../files/read-file.js';
-import { respellTokenizer } from './respell-tokenizer.js';
+import { respellTokenizer, withTextWords } from './respell-tokenizer.js';
 
 /** Deadline of the steps of a tokenizer: 400 ms, and 1 ms more for every 100 characters. */
 const DEADLINE = 400;
@@ -11,6 +11,14 @@ const CHARACTERS_PER_MS = 100;
 /** A normalizer may make a text this many times as long, and this much longer. Unicode's own forms need a factor of 18. */
 const LONGEST_EXPANSION = 32;
 const LONGEST_ADDITION = 1024;
+
+/** A tokenizer of the library, and the `tokenizer.json` that it was given. */
+export interface BoundedTokenizers {
+  readonly tokenizers: Tokenizers;
+  readonly json: Readonly<Record<string, unknown>>;
+  /** Words are left as text, although the model's pieces are bytes. */
+  readonly isByteLevel: boolean;
+}
 
 /**
  * The tokenizer of Hugging Face's library. Its steps, such as regular expressions that came with the file, are ended after a
@@ -23,7 +31,8 @@ export function boundedTokenizers(
   name: string,
   json: Readonly<Record<string, unknown>>,
   config: Readonly<Record<string, unknown>>,
-): Tokenizers {
+): BoundedTokenizers {
+  const { json: read, isByteLevel } = withTextWords(respellTokenizer(json));
   const expressions = expressionsIn([json.normalizer, json.pre_tokenizer, json.decoder]);
   const unexpected = (expected: string, actual: string) =>
     new MayflyError('ERR_TOKENIZER', `${name}: Expected ${expected}, got ${actual}`);
@@ -38,8 +47,8 @@ export function boundedTokenizers(
     });
   };
   // The library's normalizer reads added tokens here already.
-  const tokenizers = bounded(entriesOf(json), () => new Tokenizers(respellTokenizer(json), config));
-  mendModel(tokenizers, isRecord(json.model) ? json.model : {});
+  const tokenizers = bounded(entriesOf(json), () => new Tokenizers(read, config));
+  mendModel(tokenizers, isRecord(read.model) ? read.model : {});
   const withDeadline = <Stage extends object>(stage: Stage | null, checkLength?: CheckLength): Stage | null =>
     stage &&
     new Proxy(stage, {
@@ -62,7 +71,7 @@ export function boundedTokenizers(
   });
   tokenizers.pre_tokenizer = withDeadline(tokenizers.pre_tokenizer);
   tokenizers.decoder = withDeadline(tokenizers.decoder);
-  return tokenizers;
+  return { tokenizers, json: read, isByteLevel };
 }
 
 type CheckLength = (before: number, after: number) => void;

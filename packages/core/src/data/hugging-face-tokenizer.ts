@@ -4,6 +4,7 @@ import { isRecord, readJson } from '../files/read-file.js';
 import { boundedTokenizers } from './bounded-tokenizers.js';
 import { type ChatTemplate, chatTemplate } from './chat-template.js';
 import { cleanableLength, cleanUp, growsAtItsEnd, HeldDecoder, type WholeDecoder } from './held-decoder.js';
+import { SectionEncoder } from './section-encoder.js';
 import type { EncodeOptions, TokenDecoder, Tokenizer } from './tokenizer.js';
 import {
   readChatTemplate,
@@ -31,6 +32,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   readonly chat?: ChatTemplate | undefined;
   readonly #file: TokenizerFile;
   readonly #tokenizer: Tokenizers;
+  readonly #encoder: SectionEncoder;
   readonly #before: readonly number[];
   readonly #after: readonly number[];
   readonly #whole: WholeDecoder;
@@ -46,7 +48,9 @@ export class HuggingFaceTokenizer implements Tokenizer {
     this.chat = chatTemplate(name, readChatTemplate(name), config);
     try {
       this.#file = readTokenizerFile(json);
-      this.#tokenizer = boundedTokenizers(name, json, config);
+      const bounded = boundedTokenizers(name, json, config);
+      this.#tokenizer = bounded.tokenizers;
+      this.#encoder = new SectionEncoder(bounded);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new MayflyError('ERR_TOKENIZER', `${name}: Expected a tokenizer.json, got one refused with: ${reason}`, {
@@ -75,7 +79,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   }
 
   encode(text: string, { bos = true, eos = false }: EncodeOptions = {}): number[] {
-    const ids = this.#plain(text);
+    const ids = this.#encoder.encode(text);
     return [...(bos ? this.#before : []), ...ids, ...(eos ? this.#after : [])];
   }
 
@@ -85,13 +89,6 @@ export class HuggingFaceTokenizer implements Tokenizer {
 
   decoder(before: Iterable<number> = []): TokenDecoder {
     return new HeldDecoder(this.#whole, before);
-  }
-
-  #plain(text: string): number[] {
-    // Without an unknown token, a character that is not in the vocabulary is left out.
-    return this.#tokenizer
-      .encode(text, { add_special_tokens: false })
-      .ids.filter((id: number | undefined) => id !== undefined);
   }
 
   #wholeDecoder(decoder: unknown, cleansUp: boolean): WholeDecoder {
@@ -119,7 +116,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   /** Between documents: the token of that purpose, else the one that ends or begins texts, else a blank line. */
   #separatorOr(token: number | undefined): readonly number[] {
     const id = this.#file.ids.get(END_OF_TEXT) ?? token;
-    return id === undefined ? this.#plain('\n\n') : [id];
+    return id === undefined ? this.#encoder.encode('\n\n') : [id];
   }
 
   /** A token's name is text, or an object that holds it. */

@@ -39,7 +39,14 @@ export class Llama2cTokenizer implements Tokenizer {
     this.#pieces = pieces;
     // The first of equal pieces counts.
     this.#ids = new Map(pieces.map((piece, id) => [piece, id] as const).reverse());
-    this.#merger = new PairMerger(pieces, scores, this.#ids);
+    // The better the score, the earlier the merge; equal scores share a rank.
+    const falling = [...new Set(scores)].sort((a, b) => b - a);
+    const rankOf = new Map(falling.map((score, rank) => [score, rank]));
+    this.#merger = new PairMerger({
+      find: (left, right) => this.#ids.get(pieces[left]! + pieces[right]!) ?? -1,
+      ranks: Uint32Array.from(scores, (score) => rankOf.get(score)!),
+      results: Uint32Array.from(pieces, (_, id) => id),
+    });
     this.#wordsAreIndependent = pieces.every((piece) => !/[^ ] /.test(piece));
   }
 

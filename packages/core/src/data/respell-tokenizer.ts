@@ -10,8 +10,15 @@ type Json = Readonly<Record<string, unknown>>;
 const word = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
 const punctuation = '[!-\\/:-@\\[-`{-~\\p{P}]';
 
+/** How GPT-2 cuts a text into words. */
+const gpt2Words = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
 /** Steps in front of a model, by their type. */
 const preTokenizers: Readonly<Record<string, (step: Json) => Json>> = {
+  ByteLevel: (step) =>
+    step.use_regex === false || step.add_prefix_space !== false
+      ? step
+      : { type: 'Sequence', pretokenizers: [matches(gpt2Words), { ...step, use_regex: false }] },
   Whitespace: () => matches(`[${word}]+|[^${word}\\s]+`),
   WhitespaceSplit: () => matches('\\S+'),
   Digits: ({ individual_digits: each }) => split('\\p{N}', each === true ? 'Isolated' : 'Contiguous'),
@@ -46,6 +53,30 @@ export function respellTokenizer(json: Json): Json {
     pre_tokenizer: respell(json.pre_tokenizer, preTokenizers, 'pretokenizers'),
     decoder: respell(json.decoder, decoders, 'decoders'),
   };
+}
+
+/**
+ * A `tokenizer.json` whose words stay text where it would turn them into bytes last: the model encodes words that it knows without that.
+ *
+ * @returns The same where it has no such step.
+ */
+export function withTextWords(json: Json): { readonly json: Json; readonly isByteLevel: boolean } {
+  const steps = stepsIn(json.pre_tokenizer);
+  const isPlain = ({ type, add_prefix_space: prefix, use_regex: regex }: Json) =>
+    type === 'ByteLevel' && prefix === false && regex === false;
+  const isBpe = isRecord(json.model) && json.model.type !== 'Unigram' && json.model.merges !== undefined;
+  if (!isBpe || !isPlain(steps.at(-1) ?? {}) || steps.filter(({ type }) => type === 'ByteLevel').length > 1) {
+    return { json, isByteLevel: false };
+  }
+  const others = steps.slice(0, -1);
+  const preTokenizer = others.length === 0 ? null : { type: 'Sequence', pretokenizers: others };
+  return { json: { ...json, pre_tokenizer: preTokenizer }, isByteLevel: true };
+}
+
+function stepsIn(step: unknown): Json[] {
+  if (!isRecord(step)) return [];
+  const { type, pretokenizers } = step;
+  return type === 'Sequence' && Array.isArray(pretokenizers) ? pretokenizers.flatMap(stepsIn) : [step];
 }
 
 function respell(step: unknown, spellings: typeof preTokenizers, inner: string): unknown {
