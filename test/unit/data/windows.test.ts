@@ -80,7 +80,7 @@ test('batches of the wrong size and orders of no name are refused', () => {
       expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }),
     );
   }
-  expect(() => new Windows(stream(100), 10, 'shuffled' as 'random')).toThrow(/sequential or random, got `shuffled`/);
+  expect(() => new Windows(stream(100), 10, 'backwards' as 'random')).toThrow(/random or shuffled, got `backwards`/);
 });
 
 test('a stream shorter than a window', () => {
@@ -124,5 +124,45 @@ describe('splitTokens', () => {
         expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }),
       );
     }
+  });
+});
+
+describe('shuffled', () => {
+  /** The targets of windows that count, in the order in which they come. */
+  function counted(windows: Windows, count: number, window: number): number[] {
+    return Array.from({ length: count }, () => next(windows, 1, window).targets)
+      .flat()
+      .filter((target) => target !== -1);
+  }
+
+  test.each([5, 6, 9, 11, 100, 1000, 4097])(
+    'every token but the first is a target once in an epoch of %i',
+    (length) => {
+      const count = Math.ceil((length - 1) / 4);
+      const windows = new Windows(stream(length), 4, 'shuffled', 3, 2);
+      const all = Array.from({ length: length - 1 }, (_, index) => index + 1);
+      const [first, second] = [counted(windows, count, 4), counted(windows, count, 4)];
+      expect(first.toSorted((a, b) => a - b)).toEqual(all);
+      expect(second.toSorted((a, b) => a - b)).toEqual(all);
+      if (count > 20) expect(first).not.toEqual(second);
+      if (count > 20) expect(first).not.toEqual(all);
+      // Behind the last epoch no target counts.
+      expect(counted(windows, 3, 4)).toEqual([]);
+    },
+  );
+
+  test('places are alike: each window is first in about as many of many seeds', () => {
+    const firsts = new Array(6).fill(0);
+    for (let seed = 0; seed < 3000; seed++)
+      firsts[(next(new Windows(stream(25), 4, 'shuffled', seed), 1, 4).inputs[0] as number) / 4]++;
+    for (const count of firsts) expect(Math.abs(count - 500)).toBeLessThan(5 * Math.sqrt(3000 * (1 / 6) * (5 / 6)));
+  });
+
+  test('a state goes on in the middle of an epoch, and says no more than its place', () => {
+    const windows = new Windows(stream(100), 4, 'shuffled', 9);
+    counted(windows, 7, 4);
+    const state = windows.state();
+    expect(state).toEqual({ order: 'shuffled', seed: 9, taken: 7 });
+    expect(counted(new Windows(stream(100), 4, state), 60, 4)).toEqual(counted(windows, 60, 4));
   });
 });

@@ -2,6 +2,7 @@ import { invalidArgument } from '@mayfly/native';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import { seededRandom } from './seeded-random.js';
+import { shuffledIndex } from './shuffled-order.js';
 import { DOCUMENT_START, expectTokens, type TokenStream, UNCOUNTED } from './token-stream.js';
 
 /** A target that does not count: it has no loss and no gradient. */
@@ -14,11 +15,19 @@ export const countTargets = (targets: Int32Array): number =>
 /** The position within an order: plain data, for checkpoints. */
 export type WindowState =
   | { readonly order: 'sequential'; readonly taken: number }
-  | { readonly order: 'random'; readonly random: readonly number[] };
+  | { readonly order: 'random'; readonly random: readonly number[] }
+  | { readonly order: 'shuffled'; readonly seed: number; readonly taken: number };
 
-/** Chooses the start offset of each window of a batch. It can be stopped and resumed anywhere. */
+/** A window's place in the stream. */
+interface WindowPlace {
+  readonly start: number;
+  /** Targets at its beginning that do not count, since another window has them. */
+  readonly ignored: number;
+}
+
+/** Chooses the place of each window of a batch. It can be stopped and resumed anywhere. */
 interface WindowOrder {
-  nextStart(): number;
+  next(): WindowPlace;
   state(): WindowState;
 }
 
@@ -64,20 +73,29 @@ export class WindowReader {
 export class Windows {
   readonly #stream: TokenStream;
   readonly #window: number;
+  readonly #epochs: number;
   #order: WindowOrder;
   readonly #reader: WindowReader;
 
   /**
    * @param window Tokens in a window: T.
    * @param from `sequential` takes windows 0, 1, 2, … and starts over at the end; `random` takes any T + 1 tokens in a row,
-   * all positions alike. Or the state of an earlier object, to go on from there.
-   * @param seed Of the random order. Default: 0.
+   * all positions alike; `shuffled` takes all windows of an epoch in a random order, then those of the next in another. Or the state of an earlier object, to go on from there.
+   * @param seed Of the random orders. Default: 0.
+   * @param epochs Of the shuffled order, after which no target of a window counts. Default: no end.
    * @throws `ERR_DATA_SHORT` if the stream is shorter than a window.
    */
-  constructor(stream: TokenStream, window: number, from: WindowState['order'] | WindowState, seed = 0) {
+  constructor(
+    stream: TokenStream,
+    window: number,
+    from: WindowState['order'] | WindowState,
+    seed = 0,
+    epochs = Number.POSITIVE_INFINITY,
+  ) {
     expectTokens(stream, window + 1, `a window of ${window} and its last target`);
     this.#stream = stream;
     this.#window = window;
+    this.#epochs = epochs;
     this.#reader = new WindowReader(stream, window);
     this.#order = this.#orderFrom(from, seed);
   }
@@ -95,8 +113,11 @@ export class Windows {
       const expected = `a multiple of ${this.#window}, the same for both`;
       throw invalidArgument('inputs.length and targets.length', expected, `${inputs.length} and ${targets.length}`);
     }
-    for (let row = 0; row < inputs.length; row += this.#window)
-      this.#reader.read(this.#order.nextStart(), row, inputs, targets, documents);
+    for (let row = 0; row < inputs.length; row += this.#window) {
+      const { start, ignored } = this.#order.next();
+      this.#reader.read(start, row, inputs, targets, documents);
+      targets.fill(IGNORED_TARGET, row, row + ignored);
+    }
   }
 
   /** The state from which the constructor continues exactly here. */
@@ -115,9 +136,13 @@ export class Windows {
       const random = from === 'random' ? seededRandom(seed, 'windows').getState() : from.random;
       return new RandomOrder(stream.length - window, random);
     }
+    if (from === 'shuffled' || (typeof from === 'object' && from.order === 'shuffled')) {
+      const state = from === 'shuffled' ? { seed, taken: 0 } : from;
+      return new ShuffledOrder(stream.length, window, this.#epochs, state);
+    }
     if (from === 'sequential' || from.order === 'sequential')
       return new SequentialOrder(countWindows(stream, window), window, from === 'sequential' ? 0 : from.taken);
-    throw invalidArgument('order', 'sequential or random', from);
+    throw invalidArgument('order', 'sequential, random or shuffled', from);
   }
 }
 
@@ -133,12 +158,46 @@ class SequentialOrder implements WindowOrder {
     public taken: number,
   ) {}
 
-  nextStart(): number {
-    return (this.taken++ % this.count) * this.window;
+  next(): WindowPlace {
+    return { start: (this.taken++ % this.count) * this.window, ignored: 0 };
   }
 
   state(): WindowState {
     return { order: 'sequential', taken: this.taken };
+  }
+}
+
+/** Windows of a shuffled epoch: the last ends at the end of the stream, so that each token but the first is a target once. */
+export const countShuffled = ({ length }: TokenStream, window: number): number => Math.ceil((length - 1) / window);
+
+class ShuffledOrder implements WindowOrder {
+  readonly #count: number;
+  readonly #seed: number;
+  #taken: number;
+
+  constructor(
+    readonly length: number,
+    readonly window: number,
+    readonly epochs: number,
+    { seed, taken }: { readonly seed: number; readonly taken: number },
+  ) {
+    this.#count = Math.ceil((length - 1) / window);
+    this.#seed = seed;
+    this.#taken = taken;
+  }
+
+  next(): WindowPlace {
+    const epoch = Math.floor(this.#taken / this.#count);
+    if (epoch >= this.epochs) return { start: 0, ignored: this.window };
+    const index = shuffledIndex(this.#taken % this.#count, this.#count, [this.#seed, epoch]);
+    this.#taken += 1;
+    const last = this.length - 1 - this.window;
+    const start = Math.min(index * this.window, last);
+    return { start, ignored: index * this.window - start };
+  }
+
+  state(): WindowState {
+    return { order: 'shuffled', seed: this.#seed, taken: this.#taken };
   }
 }
 
@@ -152,8 +211,8 @@ class RandomOrder implements WindowOrder {
     this.#random = xoroshiro128plusFromState(state);
   }
 
-  nextStart(): number {
-    return uniformInt(this.#random, 0, this.positions - 1);
+  next(): WindowPlace {
+    return { start: uniformInt(this.#random, 0, this.positions - 1), ignored: 0 };
   }
 
   state(): WindowState {

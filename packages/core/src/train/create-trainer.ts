@@ -7,7 +7,7 @@ import { runTokenizer } from '../data/open-tokenizer.js';
 import { expectText } from '../data/text-files.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { readTokenizerFiles, type TokenizerFiles } from '../data/tokenizer-files.js';
-import { Windows } from '../data/windows.js';
+import { countShuffled, countWindows, Windows } from '../data/windows.js';
 import { DisposeStack } from '../files/dispose-stack.js';
 import { ArenaScope } from '../memory/scope.js';
 import { tokenizerSections } from '../model/checkpoint-model.js';
@@ -35,6 +35,7 @@ import {
   resolveTrainOptions,
   type TrainOptions,
   trainOptions,
+  withEpochs,
 } from './options.js';
 import { RANGE_CHECK_BYTES, RangeCheck } from './range-check.js';
 import { describeOptions, describeRun } from './run-description.js';
@@ -63,7 +64,8 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const run = await RunFolder.open(checked);
   opened.adopt(run, (folder) => folder?.close());
   const begun = await openRun(locate(checked, run));
-  const { options, config, before, fill } = begun;
+  const { config, before, fill } = begun;
+  let { options } = begun;
   const { batch, seq: sequence, weights, layers, lora, accumulate: passes, signal, variant, onProgress } = options;
   const { seed } = options;
   const freeze = lora === undefined ? (options.freeze ?? []) : frozenByAdapters(config, options.freeze ?? []);
@@ -78,7 +80,11 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const shape = { config, batch, sequence, weights, layers, lora, seed, freeze, rules, passes, variant, onProgress };
   const extraBytes = options.checkRange ? RANGE_CHECK_BYTES : 0;
   const plan = await planDecoder({ ...shape, training: true, extraBytes }, place);
-  const { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying } = await openInputs(begun, opened);
+  const { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying, windowsPerEpoch } = await openInputs(
+    begun,
+    opened,
+  );
+  options = withEpochs(options, windowsPerEpoch);
 
   signal?.throwIfAborted();
   const pool = opened.adopt(await openDecoderPool(plan, place), (own) => (own === shared ? undefined : own.close()));
@@ -92,7 +98,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const layersSource = opened.adopt(new ArenaScope(pool.arena), (own) => shared && own.free());
   const decoder = new Decoder(scope, { ...plan, layersSource, precision, hostThreads: options.hostThreads });
   const progress = await fill(decoder.state);
-  const windows = progress === undefined ? fresh : new Windows(training, sequence, progress.windows);
+  const windows = progress === undefined ? fresh : new Windows(training, sequence, progress.windows, 0, options.epochs);
   const done = progress?.counts.step ?? 0;
   if (done > options.steps) throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
   const validation = heldOut && new Validation(decoder, heldOut, tokenizer, options, progress?.validation);
@@ -166,7 +172,8 @@ async function openInputs(
     given.validation ?? options.validation,
     { reading, readsBytes, opened },
   );
-  const fresh = new Windows(training, options.seq, options.order, options.seed);
+  const fresh = new Windows(training, options.seq, options.order, options.seed, options.epochs);
+  const windowsPerEpoch = (options.order === 'shuffled' ? countShuffled : countWindows)(training, options.seq);
   const source = ready === undefined ? resolve(options.data) : stream.source;
   const { vocab } = config;
   const isApart = heldOut !== undefined && typeof options.validation === 'string';
@@ -187,7 +194,7 @@ async function openInputs(
   });
   // The caller awaits this promise later; an earlier failure must not leave its rejection unhandled.
   identifying.catch(() => {});
-  return { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying };
+  return { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying, windowsPerEpoch };
 }
 
 /** Compiles the kernels. An abort ends a pool of the trainer's own at once; one that was given is left when its compilations are done. */

@@ -73,8 +73,10 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
   readonly steps?: number | undefined;
   /** Forward and backward passes per step; the loss is the mean over all of their targets. Default 1. */
   readonly accumulate?: number | undefined;
-  /** Windows at random offsets, or one after another. Default `random`. */
-  readonly order?: 'random' | 'sequential' | undefined;
+  /** Windows at random offsets, one after another, or shuffled without replacement. Default `random`; with `epochs` `shuffled`. */
+  readonly order?: 'random' | 'sequential' | 'shuffled' | undefined;
+  /** How often the data are trained on, which decides `steps`. Default: as often as `steps` takes. */
+  readonly epochs?: number | undefined;
   /** Of the initial parameters and of the order. Default 0. */
   readonly seed?: number | undefined;
   /** The run's folder (docs/runs.md). Default: none, and no checkpoint or log is written; on resuming the folder resumed from. */
@@ -186,8 +188,13 @@ export const trainOptions = {
     ...{ flag: '--seq <n>', help: 'tokens per window', group: groups.model },
   },
   order: {
-    ...{ rule: oneOf('random', 'sequential'), default: 'random', ...fixed },
-    ...{ flag: '--order <order>', help: 'windows: random or sequential', group: groups.model },
+    ...{ rule: oneOf('random', 'sequential', 'shuffled'), default: 'random', ...fixed },
+    ...{ defaultText: 'random, with --epochs shuffled', flag: '--order <order>', group: groups.model },
+    help: 'windows: random, sequential, or shuffled without replacement',
+  },
+  epochs: {
+    ...{ rule: whole(1, MOST), defaultText: 'as many as --steps takes', ...saved },
+    ...{ flag: '--epochs <n>', help: 'times that the data are trained on, in place of --steps', group: groups.model },
   },
   seed: {
     ...{ rule: whole(0), default: 0, ...fixed },
@@ -321,6 +328,7 @@ export type FilledTrainOptions = {
     | 'signal'
     | 'dataFormat'
     | 'dataColumn'
+    | 'epochs'
   >]-?: NonNullable<TrainOptions[Name]>;
 } & {
   readonly [Name in
@@ -332,7 +340,8 @@ export type FilledTrainOptions = {
     | 'resume'
     | 'signal'
     | 'dataFormat'
-    | 'dataColumn']: TrainOptions[Name];
+    | 'dataColumn'
+    | 'epochs']: TrainOptions[Name];
 } & {
   readonly model: string;
   readonly data: string;
@@ -365,11 +374,20 @@ export function resolveTrainOptions(
 ): ResolvedTrainOptions {
   const { options, origins } = resolveOptions('createTrainer', trainOptions, given, { resumed });
   poolOptions.precision.rule.check('precision', precision);
+  const { epochs } = options;
+  if (epochs !== undefined && given.steps !== undefined)
+    throw invalidArgument('steps', 'none with epochs', given.steps);
+  const shuffles = epochs !== undefined && origins.order === 'default';
   const filled = {
     ...options,
+    // The length of the data decides, once they are open.
+    ...(epochs !== undefined && { steps: MOST_STEPS }),
+    ...(shuffles && { order: 'shuffled' }),
     ...{ pool: { ...given.pool, precision: given.pool?.precision ?? precision }, origins },
     lora: loraSettings(given.lora, resumed),
   } as ResolvedTrainOptions;
+  if (epochs !== undefined && filled.order === 'random')
+    throw invalidArgument('epochs', 'windows in the order shuffled or sequential', epochs);
   expectPossibleSchedule(filled);
   expectSameShare(given, resumed);
   for (const [name, needed] of [
@@ -407,6 +425,20 @@ function expectSameShare(given: PlainTrainOptions, resumed: SavedTrainOptions): 
       ? `${before} as in the run that is resumed`
       : 'a path, since the run that is resumed kept no share';
   throw invalidArgument('validation', expected, now);
+}
+
+/**
+ * The options of a run of epochs with its steps, for the windows that an epoch has.
+ *
+ * @throws `ERR_INVALID_ARGUMENT` for a schedule that does not fit them.
+ */
+export function withEpochs(options: FilledTrainOptions, windows: number): FilledTrainOptions {
+  const { epochs, batch, accumulate } = options;
+  if (epochs === undefined) return options;
+  const steps = Math.ceil((epochs * windows) / (batch * accumulate));
+  const filled = { ...options, steps, origins: { ...options.origins, steps: 'derived' as const } };
+  expectPossibleSchedule(filled);
+  return filled;
 }
 
 /** The options of a run that a checkpoint stores. */

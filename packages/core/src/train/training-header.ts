@@ -80,8 +80,9 @@ const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (val
 const areCounts = (...values: unknown[]): boolean => values.every(isCount);
 const isPositive = (value: unknown): boolean => Number.isFinite(value) && (value as number) > 0;
 
-function isPlaceInWindows({ order, taken, random }: Record<string, unknown>): boolean {
+function isPlaceInWindows({ order, taken, random, seed }: Record<string, unknown>): boolean {
   if (order === 'sequential') return isCount(taken);
+  if (order === 'shuffled') return areCounts(taken, seed);
   const isWord = (word: unknown) => typeof word === 'number' && word === (word | 0);
   return order === 'random' && Array.isArray(random) && random.length === 4 && random.every(isWord);
 }
