@@ -1,6 +1,15 @@
 import { defineConfig } from 'tsup';
 
-const examples = ['main-job', 'single-layer', 'multi-layer', 'stress', 'soak', 'bring-your-own-mil', 'parallel-block'];
+const examples = [
+  'main-job',
+  'single-layer',
+  'multi-layer',
+  'stress',
+  'soak',
+  'bring-your-own-mil',
+  'parallel-block',
+  'fine-tune',
+];
 
 export default defineConfig({
   entry: Object.fromEntries(examples.map((name) => [`${name}/index`, `${name}/index.ts`])),

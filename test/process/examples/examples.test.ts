@@ -87,6 +87,16 @@ test('bring-your-own-mil gives the same result after its worker was killed', asy
   expect(JSON.parse(ended.lines.at(-1)!)).toMatchObject({ runs: 100, different: 0, deaths: 1, compilations: 2 });
 });
 
+test('fine-tune learns its task, and the exported model has learnt it', async () => {
+  const out = join(folder, 'fine-tune');
+  const ended = await example('fine-tune', '--steps', '40', '--out', out);
+  const { before, after, readBack } = JSON.parse(ended.lines.at(-1)!);
+  expect(after.crossEntropy).toBeLessThan(0.7 * before.crossEntropy);
+  expect(after.acc).toBeGreaterThanOrEqual(before.acc);
+  expect(Math.abs(readBack.crossEntropy - after.crossEntropy)).toBeLessThan(1e-3);
+  expect(readBack.acc).toBe(after.acc);
+});
+
 test('an unknown option or example is an error of one line, with exit code 2', async () => {
   const unknown = await runScript(runner, ['fly']);
   expect(unknown).toMatchObject({ code: 2, lines: [] });
