@@ -26,6 +26,7 @@ const inputErrors: ReadonlySet<string> = new Set([
   'ERR_INPUT_DATA',
   'ERR_INVALID_ARGUMENT',
   'ERR_LAYER',
+  'ERR_MEMORY',
   'ERR_MODEL_VALUES',
   'ERR_RUN_EXISTS',
   'ERR_RUN_FILE',

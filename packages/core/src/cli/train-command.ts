@@ -1,12 +1,16 @@
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
-import { text } from '../check.js';
+import { flag, text } from '../check.js';
+import { toJsonLine } from '../observe/json-lines.js';
 import { openReporter } from '../observe/open-reporter.js';
 import type { Reporter } from '../observe/reporter.js';
 import { StartStatus } from '../observe/start-status.js';
-import { createTrainer } from '../train/create-trainer.js';
+import { textTable } from '../observe/table.js';
+import { formatBytes, print } from '../observe/text.js';
+import { createTrainer, trainingMemory } from '../train/create-trainer.js';
 import { type FinishedRun, finishedRun } from '../train/finished-run.js';
+import { type MemoryNeeds, memoryLimit } from '../train/memory-needs.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 import { configOptions, mergeOptions, readConfigFile } from './config-file.js';
@@ -29,6 +33,10 @@ export const trainCommandOptions = {
     ...{ rule: text, flag: '--config <file>', group: 'Model and data:' },
     help: 'options in YAML, or the run.yaml of a run, to repeat it; those of the command line win',
   },
+  memory: {
+    ...{ rule: flag, default: false, flag: '--memory', group: 'Workers:' },
+    help: 'print the memory that the run needs, and do not start it',
+  },
   json: { ...jsonOption('one JSON object per line on stdout, nothing else'), group: 'Checkpoints and output:' },
 };
 
@@ -49,12 +57,33 @@ function recordFinished(reporter: Reporter, { step, reason }: FinishedRun): void
   reporter.record('finished', { step, reason }, `the run is finished: ${why}`);
 }
 
+function printMemory(needs: MemoryNeeds, json: boolean): void {
+  const limit = memoryLimit();
+  const { parameters, gradients, moments, surfaces, workers, mainProcess, total } = needs;
+  const rows = [
+    ['parameters', parameters],
+    ['gradients', gradients],
+    ['moments', moments],
+    ['surfaces: activations and weights', surfaces],
+    ['workers, about', workers],
+    ['main process, about', mainProcess],
+    ['total', total],
+    ['memory of this machine', limit],
+  ] as const;
+  const table = textTable(
+    rows.map(([name, bytes]) => [name, formatBytes(bytes)]),
+    { numbers: true },
+  );
+  print(process.stdout, `${json ? toJsonLine({ ...needs, limit }) : table}\n`);
+}
+
 interface TrainFlags extends TrainOptions, JsonFlag {
   readonly config?: string;
+  readonly memory?: boolean;
 }
 
 async function train(flags: CommandFlags): Promise<void> {
-  const { json = false, config, ...given } = optionsFrom<TrainFlags>(trainCommandOptions, flags);
+  const { json = false, memory = false, config, ...given } = optionsFrom<TrainFlags>(trainCommandOptions, flags);
   const options =
     config === undefined
       ? given
@@ -68,6 +97,7 @@ async function train(flags: CommandFlags): Promise<void> {
       'Expected --auto-resume together with --out, got --auto-resume alone',
     );
   }
+  if (memory) return printMemory(await trainingMemory(options), json);
   outliveOutput();
   using reporter = openReporter(process.stdout, { json });
   const isNamed = options.resume !== undefined || options.autoResume === true;

@@ -21,10 +21,11 @@ import { checkSizes } from '../programs/define-layer.js';
 import { needsCanaries } from './choose-form.js';
 import { openDataOptions } from './data-options.js';
 import { Decoder } from './decoder.js';
-import { openDecoderPool, planDecoder } from './decoder-pool.js';
+import { openDecoderPool, type PlannedDecoder, planDecoder } from './decoder-pool.js';
 import { checkValues } from './finite.js';
 import { checkFrozen, definitionNames, planLayers } from './layer-plan.js';
 import { frozenByAdapters, loraOf } from './lora-options.js';
+import { expectMemory, type MemoryNeeds, memoryNeeds } from './memory-needs.js';
 import type { ModelState } from './model-state.js';
 import { modelTokenizer } from './model-tokenizer.js';
 import {
@@ -55,7 +56,7 @@ import { VariantFallback } from './variant-fallback.js';
  *
  * @throws `ERR_INVALID_ARGUMENT` for an option that makes no sense; the errors of opening the model, the data or the checkpoint
  * to be resumed; `ERR_CHIP_RULES` where the device's chip would not run the programs right; `ERR_BUDGET` where no worker can hold
- * its share of the kernels; `ERR_ARENA_FULL` where a given pool's arena is too small.
+ * its share of the kernels; `ERR_MEMORY` where the run needs more memory than there is; `ERR_ARENA_FULL` where a given pool's arena is too small.
  */
 export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const startedAt = performance.now();
@@ -66,20 +67,10 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const begun = await openRun(locate(checked, run));
   const { config, before, fill } = begun;
   let { options } = begun;
-  const { batch, seq: sequence, weights, layers, lora, accumulate: passes, signal, variant, onProgress } = options;
-  const { seed } = options;
-  const freeze = lora === undefined ? (options.freeze ?? []) : frozenByAdapters(config, options.freeze ?? []);
-  const plans = planLayers(config, weights, layers, lora);
-  for (const definition of new Set(plans.map((each) => each.definition))) {
-    checkSizes(definition, { ...config, batch, sequence });
-  }
-  checkFrozen(config, freeze);
-  const shared = checked.pool instanceof Pool ? checked.pool : undefined;
-  const place = shared ?? { ...options.pool, signal: options.pool.signal ?? signal };
-  const rules = { optimizer: options.optimizer, groups: options.groups, weightDecay: options.weightDecay };
-  const shape = { config, batch, sequence, weights, layers, lora, seed, freeze, rules, passes, variant, onProgress };
-  const extraBytes = options.checkRange ? RANGE_CHECK_BYTES : 0;
-  const plan = await planDecoder({ ...shape, training: true, extraBytes }, place);
+  const { seq: sequence, lora, signal } = options;
+  const { plan, plans, place } = await planRun(begun, checked.pool);
+  const shared = place instanceof Pool ? place : undefined;
+  if (shared === undefined) expectMemory(needsOf(plan, options));
   const { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying, windowsPerEpoch } = await openInputs(
     begun,
     opened,
@@ -148,6 +139,60 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   trainer.record('start', describeRun(trainer));
   const owned = opened.move();
   return trainer;
+}
+
+/**
+ * Determines the memory that a run needs, before anything is started for it.
+ *
+ * @throws As `createTrainer`, for options, model and checkpoint.
+ */
+export async function trainingMemory(given: TrainOptions): Promise<MemoryNeeds> {
+  const checked: TrainOptions = checkOptions('createTrainer', trainOptions, given);
+  const begun = await openRun(checked);
+  const { plan } = await planRun(begun, checked.pool);
+  return needsOf(plan, begun.options);
+}
+
+const needsOf = (plan: PlannedDecoder, { pool: { standby = 1 } }: FilledTrainOptions): MemoryNeeds =>
+  memoryNeeds(plan, (plan.workers ?? 1) + standby);
+
+/** What a run's decoder requires, and where it will run. */
+async function planRun({ options, config }: Run, given: TrainOptions['pool']) {
+  const { batch, seq: sequence, weights, layers, lora, accumulate: passes, signal, variant, onProgress } = options;
+  const { seed, recompute } = options;
+  const freeze = lora === undefined ? (options.freeze ?? []) : frozenByAdapters(config, options.freeze ?? []);
+  const plans = planLayers(config, weights, layers, lora);
+  for (const definition of new Set(plans.map((each) => each.definition))) {
+    checkSizes(definition, { ...config, batch, sequence });
+  }
+  checkFrozen(config, freeze);
+  const place = given instanceof Pool ? given : { ...options.pool, signal: options.pool.signal ?? signal };
+  const rules = { optimizer: options.optimizer, groups: options.groups, weightDecay: options.weightDecay };
+  if (recompute && plans.some((each) => each.weights === 'static')) {
+    throw invalidArgument(
+      'recompute',
+      'left out with static weights, whose outputs are the residual stream',
+      recompute,
+    );
+  }
+  const shape = {
+    config,
+    batch,
+    sequence,
+    weights,
+    layers,
+    lora,
+    seed,
+    freeze,
+    rules,
+    recompute,
+    passes,
+    variant,
+    onProgress,
+  };
+  const extraBytes = options.checkRange ? RANGE_CHECK_BYTES : 0;
+  const plan = await planDecoder({ ...shape, training: true, extraBytes }, place);
+  return { plan, plans, place };
 }
 
 /** Tokenizer and data, opened. They are read once to identify them, beside what else is to be done. */

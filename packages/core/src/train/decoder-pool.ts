@@ -33,6 +33,8 @@ export interface DecoderPlan {
   /** How its parameters are updated. Default: all by AdamW. */
   readonly rules?: ParameterRules | undefined;
   readonly training: boolean;
+  /** Whether the backward pass runs forward programs again. Default false. */
+  readonly recompute?: boolean;
   /** Passes whose gradients are summed into one step. Default 1. */
   readonly passes?: number;
   /** Bytes of the arena beside the decoder's. Default 0. */

@@ -40,6 +40,8 @@ export interface DecoderOptions {
   readonly layersSource?: TensorSource | undefined;
   /** Precision of the host's matrix products. Default `exact`. */
   readonly precision?: Precision | undefined;
+  /** Whether the backward pass runs forward programs again, whose outputs then need less memory. Default false. */
+  readonly recompute?: boolean | undefined;
   /** Passes whose gradients are summed into one step. Default 1. */
   readonly passes?: number | undefined;
   /** Whether the model is trained. Default false. */
@@ -73,7 +75,7 @@ export class Decoder {
   /** Takes all the memory it will ever need. The caller fills in the parameters before `load`. */
   constructor(source: TensorSource, options: DecoderOptions) {
     const { config, batch, sequence, weights, form = {}, precision = 'exact', passes = 1 } = options;
-    const { training = false, hostThreads = 1 } = options;
+    const { training = false, hostThreads = 1, recompute = false } = options;
     const { stopwatch } = this;
     this.precision = precision;
     const plans = planLayers(config, weights, options.layers, options.lora);
@@ -81,7 +83,7 @@ export class Decoder {
     this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
     const { state, weightGradients } = this;
-    this.#layersOptions = { state, shape, plans, precision, weightGradients, stopwatch };
+    this.#layersOptions = { state, shape, plans, precision, weightGradients, stopwatch, recompute };
     this.#layers = new Layers({ ...this.#layersOptions, source: options.layersSource ?? source, form });
     const { columns } = this.layers;
     this.#head = new Head(source, { state: this.state, columns, precision, stopwatch });

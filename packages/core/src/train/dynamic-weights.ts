@@ -37,7 +37,7 @@ export class DynamicWeights implements WeightStrategy {
   #kernels: readonly Passes<TimedKernel>[] = [];
 
   constructor(options: StrategyOptions) {
-    const { source, shape, form, places, weights, input, stopwatch } = options;
+    const { source, shape, form, places, recompute, weights, input, stopwatch } = options;
     const isShared = weights === 'dynamic';
     const program = (each: Program['source']): Program => ({
       source: each,
@@ -68,6 +68,8 @@ export class DynamicWeights implements WeightStrategy {
       const { needsBackward } = place;
       const { forward, backward } = this.#programs.get(place)!;
       const kept = needsBackward ? Number.POSITIVE_INFINITY : 1;
+      // Weight gradients read one while the programs of the next block run again.
+      const keptOutput = needsBackward && recompute ? BACKWARD_RING : kept;
       const inputs = new Map<Surface, SurfaceTensor>();
       // Programs with one layout share the surface. Where it holds weights it is the block's own.
       const stage = (
@@ -82,7 +84,7 @@ export class DynamicWeights implements WeightStrategy {
       return new LayerBlock(
         place,
         {
-          forward: forward.map((each, index) => stage(each, [index === 0 ? kept : 1, kept])),
+          forward: forward.map((each, index) => stage(each, [index === 0 ? kept : 1, keptOutput])),
           backward: (needsBackward ? backward : []).map((each) => stage(each, [BACKWARD_RING, BACKWARD_RING])),
         },
         stopwatch,

@@ -26,6 +26,8 @@ export interface LayersOptions {
   readonly form: ProgramForm;
   /** By layer. */
   readonly plans: readonly LayerPlan[];
+  /** Whether the backward pass runs forward programs again instead of keeping their outputs. */
+  readonly recompute: boolean;
   /** Precision of the host's matrix products. */
   readonly precision: Precision;
   /** Null where the model is not trained. */
@@ -48,6 +50,7 @@ export class Layers implements UpdatedLayers {
   readonly columns: number;
   readonly blocks: readonly LayerBlock[];
   readonly #state: ModelState;
+  readonly #recompute: boolean;
   readonly #precision: Precision;
   readonly #stopwatch: Stopwatch;
   readonly #weightGradients: WeightGradients | null;
@@ -65,6 +68,7 @@ export class Layers implements UpdatedLayers {
     this.shape = shape;
     this.columns = shape.batch * shape.sequence;
     this.#state = state;
+    this.#recompute = shared.recompute;
     this.#precision = precision;
     this.#weightGradients = weightGradients;
     this.#stopwatch = stopwatch;
@@ -112,6 +116,10 @@ export class Layers implements UpdatedLayers {
       for (const tap of this.#taps.get(block) ?? []) if (!tap.isGradient) tap.read();
       onBlock(block);
     };
+    // Blocks share the outputs that weight gradients of the pass before may still read.
+    if (this.#recompute && this.#weightGradients !== null) {
+      await this.#stopwatch.wait('hostThreads', this.#weightGradients.settleAll());
+    }
     for (const strategy of this.#strategies) await strategy.forward(onOutputs);
   }
 
@@ -192,11 +200,12 @@ export class Layers implements UpdatedLayers {
     await this.#stopwatch.wait('hostThreads', this.#weightGradients.settle(block.key));
   }
 
-  /** Waits for the last user of a block's backward surfaces, and copies the block's saved tensors into them. */
+  /** Waits for the last user of a block's backward surfaces, computes what was not kept of its forward pass, and copies the block's saved tensors into them. */
   async #prepareBackward(index: number): Promise<void> {
     const block = this.blocks[index]!;
     const before = this.blocks.slice(index + 1).find((each) => each.sharesBackward(block));
     if (before !== undefined) await this.#settle(before);
+    if (this.#recompute) await block.forward();
     block.prepareBackward();
   }
 

@@ -37,7 +37,7 @@ export async function runLayer(
   const weightGradients = training ? new WeightGradients(pool.arena.native, 0) : null;
   const stopwatch = new Stopwatch();
   const shared = { source, state, shape, form, plans, precision: 'exact' as const };
-  const layers = new Layers({ ...shared, weightGradients, stopwatch });
+  const layers = new Layers({ ...shared, recompute: false, weightGradients, stopwatch });
   const parameters = state.parameters.array();
   for (const { name, layer, offset } of state.layout.entries) if (layer === 0) parameters.set(inputs[name]!, offset);
   await layers.load(pool);

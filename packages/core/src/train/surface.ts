@@ -84,7 +84,7 @@ export class SurfaceTensor {
 /** Surfaces that blocks of one kind share, or have one each. */
 export class SurfaceRing {
   readonly #source: TensorSource;
-  readonly #made = new Map<Surface<string>, { readonly surfaces: SurfaceTensor[]; taken: number }>();
+  readonly #made = new Map<Surface<string>, { readonly surfaces: SurfaceTensor[]; last: number }>();
 
   constructor(source: TensorSource) {
     this.#source = source;
@@ -92,10 +92,13 @@ export class SurfaceRing {
 
   /** A surface of this layout: a new one until there are `most`, then those in turn. */
   next(layout: Surface<string>, most: number): SurfaceTensor {
-    const ring = this.#made.get(layout) ?? { surfaces: [], taken: 0 };
+    const ring = this.#made.get(layout) ?? { surfaces: [], last: -1 };
     this.#made.set(layout, ring);
-    if (ring.surfaces.length < most) ring.surfaces.push(SurfaceTensor.allocate(this.#source, layout));
-    return ring.surfaces[ring.taken++ % ring.surfaces.length]!;
+    const { surfaces } = ring;
+    // Blocks that share one, such as frozen ones, may come before blocks with one each.
+    if (surfaces.length < most) ring.last = surfaces.push(SurfaceTensor.allocate(this.#source, layout)) - 1;
+    else ring.last = (ring.last + 1) % surfaces.length;
+    return surfaces[ring.last]!;
   }
 }
 

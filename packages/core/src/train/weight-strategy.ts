@@ -23,6 +23,8 @@ export interface StrategyOptions {
   readonly places: readonly BlockPlace[];
   /** How their weights reach the programs. */
   readonly weights: LayerWeights;
+  /** The backward pass runs forward programs again, whose outputs are therefore not kept. */
+  readonly recompute: boolean;
   /** Residual stream before the first of them, fp32 [dim, columns]. */
   readonly input: Tensor<'fp32'>;
   /** Waits until nothing reads the outputs of a block's forward programs. */
