@@ -22,6 +22,8 @@ export default defineConfig([
       'gemm-run': 'src/scripts/gemm-run.ts',
       'adamw-run': 'src/scripts/adamw-run.ts',
       'step-run': 'src/scripts/step-run.ts',
+      'generate-run': 'src/scripts/generate-run.ts',
+      'llama-cpp-run': 'src/scripts/llama-cpp-run.ts',
       'spawn-stall': 'src/scripts/spawn-stall.ts',
       'recovery-run': 'src/scripts/recovery-run.ts',
       ...workers('echo-atomics', 'echo-fork', 'echo-function', 'echo-workerpool'),

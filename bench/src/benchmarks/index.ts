@@ -4,6 +4,7 @@ import { cores } from './cores.js';
 import { dispatch } from './dispatch.js';
 import { dispatchBulk } from './dispatch-bulk.js';
 import { gemm } from './gemm.js';
+import { generation } from './generate.js';
 import { idle } from './idle.js';
 import { isolationTax } from './isolation-tax.js';
 import { pipeline } from './pipeline.js';
@@ -28,6 +29,7 @@ export const benchmarks: readonly Benchmark[] = [
   gemm,
   adamw,
   step,
+  generation,
   cores,
   scaling,
 ];

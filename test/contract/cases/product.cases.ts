@@ -22,6 +22,12 @@ const matmuls: readonly MatmulShape[] = [
   { x: [2, 4, 3, 6, 8], y: [2, 4, 1, 8, 5] },
   { x: [1, 300], y: [300, 1] },
   { x: [3, 600], y: [600, 2] },
+  // A row or a column: matrices with contiguous rows, then with contiguous columns, of sizes beside those of vectors.
+  { x: [259, 77], y: [77, 1] },
+  { x: [77, 67], y: [77, 1], tx: true },
+  { x: [1, 77], y: [130, 77], ty: true },
+  { x: [1, 35], y: [35, 133] },
+  { x: [2, 3, 1, 40], y: [2, 1, 9, 40], ty: true },
 ];
 
 interface ConvCase {

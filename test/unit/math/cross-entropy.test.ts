@@ -148,6 +148,31 @@ test('logits of one column', () => {
   expect(largestError(out.values(), expected)).toBeLessThan(2e-6);
 });
 
+test('logits from a table of fp16, the same with any threads', () => {
+  // Beside the widths of vectors, and more rows than one range of a thread.
+  for (const [vocab, dim] of [
+    [1, 1],
+    [130, 37],
+    [5000, 288],
+  ] as const) {
+    const p = problem(vocab, dim, 5);
+    const table = memory.random('fp16', vocab, dim, random);
+    const out = memory.matrix('fp32', 1, vocab);
+    const place = { x: p.shape.x, column: 3, columns: 5, out: out.offset, vocab, dim };
+    const [first, ...others] = withThreads(() => {
+      addon.math.logits(memory.arena, { ...place, table: table.offset, tableType: 'fp16' });
+      return Array.from(out.values());
+    });
+    for (const other of others) expect(other).toEqual(first);
+    const expected = Array.from({ length: vocab }, (_, v) => {
+      let sum = 0;
+      for (let d = 0; d < dim; d++) sum += table.at(v, d) * p.x.at(d, 3);
+      return sum;
+    });
+    expect(largestError(first!, expected)).toBeLessThan(1e-5);
+  }
+});
+
 test('a target outside the vocabulary is named before anything is written', () => {
   const p = problem(50, 4, 3);
   const targets = memory.tokens([1, 50, -1]);
