@@ -10,6 +10,7 @@ import { checkHalves } from './finite.js';
 
 /** fp32 elements that are converted at a time. */
 const CHUNK = 1 << 18;
+const PAGE = 4096;
 
 /** A model's parameters for inference alone: matrices in fp16, the weights of norms in fp32. */
 export class HalfParameters {
@@ -40,22 +41,29 @@ export class HalfParameters {
   }
 
   /**
-   * Reads a model's parameters. They are in memory as fp32 meanwhile.
+   * Reads a model's parameters. Those that are not stored yet are in memory as fp32 meanwhile.
    *
    * @throws `ERR_MODEL_VALUES` for values that are not finite or that fp16 cannot hold; errors of the model's file.
    */
   async load({ parameters, description }: Pick<ModelSource, 'parameters' | 'description'>): Promise<void> {
     const layout = new ParameterLayout(this.#config, (layer) => this.#definitions[layer]!.parameters(this.#config));
-    // Memory of its own, which goes back to the system at once.
-    const whole = addon.createArena(4 * layout.count);
+    // Memory of its own, which goes back to the system at once, as the garbage collector's would not.
+    const whole = addon.createArena(Math.ceil((4 * layout.count) / PAGE) * PAGE);
+    let stored = 0;
+    const discardUpTo = (end: number) => {
+      if (end > stored) whole.discard(stored, end - stored);
+      stored = end;
+    };
     try {
       const { buffer, byteOffset } = whole.view(0, 4 * layout.count);
       const values = new Float32Array(buffer as ArrayBuffer, byteOffset, layout.count);
       await parameters?.(values);
       for (const entry of layout.entries) {
         await this.#store(entry, values.subarray(entry.offset, entry.offset + entry.count), description);
+        discardUpTo(Math.floor((4 * (entry.offset + entry.count)) / PAGE) * PAGE);
       }
     } finally {
+      discardUpTo(whole.bytes);
       whole.close();
     }
   }
