@@ -238,9 +238,24 @@ describe('a program that a device refuses later', () => {
       refused: { fused: expect.stringMatching(/^in use/) },
     });
     expect(warnings).toHaveBeenCalledExactlyOnceWith(
-      expect.stringMatching(/^attention moves from variant fused to probabilities: /),
+      expect.stringMatching(/^attention moves from fused to probabilities: /),
       expect.objectContaining({ code: 'MAYFLY_VARIANT' }),
     );
+  });
+
+  test('moves the axis whose operation the device names, not its half', async () => {
+    const { device, refuse } = stand(null);
+    refuse('joined-slices/100000');
+    await using trainer = await createTrainer({ ...steps, batch: 8, seq: 64, pool: { ...pool, device } });
+    expect(trainer.form).toMatchObject({ rope: 'permutation', variants: { attention: 'fused', feedForward: 'fused' } });
+    expect(warnings).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(/^rope moves from slice to permutation: /),
+      expect.objectContaining({ code: 'MAYFLY_VARIANT' }),
+    );
+    expect(choices().rope).toMatchObject({
+      chosen: 'permutation',
+      refused: { slice: expect.stringMatching(/^in use/), reshape: expect.stringMatching(/^in use: compile: .*joins/) },
+    });
   });
 
   test.each(['cycle-path@evaluate', 'cycle-path'])(
@@ -263,7 +278,7 @@ describe('a program that a device refuses later', () => {
       for (const [index, { loss }] of records.entries())
         expect(Math.abs(loss - reference.records[index]!.loss)).toBeLessThan(2e-3);
       expect(trainer.form.variants?.attention).toBe('probabilities');
-      expect(moves).toEqual([expect.objectContaining({ half: 'attention', from: 'fused', to: 'probabilities' })]);
+      expect(moves).toEqual([expect.objectContaining({ part: 'attention', from: 'fused', to: 'probabilities' })]);
     },
   );
 });

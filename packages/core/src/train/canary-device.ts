@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isMayflyError } from '@mayfly/native';
 import { ArenaScope } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
+import type { MilProgram } from '../mil/types.js';
 import { fillWeightFile } from '../mil/weight-file.js';
 import { resolvePacing } from '../pool/fleet/governor.js';
 import { createPool, type Pool } from '../pool/pool.js';
 import type { PoolOptions } from '../pool/pool-options.js';
 import type { PoolProgram } from '../pool/types.js';
-import type { FixedConstants, LayerProgram } from '../programs/shape.js';
 import { difference, type ProgramCase } from './canary-programs.js';
 
 /** Compilations of one choice, over all that it tries. */
@@ -71,22 +71,17 @@ export class CanaryDevice implements ProgramJudge {
   }
 
   /** As `check`, of a program of any size, whose inputs and weights are zero: whether it compiles, loads and evaluates. */
-  async accepts({
-    program: { text, weightFiles },
-    input,
-    output,
-    constants,
-  }: LayerProgram & FixedConstants): Promise<string | null> {
+  async accepts({ text, weightFiles, inputs, outputs }: MilProgram): Promise<string | null> {
     const weights = Object.fromEntries(
       weightFiles.map((layout) => {
         const file = new Uint8Array(layout.bytes);
-        fillWeightFile(layout, constants, file);
+        fillWeightFile(layout, new Map(), file);
         return [layout.path, file];
       }),
     );
     const got = await this.#run({ text, weights }, (scope) => [
-      scope.tensor('fp16', [1, input.channels, 1, input.width]),
-      scope.tensor('fp16', [1, output.channels, 1, output.width]),
+      scope.tensor('fp16', inputs[0]!.shape),
+      scope.tensor('fp16', outputs[0]!.shape),
     ]);
     return typeof got === 'string' ? got : null;
   }

@@ -1,12 +1,13 @@
-import { isSimName, MayflyError, parseSimName } from '@mayfly/native';
+import { elementCount, isSimName, MayflyError, parseSimName } from '@mayfly/native';
 import type { Refusals } from '../machine/choices.js';
 import { programForm, resolveDevice } from '../machine/device.js';
+import type { MilProgram } from '../mil/types.js';
 import type { ModelConfig } from '../model/config.js';
 import { createPool, Pool } from '../pool/pool.js';
 import { type PoolOptions, resolvePoolOptions } from '../pool/pool-options.js';
 import type { Budget } from '../pool/worker/budget.js';
 import type { ProgramForm } from '../programs/form.js';
-import type { CanaryOptions } from './canary-device.js';
+import { CanaryDevice, type CanaryOptions } from './canary-device.js';
 import { checkChipRules } from './chip-rules.js';
 import { chooseForm, needsCanaries } from './choose-form.js';
 import { arenaBytesFor, measureDecoder } from './decoder.js';
@@ -111,6 +112,23 @@ function processLimits(device: string, { compilations, livePrograms }: Budget): 
     compilations: Math.min(compilations, limits?.compilations.value ?? compilations),
     'live programs': Math.min(livePrograms, limits?.livePrograms.value ?? livePrograms),
   };
+}
+
+/** Why the device does not take a program at its real size, in a process of its own; null if it does. */
+export async function programRefusal(
+  program: MilProgram,
+  given: Pool | PoolOptions,
+  onProgress?: (text: string) => void,
+): Promise<string | null> {
+  const pool = given instanceof Pool ? {} : given;
+  const device = given instanceof Pool ? given.device : resolveDevice(given.device ?? 'auto').device;
+  onProgress?.('a program at its real size');
+  const files = program.weightFiles.reduce((sum, { bytes }) => sum + bytes, 0);
+  const surfaces = [...program.inputs, ...program.outputs].reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
+  await using judge = new CanaryDevice({
+    ...{ device, pool: canaryPool(pool), signal: pool.signal, arenaBytes: 2 * (files + surfaces) + 2 ** 20 },
+  });
+  return await judge.accepts(program);
 }
 
 /** Bytes for layers of any variant beside the others, which a device may refuse later. */

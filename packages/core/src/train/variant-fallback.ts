@@ -3,19 +3,37 @@ import type { ArenaScope } from '../memory/scope.js';
 import { isQuarantine } from '../pool/errors.js';
 import type { Pool } from '../pool/pool.js';
 import type { PoolOptions } from '../pool/pool-options.js';
+import type { ProgramForm } from '../programs/form.js';
+import { layerBlocks } from '../programs/layer-blocks.js';
 import type { Decoder } from './decoder.js';
-import { type PlannedDecoder, planDecoder } from './decoder-pool.js';
+import { type PlannedDecoder, planDecoder, programRefusal } from './decoder-pool.js';
+import { planLayers } from './layer-plan.js';
 import type { KernelCompiler } from './timed-kernel.js';
+import { type Axis, axes, axisNames, forcedForm } from './variant-option.js';
 
-/** A half of the layers whose programs the device refused, and the variant in which it goes on. */
+/** A half or an axis whose programs the device refused, and the variant or value in which it goes on. */
 export interface VariantMove {
-  readonly half: string;
+  readonly part: string;
   readonly from: string;
   readonly to: string;
   readonly reason: string;
 }
 
-/** Moves a half of a decoder's layers to its next variant when the device refuses a program of the one in use. */
+interface Found {
+  readonly plan: PlannedDecoder;
+  readonly move: VariantMove;
+}
+
+/** Words of an engine about the operations that an axis writes. */
+const operationsOf: Readonly<Record<Axis, RegExp>> = {
+  silu: /sigmoid|silu/,
+  rope: /concat|slice|joins/,
+  split: /sums \d+ products/,
+};
+/** Words about how the operations of a program hang together, which no axis changes. */
+const isOfWhole = /cycle path|feeds|products in one program/;
+
+/** Moves a decoder's layers to the next form when the device refuses a program of the one in use. */
 export class VariantFallback {
   readonly #decoder: Decoder;
   readonly #compiler: KernelCompiler;
@@ -61,37 +79,81 @@ export class VariantFallback {
   }
 
   /**
-   * Writes and compiles the layers anew, with the next variant of the half whose kernel failed. Parameters, moments and everything
-   * else stay as they are. Nothing may run.
+   * Writes and compiles the layers anew: with another value of the axis that the device names, or under which it takes the program, else
+   * with the next variant of the half whose kernel failed. Parameters, moments and everything else stay as they are. Nothing may run.
    *
    * @param error Of a kernel that the pool gave up on.
-   * @throws The same error where it is of another kind, or the variant was forced; `ERR_NO_VARIANT` where none is left.
+   * @throws The same error where it is of another kind, or all of it was forced; `ERR_NO_VARIANT` where none is left.
    */
   async moveFrom(error: unknown): Promise<VariantMove> {
     const half = this.#halfOf(error);
-    const from = half === null ? undefined : this.#plan.form.variants?.[half];
-    if (half === null || from === undefined) throw error;
-    const { cause, message } = error as Error;
+    if (half === null) throw error;
+    const { cause, message, kernel } = error as Error & { readonly kernel: string };
     const reason = (cause instanceof Error ? cause.message : message).split('\n')[0]!.replace(/; its last words:$/, '');
-    this.#failed[half] = { ...this.#failed[half], [from]: `in use: ${reason}` };
-    const plan = await planDecoder(this.#plan, this.#place, this.#failed);
-    const to = plan.form.variants![half]!;
-    if (to === from) throw error;
+    const found = (await this.#otherAxis(half, kernel, reason)) ?? (await this.#otherVariant(half, reason));
+    if (found === null) throw error;
+    const { plan, move } = found;
+    this.#failed[move.part] = { ...this.#failed[move.part], [move.from]: `in use: ${reason}` };
     this.#plan = plan;
     await this.#decoder.clearLayers();
     this.#layersSource.free();
     this.#decoder.writeLayers(this.#layersSource, plan.form);
-    const move = { half, from, to, reason };
-    process.emitWarning(`${half} moves from variant ${from} to ${to}: ${reason}`, {
+    process.emitWarning(`${move.part} moves from ${move.from} to ${move.to}: ${reason}`, {
       type: 'MayflyWarning',
       code: 'MAYFLY_VARIANT',
     });
     try {
       await this.#decoder.load(this.#compiler);
     } catch (next) {
-      return { ...move, to: (await this.moveFrom(next)).to };
+      const last = await this.moveFrom(next);
+      return last.part === move.part ? { ...move, to: last.to } : last;
     }
     return move;
+  }
+
+  /** A form with another value of an axis, in which the device takes the program that it refused, at its real size. */
+  async #otherAxis(half: string, kernel: string, reason: string): Promise<Found | null> {
+    const { config, batch, sequence, weights, layers, lora, variant } = this.#plan;
+    const forced = forcedForm(variant).axes;
+    const shape = { ...config, batch, sequence };
+    const [, pass, stage = ''] = /\.(forward|backward)(?:\.(.*))?$/.exec(kernel) ?? [];
+    const programOf = (form: ProgramForm) =>
+      planLayers(config, weights, layers, lora)
+        .flatMap((plan) => layerBlocks(plan.weights, plan.definition, shape, form))
+        .filter(({ block }) => block.name === half)
+        .flatMap(({ [pass as 'forward' | 'backward']: programs }) => programs)
+        .find((program) => program.stage === stage)?.program;
+    const before = programOf(this.#plan.form)?.text;
+    const named = axisNames.filter((axis) => operationsOf[axis].test(reason));
+    if (isOfWhole.test(reason)) return null;
+    for (const axis of named.length > 0 ? named : axisNames) {
+      const from = this.#plan.form[axis] ?? axes[axis][0];
+      if (axis in forced) continue;
+      const failed: Record<string, string> = { ...this.#failed[axis], [String(from)]: `in use: ${reason}` };
+      for (const value of axes[axis]) {
+        if (String(value) in failed) continue;
+        const changed = programOf({ ...this.#plan.form, [axis]: value });
+        if (changed === undefined || changed.text === before) continue;
+        const refusal = await programRefusal(changed, this.#place, this.#plan.onProgress);
+        if (refusal !== null) {
+          failed[String(value)] = `in use: ${refusal}`;
+          continue;
+        }
+        const plan = await planDecoder(this.#plan, this.#place, { ...this.#failed, [axis]: failed });
+        const to = plan.form[axis];
+        if (to === value) return { plan, move: { part: axis, from: String(from), to: String(to), reason } };
+      }
+    }
+    return null;
+  }
+
+  async #otherVariant(half: string, reason: string): Promise<Found | null> {
+    const from = this.#plan.form.variants?.[half];
+    if (from === undefined) return null;
+    const failed = { ...this.#failed[half], [from]: `in use: ${reason}` };
+    const plan = await planDecoder(this.#plan, this.#place, { ...this.#failed, [half]: failed });
+    const to = plan.form.variants![half]!;
+    return to === from ? null : { plan, move: { part: half, from, to, reason } };
   }
 
   /** The half whose kernel the pool gave up on; null for other errors. */
