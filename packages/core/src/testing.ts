@@ -113,6 +113,7 @@ export { RunLock } from './run/run-lock.js';
 export { RunLog, readRunLog } from './run/run-log.js';
 export { runRecord, toJsonLine } from './run/run-records.js';
 export { CachedDecoder } from './train/cached-decoder.js';
+export { halfCanary } from './train/canaries.js';
 export { MOST_COMPILATIONS, type ProgramJudge } from './train/canary-device.js';
 export { difference } from './train/canary-programs.js';
 export { CheckpointSchedule } from './train/checkpoint-schedule.js';

@@ -26,18 +26,27 @@ const HALF_TOLERANCE = 0.01;
 /** An elementwise operation rounds a few times. */
 const AXIS_TOLERANCE = 0.004;
 
-/** Sizes of the same class as a model's, and small: which heads share keys, the head's size and one or several windows stay. */
+/**
+ * Sizes of the same class as a model's, and small: which heads share keys, the head's size, one or several windows and whether attention
+ * slides stay.
+ */
 export function smallShape(shape: ProgramShape): ProgramShape {
   const { heads, kvHeads, headDim, hidden, batch, sequence } = shape;
   const keys = Math.min(kvHeads, 2);
   const queries = keys * Math.min(heads / kvHeads, 2);
   const dim = queries * headDim;
+  const tokens = Math.min(sequence, 32);
   return {
     ...shape,
     ...{ dim, heads: queries, kvHeads: keys, hidden: Math.min(hidden, dim + 32) },
-    ...{ batch: Math.min(batch, 2), sequence: Math.min(sequence, 32) },
+    ...{ batch: Math.min(batch, 2), sequence: tokens },
+    ...(slides(shape) && { slidingWindow: Math.min(shape.slidingWindow!, tokens >> 1) }),
   };
 }
+
+/** Whether there are tokens beyond the sliding window. */
+export const slides = ({ slidingWindow = Number.POSITIVE_INFINITY, sequence }: ProgramShape): boolean =>
+  slidingWindow < sequence;
 
 /** One block of a layer as a layer. */
 export function halfCanary({ definition, weights }: LayerPlan, block: Block, shape: ProgramShape): Canary {

@@ -7,7 +7,7 @@ import type { MilOptions } from '../mil/graph.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { Block } from '../programs/layer-graph.js';
 import type { ProgramShape } from '../programs/shape.js';
-import { axisCanary, type Canary, halfCanary } from './canaries.js';
+import { axisCanary, type Canary, halfCanary, slides } from './canaries.js';
 import { CanaryDevice, type CanaryOptions, MOST_COMPILATIONS, type ProgramJudge } from './canary-device.js';
 import { type CanaryProgram, CanaryReference, canaryPrograms, type ProgramCase } from './canary-programs.js';
 import { ruleBroken } from './chip-rules.js';
@@ -322,9 +322,11 @@ function pathOf(device: string, env: Readonly<Record<string, string | undefined>
   return device !== 'ane' || evaluate === '' ? key : `${key} ${evaluate}`;
 }
 
-const classOf = ({ dim, hidden, batch, sequence }: ProgramShape): string => {
+/** Biases and norms are in the texts of the programs, a sliding window only in their constants. */
+const classOf = (shape: ProgramShape): string => {
+  const { dim, hidden, batch, sequence } = shape;
   const power = (size: number) => 2 ** Math.ceil(Math.log2(size));
-  return `dim ${power(dim)}, hidden ${power(hidden)}, ${power(batch)} × ${power(sequence)} tokens`;
+  return `dim ${power(dim)}, hidden ${power(hidden)}, ${power(batch)} × ${power(sequence)} tokens${slides(shape) ? ', sliding' : ''}`;
 };
 
 /** Which one is taken, and why not the one before it. */
