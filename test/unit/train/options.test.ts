@@ -26,7 +26,7 @@ describe('rejects what makes no sense and names it', () => {
     [{ minLr: 1 }, 'Expected minLr to be a number from 0 to lr 0.001, got 1'],
     [{ betas: [0.9, 1] }, 'Expected betas to be two numbers from 0 up to, but less than, 1, got [ 0.9, 1 ]'],
     [{ lossScale: -1 }, 'Expected lossScale to be a number above 0, or dynamic, got -1'],
-    [{ order: 'sorted' as 'random' }, 'Expected order to be random or sequential, got `sorted`'],
+    [{ order: 'sorted' as 'random' }, 'Expected order to be random or sequential or shuffled, got `sorted`'],
     [{ weights: 'fixed' as 'static' }, 'Expected weights to be dynamic or static, got `fixed`'],
     [{ data: '' }, 'Expected data to be a name or path, got ``'],
     [
