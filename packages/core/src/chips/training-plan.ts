@@ -1,10 +1,11 @@
 import { type ChipProfile, lint, type ProgramTime, timeMil } from '@mayfly/native';
 import { milliseconds, object, oneOf, whole } from '../check.js';
 import { countParameters, type ModelConfig } from '../model/config.js';
-import { layerParameters } from '../model/parameters.js';
+import { layerParameters, ParameterLayout } from '../model/parameters.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { dynamicPrograms } from '../programs/dynamic.js';
 import type { ProgramForm } from '../programs/form.js';
+import { decoderLayerOf } from '../programs/layer.js';
 import type { ProgramShape, Surface } from '../programs/shape.js';
 import { staticPrograms } from '../programs/static.js';
 
@@ -88,6 +89,26 @@ export interface TrainingPlan {
     readonly compilations: number;
     readonly total: number;
   };
+  /** The work of a step, counted. */
+  readonly counts: {
+    readonly dispatches: number;
+    /** Of programs whose weights the step changed. The first step needs as many, or one for each program, before it. */
+    readonly compilations: number;
+    /** Between arena and surfaces. */
+    readonly copiedBytes: number;
+    /** What the host computes beside the kernels, by kind. */
+    readonly host: {
+      /** Forward and backward, with the residual sums beside them. */
+      readonly norms: number;
+      /** Products of the classifier: forward, and toward its input and weights. */
+      readonly classifierProducts: number;
+      readonly losses: number;
+      /** Products of a layer's gradients with its activations. */
+      readonly weightGradients: number;
+      /** Parameters that the optimizer updates, each a tensor. */
+      readonly updates: number;
+    };
+  };
   /** Every kernel compiled and loaded once. */
   readonly compilationRound: { readonly compilations: number; readonly milliseconds: number };
   readonly retirement: {
@@ -120,6 +141,8 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const { layers, dim, vocab } = config;
   const kernels = planKernels(shape, options);
   const parameters = countParameters(config);
+  const layout = new ParameterLayout(config);
+  const products = layout.entries.filter(({ layer, decay }) => layer === 0 && decay).length;
   const queries = config.heads * config.headDim;
   const keys = config.kvHeads * config.headDim;
   const matrices = dim * (2 * queries + 2 * keys + 3 * config.hidden);
@@ -148,10 +171,10 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const round =
     (weights === 'dynamic' ? 1 : layers) *
     perLayer(({ compileMs, loadMs }) => compileMs + loadMs + clock.unloadMs.value);
-  const staged = weights === 'dynamic' ? copyMs(2 * matrices * layers, profile) : 0;
+  const stagedBytes = weights === 'dynamic' ? 2 * matrices * layers : 0;
   const step = {
     kernels: accumulate * kernelsMs,
-    copies: accumulate * copiesMs + staged,
+    copies: accumulate * copiesMs + copyMs(stagedBytes, profile),
     hostMath: accumulate * pass + update,
     weightGradients: accumulate * Math.max(EXPOSED * gradientsMs, gradientsMs - backwardMs),
     compilations: weights === 'static' ? round : weights === 'reloaded' ? programs * clock.reloadMs.value : 0,
@@ -174,6 +197,18 @@ export function planTraining(given: PlanOptions): TrainingPlan {
     workers,
     kernels,
     step: { ...step, total },
+    counts: {
+      dispatches: accumulate * layers * kernels.length,
+      compilations: weights === 'static' ? programs : 0,
+      copiedBytes: accumulate * layers * perLayer(({ copyBytes }) => copyBytes) + stagedBytes,
+      host: {
+        norms: accumulate * ((weights === 'dynamic' ? 2 : 1) * halves + 2),
+        classifierProducts: accumulate * 3,
+        losses: accumulate,
+        weightGradients: accumulate * layers * products,
+        updates: layout.entries.length,
+      },
+    },
     compilationRound: { compilations: programs, milliseconds: round },
     retirement: { everySteps, milliseconds: host.workerStartMs.value + round, stalledMs },
     day: {
@@ -187,10 +222,10 @@ export function planTraining(given: PlanOptions): TrainingPlan {
 }
 
 /** The kernels of a layer. */
-function planKernels(shape: ProgramShape, { profile, weights, form }: PlanOptions): KernelPlan[] {
+function planKernels(shape: ProgramShape, { config, profile, weights, form }: PlanOptions): KernelPlan[] {
   const weightFiles = profile.generation === 'm1' ? 'per-tensor' : 'single';
   const make = weights === 'dynamic' ? dynamicPrograms : staticPrograms;
-  const made = make(shape, { weightFiles, ...form });
+  const made = make(shape, { weightFiles, ...form }, decoderLayerOf(config));
   return Object.entries<{
     readonly program: { readonly text: string };
     readonly input: Surface<string>;

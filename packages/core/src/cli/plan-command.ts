@@ -107,6 +107,16 @@ function report(model: string, title: string, plans: readonly TrainingPlan[], be
     ['  host math', ({ step }) => ms(step.hostMath)],
     ['  weight gradients', ({ step }) => ms(step.weightGradients)],
     ['  compilations, loads', ({ step }) => ms(step.compilations)],
+    ['  dispatches', ({ counts }) => count(counts.dispatches)],
+    ['  copied to and from surfaces', ({ counts }) => `${(counts.copiedBytes / 1e6).toFixed(0)} MB`],
+    ['  programs compiled again', ({ counts }) => count(counts.compilations)],
+    ['  norms', ({ counts }) => count(counts.host.norms)],
+    [
+      '  losses, classifier products',
+      ({ counts: { host } }) => `${count(host.losses)}, ${count(host.classifierProducts)}`,
+    ],
+    ['  products of weight gradients', ({ counts }) => count(counts.host.weightGradients)],
+    ['  parameters updated', ({ counts }) => count(counts.host.updates)],
     ['programs', ({ programs, workers }) => `${programs} on ${workers} worker${workers === 1 ? '' : 's'}`],
     ['  of a layer, attention', ({ kernels }) => programsOf(kernels, 'attention')],
     ['  of a layer, feed-forward', ({ kernels }) => programsOf(kernels, 'feedForward')],
@@ -116,10 +126,10 @@ function report(model: string, title: string, plans: readonly TrainingPlan[], be
       'retirements',
       ({ retirement: { everySteps } }) => (Number.isFinite(everySteps) ? `every ${everySteps} steps` : 'none needed'),
     ],
-    ['a day: steps', ({ day }) => Math.round(day.steps).toLocaleString('en-US')],
-    ['a day: tokens', ({ day }) => Math.round(day.tokens).toLocaleString('en-US')],
-    ['a day: compilations', ({ day }) => Math.round(day.compilations).toLocaleString('en-US')],
-    ['a day: retirements', ({ day }) => Math.round(day.retirements).toLocaleString('en-US')],
+    ['a day: steps', ({ day }) => count(day.steps)],
+    ['a day: tokens', ({ day }) => count(day.tokens)],
+    ['a day: compilations', ({ day }) => count(day.compilations)],
+    ['a day: retirements', ({ day }) => count(day.retirements)],
   ];
   const broken = (plan: TrainingPlan) => new Set(plan.kernels.flatMap(({ brokenRules }) => brokenRules));
   const objections = plans
@@ -144,5 +154,7 @@ function report(model: string, title: string, plans: readonly TrainingPlan[], be
 /** Forward and backward, such as `1 + 1`. */
 const programsOf = (kernels: TrainingPlan['kernels'], half: string): string =>
   ['Forward', 'Backward'].map((pass) => kernels.filter(({ name }) => name.startsWith(half + pass)).length).join(' + ');
+
+const count = (value: number): string => Math.round(value).toLocaleString('en-US');
 
 const ms = (value: number): string => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${value.toFixed(1)} ms`);
