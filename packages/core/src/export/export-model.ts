@@ -2,26 +2,31 @@ import { basename, resolve } from 'node:path';
 import { invalidArgument } from '@mayfly/native';
 import { abortSignal, flag, oneOf, text, whole } from '../check.js';
 import { checkTokenizer } from '../data/check-tokens.js';
+import { readAdapter } from '../model/adapter-source.js';
 import { countParameters } from '../model/config.js';
-import { loadModel, type ModelSource } from '../model/load-model.js';
+import { loadModel, type ModelSource, withAdapter } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
+import { adapterOption } from '../train/shared-options.js';
 import { CarriedTokenizer } from './carried-tokenizer.js';
 import { type FilePlan, planBytes } from './file-plan.js';
 import { ggufModel } from './gguf-model.js';
 import { huggingFaceFiles } from './hugging-face-files.js';
 import { llama2cFile } from './llama2c-file.js';
 import type { ExportDtype } from './number-format.js';
+import { peftFiles } from './peft-files.js';
 import type { SafetensorsDtype } from './safetensors-files.js';
 import { writePlannedFile, writePlannedFolder } from './write-plan.js';
 
 export type { ExportDtype };
-/** The programs for which `exportModel` writes: transformers, llama2.c, llama.cpp. */
-export type ExportFormat = 'hf' | 'llama2c' | 'gguf';
+/** The programs for which `exportModel` writes: transformers, llama2.c, llama.cpp, PEFT. */
+export type ExportFormat = 'hf' | 'llama2c' | 'gguf' | 'peft';
 
 /** Options of `exportModel`. */
 export interface ExportOptions {
   /** A run, a checkpoint of Mayfly, a folder of Hugging Face's transformers, or a llama2.c checkpoint. */
   readonly model: string;
+  /** A folder of PEFT's adapters, or a LoRA run, whose adapters are added to the model's parameters. Default: none. */
+  readonly adapter?: string | undefined;
   /**
    * `hf` is a folder as Hugging Face's transformers saves one, `llama2c` a checkpoint of llama2.c (version 0), `gguf` a file for llama.cpp.
    */
@@ -43,9 +48,10 @@ export interface ExportOptions {
 /** The table of `ExportOptions`. */
 export const exportOptions = {
   model: { rule: text, required: true },
+  adapter: adapterOption,
   format: {
-    ...{ rule: oneOf<ExportFormat>('hf', 'llama2c', 'gguf'), required: true, flag: '--format <name>' },
-    help: 'hf, llama2c or gguf',
+    ...{ rule: oneOf<ExportFormat>('hf', 'llama2c', 'gguf', 'peft'), required: true, flag: '--format <name>' },
+    help: 'hf, llama2c, gguf, or peft: the adapters of a LoRA run',
   },
   out: { rule: text, required: true, flag: '--out <path>', help: 'folder (hf) or file to write' },
   dtype: {
@@ -80,6 +86,7 @@ export interface ExportSummary {
 
 const dtypesOf: Readonly<Record<ExportFormat, readonly ExportDtype[]>> = {
   hf: ['f32', 'f16', 'bf16'],
+  peft: ['f32', 'f16', 'bf16'],
   llama2c: ['f32'],
   gguf: ['f32', 'f16', 'bf16', 'q8_0'],
 };
@@ -96,7 +103,7 @@ export async function exportModel(given: ExportOptions): Promise<ExportSummary> 
   if (!dtypesOf[format].includes(dtype)) {
     throw invalidArgument('dtype', `${dtypesOf[format].join(' or ')} for ${format}`, dtype);
   }
-  const model = await loadModel(options.model);
+  const model = withAdapter(await loadModel(options.model), options.adapter);
   if (model.parameters === undefined) throw invalidArgument('model', 'a model with parameters', options.model);
   const tokenizer = format === 'llama2c' ? undefined : tokenizerOf(options.tokenizer, model);
   const parameters = new Float32Array(countParameters(model.config));
@@ -114,6 +121,13 @@ export async function exportModel(given: ExportOptions): Promise<ExportSummary> 
       });
       await writePlannedFolder(out, files, settings);
       break;
+    case 'peft': {
+      if (model.adapter === undefined) throw invalidArgument('model', 'a LoRA run for the format peft', options.model);
+      const adapter = await readAdapter(model.adapter, model.config);
+      files = peftFiles(model.config, adapter, { base: model.base ?? null, dtype: dtype as SafetensorsDtype });
+      await writePlannedFolder(out, files, settings);
+      break;
+    }
     case 'gguf': {
       const title = basename(resolve(options.model)).replace(/\.(bin|mayfly)$/, '');
       const gguf = ggufModel(basename(out), model.config, parameters, tokenizer, { dtype, title });

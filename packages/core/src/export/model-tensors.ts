@@ -1,6 +1,6 @@
 import type { ModelConfig } from '../model/config.js';
 import { ParameterLayout } from '../model/parameters.js';
-import { pairRows } from './rope-pairing.js';
+import { pairRows } from '../model/rope-pairing.js';
 
 /** A parameter on its way into a file. */
 export interface ModelTensor {

@@ -47,7 +47,8 @@ export function safetensorsFiles(
   ];
 }
 
-function safetensorsFile(name: string, tensors: readonly NamedTensor[], dtype: SafetensorsDtype): FilePlan {
+/** One file of safetensors. */
+export function safetensorsFile(name: string, tensors: readonly NamedTensor[], dtype: SafetensorsDtype): FilePlan {
   let end = 0;
   const entries = tensors.map(({ storedName, shape, count }) => {
     const start = end;

@@ -69,7 +69,7 @@ export async function writePlannedFolder(
 
 /** Files that an export of this or an earlier version may have written. */
 const ours =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|\.safetensors(\.index\.json)?$|^(merges\.txt|tokenizer\.model|chat_template\.jinja)$/;
+  /^(config|adapter_config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|\.safetensors(\.index\.json)?$|^(merges\.txt|tokenizer\.model|chat_template\.jinja)$/;
 
 function expectReplaceable(path: string, entries: readonly string[], overwrite: boolean): void {
   if (!overwrite) throw exists(path);

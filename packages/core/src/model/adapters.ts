@@ -19,6 +19,19 @@ export interface Lora {
   readonly rslora: boolean;
 }
 
+/** Trained adapters of all layers of a model. */
+export interface Adapter {
+  readonly lora: Lora;
+  /** In the order of `adaptedLayout`, from its `baseCount` on. */
+  readonly values: Float32Array;
+}
+
+/** Whether adapters have the same shapes, order and factor, so that programs for the one run the other. */
+export const areAlike = (a: Lora, b: Lora): boolean =>
+  a.rank === b.rank &&
+  adapterScale(a) === adapterScale(b) &&
+  [...a.targets].sort().join() === [...b.targets].sort().join();
+
 /** The factor s. */
 export const adapterScale = ({ rank, alpha, rslora }: Lora): number => alpha / (rslora ? Math.sqrt(rank) : rank);
 
@@ -34,16 +47,18 @@ export const adapterNames = (parameter: string): { readonly down: string; readon
  * @throws `ERR_INVALID_ARGUMENT` for a target that is no matrix of the layer.
  */
 export function withAdapters(specs: ParameterSpecs, { rank, targets }: Lora): ParameterSpecs {
+  const matrices = Object.entries(specs).filter(([, { shape }]) => shape.length === 2);
+  const unknown = targets.find((target) => !matrices.some(([name]) => name === target));
+  if (unknown !== undefined) {
+    const names = matrices.map(([name]) => name).join(', ');
+    throw invalidArgument('lora.targets', `matrices of the layer (${names})`, unknown);
+  }
   const adapters: Record<string, ParameterSpec> = {};
-  for (const target of targets) {
-    const [rows, columns] = specs[target]?.shape ?? [];
-    if (rows === undefined || columns === undefined) {
-      const matrices = Object.keys(specs).filter((name) => specs[name]!.shape.length === 2);
-      throw invalidArgument('lora.targets', `matrices of the layer (${matrices.join(', ')})`, target);
-    }
-    const { down, up } = adapterNames(target);
-    adapters[down] = { shape: [rank, columns], adapter: 'down' };
-    adapters[up] = { shape: [rows, rank], adapter: 'up' };
+  for (const [name, { shape }] of matrices) {
+    if (!targets.includes(name)) continue;
+    const { down, up } = adapterNames(name);
+    adapters[down] = { shape: [rank, shape[1]!], adapter: 'down' };
+    adapters[up] = { shape: [shape[0], rank], adapter: 'up' };
   }
   return { ...specs, ...adapters };
 }

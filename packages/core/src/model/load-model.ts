@@ -1,18 +1,22 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { MayflyError } from '@mayfly/native';
+import { invalidArgument, MayflyError } from '@mayfly/native';
 import type { CheckpointHeader } from '../checkpoint/format.js';
-import { readCheckpoint, readCheckpointParts } from '../checkpoint/read.js';
+import { type Checkpoint, readCheckpoint, readCheckpointParts } from '../checkpoint/read.js';
 import { runTokenizer } from '../data/open-tokenizer.js';
 import type { TokenizerFiles } from '../data/tokenizer-files.js';
 import { type FileFormat, fileFormat } from '../files/file-format.js';
 import { isFolder } from '../files/folders.js';
 import { isRecord } from '../files/read-file.js';
+import { adaptedConfig, baseOf, merged, readAdapter } from './adapter-source.js';
+import { adaptersIn } from './adapters.js';
 import { carriedTokenizer, checkpointConfig } from './checkpoint-model.js';
 import type { ModelConfig } from './config.js';
 import { isHuggingFace, openHuggingFace } from './hugging-face.js';
 import { readHuggingFaceConfig } from './hugging-face-config.js';
+import { initializeParameters } from './initialize.js';
 import { importLlama2c, readLlama2cConfig } from './llama2c.js';
+import { ParameterLayout } from './parameters.js';
 import { isPreset, presets } from './presets.js';
 
 /** A model that `loadModel` found: its shape, and the way to its parameters. */
@@ -25,6 +29,10 @@ export interface ModelSource {
   readonly tokenizer?: string | TokenizerFiles;
   /** The file, or the folder of a Hugging Face model. Absent where there are no parameters. */
   readonly path?: string;
+  /** Where the adapters are from that `parameters` adds; absent for a model without. */
+  readonly adapter?: string;
+  /** The model's own files, where there are adapters. */
+  readonly base?: string;
   /** One line, e.g. `stories260K.bin (llama2.c)`. */
   readonly description: string;
 }
@@ -106,8 +114,9 @@ async function checkpointModel(source: string, onWarning: (message: string) => v
   const { checkpoint, parts } = await readCheckpointParts(source, carriedTokenizer);
   const { path, header, warnings } = checkpoint;
   for (const warning of warnings) onWarning(warning);
-  const config = checkpointConfig(checkpoint);
   const tokenizer = parts ?? namedTokenizer(header);
+  if (adaptersIn(checkpoint) !== undefined) return await adaptedModel(checkpoint, tokenizer);
+  const config = checkpointConfig(checkpoint);
   return {
     config,
     parameters: async (target) => {
@@ -119,6 +128,46 @@ async function checkpointModel(source: string, onWarning: (message: string) => v
     ...(tokenizer === undefined ? bytesOf(config) : { tokenizer }),
     path,
     description: `${basename(path)} (checkpoint, step ${header.step})`,
+  };
+}
+
+/** The model that adapters were trained for, with them added to its parameters. */
+async function adaptedModel(
+  checkpoint: Checkpoint,
+  tokenizer: string | TokenizerFiles | undefined,
+): Promise<ModelSource> {
+  const { path, header } = checkpoint;
+  const config = adaptedConfig(checkpoint);
+  const source = await baseOf(checkpoint);
+  const base = source === null ? null : await loadModel(source);
+  const { seed } = isRecord(header.options) ? header.options : {};
+  const drawn = (target: Float32Array) => initializeParameters(new ParameterLayout(config), target, Number(seed));
+  return {
+    config,
+    parameters: merged(config, base?.parameters ?? drawn, () => readAdapter(path, config)),
+    ...(tokenizer === undefined ? bytesOf(config) : { tokenizer }),
+    path,
+    adapter: path,
+    ...(source !== null && { base: source }),
+    description: `${basename(path)} (adapters, step ${header.step}, of ${base?.description ?? 'a model drawn by its seed'})`,
+  };
+}
+
+/**
+ * The model with adapters added to its parameters: those of a PEFT folder, or of a LoRA run.
+ *
+ * @throws As `readAdapter`.
+ */
+export function withAdapter(model: ModelSource, source: string | undefined): ModelSource {
+  const { config, parameters, description } = model;
+  if (source === undefined) return model;
+  if (parameters === undefined) throw invalidArgument('adapter', 'left out for a model without parameters', source);
+  return {
+    ...model,
+    parameters: merged(config, parameters, () => readAdapter(source, config)),
+    adapter: source,
+    ...(model.path !== undefined && { base: model.path }),
+    description: `${description} with adapters of ${basename(source)}`,
   };
 }
 

@@ -53,7 +53,7 @@ export function openSafetensors(
 ): ReadonlyMap<string, StoredTensor> {
   const single = join(folder, 'model.safetensors');
   const index = join(folder, 'model.safetensors.index.json');
-  return existsSync(single) || !existsSync(index) ? tensorsOf(single) : tensorsOfIndex(folder, index, isLeftAside);
+  return existsSync(single) || !existsSync(index) ? safetensorsOf(single) : tensorsOfIndex(folder, index, isLeftAside);
 }
 
 /** Reads a tensor as fp32. `target` has as many elements. */
@@ -82,7 +82,7 @@ function tensorsOfIndex(
   const tensors = new Map<string, StoredTensor>();
   for (const [name, file] of Object.entries(map)) {
     if (!isWithinFolder(file)) throw unexpected(index, `a file of this folder for ${name}`, describeValue(file));
-    const stored = files.get(file) ?? tensorsOf(join(folder, file));
+    const stored = files.get(file) ?? safetensorsOf(join(folder, file));
     files.set(file, stored);
     const tensor = stored.get(name);
     if (tensor === undefined) throw unexpected(index, `${name} in ${file}, which it names for it`, 'none there');
@@ -101,7 +101,8 @@ function isWithinFolder(file: unknown): file is string {
   return !posix.normalize(file).startsWith('..');
 }
 
-function tensorsOf(path: string): ReadonlyMap<string, StoredTensor> {
+/** The tensors of one file. Errors as of `openSafetensors`. */
+export function safetensorsOf(path: string): ReadonlyMap<string, StoredTensor> {
   return withFile(path, kind, (fd, size) => {
     const length = Buffer.alloc(8);
     if (readFully(fd, length, 0) < length.length || size < length.length + 2) {

@@ -2,7 +2,7 @@ import { anyText } from '../check.js';
 import { type ChatMessage, type ChatTemplate, expectChatTemplate } from '../data/chat-template.js';
 import { checkIds } from '../data/check-tokens.js';
 import type { Tokenizer } from '../data/tokenizer.js';
-import { loadModel } from '../model/load-model.js';
+import { loadModel, withAdapter } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { type ContinuationOptions, continueText, type GeneratedToken } from './continue-text.js';
 import { contextOf, endingOf, type WritingOptions, writingOptions } from './generate.js';
@@ -52,7 +52,7 @@ export class Chat implements AsyncDisposable {
    */
   static async open(given: ChatOptions): Promise<Chat> {
     const { options } = resolveOptions('openChat', chatOptions, given);
-    const model = await loadModel(options.model);
+    const model = withAdapter(await loadModel(options.model), options.adapter);
     const { vocab, sequence } = model.config;
     const tokenizer = modelTokenizer(options.tokenizer ?? model.tokenizer, options.model, vocab);
     expectChatTemplate(tokenizer.chat, tokenizer.name);

@@ -105,6 +105,13 @@ export class Decoder {
     return this.#layers;
   }
 
+  /** Replaces the adapters of all layers, in memory and where kernels read them. */
+  async setAdapters(values: Float32Array): Promise<void> {
+    const { parameters, layout } = this.state;
+    parameters.array().set(values, layout.baseCount);
+    await this.#layers.rewrite();
+  }
+
   /** Unloads the layers' kernels when nothing uses their tensors any more. */
   async clearLayers(): Promise<void> {
     await this.weightGradients?.settleAll();

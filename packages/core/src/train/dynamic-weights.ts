@@ -106,8 +106,7 @@ export class DynamicWeights implements WeightStrategy {
 
   async load(compiler: KernelCompiler): Promise<void> {
     const { stopwatch, state } = this.#options;
-    await Promise.all(this.blocks.map((block) => this.#writeWeights(block)));
-    for (const block of this.blocks) this.#rewritten(block);
+    await this.rewrite();
     const compile = async ({ name: block, layer, ...passes }: Programs, direction: keyof Passes<Program>) => {
       const kernels: TimedKernel[] = [];
       for (const { source, weights } of passes[direction]) {
@@ -128,6 +127,12 @@ export class DynamicWeights implements WeightStrategy {
     const kernels = new Map(compiled);
     for (const block of this.blocks) block.load(kernels.get(this.#programs.get(block.place)!)!);
     this.#kernels = [...kernels.values()];
+  }
+
+  /** Writes the weights that are part of the input. */
+  async rewrite(): Promise<void> {
+    await Promise.all(this.blocks.map((block) => this.#writeWeights(block)));
+    for (const block of this.blocks) this.#rewritten(block);
   }
 
   async forward(onBlock: (block: LayerBlock) => void): Promise<void> {

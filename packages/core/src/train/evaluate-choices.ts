@@ -6,7 +6,7 @@ import { type ChoiceItem, readChoiceItems } from '../data/choice-items.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { IGNORED_TARGET } from '../data/windows.js';
 import { ProgressReport } from '../files/progress.js';
-import { loadModel } from '../model/load-model.js';
+import { loadModel, withAdapter } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import type { Decoder } from './decoder.js';
 import { expectFinite } from './finite.js';
@@ -71,7 +71,7 @@ interface Request {
 export async function evaluateChoices(given: ChoicesOptions): Promise<ChoicesResult> {
   const { options } = resolveOptions('evaluateChoices', choicesOptions, given);
   const items = readChoiceItems(options.choices);
-  const model = await loadModel(options.model);
+  const model = withAdapter(await loadModel(options.model), options.adapter);
   const { vocab, sequence } = model.config;
   const tokenizer = modelTokenizer(options.tokenizer ?? model.tokenizer, options.model, vocab);
   const requests = items.map((item) =>

@@ -7,7 +7,7 @@ import { expectText } from '../data/text-files.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { countWindows } from '../data/windows.js';
 import { DisposeStack } from '../files/dispose-stack.js';
-import { loadModel } from '../model/load-model.js';
+import { loadModel, withAdapter } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { type DataOptions, dataOptions, openDataOptions } from './data-options.js';
 import { type InferenceOptions, InferenceSession, inferenceOptions } from './inference-session.js';
@@ -61,7 +61,7 @@ export const evaluateOptions = {
 export async function evaluate(given: EvaluateOptions): Promise<WindowLoss> {
   const options = resolveOptions('evaluate', evaluateOptions, given).options;
   const { data, batch } = options;
-  const model = await loadModel(options.model);
+  const model = withAdapter(await loadModel(options.model), options.adapter);
   const { vocab, sequence } = model.config;
   const window = options.window ?? Math.min(256, sequence);
   if (window > sequence) {

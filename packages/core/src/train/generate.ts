@@ -2,7 +2,7 @@ import { invalidArgument } from '@mayfly/native';
 import { anyText, flag, rule, whole } from '../check.js';
 import { checkIds } from '../data/check-tokens.js';
 import type { Tokenizer } from '../data/tokenizer.js';
-import { loadModel } from '../model/load-model.js';
+import { loadModel, withAdapter } from '../model/load-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { continueText, type GeneratedToken } from './continue-text.js';
 import { type InferenceOptions, inferenceOptions } from './inference-session.js';
@@ -88,7 +88,7 @@ export const generateOptions = {
 export async function* generate(given: GenerateOptions): AsyncGenerator<GeneratedToken, void, undefined> {
   const { options } = resolveOptions('generate', generateOptions, given);
   const { maxTokens } = options;
-  const model = await loadModel(options.model);
+  const model = withAdapter(await loadModel(options.model), options.adapter);
   const { vocab } = model.config;
   const tokenizer = modelTokenizer(options.tokenizer ?? model.tokenizer, options.model, vocab);
   const prompt = tokenizer.encode(options.prompt);

@@ -9,7 +9,7 @@ import { needsCanaries } from './choose-form.js';
 import { Decoder } from './decoder.js';
 import { openDecoderPool, planDecoder } from './decoder-pool.js';
 import { checkValues } from './finite.js';
-import { variantOption, weightsOption } from './shared-options.js';
+import { adapterOption, variantOption, weightsOption } from './shared-options.js';
 import { VariantFallback } from './variant-fallback.js';
 
 /** Where and how a model is run. */
@@ -26,6 +26,8 @@ export interface InferenceOptions {
   readonly precision?: Precision | undefined;
   /** Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;
+  /** A folder of PEFT's adapters, or a LoRA run, whose adapters are added to the model's parameters. Default: none. */
+  readonly adapter?: string | undefined;
   /** How programs are cut and written, as in training. Default: the first that the device runs. */
   readonly variant?: string | undefined;
   /** Called before each canary of the choice of programs, with the canary's name. */
@@ -40,6 +42,7 @@ export const inferenceOptions = {
   threads: { ...poolOptions.threads, derive: () => undefined },
   precision: poolOptions.precision,
   weights: weightsOption,
+  adapter: adapterOption,
   variant: variantOption,
   onProgress: { rule: callback<NonNullable<InferenceOptions['onProgress']>>() },
 } as const satisfies OptionTable<InferenceOptions>;

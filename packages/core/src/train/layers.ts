@@ -151,6 +151,11 @@ export class Layers implements UpdatedLayers {
     this.#submitWeightGradients(this.blocks[lowest]!, gradients);
   }
 
+  /** Writes the weights again that are part of kernels' inputs. */
+  async rewrite(): Promise<void> {
+    for (const strategy of this.#strategies) if (strategy instanceof DynamicWeights) await strategy.rewrite();
+  }
+
   weightSlots(layer: number): ReadonlyMap<string, WeightSlot> {
     return this.#strategyOf(layer).weightSlots(layer);
   }

@@ -1,19 +1,10 @@
-import { readdirSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { hashFiles, hashTokens } from '../data/content-hash.js';
+import { hashTokens } from '../data/content-hash.js';
 import type { TokenStream } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { hashTokenizer, type TokenizerFiles } from '../data/tokenizer-files.js';
-import { isHuggingFace } from '../model/hugging-face.js';
-
-/** An input of a run: its source, and a hash of its content that identifies it. */
-export interface InputIdentity {
-  /** An absolute path; or the caller's name for tokens that come from no file; or `bytes`. */
-  readonly source: string;
-  /** Hexadecimal. */
-  readonly sha256: string;
-}
+import { type InputIdentity, identifyModel } from '../model/model-identity.js';
 
 /** Everything outside the options that a run depends on. */
 export interface RunInputs {
@@ -87,20 +78,3 @@ export async function identifyInputs(opened: OpenInputs): Promise<RunInputs> {
 }
 
 const placeOf = ({ name, files }: TokenizerFiles): string => (Object.keys(files).length === 0 ? name : resolve(name));
-
-/** Identifies a model by its files; null if they no longer exist. */
-async function identifyModel(source: string): Promise<InputIdentity | null> {
-  const paths = modelFiles(source);
-  return paths.length === 0 ? null : { source: resolve(source), sha256: await hashFiles(paths) };
-}
-
-function modelFiles(source: string): string[] {
-  const found = statSync(source, { throwIfNoEntry: false });
-  if (found === undefined) return [];
-  if (!found.isDirectory()) return [source];
-  if (!isHuggingFace(source)) return [];
-  const names = readdirSync(source).filter(
-    (name) => name === 'config.json' || /\.safetensors(\.index\.json)?$/.test(name),
-  );
-  return names.sort().map((name) => join(source, name));
-}

@@ -18,6 +18,13 @@ export const tokenizerOption = {
   help: '`bytes`, a llama2.c tokenizer file or a tokenizer.json',
 } as const;
 
+export const adapterOption = {
+  rule: text,
+  defaultText: 'none',
+  flag: '--adapter <dir>',
+  help: "adapters for the model: DIR of a LoRA run, or PEFT's",
+} as const;
+
 export const weightsOption = {
   rule: oneOf('dynamic', 'static'),
   default: 'dynamic',

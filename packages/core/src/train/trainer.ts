@@ -1,4 +1,4 @@
-import { isMayflyError, MayflyError } from '@mayfly/native';
+import { invalidArgument, isMayflyError, MayflyError } from '@mayfly/native';
 import type { CheckpointFile } from '../checkpoint/directory.js';
 import type { TokenStream } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
@@ -6,6 +6,8 @@ import type { Windows } from '../data/windows.js';
 import { DeferredEmitter } from '../deferred-emitter.js';
 import type { PowerState } from '../machine/power-state.js';
 import { PowerWatch } from '../machine/power-watch.js';
+import { readAdapter } from '../model/adapter-source.js';
+import { areAlike } from '../model/adapters.js';
 import type { ModelConfig } from '../model/config.js';
 import type { Pool } from '../pool/pool.js';
 import type { PoolEvents } from '../pool/types.js';
@@ -245,6 +247,22 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   /** How the programs of its layers are written: their variants, and the axes that were decided. */
   get form(): ProgramForm {
     return this.#parts.fallback?.plan.form ?? this.#parts.form;
+  }
+
+  /**
+   * Replaces the adapters of a LoRA run, without a compilation: those of PEFT's folder, or of another LoRA run, with the same rank, targets
+   * and factor. Moments stay as they are. Do not call it while a step runs.
+   *
+   * @throws `ERR_INVALID_ARGUMENT` for a run without adapters, and for others than its own; as `loadModel`.
+   */
+  async loadAdapter(source: string): Promise<void> {
+    const { decoder, carried } = this.#parts;
+    const own = carried.adapters;
+    if (own === undefined) throw invalidArgument('a trainer', 'one with lora', 'one without');
+    const { lora, values } = await readAdapter(source, this.config);
+    if (!areAlike(own, lora))
+      throw invalidArgument('adapter', `adapters like ${JSON.stringify(own)}`, JSON.stringify(lora));
+    await decoder.setAdapters(values);
   }
 
   /** Number of parameters. */
