@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTrainer, evaluate, generate, type TrainOptions } from '@mayfly/core';
 import { answersFolder, storedChoices } from '@mayfly/core/testing';
@@ -139,7 +139,12 @@ describe('sim', () => {
     const before = choices();
     for (const name of readdirSync(answersFolder())) writeFileSync(join(answersFolder(), name), '{"version":1');
     expect(choices()).toEqual({});
+    // What writers left that were killed, an hour ago and just now.
+    const [old, young] = ['0', '1'].map((digit) => join(answersFolder(), `variant-a.json.${digit.repeat(36)}`));
+    for (const path of [old!, young!]) writeFileSync(path, '{');
+    utimesSync(old!, Date.now() / 1000 - 3600, Date.now() / 1000 - 3600);
     await train(device, { steps: 1 });
+    expect([existsSync(old!), existsSync(young!)]).toEqual([false, true]);
     expect(Object.keys(choices())).toEqual(Object.keys(before));
   });
 

@@ -120,6 +120,10 @@ describe('the programs of a variant', () => {
     expect(write({ ...toward, toward: ['h1', 'y'] }, { name: 'others', from: 'gate' }, { name: 'last' })).toThrow(
       /^\[own\.first\] Expected toward to name values that its operations read, got h1, y/,
     );
+    // Kept by the forward pass, so that nothing is left to compute again.
+    expect(write({ name: 'again', computes: ['h1'] }, { name: 'rest' })).toThrow(
+      /^\[own\.again\] Expected to make a value/,
+    );
   });
 
   test('of which there are at most eight a half, fused first', () => {

@@ -7,6 +7,8 @@ import { isRecord } from '../files/read-file.js';
 
 /** Changes with the meaning of any answer: files of another version are not read. */
 const VERSION = 1;
+/** A file that was not renamed by then belongs to a process that was killed. */
+const ABANDONED_MS = 60_000;
 /** Limit for the size of a file, which has one answer. */
 const LARGEST = 2 ** 20;
 
@@ -75,6 +77,7 @@ export class MachineAnswers<Answer> {
   write(question: string, answer: Answer): string {
     const file = this.file(question);
     makeFolder(answersFolder());
+    removeAbandoned();
     const temporary = `${file}.${randomUUID()}`;
     try {
       const stored = { version: VERSION, machine: machine(), question, answer };
@@ -99,6 +102,16 @@ export class MachineAnswers<Answer> {
     } catch {
       return null;
     }
+  }
+}
+
+/** Removes what killed writers left. */
+function removeAbandoned(): void {
+  for (const name of readdirSync(answersFolder())) {
+    if (!/\.json\.[0-9a-f-]{36}$/.test(name)) continue;
+    const path = join(answersFolder(), name);
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats !== undefined && Date.now() - stats.mtimeMs > ABANDONED_MS) rmSync(path, { force: true });
   }
 }
 

@@ -160,6 +160,8 @@ function backwardStages(
     const { reads, makes: gradientsMade, again } = flows[index]!;
     const later = new Set(flows.slice(index + 1).flatMap((flow) => flow.reads));
     const makes = [...gradientsMade, ...[...again].filter((name) => later.has(name))];
+    if (makes.length === 0)
+      throw invalidCut(variant, cut, 'to make a value that programs after it read and that no other keeps, got none');
     return {
       name: parts.length === 1 ? '' : cut.name,
       reads,
