@@ -11,8 +11,8 @@ import { writeTask } from './animals.js';
 const stories = fileURLToPath(new URL('../../../../../shared/data/story-656k', import.meta.url));
 
 const { model, steps, rank, json, ...rest } = exampleOptions(
-  'Teaches a model which animal makes which sound, and exports the result. --rank 0 trains all parameters.',
-  { model: existsSync(stories) ? stories : '', steps: 200, rank: 0, out: '', json: false },
+  'Teaches a model which animal makes which sound, by LoRA, and exports the result. --rank 0 trains all parameters.',
+  { model: existsSync(stories) ? stories : '', steps: 200, rank: 8, out: '', json: false },
 );
 const out = rest.out || join('runs', 'fine-tune', new Date().toISOString().replaceAll(':', '-'));
 await mkdir(out, { recursive: true });
