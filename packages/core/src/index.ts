@@ -71,6 +71,7 @@ export { type EvaluateOptions, evaluate } from './train/evaluate.js';
 export { type ChoicesOptions, type ChoicesResult, evaluateChoices } from './train/evaluate-choices.js';
 export { type GenerateOptions, generate, type WritingOptions } from './train/generate.js';
 export type { InferenceOptions } from './train/inference-session.js';
+export type { LoraOptions, LoraSettings } from './train/lora-options.js';
 export type { FilledTrainOptions, NamedConfig, TrainOptions } from './train/options.js';
 export type { KernelRange } from './train/range-check.js';
 export type { SamplingOptions } from './train/sampler.js';
