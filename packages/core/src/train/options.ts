@@ -383,13 +383,15 @@ export function resolveTrainOptions(
 ): ResolvedTrainOptions {
   const { options, origins } = resolveOptions('createTrainer', trainOptions, given, { resumed });
   poolOptions.precision.rule.check('precision', precision);
-  const { epochs } = options;
-  if (epochs !== undefined && given.steps !== undefined)
+  if (given.epochs !== undefined && given.steps !== undefined)
     throw invalidArgument('steps', 'none with epochs', given.steps);
+  // Steps that are given take the place of the epochs of the run that is resumed.
+  const epochs = given.steps === undefined ? options.epochs : undefined;
   const shuffles = epochs !== undefined && origins.order === 'default';
   const filled = {
     ...options,
     // The length of the data decides, once they are open.
+    epochs,
     ...(epochs !== undefined && { steps: MOST_STEPS }),
     ...(shuffles && { order: 'shuffled' }),
     ...{ pool: { ...given.pool, precision: given.pool?.precision ?? precision }, origins },
