@@ -64,6 +64,8 @@ export interface KernelPlan extends Pick<ProgramTime, 'evaluateUs' | 'compileMs'
   readonly copyUs: number;
   /** Rules of `mayfly lint` that say that the chip would refuse it, or give wrong data. */
   readonly brokenRules: readonly string[];
+  /** Whether it reads parameters: with static weights an update compiles it again. */
+  readonly hasWeights: boolean;
 }
 
 /** The estimated cost of training, in milliseconds unless stated otherwise. */
@@ -168,20 +170,26 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const update = parameters / host.adamwPerUs.value / 1000 + moveMs(8 * parameters) + moveMs(6 * matrices * layers);
 
   const programs = weights === 'dynamic' ? kernels.length : kernels.length * layers;
-  const round =
-    (weights === 'dynamic' ? 1 : layers) *
-    perLayer(({ compileMs, loadMs }) => compileMs + loadMs + clock.unloadMs.value);
+  const compiling = ({ compileMs, loadMs }: KernelPlan) => compileMs + loadMs + clock.unloadMs.value;
+  const round = (weights === 'dynamic' ? 1 : layers) * perLayer(compiling);
+  // A program between projections has no constants that an update changes.
+  const updated = layers * perLayer(({ hasWeights }) => Number(hasWeights));
   const stagedBytes = weights === 'dynamic' ? 2 * matrices * layers : 0;
   const step = {
     kernels: accumulate * kernelsMs,
     copies: accumulate * copiesMs + copyMs(stagedBytes, profile),
     hostMath: accumulate * pass + update,
     weightGradients: accumulate * Math.max(EXPOSED * gradientsMs, gradientsMs - backwardMs),
-    compilations: weights === 'static' ? round : weights === 'reloaded' ? programs * clock.reloadMs.value : 0,
+    compilations:
+      weights === 'static'
+        ? layers * perLayer((kernel) => (kernel.hasWeights ? compiling(kernel) : 0))
+        : weights === 'reloaded'
+          ? updated * clock.reloadMs.value
+          : 0,
   };
   const working = Object.values(step).reduce((a, b) => a + b, 0);
   const workers = Math.ceil(((weights === 'reloaded' ? 2 : 1) * programs) / retireAfter);
-  const rounds = Math.floor((retireAfter * workers) / programs);
+  const rounds = Math.floor((retireAfter * workers - (programs - updated)) / updated);
   const everySteps = weights === 'static' ? rounds : Number.POSITIVE_INFINITY;
   // The next generation is compiled on the standby in any case: a step waits only for its start, after the last exit.
   const starting = host.workerStartMs.value + settleMs;
@@ -199,7 +207,7 @@ export function planTraining(given: PlanOptions): TrainingPlan {
     step: { ...step, total },
     counts: {
       dispatches: accumulate * layers * kernels.length,
-      compilations: weights === 'static' ? programs : 0,
+      compilations: weights === 'static' ? updated : 0,
       copiedBytes: accumulate * layers * perLayer(({ copyBytes }) => copyBytes) + stagedBytes,
       host: {
         norms: accumulate * ((weights === 'dynamic' ? 2 : 1) * halves + 2),
@@ -215,7 +223,7 @@ export function planTraining(given: PlanOptions): TrainingPlan {
       steps,
       tokens: steps * columns * accumulate,
       // Of reloaded weights, two programs of each kernel take turns.
-      compilations: weights === 'static' ? steps * programs : weights === 'reloaded' ? 2 * programs : programs,
+      compilations: weights === 'static' ? steps * updated : weights === 'reloaded' ? 2 * programs : programs,
       retirements: steps / everySteps,
     },
   };
@@ -230,9 +238,10 @@ function planKernels(shape: ProgramShape, { config, profile, weights, form }: Pl
     readonly program: { readonly text: string };
     readonly input: Surface<string>;
     readonly output: Surface<string>;
+    readonly weights: readonly unknown[];
   }>({
     ...made,
-  }).map(([name, { program, input, output }]) => {
+  }).map(([name, { program, input, output, weights: uses }]) => {
     const { evaluateUs, compileMs, loadMs, flops, weightBytes } = timeMil(program.text, profile);
     // Of packed surfaces only the activations are new at every dispatch.
     const fresh = weights === 'dynamic' ? freshElements(input, layerParameters(shape)) : input.channels * input.width;
@@ -240,7 +249,18 @@ function planKernels(shape: ProgramShape, { config, profile, weights, form }: Pl
     const copyUs = 1000 * copyMs(copyBytes, profile) + 2 * profile.clock.lockUs.value;
     const errors = lint(program.text, profile).filter(({ level }) => level === 'error');
     const brokenRules = [...new Set(errors.map(({ rule }) => rule))];
-    return { name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyBytes, copyUs, brokenRules };
+    return {
+      name,
+      evaluateUs,
+      compileMs,
+      loadMs,
+      flops,
+      weightBytes,
+      copyBytes,
+      copyUs,
+      brokenRules,
+      hasWeights: uses.length > 0,
+    };
   });
 }
 

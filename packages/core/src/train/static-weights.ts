@@ -141,6 +141,8 @@ export class StaticWeights implements WeightStrategy {
       if (block.place.layer !== layer) continue;
       const kernels = [...block.kernels.forward, ...block.kernels.backward];
       for (const [index, program] of [...forward, ...backward].entries()) {
+        // A program between projections has no constants that an update changes.
+        if (program.source.weights.length === 0) continue;
         await kernels[index]!.updated();
         this.#writeWeights(block, program);
         kernels[index]!.update();
