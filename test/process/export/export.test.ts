@@ -235,7 +235,7 @@ describe('the command', () => {
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
       [
         [halfModel, '--format', 'onnx', '--out', 'x'],
-        /^mayfly: Expected --format to be hf or llama2c or gguf, got `onnx`\n$/,
+        /^mayfly: Expected --format to be hf or llama2c or gguf or peft, got `onnx`\n$/,
       ],
       [
         [halfModel, '--format', 'hf', '--dtype', 'q8_0', '--out', 'x'],
