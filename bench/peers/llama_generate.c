@@ -1,6 +1,6 @@
-// Greedy generation from a llama2.c checkpoint (version 0), one token at a time with a cache of keys and values: fp32, plain
-// loops, OpenMP over the rows of products and over heads, as llama2.c does it. Prints JSON.
-// llama_generate FILE TOKENS
+// Greedy generation from a llama2.c checkpoint (version 0), one token at a time with a cache of keys and values: fp32,
+// plain loops, OpenMP over the rows of products and over heads, as llama2.c does it. Prints JSON. llama_generate FILE
+// TOKENS
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <math.h>
@@ -32,34 +32,34 @@ static double processor_seconds(void) {
 // What getrusage says of a process that was started by a larger one is that one's.
 static double resident_mib(void) {
   long pages = 0;
-  FILE *file = fopen("/proc/self/statm", "r");
+  FILE* file = fopen("/proc/self/statm", "r");
   if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1) pages = 0;
   if (file != NULL) fclose(file);
   return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1048576;
 }
 
 // y = W·x
-static void multiply(const float *w, const float *x, float *y, int rows, int columns) {
+static void multiply(const float* w, const float* x, float* y, int rows, int columns) {
 #pragma omp parallel for
   for (int r = 0; r < rows; r++) {
-    const float *row = w + (size_t)r * columns;
+    const float* row = w + (size_t)r * columns;
     float sum = 0;
     for (int c = 0; c < columns; c++) sum += row[c] * x[c];
     y[r] = sum;
   }
 }
 
-static void normalize(const float *x, const float *weight, float *y) {
+static void normalize(const float* x, const float* weight, float* y) {
   float squares = 0;
   for (int i = 0; i < dim; i++) squares += x[i] * x[i];
   const float scale = 1.0f / sqrtf(squares / dim + 1e-5f);
   for (int i = 0; i < dim; i++) y[i] = weight[i] * (x[i] * scale);
 }
 
-static void rotate(float *x, int count, int size, int position) {
+static void rotate(float* x, int count, int size, int position) {
   for (int h = 0; h < count; h++) {
     for (int i = 0; i < size; i += 2) {
-      float *pair = x + h * size + i;
+      float* pair = x + h * size + i;
       const float angle = position * powf(10000.0f, -(float)i / size), c = cosf(angle), s = sinf(angle);
       const float a = pair[0], b = pair[1];
       pair[0] = a * c - b * s;
@@ -68,22 +68,22 @@ static void rotate(float *x, int count, int size, int position) {
   }
 }
 
-int main(int count, char **arguments) {
+int main(int count, char** arguments) {
   if (count != 3) return 2;
   const int tokens = atoi(arguments[2]);
   const int file = open(arguments[1], O_RDONLY);
   struct stat status;
   if (file < 0 || fstat(file, &status) != 0) return 1;
-  const char *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+  const char* data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
   if (data == MAP_FAILED) return 1;
   int32_t header[7];
   memcpy(header, data, sizeof header);
   dim = header[0], hidden = header[1], layers = header[2], heads = header[3], kv_heads = header[4];
   vocab = abs(header[5]), context = header[6];
   const int size = dim / heads, kv = kv_heads * size;
-  const float *at = (const float *)(data + sizeof header);
+  const float* at = (const float*)(data + sizeof header);
 #define TAKE(name, elements) \
-  const float *name = at;    \
+  const float* name = at;    \
   at += (size_t)(elements)
   TAKE(embedding, (size_t)vocab * dim);
   TAKE(attention_norm, (size_t)layers * dim);
@@ -97,10 +97,10 @@ int main(int count, char **arguments) {
   TAKE(w3, (size_t)layers * hidden * dim);
   TAKE(final_norm, dim);
   at += (size_t)context * size;
-  const float *head = header[5] > 0 ? embedding : at;
-  float *memory = calloc((size_t)(6 * dim + 2 * hidden + vocab) + (size_t)heads * context +
-                             2 * (size_t)layers * context * kv,
-                         sizeof(float));
+  const float* head = header[5] > 0 ? embedding : at;
+  float* memory =
+      calloc((size_t)(6 * dim + 2 * hidden + vocab) + (size_t)heads * context + 2 * (size_t)layers * context * kv,
+             sizeof(float));
   if (memory == NULL) return 1;
   float *x = memory, *xn = x + dim, *q = xn + dim, *mixed = q + dim, *y = mixed + dim;
   float *h1 = y + dim, *h3 = h1 + hidden, *logits = h3 + hidden, *scores = logits + vocab;
@@ -154,7 +154,7 @@ int main(int count, char **arguments) {
     printf("%s%d", position == 0 ? "" : ",", token);
     if (position == 0) first = seconds(), first_processor = processor_seconds();
   }
-  printf("],\"seconds\":%.9f,\"processor\":%.9f,\"mib\":%.1f}\n", seconds() - first, processor_seconds() - first_processor,
-         resident_mib());
+  printf("],\"seconds\":%.9f,\"processor\":%.9f,\"mib\":%.1f}\n", seconds() - first,
+         processor_seconds() - first_processor, resident_mib());
   return 0;
 }

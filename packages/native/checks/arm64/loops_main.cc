@@ -12,6 +12,7 @@
 #include "error.h"
 #include "math/gemm/gemm.h"
 #include "math/gemm/gemm_choice.h"
+#include "math/gemm/matrix_vector.h"
 #include "math/host/adamw.h"
 #include "math/host/convert.h"
 #include "math/host/cross_entropy.h"
@@ -102,6 +103,43 @@ void Products(ThreadPool& pool) {
     Gemm(args, &pool);
     PrintHalves("gemm-to-half", narrow, pool);
   }
+}
+
+// A row or a column times a matrix whose rows or columns are contiguous. Sums along contiguous elements have an order
+// of the vector's width.
+void MatrixVectors(ThreadPool& pool) {
+  struct Case {
+    int64_t rows, depth;
+    bool contiguous_columns, row, half;
+  };
+  for (const Case& c :
+       {Case{1, 1, false, false, false}, Case{70, 3, false, false, true}, Case{301, 77, false, true, true},
+        Case{37, 600, false, true, false}, Case{1, 9, true, false, true}, Case{300, 131, true, false, false},
+        Case{67, 64, true, true, true}}) {
+    Numbers numbers(static_cast<uint32_t>(c.rows * 3 + c.depth));
+    const std::vector<float> matrix = numbers.Floats(static_cast<size_t>(c.rows * c.depth)),
+                             vector = numbers.Floats(static_cast<size_t>(c.depth));
+    const std::vector<uint16_t> matrix16 = Halves(matrix, pool), vector16 = Halves(vector, pool);
+    std::vector<float> out = numbers.Floats(static_cast<size_t>(c.rows));
+    const DType type = c.half ? DType::kFp16 : DType::kFp32;
+    const void* const data = c.half ? static_cast<const void*>(matrix16.data()) : matrix.data();
+    const void* const x = c.half ? static_cast<const void*>(vector16.data()) : vector.data();
+    const int64_t from_row = c.contiguous_columns ? 1 : c.depth, from_depth = c.contiguous_columns ? c.rows : 1;
+    GemmArgs args{c.rows, 1, c.depth, {data, type, from_row, from_depth}, {x, type, 1, 1}, {}, 0.75f, 0.5f};
+    args.c = {out.data(), DType::kFp32, 1};
+    if (c.row) {
+      args = {1, c.rows, c.depth, {x, type, c.depth, 1}, {data, type, from_depth, from_row}, args.c, 0.75f, 0.5f};
+    }
+    BatchedMatrixVector(args, 1, 0, 0, 0, &pool);
+    Print(c.contiguous_columns ? "matrix-vector" : "~matrix-vector", out);
+  }
+  constexpr int64_t kRows = 301, kDepth = 200;
+  Numbers numbers(8);
+  const std::vector<uint16_t> matrix = Halves(numbers.Floats(kRows * kDepth), pool);
+  const std::vector<float> x = numbers.Floats(kDepth);
+  std::vector<float> out(kRows);
+  HalfMatrixVector(matrix.data(), kRows, kDepth, x.data(), out.data(), &pool);
+  Print("~half-matrix-vector", out);
 }
 
 void Optimizer(ThreadPool& pool) {
@@ -202,7 +240,7 @@ void Others(ThreadPool& pool) {
   Print("loss", &loss, 1);
   Print("loss-dx", dx);
   Print("loss-d-table", d_table);
-  Logits(table.data(), x.data(), kColumns, logits.data(), kVocab, kDim, pool);
+  Logits(table.data(), DType::kFp32, x.data(), kColumns, logits.data(), kVocab, kDim, pool);
   Print("~logits", logits);
 }
 
@@ -256,6 +294,7 @@ int main(int count, char** arguments) {
     std::printf("isa %s\n", InstructionSet());
     Conversions(pool);
     Products(pool);
+    MatrixVectors(pool);
     Optimizer(pool);
     Norms(pool);
     Others(pool);

@@ -75,9 +75,7 @@ void WriteRows(const GemmArgs& args, int64_t stride, int64_t first, int64_t rows
 }
 
 // Rows of one range, a whole number of loop calls where a row is short.
-int64_t GrainRows(int64_t depth) {
-  return std::max<int64_t>(kGrain / std::max<int64_t>(depth, 1) / kRows, 1) * kRows;
-}
+int64_t GrainRows(int64_t depth) { return std::max<int64_t>(kGrain / std::max<int64_t>(depth, 1) / kRows, 1) * kRows; }
 
 }  // namespace
 

@@ -8,8 +8,8 @@
 
 namespace mayfly {
 
-void Logits(const void* table, DType table_type, const float* x, int64_t x_stride, float* out, int64_t vocab, int64_t dim,
-            ThreadPool& pool) {
+void Logits(const void* table, DType table_type, const float* x, int64_t x_stride, float* out, int64_t vocab,
+            int64_t dim, ThreadPool& pool) {
   const VectorLoops& loops = CurrentLoops();
   std::vector<float> column(dim);
   for (int64_t d = 0; d < dim; ++d) column[d] = x[d * x_stride];
