@@ -72,12 +72,16 @@ export { type ChoicesOptions, type ChoicesResult, evaluateChoices } from './trai
 export { type GenerateOptions, generate, type WritingOptions } from './train/generate.js';
 export type { InferenceOptions } from './train/inference-session.js';
 export type { LoraOptions, LoraSettings } from './train/lora-options.js';
+export type { MuonScale } from './train/optimizer.js';
 export type { FilledTrainOptions, NamedConfig, TrainOptions } from './train/options.js';
+export type { ParameterGroup } from './train/parameter-groups.js';
 export type { KernelRange } from './train/range-check.js';
 export type { SamplingOptions } from './train/sampler.js';
+export type { Sample } from './train/samples.js';
 export type { Activity } from './train/stopwatch.js';
 export type { TokenGeneratorOptions } from './train/token-generator.js';
 export type { StepRecord } from './train/train-step.js';
 export type { EndReason, TrainSummary } from './train/train-summary.js';
 export type { Trainer, TrainerEvents } from './train/trainer.js';
+export type { BestEvaluation, Evaluation } from './train/validation.js';
 export type { WindowLoss } from './train/window-loss.js';

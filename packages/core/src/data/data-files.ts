@@ -8,8 +8,9 @@ import { readFully, withFile } from '../files/read-file.js';
 import { TimeSlices } from '../files/time-slices.js';
 
 /** How a file holds its data: documents as text or in rows, or tokens. */
-export const dataFormats = ['text', 'jsonl', 'parquet', 'u16', 'u32', 'llmc'] as const;
-export type DataFormat = (typeof dataFormats)[number];
+export type DataFormat = 'text' | 'jsonl' | 'parquet' | 'u16' | 'u32' | 'llmc';
+
+export const dataFormats: readonly DataFormat[] = ['text', 'jsonl', 'parquet', 'u16', 'u32', 'llmc'];
 
 const byExtension: Readonly<Record<string, DataFormat>> = {
   '.jsonl': 'jsonl',
