@@ -20,9 +20,13 @@ export default defineConfig({
         extends: true,
         test: { name: 'mayfly', include: ['{unit,contract,process,golden,repository}/**/*.test.ts'], exclude: [table] },
       },
-      ...contractDevices.map(({ name, env }) => ({
+      ...contractDevices.map(({ name, env, only }) => ({
         extends: true as const,
-        test: { name, include: [table], env: { MAYFLY_CONTRACT_DEVICE: name, ...env } },
+        test: {
+          name,
+          include: [only === undefined ? table : `contract/${only}.test.ts`],
+          env: { MAYFLY_CONTRACT_DEVICE: name, ...env },
+        },
       })),
     ],
   },

@@ -10,6 +10,8 @@ export interface ContractDevice {
   readonly env?: Readonly<Record<string, string>>;
   /** What has to be installed for it; undefined where it is there. */
   readonly needs?: string | undefined;
+  /** The one file of the table that is run over it. Default: all. */
+  readonly only?: string;
 }
 
 const unlimited = fileURLToPath(new URL('../fixtures/unlimited-chip.json', import.meta.url));
@@ -19,11 +21,15 @@ export const contractDevices: readonly ContractDevice[] = [
   { name: 'cpu', device: 'cpu' },
   // Its rules refuse much of what the cases ask for; contract/sim.test.ts is about those, and about limits.
   { name: 'sim', device: `sim:${unlimited},no-rules` },
-  ...emulators.map(({ tier, path, needs }) => ({
-    name: `ane-${tier}`,
-    device: 'ane',
+  ...emulators.flatMap(({ tier, path, needs }) => {
     // More programs than one process may compile; process/ane/device.test.ts is about the limit.
-    env: { MAYFLY_ANE_RUNTIME: path, MAYFLY_EMULATOR_COMPILE_LIMIT: '0' },
-    needs: existsSync(path) ? undefined : needs,
-  })),
+    const env = { MAYFLY_ANE_RUNTIME: path, MAYFLY_EMULATOR_COMPILE_LIMIT: '0' };
+    const common = { device: 'ane', needs: existsSync(path) ? undefined : needs };
+    // What a program computes does not depend on the API that compiled it.
+    const client = { name: `ane-${tier}-client`, env: { ...env, MAYFLY_ANE_API: 'client' }, only: 'device' };
+    return [
+      { ...common, name: `ane-${tier}`, env },
+      { ...common, ...client },
+    ];
+  }),
 ];

@@ -111,7 +111,35 @@ function onStand(runtime: string | null, cases = patterns): void {
   );
 }
 
-onEachRuntime((tier, runtime) => onStand(runtime, tier === 'T1' ? patterns : patterns.slice(0, 2)));
+onEachRuntime((tier, runtime) => {
+  onStand(runtime, tier === 'T1' ? patterns : patterns.slice(0, 2));
+
+  test.each(['in-memory', 'client'])(
+    'an abort amid a canary lets its process unload, and keeps no half of an answer (API %s)',
+    { timeout: 60_000 },
+    async (api) => {
+      const { device, refuse, reports, left } = stand(runtime);
+      refuse('operation:log');
+      vi.stubEnv('MAYFLY_ANE_API', api);
+      vi.stubEnv('MAYFLY_EMULATOR_COMPILE_MS', '100');
+      const controller = new AbortController();
+      const reason = new Error('enough');
+      let polling: NodeJS.Timeout | undefined;
+      // From the second candidate on, the process has started, and all that it stages is a program at work.
+      const onProgress = (text: string) => {
+        if (text.startsWith('silu')) return;
+        polling ??= setInterval(() => left().length > 0 && controller.abort(reason), 5);
+      };
+      const given = { ...steps, pool: { ...pool, device }, signal: controller.signal, onProgress };
+      await expect(createTrainer(given)).rejects.toBe(reason);
+      clearInterval(polling);
+      expect(reports()).toEqual([expect.objectContaining({ live: { models: 0, loaded: 0, surfaces: 0 } })]);
+      expect(left()).toEqual([]);
+      expect(readdirSync(answersFolder()).filter((name) => !name.endsWith('.json'))).toEqual([]);
+      expect(choices()).not.toHaveProperty('attention');
+    },
+  );
+});
 
 describe('sim', () => {
   onStand(null, patterns.slice(0, 3));

@@ -15,6 +15,8 @@ export const MOST_COMPILATIONS = 40;
 const ARENA_BYTES = 2 ** 28;
 /** Many times what a small program takes: a service that has not answered by then hangs. */
 const DEADLINE_MS = 30_000;
+/** For the request at work when the choice is aborted: a worker that is killed leaves its staged directories. */
+const ABORT_MS = 2_000;
 
 /** Errors that say nothing about a program: the device has no room, or none of its processes starts. */
 const notOfPrograms: ReadonlySet<string> = new Set(['ERR_DEVICE_LIMIT', 'ERR_POOL_FAILED', 'ERR_POOL_CLOSED']);
@@ -98,7 +100,7 @@ export class CanaryDevice implements ProgramJudge {
     const { signal } = this.#options;
     signal?.throwIfAborted();
     const pool = await this.#open();
-    const end = () => void pool.destroy();
+    const end = () => void pool.close();
     signal?.addEventListener('abort', end, { once: true });
     const scope = new ArenaScope(pool.arena);
     try {
@@ -129,7 +131,7 @@ export class CanaryDevice implements ProgramJudge {
       ...pool,
       ...{ device, workers: 1, standby: 0, threads: 1, attempts: 1, arenaBytes, signal },
       budget: { compilations: MOST_COMPILATIONS, livePrograms: MOST_COMPILATIONS },
-      timeouts: { compileMs: DEADLINE_MS, dispatchMs: DEADLINE_MS, ...pool.timeouts },
+      timeouts: { closeMs: ABORT_MS, compileMs: DEADLINE_MS, dispatchMs: DEADLINE_MS, ...pool.timeouts },
     });
     return this.#pool;
   }
