@@ -4,6 +4,8 @@ import { invalidArgument, MayflyError } from '@mayfly/native';
 export const UNCOUNTED = 1;
 /** A mark of a token: it is the first of its document. */
 export const DOCUMENT_START = 2;
+/** Marks that are read at once. */
+const MARKS_READ = 2 ** 20;
 
 /** A sequence of token ids, in memory or in a file. */
 export interface TokenStream extends Disposable {
@@ -129,6 +131,17 @@ export function splitTokens(stream: TokenStream, window: number, fraction = 0.05
     training: new TokenSlice(stream, 0, border),
     validation: new TokenSlice(stream, border, stream.length),
   };
+}
+
+/** @throws `ERR_DATA_FORMAT` for a stream that is one document, in which masks of documents would mask nothing. */
+export function expectDocuments(stream: TokenStream): void {
+  for (let start = 1; start < stream.length && stream.readMarks !== undefined; start += MARKS_READ) {
+    const marks = new Uint8Array(Math.min(MARKS_READ, stream.length - start));
+    stream.readMarks(start, marks);
+    if (marks.some((mark) => mark & DOCUMENT_START)) return;
+  }
+  const expected = 'several documents for --document-mask (files, rows, or texts between lines of <|endoftext|>)';
+  throw new MayflyError('ERR_DATA_FORMAT', `${stream.source}: Expected ${expected}, got one`);
 }
 
 export function expectTokens(stream: TokenStream, count: number, purpose: string): void {

@@ -19,7 +19,8 @@ import {
 } from './text.js';
 
 /** Describes a run in a few lines: device and reason, model, data, steps. */
-export function runHeader({ pool, config, options, step, chipWarning, formNotes, workersNote }: Trainer): string[] {
+export function runHeader({ pool, config, options, step, chipWarning, ...trainer }: Trainer): string[] {
+  const { formNotes, workersNote, documentMaskBytes } = trainer;
   const { dim, hidden, layers, heads, kvHeads, vocab } = config;
   const { workers, standby } = pool;
   const { weights, batch, seq, accumulate, steps } = options;
@@ -37,6 +38,11 @@ export function runHeader({ pool, config, options, step, chipWarning, formNotes,
     const blocks = plural(blocksFor(accumulate), 'block');
     lines.push(
       `memory  the gradients of ${accumulate} passes are summed in ${blocks} of ${formatBytes(4 * countParameters(config))}`,
+    );
+  }
+  if (documentMaskBytes !== null) {
+    lines.push(
+      `mask    of documents: 5 more operations on ${batch} × ${seq} × ${seq} numbers wherever scores are computed, ${formatBytes(documentMaskBytes)} more memory`,
     );
   }
   if (workersNote !== null) lines.push(`workers ${workersNote}`);

@@ -9,18 +9,23 @@ const MASKED = -10_000;
  * The probabilities of causal attention within each window, softmax(qᵀ·k/√headDim + mask): one matrix below the other, for each head
  * [queries, columns] with a column per key. With `slidingWindow` a query sees that many keys, its own the last. Queries are [1, heads·headDim, 1, columns], keys [1, kvHeads·headDim, 1, columns]
  * (grouped-query attention, Ainslie et al. 2023).
+ *
+ * @param documents Name of a row that the host gives, [1, 1, 1, columns]: the number of each token's document, which grows within a window.
+ * Keys of other documents are masked. Default: a window is one document.
  */
 export const attentionProbabilities = (
   to: string,
-  { q, k }: { readonly q: string; readonly k: string },
+  { q, k, documents }: { readonly q: string; readonly k: string; readonly documents?: string | undefined },
 ): Operation => ({
   inputs: [q, k],
   outputs: [to],
+  ...(documents !== undefined && { given: { [documents]: 1 } }),
   saved: [to, q, k],
   recomputed: true,
   forward(writer, values) {
     const { builder: b, shape } = writer;
-    const mask = causalMask(writer);
+    const causal = causalMask(writer);
+    const mask = documents === undefined ? causal : b.add(documentMask(writer, values[documents]!), causal);
     const queries = scaled(writer, values[q]!);
     const scores = b.add(products(writer, queries, values[k]!), mask);
     return { [to]: joined(writer, b.softmax(scores, -1), shape.heads) };
@@ -167,6 +172,13 @@ function reduced(writer: LayerWriter, x: MilValue): MilValue {
     batch === 1 ? [1, kvHeads, headDim, sequence] : [kvHeads, batch, headDim, sequence],
   );
   return joined(writer, sum, kvHeads);
+}
+
+/** [1, batch, query, key]: keys of documents before the query's. Those after it are the causal mask's. */
+function documentMask({ builder: b, shape: { batch, sequence } }: LayerWriter, documents: MilValue): MilValue {
+  const ofQuery = b.reshape(documents, [1, batch, sequence, 1]);
+  const ofKey = b.reshape(documents, [1, batch, 1, sequence]);
+  return b.mul(b.minimum(b.relu(b.sub(ofQuery, ofKey)), 1), MASKED);
 }
 
 /** [1, 1, query, key]. */

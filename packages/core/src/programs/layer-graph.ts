@@ -49,10 +49,10 @@ export interface Operation {
   /** Parameters that it reads and that have no gradient. */
   readonly frozen?: readonly string[];
   /**
-   * Matrices that the host writes before a pass and both passes read, such as masks: by name, the value whose size each has. They have no
-   * gradients.
+   * Matrices that the host writes before a pass and both passes read, such as masks: by name, the value whose size each has, or its rows.
+   * They have no gradients.
    */
-  readonly given?: Readonly<Record<string, string>>;
+  readonly given?: Readonly<Record<string, string | number>>;
   /** The backward pass computes its results again, rather than have the forward pass keep them, unless a variant says otherwise. */
   readonly recomputed?: boolean;
   /** From the inputs to outputs and taps. */
@@ -112,7 +112,7 @@ export function valueRows(
   const values: Record<string, MilValue> = { xn: matrix(shape.dim, columns) };
   for (const operation of operations) {
     for (const [name, like] of Object.entries(operation.given ?? {}))
-      values[name] = matrix(values[like]!.shape[1]!, columns);
+      values[name] = matrix(typeof like === 'number' ? like : values[like]!.shape[1]!, columns);
     Object.assign(values, operation.forward(writer, values));
   }
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.shape[1]!]));

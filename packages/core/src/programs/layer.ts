@@ -53,14 +53,20 @@ export const sum = (to: string, a: string, b: string): Operation => ({
   backward: (_, { [to]: gradient }) => ({ [a]: gradient!, [b]: gradient! }),
 });
 
-/** The options of a model that decide on the operations of its layers. */
-export type LayerOptions = Pick<ModelConfig, 'attentionBias' | 'outputBias' | 'mlpBias' | 'qkNorm'>;
+/** The options of a model, and of its training, that decide on the operations of its layers. */
+export interface LayerOptions extends Pick<ModelConfig, 'attentionBias' | 'outputBias' | 'mlpBias' | 'qkNorm'> {
+  /** Attention stays within the documents of a window, whose numbers the host gives. Default false. */
+  readonly documentMask?: boolean | undefined;
+}
+
+/** The matrix that the host gives to layers with document masks: a row with the number of each token's document. */
+export const DOCUMENTS = 'documents';
 
 /**
  * Everything that a layer of the decoder computes between norm and residual sum, both ways: an operation more is a line more.
  * A program is written from such a list, so a variant of several programs is this list in several parts.
  */
-const attention = ({ attentionBias, outputBias, qkNorm }: LayerOptions): Block => ({
+const attention = ({ attentionBias, outputBias, qkNorm, documentMask }: LayerOptions): Block => ({
   name: 'attention',
   norm: 'attentionNorm',
   operations: [
@@ -71,7 +77,10 @@ const attention = ({ attentionBias, outputBias, qkNorm }: LayerOptions): Block =
     ...(qkNorm ? [normalizeHeads('kNormed', 'kNorm', 'k')] : []),
     rotate('kRotated', qkNorm ? 'kNormed' : 'k'),
     project('v', 'wv', 'xn', attentionBias ? 'bv' : undefined),
-    attentionProbabilities('probabilities', { q: 'qRotated', k: 'kRotated' }),
+    attentionProbabilities('probabilities', {
+      ...{ q: 'qRotated', k: 'kRotated' },
+      documents: documentMask ? DOCUMENTS : undefined,
+    }),
     attentionMix('attn', { probabilities: 'probabilities', v: 'v' }),
     project('y', 'wo', 'attn', outputBias ? 'bo' : undefined),
   ],
@@ -97,8 +106,8 @@ const known = new Map<string, LayerDefinition>();
  * model has. Models with the same options have the same definition, the same object.
  */
 export function decoderLayerOf(model: LayerOptions): LayerDefinition {
-  const { attentionBias = false, outputBias = false, mlpBias = false, qkNorm = false } = model;
-  const options = { attentionBias, outputBias, mlpBias, qkNorm };
+  const { attentionBias = false, outputBias = false, mlpBias = false, qkNorm = false, documentMask = false } = model;
+  const options = { attentionBias, outputBias, mlpBias, qkNorm, documentMask };
   const key = JSON.stringify(options);
   const layer = known.get(key) ?? {
     name: 'decoder',

@@ -43,8 +43,8 @@ export interface BlockFlow {
   readonly parameters: readonly ParameterGradient[];
   /** Parameters that the operations read, those without a gradient among them. */
   readonly weights: readonly string[];
-  /** Matrices that the host writes before a pass: by name, the value whose size each has. */
-  readonly given: Readonly<Record<string, string>>;
+  /** Matrices that the host writes before a pass: by name, the value whose size each has, or its rows. */
+  readonly given: Readonly<Record<string, string | number>>;
   /** From `dy` to `dxn`, in the order in which they run. */
   readonly backward: readonly Stage[];
 }

@@ -5,7 +5,7 @@ import { isTokenData } from '../data/data-files.js';
 import { openData } from '../data/open-data.js';
 import { runTokenizer } from '../data/open-tokenizer.js';
 import { expectText } from '../data/text-files.js';
-import type { TokenStream } from '../data/token-stream.js';
+import { expectDocuments, type TokenStream } from '../data/token-stream.js';
 import { readTokenizerFiles, type TokenizerFiles } from '../data/tokenizer-files.js';
 import { countShuffled, countWindows, Windows } from '../data/windows.js';
 import { DisposeStack } from '../files/dispose-stack.js';
@@ -22,6 +22,7 @@ import { needsCanaries } from './choose-form.js';
 import { openDataOptions } from './data-options.js';
 import { Decoder } from './decoder.js';
 import { openDecoderPool, type PlannedDecoder, planDecoder } from './decoder-pool.js';
+import { checkDocumentMasks } from './document-masks.js';
 import { checkValues } from './finite.js';
 import { checkFrozen, definitionNames, planLayers } from './layer-plan.js';
 import { frozenByAdapters, loraOf } from './lora-options.js';
@@ -105,7 +106,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
 
   const carried = {
     inputs,
-    layers: definitionNames(plans, config),
+    layers: definitionNames(plans, { ...config, documentMask: options.documentMask }),
     adapters: lora && loraOf(plans[0]!.definition.base!, lora),
     tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles),
   };
@@ -115,7 +116,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const described = describeOptions(typeof given.model === 'object' ? { ...options, model: given.model } : options);
   await run?.begin(done, { ...described, inputs, ...(carried.layers && { layers: carried.layers }) });
   const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
-  const { chipWarning, formNotes, workersNote } = plan;
+  const { chipWarning, formNotes, workersNote, documentMaskBytes } = plan;
   const close = () => owned.disposeAsync();
   const { best } = progress?.validation ?? {};
   const bestCheckpoint = best ? ((await run?.bestAt(best.step)) ?? null) : null;
@@ -131,6 +132,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
     form: fallback?.plan.form ?? plan.form,
     formNotes,
     workersNote,
+    documentMaskBytes,
     fallback,
     ranges,
     startedAt,
@@ -159,9 +161,10 @@ const needsOf = (plan: PlannedDecoder, { pool: { standby = 1 } }: FilledTrainOpt
 /** What a run's decoder requires, and where it will run. */
 async function planRun({ options, config }: Run, given: TrainOptions['pool']) {
   const { batch, seq: sequence, weights, layers, lora, accumulate: passes, signal, variant, onProgress } = options;
-  const { seed, recompute } = options;
+  const { seed, recompute, documentMask } = options;
   const freeze = lora === undefined ? (options.freeze ?? []) : frozenByAdapters(config, options.freeze ?? []);
-  const plans = planLayers(config, weights, layers, lora);
+  const plans = planLayers({ ...config, documentMask }, weights, layers, lora);
+  if (documentMask) checkDocumentMasks(plans);
   for (const definition of new Set(plans.map((each) => each.definition))) {
     checkSizes(definition, { ...config, batch, sequence });
   }
@@ -182,6 +185,7 @@ async function planRun({ options, config }: Run, given: TrainOptions['pool']) {
     weights,
     layers,
     lora,
+    documentMask,
     seed,
     freeze,
     rules,
@@ -210,6 +214,7 @@ async function openInputs(
   const { signal } = options;
   const reading = { ...openDataOptions(options), tokenizer, signal };
   const stream = ready ?? opened.adopt(await openData(options.data, reading), (data) => data.close());
+  if (options.documentMask) expectDocuments(stream);
   const readsBytes = options.origins.tokenizer !== 'derived';
   const { training, validation: heldOut } = await openValidation(
     stream,

@@ -14,6 +14,11 @@ export interface DataOptions {
   readonly dataColumn?: string | undefined;
   /** Only completions and the assistant's turns count in the loss. Default false. */
   readonly maskPrompt?: boolean | undefined;
+  /**
+   * Attention stays within the documents of a window, and the first token of a document is no target. Models are evaluated as they were
+   * trained. Default false.
+   */
+  readonly documentMask?: boolean | undefined;
   /** `on` keeps the tokens of 1 MiB of text or more in the cache folder. Default `on`. */
   readonly dataCache?: 'on' | 'off' | undefined;
 }
@@ -32,6 +37,10 @@ export const dataOptions = {
     ...{ rule: flag, default: false, saved: true, flag: '--mask-prompt' },
     help: "only completions and the assistant's turns count in the loss",
   },
+  documentMask: {
+    ...{ rule: flag, default: false, saved: true, fixed: true, flag: '--document-mask' },
+    help: 'attention stays within the documents of a window',
+  },
   dataCache: {
     ...{ rule: oneOf('on', 'off'), default: 'on', flag: '--data-cache <on|off>' },
     help: 'keep the tokens of large text in the cache folder',
@@ -39,9 +48,16 @@ export const dataOptions = {
 } as const satisfies OptionTable<DataOptions>;
 
 /** As `openData` takes them. */
-export const openDataOptions = ({ dataFormat, dataColumn, maskPrompt, dataCache }: DataOptions): OpenDataOptions => ({
+export const openDataOptions = ({
+  dataFormat,
+  dataColumn,
+  maskPrompt,
+  documentMask,
+  dataCache,
+}: DataOptions): OpenDataOptions => ({
   format: dataFormat,
   column: dataColumn,
   maskPrompt,
+  documents: documentMask,
   cache: dataCache !== 'off',
 });

@@ -27,6 +27,8 @@ export interface DecoderPlan {
   readonly layers?: LayersOption | undefined;
   /** Adapters of the layers, which are then trained alone. Default: none. */
   readonly lora?: LoraSettings | undefined;
+  /** Whether attention stays within the documents of a window. Default false. */
+  readonly documentMask?: boolean | undefined;
   /** Of the masks of dropout. Default 0. */
   readonly seed?: number | undefined;
   /** Parts that are not trained. Default: none. */
@@ -55,6 +57,8 @@ export interface PlannedDecoder extends DecoderPlan {
   /** Warnings of the device's chip about the programs, in one line; null if there are none. */
   readonly chipWarning: string | null;
   readonly arenaBytes: number;
+  /** How many of these document masks take; null without them. */
+  readonly documentMaskBytes: number | null;
   /** Processes that hold its kernels within their budget; those that were asked for, if any were. */
   readonly workers: number | undefined;
   /** Why several, in one line; null for one, and where they were asked for. */
@@ -73,8 +77,8 @@ export async function planDecoder(
   failed: Readonly<Record<string, Refusals>> = {},
 ): Promise<PlannedDecoder> {
   const device = given instanceof Pool ? given.device : resolveDevice(given.device ?? 'auto').device;
-  const { config, batch, sequence, weights, layers, training, variant, onProgress } = plan;
-  const plans = planLayers(config, weights, layers, plan.lora);
+  const { config, batch, sequence, weights, layers, training, variant, documentMask, onProgress } = plan;
+  const plans = planLayers({ ...config, documentMask }, weights, layers, plan.lora);
   const shape = { ...config, batch, sequence };
   const pool = given instanceof Pool ? {} : given;
   const { form, notes: formNotes } = await chooseForm({
@@ -86,7 +90,8 @@ export async function planDecoder(
   const own = bytes + (plan.extraBytes ?? 0);
   // Only what is used is committed.
   const arenaBytes = own + (needsCanaries(device) ? largestForm(plan, plans, form) : 0);
-  return { ...plan, form, formNotes, chipWarning, arenaBytes, ...workersFor(kernels, given) };
+  const documentMaskBytes = documentMask ? bytes - measureDecoder({ ...plan, form, documentMask: false }).bytes : null;
+  return { ...plan, form, formNotes, chipWarning, arenaBytes, documentMaskBytes, ...workersFor(kernels, given) };
 }
 
 /** As many workers as the budget of one demands for so many kernels. */

@@ -4,6 +4,7 @@ import type { Tensor } from '../memory/tensor.js';
 import type { ModelConfig } from '../model/config.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { ProgramShape } from '../programs/shape.js';
+import { haveDocumentMasks, writeDocuments } from './document-masks.js';
 import { Dropout, type TrainingPass } from './dropout.js';
 import { GradientSums } from './gradient-sums.js';
 import { Head } from './head.js';
@@ -28,6 +29,8 @@ export interface DecoderOptions {
   readonly layers?: LayersOption | undefined;
   /** Adapters of the layers, which are then trained alone. Default: none. */
   readonly lora?: LoraSettings | undefined;
+  /** Whether attention stays within the documents of a window. Default false. */
+  readonly documentMask?: boolean | undefined;
   /** Of the masks of dropout. Default 0. */
   readonly seed?: number | undefined;
   /** Parts that are not trained. Default: none. */
@@ -75,10 +78,10 @@ export class Decoder {
   /** Takes all the memory it will ever need. The caller fills in the parameters before `load`. */
   constructor(source: TensorSource, options: DecoderOptions) {
     const { config, batch, sequence, weights, form = {}, precision = 'exact', passes = 1 } = options;
-    const { training = false, hostThreads = 1, recompute = false } = options;
+    const { training = false, hostThreads = 1, recompute = false, documentMask } = options;
     const { stopwatch } = this;
     this.precision = precision;
-    const plans = planLayers(config, weights, options.layers, options.lora);
+    const plans = planLayers({ ...config, documentMask }, weights, options.layers, options.lora);
     this.state = new ModelState(source, config, training, plans, options.freeze, options.rules);
     this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
@@ -99,6 +102,11 @@ export class Decoder {
   /** Kernels that `load` compiles. */
   get kernels(): number {
     return this.#layers.kernels;
+  }
+
+  /** Whether attention stays within the documents that `forward` is told. */
+  get hasDocumentMasks(): boolean {
+    return haveDocumentMasks(this.#layers);
   }
 
   get layers(): Layers {
@@ -132,10 +140,16 @@ export class Decoder {
    * From token ids to the normalized output of the last layer. Takes at most `columns` ids, window after window; missing ids count as
    * 0, and causal attention hides them from earlier ones.
    *
+   * @param documents The number of each token's document within its window, from 0, where the layers have document masks. Default: each
+   * window is one document.
    * @param training Draws the masks of dropout for a pass. Without it, nothing is dropped.
    */
-  async forward(tokens: ArrayLike<number>, training?: TrainingPass): Promise<void> {
+  async forward(
+    tokens: ArrayLike<number>,
+    { documents, training }: { readonly documents?: Int32Array | undefined; readonly training?: TrainingPass } = {},
+  ): Promise<void> {
     this.#dropout?.write(this.layers, training);
+    if (this.hasDocumentMasks) writeDocuments(this.layers, documents);
     this.#head.setTokens(tokens);
     this.#head.embed(this.layers.input);
     await this.layers.forward();

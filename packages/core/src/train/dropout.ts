@@ -1,5 +1,6 @@
 import { seededRandom } from '../data/seeded-random.js';
 import { Float16Array } from '../float16.js';
+import { DOCUMENTS } from '../programs/layer.js';
 import type { Layers } from './layers.js';
 
 /** A training pass: its step, from 0, and its number within the step. */
@@ -34,7 +35,8 @@ export class Dropout {
     this.#isOff = training === undefined;
     let index = 0;
     for (const { given } of layers.blocks) {
-      for (const { tensor } of given.values()) {
+      for (const [name, { tensor }] of given) {
+        if (name === DOCUMENTS) continue;
         const bits = tensor.bits();
         if (training === undefined) bits.fill(bitsOf(1));
         else this.#draw(bits, training, index++);

@@ -1,13 +1,19 @@
 import { addon } from '@mayfly/native';
-import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import { adapterBlocks, type DynamicBlock, dynamicBlocks } from '../programs/dynamic.js';
 import { kernelName } from '../programs/layer.js';
-import { type Surface, stackSurface } from '../programs/shape.js';
-import { type BlockPlace, blockKey, LayerBlock, type Passes, type StageSurfaces } from './layer-block.js';
+import type { Surface } from '../programs/shape.js';
+import {
+  type BlockPlace,
+  blockKey,
+  givenSurfaces,
+  LayerBlock,
+  type Passes,
+  type StageSurfaces,
+} from './layer-block.js';
 import type { WeightSlot } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
-import { copyMatrix, SurfaceRing, SurfaceTensor } from './surface.js';
+import { copyMatrix, SurfaceRing, type SurfaceTensor } from './surface.js';
 import { type KernelCompiler, TimedKernel } from './timed-kernel.js';
 import { BACKWARD_RING, type NormInput, type StrategyOptions, type WeightStrategy } from './weight-strategy.js';
 
@@ -88,7 +94,11 @@ export class DynamicWeights implements WeightStrategy {
           backward: (needsBackward ? backward : []).map((each) => stage(each, [BACKWARD_RING, BACKWARD_RING])),
         },
         stopwatch,
-        givenSurfaces(place, forward, source),
+        givenSurfaces(
+          place,
+          forward.map((each) => each.source),
+          source,
+        ),
       );
     });
   }
@@ -234,18 +244,4 @@ export class DynamicWeights implements WeightStrategy {
       });
     });
   }
-}
-
-/** Memory for the matrices that the host writes before a pass. */
-function givenSurfaces(
-  { flow }: BlockPlace,
-  programs: readonly Program[],
-  memory: TensorSource,
-): Map<string, SurfaceTensor> {
-  const surfaces = Object.keys(flow.given).map((name) => {
-    const { source } = programs.find((each) => name in each.source.input.slots)!;
-    const { rows, columns } = source.input.slots[name]!;
-    return [name, SurfaceTensor.allocate(memory, stackSurface({ [name]: rows }, columns))] as const;
-  });
-  return new Map(surfaces);
 }

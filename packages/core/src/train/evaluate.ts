@@ -4,7 +4,7 @@ import { checkTokens } from '../data/check-tokens.js';
 import { isTokenData } from '../data/data-files.js';
 import { openData } from '../data/open-data.js';
 import { expectText } from '../data/text-files.js';
-import type { TokenStream } from '../data/token-stream.js';
+import { expectDocuments, type TokenStream } from '../data/token-stream.js';
 import { countWindows } from '../data/windows.js';
 import { DisposeStack } from '../files/dispose-stack.js';
 import { loadModel, withAdapter } from '../model/load-model.js';
@@ -77,6 +77,7 @@ export async function evaluate(given: EvaluateOptions): Promise<WindowLoss> {
     typeof data === 'string'
       ? opened.adopt(await openData(data, { ...openDataOptions(options), tokenizer }), (own) => own.close())
       : data;
+  if (options.documentMask) expectDocuments(stream);
   await checkTokens(stream, vocab, tokenizer);
   const windows = options.windows ?? [0, countWindows(stream, window)];
   checkWindows(stream, window, windows);

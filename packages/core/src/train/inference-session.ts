@@ -58,15 +58,18 @@ export class InferenceSession implements AsyncDisposable {
   /**
    * @param batch Windows per pass.
    * @param sequence Tokens per window.
+   * @param options `documentMask`: whether attention stays within the documents of a window. Default false.
    */
   static async open(
     model: ModelSource,
     batch: number,
     sequence: number,
-    { device, workers, standby = 0, threads, precision, weights = 'dynamic', variant, onProgress }: InferenceOptions,
+    options: InferenceOptions & { readonly documentMask?: boolean | undefined },
   ): Promise<InferenceSession> {
+    const { device, workers, standby = 0, threads, precision } = options;
+    const { weights = 'dynamic', variant, documentMask, onProgress } = options;
     const given = { device, workers, standby, threads, precision };
-    const shape = { config: model.config, batch, sequence };
+    const shape = { config: model.config, batch, sequence, documentMask };
     const plan = await planDecoder({ ...shape, weights, variant, training: false, onProgress }, given);
     const { parameters } = model;
     if (parameters === undefined) throw invalidArgument('model', 'one with parameters', model.description);

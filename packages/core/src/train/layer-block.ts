@@ -1,7 +1,9 @@
+import type { TensorSource } from '../memory/scope.js';
 import type { Block, LayerDefinition } from '../programs/layer-graph.js';
+import { type LayerProgram, stackSurface } from '../programs/shape.js';
 import type { BlockFlow } from '../programs/stages.js';
 import type { Stopwatch } from './stopwatch.js';
-import { copyMatrix, type Matrix, type SurfaceTensor } from './surface.js';
+import { copyMatrix, type Matrix, SurfaceTensor } from './surface.js';
 import type { TimedKernel } from './timed-kernel.js';
 
 /** One block of the model, before it has memory. */
@@ -33,6 +35,20 @@ export interface Passes<Each> {
   readonly backward: readonly Each[];
 }
 
+/** Memory for the matrices that the host writes before a pass. */
+export function givenSurfaces(
+  { flow }: BlockPlace,
+  programs: readonly Pick<LayerProgram, 'input'>[],
+  memory: TensorSource,
+): Map<string, SurfaceTensor> {
+  const surfaces = Object.keys(flow.given).map((name) => {
+    const { input } = programs.find((each) => name in each.input.slots)!;
+    const { rows, columns } = input.slots[name]!;
+    return [name, SurfaceTensor.allocate(memory, stackSurface({ [name]: rows }, columns))] as const;
+  });
+  return new Map(surfaces);
+}
+
 interface Copy {
   readonly from: Matrix;
   readonly to: Matrix;
@@ -53,6 +69,8 @@ export class LayerBlock {
     stopwatch: Stopwatch,
     /** Matrices that the host writes before a pass, each in a surface of its own. */
     readonly given: ReadonlyMap<string, SurfaceTensor> = new Map(),
+    /** Where the block before left the input, if the first program does not read it in place. */
+    below?: Matrix,
   ) {
     const { forward, backward } = surfaces;
     const host = [...given.values()];
@@ -75,9 +93,14 @@ export class LayerBlock {
       .slice(0, 1);
     this.#stopwatch = stopwatch;
     this.#copies = {
-      forward: forward.map((stage, index) =>
-        copies(stage, stage.reads, [...before(forward, index), ...host, ...(index === 0 ? [] : [forward[0]!.input])]),
-      ),
+      forward: forward.map((stage, index) => [
+        ...(index === 0 && below !== undefined ? [{ from: below, to: stage.input.slot('x') }] : []),
+        ...copies(stage, stage.reads, [
+          ...before(forward, index),
+          ...host,
+          ...(index === 0 ? [] : [forward[0]!.input]),
+        ]),
+      ]),
       backward: backward.map((stage, index) => [
         ...copies(stage, stage.reads, before(backward, index)),
         ...copies(stage, stage.reads.filter(isGiven), gradient),

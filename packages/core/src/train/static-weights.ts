@@ -2,11 +2,12 @@ import { setImmediate } from 'node:timers/promises';
 import { addon } from '@mayfly/native';
 import type { Tensor } from '../memory/tensor.js';
 import { kernelName } from '../programs/layer.js';
+import type { Surface } from '../programs/shape.js';
 import { type StaticBlock, staticBlocks } from '../programs/static.js';
-import { LayerBlock, type Passes } from './layer-block.js';
+import { givenSurfaces, LayerBlock, type Passes } from './layer-block.js';
 import type { WeightSlot } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
-import { SurfaceRing, SurfaceTensor } from './surface.js';
+import { type Matrix, SurfaceRing, SurfaceTensor } from './surface.js';
 import { type KernelCompiler, TimedKernel } from './timed-kernel.js';
 import { BACKWARD_RING, type NormInput, type StrategyOptions, type WeightStrategy } from './weight-strategy.js';
 
@@ -18,7 +19,8 @@ interface Program {
 
 /**
  * Weights are constants of the programs: each block has its own, and an update compiles them anew. RMSNorm and the residual
- * sum are part of the forward programs, whose last output starts with the next one's input: activations are never copied on the way up.
+ * sum are part of the forward programs, whose last output starts with the next one's input: activations are copied on the way up only to
+ * programs that read matrices of the host beside them.
  */
 export class StaticWeights implements WeightStrategy {
   readonly blocks: readonly LayerBlock[];
@@ -36,17 +38,20 @@ export class StaticWeights implements WeightStrategy {
     this.#options = options;
     this.output = state.training ? source.tensor('fp32', input.shape) : input;
     let x = source.tensor('fp16', [1, shape.dim, 1, shape.batch * shape.sequence]);
+    let below: Matrix | undefined;
     this.blocks = places.map((place) => {
-      const { definition, block, needsBackward } = place;
+      const { definition, block, flow, needsBackward } = place;
       const { forward, backward } = written.get(block)!;
       // A program must not read its own output.
       const shared = definition.blocks.length === 1 ? 2 : 1;
       const kept = needsBackward ? Number.POSITIVE_INFINITY : shared;
+      const isInPlace = !forward[0]!.reads.some((name) => name in flow.given);
+      const first = (layout: Surface) => (isInPlace ? new SurfaceTensor(layout, x) : surfaces.next(layout, kept));
       const made = new LayerBlock(
         place,
         {
           forward: forward.map(({ input, output, reads }, index) => ({
-            input: index === 0 ? new SurfaceTensor(input, x) : surfaces.next(input, 1),
+            input: index === 0 ? first(input) : surfaces.next(input, 1),
             output: surfaces.next(output, kept),
             reads,
           })),
@@ -57,7 +62,10 @@ export class StaticWeights implements WeightStrategy {
           })),
         },
         stopwatch,
+        givenSurfaces(place, forward, source),
+        isInPlace ? undefined : below,
       );
+      below = made.output.slot('sum');
       x = made.output.tensor.at(0, x.shape);
       return made;
     });

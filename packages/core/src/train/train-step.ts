@@ -42,6 +42,8 @@ export interface StepCounts {
 interface Batch {
   readonly inputs: Int32Array;
   readonly targets: Int32Array;
+  /** The number of each token's document within its window, where the model has document masks. */
+  readonly documents: Int32Array | undefined;
 }
 
 /** Runs training steps: forward and backward for every pass, then one update. */
@@ -72,6 +74,7 @@ export class TrainStep {
     this.#batches = Array.from({ length: options.accumulate }, () => ({
       inputs: new Int32Array(columns),
       targets: new Int32Array(columns),
+      documents: decoder.hasDocumentMasks ? new Int32Array(columns) : undefined,
     }));
     this.#step = step;
     this.#optimizerStep = optimizerStep;
@@ -108,14 +111,14 @@ export class TrainStep {
     const { accumulate } = this.#options;
     const losses: number[] = [];
     let counted = 0;
-    for (const { inputs, targets } of this.#batches) {
-      this.#windows.next(inputs, targets);
+    for (const { inputs, targets, documents } of this.#batches) {
+      this.#windows.next(inputs, targets, documents);
       counted += countTargets(targets);
     }
     // Without a counted target the sums are zero, and so are their means.
     const divisor = Math.max(1, counted);
-    for (const [pass, { inputs, targets }] of this.#batches.entries()) {
-      await this.#decoder.forward(inputs, { step: this.#step, pass });
+    for (const [pass, { inputs, targets, documents }] of this.#batches.entries()) {
+      await this.#decoder.forward(inputs, { documents, training: { step: this.#step, pass } });
       losses.push(await this.#decoder.backward(targets, scale / divisor, pass));
       const merges = mergesAfter(pass, accumulate);
       if (merges === 0 && pass < accumulate - 1) continue;

@@ -83,6 +83,7 @@ export interface TrainerParts {
   readonly form: ProgramForm;
   readonly formNotes: readonly string[];
   readonly workersNote: string | null;
+  readonly documentMaskBytes: number | null;
   /** Null on devices that refuse nothing. */
   readonly fallback: VariantFallback | null;
   readonly ranges: RangeCheck | null;
@@ -109,6 +110,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   readonly formNotes: readonly string[];
   /** Why its pool has several workers, in one line; null for one, and where they were asked for. */
   readonly workersNote: string | null;
+  /** Memory that document masks take; null without them. */
+  readonly documentMaskBytes: number | null;
   readonly #parts: TrainerParts;
   readonly #scaler: LossScaler;
   readonly #step: TrainStep;
@@ -144,6 +147,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.chipWarning = parts.chipWarning;
     this.formNotes = parts.formNotes;
     this.workersNote = parts.workersNote;
+    this.documentMaskBytes = parts.documentMaskBytes;
     this.#scaler = new LossScaler(options.lossScale, progress?.lossScaler);
     this.#step = new TrainStep(decoder, windows, this.#scaler, options, progress?.counts);
     this.#divergence = new Divergence(options.maxSkips);

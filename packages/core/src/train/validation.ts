@@ -1,5 +1,5 @@
 import { isMayflyError } from '@mayfly/native';
-import { type TokenStream, UNCOUNTED } from '../data/token-stream.js';
+import { DOCUMENT_START, type TokenStream, UNCOUNTED } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { countWindows } from '../data/windows.js';
 import type { Decoder } from './decoder.js';
@@ -95,7 +95,10 @@ export class Validation {
   async evaluate(step: number, signal: AbortSignal | undefined): Promise<Evaluation> {
     const start = performance.now();
     const { sequence } = this.#decoder.layers.shape;
-    this.#bytes ??= targetBytes(this.#stream, this.#tokenizer, this.#windows * sequence);
+    this.#bytes ??= targetBytes(this.#stream, this.#tokenizer, {
+      count: this.#windows * sequence,
+      ignored: this.#decoder.hasDocumentMasks ? UNCOUNTED | DOCUMENT_START : UNCOUNTED,
+    });
     const { crossEntropy, targets } = await this.#loss(signal);
     const bits = (crossEntropy * targets) / Math.LN2;
     const bitsPerByte = this.#bytes === null ? null : bits / this.#bytes;
@@ -124,7 +127,11 @@ export const isExhausted = ({ sinceBest }: Pick<ValidationState, 'sinceBest'>, p
  * The bytes of the text of tokens 1 … `count` of a stream, the targets of its first windows, without those that do not count and
  * those that begin and end texts. Null without a tokenizer.
  */
-function targetBytes(stream: TokenStream, tokenizer: Tokenizer | undefined, count: number): number | null {
+function targetBytes(
+  stream: TokenStream,
+  tokenizer: Tokenizer | undefined,
+  { count, ignored }: { readonly count: number; readonly ignored: number },
+): number | null {
   if (tokenizer === undefined) return null;
   const silent = new Set<number | undefined>([tokenizer.bos, tokenizer.eos, ...(tokenizer.stops ?? [])]);
   let bytes = 0;
@@ -133,7 +140,7 @@ function targetBytes(stream: TokenStream, tokenizer: Tokenizer | undefined, coun
     const marks = new Uint8Array(tokens.length);
     stream.read(start, tokens);
     stream.readMarks?.(start, marks);
-    const counted = tokens.filter((id, index) => !(marks[index]! & UNCOUNTED) && !silent.has(id));
+    const counted = tokens.filter((id, index) => !(marks[index]! & ignored) && !silent.has(id));
     // Bytes that are no whole characters would be decoded to others.
     bytes += tokenizer.name === 'bytes' ? counted.length : Buffer.byteLength(tokenizer.decode(counted));
   }

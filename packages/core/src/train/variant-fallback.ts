@@ -113,12 +113,12 @@ export class VariantFallback {
 
   /** A form with another value of an axis, in which the device takes the program that it refused, at its real size. */
   async #otherAxis(half: string, kernel: string, reason: string): Promise<Found | null> {
-    const { config, batch, sequence, weights, layers, lora, variant } = this.#plan;
+    const { config, batch, sequence, weights, layers, lora, documentMask, variant } = this.#plan;
     const forced = forcedForm(variant).axes;
     const shape = { ...config, batch, sequence };
     const [, pass, stage = ''] = /\.(forward|backward)(?:\.(.*))?$/.exec(kernel) ?? [];
     const programOf = (form: ProgramForm) =>
-      planLayers(config, weights, layers, lora)
+      planLayers({ ...config, documentMask }, weights, layers, lora)
         .flatMap((plan) => layerBlocks(plan.weights, plan.definition, shape, form))
         .filter(({ block }) => block.name === half)
         .flatMap(({ [pass as 'forward' | 'backward']: programs }) => programs)

@@ -29,14 +29,16 @@ export async function windowLoss(
   checkWindows(stream, sequence, [first, end]);
   const reader = new WindowReader(stream, sequence);
   const [inputs, targets] = [new Int32Array(batch * sequence), new Int32Array(batch * sequence)];
+  const documents = decoder.hasDocumentMasks ? new Int32Array(batch * sequence) : undefined;
   let sum = 0;
   let counted = 0;
   for (let window = first; window < end; window += batch) {
     signal?.throwIfAborted();
     const count = Math.min(batch, end - window) * sequence;
-    for (let row = 0; row < count; row += sequence) reader.read(window * sequence + row, row, inputs, targets);
+    for (let row = 0; row < count; row += sequence)
+      reader.read(window * sequence + row, row, inputs, targets, documents);
     const filled = targets.subarray(0, count);
-    await decoder.forward(inputs.subarray(0, count));
+    await decoder.forward(inputs.subarray(0, count), { documents: documents?.subarray(0, count) });
     sum += await decoder.crossEntropy(filled);
     counted += countTargets(filled);
     await expectFinite(Number.isFinite(sum), decoder);
