@@ -74,6 +74,15 @@ describe('rows of JSON Lines', () => {
     expect(shown(await openData(path, { tokenizer: marking }))).toBe(expected.replace(/[[\]]/g, ''));
   });
 
+  test('may be none', async () => {
+    expect((await openData(write('.jsonl', ''), { tokenizer: plain })).length).toBe(0);
+    const noRows = write(
+      '.parquet',
+      new Uint8Array(parquetWriteBuffer({ columnData: [{ name: 'text', data: [], type: 'STRING' }] })),
+    );
+    expect((await openData(noRows, { tokenizer: plain })).length).toBe(0);
+  });
+
   test('may have their text in another field', async () => {
     const path = jsonl({ story: 'x', text: 'not this' });
     expect(shown(await openData(path, { tokenizer: plain, column: 'story' }))).toBe('x$');

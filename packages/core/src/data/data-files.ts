@@ -131,11 +131,11 @@ const CHUNK_BYTES = 2 ** 20;
 export async function dataParts(files: readonly DataFile[], signal?: AbortSignal): Promise<DataRange[][]> {
   const slices = new TimeSlices();
   const parts: DataRange[][] = [];
-  let bytes = PART_BYTES;
+  let bytes = 0;
   for (const file of files) {
     try {
       for await (const range of file.format === 'parquet' ? rowRanges(file) : byteRanges(file)) {
-        if (bytes + range.bytes > PART_BYTES) {
+        if (parts.length === 0 || bytes + range.bytes > PART_BYTES) {
           parts.push([]);
           bytes = 0;
         }
@@ -184,6 +184,7 @@ async function* rowRanges({ path, size, format }: DataFile): AsyncGenerator<Data
   const rows = groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
   let begin = 0;
   for (const { num_rows: count } of groups) {
+    if (Number(count) === 0) continue;
     const end = begin + Number(count);
     yield { path, format, begin, end, bytes: Math.round((size * Number(count)) / rows) };
     begin = end;
