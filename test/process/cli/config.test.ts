@@ -114,6 +114,17 @@ describe('sweep', () => {
     expect(checkpoints()).toEqual([]);
   });
 
+  test('takes mappings as values, and keeps runs apart whose values differ in signs only', async () => {
+    const sample = 'sample: ["a b", "a&b"]';
+    const file = written('lora.yaml', `${common}sweep:\n  lora: [{ rank: 1 }, { rank: 2, alpha: 2 }]\n  ${sample}\n`);
+    const ended = await mayfly(['sweep', file, '--out', out, '--json']);
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(eventsOf(ended).flatMap(({ event, folder }) => (event === 'run' ? [folder] : []))).toEqual([
+      ...['lora=rank_1,sample=a_b', 'lora=rank_1,sample=a_b-2'].map((name) => join(out, name)),
+      ...['lora=rank_2_alpha_2,sample=a_b', 'lora=rank_2_alpha_2,sample=a_b-2'].map((name) => join(out, name)),
+    ]);
+  });
+
   test('shows one table, and a run that fails as one of its rows', async () => {
     const file = written(
       'failing.yaml',

@@ -16,7 +16,7 @@ import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom }
 import { configOptions, readConfigFile } from './config-file.js';
 import { ExitCode, exitCodeOf } from './errors.js';
 import { Interruption, outliveOutput } from './interruption.js';
-import { type Combination, type SweptOption, sweptOptions } from './swept-options.js';
+import { type Combination, folderNames, type SweptOption, sweptOptions, valueText } from './swept-options.js';
 
 const notes = `
 FILE is YAML: the options of train by their names in the library, and \`sweep\`, whose options take several values:
@@ -99,11 +99,12 @@ function combinationsOf(options: readonly SweptOption[]): Combination[] {
   const [first, ...rest] = options;
   if (first === undefined) return [{ name: '', values: {} }];
   const further = combinationsOf(rest);
-  return first.values.flatMap((value) =>
-    further.map(({ name, values }) => {
-      const own = `${first.name}=${String(value).replaceAll(/[^\w.+-]/g, '_')}`;
-      return { name: name === '' ? own : `${own},${name}`, values: { [first.name]: value, ...values } };
-    }),
+  const names = folderNames(first);
+  return first.values.flatMap((value, index) =>
+    further.map(({ name, values }) => ({
+      name: name === '' ? names[index]! : `${names[index]},${name}`,
+      values: { [first.name]: value, ...values },
+    })),
   );
 }
 
@@ -162,7 +163,7 @@ function table(options: readonly SweptOption[], runs: readonly SweptRun[]): stri
   ];
   const shown = (value: number | null) => value?.toFixed(4) ?? '';
   const rows = ranked(runs).map((run) => [
-    ...options.map(({ name }) => String(run.values[name])),
+    ...options.map(({ name }) => valueText(run.values[name])),
     run.lastStep === null ? run.reason : formatCount(run.lastStep),
     ...[shown(run.loss), shown(run.validation), shown(run.bitsPerByte)],
     ...[run.wallMs === null ? '' : formatDuration(run.wallMs), run.folder],

@@ -37,12 +37,32 @@ export function sweptOptions(file: ConfigFile, swept: unknown, table: AnyOptionT
     const values = (Array.isArray(given) ? given : rangeOf(file, map, name, given)).map(
       (value: unknown) => configOptions({ ...file, map, values: { [name]: value } }, table)[name],
     );
-    if (values.length > 0 && new Set(values.map(String)).size === values.length) return { name, values };
+    const texts = values.map(valueText);
+    if (values.length > 0 && new Set(texts).size === values.length) return { name, values };
     throw misplaced(
       file.path,
       file.lineOf(map, name),
-      `Expected values of ${name} that differ, got ${values.join(', ') || 'none'}`,
+      `Expected values of ${name} that differ, got ${texts.join(', ') || 'none'}`,
     );
+  });
+}
+
+/** A value as tables and folders show it: `0.001`, `0-5`, `{rank:4,alpha:8}`. */
+export const valueText = (value: unknown): string =>
+  isRecord(value) || (Array.isArray(value) && value.some(isRecord))
+    ? JSON.stringify(value).replaceAll('"', '')
+    : String(value);
+
+/** `lr=0.001`: a part of a folder's name for each value. Values that differ only in signs that such a name leaves out are numbered. */
+export function folderNames({ name, values }: SweptOption): string[] {
+  const taken = new Map<string, number>();
+  return values.map((value) => {
+    const own = `${name}=${valueText(value)
+      .replaceAll(/[^\w.+-]+/g, '_')
+      .replaceAll(/^_|_$/g, '')}`;
+    const count = (taken.get(own) ?? 0) + 1;
+    taken.set(own, count);
+    return count === 1 ? own : `${own}-${count}`;
   });
 }
 
