@@ -79,6 +79,15 @@ test.skipIf(storiesAbsent)('a trained model prefers what belongs to a story', as
   expect((await mayfly(['eval', ...args])).lines).toEqual(['acc 1.0000, acc_norm 1.0000 over 2 items']);
 });
 
+test('a file may begin with a byte order mark, and have line breaks of Windows', async () => {
+  const model = await randomModel(folder, 'marked', bytes);
+  const choices = join(folder, 'windows.jsonl');
+  writeFileSync(choices, `\ufeff${JSON.stringify(items[0])}\r\n${JSON.stringify(items[1])}\r\n`);
+  const plain = write('plain.jsonl', items.slice(0, 2));
+  const evaluated = await evaluateChoices({ model, choices, tokenizer: 'bytes' });
+  expect(evaluated).toEqual(await evaluateChoices({ model, choices: plain, tokenizer: 'bytes' }));
+});
+
 test('a wrong item is an error that names its line', async () => {
   const wrong: readonly (readonly [unknown, RegExp])[] = [
     ['{', /line 3: Expected JSON, got/],

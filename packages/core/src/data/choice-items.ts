@@ -18,7 +18,8 @@ export interface ChoiceItem {
  * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_DATA_FORMAT`, which names file and line.
  */
 export function readChoiceItems(path: string): ChoiceItem[] {
-  const lines = readFile(path, 'a file of items').toString().split('\n');
+  // TextDecoder leaves out a byte order mark, which toString() keeps.
+  const lines = new TextDecoder().decode(readFile(path, 'a file of items')).split('\n');
   const items = lines.flatMap((line, index) =>
     line.trim() === '' ? [] : [itemOf(line, `${path}: line ${index + 1}`)],
   );
