@@ -1,14 +1,19 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  ArenaScope,
+  createPool,
   createTrainer,
   evaluate,
   exportModel,
   loadModel,
+  type ModelSource,
   openData,
   openTokenizer,
   type TrainOptions,
 } from '@mayfly/core';
+import { readCheckpoint, readCheckpointHeader } from '@mayfly/core/checkpoint';
+import { Decoder } from '@mayfly/core/testing';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
@@ -56,6 +61,37 @@ describe('a run of adapters', () => {
     const { path } = await loadModel(at('one'));
     expect(readFileSync(path!).length).toBeLessThan(readFileSync(base).length / 2);
   });
+
+  test.each(['static', 'dynamic'] as const)(
+    'has the logits of the model that its adapters were added to, where they run beside %s weights',
+    async (weights) => {
+      const settings = { rank: 4, alpha: 8, dropout: 0, rslora: false };
+      const logitsOf = async (adapters: Float32Array | null, { config, parameters }: ModelSource) => {
+        await using session = await createPool({ ...pool, workers: 1, standby: 0, arenaBytes: 2 ** 26 });
+        const decoder = new Decoder(new ArenaScope(session.arena), {
+          ...{ config, batch: 1, sequence: 16, weights },
+          ...(adapters && { lora: settings }),
+        });
+        const { layout, parameters: held } = decoder.state;
+        await parameters!(held.array().subarray(0, layout.baseCount));
+        if (adapters !== null) held.array().set(adapters, layout.baseCount);
+        await decoder.load(session);
+        await decoder.forward(Array.from('Once upon a time', (letter) => letter.charCodeAt(0)));
+        const rows: number[][] = [];
+        for (let column = 0; column < 16; column++) rows.push(Array.from(await decoder.logits(column)));
+        return rows.flat();
+      };
+      const { path, sections } = await readCheckpointHeader(at('one'));
+      const adapters = new Float32Array(sections.parameters! / 4);
+      await readCheckpoint(path, { parameters: new Uint8Array(adapters.buffer) });
+      const [merged, whole] = [await loadModel(at('one')), await loadModel(base)];
+      const found = await logitsOf(adapters, whole);
+      const differences = (others: number[]) =>
+        Math.max(...others.map((each, index) => Math.abs(each - found[index]!)));
+      expect(differences(await logitsOf(null, merged))).toBeLessThan(2e-3);
+      expect(differences(await logitsOf(null, whole))).toBeGreaterThan(0.1);
+    },
+  );
 
   test('becomes a folder of PEFT with the names of its files, and comes back to the digit', async () => {
     const { files } = await exportModel({ model: at('one'), format: 'peft', out: at('peft') });

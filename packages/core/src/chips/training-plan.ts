@@ -1,13 +1,15 @@
-import { type ChipProfile, lint, type ProgramTime, timeMil } from '@mayfly/native';
+import { type ChipProfile, invalidArgument, lint, type ProgramTime, timeMil } from '@mayfly/native';
 import { milliseconds, object, oneOf, whole } from '../check.js';
-import { countParameters, type ModelConfig } from '../model/config.js';
-import { layerParameters, ParameterLayout } from '../model/parameters.js';
+import type { ModelConfig } from '../model/config.js';
+import { ParameterLayout } from '../model/parameters.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
-import { dynamicPrograms } from '../programs/dynamic.js';
+import { defaultBudget } from '../pool/worker/budget.js';
+import { adapterBlocks, dynamicBlocks } from '../programs/dynamic.js';
 import type { ProgramForm } from '../programs/form.js';
-import { decoderLayerOf } from '../programs/layer.js';
-import type { ProgramShape, Surface } from '../programs/shape.js';
-import { staticPrograms } from '../programs/static.js';
+import { decoderLayerOf, namePrograms } from '../programs/layer.js';
+import type { LayerDefinition } from '../programs/layer-graph.js';
+import type { LayerProgram, ProgramShape, Surface, WeightUse } from '../programs/shape.js';
+import { staticBlocks } from '../programs/static.js';
 
 /** `reloaded` are static weights that are replaced without compiling (`docs/ane.md`), where the chip lets them. */
 export type WeightStrategy = 'dynamic' | 'static' | 'reloaded';
@@ -18,8 +20,10 @@ export interface PlanOptions {
   readonly config: ModelConfig;
   /** The chip: a profile of `loadProfile` or `parseProfile`. */
   readonly profile: ChipProfile;
-  /** How kernels get their weights. */
+  /** How kernels get their weights; with adapters, those of the model. */
   readonly weights: WeightStrategy;
+  /** The layers, which may have adapters; then those are trained alone. Default: the decoder's own layer. */
+  readonly layer?: LayerDefinition;
   /** Windows per pass. */
   readonly batch: number;
   /** Tokens per window. */
@@ -44,6 +48,7 @@ export const planOptions = {
     ...{ rule: oneOf(...strategies), required: true, defaultText: 'all, compared' },
     ...{ flag: '--weights <kind>', help: 'dynamic, static or reloaded' },
   },
+  layer: { rule: object<LayerDefinition>() },
   batch: { rule: whole(1, 2 ** 24), required: true, flag: '--batch <n>', help: 'windows per pass' },
   sequence: { rule: whole(1, 2 ** 24), required: true },
   form: { rule: object<ProgramForm>(), default: {} },
@@ -64,7 +69,7 @@ export interface KernelPlan extends Pick<ProgramTime, 'evaluateUs' | 'compileMs'
   readonly copyUs: number;
   /** Rules of `mayfly lint` that say that the chip would refuse it, or give wrong data. */
   readonly brokenRules: readonly string[];
-  /** Whether it reads parameters: with static weights an update compiles it again. */
+  /** Whether it has constants that training changes: an update compiles it again. */
   readonly hasWeights: boolean;
 }
 
@@ -72,6 +77,7 @@ export interface KernelPlan extends Pick<ProgramTime, 'evaluateUs' | 'compileMs'
 export interface TrainingPlan {
   readonly chip: string;
   readonly weights: WeightStrategy;
+  /** Those that are trained: of a model with adapters, theirs. */
   readonly parameters: number;
   readonly tokensPerStep: number;
   /** Programs that are loaded at once. */
@@ -133,21 +139,31 @@ const DAY_MS = 86_400_000;
 /** Share of the weight gradients that kernels do not hide even where they take longer (SLA, FSP, MAD). */
 const EXPOSED = 0.25;
 
-/** Costs of training on a chip by the model of `docs/simulator.md`, without running anything. */
+/**
+ * Costs of training on a chip by the model of `docs/simulator.md`, without running anything.
+ *
+ * @throws `ERR_INVALID_ARGUMENT` for invalid options, and for reloaded weights with adapters, whose model never changes.
+ */
 export function planTraining(given: PlanOptions): TrainingPlan {
   const { options } = resolveOptions('planTraining', planOptions, given);
   const { config, profile, weights, batch, sequence, accumulate, retireAfter, settleMs } = options;
+  const { layer = decoderLayerOf(config) } = options;
   const { host, clock } = profile;
   const shape: ProgramShape = { ...config, batch, sequence };
   const columns = batch * sequence;
   const { layers, dim, vocab } = config;
-  const kernels = planKernels(shape, options);
-  const parameters = countParameters(config);
-  const layout = new ParameterLayout(config);
-  const products = layout.entries.filter(({ layer, decay }) => layer === 0 && decay).length;
-  const queries = config.heads * config.headDim;
-  const keys = config.kvHeads * config.headDim;
-  const matrices = dim * (2 * queries + 2 * keys + 3 * config.hidden);
+  const isAdapted = layer.base !== undefined;
+  if (isAdapted && weights === 'reloaded') {
+    throw invalidArgument('weights', 'dynamic or static with adapters, whose model never changes', weights);
+  }
+  const kernels = planKernels(shape, layer, options);
+  const layout = new ParameterLayout(config, () => layer.parameters(shape));
+  const trained = layout.entries.filter(({ adapter }) => isAdapted === (adapter !== undefined));
+  const elements = (entries: typeof trained) => entries.reduce((sum, { count }) => sum + count, 0);
+  const parameters = elements(trained);
+  const trainedMatrices = trained.filter(({ layer, decay }) => layer === 0 && decay);
+  const products = trainedMatrices.length;
+  const matrices = elements(trainedMatrices);
 
   const perLayer = (of: (kernel: (typeof kernels)[number]) => number) =>
     kernels.reduce((sum, each) => sum + of(each), 0);
@@ -159,22 +175,26 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const gemmMs = (flops: number) => flops / (host.gemmGflops.value * 1e6);
   const moveMs = (bytes: number) => bytes / (host.elementwiseGBps.value * 1e6);
   const activation = dim * columns;
+  // Forward, and toward the input and the weights, which adapters leave as they are.
+  const classifierProducts = isAdapted ? 2 : 3;
+  /** Trained weights are inputs of the kernels. */
+  const isPacked = isAdapted || weights === 'dynamic';
   const halves = 2 * layers;
-  // Forward norms are host math with dynamic weights only; the backward pass always, with its copies of what was saved.
-  const norms = moveMs(activation * halves * ((weights === 'dynamic' ? 12 : 0) + 16));
+  // Forward norms are host math where trained weights are inputs; the backward pass always, with its copies of what was saved.
+  const norms = moveMs(activation * halves * ((isPacked ? 12 : 0) + 16));
   const saved = moveMs(
     4 * layers * columns * (config.heads * config.headDim + 2 * config.kvHeads * config.headDim + 2 * config.hidden),
   );
-  const pass = norms + (weights === 'dynamic' ? 0 : saved) + moveMs(activation * 40) + gemmMs(6 * vocab * activation);
+  const pass =
+    norms + (isPacked ? 0 : saved) + moveMs(activation * 40) + gemmMs(2 * classifierProducts * vocab * activation);
   const gradientsMs = layers * gemmMs(2 * matrices * columns);
   const update = parameters / host.adamwPerUs.value / 1000 + moveMs(8 * parameters) + moveMs(6 * matrices * layers);
 
   const programs = weights === 'dynamic' ? kernels.length : kernels.length * layers;
   const compiling = ({ compileMs, loadMs }: KernelPlan) => compileMs + loadMs + clock.unloadMs.value;
   const round = (weights === 'dynamic' ? 1 : layers) * perLayer(compiling);
-  // A program between projections has no constants that an update changes.
   const updated = layers * perLayer(({ hasWeights }) => Number(hasWeights));
-  const stagedBytes = weights === 'dynamic' ? 2 * matrices * layers : 0;
+  const stagedBytes = isPacked ? 2 * matrices * layers : 0;
   const step = {
     kernels: accumulate * kernelsMs,
     copies: accumulate * copiesMs + copyMs(stagedBytes, profile),
@@ -188,13 +208,16 @@ export function planTraining(given: PlanOptions): TrainingPlan {
           : 0,
   };
   const working = Object.values(step).reduce((a, b) => a + b, 0);
-  const workers = Math.ceil(((weights === 'reloaded' ? 2 : 1) * programs) / retireAfter);
+  const { limits } = profile;
+  const most = Math.min(retireAfter, defaultBudget.livePrograms, limits.compilations.value, limits.livePrograms.value);
+  const workers = Math.ceil(((weights === 'reloaded' ? 2 : 1) * programs) / most);
+  const wears = weights === 'static' && updated > 0;
   const rounds = Math.floor((retireAfter * workers - (programs - updated)) / updated);
-  const everySteps = weights === 'static' ? rounds : Number.POSITIVE_INFINITY;
+  const everySteps = wears ? rounds : Number.POSITIVE_INFINITY;
   // The next generation is compiled on the standby in any case: a step waits only for its start, after the last exit.
   const starting = host.workerStartMs.value + settleMs;
-  const stalledMs = weights === 'static' ? Math.max(0, starting - everySteps * working) : 0;
-  const total = working + (weights === 'static' ? stalledMs / everySteps : 0);
+  const stalledMs = wears ? Math.max(0, starting - everySteps * working) : 0;
+  const total = working + (wears ? stalledMs / everySteps : 0);
   const steps = DAY_MS / total;
   return {
     chip: profile.name,
@@ -210,11 +233,11 @@ export function planTraining(given: PlanOptions): TrainingPlan {
       compilations: weights === 'static' ? updated : 0,
       copiedBytes: accumulate * layers * perLayer(({ copyBytes }) => copyBytes) + stagedBytes,
       host: {
-        norms: accumulate * ((weights === 'dynamic' ? 2 : 1) * halves + 2),
-        classifierProducts: accumulate * 3,
+        norms: accumulate * ((isPacked ? 2 : 1) * halves + 2),
+        classifierProducts: accumulate * classifierProducts,
         losses: accumulate,
         weightGradients: accumulate * layers * products,
-        updates: layout.entries.length,
+        updates: trained.length,
       },
     },
     compilationRound: { compilations: programs, milliseconds: round },
@@ -223,28 +246,30 @@ export function planTraining(given: PlanOptions): TrainingPlan {
       steps,
       tokens: steps * columns * accumulate,
       // Of reloaded weights, two programs of each kernel take turns.
-      compilations: weights === 'static' ? steps * updated : weights === 'reloaded' ? 2 * programs : programs,
+      compilations: wears ? steps * updated : weights === 'reloaded' ? 2 * programs : programs,
       retirements: steps / everySteps,
     },
   };
 }
 
 /** The kernels of a layer. */
-function planKernels(shape: ProgramShape, { config, profile, weights, form }: PlanOptions): KernelPlan[] {
+function planKernels(
+  shape: ProgramShape,
+  layer: LayerDefinition,
+  { profile, weights, form }: PlanOptions,
+): KernelPlan[] {
   const weightFiles = profile.generation === 'm1' ? 'per-tensor' : 'single';
-  const make = weights === 'dynamic' ? dynamicPrograms : staticPrograms;
-  const made = make(shape, { weightFiles, ...form }, decoderLayerOf(config));
-  return Object.entries<{
-    readonly program: { readonly text: string };
-    readonly input: Surface<string>;
-    readonly output: Surface<string>;
-    readonly weights: readonly unknown[];
-  }>({
-    ...made,
-  }).map(([name, { program, input, output, weights: uses }]) => {
+  const isAdapted = layer.base !== undefined;
+  const write = weights === 'dynamic' ? dynamicBlocks : isAdapted ? adapterBlocks : staticBlocks;
+  const made = namePrograms<LayerProgram & { readonly weights: readonly WeightUse[] }>(
+    write(layer, shape, { weightFiles, ...form }),
+  );
+  const parameters = layer.parameters(shape);
+  return Object.entries(made).map(([name, { program, input, output, weights: uses }]) => {
     const { evaluateUs, compileMs, loadMs, flops, weightBytes } = timeMil(program.text, profile);
     // Of packed surfaces only the activations are new at every dispatch.
-    const fresh = weights === 'dynamic' ? freshElements(input, layerParameters(shape)) : input.channels * input.width;
+    const isPacked = isAdapted || weights === 'dynamic';
+    const fresh = isPacked ? freshElements(input, parameters) : input.channels * input.width;
     const copyBytes = 2 * (fresh + output.channels * output.width);
     const copyUs = 1000 * copyMs(copyBytes, profile) + 2 * profile.clock.lockUs.value;
     const errors = lint(program.text, profile).filter(({ level }) => level === 'error');
@@ -259,7 +284,7 @@ function planKernels(shape: ProgramShape, { config, profile, weights, form }: Pl
       copyBytes,
       copyUs,
       brokenRules,
-      hasWeights: uses.length > 0,
+      hasWeights: !isPacked && uses.length > 0,
     };
   });
 }

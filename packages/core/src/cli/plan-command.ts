@@ -8,7 +8,10 @@ import { calibrationReport } from '../observe/calibration-report.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { textTable } from '../observe/table.js';
 import { print } from '../observe/text.js';
+import { nested } from '../option-table.js';
 import { planLayers } from '../train/layer-plan.js';
+import { frozenByAdapters, type LoraOptions, loraOptions, resolveLora } from '../train/lora-options.js';
+import { gibibytes, type MemoryNeeds, memoryNeeds } from '../train/memory-needs.js';
 import { variantOption } from '../train/shared-options.js';
 import { forcedForm, forcedVariants } from '../train/variant-option.js';
 import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
@@ -24,8 +27,14 @@ interface PlanFlags {
   readonly accumulate?: number;
   readonly retireAfter?: number;
   readonly variant?: string;
+  readonly lora?: Partial<LoraOptions>;
   readonly calibration?: boolean;
   readonly json?: boolean;
+}
+
+/** A plan with the memory of its run, in bytes. */
+interface CommandPlan extends TrainingPlan {
+  readonly memory: MemoryNeeds;
 }
 
 const notes = `
@@ -34,6 +43,7 @@ Nothing is run: these are estimates of a model fitted to published figures, whos
 Examples:
   $ mayfly plan --model stories110m --chip m4 --seq 256
   $ mayfly plan --model qwen3-0.6b --chip m4-max --weights dynamic --batch 4 --seq 256 --json
+  $ mayfly plan --model qwen3-0.6b --lora-rank 8
   $ mayfly plan --model stories110m --variant attention=sdpaBwd,silu=exp
   $ mayfly plan --calibration`;
 
@@ -53,6 +63,7 @@ export const planCommandOptions = {
   accumulate: planOptions.accumulate,
   retireAfter: planOptions.retireAfter,
   variant: { ...variantOption, defaultText: 'fused' },
+  lora: nested<LoraOptions>(loraOptions),
   calibration: {
     ...{ rule: flag, default: false, flag: '--calibration' },
     help: 'print the model beside every published figure, in Markdown',
@@ -85,13 +96,21 @@ async function planCommand(given: CommandFlags): Promise<void> {
       `Expected --seq to be at most the model's context of ${config.sequence}, got \`${sequence}\``,
     );
   }
+  const lora = flags.lora && resolveLora(flags.lora);
+  const { definition: layer } = planLayers(config, 'dynamic', undefined, lora)[0]!;
   const forced = forcedForm(flags.variant);
-  const blocks = planLayers(config, 'dynamic')[0]!.definition.blocks;
-  const form = { ...forced.axes, variants: forcedVariants(forced, blocks) };
-  const chosen = weights === undefined ? strategies : [weights];
-  const plans = chosen.map((each) =>
-    planTraining({ config, profile, weights: each, batch, sequence, form, accumulate, retireAfter }),
-  );
+  const form = { ...forced.axes, variants: forcedVariants(forced, layer.blocks) };
+  const all = lora === undefined ? strategies : strategies.filter((each) => each !== 'reloaded');
+  const chosen = weights === undefined ? all : [weights];
+  const plans = chosen.map((each): CommandPlan => {
+    const plan = planTraining({
+      ...{ config, profile, weights: each, layer, batch, sequence, form, accumulate, retireAfter },
+    });
+    const kind = each === 'dynamic' ? 'dynamic' : 'static';
+    const decoder = { config, batch, sequence, weights: kind, lora, form, passes: accumulate, training: true } as const;
+    const freeze = lora && frozenByAdapters(config, []);
+    return { ...plan, memory: memoryNeeds({ ...decoder, freeze }, plan.workers + 1) };
+  });
   const best = plans.reduce((a, b) => (b.step.total < a.step.total ? b : a)).weights;
   print(
     process.stdout,
@@ -99,8 +118,8 @@ async function planCommand(given: CommandFlags): Promise<void> {
   );
 }
 
-function report(model: string, title: string, plans: readonly TrainingPlan[], best: string): string {
-  const rows: [string, (plan: TrainingPlan) => string][] = [
+function report(model: string, title: string, plans: readonly CommandPlan[], best: string): string {
+  const rows: [string, (plan: CommandPlan) => string][] = [
     ['a step', ({ step }) => ms(step.total)],
     ['  kernels', ({ step }) => ms(step.kernels)],
     ['  copies', ({ step }) => ms(step.copies)],
@@ -120,6 +139,11 @@ function report(model: string, title: string, plans: readonly TrainingPlan[], be
     ['programs', ({ programs, workers }) => `${programs} on ${workers} worker${workers === 1 ? '' : 's'}`],
     ['  of a layer, attention', ({ kernels }) => programsOf(kernels, 'attention')],
     ['  of a layer, feed-forward', ({ kernels }) => programsOf(kernels, 'feedForward')],
+    ['parameters trained', ({ parameters }) => count(parameters)],
+    ['memory', ({ memory }) => gibibytes(memory.total)],
+    ['  parameters', ({ memory }) => gibibytes(memory.parameters)],
+    ['  gradients, moments', ({ memory }) => gibibytes(memory.gradients + memory.moments)],
+    ['  surfaces', ({ memory }) => gibibytes(memory.surfaces)],
     ['a compilation round', ({ compilationRound }) => ms(compilationRound.milliseconds)],
     ['a retirement', ({ retirement }) => `${ms(retirement.milliseconds)}, a step waits ${ms(retirement.stalledMs)}`],
     [

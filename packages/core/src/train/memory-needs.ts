@@ -1,8 +1,7 @@
 import { totalmem } from 'node:os';
 import { MayflyError } from '@mayfly/native';
 import { ArenaMeter } from '../memory/scope.js';
-import { Decoder } from './decoder.js';
-import type { PlannedDecoder } from './decoder-pool.js';
+import { Decoder, type DecoderOptions } from './decoder.js';
 import { blocksFor } from './gradient-sums.js';
 
 /** Memory that a run needs, in bytes. */
@@ -26,12 +25,15 @@ const WORKER_BYTES = 64 * 2 ** 20;
 const MAIN_BYTES = 200 * 2 ** 20;
 const HALF_BYTES = 2;
 
-/** @param workers Processes, standbys among them. */
-export function memoryNeeds(plan: PlannedDecoder, workers: number): MemoryNeeds {
+/**
+ * @param plan A decoder that is trained, and the bytes of the arena that holds it. Default: just those.
+ * @param workers Processes, standbys among them.
+ */
+export function memoryNeeds(plan: DecoderOptions & { readonly arenaBytes?: number }, workers: number): MemoryNeeds {
   const meter = new ArenaMeter();
   try {
     const { state } = new Decoder(meter, plan);
-    const { passes = 1, config, weights, arenaBytes } = plan;
+    const { passes = 1, config, weights, arenaBytes = meter.bytes } = plan;
     const table = passes === 1 ? 0 : 4 * config.vocab * config.dim;
     const parameters = state.parameters.bytes;
     const gradients = state.gradients.bytes * blocksFor(passes) + table;
@@ -69,4 +71,4 @@ export function expectMemory(needs: MemoryNeeds, limit: number = memoryLimit()):
   );
 }
 
-const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+export const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
