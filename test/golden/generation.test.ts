@@ -81,6 +81,23 @@ describe('the cache of keys and values', () => {
   });
 });
 
+test('gives the same bits with 1, 2 and 3 threads', async () => {
+  // Matrices that are split, some into parts of unequal sizes.
+  const config = { ...llama, dim: 256, hidden: 520, heads: 8, kvHeads: 4, headDim: 32, vocab: 1037 };
+  const model = await loadModel(await randomModel(folder, 'threads', config));
+  const text = Array.from(smallTokens(5, config.vocab));
+  const answers: Float32Array[][] = [];
+  for (const threads of [1, 2, 3]) {
+    await using session = await openTextSession(model, WINDOW, { device: 'cpu', threads });
+    const logits: Float32Array[] = [];
+    for (let drawn = 0; drawn < 8; drawn++)
+      logits.push((await session.next([...text, ...smallTokens(drawn, 99)])).slice());
+    answers.push(logits);
+  }
+  expect(answers[1]).toEqual(answers[0]);
+  expect(answers[2]).toEqual(answers[0]);
+});
+
 test('an answer beyond the first places of the cache is that of whole windows', async () => {
   const config = { ...llama, layers: 1, sequence: 640 };
   const model = await loadModel(await randomModel(folder, 'long', config));

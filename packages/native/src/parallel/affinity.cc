@@ -3,7 +3,12 @@
 #include <cstddef>
 
 #ifdef __linux__
+#include <fcntl.h>
 #include <sched.h>
+#include <unistd.h>
+
+#include <cinttypes>
+#include <cstdio>
 #endif
 
 namespace mayfly {
@@ -22,11 +27,23 @@ std::vector<int> AllowedProcessors() {
 
 int CurrentProcessor() { return sched_getcpu(); }
 
-void KeepOn(pthread_t thread, int processor) {
+void KeepOn(pthread_t thread, const std::vector<int>& processors) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(processor, &set);
+  for (const int processor : processors) CPU_SET(processor, &set);
   pthread_setaffinity_np(thread, sizeof set, &set);
+}
+
+std::chrono::nanoseconds TimeWithoutProcessor() {
+  const int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  char text[96];
+  const ssize_t bytes = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[bytes > 0 ? bytes : 0] = '\0';
+  // Nanoseconds on a processor, nanoseconds in a queue for one, turns.
+  int64_t waited = 0;
+  return std::chrono::nanoseconds(std::sscanf(text, "%*s %" SCNd64, &waited) == 1 ? waited : 0);
 }
 
 #else
@@ -41,7 +58,9 @@ int CurrentProcessor() {
   return -1;
 }
 
-void KeepOn(pthread_t, int) {}
+void KeepOn(pthread_t, const std::vector<int>&) {}
+
+std::chrono::nanoseconds TimeWithoutProcessor() { return {}; }
 
 #endif
 

@@ -1,8 +1,9 @@
-// The processors that threads run on, and threads that stay on one of them.
+// The processors that threads run on, threads that stay on some of them, and the time that a thread waits for one.
 #pragma once
 
 #include <pthread.h>
 
+#include <chrono>
 #include <vector>
 
 namespace mayfly {
@@ -13,7 +14,10 @@ std::vector<int> AllowedProcessors();
 // The processor that the calling thread runs on now; -1 where the system does not say.
 int CurrentProcessor();
 
-// Keeps a thread on one processor. A hint: where the system refuses, the thread stays where it is. Nothing on macOS.
-void KeepOn(pthread_t thread, int processor);
+// Keeps a thread on some processors. A hint: where the system refuses, the thread stays where it is. Nothing on macOS.
+void KeepOn(pthread_t thread, const std::vector<int>& processors);
+
+// The time for which the calling thread could have run and had no processor. 0 where the system does not say (macOS).
+std::chrono::nanoseconds TimeWithoutProcessor();
 
 }  // namespace mayfly

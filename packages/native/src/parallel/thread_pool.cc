@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -83,9 +84,10 @@ class Placement {
     if (processors_.size() != helpers->size() + 1) processors_.clear();
   }
 
-  // Makes sure that no helper is on the caller's processor.
+  // Makes sure that no helper is on the caller's processor. Where other programs leave the caller too little time, the
+  // system chooses: a helper that must not move would hold a processor that the caller could have.
   void FreeCallersProcessor() {
-    if (processors_.empty()) return;
+    if (processors_.empty() || IsLeftToTheSystem()) return;
     const auto at = std::find(processors_.begin(), processors_.end(), CurrentProcessor());
     if (at == processors_.end()) return;
     // The first processor is the caller's, helper i has processor i + 1.
@@ -100,11 +102,34 @@ class Placement {
   }
 
  private:
-  void Place(size_t helper) { KeepOn((*helpers_)[helper].native_handle(), processors_[helper + 1]); }
+  using Clock = std::chrono::steady_clock;
+
+  // The caller must have waited for a processor for a quarter of the time between two looks.
+  static constexpr std::chrono::milliseconds kLook{20}, kRelease{500};
+
+  bool IsLeftToTheSystem() {
+    const auto now = Clock::now();
+    if (now < next_look_) return left_;
+    const auto waited = TimeWithoutProcessor();
+    left_ = !left_ && 4 * (waited - waited_) > now - looked_;
+    if (left_ && placed_) {
+      for (std::thread& helper : *helpers_) KeepOn(helper.native_handle(), processors_);
+      placed_ = false;
+    }
+    looked_ = now;
+    waited_ = waited;
+    next_look_ = now + (left_ ? kRelease : kLook);
+    return left_;
+  }
+
+  void Place(size_t helper) { KeepOn((*helpers_)[helper].native_handle(), {processors_[helper + 1]}); }
 
   std::vector<std::thread>* helpers_ = nullptr;
   std::vector<int> processors_;
   bool placed_ = false;
+  bool left_ = false;
+  Clock::time_point looked_{}, next_look_{};
+  std::chrono::nanoseconds waited_{};
 };
 
 void PrepareThisThread() {
