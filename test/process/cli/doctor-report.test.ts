@@ -67,11 +67,16 @@ test('has every part, with the error in place of one that failed', async () => {
   expect(lines.join('\n')).toMatch(/^static weights +failed: /m);
 });
 
-test('a report that cannot be written is an error that says why', async () => {
-  const file = join(folder, 'nowhere', 'report.json');
+test.each([
+  ['a folder that is not there', join(folder, 'nowhere', 'report.json'), 'no such file or directory'],
+  ['a folder', folder, 'it is a folder'],
+  ['no name', '', 'no such file or directory'],
+  ['a name that is too long', join(folder, 'n'.repeat(300)), 'name too long'],
+])('a report that cannot be written is an error that says why, before the work: %s', async (_, file, why) => {
   const { code, stderr } = await mayfly(['doctor', '--report', file]);
   expect(code).toBe(2);
-  expect(stderr).toContain(`Cannot write a report to ${file}: no such file or directory`);
+  expect(stderr).toContain(`mayfly: Cannot write a report to ${file}: ${why}`);
+  expect(stderr).not.toContain('trying');
 });
 
 test('a report replaces no link', async () => {

@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import {
   answersFolder,
   defaultBudget,
@@ -77,4 +80,25 @@ test('a dialect that cannot be kept is no error', () => {
   writeFileSync(answersFolder(), '');
   expect(writeDialect('ios18')).toBeNull();
   expect(readDialect()).toBeNull();
+});
+
+test('processes that write one answer at once leave one of theirs, whole, and nothing else', async () => {
+  writeMachineLimits('cpu', good);
+  const code = `
+    import { writeMachineLimits } from '@mayfly/core/testing';
+    const answer = ${JSON.stringify(good)};
+    for (let n = 1; n <= 60; n += 1) writeMachineLimits('cpu', { ...answer, compilations: n, livePrograms: n });`;
+  const cwd = fileURLToPath(new URL('.', import.meta.url));
+  const writers = [1, 2, 3].map(() => spawn(process.execPath, ['--input-type=module', '-e', code], { cwd }));
+  const ended = Promise.all(writers.map(async (child) => (await once(child, 'exit'))[0]));
+  let writing = true;
+  void ended.then(() => (writing = false));
+  while (writing) {
+    const { compilations, livePrograms } = readMachineLimits('cpu')!;
+    expect([good.livePrograms, compilations]).toContain(livePrograms);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await ended).toEqual([0, 0, 0]);
+  expect(readMachineLimits('cpu')).toEqual({ ...good, compilations: 60, livePrograms: 60 });
+  expect(readdirSync(answersFolder())).toHaveLength(1);
 });

@@ -147,7 +147,10 @@ async function reportCommand(
   const file = report === true ? REPORT_FILE : report;
   const refuse = (error: unknown) => fileError(`write a report to ${file}`, error);
   await access(dirname(resolve(file)), constants.W_OK).catch((error) => Promise.reject(refuse(error)));
-  const existing = await lstat(file).catch(() => null);
+  const existing = await lstat(file).catch((error) => {
+    if (error.code === 'ENOENT' && file !== '') return null;
+    throw refuse(error);
+  });
   // A device or a link would be replaced by the report.
   if (existing !== null && !existing.isFile())
     throw new MayflyError('ERR_FILE', `Cannot write a report to ${file}: it is ${kindOf(existing)}`);
