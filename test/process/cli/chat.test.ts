@@ -40,6 +40,13 @@ function chatting(...args: string[]) {
   };
 }
 
+test('lines and the end of stdin that come before the answer to --prompt are kept', async () => {
+  const { child, line, ended } = chatting('--max-tokens', '4', '--json', '--prompt', 'hello');
+  child.stdin!.end('and you?\n');
+  expect([await line(), await line()].map((each) => JSON.parse(each).ids.length)).toEqual([4, 4]);
+  expect(await ended).toEqual([0, null]);
+});
+
 test('each line gets an answer, to the whole conversation', async () => {
   const { child, say, line, ended } = chatting('--max-tokens', '6', '--json', '--system', 'be kind');
   say('hello');

@@ -57,8 +57,6 @@ async function converse(options: ChatOptions, json: boolean, first: string | und
   const status = new StartStatus();
   await using chat = await openChat({ ...options, onProgress: status.onProgress });
   status[Symbol.dispose]();
-  // Without readline's own terminal mode Ctrl-C is a signal, as elsewhere.
-  const lines = createInterface({ input: process.stdin, terminal: false });
   const ask = () => process.stdin.isTTY && print(process.stderr, '> ');
   const answer = async (message: string): Promise<number | null> => {
     const text = new PrintedText(json, '', () => {});
@@ -72,6 +70,9 @@ async function converse(options: ChatOptions, json: boolean, first: string | und
     return interruption.endsProgram ? interruption.exitCode : null;
   };
   let exitCode = first === undefined ? null : await answer(first);
+  // Without readline's own terminal mode Ctrl-C is a signal, as elsewhere. From here on it reads: lines and the end of stdin that come
+  // before the iteration would be lost.
+  const lines = createInterface({ input: process.stdin, terminal: false });
   ask();
   if (exitCode === null) {
     for await (const line of lines) {
