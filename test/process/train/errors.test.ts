@@ -21,7 +21,7 @@ test.each<[string, TrainOptions, string]>([
   ['no such data', { data: join(folder, 'none.u16') }, 'ERR_FILE_NOT_FOUND'],
   ['a stream shorter than a window', { data: short }, 'ERR_DATA_SHORT'],
   ['a token that the model does not have', { data: foreign }, 'ERR_TOKEN_RANGE'],
-  ['a budget that holds less than the kernels', { pool: { budget: { compilations: 3 } } }, 'ERR_BUDGET'],
+  ['a budget that holds less than the kernels', { pool: { workers: 1, budget: { compilations: 3 } } }, 'ERR_BUDGET'],
   ['a run that is not there', { resume: join(folder, 'none') }, 'ERR_FILE_NOT_FOUND'],
   ['an unknown device', { pool: { device: 'gpu' } }, 'ERR_DEVICE_UNAVAILABLE'],
 ])('%s is an error', async (_, options, code) => {
