@@ -12,7 +12,22 @@ export const trees = [
   {
     folder: 'packages/core/src',
     floors: [
-      ...['cli', 'doctor', 'observe', 'export', 'train', 'chips', 'programs', 'model', 'data', 'checkpoint', 'run'],
+      ...[
+        'cli',
+        'doctor',
+        'observe',
+        'export',
+        'train',
+        'inference',
+        'variants',
+        'decoder',
+        'chips',
+        'programs',
+        'model',
+        'data',
+        'checkpoint',
+        'run',
+      ],
       ...['pool', 'machine', 'memory', 'mil', 'files'],
     ],
   },

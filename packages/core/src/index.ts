@@ -23,6 +23,10 @@ export { openTokenizer } from './data/open-tokenizer.js';
 export { splitTokens, TokenArray, type TokenParts, type TokenStream } from './data/token-stream.js';
 export type { EncodeOptions, TokenDecoder, Tokenizer } from './data/tokenizer.js';
 export type { TokenizerFiles } from './data/tokenizer-files.js';
+export type { LoraOptions, LoraSettings } from './decoder/lora-options.js';
+export type { MuonScale } from './decoder/optimizer.js';
+export type { ParameterGroup } from './decoder/parameter-groups.js';
+export type { Activity } from './decoder/stopwatch.js';
 export {
   type ExportDtype,
   type ExportFormat,
@@ -30,6 +34,16 @@ export {
   type ExportSummary,
   exportModel,
 } from './export/export-model.js';
+export { type Chat, type ChatOptions, openChat } from './inference/chat.js';
+export type { GeneratedToken } from './inference/continue-text.js';
+export type { DataOptions } from './inference/data-options.js';
+export { type EvaluateOptions, evaluate } from './inference/evaluate.js';
+export { type ChoicesOptions, type ChoicesResult, evaluateChoices } from './inference/evaluate-choices.js';
+export { type GenerateOptions, generate, type WritingOptions } from './inference/generate.js';
+export type { InferenceOptions } from './inference/inference-session.js';
+export type { SamplingOptions } from './inference/sampler.js';
+export type { TokenGeneratorOptions } from './inference/token-generator.js';
+export type { WindowLoss } from './inference/window-loss.js';
 export type { PowerState, ThermalPressure } from './machine/power-state.js';
 export type { Arena } from './memory/arena.js';
 export { ArenaScope, type TensorSource } from './memory/scope.js';
@@ -63,25 +77,11 @@ export type { Budget, RetirementReason } from './pool/worker/budget.js';
 export type { Chaos } from './pool/worker/chaos-transport.js';
 export type { LatencySummary } from './pool/worker/latency.js';
 export type { RunRecord } from './run/run-records.js';
-export { type Chat, type ChatOptions, openChat } from './train/chat.js';
-export type { GeneratedToken } from './train/continue-text.js';
 export { createTrainer } from './train/create-trainer.js';
-export type { DataOptions } from './train/data-options.js';
-export { type EvaluateOptions, evaluate } from './train/evaluate.js';
-export { type ChoicesOptions, type ChoicesResult, evaluateChoices } from './train/evaluate-choices.js';
-export { type GenerateOptions, generate, type WritingOptions } from './train/generate.js';
-export type { InferenceOptions } from './train/inference-session.js';
-export type { LoraOptions, LoraSettings } from './train/lora-options.js';
-export type { MuonScale } from './train/optimizer.js';
 export type { FilledTrainOptions, NamedConfig, TrainOptions } from './train/options.js';
-export type { ParameterGroup } from './train/parameter-groups.js';
 export type { KernelRange } from './train/range-check.js';
-export type { SamplingOptions } from './train/sampler.js';
 export type { Sample } from './train/samples.js';
-export type { Activity } from './train/stopwatch.js';
-export type { TokenGeneratorOptions } from './train/token-generator.js';
 export type { StepRecord } from './train/train-step.js';
 export type { EndReason, TrainSummary } from './train/train-summary.js';
 export type { Trainer, TrainerEvents } from './train/trainer.js';
 export type { BestEvaluation, Evaluation } from './train/validation.js';
-export type { WindowLoss } from './train/window-loss.js';

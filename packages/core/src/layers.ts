@@ -1,4 +1,8 @@
 /** Layers of one's own: `@mayfly/core/layers`. */
+
+export { type CheckLayerOptions, checkLayer, type LayerCheck } from './decoder/check-layer.js';
+export type { FrozenPart, LayerSettings, LayersOption } from './decoder/layer-plan.js';
+export type { Tap } from './decoder/tap.js';
 export type { Lora } from './model/adapters.js';
 export type { ParameterSpec, ParameterSpecs } from './model/parameters.js';
 export { adaptLayer } from './programs/adapters.js';
@@ -19,6 +23,3 @@ export { normalizeHeads } from './programs/qk-norm.js';
 export { rotate } from './programs/rotary.js';
 export type { ProgramShape } from './programs/shape.js';
 export type { Cut, Variant } from './programs/variant.js';
-export { type CheckLayerOptions, checkLayer, type LayerCheck } from './train/check-layer.js';
-export type { FrozenPart, LayerSettings, LayersOption } from './train/layer-plan.js';
-export type { Tap } from './train/tap.js';

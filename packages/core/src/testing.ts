@@ -36,10 +36,21 @@ export { openTokenFile } from './data/token-file.js';
 export { splitTokens, TokenArray, TokenSlice, type TokenStream } from './data/token-stream.js';
 export type { Tokenizer } from './data/tokenizer.js';
 export { countWindows, type WindowState, Windows } from './data/windows.js';
+export { arenaBytesFor, Decoder } from './decoder/decoder.js';
+export { blocksFor, mergesAfter, sumByTree } from './decoder/gradient-sums.js';
+export { Optimizer } from './decoder/optimizer.js';
+export { updateRules } from './decoder/parameter-groups.js';
+export { type LayerCase, runLayer } from './decoder/run-layer.js';
+export { WeightGradients, weightGradient } from './decoder/weight-gradients.js';
 export { probeLimits } from './doctor/probe-limits.js';
 export { ProbeWorker } from './doctor/probe-worker.js';
 export { makeFolder } from './files/folders.js';
 export { Float16Array } from './float16.js';
+export { CachedDecoder } from './inference/cached-decoder.js';
+export { InferenceSession } from './inference/inference-session.js';
+export { Sampler } from './inference/sampler.js';
+export { StopText } from './inference/stop-text.js';
+export { openTextSession } from './inference/text-session.js';
 export { answersFolder, MachineAnswers } from './machine/answers.js';
 export { storedChoices } from './machine/choices.js';
 export { programForm } from './machine/device.js';
@@ -112,30 +123,19 @@ export { readRunFile, writeRunFile } from './run/run-file.js';
 export { RunLock } from './run/run-lock.js';
 export { RunLog, readRunLog } from './run/run-log.js';
 export { runRecord, toJsonLine } from './run/run-records.js';
-export { CachedDecoder } from './train/cached-decoder.js';
-export { halfCanary } from './train/canaries.js';
-export { MOST_COMPILATIONS, type ProgramJudge } from './train/canary-device.js';
-export { difference } from './train/canary-programs.js';
 export { CheckpointSchedule } from './train/checkpoint-schedule.js';
-export { checkChipRules } from './train/chip-rules.js';
-export { type ChoiceOptions, chooseForm } from './train/choose-form.js';
-export { arenaBytesFor, Decoder } from './train/decoder.js';
 export { SequenceDigest } from './train/digest.js';
-export { blocksFor, mergesAfter, sumByTree } from './train/gradient-sums.js';
-export { InferenceSession } from './train/inference-session.js';
 export { LossScaler } from './train/loss-scaler.js';
-export { Optimizer } from './train/optimizer.js';
 export {
   type FilledTrainOptions,
   type PlainTrainOptions,
   resolveTrainOptions,
   savedTrainOptions,
 } from './train/options.js';
-export { updateRules } from './train/parameter-groups.js';
 export { rangeProgram } from './train/range-program.js';
-export { type LayerCase, runLayer } from './train/run-layer.js';
-export { Sampler } from './train/sampler.js';
 export { learningRate, type Schedule } from './train/schedules.js';
-export { StopText } from './train/stop-text.js';
-export { openTextSession } from './train/text-session.js';
-export { WeightGradients, weightGradient } from './train/weight-gradients.js';
+export { halfCanary } from './variants/canaries.js';
+export { MOST_COMPILATIONS, type ProgramJudge } from './variants/canary-device.js';
+export { difference } from './variants/canary-programs.js';
+export { checkChipRules } from './variants/chip-rules.js';
+export { type ChoiceOptions, chooseForm } from './variants/choose-form.js';

@@ -1,10 +1,15 @@
 import type { Command } from 'commander';
+import { type EvaluateOptions, evaluate, evaluateOptions } from '../inference/evaluate.js';
+import {
+  type ChoicesOptions,
+  type ChoicesResult,
+  choicesOptions,
+  evaluateChoices,
+} from '../inference/evaluate-choices.js';
+import type { WindowLoss } from '../inference/window-loss.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { StartStatus } from '../observe/start-status.js';
 import { formatCount, plural, print } from '../observe/text.js';
-import { type EvaluateOptions, evaluate, evaluateOptions } from '../train/evaluate.js';
-import { type ChoicesOptions, type ChoicesResult, choicesOptions, evaluateChoices } from '../train/evaluate-choices.js';
-import type { WindowLoss } from '../train/window-loss.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 
 const examples = `

@@ -1,12 +1,12 @@
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { anyText, flag } from '../check.js';
+import { type ChatOptions, openChat } from '../inference/chat.js';
+import type { GeneratedToken } from '../inference/continue-text.js';
+import { type GenerateOptions, generate, generateOptions } from '../inference/generate.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { StartStatus } from '../observe/start-status.js';
 import { print } from '../observe/text.js';
-import { type ChatOptions, openChat } from '../train/chat.js';
-import type { GeneratedToken } from '../train/continue-text.js';
-import { type GenerateOptions, generate, generateOptions } from '../train/generate.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 import { Interruption } from './interruption.js';
 

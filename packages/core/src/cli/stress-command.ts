@@ -4,13 +4,13 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { whole } from '../check.js';
 import { TokenArray } from '../data/token-stream.js';
+import { weightsOption } from '../inference/shared-options.js';
 import { openReporter } from '../observe/open-reporter.js';
 import { createPool } from '../pool/pool.js';
 import { poolOptions, timeoutOptions } from '../pool/pool-options.js';
 import { type Chaos, chaosRule } from '../pool/worker/chaos-transport.js';
 import { createTrainer } from '../train/create-trainer.js';
 import { trainOptions } from '../train/options.js';
-import { weightsOption } from '../train/shared-options.js';
 import { addOptions, type CommandFlags, jsonOption, optionsFrom } from './command-options.js';
 import { Interruption, outliveOutput } from './interruption.js';
 

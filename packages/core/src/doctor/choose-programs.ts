@@ -1,9 +1,9 @@
+import { planLayers } from '../decoder/layer-plan.js';
 import { programForm, resolveDevice } from '../machine/device.js';
 import type { ModelConfig } from '../model/config.js';
 import { loadModel } from '../model/load-model.js';
-import { chooseForm } from '../train/choose-form.js';
-import { planLayers } from '../train/layer-plan.js';
-import { type Axis, axisNames } from '../train/variant-option.js';
+import { chooseForm } from '../variants/choose-form.js';
+import { type Axis, axisNames } from '../variants/variant-option.js';
 import type { ExamineOptions } from './doctor-report.js';
 
 /** What programs are chosen for: as `mayfly train` takes it. */

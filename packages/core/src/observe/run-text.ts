@@ -1,6 +1,6 @@
+import { blocksFor } from '../decoder/gradient-sums.js';
 import type { PowerState } from '../machine/power-state.js';
 import { countParameters } from '../model/config.js';
-import { blocksFor } from '../train/gradient-sums.js';
 import type { Sample } from '../train/samples.js';
 import type { StepRecord } from '../train/train-step.js';
 import type { TrainSummary } from '../train/train-summary.js';

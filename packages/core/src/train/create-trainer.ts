@@ -8,7 +8,15 @@ import { expectText } from '../data/text-files.js';
 import { expectDocuments, type TokenStream } from '../data/token-stream.js';
 import { readTokenizerFiles, type TokenizerFiles } from '../data/tokenizer-files.js';
 import { countShuffled, countWindows, Windows } from '../data/windows.js';
+import { Decoder } from '../decoder/decoder.js';
+import { checkDocumentMasks } from '../decoder/document-masks.js';
+import { checkValues } from '../decoder/finite.js';
+import { checkFrozen, definitionNames, planLayers } from '../decoder/layer-plan.js';
+import { frozenByAdapters, loraOf } from '../decoder/lora-options.js';
+import type { ModelState } from '../decoder/model-state.js';
 import { DisposeStack } from '../files/dispose-stack.js';
+import { openDataOptions } from '../inference/data-options.js';
+import { modelTokenizer } from '../inference/model-tokenizer.js';
 import { ArenaScope } from '../memory/scope.js';
 import { tokenizerSections } from '../model/checkpoint-model.js';
 import { type ModelConfig, validateConfig } from '../model/config.js';
@@ -18,17 +26,10 @@ import { isPreset } from '../model/presets.js';
 import { checkOptions } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { checkSizes } from '../programs/define-layer.js';
-import { needsCanaries } from './choose-form.js';
-import { openDataOptions } from './data-options.js';
-import { Decoder } from './decoder.js';
-import { openDecoderPool, type PlannedDecoder, planDecoder } from './decoder-pool.js';
-import { checkDocumentMasks } from './document-masks.js';
-import { checkValues } from './finite.js';
-import { checkFrozen, definitionNames, planLayers } from './layer-plan.js';
-import { frozenByAdapters, loraOf } from './lora-options.js';
+import { needsCanaries } from '../variants/choose-form.js';
+import { openDecoderPool, type PlannedDecoder, planDecoder } from '../variants/decoder-pool.js';
+import { VariantFallback } from '../variants/variant-fallback.js';
 import { expectMemory, type MemoryNeeds, memoryNeeds } from './memory-needs.js';
-import type { ModelState } from './model-state.js';
-import { modelTokenizer } from './model-tokenizer.js';
 import {
   type FilledTrainOptions,
   type NamedConfig,
@@ -49,7 +50,6 @@ import { checkpointBytes, readRun, restoreTraining } from './training-checkpoint
 import type { TrainingProgress } from './training-header.js';
 import { Validation } from './validation.js';
 import { openValidation } from './validation-data.js';
-import { VariantFallback } from './variant-fallback.js';
 
 /**
  * Opens model and data, starts a pool with an arena of the size that the run needs, and compiles the kernels. The caller closes the

@@ -1,8 +1,8 @@
 import { totalmem } from 'node:os';
 import { MayflyError } from '@mayfly/native';
+import { Decoder, type DecoderOptions } from '../decoder/decoder.js';
+import { blocksFor } from '../decoder/gradient-sums.js';
 import { ArenaMeter } from '../memory/scope.js';
-import { Decoder, type DecoderOptions } from './decoder.js';
-import { blocksFor } from './gradient-sums.js';
 
 /** Memory that a run needs, in bytes. */
 export interface MemoryNeeds {

@@ -1,8 +1,8 @@
 import { invalidArgument } from '@mayfly/native';
 import { number, numberOr, oneOf, pair, whole } from '../check.js';
+import type { MuonScale } from '../decoder/optimizer.js';
+import { groupsRule, type ParameterGroup } from '../decoder/parameter-groups.js';
 import type { OptionTable } from '../option-table.js';
-import type { MuonScale } from './optimizer.js';
-import { groupsRule, type ParameterGroup } from './parameter-groups.js';
 import { type Schedule, type ScheduleName, scheduleNames } from './schedules.js';
 
 /** Options of training about the update of the parameters. */

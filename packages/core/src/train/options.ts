@@ -3,6 +3,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { invalidArgument, type Precision } from '@mayfly/native';
 import { abortSignal, bagOf, callback, flag, number, oneOf, type Rule, rule, text, whole } from '../check.js';
 import type { TokenStream } from '../data/token-stream.js';
+import { type FrozenPart, frozenRule, type LayersOption } from '../decoder/layer-plan.js';
+import { type LoraOptions, type LoraSettings, loraOptions, resolveLora } from '../decoder/lora-options.js';
+import { type DataOptions, dataOptions } from '../inference/data-options.js';
+import { isTokenStream, pathOr, tokenizerOption, variantOption, weightsOption } from '../inference/shared-options.js';
 import { threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import type { ModelConfig } from '../model/config.js';
 import { presets } from '../model/presets.js';
@@ -16,11 +20,7 @@ import {
 } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { type PoolOptions, poolOptions } from '../pool/pool-options.js';
-import { type DataOptions, dataOptions } from './data-options.js';
-import { type FrozenPart, frozenRule, type LayersOption } from './layer-plan.js';
-import { type LoraOptions, type LoraSettings, loraOptions, resolveLora } from './lora-options.js';
 import { expectPossibleSchedule, type OptimizerOptions, optimizerOptions } from './optimizer-options.js';
-import { isTokenStream, pathOr, tokenizerOption, variantOption, weightsOption } from './shared-options.js';
 import { type ValidationOptions, validationOptions } from './validation-options.js';
 
 /** A model's shape and its name in logs. */

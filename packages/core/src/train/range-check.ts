@@ -1,9 +1,9 @@
 import { addon, type NativeDevice } from '@mayfly/native';
+import type { KernelCompiler } from '../decoder/timed-kernel.js';
 import type { Arena } from '../memory/arena.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { CallOptions, Kernel, PoolProgram, WeightSources } from '../pool/types.js';
 import { type RangeProgram, rangeProgram } from './range-program.js';
-import type { KernelCompiler } from './timed-kernel.js';
 
 /** The largest sum of products that a kernel formed. */
 export interface KernelRange {

@@ -1,9 +1,9 @@
 import { invalidArgument } from '@mayfly/native';
 import { checkIds } from '../data/check-tokens.js';
 import type { Tokenizer } from '../data/tokenizer.js';
-import type { Decoder } from './decoder.js';
-import { wholeWindows } from './text-model.js';
-import { generateTokens } from './token-generator.js';
+import type { Decoder } from '../decoder/decoder.js';
+import { wholeWindows } from '../decoder/text-model.js';
+import { generateTokens } from '../inference/token-generator.js';
 
 /** A text that the model wrote on the way. */
 export interface Sample {

@@ -1,8 +1,8 @@
 import { countTargets, type Windows } from '../data/windows.js';
-import type { Decoder } from './decoder.js';
-import { mergesAfter, sumByTree } from './gradient-sums.js';
+import type { Decoder } from '../decoder/decoder.js';
+import { mergesAfter, sumByTree } from '../decoder/gradient-sums.js';
+import { Optimizer, type OptimizerSettings } from '../decoder/optimizer.js';
 import type { LossScaler } from './loss-scaler.js';
-import { Optimizer, type OptimizerSettings } from './optimizer.js';
 import { learningRate, type Schedule } from './schedules.js';
 
 /** The result of one training step. */

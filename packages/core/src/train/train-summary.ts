@@ -1,6 +1,6 @@
+import type { Activity } from '../decoder/stopwatch.js';
 import type { PoolStats } from '../pool/types.js';
 import type { KernelRange } from './range-check.js';
-import type { Activity } from './stopwatch.js';
 import type { StepCounts } from './train-step.js';
 import type { BestEvaluation } from './validation.js';
 

@@ -1,7 +1,7 @@
 import { anyText, decimal, rule, whole } from '../check.js';
 import type { TokenStream } from '../data/token-stream.js';
+import { isTokenStream } from '../inference/shared-options.js';
 import type { OptionTable } from '../option-table.js';
-import { isTokenStream } from './shared-options.js';
 
 /** Options of training about looking at the model on the way. */
 export interface ValidationOptions {

@@ -2,8 +2,8 @@ import { isMayflyError } from '@mayfly/native';
 import { DOCUMENT_START, type TokenStream, UNCOUNTED } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { countWindows } from '../data/windows.js';
-import type { Decoder } from './decoder.js';
-import { windowLoss } from './window-loss.js';
+import type { Decoder } from '../decoder/decoder.js';
+import { windowLoss } from '../inference/window-loss.js';
 
 /** Tokens that are decoded at once. */
 const CHUNK = 2 ** 16;

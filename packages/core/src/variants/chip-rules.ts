@@ -7,11 +7,11 @@ import {
   machineProfile,
   parseSimName,
 } from '@mayfly/native';
+import { type LayerPlan, strategyOf } from '../decoder/layer-plan.js';
 import type { ProgramForm } from '../programs/form.js';
 import { decoderLayerOf, programName } from '../programs/layer.js';
 import { type LayerWeights, layerBlocks } from '../programs/layer-blocks.js';
 import type { ProgramShape } from '../programs/shape.js';
-import { type LayerPlan, strategyOf } from './layer-plan.js';
 
 /** The programs that a model is about to be run by. */
 export interface PlannedPrograms {

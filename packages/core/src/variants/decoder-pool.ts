@@ -1,4 +1,8 @@
 import { elementCount, isSimName, MayflyError, parseSimName } from '@mayfly/native';
+import { arenaBytesFor, measureDecoder } from '../decoder/decoder.js';
+import { type FrozenPart, type LayerPlan, type LayersOption, planLayers } from '../decoder/layer-plan.js';
+import type { LoraSettings } from '../decoder/lora-options.js';
+import type { ParameterRules } from '../decoder/parameter-groups.js';
 import type { Refusals } from '../machine/choices.js';
 import { programForm, resolveDevice } from '../machine/device.js';
 import type { MilProgram } from '../mil/types.js';
@@ -10,10 +14,6 @@ import type { ProgramForm } from '../programs/form.js';
 import { CanaryDevice, type CanaryOptions } from './canary-device.js';
 import { checkChipRules } from './chip-rules.js';
 import { chooseForm, needsCanaries } from './choose-form.js';
-import { arenaBytesFor, measureDecoder } from './decoder.js';
-import { type FrozenPart, type LayerPlan, type LayersOption, planLayers } from './layer-plan.js';
-import type { LoraSettings } from './lora-options.js';
-import type { ParameterRules } from './parameter-groups.js';
 
 /** A decoder that a pool has to have room for. */
 export interface DecoderPlan {

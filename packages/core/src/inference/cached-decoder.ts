@@ -1,4 +1,7 @@
 import { addon } from '@mayfly/native';
+import { ProgramWeights } from '../decoder/program-weights.js';
+import type { TextModel } from '../decoder/text-model.js';
+import type { KernelCompiler } from '../decoder/timed-kernel.js';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ModelConfig } from '../model/config.js';
@@ -6,9 +9,6 @@ import type { Kernel } from '../pool/types.js';
 import { type CachedInput, cachedProgram, keptRows } from '../programs/cached-program.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 import { HalfParameters } from './half-parameters.js';
-import { ProgramWeights } from './program-weights.js';
-import type { TextModel } from './text-model.js';
-import type { KernelCompiler } from './timed-kernel.js';
 
 export interface CachedDecoderOptions {
   readonly config: ModelConfig;

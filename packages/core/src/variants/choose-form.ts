@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { release } from 'node:os';
 import { isSimName, MayflyError, refusedPatterns } from '@mayfly/native';
+import type { LayerPlan } from '../decoder/layer-plan.js';
 import { chooseAneApi, limitsKey } from '../machine/ane-api.js';
 import { type ChoiceQuestion, type Refusals, type StoredChoice, storedChoices } from '../machine/choices.js';
 import type { MilOptions } from '../mil/graph.js';
@@ -11,7 +12,6 @@ import { axisCanary, type Canary, halfCanary, slides } from './canaries.js';
 import { CanaryDevice, type CanaryOptions, MOST_COMPILATIONS, type ProgramJudge } from './canary-device.js';
 import { type CanaryProgram, CanaryReference, canaryPrograms, type ProgramCase } from './canary-programs.js';
 import { ruleBroken } from './chip-rules.js';
-import type { LayerPlan } from './layer-plan.js';
 import { type Axis, type AxisValue, axes, axisNames, forcedForm, forcedVariants } from './variant-option.js';
 
 /** The device and the layers that a choice is made for. */

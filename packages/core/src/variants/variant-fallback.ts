@@ -1,14 +1,14 @@
 import { isMayflyError } from '@mayfly/native';
+import type { Decoder } from '../decoder/decoder.js';
+import { planLayers } from '../decoder/layer-plan.js';
+import type { KernelCompiler } from '../decoder/timed-kernel.js';
 import type { ArenaScope } from '../memory/scope.js';
 import { isQuarantine } from '../pool/errors.js';
 import type { Pool } from '../pool/pool.js';
 import type { PoolOptions } from '../pool/pool-options.js';
 import type { ProgramForm } from '../programs/form.js';
 import { layerBlocks } from '../programs/layer-blocks.js';
-import type { Decoder } from './decoder.js';
 import { type PlannedDecoder, planDecoder, programRefusal } from './decoder-pool.js';
-import { planLayers } from './layer-plan.js';
-import type { KernelCompiler } from './timed-kernel.js';
 import { type Axis, axes, axisNames, forcedForm } from './variant-option.js';
 
 /** A half or an axis whose programs the device refused, and the variant or value in which it goes on. */
@@ -159,7 +159,7 @@ export class VariantFallback {
   /** The half whose kernel the pool gave up on; null for other errors. */
   #halfOf(error: unknown): string | null {
     if (!isMayflyError(error) || !isQuarantine(error) || !('kernel' in error)) return null;
-    const parts = String(error.kernel).split('.');
+    const parts = String(error.kernel).split('../train');
     return Object.keys(this.#plan.form.variants ?? {}).find((half) => parts.includes(half)) ?? null;
   }
 }

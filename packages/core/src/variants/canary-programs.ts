@@ -1,4 +1,6 @@
 import { addon, type NativeDevice } from '@mayfly/native';
+import { runLayer } from '../decoder/run-layer.js';
+import type { KernelCompiler } from '../decoder/timed-kernel.js';
 import { Arena } from '../memory/arena.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { Kernel, PoolProgram } from '../pool/types.js';
@@ -8,8 +10,6 @@ import { layerBlocks } from '../programs/layer-blocks.js';
 import type { Surface } from '../programs/shape.js';
 import { structureOf } from '../programs/structure.js';
 import { type Canary, canaryCase } from './canaries.js';
-import { runLayer } from './run-layer.js';
-import type { KernelCompiler } from './timed-kernel.js';
 
 /** One program of a canary, and what tells it from others. */
 export interface CanaryProgram {

@@ -1,4 +1,6 @@
 import { seededRandom } from '../data/seeded-random.js';
+import type { LayerPlan } from '../decoder/layer-plan.js';
+import type { LayerCase } from '../decoder/run-layer.js';
 import type { ParameterSpecs } from '../model/parameters.js';
 import type { ProgramForm } from '../programs/form.js';
 import { project, swiGlu } from '../programs/layer.js';
@@ -7,8 +9,6 @@ import { rotate } from '../programs/rotary.js';
 import type { ProgramShape } from '../programs/shape.js';
 import { blockFlow } from '../programs/stages.js';
 import type { Variant } from '../programs/variant.js';
-import type { LayerPlan } from './layer-plan.js';
-import type { LayerCase } from './run-layer.js';
 import type { Axis } from './variant-option.js';
 
 /** A small layer that shows whether a device runs programs of a form, and how close to the cpu device it has to come. */

@@ -1,7 +1,7 @@
 import type { Tokenizer } from '../data/tokenizer.js';
+import type { TextModel } from '../decoder/text-model.js';
 import type { SamplingOptions } from './sampler.js';
 import { StopText } from './stop-text.js';
-import type { TextModel } from './text-model.js';
 import { generateTokens } from './token-generator.js';
 
 /** One drawn token. */

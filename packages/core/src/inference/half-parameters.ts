@@ -1,4 +1,5 @@
 import { addon } from '@mayfly/native';
+import { checkHalves } from '../decoder/finite.js';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ModelConfig } from '../model/config.js';
@@ -6,7 +7,6 @@ import type { ModelSource } from '../model/load-model.js';
 import { type ParameterEntry, ParameterLayout } from '../model/parameters.js';
 import { layerPlaces } from '../programs/cached-program.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
-import { checkHalves } from './finite.js';
 
 /** fp32 elements that are converted at a time. */
 const CHUNK = 1 << 18;

@@ -1,13 +1,13 @@
 import { addon, MayflyError } from '@mayfly/native';
+import { areFinite, explainOverflow } from '../decoder/finite.js';
+import { planLayers } from '../decoder/layer-plan.js';
+import { type TextModel, wholeWindows } from '../decoder/text-model.js';
 import { resolveDevice } from '../machine/device.js';
 import { ArenaMeter, ArenaScope } from '../memory/scope.js';
 import type { ModelSource } from '../model/load-model.js';
 import { createPool, type Pool } from '../pool/pool.js';
 import { CachedDecoder } from './cached-decoder.js';
-import { areFinite, explainOverflow } from './finite.js';
 import { type InferenceOptions, InferenceSession } from './inference-session.js';
-import { planLayers } from './layer-plan.js';
-import { type TextModel, wholeWindows } from './text-model.js';
 
 /** A model that continues texts, on a private pool. */
 export interface TextSession extends TextModel, AsyncDisposable {}

@@ -1,5 +1,5 @@
 import { oneOf, rule, type SimpleRule, text } from '../check.js';
-import { variantRule } from './variant-option.js';
+import { variantRule } from '../variants/variant-option.js';
 
 /** A path (or name), or an object of this kind. */
 export const pathOr = <Type>(expected: string, isObject: (value: object) => boolean): SimpleRule<string | Type> =>

@@ -1,8 +1,8 @@
 import { invalidArgument } from '@mayfly/native';
 import type { TokenStream } from '../data/token-stream.js';
 import { countTargets, countWindows, WindowReader } from '../data/windows.js';
-import type { Decoder } from './decoder.js';
-import { expectFinite } from './finite.js';
+import type { Decoder } from '../decoder/decoder.js';
+import { expectFinite } from '../decoder/finite.js';
 
 /** Mean cross-entropy of a model over windows of a token stream. */
 export interface WindowLoss {

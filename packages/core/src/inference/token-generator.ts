@@ -1,8 +1,8 @@
 import { abortSignal, object, rule, whole } from '../check.js';
 import type { Tokenizer } from '../data/tokenizer.js';
+import type { TextModel } from '../decoder/text-model.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { Sampler, type SamplingOptions, samplingOptions } from './sampler.js';
-import type { TextModel } from './text-model.js';
 
 /** Options of `Trainer.generate`: how tokens are drawn, and where the text ends. */
 export interface TokenGeneratorOptions extends SamplingOptions {

@@ -1,16 +1,16 @@
 import { invalidArgument, type Precision } from '@mayfly/native';
 import { callback } from '../check.js';
+import { Decoder } from '../decoder/decoder.js';
+import { checkValues } from '../decoder/finite.js';
 import { ArenaScope } from '../memory/scope.js';
 import type { ModelSource } from '../model/load-model.js';
 import type { OptionTable } from '../option-table.js';
 import type { Pool } from '../pool/pool.js';
 import { poolOptions } from '../pool/pool-options.js';
-import { needsCanaries } from './choose-form.js';
-import { Decoder } from './decoder.js';
-import { openDecoderPool, planDecoder } from './decoder-pool.js';
-import { checkValues } from './finite.js';
+import { needsCanaries } from '../variants/choose-form.js';
+import { openDecoderPool, planDecoder } from '../variants/decoder-pool.js';
+import { VariantFallback } from '../variants/variant-fallback.js';
 import { adapterOption, variantOption, weightsOption } from './shared-options.js';
-import { VariantFallback } from './variant-fallback.js';
 
 /** Where and how a model is run. */
 export interface InferenceOptions {
