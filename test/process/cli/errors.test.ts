@@ -98,7 +98,7 @@ const cases: readonly (readonly [string, () => string[], RegExp])[] = [
   ],
   [
     'a budget that holds no kernel set',
-    () => train('--retire-after', '1'),
+    () => train('--retire-after', '1', '--workers', '1'),
     /^mayfly: Expected budget\.compilations to cover \d kernels/,
   ],
   [

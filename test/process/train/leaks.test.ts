@@ -27,7 +27,7 @@ const failing: Record<string, TrainOptions> = {
   'an unknown device': { data: large, pool: { device: 'gpu' } },
   'a window longer than the context': { data: large, seq: 129 },
   'a token that the model does not have': { data: foreign },
-  'a budget that holds less than the kernels': { data: large, pool: { budget: { compilations: 3 } } },
+  'a budget that holds less than the kernels': { data: large, pool: { workers: 1, budget: { compilations: 3 } } },
   'a folder that is a file': { data: large, out: data },
 };
 

@@ -159,7 +159,7 @@ export class VariantFallback {
   /** The half whose kernel the pool gave up on; null for other errors. */
   #halfOf(error: unknown): string | null {
     if (!isMayflyError(error) || !isQuarantine(error) || !('kernel' in error)) return null;
-    const parts = String(error.kernel).split('../train');
+    const parts = String(error.kernel).split('.');
     return Object.keys(this.#plan.form.variants ?? {}).find((half) => parts.includes(half)) ?? null;
   }
 }
