@@ -12,6 +12,8 @@ export interface OpCase {
   readonly tolerance?: number | undefined;
   /** The tolerance of smaller values is that of this one. Default: 1. */
   readonly floor?: number | undefined;
+  /** Sums have one order on every instruction set. Default: true. */
+  readonly isOrdered?: boolean | undefined;
 }
 
 /** Writes a program and returns the names of its results with their expected values. */
@@ -20,7 +22,7 @@ export type CaseBody = (program: ProgramText) => readonly (readonly [string, Ten
 export function opCase(
   name: string,
   body: CaseBody,
-  options: { dialect?: Dialect; tolerance?: number; floor?: number } = {},
+  options: { dialect?: Dialect; tolerance?: number; floor?: number; isOrdered?: boolean } = {},
 ): OpCase {
   const dialect = options.dialect ?? 'ios18';
   const program = new ProgramText(dialect);
@@ -33,10 +35,15 @@ export function opCase(
     weightFile: program.weightFile(),
     tolerance: options.tolerance,
     floor: options.floor,
+    isOrdered: options.isOrdered,
   };
 }
 
 /** The case in both dialects. */
-export function inBothDialects(name: string, body: CaseBody, options: { tolerance?: number } = {}): OpCase[] {
+export function inBothDialects(
+  name: string,
+  body: CaseBody,
+  options: { tolerance?: number; isOrdered?: boolean } = {},
+): OpCase[] {
   return [opCase(name, body, options), opCase(name, body, { ...options, dialect: 'ios16' })];
 }
