@@ -77,7 +77,7 @@ export interface KernelPlan extends Pick<ProgramTime, 'evaluateUs' | 'compileMs'
 export interface TrainingPlan {
   readonly chip: string;
   readonly weights: WeightStrategy;
-  /** Those that are trained: of a model with adapters, theirs. */
+  /** Trained parameters: all, or those of the adapters. */
   readonly parameters: number;
   readonly tokensPerStep: number;
   /** Programs that are loaded at once. */

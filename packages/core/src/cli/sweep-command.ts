@@ -117,7 +117,7 @@ async function oneRun(options: TrainOptions, values: Combination['values'], sign
     if (!isDone) await train(resumable, signal);
     return { folder, values, ...resultOf(folder) };
   } catch (error) {
-    // What is wrong with the input is wrong in each run.
+    // Wrong input would fail every run.
     if (!isMayflyError(error) || exitCodeOf(error) === ExitCode.badInput) throw error;
     const none = { lastStep: null, loss: null, validation: null, bitsPerByte: null, wallMs: null };
     return { folder, values, reason: 'failed', ...none, error };

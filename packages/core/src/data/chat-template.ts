@@ -2,6 +2,7 @@ import { Template } from '@huggingface/jinja';
 import { MayflyError } from '@mayfly/native';
 import { describeValue } from '../files/errors.js';
 import { isRecord } from '../files/read-file.js';
+import { commonLength } from './common-length.js';
 
 /** A turn of a conversation. Templates may read other fields. */
 export interface ChatMessage {
@@ -157,12 +158,6 @@ function unmarked(marked: string): ChatText {
     text += answer! + rest.join('');
   }
   return { text, answers };
-}
-
-function commonLength(a: string, b: string): number {
-  let length = 0;
-  while (length < a.length && a[length] === b[length]) length++;
-  return length;
 }
 
 function formatDate(format: string): string {

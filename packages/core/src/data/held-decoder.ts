@@ -1,4 +1,5 @@
 import { isRecord } from '../files/read-file.js';
+import { commonLength } from './common-length.js';
 import type { TokenDecoder } from './tokenizer.js';
 
 /** Decodes ids all at once. */
@@ -64,12 +65,6 @@ export class HeldDecoder implements TokenDecoder {
     this.#ids = ids;
     this.#given = this.#whole.finish(rest);
   }
-}
-
-function commonLength(a: string, b: string): number {
-  let length = 0;
-  while (length < a.length && a[length] === b[length]) length++;
-  return length;
 }
 
 /** Decoders that look at each piece alone: only before pieces are joined. */

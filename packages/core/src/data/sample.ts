@@ -2,6 +2,7 @@ import { MayflyError } from '@mayfly/native';
 import { describeValue } from '../files/errors.js';
 import { isRecord } from '../files/read-file.js';
 import { type ChatMessage, expectChatTemplate, isConversation } from './chat-template.js';
+import { commonLength } from './common-length.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /** A document before it is encoded: the text of a file, or a row of a table. */
@@ -11,7 +12,7 @@ export type Sample =
   | { readonly prompt: string; readonly completion: string }
   | { readonly messages: readonly ChatMessage[] };
 
-/** A document's tokens, and the ranges [begin, end) of those that count as targets; all where there are none. */
+/** A document's tokens, and the ranges [begin, end) of its targets. Without ranges every token is a target. */
 export interface EncodedSample {
   readonly ids: readonly number[];
   readonly counted?: readonly (readonly [begin: number, end: number])[];
@@ -89,10 +90,4 @@ function endOf(tokenizer: Tokenizer): readonly number[] {
   return tokenizer.eos === undefined
     ? (tokenizer.separator ?? tokenizer.encode('\n\n', { bos: false }))
     : [tokenizer.eos];
-}
-
-function commonLength(a: readonly number[], b: readonly number[]): number {
-  let length = 0;
-  while (length < a.length && a[length] === b[length]) length++;
-  return length;
 }

@@ -24,7 +24,7 @@ export const chatOptions = {
 /** The context of a chat, where the model's is longer. */
 const CONTEXT = 4096;
 
-/** A conversation with a model. Each answer computes what is new in it. */
+/** A conversation with a model. An answer computes only the tokens that the cache does not hold. */
 export class Chat implements AsyncDisposable {
   readonly #session: TextSession;
   readonly #tokenizer: Tokenizer;

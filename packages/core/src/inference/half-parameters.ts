@@ -41,7 +41,7 @@ export class HalfParameters {
   }
 
   /**
-   * Reads a model's parameters. Those that are not stored yet are in memory as fp32 meanwhile.
+   * Reads a model's parameters. Until they are converted, they are in memory as fp32.
    *
    * @throws `ERR_MODEL_VALUES` for values that are not finite or that fp16 cannot hold; errors of the model's file.
    */

@@ -1,12 +1,9 @@
 import { elementCount, isSimName, MayflyError, parseSimName } from '@mayfly/native';
-import { arenaBytesFor, measureDecoder } from '../decoder/decoder.js';
-import { type FrozenPart, type LayerPlan, type LayersOption, planLayers } from '../decoder/layer-plan.js';
-import type { LoraSettings } from '../decoder/lora-options.js';
-import type { ParameterRules } from '../decoder/parameter-groups.js';
+import { arenaBytesFor, type DecoderOptions, measureDecoder } from '../decoder/decoder.js';
+import { type LayerPlan, planLayers } from '../decoder/layer-plan.js';
 import type { Refusals } from '../machine/choices.js';
 import { programForm, resolveDevice } from '../machine/device.js';
 import type { MilProgram } from '../mil/types.js';
-import type { ModelConfig } from '../model/config.js';
 import { createPool, Pool } from '../pool/pool.js';
 import { type PoolOptions, resolvePoolOptions } from '../pool/pool-options.js';
 import type { Budget } from '../pool/worker/budget.js';
@@ -16,30 +13,9 @@ import { checkChipRules } from './chip-rules.js';
 import { chooseForm, needsCanaries } from './choose-form.js';
 
 /** A decoder that a pool has to have room for. */
-export interface DecoderPlan {
-  readonly config: ModelConfig;
-  /** Windows per pass. */
-  readonly batch: number;
-  /** Tokens per window. */
-  readonly sequence: number;
-  readonly weights: 'dynamic' | 'static';
-  /** The definition of each layer. Default: the decoder's own layer. */
-  readonly layers?: LayersOption | undefined;
-  /** Adapters of the layers, which are then trained alone. Default: none. */
-  readonly lora?: LoraSettings | undefined;
-  /** Whether attention stays within the documents of a window. Default false. */
-  readonly documentMask?: boolean | undefined;
-  /** Of the masks of dropout. Default 0. */
-  readonly seed?: number | undefined;
-  /** Parts that are not trained. Default: none. */
-  readonly freeze?: readonly FrozenPart[] | undefined;
-  /** How its parameters are updated. Default: all by AdamW. */
-  readonly rules?: ParameterRules | undefined;
+export interface DecoderPlan
+  extends Omit<DecoderOptions, 'form' | 'layersSource' | 'precision' | 'hostThreads' | 'training'> {
   readonly training: boolean;
-  /** Whether the backward pass runs forward programs again. Default false. */
-  readonly recompute?: boolean;
-  /** Passes whose gradients are summed into one step. Default 1. */
-  readonly passes?: number;
   /** Bytes of the arena beside the decoder's. Default 0. */
   readonly extraBytes?: number;
   /** The option `variant`. */
