@@ -64,7 +64,7 @@ export {
 export { parsePowerState } from './machine/power-state.js';
 export { PowerWatch } from './machine/power-watch.js';
 export { Arena } from './memory/arena.js';
-export { ArenaScope } from './memory/scope.js';
+export { ArenaMeter, ArenaScope } from './memory/scope.js';
 export { Tensor } from './memory/tensor.js';
 export { MilBuilder } from './mil/builder.js';
 export type { MilOptions, MilValue } from './mil/graph.js';

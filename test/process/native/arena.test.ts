@@ -48,7 +48,7 @@ test.runIf(linux)('more memory than there is is an error that names the amount, 
   expect(arena.residentBytes()).toBe(4096);
 });
 
-test('views of one window share one buffer; none crosses a window', () => {
+test('views of one window share one buffer; one that crosses its end has its own', () => {
   const arena = create(10 * GIB);
   const low = arena.view(100, 4);
   expect(arena.view(4 * GIB - 4, 4).buffer).toBe(low.buffer);
@@ -57,7 +57,13 @@ test('views of one window share one buffer; none crosses a window', () => {
   expect([...arena.view(9 * GIB + 1, 2)]).toEqual([2, 3]);
   expect([...arena.view(GIB, 4)]).toEqual([0, 0, 0, 0]);
   expect(high.byteOffset).toBe(GIB);
-  expect(() => arena.view(4 * GIB - 2, 4)).toThrow(coded('ERR_ARENA_BOUNDS', '4 GiB window'));
+  const crossing = arena.view(4 * GIB - 2, 4).fill(5);
+  expect([...arena.view(4 * GIB - 4, 4), ...arena.view(4 * GIB, 4)]).toEqual([0, 0, 5, 5, 5, 5, 0, 0]);
+  expect(arena.view(4 * GIB - 2, GIB).buffer).toBe(crossing.buffer);
+  const last = arena.view(6 * GIB, 4 * GIB);
+  last[4 * GIB - 1] = 9;
+  expect([...arena.view(10 * GIB - 1, 1)]).toEqual([9]);
+  expect(() => arena.view(GIB, 4 * GIB + 1)).toThrow(coded('ERR_ARENA_BOUNDS', '4 GiB at most'));
 });
 
 test('ranges outside of it, and invalid ranges, are errors', () => {

@@ -1,4 +1,4 @@
-import { Arena, ArenaScope, Tensor } from '@mayfly/core/testing';
+import { Arena, ArenaMeter, ArenaScope, Tensor } from '@mayfly/core/testing';
 import type { DType } from '@mayfly/native';
 import { afterAll, expect, test } from 'vitest';
 
@@ -62,4 +62,20 @@ test('a scope frees its tensors at the end of its block', () => {
     expect(arena.usedBytes).toBeGreaterThan(before);
   }
   expect(arena.usedBytes).toBe(before);
+});
+
+test('tensors lie without holes, across multiples of 4 GiB too, and can be read there', () => {
+  const meter = new ArenaMeter();
+  const large = [3 * 2 ** 28];
+  expect([meter.tensor('fp32', large), meter.tensor('fp32', large)].map(({ offset }) => offset)).toEqual([
+    0,
+    3 * 2 ** 30,
+  ]);
+  expect(meter.bytes).toBe(6 * 2 ** 30);
+  meter.close();
+  const wide = new Arena(5 * 2 ** 30);
+  const crossing = new Tensor(wide.native, 2 ** 32 - 4, 'fp32', [2]);
+  crossing.set([1, 2]);
+  expect([...crossing.at(1, [1]).values(), ...crossing.values()]).toEqual([2, 1, 2]);
+  wide.close();
 });

@@ -3,18 +3,10 @@ import { type ArenaBlock, Tensor, tensorBytes } from './tensor.js';
 
 /** Blocks start on a cache line, which devices and SIMD loops rely on. */
 const ALIGNMENT = 128;
-/** A typed-array view cannot cross this boundary (Node 20's largest ArrayBuffer). */
-const WINDOW = 2 ** 32;
 const PAGE = 4096;
 
 /** Bytes that a block of `bytes` occupies: whole cache lines, at least one. */
 export const blockBytes = (bytes: number): number => Math.max(Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, ALIGNMENT);
-
-/** The first offset, from `offset` on, at which a block of `bytes` does not cross a window. A block larger than a window may. */
-export function blockOffset(offset: number, bytes: number): number {
-  const windowEnd = (Math.floor(offset / WINDOW) + 1) * WINDOW;
-  return bytes <= WINDOW && offset + bytes > windowEnd ? windowEnd : offset;
-}
 
 interface Gap {
   offset: number;
@@ -107,12 +99,11 @@ export class Arena {
 
   #take(size: number): number {
     for (const [index, gap] of this.#gaps.entries()) {
-      const offset = blockOffset(gap.offset, size);
-      const skipped = offset - gap.offset;
-      if (gap.bytes < skipped + size) continue;
-      const rest = { offset: offset + size, bytes: gap.bytes - skipped - size };
-      const pieces = [{ offset: gap.offset, bytes: skipped }, rest].filter((piece) => piece.bytes > 0);
-      this.#gaps.splice(index, 1, ...pieces);
+      if (gap.bytes < size) continue;
+      const { offset } = gap;
+      gap.offset += size;
+      gap.bytes -= size;
+      if (gap.bytes === 0) this.#gaps.splice(index, 1);
       this.#used += size;
       return offset;
     }

@@ -1,5 +1,5 @@
 import { addon, type DType, invalidArgument, type NativeArena } from '@mayfly/native';
-import { type Arena, blockBytes, blockOffset } from './arena.js';
+import { type Arena, blockBytes } from './arena.js';
 import { type ArenaBlock, Tensor, tensorBytes } from './tensor.js';
 
 /** Allocates tensors. */
@@ -51,9 +51,8 @@ export class ArenaMeter implements TensorSource {
   }
 
   tensor<T extends DType>(dtype: T, shape: readonly number[]): Tensor<T> {
-    const size = blockBytes(tensorBytes(dtype, shape));
-    const offset = blockOffset(this.#bytes, size);
-    this.#bytes = offset + size;
+    const offset = this.#bytes;
+    this.#bytes += blockBytes(tensorBytes(dtype, shape));
     return new Tensor(this.#placeholder, offset, dtype, shape);
   }
 

@@ -14,7 +14,10 @@ export interface NativeArena {
   populate(offset: number, bytes: number): void;
   /** Gives pages back to the system; they read as zero afterwards. */
   discard(offset: number, bytes: number): void;
-  /** A view on live shared memory. Views of one 4 GiB window share one ArrayBuffer; a view must not cross windows. */
+  /**
+   * A view on live shared memory, of 4 GiB at most. Views that lie between the same two multiples of 4 GiB share one ArrayBuffer; one that
+   * crosses a multiple has a buffer of its own.
+   */
   view(offset: number, bytes: number): Uint8Array;
   /** Bytes of committed pages. */
   residentBytes(): number;

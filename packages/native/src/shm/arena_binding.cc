@@ -58,25 +58,28 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
       const uint64_t offset = WholeNumber(info[0], "offset");
       const uint64_t bytes = WholeNumber(info[1], "bytes");
       arena()->At(offset, bytes);
-      const uint64_t window = offset / kWindowBytes;
-      if (bytes > 0 && (offset + bytes - 1) / kWindowBytes != window) {
-        throw Error("ERR_ARENA_BOUNDS", "Expected a view within one 4 GiB window, got " + std::to_string(bytes) +
+      if (bytes > kWindowBytes) {
+        throw Error("ERR_ARENA_BOUNDS", "Expected a view of 4 GiB at most, got " + std::to_string(bytes) +
                                             " bytes at " + std::to_string(offset));
       }
-      return Napi::Uint8Array::New(info.Env(), bytes, Window(info.Env(), window), offset - window * kWindowBytes);
+      const uint64_t whole = offset / kWindowBytes * kWindowBytes;
+      // Views share the buffers at multiples of a window. One that none of them holds begins a window of its own.
+      const uint64_t begin = offset + bytes > whole + kWindowBytes ? offset : whole;
+      return Napi::Uint8Array::New(info.Env(), bytes, Window(info.Env(), begin), offset - begin);
     });
   }
 
   // The buffer owns a reference to the mapping; its finalizer drops it once no view is left. V8 counts the window as
   // external memory until it frees or detaches the buffer, so this code must not adjust that count. The count causes
   // one garbage collection, after which V8 measures growth from the new level.
-  Napi::ArrayBuffer Window(Napi::Env env, uint64_t window) {
-    auto found = windows_.find(window);
-    // JavaScript may detach a buffer (ArrayBuffer.prototype.transfer); the next view then gets a new one.
-    if (found != windows_.end() && !found->second.IsEmpty() && !found->second.Value().IsDetached())
-      return found->second.Value();
+  Napi::ArrayBuffer Window(Napi::Env env, uint64_t begin) {
+    const auto found = windows_.find(begin);
+    if (found != windows_.end()) {
+      // JavaScript may detach a buffer (ArrayBuffer.prototype.transfer); the next view then gets a new one.
+      const Napi::ArrayBuffer known = found->second.Value();
+      if (!known.IsEmpty() && !known.IsDetached()) return known;
+    }
     const std::shared_ptr<Arena> held = arena();
-    const uint64_t begin = window * kWindowBytes;
     const uint64_t bytes = std::min(kWindowBytes, held->bytes() - begin);
     auto* kept = new std::shared_ptr<Arena>(held);
     napi_value buffer = nullptr;
@@ -90,7 +93,8 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
                                         ": Mayfly cannot run where they are forbidden (Electron's memory cage)");
     }
     Napi::ArrayBuffer made(env, buffer);
-    windows_[window] = Napi::Reference<Napi::ArrayBuffer>::New(made, 1);
+    // Those at multiples stay as long as the arena; the others, of which there may be many, as long as their views.
+    windows_[begin] = Napi::Reference<Napi::ArrayBuffer>::New(made, begin % kWindowBytes == 0 ? 1 : 0);
     return made;
   }
 
@@ -108,7 +112,7 @@ class ArenaObject : public Napi::ObjectWrap<ArenaObject> {
   }
 
   std::shared_ptr<Arena> arena_;
-  std::unordered_map<uint64_t, Napi::Reference<Napi::ArrayBuffer>> windows_;
+  std::unordered_map<uint64_t, Napi::Reference<Napi::ArrayBuffer>> windows_;  // by their first byte
 };
 
 Napi::Value Wrap(Napi::Env env, std::shared_ptr<Arena> arena) {

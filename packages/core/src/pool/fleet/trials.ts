@@ -14,7 +14,7 @@ interface Trial {
 
 /** Refused programs that are remembered; the oldest are forgotten. */
 const MOST = 256;
-/** Views of the arena must not cross a window of 4 GiB: these, at multiples of their size, do not. */
+/** Hashed at a time. Pieces at multiples of their size lie within the buffers that views share. */
 const CHUNK = 2 ** 26;
 
 /**
