@@ -4,7 +4,16 @@
   # flags, as JSON, which checks/ reads, too; NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS is there because an error can no
   # longer be thrown into the JavaScript of a thread that is ending, and would abort the process.
   'includes': ['flags.gypi'],
-  'variables': { 'has_emulator': "<!(node -p \"+require('fs').existsSync('emulator')\")" },
+  'variables': { 'in_repository': "<!(node -p \"+require('fs').existsSync('emulator')\")" },
+  'target_defaults': {
+    'conditions': [
+      # A user's compiler may know warnings that ours does not.
+      ['in_repository==0', {
+        'cflags_cc!': ['-Werror'],
+        'xcode_settings': { 'GCC_TREAT_WARNINGS_AS_ERRORS': 'NO' },
+      }],
+    ],
+  },
   'targets': [
     {
       'target_name': 'mayfly',
@@ -20,7 +29,7 @@
   ],
   'conditions': [
     # For tests: in the repository, not in the package.
-    ["OS=='linux' and has_emulator==1", {
+    ["OS=='linux' and in_repository==1", {
       'targets': [
         # Apple's frameworks.
         {
@@ -33,7 +42,7 @@
         },
       ],
     }],
-    ["OS=='linux' and target_arch=='x64' and has_emulator==1", {
+    ["OS=='linux' and target_arch=='x64' and in_repository==1", {
       'targets': [
         # The addon over a model of Intel's tiles: these two sources take the place of their namesakes in the library.
         {

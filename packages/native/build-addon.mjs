@@ -1,5 +1,4 @@
-// Builds build/Release/mayfly.node with node-gyp. `--if-missing` (the install step) leaves a finished build alone; `--tests`
-// also builds the stand-ins for tests, which later builds keep up to date.
+// Builds build/Release/mayfly.node with node-gyp. `--tests` also builds the stand-ins for tests, which later builds keep up to date.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,6 +11,7 @@ const require = createRequire(import.meta.url);
 const root = dirname(fileURLToPath(import.meta.url));
 const build = join(root, 'build');
 const release = join(build, 'Release');
+const tools = join(build, 'tools');
 /** What the finished build was made for and from; there from its end to the beginning of the next. */
 const finished = join(build, 'mayfly-configuration.json');
 
@@ -25,12 +25,28 @@ function bundledHeaders() {
   return `v${version.join('.')}` === process.version ? [`--nodedir=${prefix}`] : [];
 }
 
+/** What npm has to fetch where this package was installed: there it comes with a finished addon, and needs no tools. */
+function fetchTools() {
+  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const wanted = ['node-gyp', 'node-addon-api'].map((name) => `${name}@${devDependencies[name]}`);
+  mkdirSync(tools, { recursive: true });
+  writeFileSync(join(tools, 'package.json'), '{ "private": true }\n');
+  const args = ['install', '--prefix', tools, '--ignore-scripts', '--no-audit', '--no-fund', ...wanted];
+  const { status, stderr, error } = spawnSync('npm', args, { encoding: 'utf8' });
+  if (status === 0) return;
+  process.stderr.write(`@mayfly/native: npm gives no ${wanted.join(' and ')}:\n${error?.message ?? stderr}\n`);
+  process.exit(1);
+}
+
+/** The path of a module of the tools: of the repository's, or of those that were fetched. */
+const toolModule = (name) => require.resolve(name, { paths: [root, tools] });
+
 /** What every object file depends on beside its source: where any of it changes, nothing of the last build is of use. */
 function environment(headers) {
   const { platform, arch, version } = process;
   const libc = process.report.getReport().header.glibcVersionRuntime ?? 'other';
   // Makefile and dependencies hold absolute paths of these two.
-  const places = { root, nodeGyp: require.resolve('node-gyp/bin/node-gyp.js') };
+  const places = { root, nodeGyp: toolModule('node-gyp/bin/node-gyp.js') };
   const { CC, CXX, AR, LINK, CFLAGS, CXXFLAGS, LDFLAGS } = process.env;
   return { node: version, platform, arch, libc, headers, ...places, CC, CXX, AR, LINK, CFLAGS, CXXFLAGS, LDFLAGS };
 }
@@ -46,9 +62,11 @@ function inputs() {
 }
 
 function nodeGyp(step, headers, targets = []) {
-  const args = [require.resolve('node-gyp/bin/node-gyp.js'), step, ...targets, ...headers, '--loglevel=warn'];
+  const args = [toolModule('node-gyp/bin/node-gyp.js'), step, ...targets, ...headers, '--loglevel=warn'];
   if (step === 'build') args.push('--jobs', String(availableParallelism()));
-  const run = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
+  // flags.gypi looks for node-addon-api.
+  const env = { ...process.env, NODE_PATH: join(tools, 'node_modules') };
+  const run = spawnSync(process.execPath, args, { cwd: root, env, encoding: 'utf8', maxBuffer: 1 << 28 });
   if (run.status === 0) return;
   process.stderr.write(
     `${run.stdout}${run.stderr}\n@mayfly/native: the addon could not be built. It needs a C++17 compiler, make and python3:\n` +
@@ -86,12 +104,16 @@ function refreshGnustep() {
 
 mkdirSync(build, { recursive: true });
 lockBuild(join(build, 'lock'));
+try {
+  toolModule('node-gyp/bin/node-gyp.js');
+} catch {
+  fetchTools();
+}
 const headers = bundledHeaders();
 const wanted = JSON.parse(JSON.stringify({ environment: environment(headers), inputs: inputs() }));
 const last = lastBuild();
 const same = (part) => JSON.stringify(last?.[part]) === JSON.stringify(wanted[part]);
 const withStandIns = process.argv.includes('--tests') || existsSync(join(release, 'ane_emulator.node'));
-if (process.argv.includes('--if-missing') && same('environment')) process.exit(0);
 
 rmSync(finished, { force: true });
 // What an interrupted compiler or linker left is newer than its sources, and make takes it for whole.

@@ -1,3 +1,5 @@
+import './runtime.js';
+
 export { addon } from './addon.js';
 export * from './chips/index.js';
 export * from './contract.js';

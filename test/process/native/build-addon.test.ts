@@ -38,8 +38,8 @@ function makePackage(name: string): string {
   return root;
 }
 
-const start = (root: string, args: readonly string[] = [], env: Record<string, string> = {}): ChildProcess =>
-  spawn(process.execPath, [join(root, 'build-addon.mjs'), ...args], {
+const start = (root: string, env: Record<string, string> = {}): ChildProcess =>
+  spawn(process.execPath, [join(root, 'build-addon.mjs')], {
     env: { ...process.env, LOG: `${root}.log`, ...env },
     stdio: 'ignore',
     detached: true,
@@ -48,27 +48,26 @@ const start = (root: string, args: readonly string[] = [], env: Record<string, s
 const log = (root: string): string[] => readFileSync(`${root}.log`, 'utf8').trim().split('\n');
 
 /** The steps of node-gyp in one build. */
-async function build(root: string, args: readonly string[] = [], env: Record<string, string> = {}): Promise<string[]> {
+async function build(root: string, env: Record<string, string> = {}): Promise<string[]> {
   writeFileSync(`${root}.log`, '');
-  const [code] = await once(start(root, args, env), 'exit');
+  const [code] = await once(start(root, env), 'exit');
   expect(code).toBe(0);
   return log(root).filter((line) => line !== '');
 }
 
 const ANEW = ['configure', 'build anew', 'built'];
 
-test('a finished build goes on where it was; an install leaves it alone', async () => {
+test('a finished build goes on where it was', async () => {
   const root = makePackage('plain');
-  expect(await build(root, ['--if-missing'])).toEqual(ANEW);
+  expect(await build(root)).toEqual(ANEW);
   expect(await build(root)).toEqual(['build on', 'built']);
-  expect(await build(root, ['--if-missing'])).toEqual([]);
 });
 
 test.each(['CXX', 'LDFLAGS'])('another %s begins anew', async (name) => {
   const root = makePackage(`with-${name}`);
   await build(root);
-  expect(await build(root, ['--if-missing'], { [name]: 'other' })).toEqual(ANEW);
-  expect(await build(root, [], { [name]: 'other' })).toEqual(['build on', 'built']);
+  expect(await build(root, { [name]: 'other' })).toEqual(ANEW);
+  expect(await build(root, { [name]: 'other' })).toEqual(['build on', 'built']);
 });
 
 test('a tree that was moved begins anew', async () => {
@@ -83,19 +82,19 @@ test('a killed build does not look finished, and none of its files is used', asy
   const root = makePackage('killed');
   await build(root);
   writeFileSync(`${root}.log`, '');
-  const child = start(root, [], { HANG: '1' });
+  const child = start(root, { HANG: '1' });
   const exited = once(child, 'exit');
   await expect.poll(() => log(root), { interval: 5, timeout: 30_000 }).toContain('half');
   process.kill(-child.pid!, 'SIGKILL');
   await exited;
-  expect(await build(root, ['--if-missing'])).toEqual(ANEW);
+  expect(await build(root)).toEqual(ANEW);
   expect(readFileSync(join(root, 'build', 'Release', 'mayfly.node'), 'utf8')).toBe('whole');
 });
 
 test('of two builds at once, one waits for the other', async () => {
   const root = makePackage('twice');
   writeFileSync(`${root}.log`, '');
-  const builds = [1, 2, 3].map(() => once(start(root, [], { TAKES: '300' }), 'exit'));
+  const builds = [1, 2, 3].map(() => once(start(root, { TAKES: '300' }), 'exit'));
   expect((await Promise.all(builds)).map(([code]) => code)).toEqual([0, 0, 0]);
   expect(log(root)).toEqual([...ANEW, 'build on', 'built', 'build on', 'built']);
 });

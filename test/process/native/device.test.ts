@@ -69,10 +69,19 @@ test('programs share the memory that they need only while they run', () => {
 
 test('a package without its addon says how to get one', async () => {
   const folder = temporaryFolder();
-  cpSync(dirname(fileURLToPath(import.meta.resolve('@mayfly/native'))), join(folder, 'dist'), { recursive: true });
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  const dist = dirname(fileURLToPath(import.meta.resolve('@mayfly/native')));
+  cpSync(dist, join(folder, 'dist'), { recursive: true });
+  cpSync(join(dist, '..', 'package.json'), join(folder, 'package.json'));
   const entry = join(folder, 'dist', 'index.js');
   await expect(import(pathToFileURL(entry).href)).rejects.toThrow(
-    coded('ERR_ADDON_LOAD', 'npm rebuild @mayfly/native'),
+    coded('ERR_ADDON_LOAD', `node "${join(folder, 'build-addon.mjs')}"`),
   );
+});
+
+test('the code of the package in another place says that it was bundled', async () => {
+  const folder = temporaryFolder();
+  cpSync(dirname(fileURLToPath(import.meta.resolve('@mayfly/native'))), join(folder, 'dist'), { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "name": "app", "type": "module" }');
+  const entry = join(folder, 'dist', 'index.js');
+  await expect(import(pathToFileURL(entry).href)).rejects.toThrow(coded('ERR_BUNDLED', '--external:@mayfly/*'));
 });

@@ -1,6 +1,6 @@
 import { execFileSync, spawn as spawnByNode } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { addon } from '@mayfly/native';
@@ -63,6 +63,35 @@ describe('what a child begins with', () => {
       'none',
     ]);
     closeSync(stderrFd);
+  });
+
+  /** Stands before the C library's function, as if that were older than 2.34. */
+  function olderLibrary(): string {
+    const folder = temporaryFolder();
+    const source = join(folder, 'older.c');
+    writeFileSync(source, 'int posix_spawn_file_actions_addclosefrom_np(void* a, int b) { return a == 0 || b > 0; }\n');
+    execFileSync('cc', ['-shared', '-fPIC', '-o', join(folder, 'older.so'), source]);
+    return join(folder, 'older.so');
+  }
+
+  test.runIf(linux).each(['this', 'an older'])('none that another addon left open, with %s C library', (library) => {
+    const script = `
+      import { readFileSync } from 'node:fs';
+      import { addon } from '@mayfly/native';
+      const left = readFileSync('/proc/self/fdinfo/30', 'utf8').match(/flags:\\s*(\\d+)/)[1];
+      if ((parseInt(left, 8) & 0o2000000) !== 0) throw new Error('nothing is inherited here');
+      const { stderrFd } = addon.spawn({
+        ...{ file: '/bin/ls', args: ['/proc/self/fd'], env: {}, arena: addon.createArena(1 << 16) },
+        onExit: () => process.stdout.write(readFileSync(stderrFd)),
+      });`;
+    // Node keeps its descriptors from children up to a gap behind 15.
+    const stdio = ['ignore', 'pipe', 'inherit', ...new Array<'ignore'>(27).fill('ignore'), 1] as const;
+    const env = { ...process.env, ...(library === 'an older' && { LD_PRELOAD: olderLibrary() }) };
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      ...{ cwd: import.meta.dirname, env, stdio: [...stdio], encoding: 'utf8' },
+    });
+    // The sixth is the folder that it lists.
+    expect(output.trim().split('\n')).toEqual(['0', '1', '2', '3', '4', '5']);
   });
 
   test.runIf(linux)('default signals, none blocked, in a process group of its own', async () => {

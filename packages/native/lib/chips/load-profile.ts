@@ -3,12 +3,13 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorMap } from 'node:util';
 import { MayflyError } from '../errors.js';
+import { packageRoot } from '../package-root.js';
 import type { ChipProfile } from './chip-profile.js';
 import { object, unexpected } from './fault-plan.js';
 import { parseProfile } from './parse-profile.js';
 
 /** One JSON file per chip. */
-const folder = new URL(import.meta.url.endsWith('.ts') ? '../../chips/' : '../chips/', import.meta.url);
+const folder = new URL('chips/', packageRoot);
 
 /** Chips that come with Mayfly, in order of name. */
 export const chipNames = (): readonly string[] =>

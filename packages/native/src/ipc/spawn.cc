@@ -9,7 +9,12 @@
 #include <cerrno>
 
 #ifdef __linux__
+#include <dirent.h>
+#include <dlfcn.h>
 #include <sys/prctl.h>
+
+#include <cstdlib>
+#include <memory>
 #endif
 
 #include "error.h"
@@ -64,6 +69,27 @@ struct Actions {
   ~Actions() { posix_spawn_file_actions_destroy(&value); }
 };
 
+// Closes descriptors of other addons in the child; Node opens its own close-on-exec. On macOS
+// POSIX_SPAWN_CLOEXEC_DEFAULT does it.
+void CloseFrom([[maybe_unused]] posix_spawn_file_actions_t* actions, [[maybe_unused]] int first) {
+#ifdef __linux__
+  // glibc has it since 2.34, musl has not: the addon loads with any.
+  using AddCloseFrom = int (*)(posix_spawn_file_actions_t*, int);
+  static const auto add =
+      reinterpret_cast<AddCloseFrom>(dlsym(RTLD_DEFAULT, "posix_spawn_file_actions_addclosefrom_np"));
+  if (add != nullptr && add(actions, first) == 0) return;
+  // One that another thread opens after this stays open in the child, and one that it closes is no error there.
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(opendir("/proc/self/fd"), closedir);
+  if (!open) return;
+  while (const dirent* entry = readdir(open.get())) {
+    const int fd = std::atoi(entry->d_name);
+    if (fd < first) continue;
+    const int flags = fcntl(fd, F_GETFD);
+    if (flags >= 0 && (flags & FD_CLOEXEC) == 0) posix_spawn_file_actions_addclose(actions, fd);
+  }
+#endif
+}
+
 }  // namespace
 
 std::array<OwnedFd, 2> SocketPair() {
@@ -96,12 +122,7 @@ Spawned SpawnWorker(const SpawnRequest& request) {
       posix_spawn_file_actions_adddup2(&actions.value, lane_high.back().get(), next++);
     }
   }
-#ifdef __GLIBC__
-#if __GLIBC_PREREQ(2, 34)
-  // For descriptors of other addons; Node opens its own close-on-exec.
-  posix_spawn_file_actions_addclosefrom_np(&actions.value, next);
-#endif
-#endif
+  CloseFrom(&actions.value, next);
   const Attributes attributes;
 
   std::vector<std::string> args = request.args;
