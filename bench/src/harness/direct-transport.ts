@@ -27,7 +27,7 @@ export function directTransport(arena: Arena): StartTransport {
       const begin = performance.now();
       device.evaluate(program, offsets);
       const nanoseconds = (performance.now() - begin) * 1e6;
-      later(() => onCompletion(id, 0, nanoseconds, ''));
+      later(() => onCompletion(id, 0, nanoseconds, '', 0));
     };
     return {
       pid,

@@ -364,6 +364,7 @@ EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inpu
   const std::vector<size_t> output_order = Binding(output_ports);
   for (size_t i = 0; i < input_count; ++i) from[input_order[i]] = inputs[i]->engine;
   for (size_t i = 0; i < output_count; ++i) to[output_order[i]] = outputs[i]->engine;
+  for (size_t i = 0; i < output_count; ++i) outputs[i]->filled = output_ports[output_order[i]].bytes();
   if (fault.kind == FaultKind::kZeros || IsRefusedAt(model, RefusedAt::kZeros)) {
     for (size_t i = 0; i < output_count; ++i) std::memset(outputs[i]->engine, 0, outputs[i]->bytes);
     return ENGINE_OK;

@@ -36,6 +36,7 @@ const EngineOptions& EngineOptions::Get() {
     o.wide = Variable("MAYFLY_EMULATOR_WIDE", "");
     o.missing = "," + Variable("MAYFLY_EMULATOR_MISSING", "") + ",";
     o.refused = sim::ParseRefusedPatterns(Variable("MAYFLY_EMULATOR_REFUSE", ""));
+    o.counts = Variable("MAYFLY_EMULATOR_COUNT", "") == "1";
     o.report = Variable("MAYFLY_EMULATOR_REPORT", "");
     return new EngineOptions(o);
   }();

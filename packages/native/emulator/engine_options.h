@@ -29,6 +29,7 @@ struct EngineOptions {
   std::string wide;
   std::string missing;
   std::vector<sim::RefusedPattern> refused;
+  bool counts;
   std::string report;
 
   static const EngineOptions& Get();

@@ -25,8 +25,9 @@ __attribute__((destructor)) void Write() {
   std::ofstream file(path);
   file << "{\"compilations\":" << CountOf("compile") << ",\"loads\":" << CountOf("load")
        << ",\"evaluations\":" << CountOf("evaluate") << ",\"unloads\":" << CountOf("unload")
-       << ",\"locks\":" << CountOf("lock") << ",\"live\":{\"models\":" << LiveModels()
-       << ",\"loaded\":" << LoadedModels() << ",\"surfaces\":" << LiveSurfaces();
+       << ",\"locks\":" << CountOf("lock") << ",\"writtenBytes\":" << WrittenBytes() << ",\"readBytes\":" << ReadBytes()
+       << ",\"live\":{\"models\":" << LiveModels() << ",\"loaded\":" << LoadedModels()
+       << ",\"surfaces\":" << LiveSurfaces();
   if (objects != nullptr) {
     objects([](const char* name, long count,
                void* context) { *static_cast<std::ofstream*>(context) << ",\"" << name << "\":" << count; },

@@ -4,6 +4,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+
+#include "engine_options.h"
 #include "faults.h"
 
 namespace {
@@ -14,7 +17,32 @@ constexpr uint32_t kReadOnlyOption = 1;
 constexpr int kBadArgument = static_cast<int>(0xe00002c2);
 constexpr int kCannotLock = static_cast<int>(0xe00002cc);
 
+// An fp16 NaN that no arithmetic makes: an element of a surface that still holds it was not written.
+constexpr uint16_t kUnwritten = 0xfeb5;
+
 std::atomic<long> live{0};
+std::atomic<long> written{0};
+std::atomic<long> read_{0};
+
+uint16_t* Elements(EngineSurface* surface) { return static_cast<uint16_t*>(surface->engine); }
+
+// Marks every element, so that those that the client writes can be told from the others.
+void BeginCount(EngineSurface* surface) {
+  const size_t count = surface->bytes / 2;
+  surface->before.assign(Elements(surface), Elements(surface) + count);
+  std::fill_n(Elements(surface), count, kUnwritten);
+}
+
+void EndCount(EngineSurface* surface) {
+  uint16_t* elements = Elements(surface);
+  for (size_t i = 0; i < surface->before.size(); ++i) {
+    if (elements[i] == kUnwritten)
+      elements[i] = surface->before[i];
+    else
+      written += 2;
+  }
+  surface->before.clear();
+}
 
 int Protect(EngineSurface* surface) {
   const int protection = surface->writers > 0 ? PROT_READ | PROT_WRITE : surface->readers > 0 ? PROT_READ : PROT_NONE;
@@ -25,6 +53,8 @@ int Protect(EngineSurface* surface) {
 
 namespace mayfly::emulator {
 long LiveSurfaces() { return live; }
+long WrittenBytes() { return written; }
+long ReadBytes() { return read_; }
 }  // namespace mayfly::emulator
 
 extern "C" {
@@ -59,7 +89,10 @@ int EngineSurfaceLock(EngineSurface* surface, uint32_t options) {
   const Fault fault = NextFault("lock");
   if (fault.kind == FaultKind::kError) return static_cast<int>(fault.code);
   const std::lock_guard<std::mutex> lock(surface->mutex);
-  ++((options & kReadOnlyOption) != 0 ? surface->readers : surface->writers);
+  const bool reads = (options & kReadOnlyOption) != 0;
+  if (reads) read_ += static_cast<long>(surface->filled);
+  if (!reads && surface->writers == 0 && EngineOptions::Get().counts) BeginCount(surface);
+  ++(reads ? surface->readers : surface->writers);
   return Protect(surface) == 0 ? 0 : kCannotLock;
 }
 
@@ -68,6 +101,7 @@ int EngineSurfaceUnlock(EngineSurface* surface, uint32_t options) {
   int& holders = (options & kReadOnlyOption) != 0 ? surface->readers : surface->writers;
   if (holders == 0) return kBadArgument;
   --holders;
+  if (surface->writers == 0 && !surface->before.empty()) EndCount(surface);
   return Protect(surface) == 0 ? 0 : kCannotLock;
 }
 

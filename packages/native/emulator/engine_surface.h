@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <mutex>
+#include <vector>
 
 #include "engine.h"
 
@@ -14,8 +16,16 @@ struct EngineSurface {
   std::mutex mutex;
   int readers = 0;
   int writers = 0;
+  // While a client that is counted writes: what the surface held before.
+  std::vector<uint16_t> before;
+  // Bytes of the results that the engine last wrote here.
+  size_t filled = 0;
 };
 
 namespace mayfly::emulator {
 long LiveSurfaces();
+// With MAYFLY_EMULATOR_COUNT: bytes that clients wrote into surfaces, and bytes of results in surfaces that clients
+// locked to read.
+long WrittenBytes();
+long ReadBytes();
 }  // namespace mayfly::emulator

@@ -22,7 +22,7 @@ export { protocolError } from './check.js';
 export { type MsgpackBounds, msgpackFault } from './msgpack-bounds.js';
 
 /** Raised by one with every change of a message or of the frame; both sides must agree. */
-export const PROTOCOL_VERSION = 8;
+export const PROTOCOL_VERSION = 9;
 
 /** File descriptors a worker inherits beside stdin, stdout and stderr. */
 export const CONNECTION_FD = 3;
@@ -152,6 +152,7 @@ const info = fields<ProgramInfo>({
 const stats = fields<WorkerStats>({
   ...{ compilations: whole, livePrograms: whole, evaluations: whole, residentBytes: whole },
   ...{ evaluateNanoseconds: whole, compileNanoseconds: whole, processBytes: whole },
+  ...{ copiedInBytes: whole, copiedOutBytes: whole },
 });
 const error = fields<WireError>({
   ...{ code: errorCode, message: text, line: optional(whole), column: optional(whole) },

@@ -33,8 +33,8 @@ test('the main process reads any damaged stream as its specification does: 4,000
     const stream = mutatedFrames(random, [completion, control]);
     const expected = decodeFrames(stream, [completion, control], MOST_PAYLOAD.main);
     const { events, error } = await receive(pieces(stream, random, 200));
-    const wanted = expected.frames.map(({ kind, id, word, first, payload }) =>
-      kind === control ? Buffer.from(payload) : [id, word, first, payload.toString()],
+    const wanted = expected.frames.map(({ kind, id, word, first, second, payload }) =>
+      kind === control ? Buffer.from(payload) : [id, word, first, payload.toString(), second],
     );
     expect(events, `seed ${seed}`).toEqual(wanted);
     expect(error?.code, `seed ${seed}`).toBe(expected.broken ? 'ERR_FRAME' : undefined);

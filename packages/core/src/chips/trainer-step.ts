@@ -109,7 +109,7 @@ export function timeTrainer(
         ].reduce((total, [rows = 0, columns = 0]) => total + engineUs(product(rows, sequence, columns).text), 0);
   const normsUs = structure.norms === 'engine' ? 2 * layers * engineUs(normalizationBackward(dim, sequence).text) : 0;
   const wideUs = isWide
-    ? (sum(kernels, ({ copyBytes }) => copyBytes) + weightBytes / 2) / (clock.surfaceGBps.value * 1000)
+    ? (sum(kernels, ({ activationBytes }) => activationBytes) + weightBytes / 2) / (clock.surfaceGBps.value * 1000)
     : 0;
   const dispatches = layers * moreDispatches * clock.dispatchUs.value;
   const kernelsMs =
@@ -118,7 +118,7 @@ export function timeTrainer(
   const { copies = isWide ? 'plain' : 'converted' } = structure;
   const share = { converted: CONVERSION, plain: isWide ? 2 : 1, streamed: STREAMED }[copies];
   const copyMs = (bytes: number) => bytes / (host.copyGBps.value * 1e6);
-  const copied = (each: readonly KernelPlan[]) => copyMs(share * sum(each, ({ copyBytes }) => copyBytes));
+  const copied = (each: readonly KernelPlan[]) => copyMs(share * sum(each, ({ activationBytes }) => activationBytes));
   const copiesMs = copied(kernels) + copyMs(weightBytes);
 
   const moveMs = (bytes: number) => bytes / (host.elementwiseGBps.value * 1e6);

@@ -4,12 +4,12 @@ import type { ModelConfig } from '../model/config.js';
 import { ParameterLayout } from '../model/parameters.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { defaultBudget } from '../pool/worker/budget.js';
-import { adapterBlocks, dynamicBlocks } from '../programs/dynamic.js';
 import type { ProgramForm } from '../programs/form.js';
 import { decoderLayerOf, namePrograms } from '../programs/layer.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
-import type { LayerProgram, ProgramShape, Surface, WeightUse } from '../programs/shape.js';
-import { staticBlocks } from '../programs/static.js';
+import type { ProgramShape, Surface } from '../programs/shape.js';
+import { arePacked, copiesOf, countStep, type PlannedBlock, writeBlocks } from './step-counts.js';
+import type { StepWork } from './step-work.js';
 
 /** `reloaded` are static weights that are replaced without compiling (`docs/ane.md`), where the chip lets them. */
 export type WeightStrategy = 'dynamic' | 'static' | 'reloaded';
@@ -63,8 +63,12 @@ export const planOptions = {
 /** One kernel of a layer. */
 export interface KernelPlan extends Pick<ProgramTime, 'evaluateUs' | 'compileMs' | 'loadMs' | 'flops' | 'weightBytes'> {
   readonly name: string;
-  /** Bytes copied between arena and surfaces, per dispatch: activations, and with static weights no others. */
+  /** Bytes copied between arena and surfaces, per dispatch. */
   readonly copyBytes: number;
+  /** Of weights that are inputs: bytes copied in addition by the first dispatch of a layer after an update. */
+  readonly stagedBytes: number;
+  /** Bytes of the matrices alone that a dispatch reads and makes: surfaces may be larger. */
+  readonly activationBytes: number;
   /** The time of those copies. */
   readonly copyUs: number;
   /** Rules of `mayfly lint` that say that the chip would refuse it, or give wrong data. */
@@ -97,26 +101,8 @@ export interface TrainingPlan {
     readonly compilations: number;
     readonly total: number;
   };
-  /** The work of a step, counted. */
-  readonly counts: {
-    readonly dispatches: number;
-    /** Of programs whose weights the step changed. The first step needs as many, or one for each program, before it. */
-    readonly compilations: number;
-    /** Between arena and surfaces. */
-    readonly copiedBytes: number;
-    /** What the host computes beside the kernels, by kind. */
-    readonly host: {
-      /** Forward and backward, with the residual sums beside them. */
-      readonly norms: number;
-      /** Products of the classifier: forward, and toward its input and weights. */
-      readonly classifierProducts: number;
-      readonly losses: number;
-      /** Products of a layer's gradients with its activations. */
-      readonly weightGradients: number;
-      /** Parameters that the optimizer updates, each a tensor. */
-      readonly updates: number;
-    };
-  };
+  /** The work of a step, counted: that which a trainer counts (`TrainSummary.stepWork`). */
+  readonly counts: StepWork;
   /** Every kernel compiled and loaded once. */
   readonly compilationRound: { readonly compilations: number; readonly milliseconds: number };
   readonly retirement: {
@@ -156,13 +142,15 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   if (isAdapted && weights === 'reloaded') {
     throw invalidArgument('weights', 'dynamic or static with adapters, whose model never changes', weights);
   }
-  const kernels = planKernels(shape, layer, options);
+  const isStatic = weights !== 'dynamic';
+  const weightFiles = profile.generation === 'm1' ? 'per-tensor' : 'single';
+  const blocks = writeBlocks(layer, shape, isStatic, { weightFiles, ...options.form });
+  const kernels = planKernels(blocks, shape, layer, options);
   const layout = new ParameterLayout(config, () => layer.parameters(shape));
   const trained = layout.entries.filter(({ adapter }) => isAdapted === (adapter !== undefined));
   const elements = (entries: typeof trained) => entries.reduce((sum, { count }) => sum + count, 0);
   const parameters = elements(trained);
   const trainedMatrices = trained.filter(({ layer, decay }) => layer === 0 && decay);
-  const products = trainedMatrices.length;
   const matrices = elements(trainedMatrices);
 
   const perLayer = (of: (kernel: (typeof kernels)[number]) => number) =>
@@ -178,15 +166,13 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   // Forward, and toward the input and the weights, which adapters leave as they are.
   const classifierProducts = isAdapted ? 2 : 3;
   /** Trained weights are inputs of the kernels. */
-  const isPacked = isAdapted || weights === 'dynamic';
+  const isPacked = arePacked(layer, isStatic);
+  const isCompiled = weights === 'static';
+  const counts = countStep({ config, layer, shape, blocks, isCompiled, isStatic, trained, accumulate });
   const halves = 2 * layers;
   // Forward norms are host math where trained weights are inputs; the backward pass always, with its copies of what was saved.
   const norms = moveMs(activation * halves * ((isPacked ? 12 : 0) + 16));
-  const saved = moveMs(
-    4 * layers * columns * (config.heads * config.headDim + 2 * config.kvHeads * config.headDim + 2 * config.hidden),
-  );
-  const pass =
-    norms + (isPacked ? 0 : saved) + moveMs(activation * 40) + gemmMs(2 * classifierProducts * vocab * activation);
+  const pass = norms + moveMs(activation * 40) + gemmMs(2 * classifierProducts * vocab * activation);
   const gradientsMs = layers * gemmMs(2 * matrices * columns);
   const update = parameters / host.adamwPerUs.value / 1000 + moveMs(8 * parameters) + moveMs(6 * matrices * layers);
 
@@ -194,11 +180,11 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const compiling = ({ compileMs, loadMs }: KernelPlan) => compileMs + loadMs + clock.unloadMs.value;
   const round = (weights === 'dynamic' ? 1 : layers) * perLayer(compiling);
   const updated = layers * perLayer(({ hasWeights }) => Number(hasWeights));
-  const stagedBytes = isPacked ? 2 * matrices * layers : 0;
+  const stagedBytes = layers * perLayer((kernel) => kernel.stagedBytes);
   const step = {
     kernels: accumulate * kernelsMs,
     copies: accumulate * copiesMs + copyMs(stagedBytes, profile),
-    hostMath: accumulate * pass + update,
+    hostMath: accumulate * pass + moveMs(2 * counts.host.copiedBytes) + update,
     weightGradients: accumulate * Math.max(EXPOSED * gradientsMs, gradientsMs - backwardMs),
     compilations:
       weights === 'static'
@@ -228,18 +214,7 @@ export function planTraining(given: PlanOptions): TrainingPlan {
     workers,
     kernels,
     step: { ...step, total },
-    counts: {
-      dispatches: accumulate * layers * kernels.length,
-      compilations: weights === 'static' ? updated : 0,
-      copiedBytes: accumulate * layers * perLayer(({ copyBytes }) => copyBytes) + stagedBytes,
-      host: {
-        norms: accumulate * ((isPacked ? 2 : 1) * halves + 2),
-        classifierProducts: accumulate * classifierProducts,
-        losses: accumulate,
-        weightGradients: accumulate * layers * products,
-        updates: trained.length,
-      },
-    },
+    counts,
     compilationRound: { compilations: programs, milliseconds: round },
     retirement: { everySteps, milliseconds: host.workerStartMs.value + round, stalledMs },
     day: {
@@ -254,42 +229,31 @@ export function planTraining(given: PlanOptions): TrainingPlan {
 
 /** The kernels of a layer. */
 function planKernels(
+  blocks: readonly PlannedBlock[],
   shape: ProgramShape,
   layer: LayerDefinition,
-  { profile, weights, form }: PlanOptions,
+  { profile, weights }: PlanOptions,
 ): KernelPlan[] {
-  const weightFiles = profile.generation === 'm1' ? 'per-tensor' : 'single';
-  const isAdapted = layer.base !== undefined;
-  const write = weights === 'dynamic' ? dynamicBlocks : isAdapted ? adapterBlocks : staticBlocks;
-  const made = namePrograms<LayerProgram & { readonly weights: readonly WeightUse[] }>(
-    write(layer, shape, { weightFiles, ...form }),
-  );
   const parameters = layer.parameters(shape);
-  return Object.entries(made).map(([name, { program, input, output, weights: uses }]) => {
+  const isPacked = arePacked(layer, weights !== 'dynamic');
+  return Object.entries(namePrograms(blocks)).map(([name, made]) => {
+    const { program, input, output } = made;
     const { evaluateUs, compileMs, loadMs, flops, weightBytes } = timeMil(program.text, profile);
-    // Of packed surfaces only the activations are new at every dispatch.
-    const isPacked = isAdapted || weights === 'dynamic';
-    const fresh = isPacked ? freshElements(input, parameters) : input.channels * input.width;
-    const copyBytes = 2 * (fresh + output.channels * output.width);
+    const { always: copyBytes, afterUpdate: stagedBytes } = copiesOf(made);
     const copyUs = 1000 * copyMs(copyBytes, profile) + 2 * profile.clock.lockUs.value;
     const errors = lint(program.text, profile).filter(({ level }) => level === 'error');
     const brokenRules = [...new Set(errors.map(({ rule }) => rule))];
     return {
-      name,
-      evaluateUs,
-      compileMs,
-      loadMs,
-      flops,
-      weightBytes,
-      copyBytes,
+      ...{ name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyBytes, stagedBytes },
+      activationBytes: 2 * (activations(input, parameters) + output.channels * output.width),
       copyUs,
       brokenRules,
-      hasWeights: !isPacked && uses.length > 0,
+      hasWeights: !isPacked && made.weights.length > 0,
     };
   });
 }
 
-const freshElements = ({ slots }: Surface<string>, parameters: object): number =>
+const activations = ({ slots }: Surface, parameters: object): number =>
   Object.entries(slots).reduce((sum, [name, { rows, columns }]) => sum + (name in parameters ? 0 : rows * columns), 0);
 
 const copyMs = (bytes: number, { host }: ChipProfile): number => bytes / (host.copyGBps.value * 1e6);

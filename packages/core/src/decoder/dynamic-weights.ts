@@ -203,7 +203,10 @@ export class DynamicWeights implements WeightStrategy {
     for (const [parameter, slot] of this.#slotsOf(block)) {
       const from = first.get(parameter);
       if (from === undefined) first.set(parameter, slot);
-      else copyMatrix(block.input.tensor.arena, from, slot);
+      else {
+        copyMatrix(block.input.tensor.arena, from, slot);
+        this.#options.stopwatch.work.did('copiedBytes', 2 * slot.rows * slot.columns);
+      }
     }
     for (const { input, source } of this.#packed(block)) input.rewrittenFrom(source.activationColumns);
   }
@@ -232,6 +235,7 @@ export class DynamicWeights implements WeightStrategy {
     // Without a next block there is nothing to normalize for; the weight is then not used.
     const { place } = block ?? before!;
     const sum = this.#residuals[index]!;
+    if (out !== undefined) stopwatch.work.did('norms');
     stopwatch.time('hostMath', () => {
       addon.math.residualNorm(sum.arena, {
         x: this.#residuals[Math.max(0, index - 1)]!.offset,

@@ -97,6 +97,7 @@ export class Head {
   normalize(x: Tensor<'fp32'>): void {
     const { eps, dim } = this.#state.config;
     const columns = this.#columns;
+    this.#stopwatch.work.did('norms');
     this.#stopwatch.time('hostMath', () => {
       addon.math.residualNorm(x.arena, {
         x: x.offset,
@@ -149,7 +150,11 @@ export class Head {
     const isTrained = this.#state.isTrained('head');
     const columns = this.#columns;
     writeIds(this.#targets, targets, vocab, IGNORED_TARGET);
-    const work = Promise.all([
+    const { work } = this.#stopwatch;
+    work.did('losses');
+    work.did('classifierProducts', isTrained ? 3 : 2);
+    work.did('norms');
+    const results = Promise.all([
       queue.crossEntropy(arena, {
         x: this.#normed.offset,
         table: this.#state.parameter('head'),
@@ -181,7 +186,7 @@ export class Head {
       // A tied table is complete only with the embedding's part.
       isTrained && !tiedHead ? this.#addTable(gradients, 'head') : null,
     ]);
-    const [loss] = await this.#stopwatch.wait('hostMath', work);
+    const [loss] = await this.#stopwatch.wait('hostMath', results);
     return loss;
   }
 
@@ -218,7 +223,9 @@ export class Head {
 
   async #addTable({ table, offset }: PassGradients, name: 'head' | 'embedding'): Promise<void> {
     const { vocab, dim } = this.#state.config;
-    if (table !== null) await queue.add(this.#normed.arena, table, offset(name), vocab * dim);
+    if (table === null) return;
+    this.#stopwatch.work.did('addedElements', vocab * dim);
+    await queue.add(this.#normed.arena, table, offset(name), vocab * dim);
   }
 }
 

@@ -209,7 +209,10 @@ export class LayerBlock {
     if (copies.length === 0) return;
     const { arena } = this.input.tensor;
     this.#stopwatch.time('hostMath', () => {
-      for (const { from, to } of copies) copyMatrix(arena, from, to);
+      for (const { from, to } of copies) {
+        copyMatrix(arena, from, to);
+        this.#stopwatch.work.did('copiedBytes', 2 * from.rows * from.columns);
+      }
     });
   }
 }

@@ -138,6 +138,7 @@ export class Layers implements UpdatedLayers {
     this.#stopwatch.time('hostMath', () => {
       const { offset: to, stride: toStride, rows, columns } = top;
       addon.math.toHalf(arena, { from: gradient.offset, fromStride: columns, to, toStride, rows, columns });
+      this.#stopwatch.work.did('convertedElements', rows * columns);
     });
     for (let index = last; index >= lowest; index--) {
       const wait = await this.blocks[index]!.startBackward();
@@ -227,6 +228,7 @@ export class Layers implements UpdatedLayers {
         }),
       );
       this.#weightGradients!.submit(block.key, products);
+      this.#stopwatch.work.did('weightGradients', products.length);
     });
   }
 
@@ -235,6 +237,7 @@ export class Layers implements UpdatedLayers {
     const { block, layer } = here.place;
     const dOut = here.matrix('dxn');
     const below = this.blocks[index - 1];
+    this.#stopwatch.work.did('norms');
     const next: Matrix | undefined = below?.place.needsBackward ? below.matrix('dy') : undefined;
     addon.math.normBackward(gradient.arena, {
       ...this.#normInputs[index]!(),

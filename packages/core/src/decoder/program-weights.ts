@@ -33,8 +33,9 @@ export class ProgramWeights {
     }
   }
 
-  /** Writes a layer's parameters where the program's constants are. */
-  write(state: ModelState, layer: number, weights: readonly ConstantWeight[]): void {
+  /** Writes a layer's parameters where the program's constants are. Returns the number of elements. */
+  write(state: ModelState, layer: number, weights: readonly ConstantWeight[]): number {
+    let elements = 0;
     for (const weight of weights) {
       const { parameter, transposed, part } = weight;
       const [rows, columns] = state.layout.entry(parameter, layer).shape;
@@ -48,7 +49,9 @@ export class ProgramWeights {
         ...(transposed ? { rows: count, columns } : { rows, columns: count }),
         transpose: transposed,
       });
+      elements += count * (transposed ? columns : rows);
     }
+    return elements;
   }
 
   /** Arena offset of a weight's data. */

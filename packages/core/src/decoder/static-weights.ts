@@ -121,6 +121,7 @@ export class StaticWeights implements WeightStrategy {
     stopwatch.time('hostMath', () => {
       const { offset: to, stride: toStride } = bottom;
       addon.math.toHalf(input.arena, { from: input.offset, fromStride: columns, to, toStride, rows, columns });
+      stopwatch.work.did('convertedElements', rows * columns);
     });
     for (const block of this.blocks) {
       await settle(block);
@@ -131,6 +132,7 @@ export class StaticWeights implements WeightStrategy {
     stopwatch.time('hostMath', () => {
       const { offset: from, stride: fromStride } = top;
       addon.math.toFloat(input.arena, { from, fromStride, to: this.output.offset, toStride: columns, rows, columns });
+      stopwatch.work.did('convertedElements', rows * columns);
     });
   }
 
@@ -169,6 +171,7 @@ export class StaticWeights implements WeightStrategy {
   }
 
   #writeWeights({ place: { layer } }: LayerBlock, { source, weights }: Program): void {
-    weights.write(this.#options.state, layer, source.weights);
+    const elements = weights.write(this.#options.state, layer, source.weights);
+    this.#options.stopwatch.work.did('convertedElements', elements);
   }
 }

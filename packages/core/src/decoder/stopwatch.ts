@@ -1,3 +1,5 @@
+import { WorkCounter } from './work-counter.js';
+
 /**
  * An activity of the main process: `kernels`, waiting for kernels; `hostMath`, computing host math or waiting for it on the queue;
  * `hostThreads`, waiting for weight gradients; `compile`, waiting for compilations and weight updates; `dispatch`, handing work to
@@ -14,8 +16,9 @@ export const activities = [
   'dispatch',
 ] as const satisfies readonly Activity[];
 
-/** Milliseconds per activity. Activities of the main process never overlap, so they add up to at most the wall time. */
+/** Milliseconds per activity, and the work done. Activities of the main process never overlap, so they add up to at most the wall time. */
 export class Stopwatch {
+  readonly work = new WorkCounter();
   readonly #milliseconds: Record<Activity, number> = {
     kernels: 0,
     hostMath: 0,
@@ -40,6 +43,7 @@ export class Stopwatch {
 
   /** Times the wait for a promise. */
   async wait<T>(activity: Activity, promise: Promise<T>): Promise<T> {
+    this.work.waited(activity);
     const start = performance.now();
     try {
       return await promise;

@@ -14,6 +14,8 @@ export class TimedKernel {
   readonly #kernel: Kernel;
   readonly #stopwatch: Stopwatch;
   #update: Promise<void> | null = null;
+  /** Of the kernel's copied bytes, those that are counted. */
+  #counted = 0;
 
   constructor(kernel: Kernel, stopwatch: Stopwatch) {
     this.#kernel = kernel;
@@ -23,6 +25,7 @@ export class TimedKernel {
   /** Starts a compilation with the weights that its arena ranges hold now; the next `start` waits for it. */
   update(): void {
     this.#update = this.#kernel.update();
+    this.#stopwatch.work.compiled();
     // The next run gets the error; until then it must not count as an unhandled rejection.
     this.#update.catch(() => {});
   }
@@ -42,7 +45,13 @@ export class TimedKernel {
       this.#kernel.run(input.tensor, output.tensor, { reuse: input.reuse }),
     );
     run.catch(() => {});
-    return () => this.#stopwatch.wait('kernels', run);
+    return async () => {
+      await this.#stopwatch.wait('kernels', run);
+      const { copiedBytes } = this.#kernel;
+      this.#stopwatch.work.dispatched();
+      this.#stopwatch.work.copied(copiedBytes - this.#counted);
+      this.#counted = copiedBytes;
+    };
   }
 
   async run(input: SurfaceTensor, output: SurfaceTensor): Promise<void> {

@@ -52,6 +52,8 @@ export interface Kernel extends AsyncDisposable {
   readonly name: string;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+  /** Bytes that its runs copied between the arena and the device's own memory; 0 on devices that compute in place. */
+  readonly copiedBytes: number;
   /**
    * Evaluates once: reads `inputs`, writes `outputs` (tensors of the pool's arena, of the ports' bytes). Calls on one kernel
    * run in order. A worker's death is not seen: the work is repeated elsewhere, so inputs must stay as they are until the
@@ -207,6 +209,9 @@ export interface WorkerSummary {
   readonly ageMs: number;
   /** Bytes its device holds for programs. */
   readonly residentBytes: number;
+  /** Bytes that it copied from the arena into its device's own memory, and back, as it last said. */
+  readonly copiedInBytes: number;
+  readonly copiedOutBytes: number;
   /** Resident memory of its process, as last measured; see `Budget.rssBytes`. */
   readonly rssBytes: number;
   /** Growth of `rssBytes` in 1,000 evaluations; 0 while it is not known, and if `budget` has no limit of memory. */

@@ -53,6 +53,9 @@ export class RangeCheck implements KernelCompiler {
       name: kernel.name,
       inputs: kernel.inputs,
       outputs: kernel.outputs,
+      get copiedBytes() {
+        return kernel.copiedBytes;
+      },
       run: async (inputs, outputs, given) => {
         await kernel.run(inputs, outputs, given);
         this.#measure(kernel.name, range, handle, Array.isArray(inputs) ? inputs : [inputs]);

@@ -1,3 +1,4 @@
+import type { StepWork } from '../chips/step-work.js';
 import { countTargets, type Windows } from '../data/windows.js';
 import type { Decoder } from '../decoder/decoder.js';
 import { mergesAfter, sumByTree } from '../decoder/gradient-sums.js';
@@ -56,6 +57,7 @@ export class TrainStep {
   /** The batch of each pass of a step. */
   readonly #batches: readonly Batch[];
   #step: number;
+  #work: StepWork | null = null;
   #optimizerStep: number;
 
   constructor(
@@ -84,6 +86,11 @@ export class TrainStep {
     return { step: this.#step, optimizerStep: this.#optimizerStep };
   }
 
+  /** The work of the last step; null before the first. */
+  get work(): StepWork | null {
+    return this.#work;
+  }
+
   /** Tokens in a step. */
   get tokens(): number {
     return this.#decoder.layers.columns * this.#options.accumulate;
@@ -93,6 +100,7 @@ export class TrainStep {
     const start = performance.now();
     const { scale } = this.#scaler;
     const { stopwatch } = this.#decoder;
+    const before = stopwatch.work.total;
     const loss = await this.#gradients(scale);
     this.#decoder.layers.scaleTaps(scale);
     const gradNorm = (await stopwatch.wait('hostMath', this.#optimizer.gradientNorm())) / scale;
@@ -100,6 +108,7 @@ export class TrainStep {
     const accepted = this.#scaler.accept(Number.isFinite(gradNorm) && Number.isFinite(loss));
     if (accepted) await this.#update(lr, this.#optimizer.clipFactor(gradNorm) / scale);
     this.#step += 1;
+    this.#work = stopwatch.work.since(before);
     const ms = performance.now() - start;
     const tokensPerSecond = (1000 * this.tokens) / ms;
     return { step: this.#step, loss, gradNorm, lr, ms, tokensPerSecond, lossScale: scale, skipped: !accepted };
@@ -121,6 +130,7 @@ export class TrainStep {
       await this.#decoder.forward(inputs, { documents, training: { step: this.#step, pass } });
       losses.push(await this.#decoder.backward(targets, scale / divisor, pass));
       const merges = mergesAfter(pass, accumulate);
+      stopwatch.work.did('addedElements', merges * this.#decoder.state.trained.count);
       if (merges === 0 && pass < accumulate - 1) continue;
       await stopwatch.wait('hostThreads', weightGradients!.settleAll());
       await stopwatch.wait('hostMath', gradientSums!.merge(pass, merges));
@@ -131,6 +141,7 @@ export class TrainStep {
   async #update(lr: number, gradientScale: number): Promise<void> {
     const { layers, stopwatch } = this.#decoder;
     this.#optimizerStep += 1;
+    stopwatch.work.did('updates', this.#decoder.state.trained.entries.length);
     await stopwatch.wait('hostMath', this.#optimizer.step(lr, this.#optimizerStep, gradientScale, layers));
   }
 }

@@ -1,3 +1,4 @@
+import type { StepWork } from '../chips/step-work.js';
 import type { Activity } from '../decoder/stopwatch.js';
 import type { PoolStats } from '../pool/types.js';
 import type { KernelRange } from './range-check.js';
@@ -26,6 +27,8 @@ export interface TrainSummary {
   readonly wallMs: number;
   readonly dispatches: number;
   readonly compilations: number;
+  /** The work of the last step, as `mayfly plan` counts it; null before the first. */
+  readonly stepWork: StepWork | null;
   readonly workersUsed: number;
   readonly retirements: number;
   /** Workers that ended unasked. */
@@ -60,6 +63,7 @@ export interface SummaryFacts {
   readonly stepMs: number;
   readonly wallMs: number;
   readonly activityMs: Readonly<Record<Activity, number>>;
+  readonly stepWork: StepWork | null;
   readonly pool: PoolStats;
   readonly checkpoint: string | null;
   readonly resumeCommand: string | null;
@@ -85,6 +89,7 @@ export function summarize(facts: SummaryFacts): TrainSummary {
     wallMs: facts.wallMs,
     dispatches: pool.dispatches,
     compilations: pool.compilations,
+    stepWork: facts.stepWork,
     workersUsed: pool.workersStarted,
     retirements: pool.retirements,
     workerDeaths: pool.deaths,

@@ -306,6 +306,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       stepMs: this.#stepMs,
       wallMs: performance.now() - this.#parts.startedAt,
       activityMs: this.activityMs,
+      stepWork: this.#step.work,
       pool: this.pool.stats(),
       checkpoint,
       resumeCommand: canResume ? resumeCommand(run.path, this.options) : null,

@@ -92,7 +92,7 @@ export class CanaryReference implements Disposable {
     const { program, inputs, outputs } = this.#device.compile(text, ranges);
     const dispose = async () => this.#device.unload(program);
     return {
-      ...{ name, inputs, outputs, dispose, [Symbol.asyncDispose]: dispose },
+      ...{ name, inputs, outputs, copiedBytes: 0, dispose, [Symbol.asyncDispose]: dispose },
       run: async (given, results) => {
         const [[input], [output]] = [[given].flat(), [results].flat()] as [[Tensor], [Tensor]];
         const before = copyOf(input);

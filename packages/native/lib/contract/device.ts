@@ -31,6 +31,9 @@ export interface DeviceStats {
   readonly residentBytes: number;
   readonly evaluateNanoseconds: number;
   readonly compileNanoseconds: number;
+  /** Bytes that evaluations copied from the arena into the device's own memory, and back; 0 for devices that compute in place. */
+  readonly copiedInBytes: number;
+  readonly copiedOutBytes: number;
 }
 
 /** A weight file of a program: a range of the arena, read only while compiling. */

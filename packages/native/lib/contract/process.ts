@@ -28,8 +28,17 @@ export interface NativeLane {
 }
 
 export interface ConnectionHandlers {
-  /** A dispatch was answered: `status` 0 is success, else see `DispatchStatus`; `nanoseconds` is the device's time. */
-  readonly onCompletion: (id: number, status: number, nanoseconds: number, message: string) => void;
+  /**
+   * A dispatch was answered: `status` 0 is success, else see `DispatchStatus`; `nanoseconds` is the device's time, `copiedBytes` what the
+   * worker copied between the arena and the device's own memory.
+   */
+  readonly onCompletion: (
+    id: number,
+    status: number,
+    nanoseconds: number,
+    message: string,
+    copiedBytes: number,
+  ) => void;
   /** A control message came. The buffer is the receiver's own. */
   readonly onControl: (payload: Uint8Array) => void;
   /** The peer closed the socket, died, or broke the protocol (`error`). Called once; nothing follows. */

@@ -149,8 +149,14 @@ void AneProgram::DropBindings() {
 
 void AneProgram::Evaluate(const void* const* inputs, void* const* outputs) {
   Binding& binding = BindingOf(nullptr);
-  for (size_t i = 0; i < binding.inputs.size(); ++i) binding.inputs[i].Write(inputs[i], ports_.inputs[i].bytes());
+  for (size_t i = 0; i < binding.inputs.size(); ++i) Write(&binding, i, inputs[i]);
   Run(binding, outputs);
+}
+
+void AneProgram::Write(Binding* binding, size_t input, const void* from) {
+  const size_t bytes = ports_.inputs[input].bytes();
+  binding->inputs[input].Write(from, bytes);
+  copied_.in += bytes;
 }
 
 void AneProgram::EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse& reuse) {
@@ -164,18 +170,25 @@ void AneProgram::EvaluateFresh(const void* const* inputs, void* const* outputs, 
   Binding& binding = BindingOf(inputs[0]);
   if (binding.generation == reuse.generation) {
     const size_t stride = columns * SizeOf(first.dtype);
-    binding.inputs[0].WriteRows(inputs[0], reuse.fresh_columns * SizeOf(first.dtype), stride, first.bytes() / stride);
+    const size_t row_bytes = reuse.fresh_columns * SizeOf(first.dtype);
+    const size_t rows = first.bytes() / stride;
+    binding.inputs[0].WriteRows(inputs[0], row_bytes, stride, rows);
+    copied_.in += row_bytes * rows;
   } else {
-    binding.inputs[0].Write(inputs[0], first.bytes());
+    Write(&binding, 0, inputs[0]);
     binding.generation = reuse.generation;
   }
-  for (size_t i = 1; i < binding.inputs.size(); ++i) binding.inputs[i].Write(inputs[i], ports_.inputs[i].bytes());
+  for (size_t i = 1; i < binding.inputs.size(); ++i) Write(&binding, i, inputs[i]);
   Run(binding, outputs);
 }
 
 void AneProgram::Run(const Binding& binding, void* const* outputs) {
   staged_->model().Evaluate(binding.request.get(), options_.path);
-  for (size_t i = 0; i < outputs_.size(); ++i) outputs_[i].Read(outputs[i], ports_.outputs[i].bytes());
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    const size_t bytes = ports_.outputs[i].bytes();
+    outputs_[i].Read(outputs[i], bytes);
+    copied_.out += bytes;
+  }
 }
 
 }  // namespace mayfly::ane

@@ -49,6 +49,7 @@ class AneProgram : public Program {
   // Keeps a surface for each input pointer, so that only the fresh columns of an unchanged generation are copied.
   void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse& reuse) override;
 
+  CopiedBytes copied() const override { return copied_; }
   int compilations() const override { return compilations_; }
 
   // Whether the loaded program gave the order of its ports.
@@ -71,6 +72,7 @@ class AneProgram : public Program {
   Fingerprint Measure(const std::vector<mil::WeightFile>& weights);
   Binding& BindingOf(const void* key);
   void DropBindings();
+  void Write(Binding* binding, size_t input, const void* from);
   void Run(const Binding& binding, void* const* outputs);
 
   const std::string text_;
@@ -84,6 +86,7 @@ class AneProgram : public Program {
   Fingerprint fingerprint_;
   int compilations_ = 0;
   size_t resident_bytes_ = 0;
+  CopiedBytes copied_;
   // Shared by all bindings: results are read before the next evaluation.
   std::vector<IoSurface> outputs_;
   // By the pointer of the first input. Null is the key for evaluations that reuse nothing.

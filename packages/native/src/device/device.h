@@ -36,6 +36,12 @@ struct InputReuse {
   uint64_t generation = 0;
 };
 
+// Bytes that evaluations copied between their caller's memory and a device's own.
+struct CopiedBytes {
+  uint64_t in = 0;
+  uint64_t out = 0;
+};
+
 class Program {
  public:
   virtual ~Program() = default;
@@ -53,6 +59,8 @@ class Program {
   virtual void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse&) {
     Evaluate(inputs, outputs);
   }
+  // What all evaluations so far copied: nothing on a device that computes in place.
+  virtual CopiedBytes copied() const { return {}; }
   // Compilations that this program cost the process: 0 if it came from a cache.
   virtual int compilations() const { return 1; }
   // Sentences about its weight files, for whoever asked for the compilation.

@@ -160,6 +160,8 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
       result.Set("residentBytes", Number(info.Env(), stats.resident_bytes));
       result.Set("evaluateNanoseconds", Number(info.Env(), stats.evaluate_nanoseconds));
       result.Set("compileNanoseconds", Number(info.Env(), stats.compile_nanoseconds));
+      result.Set("copiedInBytes", Number(info.Env(), stats.copied.in));
+      result.Set("copiedOutBytes", Number(info.Env(), stats.copied.out));
       return result;
     });
   }

@@ -81,7 +81,7 @@ uint8_t* DeviceSession::At(const Port& port, uint64_t offset) const {
   return arena_->At(offset, port.bytes());
 }
 
-uint64_t DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const InputReuse& reuse) {
+Evaluation DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const InputReuse& reuse) {
   Loaded& loaded = Find(id);
   const std::vector<Port>& inputs = loaded.program->inputs();
   const std::vector<Port>& outputs = loaded.program->outputs();
@@ -92,6 +92,7 @@ uint64_t DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t co
   for (size_t i = 0; i < inputs.size(); ++i) loaded.inputs[i] = At(inputs[i], offsets[i]);
   for (size_t i = 0; i < outputs.size(); ++i) loaded.outputs[i] = At(outputs[i], offsets[inputs.size() + i]);
   CheckDisjoint(inputs, outputs, offsets);
+  const CopiedBytes before = loaded.program->copied();
   const Clock::time_point start = Clock::now();
   loaded.program->EvaluateFresh(loaded.inputs.data(), loaded.outputs.data(), reuse);
   const uint64_t own = loaded.program->evaluate_nanoseconds();
@@ -99,7 +100,11 @@ uint64_t DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t co
   ++stats_.evaluations;
   stats_.evaluate_nanoseconds += nanoseconds;
   CountResident(&loaded, loaded.program->resident_bytes());
-  return nanoseconds;
+  const CopiedBytes after = loaded.program->copied();
+  const CopiedBytes copied = {after.in - before.in, after.out - before.out};
+  stats_.copied.in += copied.in;
+  stats_.copied.out += copied.out;
+  return {nanoseconds, copied.in + copied.out};
 }
 
 void DeviceSession::Close() {

@@ -19,6 +19,14 @@ struct SessionStats {
   uint64_t resident_bytes = 0;
   uint64_t evaluate_nanoseconds = 0;
   uint64_t compile_nanoseconds = 0;
+  CopiedBytes copied;
+};
+
+struct Evaluation {
+  // That the device took.
+  uint64_t nanoseconds = 0;
+  // Into the device's memory and out of it.
+  uint64_t copied_bytes = 0;
 };
 
 struct WeightRange {
@@ -41,9 +49,9 @@ class DeviceSession {
   uint32_t Compile(const std::string& text, const std::vector<WeightRange>& weights,
                    const CompileOptions& options = {});
 
-  // `offsets`: those of the inputs, then those of the outputs. An output must not overlap another port. Returns the
-  // nanoseconds that the device took. Throws ERR_PROGRAM_UNKNOWN, ERR_ARENA_BOUNDS, or an error of the device.
-  uint64_t Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const InputReuse& reuse = {});
+  // `offsets`: those of the inputs, then those of the outputs. An output must not overlap another port. Throws
+  // ERR_PROGRAM_UNKNOWN, ERR_ARENA_BOUNDS, or an error of the device.
+  Evaluation Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const InputReuse& reuse = {});
 
   void Unload(uint32_t id);
 

@@ -71,7 +71,8 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
       Call(on_completion_,
            {Napi::Number::New(Env(), static_cast<double>(frame.id)), Napi::Number::New(Env(), frame.word),
             Napi::Number::New(Env(), static_cast<double>(frame.first)),
-            Napi::String::New(Env(), reinterpret_cast<const char*>(payload), frame.payload_bytes)});
+            Napi::String::New(Env(), reinterpret_cast<const char*>(payload), frame.payload_bytes),
+            Napi::Number::New(Env(), static_cast<double>(frame.second))});
     } else {
       throw Error("ERR_FRAME", "Expected a completion or a control frame, got a dispatch");
     }

@@ -25,7 +25,7 @@ struct Frame {
   uint32_t word = 0;  // program of a dispatch, status of a completion
   uint32_t payload_bytes = 0;
   uint64_t first = 0;   // input offset, or nanoseconds
-  uint64_t second = 0;  // output offset
+  uint64_t second = 0;  // output offset, or bytes copied between the arena and the device's memory
   // Of a dispatch (InputReuse in device/device.h).
   uint64_t generation = 0;
   uint64_t fresh_columns = 0;

@@ -109,8 +109,11 @@ void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
       offsets_.resize(dispatch.payload_bytes / sizeof(uint64_t));
       std::memcpy(offsets_.data(), payload, offsets_.size() * sizeof(uint64_t));
     }
-    answer.first = session_->Evaluate(dispatch.word, offsets_.data(), offsets_.size(),
-                                      {static_cast<size_t>(dispatch.fresh_columns), dispatch.generation});
+    const Evaluation evaluation =
+        session_->Evaluate(dispatch.word, offsets_.data(), offsets_.size(),
+                           {static_cast<size_t>(dispatch.fresh_columns), dispatch.generation});
+    answer.first = evaluation.nanoseconds;
+    answer.second = evaluation.copied_bytes;
   } catch (const Error& error) {
     answer.word = static_cast<uint32_t>(StatusOf(error.code()));
     message = error.what();

@@ -46,6 +46,7 @@ export class KernelHandle implements Kernel, RunOwner {
   #stuckOn: WorkerProcess<KernelHandle> | null = null;
   #reconciling = false;
   #failure: Error | null = null;
+  #copiedBytes = 0;
   readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0, spread: 0 };
   /** Why it has no program for its runs, and since when; 0 while it has one. */
   #stallReason: MoveReason = 'compile';
@@ -95,6 +96,14 @@ export class KernelHandle implements Kernel, RunOwner {
   get movable(): boolean {
     // Updates are compilations anyway, and find the worker with the fewest kernels.
     return !this.moving && this.#current !== null && !this.#stuck && this.#generations.latest === 0;
+  }
+
+  get copiedBytes(): number {
+    return this.#copiedBytes;
+  }
+
+  copied(bytes: number): void {
+    this.#copiedBytes += bytes;
   }
 
   /** Milliseconds in which it had runs and no program for them, by the reason. */

@@ -105,5 +105,7 @@ const noStats: WorkerStats = {
   residentBytes: 0,
   evaluateNanoseconds: 0,
   compileNanoseconds: 0,
+  copiedInBytes: 0,
+  copiedOutBytes: 0,
   processBytes: 0,
 };

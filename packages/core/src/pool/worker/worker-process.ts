@@ -138,7 +138,8 @@ export class WorkerProcess<Kernel extends RunOwner> {
     this.#transport = start(
       { worker: id, device, threads, precision },
       {
-        onCompletion: (run, status, nanoseconds, message) => this.#onCompletion(run, status, nanoseconds, message),
+        onCompletion: (run, status, nanoseconds, message, copiedBytes) =>
+          this.#onCompletion(run, status, nanoseconds, message, copiedBytes),
         onControl: (payload) => this.#onControl(payload),
         onClose: (error) => {
           // The system closes a process's sockets after its last thread has left user mode.
@@ -232,6 +233,8 @@ export class WorkerProcess<Kernel extends RunOwner> {
       evaluations,
       ageMs,
       residentBytes: stats?.residentBytes ?? 0,
+      copiedInBytes: stats?.copiedInBytes ?? 0,
+      copiedOutBytes: stats?.copiedOutBytes ?? 0,
       rssBytes: stats?.processBytes ?? 0,
       rssGrowthBytes: rssGrowth,
       retirement: this.#retirement,
@@ -371,7 +374,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
     this.#state = state;
   }
 
-  #onCompletion(id: number, status: number, nanoseconds: number, message: string): void {
+  #onCompletion(id: number, status: number, nanoseconds: number, message: string, copiedBytes: number): void {
     if (this.#lost) return;
     const run = status === DispatchStatus.ok || isStatus(status) ? this.#inFlight.take(id) : null;
     if (run === null) {
@@ -383,6 +386,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
     if (ok) {
       this.latency.record(nanoseconds);
       run.kernel.history.record(nanoseconds);
+      run.kernel.copied(copiedBytes);
       this.#owner.answered(this, run, null);
       return;
     }

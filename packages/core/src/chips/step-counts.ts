@@ -1,0 +1,158 @@
+import type { ModelConfig } from '../model/config.js';
+import type { ParameterEntry, ParameterSpecs } from '../model/parameters.js';
+import type { ConstantWeight } from '../programs/constant-weights.js';
+import { adapterBlocks, type DynamicLayerProgram, dynamicBlocks, type PackedWeight } from '../programs/dynamic.js';
+import type { ProgramForm } from '../programs/form.js';
+import type { BlockPrograms } from '../programs/layer.js';
+import type { LayerDefinition } from '../programs/layer-graph.js';
+import type { LayerProgram, ProgramShape, Surface } from '../programs/shape.js';
+import { staticBlocks } from '../programs/static.js';
+import type { StepWork } from './step-work.js';
+
+/** A program of a layer, with the weights that training changes. */
+export type PlannedProgram = LayerProgram & {
+  readonly weights: readonly (PackedWeight | ConstantWeight)[];
+} & Partial<Pick<DynamicLayerProgram, 'activationColumns'>>;
+
+/** The programs of one block of a layer. */
+export type PlannedBlock = BlockPrograms<PlannedProgram>;
+
+/** Whether the trained weights are part of the kernels' inputs: dynamic ones are, and adapters. */
+export const arePacked = (layer: LayerDefinition, isStatic: boolean): boolean => !isStatic || layer.base !== undefined;
+
+/** The programs of a layer, as the decoder writes them. */
+export function writeBlocks(
+  layer: LayerDefinition,
+  shape: ProgramShape,
+  isStatic: boolean,
+  form: ProgramForm,
+): readonly PlannedBlock[] {
+  if (!isStatic) return dynamicBlocks(layer, shape, form);
+  return layer.base === undefined ? staticBlocks(layer, shape, form) : adapterBlocks(layer, shape, form);
+}
+
+/** Bytes that one dispatch copies between arena and surfaces: always, and after an update in addition. */
+export function copiesOf({ input, output, weights, activationColumns }: PlannedProgram): {
+  readonly always: number;
+  readonly afterUpdate: number;
+} {
+  const whole = 2 * input.channels * input.width;
+  const fresh =
+    activationColumns === undefined || weights.length === 0 ? whole : 2 * input.channels * activationColumns;
+  return { always: fresh + 2 * output.channels * output.width, afterUpdate: whole - fresh };
+}
+
+/** What `countStep` counts. */
+export interface CountedStep {
+  readonly config: ModelConfig;
+  readonly layer: LayerDefinition;
+  readonly shape: ProgramShape;
+  /** Of every layer. */
+  readonly blocks: readonly PlannedBlock[];
+  /** Compilations of an update; none where weights are reloaded. */
+  readonly isCompiled: boolean;
+  readonly isStatic: boolean;
+  /** The parameters of all layers that are trained. */
+  readonly trained: readonly ParameterEntry[];
+  readonly accumulate: number;
+}
+
+/** The work of a step of `accumulate` passes and an update, as `StepWork` of a trainer has it. */
+export function countStep(step: CountedStep): StepWork {
+  const { config, layer, shape, blocks, isStatic, trained, accumulate } = step;
+  const { layers, vocab, dim } = config;
+  const isPacked = arePacked(layer, isStatic);
+  const isAdapted = layer.base !== undefined;
+  const programs = blocks.flatMap(({ forward, backward }) => [...forward, ...backward]);
+  const perLayer = (of: (program: PlannedProgram) => number) =>
+    layers * programs.reduce((sum, program) => sum + of(program), 0);
+  const perBlock = (of: (block: PlannedBlock) => number) => layers * blocks.reduce((sum, block) => sum + of(block), 0);
+  const halves = layers * blocks.length;
+  const parameters = layer.parameters(shape);
+  const activation = dim * shape.batch * shape.sequence;
+  /** Passes after which gradients are added up, or the last: the host waits for what is under way. */
+  const sums = 1 + Math.floor((accumulate - 1) / 4);
+  const trainedElements = trained.reduce((sum, { count }) => sum + count, 0);
+  const tables = isAdapted ? 0 : config.tiedHead ? 1 : 2;
+  return {
+    dispatches: accumulate * perLayer(() => 1),
+    compilations: step.isCompiled && !isPacked ? perLayer(({ weights }) => Math.min(1, weights.length)) : 0,
+    copiedBytes: perLayer((program) => {
+      const { always, afterUpdate } = copiesOf(program);
+      return accumulate * always + afterUpdate;
+    }),
+    host: {
+      norms: accumulate * ((isPacked ? 2 : 1) * halves + 2),
+      classifierProducts: accumulate * (isAdapted ? 2 : 3),
+      losses: accumulate,
+      weightGradients: accumulate * perBlock(({ flow }) => flow.parameters.length),
+      updates: trained.length,
+      copiedBytes: accumulate * perBlock(copiedInPass) + (isPacked ? perBlock(copiedInUpdate) : 0),
+      convertedElements:
+        accumulate * (isPacked ? 1 : 3) * activation +
+        (isPacked ? 0 : perLayer(({ weights }) => elementsOf(weights as readonly ConstantWeight[], parameters))),
+      addedElements:
+        (Math.ceil(accumulate / 2) - 1) * trainedElements + Math.floor(accumulate / 2) * tables * vocab * dim,
+    },
+    waits: {
+      kernels: accumulate * perLayer(() => 1),
+      hostMath: accumulate + sums + 2,
+      // Of a block's surfaces in the forward pass; of backward surfaces, which two layers have in turn.
+      hostThreads: accumulate * (halves + Math.max(0, layers - 2) * blocks.length) + sums,
+    },
+  };
+}
+
+/** Bytes that go from one surface of a block to another in a pass: to a program what others made of its input. */
+function copiedInPass({ forward, backward }: PlannedBlock): number {
+  const inputs = forward[0]!.input;
+  const outputs = (stages: readonly PlannedProgram[]) => stages.map(({ output }) => output).toReversed();
+  const copied = (to: PlannedProgram, names: readonly string[], places: readonly Surface[]) =>
+    names.reduce((sum, name) => {
+      const from = places.find(({ slots }) => name in slots);
+      if (from === undefined || from === to.input) return sum;
+      const { rows, columns } = from.slots[name]!;
+      return sum + 2 * rows * columns;
+    }, 0);
+  const up = forward.reduce(
+    (sum, stage, index) =>
+      sum + copied(stage, stage.reads, [...outputs(forward.slice(0, index)), ...(index === 0 ? [] : [inputs])]),
+    0,
+  );
+  const gradient = backward
+    .map(({ input }) => input)
+    .filter(({ slots }) => 'dy' in slots)
+    .slice(0, 1);
+  const down = backward.reduce((sum, stage, index) => {
+    const made = outputs(backward.slice(0, index));
+    const isMade = (name: string) => made.some(({ slots }) => name in slots);
+    const saved = stage.reads.filter((name) => name !== 'dy' && !isMade(name));
+    return (
+      sum +
+      copied(stage, stage.reads.filter(isMade), made) +
+      copied(stage, stage.reads.includes('dy') && !isMade('dy') ? ['dy'] : [], gradient) +
+      copied(stage, saved, [...outputs(forward), inputs])
+    );
+  }, 0);
+  return up + down;
+}
+
+/** Bytes of weights that several surfaces of a block hold, but for the first, which the update writes. */
+function copiedInUpdate({ forward, backward }: PlannedBlock): number {
+  const surfaces = new Map([...forward, ...backward].map(({ input, weights }) => [input, weights]));
+  const seen = new Set<string>();
+  let bytes = 0;
+  for (const { parameter, slot } of [...surfaces.values()].flat() as PackedWeight[]) {
+    if (seen.has(parameter)) bytes += 2 * slot.rows * slot.columns;
+    seen.add(parameter);
+  }
+  return bytes;
+}
+
+/** Elements of a program's constants. */
+function elementsOf(weights: readonly ConstantWeight[], parameters: ParameterSpecs): number {
+  return weights.reduce((sum, { parameter, transposed, part }) => {
+    const [rows, columns = 1] = parameters[parameter]!.shape;
+    return sum + (part === null ? rows * columns : part.count * (transposed ? columns : rows));
+  }, 0);
+}
