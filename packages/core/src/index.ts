@@ -85,3 +85,4 @@ export type { StepRecord } from './train/train-step.js';
 export type { EndReason, TrainSummary } from './train/train-summary.js';
 export type { Trainer, TrainerEvents } from './train/trainer.js';
 export type { BestEvaluation, Evaluation } from './train/validation.js';
+export type { WholeVocabularyLoss } from './train/whole-vocabulary-loss.js';

@@ -41,8 +41,16 @@ export interface CheckpointHeader extends CheckpointFields {
   readonly step: number;
 }
 
-/** Raw bytes by name. */
-export type Sections = Readonly<Record<string, Uint8Array>>;
+/** Raw bytes by name: in one piece, or in several that follow each other. */
+export type Sections = Readonly<Record<string, Uint8Array | readonly Uint8Array[]>>;
+
+/** The pieces of a section. */
+export const piecesOf = (section: Sections[string]): readonly Uint8Array[] =>
+  section instanceof Uint8Array ? [section] : section;
+
+/** The bytes of a section. */
+export const sectionBytes = (section: Sections[string]): number =>
+  piecesOf(section).reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 /** The place of a section in the file. */
 export interface SectionRange {
@@ -64,7 +72,8 @@ export interface CheckpointHead {
 /** Encodes everything before the first section, and places the sections. */
 export function encodeHead(header: CheckpointHeader, sections: Sections): { bytes: Buffer; head: CheckpointHead } {
   let end = 0;
-  const table = Object.entries(sections).map(([name, { byteLength }]) => {
+  const table = Object.entries(sections).map(([name, section]) => {
+    const byteLength = sectionBytes(section);
     if (!sectionName.test(name)) throw invalidArgument('sections', `names of letters, digits and ./-_`, name);
     const offset = aligned(end);
     end = offset + byteLength;

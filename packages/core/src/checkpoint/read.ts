@@ -12,9 +12,11 @@ import {
   decodeHead,
   digestBytes,
   headerLength,
+  piecesOf,
   prefixBytes,
   type SectionRange,
   type Sections,
+  sectionBytes,
   wrongDigest,
 } from './format.js';
 
@@ -185,7 +187,8 @@ async function readHead(file: FileHandle, path: string): Promise<CheckpointHead>
 }
 
 function expectSections(ranges: readonly SectionRange[], targets: Sections, path: string): void {
-  for (const [name, { byteLength }] of Object.entries(targets)) {
+  for (const [name, target] of Object.entries(targets)) {
+    const byteLength = sectionBytes(target);
     const bytes = ranges.find((range) => range.name === name)?.bytes;
     if (bytes === byteLength) continue;
     throw new MayflyError(
@@ -233,7 +236,9 @@ function* chunks(head: CheckpointHead, targets: Sections): Generator<Uint8Array>
     yield* skip(offset - position);
     const target = Object.hasOwn(targets, name) ? targets[name] : undefined;
     if (target === undefined) yield* skip(bytes);
-    else for (let start = 0; start < bytes; start += CHUNK_BYTES) yield target.subarray(start, start + CHUNK_BYTES);
+    for (const piece of target === undefined ? [] : piecesOf(target)) {
+      for (let start = 0; start < piece.length; start += CHUNK_BYTES) yield piece.subarray(start, start + CHUNK_BYTES);
+    }
     position = offset + bytes;
   }
   yield* skip(head.digestOffset - position);

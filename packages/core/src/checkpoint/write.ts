@@ -5,7 +5,7 @@ import { writeAtomically } from '../files/atomic-file.js';
 import { fileError } from '../files/errors.js';
 import { makeFolder } from '../files/folders.js';
 import { checkpointPath, listCheckpoints, sweepTemporaries } from './directory.js';
-import { type CheckpointFields, type CheckpointHeader, encodeHead, type Sections } from './format.js';
+import { type CheckpointFields, type CheckpointHeader, encodeHead, piecesOf, type Sections } from './format.js';
 import { runOf } from './read.js';
 
 /** Written and hashed at a time: a few milliseconds each, so the event loop stays responsive. */
@@ -63,7 +63,7 @@ async function writeFile(
   await output.write(bytes);
   for (const { name, offset } of head.ranges) {
     await output.padTo(offset);
-    await output.write(sections[name]!);
+    for (const piece of piecesOf(sections[name]!)) await output.write(piece);
   }
   await output.padTo(head.digestOffset);
   await output.finish();

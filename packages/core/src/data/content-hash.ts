@@ -38,9 +38,15 @@ class BlockHash {
  * The content hash of a stream of tokens, which depends on the tokens and their marks alone, not on the file. It also checks every token, so that
  * training does not have to.
  *
+ * @param seen For each id, set to 1 where the stream has it. Default: none.
  * @throws `ERR_TOKEN_RANGE` for an id that the vocabulary does not have.
  */
-export async function hashTokens(stream: TokenStream, vocab: number, tokenizer?: Tokenizer): Promise<string> {
+export async function hashTokens(
+  stream: TokenStream,
+  vocab: number,
+  tokenizer?: Tokenizer,
+  seen?: Uint8Array,
+): Promise<string> {
   const hash = new BlockHash();
   const count = BLOCK_BYTES / 4;
   const progress = new ProgressReport({ task: 'hash', source: stream.source, total: 4 * stream.length });
@@ -48,6 +54,7 @@ export async function hashTokens(stream: TokenStream, vocab: number, tokenizer?:
     const block = new Int32Array(Math.min(count, stream.length - start));
     stream.read(start, block);
     checkBlock(stream.source, block, start, vocab, tokenizer);
+    if (seen !== undefined) for (let index = 0; index < block.length; index++) seen[block[index]!] = 1;
     await hash.add(new Uint8Array(block.buffer));
     if (stream.readMarks !== undefined) {
       const marks = new Uint8Array(block.length);

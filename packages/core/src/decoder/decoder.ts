@@ -1,6 +1,7 @@
 import { addon, type Precision } from '@mayfly/native';
 import { ArenaMeter, type TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
+import type { CompactVocabulary } from '../model/compact-vocabulary.js';
 import type { ModelConfig } from '../model/config.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { ProgramShape } from '../programs/shape.js';
@@ -41,6 +42,8 @@ export interface DecoderOptions {
   readonly form?: ProgramForm;
   /** Where the layers' surfaces come from. Default: where everything comes from. */
   readonly layersSource?: TensorSource | undefined;
+  /** The vocabulary that `config` counts as a part of the whole model's, whose ids the decoder then takes. Default: the whole. */
+  readonly vocabulary?: CompactVocabulary | undefined;
   /** Precision of the host's matrix products. Default `exact`. */
   readonly precision?: Precision | undefined;
   /** Whether the backward pass runs forward programs again, whose outputs then need less memory. Default false. */
@@ -82,7 +85,7 @@ export class Decoder {
     const { stopwatch } = this;
     this.precision = precision;
     const plans = planLayers({ ...config, documentMask }, weights, options.layers, options.lora);
-    this.state = new ModelState(source, config, training, plans, options.freeze, options.rules);
+    this.state = new ModelState(source, config, training, plans, options.freeze, options.rules, options.vocabulary);
     this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
     const { state, weightGradients } = this;
@@ -175,7 +178,12 @@ export class Decoder {
     return this.#head.crossEntropy(targets);
   }
 
-  /** Logits of the token after column `column` of the last forward pass; the next call writes the same array. */
+  /** As `crossEntropy`, and the same over all ids of the whole vocabulary. */
+  wholeCrossEntropy(targets: ArrayLike<number>): Promise<{ readonly own: number; readonly whole: number }> {
+    return this.#head.wholeCrossEntropy(targets);
+  }
+
+  /** Logits of the token after column `column` of the last forward pass, of the model's own vocabulary; the next call writes the same array. */
   logits(column: number): Promise<Float32Array> {
     return this.#head.logits(column);
   }

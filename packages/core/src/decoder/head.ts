@@ -38,6 +38,8 @@ export class Head {
   /** The columns that count, where not all do. */
   readonly #part: Tensor<'fp32'>;
   readonly #logits: Tensor<'fp32'>;
+  /** [columns]: of each column the logarithm of its sum of exponentials, where another sum will be added. */
+  readonly #logSumExp: Tensor<'fp32'> | null;
 
   constructor(source: TensorSource, { state, columns, precision, stopwatch }: HeadOptions) {
     const { dim, vocab } = state.config;
@@ -52,11 +54,12 @@ export class Head {
     this.#unused = state.training && !state.isTrained('finalNorm') ? source.tensor('fp32', [dim]) : null;
     this.#part = source.tensor('fp32', [dim, columns]);
     this.#logits = source.tensor('fp32', [vocab]);
+    this.#logSumExp = state.compact && source.tensor('fp32', [columns]);
   }
 
   /** Sets the tokens of the next pass, at most `columns`. Missing ones count as 0, which causal attention hides from those before. */
   setTokens(ids: ArrayLike<number>): void {
-    writeIds(this.#tokens, ids, this.#state.config.vocab);
+    this.#writeIds(this.#tokens, ids);
   }
 
   /** Writes the tokens' embeddings to `out`, fp32 [dim, columns]. */
@@ -114,17 +117,40 @@ export class Head {
 
   /** Sum of −log p(target) over the first `targets.length` columns, without ignored targets (−1). */
   crossEntropy(targets: ArrayLike<number>): Promise<number> {
-    const { vocab, dim } = this.#state.config;
+    this.#writeIds(this.#targets, targets, IGNORED_TARGET);
+    return this.#lossOf(this.#state.parameter('head'), this.#state.config.vocab, targets.length);
+  }
+
+  /** As `crossEntropy`, over the classes of a compact vocabulary (`own`) and over all ids of the whole one. */
+  async wholeCrossEntropy(targets: ArrayLike<number>): Promise<{ readonly own: number; readonly whole: number }> {
+    const own = await this.crossEntropy(targets);
+    const { compact } = this.#state;
+    const rest = compact?.unusedHead;
+    if (rest === undefined || rest.elements === 0) return { own, whole: own };
     const columns = targets.length;
-    writeIds(this.#targets, targets, vocab, IGNORED_TARGET);
+    const classes = this.#logSumExp!.array().slice(0, columns);
+    // Of the other ids only the sum of their exponentials counts, whatever the target.
+    const ids = this.#targets.array();
+    for (let index = 0; index < columns; index++) if (ids[index] !== IGNORED_TARGET) ids[index] = 0;
+    await this.#lossOf(rest.offset, rest.shape[0]!, columns);
+    const others = this.#logSumExp!.array();
+    let more = 0;
+    for (let index = 0; index < columns; index++) {
+      if (ids[index] !== IGNORED_TARGET) more += softplus(others[index]! - classes[index]!);
+    }
+    return { own, whole: own + more };
+  }
+
+  #lossOf(table: number, vocab: number, columns: number): Promise<number> {
     return this.#stopwatch.wait(
       'hostMath',
       queue.crossEntropy(this.#normed.arena, {
         x: this.#firstColumns(columns).offset,
-        table: this.#state.parameter('head'),
+        table,
         targets: this.#targets.offset,
+        ...(this.#logSumExp && { logSumExp: this.#logSumExp.offset }),
         vocab,
-        dim,
+        dim: this.#state.config.dim,
         columns,
         precision: this.#precision,
       }),
@@ -149,7 +175,7 @@ export class Head {
     const normedGradient = this.#normedGradient!.offset;
     const isTrained = this.#state.isTrained('head');
     const columns = this.#columns;
-    writeIds(this.#targets, targets, vocab, IGNORED_TARGET);
+    this.#writeIds(this.#targets, targets, IGNORED_TARGET);
     const { work } = this.#stopwatch;
     work.did('losses');
     work.did('classifierProducts', isTrained ? 3 : 2);
@@ -221,6 +247,27 @@ export class Head {
     return this.#part;
   }
 
+  /** Writes ids from `least` on and fills the rest with 0. An id outside the vocabulary would read beyond the embedding. */
+  #writeIds(to: Tensor<'int32'>, ids: ArrayLike<number>, least = 0): void {
+    const { vocab } = this.#state.wholeConfig;
+    const vocabulary = this.#state.compact?.vocabulary;
+    const array = to.array();
+    if (ids.length > array.length) {
+      throw new MayflyError('ERR_SHAPE', `Expected at most ${array.length} token ids, got ${ids.length}`);
+    }
+    for (let index = 0; index < ids.length; index++) {
+      const id = ids[index]!;
+      if (!(Number.isInteger(id) && id >= least && id < vocab)) {
+        throw new MayflyError(
+          'ERR_TOKEN_RANGE',
+          `Expected token ids from ${least} to ${vocab - 1}, got ${id} at position ${index}`,
+        );
+      }
+      array[index] = vocabulary === undefined || id < 0 ? id : vocabulary.expect(id);
+    }
+    array.fill(0, ids.length);
+  }
+
   async #addTable({ table, offset }: PassGradients, name: 'head' | 'embedding'): Promise<void> {
     const { vocab, dim } = this.#state.config;
     if (table === null) return;
@@ -229,21 +276,5 @@ export class Head {
   }
 }
 
-/** Writes ids from `least` on and fills the rest with 0. An id outside the vocabulary would read beyond the embedding. */
-function writeIds(to: Tensor<'int32'>, ids: ArrayLike<number>, vocab: number, least = 0): void {
-  const array = to.array();
-  if (ids.length > array.length) {
-    throw new MayflyError('ERR_SHAPE', `Expected at most ${array.length} token ids, got ${ids.length}`);
-  }
-  for (let index = 0; index < ids.length; index++) {
-    const id = ids[index]!;
-    if (!(Number.isInteger(id) && id >= least && id < vocab)) {
-      throw new MayflyError(
-        'ERR_TOKEN_RANGE',
-        `Expected token ids from ${least} to ${vocab - 1}, got ${id} at position ${index}`,
-      );
-    }
-    array[index] = id;
-  }
-  array.fill(0, ids.length);
-}
+/** log(1 + exp(x)). */
+const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));

@@ -1,7 +1,9 @@
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
+import type { CompactVocabulary } from '../model/compact-vocabulary.js';
 import type { ModelConfig } from '../model/config.js';
 import { type ParameterEntry, ParameterLayout } from '../model/parameters.js';
+import { CompactParameters } from './compact-parameters.js';
 import type { FrozenPart, LayerPlan } from './layer-plan.js';
 import { type ParameterRules, type UpdateRule, updateRules } from './parameter-groups.js';
 
@@ -23,6 +25,8 @@ export class ModelState {
   readonly gradients: Tensor<'fp32'>;
   readonly firstMoments: Tensor<'fp32'>;
   readonly secondMoments: Tensor<'fp32'>;
+  /** How they are a part of the whole model's; null where they are the whole. */
+  readonly compact: CompactParameters | null;
   readonly #frozen: ReadonlySet<FrozenPart>;
 
   constructor(
@@ -33,6 +37,8 @@ export class ModelState {
     plans: readonly LayerPlan[],
     frozen: readonly FrozenPart[] = [],
     rules: ParameterRules = {},
+    /** Its vocabulary as a part of the whole model's. */
+    vocabulary?: CompactVocabulary,
   ) {
     const specs = plans.map(({ definition }) => definition.parameters(config));
     const specsOf = (layer: number) => specs[layer]!;
@@ -56,9 +62,15 @@ export class ModelState {
     this.adapted = new ParameterLayout(config, specsOf, isAdapted);
     const block = (count: number) => source.tensor('fp32', [count]);
     this.parameters = block(this.layout.count);
+    this.compact = vocabulary ? new CompactParameters(source, vocabulary, this.layout, this.parameters, specsOf) : null;
     this.gradients = block(this.trained.count);
     this.firstMoments = block(this.trained.count);
     this.secondMoments = block(this.adapted.count);
+  }
+
+  /** The shape of the whole model. */
+  get wholeConfig(): ModelConfig {
+    return this.compact?.layout.config ?? this.config;
   }
 
   /** Whether a layer's parameters, or one outside the layers, are updated. A tied `head` is the embedding. */

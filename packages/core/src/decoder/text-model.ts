@@ -25,6 +25,6 @@ export const wholeWindows = (decoder: Decoder): TextModel => ({
     await decoder.forward(text);
     const logits = await decoder.logits(text.length - 1);
     await expectFinite(areFinite(logits), decoder);
-    return logits;
+    return decoder.state.compact?.vocabulary.widen(logits) ?? logits;
   },
 });

@@ -16,6 +16,7 @@ export interface WindowLoss {
  * Mean cross-entropy over windows `first` (included) to `end` (not included) of a stream: window w of length T holds inputs
  * s[wT … wT+T−1] and targets s[wT+1 … wT+T], and positions restart in each. T is the decoder's sequence.
  *
+ * @param lossOf The sum of the losses of a forward pass's targets. Default: the decoder's cross-entropy.
  * @throws `ERR_NOT_FINITE` if the loss is not finite; `ERR_INVALID_ARGUMENT` for windows beyond the stream; the signal's reason,
  * between two batches.
  */
@@ -24,6 +25,7 @@ export async function windowLoss(
   stream: TokenStream,
   [first, end]: readonly [number, number],
   signal?: AbortSignal,
+  lossOf = (targets: Int32Array): Promise<number> => decoder.crossEntropy(targets),
 ): Promise<WindowLoss> {
   const { batch, sequence } = decoder.layers.shape;
   checkWindows(stream, sequence, [first, end]);
@@ -39,7 +41,7 @@ export async function windowLoss(
       reader.read(window * sequence + row, row, inputs, targets, documents);
     const filled = targets.subarray(0, count);
     await decoder.forward(inputs.subarray(0, count), { documents: documents?.subarray(0, count) });
-    sum += await decoder.crossEntropy(filled);
+    sum += await lossOf(filled);
     counted += countTargets(filled);
     await expectFinite(Number.isFinite(sum), decoder);
   }

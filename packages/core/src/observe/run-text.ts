@@ -6,6 +6,7 @@ import type { StepRecord } from '../train/train-step.js';
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
 import type { BestEvaluation, Evaluation } from '../train/validation.js';
+import type { WholeVocabularyLoss } from '../train/whole-vocabulary-loss.js';
 import { textTable } from './table.js';
 import {
   formatBytes,
@@ -19,7 +20,7 @@ import {
 } from './text.js';
 
 /** Describes a run in a few lines: device and reason, model, data, steps. */
-export function runHeader({ pool, config, options, step, chipWarning, ...trainer }: Trainer): string[] {
+export function runHeader({ pool, config, options, step, chipWarning, classes, ...trainer }: Trainer): string[] {
   const { formNotes, workersNote, documentMaskBytes } = trainer;
   const { dim, hidden, layers, heads, kvHeads, vocab } = config;
   const { workers, standby } = pool;
@@ -44,6 +45,9 @@ export function runHeader({ pool, config, options, step, chipWarning, ...trainer
     lines.push(
       `mask    of documents: 5 more operations on ${batch} × ${seq} × ${seq} numbers wherever scores are computed, ${formatBytes(documentMaskBytes)} more memory`,
     );
+  }
+  if (classes !== null) {
+    lines.push(`classes ${formatCount(classes)} of ${formatCount(vocab)} token ids, which data and prompts hold`);
   }
   if (workersNote !== null) lines.push(`workers ${workersNote}`);
   for (const note of formNotes) lines.push(`form    ${note}`);
@@ -79,6 +83,13 @@ export function evaluationLine(evaluation: Evaluation): string {
 const lossText = ({ crossEntropy, bitsPerByte }: Pick<BestEvaluation, 'crossEntropy' | 'bitsPerByte'>): string =>
   `${crossEntropy.toFixed(4)} nats per token${bitsPerByte === null ? '' : `, ${bitsPerByte.toFixed(4)} bits per byte`}`;
 
+/** `4.2345 nats per token over all 32,000 ids, 4.2001 over the 4,446 classes (65,536 targets of the data)`. */
+const wholeVocabularyText = (loss: WholeVocabularyLoss): string => {
+  const { crossEntropy, compactCrossEntropy, classes, vocabulary, targets, on } = loss;
+  const data = on === 'data' ? 'the data' : 'the validation data';
+  return `${crossEntropy.toFixed(4)} nats per token over all ${formatCount(vocabulary)} ids, ${compactCrossEntropy.toFixed(4)} over the ${formatCount(classes)} classes (${formatCount(targets)} targets of ${data})`;
+};
+
 /** The text that the model wrote, each line behind a bar. */
 export const sampleText = ({ step, prompt, text }: Sample): string =>
   `sample after step ${formatCount(step)}:\n${printable(`${prompt}${text}`).replaceAll(/^/gm, '  | ')}`;
@@ -108,6 +119,9 @@ export function closingTable(summary: TrainSummary): string {
     ...(summary.best === undefined
       ? []
       : [['best', `${lossText(summary.best)} after step ${formatCount(summary.best.step)}`] as const]),
+    ...(summary.wholeVocabulary === undefined
+      ? []
+      : [['whole vocabulary', wholeVocabularyText(summary.wholeVocabulary)] as const]),
     ...(summary.best?.checkpoint ? [['best model', summary.best.checkpoint] as const] : []),
     ['tokens', `${formatCount(summary.tokens)}, ${formatCount(summary.tokensPerSecond)} per second`],
     ['step', `${formatFigure(summary.msPerStep)} ms on average`],

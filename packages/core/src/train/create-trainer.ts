@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { invalidArgument, MayflyError } from '@mayfly/native';
+import { addon, invalidArgument, MayflyError } from '@mayfly/native';
 import { isTokenData } from '../data/data-files.js';
 import { openData } from '../data/open-data.js';
 import { runTokenizer } from '../data/open-tokenizer.js';
@@ -19,6 +19,7 @@ import { openDataOptions } from '../inference/data-options.js';
 import { modelTokenizer } from '../inference/model-tokenizer.js';
 import { ArenaScope } from '../memory/scope.js';
 import { tokenizerSections } from '../model/checkpoint-model.js';
+import type { CompactVocabulary } from '../model/compact-vocabulary.js';
 import { type ModelConfig, validateConfig } from '../model/config.js';
 import { initializeAdapters, initializeParameters } from '../model/initialize.js';
 import { loadModel, type ModelSource } from '../model/load-model.js';
@@ -44,6 +45,7 @@ import { RANGE_CHECK_BYTES, RangeCheck } from './range-check.js';
 import { describeOptions, describeRun } from './run-description.js';
 import { RunFolder } from './run-folder.js';
 import { expectSameInputs, identifyInputs, type RunInputs } from './run-inputs.js';
+import { noTokensSeen, runVocabulary } from './run-vocabulary.js';
 import { Samples } from './samples.js';
 import { Trainer } from './trainer.js';
 import { checkpointBytes, readRun, restoreTraining } from './training-checkpoint.js';
@@ -69,13 +71,14 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const { config, before, fill } = begun;
   let { options } = begun;
   const { seq: sequence, lora, signal } = options;
-  const { plan, plans, place } = await planRun(begun, checked.pool);
+  // The data decide on the size of a compact vocabulary, and so on everything else.
+  const early = options.compactVocabulary ? await openInputs(begun, opened) : undefined;
+  const vocabulary = early && (await vocabularyOf(begun, early));
+  const { plan, plans, place } = await planRun(begun, checked.pool, vocabulary);
   const shared = place instanceof Pool ? place : undefined;
   if (shared === undefined) expectMemory(needsOf(plan, options));
-  const { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying, windowsPerEpoch } = await openInputs(
-    begun,
-    opened,
-  );
+  const { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying, windowsPerEpoch } =
+    early ?? (await openInputs(begun, opened));
   options = withEpochs(options, windowsPerEpoch);
 
   signal?.throwIfAborted();
@@ -120,7 +123,8 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const close = () => owned.disposeAsync();
   const { best } = progress?.validation ?? {};
   const bestCheckpoint = best ? ((await run?.bestAt(best.step)) ?? null) : null;
-  const state = { progress, run, checkpoint, carried, validation, samples, bestCheckpoint };
+  const measured = { stream: heldOut ?? training, on: heldOut ? 'validation' : 'data' } as const;
+  const state = { measured, progress, run, checkpoint, carried, validation, samples, bestCheckpoint };
   const trainer = new Trainer({
     options,
     tokenizer,
@@ -151,7 +155,11 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
 export async function trainingMemory(given: TrainOptions): Promise<MemoryNeeds> {
   const checked: TrainOptions = checkOptions('createTrainer', trainOptions, given);
   const begun = await openRun(checked);
-  const { plan } = await planRun(begun, checked.pool);
+  await using opened = new DisposeStack();
+  const vocabulary = begun.options.compactVocabulary
+    ? await vocabularyOf(begun, await openInputs(begun, opened))
+    : undefined;
+  const { plan } = await planRun(begun, checked.pool, vocabulary);
   return needsOf(plan, begun.options);
 }
 
@@ -159,7 +167,12 @@ const needsOf = (plan: PlannedDecoder, { pool: { standby = 1 } }: FilledTrainOpt
   memoryNeeds(plan, (plan.workers ?? 1) + standby);
 
 /** What a run's decoder requires, and where it will run. */
-async function planRun({ options, config }: Run, given: TrainOptions['pool']) {
+async function planRun(
+  { options, config: whole }: Run,
+  given: TrainOptions['pool'],
+  vocabulary: CompactVocabulary | undefined,
+) {
+  const config = vocabulary?.configOf(whole) ?? whole;
   const { batch, seq: sequence, weights, layers, lora, accumulate: passes, signal, variant, onProgress } = options;
   const { seed, recompute, documentMask } = options;
   const freeze = lora === undefined ? (options.freeze ?? []) : frozenByAdapters(config, options.freeze ?? []);
@@ -180,6 +193,7 @@ async function planRun({ options, config }: Run, given: TrainOptions['pool']) {
   }
   const shape = {
     config,
+    vocabulary,
     batch,
     sequence,
     weights,
@@ -197,6 +211,12 @@ async function planRun({ options, config }: Run, given: TrainOptions['pool']) {
   const extraBytes = options.checkRange ? RANGE_CHECK_BYTES : 0;
   const plan = await planDecoder({ ...shape, training: true, extraBytes }, place);
   return { plan, plans, place };
+}
+
+/** The compact vocabulary of a run, once its data were read. */
+async function vocabularyOf(run: Run, inputs: Awaited<ReturnType<typeof openInputs>>): Promise<CompactVocabulary> {
+  await inputs.identifying;
+  return runVocabulary({ ...inputs, sample: run.options.sample }, run.vocabulary);
 }
 
 /** Tokenizer and data, opened. They are read once to identify them, beside what else is to be done. */
@@ -233,7 +253,9 @@ async function openInputs(
         source: typeof given.validation === 'object' ? heldOut.source : resolve(`${options.validation}`),
       }
     : undefined;
+  const seen = noTokensSeen(options.compactVocabulary ? vocab : 0);
   const identifying = identifyInputs({
+    ...(options.compactVocabulary && { seen }),
     model: modelPath,
     stream,
     source,
@@ -244,7 +266,7 @@ async function openInputs(
   });
   // The caller awaits this promise later; an earlier failure must not leave its rejection unhandled.
   identifying.catch(() => {});
-  return { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying, windowsPerEpoch };
+  return { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying, windowsPerEpoch, seen };
 }
 
 /** Compiles the kernels. An abort ends a pool of the trainer's own at once; one that was given is left when its compilations are done. */
@@ -282,6 +304,8 @@ interface Run {
   /** Of the model that it began from; undefined where it had fresh parameters. */
   readonly modelPath: string | undefined;
   readonly tokenizerSource: string | TokenizerFiles | undefined;
+  /** Of the run that is resumed. */
+  readonly vocabulary: CompactVocabulary | undefined;
   /** Writes the first parameters (and moments) and returns the progress of a resumed run. */
   readonly fill: (state: ModelState) => Promise<TrainingProgress | undefined>;
 }
@@ -300,7 +324,13 @@ async function openRun(given: TrainOptions): Promise<Run> {
   const stream = typeof given.data === 'object' ? given.data : undefined;
   const { resume } = given;
   if (resume !== undefined) {
-    const { config, options: resumed, inputs: before, tokenizer: carried } = await readRun(resume, given.layers);
+    const {
+      config,
+      options: resumed,
+      inputs: before,
+      tokenizer: carried,
+      vocabulary,
+    } = await readRun(resume, given.layers);
     const resolved = resolveTrainOptions(plain, { resumed });
     const read = stream === undefined ? runTokenizer(resumed) : resumed.tokenizer;
     const options = forModel(withDerived(resolved, 'tokenizer', read), config);
@@ -318,7 +348,7 @@ async function openRun(given: TrainOptions): Promise<Run> {
       if (options.lora !== undefined) await fillParameters(state, base, options);
       return restoreTraining(resume, state, given.layers);
     };
-    return { options, config, before, given, stream, modelPath, tokenizerSource, fill };
+    return { options, config, before, given, stream, modelPath, tokenizerSource, vocabulary, fill };
   }
   const options = resolveTrainOptions(plain);
   const own: Omit<ModelSource, 'description'> | undefined = ownConfig && { config: ownConfig };
@@ -337,6 +367,7 @@ async function openRun(given: TrainOptions): Promise<Run> {
     stream,
     modelPath,
     tokenizerSource: options.tokenizer ?? tokenizer,
+    vocabulary: undefined,
     fill,
   };
 }
@@ -348,9 +379,17 @@ async function fillParameters(
   { seed, model }: ResolvedTrainOptions,
 ): Promise<void> {
   const target = state.parameters.array();
-  if (parameters === undefined) await initializeParameters(state.layout, target, seed);
-  else await parameters(target.subarray(0, state.layout.baseCount));
+  const { compact } = state;
+  const { layout } = compact ?? state;
+  const write = async (whole: Float32Array) => {
+    if (parameters === undefined) await initializeParameters(layout, whole, seed);
+    else await parameters(whole.subarray(0, layout.baseCount));
+  };
+  await (compact === null ? write(target) : compact.fill(write));
   initializeAdapters(state.layout, target, seed);
+  // In the arena of a pool that is given, another run may have left its own.
+  for (const { arena, offset, bytes } of [state.firstMoments, state.secondMoments])
+    await addon.mathQueue.zero(arena, offset, bytes);
   if (parameters !== undefined) await checkValues(state, model);
 }
 

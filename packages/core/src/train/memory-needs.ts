@@ -38,12 +38,14 @@ export function memoryNeeds(plan: DecoderOptions & { readonly arenaBytes?: numbe
     const parameters = state.parameters.bytes;
     const gradients = state.gradients.bytes * blocksFor(passes) + table;
     const moments = state.firstMoments.bytes + state.secondMoments.bytes;
+    // The whole model is read before its rows are taken.
+    const reading = state.compact === null ? 0 : 4 * state.compact.layout.count;
     const constants = weights === 'static' ? 2 * HALF_BYTES * state.layout.count : 0;
     const parts = {
       ...{ parameters, gradients, moments },
       surfaces: arenaBytes - parameters - gradients - moments,
       workers: workers * WORKER_BYTES + constants,
-      mainProcess: MAIN_BYTES,
+      mainProcess: MAIN_BYTES + reading,
     };
     return { ...parts, total: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) };
   } finally {

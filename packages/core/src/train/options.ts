@@ -99,6 +99,11 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
   /** Removes the run in `out`. Default false: an existing run is an error. */
   readonly overwrite?: boolean | undefined;
   /**
+   * Trains a model of the token ids alone that data, validation data and prompts hold; the others' rows of embedding and classifier stay as
+   * they are, and checkpoints hold the whole model (docs/training.md). Default false.
+   */
+  readonly compactVocabulary?: boolean | undefined;
+  /**
    * Continues a run although its model, data or tokenizer have changed, which is an error otherwise (`ERR_CHANGED_INPUT`).
    * Default false.
    */
@@ -180,6 +185,10 @@ export const trainOptions = {
   },
   ...inGroup(dataOptions, groups.model),
   tokenizer: { ...tokenizerOption, ...saved, group: groups.model },
+  compactVocabulary: {
+    ...{ rule: flag, default: false, ...fixed, flag: '--compact-vocabulary', group: groups.model },
+    help: 'train with the token ids alone that data and prompts hold',
+  },
   batch: {
     rule: whole(1, MOST),
     default: 8,

@@ -5,7 +5,18 @@ import type { FilledTrainOptions, NamedConfig } from './options.js';
 import type { Trainer } from './trainer.js';
 
 /** The description of a run: the record `start` of its log, written at the start and at each resume. */
-export function describeRun({ pool, options, config, parameters, step, run, chipWarning, form, ...trainer }: Trainer) {
+export function describeRun({
+  pool,
+  options,
+  config,
+  parameters,
+  step,
+  run,
+  chipWarning,
+  form,
+  classes,
+  ...trainer
+}: Trainer) {
   return {
     device: pool.device,
     deviceReason: pool.deviceReason,
@@ -27,6 +38,7 @@ export function describeRun({ pool, options, config, parameters, step, run, chip
     workers: pool.stats().workers,
     form,
     ...(trainer.formNotes.length === 0 ? {} : { formNotes: trainer.formNotes }),
+    ...(classes === null ? {} : { classes }),
     ...(trainer.workersNote === null ? {} : { workersNote: trainer.workersNote }),
     ...(chipWarning === null ? {} : { chipWarning }),
   };

@@ -54,6 +54,14 @@ export interface OpenInputs {
   readonly vocab: number;
   readonly tokenizer: Tokenizer | undefined;
   readonly tokenizerFiles: TokenizerFiles | undefined;
+  /** For each id, set to 1 where the data or the validation data have it. Default: none. */
+  readonly seen?: SeenTokens | undefined;
+}
+
+/** The ids that data have: for each id of the vocabulary 1 or 0. */
+export interface SeenTokens {
+  readonly data: Uint8Array;
+  readonly validation: Uint8Array;
 }
 
 /**
@@ -62,10 +70,10 @@ export interface OpenInputs {
  * @throws `ERR_TOKEN_RANGE`; the errors of reading files.
  */
 export async function identifyInputs(opened: OpenInputs): Promise<RunInputs> {
-  const { model, stream, source, validation, vocab, tokenizer, tokenizerFiles: files } = opened;
+  const { model, stream, source, validation, vocab, tokenizer, tokenizerFiles: files, seen } = opened;
   const [data, heldOut, identity] = await Promise.all([
-    hashTokens(stream, vocab, tokenizer),
-    validation && hashTokens(validation.stream, vocab, tokenizer),
+    hashTokens(stream, vocab, tokenizer, seen?.data),
+    validation && hashTokens(validation.stream, vocab, tokenizer, seen?.validation),
     model === undefined ? null : identifyModel(model),
   ]);
   return {

@@ -35,7 +35,7 @@ export class Samples {
     const prompt = tokenizer.encode(sample);
     if (prompt.length === 0)
       throw invalidArgument('sample', 'some text, since the tokenizer has no first token', sample);
-    checkIds(prompt, decoder.state.config.vocab, 'sample', tokenizer);
+    checkIds(prompt, decoder.state.wholeConfig.vocab, 'sample', tokenizer);
     this.#decoder = decoder;
     this.#tokenizer = tokenizer;
     this.#options = options;

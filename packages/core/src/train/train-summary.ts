@@ -4,6 +4,7 @@ import type { PoolStats } from '../pool/types.js';
 import type { KernelRange } from './range-check.js';
 import type { StepCounts } from './train-step.js';
 import type { BestEvaluation } from './validation.js';
+import type { WholeVocabularyLoss } from './whole-vocabulary-loss.js';
 
 /** Why a run ended; `running` before it did. `patience`: the evaluations without a lower loss used it up. */
 export type EndReason = 'running' | 'finished' | 'patience' | 'aborted' | 'failed';
@@ -49,6 +50,8 @@ export interface TrainSummary {
   readonly lossesSha256: string;
   /** The evaluation with the lowest loss, and the folder of its checkpoint, if one was written; with `validation` only. */
   readonly best?: BestEvaluation & { readonly checkpoint: string | null };
+  /** The loss over all token ids at the end of the run; with `compactVocabulary` only. */
+  readonly wholeVocabulary?: WholeVocabularyLoss;
   /** The largest sum of products of each kernel; with `checkRange` only. */
   readonly ranges?: readonly KernelRange[];
 }
@@ -71,6 +74,7 @@ export interface SummaryFacts {
   readonly parametersDigest: string;
   readonly ranges: readonly KernelRange[] | undefined;
   readonly best: TrainSummary['best'];
+  readonly wholeVocabulary: TrainSummary['wholeVocabulary'];
 }
 
 export function summarize(facts: SummaryFacts): TrainSummary {
@@ -100,6 +104,7 @@ export function summarize(facts: SummaryFacts): TrainSummary {
     paramsSha256: facts.parametersDigest,
     lossesSha256: facts.lossesDigest,
     ...(facts.best === undefined ? {} : { best: facts.best }),
+    ...(facts.wholeVocabulary === undefined ? {} : { wholeVocabulary: facts.wholeVocabulary }),
     ...(facts.ranges === undefined ? {} : { ranges: facts.ranges }),
   };
 }

@@ -35,6 +35,7 @@ import { type EndReason, summarize, type TrainSummary } from './train-summary.js
 import { type CarriedInputs, saveTraining } from './training-checkpoint.js';
 import type { TrainingProgress } from './training-header.js';
 import type { Evaluation, Validation } from './validation.js';
+import { type WholeVocabularyLoss, wholeVocabularyLoss } from './whole-vocabulary-loss.js';
 
 /** Events of a trainer. Events of its pool are emitted by the pool: `trainer.pool.on('workerRetire', …)`. */
 export interface TrainerEvents {
@@ -44,6 +45,8 @@ export interface TrainerEvents {
   evaluation: [event: Evaluation & { readonly checkpoint: string | null }];
   /** The model continued the option `sample`. */
   sample: [sample: Sample];
+  /** At the end of a run with `compactVocabulary`: its loss over all token ids was measured. */
+  wholeVocabulary: [loss: WholeVocabularyLoss];
   /** A checkpoint was written. */
   checkpoint: [event: { readonly step: number; readonly path: string; readonly ms: number }];
   /** On a Mac: its low-power mode, thermal pressure and source of power, at the start of training and when they change. */
@@ -88,6 +91,8 @@ export interface TrainerParts {
   readonly fallback: VariantFallback | null;
   readonly ranges: RangeCheck | null;
   readonly validation: Validation | undefined;
+  /** Where the loss over the whole vocabulary is measured at the end of a run with a compact one. */
+  readonly measured: { readonly stream: TokenStream; readonly on: 'validation' | 'data' };
   readonly samples: Samples | undefined;
   /** The folder of the checkpoint with the lowest validation loss. */
   readonly bestCheckpoint: string | null;
@@ -130,6 +135,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   #proven: string | null = null;
   /** Hash of the parameters after this number of updates, at the end of a run. */
   #digest: { readonly updates: number; readonly value: string } | null = null;
+  #wholeVocabulary: WholeVocabularyLoss | null = null;
   #isTraining = false;
   #isDone = false;
   #reason: EndReason = 'running';
@@ -141,7 +147,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const { options, decoder, windows, pool, progress } = parts;
     this.#parts = parts;
     this.options = options;
-    this.config = decoder.state.config;
+    this.config = decoder.state.wholeConfig;
     this.pool = pool;
     this.tokenizer = parts.tokenizer;
     this.chipWarning = parts.chipWarning;
@@ -269,7 +275,12 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     await decoder.setAdapters(values);
   }
 
-  /** Number of parameters. */
+  /** Token ids that a run with `compactVocabulary` trains with; null where that is the whole vocabulary. */
+  get classes(): number | null {
+    return this.#parts.decoder.state.compact?.vocabulary.classes.length ?? null;
+  }
+
+  /** Number of parameters that are trained: with `compactVocabulary`, those of its classes. */
   get parameters(): number {
     return this.#parts.decoder.state.layout.count;
   }
@@ -315,6 +326,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
         this.#digest?.updates === this.#step.counts.optimizerStep ? this.#digest.value : this.parametersDigest(),
       ranges: this.#parts.ranges?.ranges,
       best: this.#best(),
+      wholeVocabulary: this.#wholeVocabulary ?? undefined,
     });
   }
 
@@ -344,6 +356,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
         yield last;
       }
       if (last !== null && !signal?.aborted && this.#divergence.hasFailed) await this.#diverge(last);
+      if (last !== null && !signal?.aborted) await this.#measureWholeVocabulary(signal);
     } catch (error) {
       this.#reason = 'failed';
       this.record('error', { error });
@@ -402,6 +415,17 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     } catch (error) {
       if (!signal?.aborted || error !== signal.reason) throw error;
     }
+  }
+
+  /** At the end of a run with a compact vocabulary: its loss over all ids. */
+  async #measureWholeVocabulary(signal: AbortSignal | undefined): Promise<void> {
+    const { decoder, measured } = this.#parts;
+    const { stream, on } = measured;
+    const most = this.options.evaluateWindows;
+    this.#wholeVocabulary = await this.#inAnyVariant(() => wholeVocabularyLoss(decoder, stream, { most, on, signal }));
+    if (this.#wholeVocabulary === null) return;
+    this.record('wholeVocabulary', this.#wholeVocabulary);
+    this.emit('wholeVocabulary', this.#wholeVocabulary);
   }
 
   /** Repeats work whose kernel the device refuses, in the next variant of its half. */

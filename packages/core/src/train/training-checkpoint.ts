@@ -1,5 +1,5 @@
 import { MayflyError } from '@mayfly/native';
-import type { Sections } from '../checkpoint/format.js';
+import { type Sections, sectionBytes } from '../checkpoint/format.js';
 import { readCheckpoint, readCheckpointParts } from '../checkpoint/read.js';
 import type { TokenizerFiles } from '../data/tokenizer-files.js';
 import { allFinite, checkValues } from '../decoder/finite.js';
@@ -8,6 +8,7 @@ import type { ModelState } from '../decoder/model-state.js';
 import type { Tensor } from '../memory/tensor.js';
 import { type Lora, storedElements } from '../model/adapters.js';
 import { carriedTokenizer } from '../model/checkpoint-model.js';
+import { type CompactVocabulary, carriedVocabulary, classesSection } from '../model/compact-vocabulary.js';
 import type { ModelConfig } from '../model/config.js';
 import { type FilledTrainOptions, type SavedTrainOptions, savedTrainOptions } from './options.js';
 import type { RunFolder } from './run-folder.js';
@@ -45,13 +46,15 @@ export async function saveTraining(
     const { step } = progress.counts;
     throw new MayflyError('ERR_NOT_FINITE', `no checkpoint of step ${step} was written: its ${name} are not finite`);
   }
+  const vocabulary = state.compact?.vocabulary;
   const header = {
-    config: state.config,
+    config: state.wholeConfig,
     options: placed(savedTrainOptions(options), inputs),
     progress,
     inputs,
     ...(layers && { layers }),
     ...(adapters && { adapters }),
+    ...(vocabulary && { vocabulary: { classes: vocabulary.classes.length, sha256: vocabulary.sha256 } }),
   };
   const { keep, keepEvery } = options;
   const sections = { ...sectionsOf(state), ...tokenizer };
@@ -61,7 +64,7 @@ export async function saveTraining(
 
 /** The approximate size of a checkpoint: without header and padding, which are small. */
 export const checkpointBytes = (state: ModelState, { tokenizer }: CarriedInputs): number =>
-  Object.values({ ...sectionsOf(state), ...tokenizer }).reduce((sum, { byteLength }) => sum + byteLength, 0);
+  Object.values({ ...sectionsOf(state), ...tokenizer }).reduce((sum, section) => sum + sectionBytes(section), 0);
 
 /** Makes paths among the options absolute, so that they are right in any working directory. */
 function placed(options: SavedTrainOptions, { model, data, validation, tokenizer }: RunInputs): SavedTrainOptions {
@@ -82,13 +85,18 @@ export interface ResumedRun {
   readonly inputs: RunInputs | undefined;
   /** The tokenizer in its checkpoint. */
   readonly tokenizer: TokenizerFiles | undefined;
+  /** Of a run with `compactVocabulary`. */
+  readonly vocabulary: CompactVocabulary | undefined;
 }
 
 /** Reads the header of a run's checkpoint, before memory for its parameters is allocated. */
 export async function readRun(source: string, layers?: LayersOption): Promise<ResumedRun> {
-  const { checkpoint, parts } = await readCheckpointParts(source, carriedTokenizer);
+  const { checkpoint, parts } = await readCheckpointParts(source, async (found, readSection) => ({
+    tokenizer: await carriedTokenizer(found, readSection),
+    vocabulary: await carriedVocabulary(found, readSection),
+  }));
   const { config, options, inputs } = trainingHeader(checkpoint, layers);
-  return { config, options: checkpoint.version === 1 ? asGiven(options) : options, inputs, tokenizer: parts };
+  return { config, options: checkpoint.version === 1 ? asGiven(options) : options, inputs, ...parts };
 }
 
 /** Version 1 stored the default of `minLr` as a given value. */
@@ -103,7 +111,8 @@ export async function restoreTraining(
   layers?: LayersOption,
   onWarning: (message: string) => void = (message) => process.emitWarning(message),
 ): Promise<TrainingProgress> {
-  const checkpoint = await readCheckpoint(source, sectionsOf(state));
+  const { [classesSection]: _, ...targets } = sectionsOf(state);
+  const checkpoint = await readCheckpoint(source, targets);
   for (const warning of checkpoint.warnings) onWarning(warning);
   const { progress } = trainingHeader(checkpoint, layers);
   await checkValues(state, checkpoint.path);
@@ -112,10 +121,13 @@ export async function restoreTraining(
 
 function sectionsOf(state: ModelState): Sections {
   const { first, count } = storedElements(state.layout);
+  const isWhole = state.compact === null || first > 0;
   return {
-    parameters: bytesOf(state.parameters.at(first, [count])),
+    // A checkpoint is a model of the whole vocabulary; moments are those of the parameters that are trained.
+    parameters: isWhole ? bytesOf(state.parameters.at(first, [count])) : state.compact.pieces(),
     firstMoments: bytesOf(state.firstMoments),
     secondMoments: bytesOf(state.secondMoments),
+    ...(state.compact && { [classesSection]: state.compact.vocabulary.bytes }),
   };
 }
 

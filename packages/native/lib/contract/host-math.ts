@@ -116,6 +116,7 @@ export interface HostMath {
    * Classifier and mean cross-entropy (natural log) together: logits[v, n] = Σ_d table[v, d]·x[d, n]. Returns the sum over
    * columns of −log softmax(logits)[targets[n]], without columns whose target is −1 (ignored). With gradients: dx = gradientScale · dLoss/dx and
    * dTable = gradientScale · dLoss/dTable, where Loss is that sum. x, dx fp32 [dim, columns]; table, dTable fp32 [vocab, dim].
+   * logSumExp fp32 [columns] receives log Σ_v exp(logits[v, n]), and 0 in columns that are ignored.
    */
   crossEntropy(
     arena: NativeArena,
@@ -128,6 +129,7 @@ export interface HostMath {
       columns: number;
       dx?: number;
       dTable?: number;
+      logSumExp?: number;
       gradientScale?: number;
       /** Of all three products. Default exact. */
       precision?: Precision;

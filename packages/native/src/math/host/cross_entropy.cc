@@ -76,7 +76,9 @@ class ColumnBlock {
         maximum = std::exp(maximum - largest);
         sum += static_cast<double>(maximum) * sums_[range * columns + n];
       }
-      loss += static_cast<double>(largest) - target_logits_[n] + std::log(sum);
+      const double log_sum = std::log(sum);
+      loss += static_cast<double>(largest) - target_logits_[n] + log_sum;
+      if (args_.log_sum_exp != nullptr) args_.log_sum_exp[first_ + n] = static_cast<float>(largest + log_sum);
       const float factor = static_cast<float>(args_.gradient_scale / sum);
       for (int64_t range = 0; range < cut_.ranges; ++range) maxima_[range * columns + n] *= factor;
     }
@@ -229,7 +231,13 @@ double CrossEntropy(const CrossEntropyArgs& args, const std::vector<int32_t>& ta
   part.x = x;
   if (args.dx != nullptr) part.dx = packed_dx.Floats(static_cast<size_t>(args.dim * part.columns + 1));
   if (part.columns == 0 && args.d_table != nullptr) std::fill_n(args.d_table, args.vocab * args.dim, 0.0f);
+  std::vector<float> log_sum_exp(args.log_sum_exp == nullptr ? 0 : places.size());
+  if (args.log_sum_exp != nullptr) part.log_sum_exp = log_sum_exp.data();
   const double loss = CountedCrossEntropy(part, counted, pool);
+  if (args.log_sum_exp != nullptr) {
+    std::fill_n(args.log_sum_exp, args.columns, 0.0f);
+    for (int64_t n = 0; n < part.columns; ++n) args.log_sum_exp[places[n]] = log_sum_exp[n];
+  }
   if (args.dx == nullptr) return loss;
   std::fill_n(args.dx, args.dim * args.columns, 0.0f);
   for (int64_t d = 0; d < args.dim; ++d) {

@@ -73,6 +73,7 @@ auto Loss(const MathOptions& o) {
   args.table = o.Array<float>("table", args.vocab * args.dim);
   args.dx = o.Optional<float>("dx", args.dim * args.columns);
   args.d_table = o.Optional<float>("dTable", args.vocab * args.dim);
+  args.log_sum_exp = o.Optional<float>("logSumExp", args.columns);
   args.gradient_scale = o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
   args.precision = o.PrecisionOrExact();
   const int32_t* ids = o.Array<int32_t>("targets", args.columns);
