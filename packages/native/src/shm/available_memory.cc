@@ -5,9 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <limits>
-#include <sstream>
 #include <string>
+#include <vector>
 
 #include "owned_fd.h"
 
@@ -17,7 +18,7 @@ namespace {
 constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
 
 // The text of a file, empty if it cannot be read. A std::ifstream would not be close-on-exec.
-std::istringstream TextOf(const std::string& path) {
+std::string TextOf(const std::string& path) {
   std::string text;
   const OwnedFd file = OpenFile(path.c_str(), O_RDONLY);
   for (char part[4096]; file;) {
@@ -26,25 +27,39 @@ std::istringstream TextOf(const std::string& path) {
     if (got <= 0) break;
     text.append(part, static_cast<size_t>(got));
   }
-  return std::istringstream(text);
+  return text;
+}
+
+std::vector<std::string> LinesOf(const std::string& path) {
+  const std::string text = TextOf(path);
+  std::vector<std::string> lines;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+// The number that a text begins with, or `otherwise`.
+uint64_t LeadingNumber(const std::string& text, uint64_t otherwise) {
+  const size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
+  uint64_t value = 0;
+  const auto [_, error] = std::from_chars(text.data() + begin, text.data() + text.size(), value);
+  return error == std::errc() ? value : otherwise;
 }
 
 // The number after `key` in a file of "key number" lines, or `otherwise`.
 uint64_t Field(const std::string& file, const std::string& key, uint64_t otherwise) {
-  std::istringstream lines = TextOf(file);
-  for (std::string word; lines >> word; lines.ignore(4096, '\n')) {
-    uint64_t value = 0;
-    if (word == key && lines >> value) return value;
-    lines.clear();
+  for (const std::string& line : LinesOf(file)) {
+    const size_t end = line.find_first_of(" \t");
+    if (end != std::string::npos && line.compare(0, end, key) == 0) return LeadingNumber(line.substr(end), otherwise);
   }
   return otherwise;
 }
 
 // The number in a file; no limit for "max" and for a file that does not exist.
-uint64_t Number(const std::string& file) {
-  uint64_t value = 0;
-  return TextOf(file) >> value ? value : kUnlimited;
-}
+uint64_t Number(const std::string& file) { return LeadingNumber(TextOf(file), kUnlimited); }
 
 // The two versions of the cgroup interface differ in names only.
 struct CgroupFiles {
@@ -81,8 +96,7 @@ uint64_t AvailableMemory(const std::string& root) {
   const uint64_t kilobytes = Field(root + "/proc/meminfo", "MemAvailable:", kUnlimited / 1024);
   uint64_t available = kilobytes == kUnlimited / 1024 ? kUnlimited : kilobytes * 1024;
   // Lines are "hierarchy:controllers:path": version 2 has no controllers, version 1 names them.
-  std::istringstream groups = TextOf(root + "/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
+  for (const std::string& line : LinesOf(root + "/proc/self/cgroup")) {
     const size_t first = line.find(':');
     const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;

@@ -1,0 +1,61 @@
+// What is published, as folders that npm packs: the packages of this repository, and one for the addon of each machine.
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../../packages/native/checks/make.mjs';
+import { repository } from './fetch.mjs';
+
+export const published = ['native', 'worker', 'core'];
+export const targets = JSON.parse(readFileSync(join(repository, 'packages', 'native', 'targets.json'), 'utf8'));
+const readPackage = (name) => JSON.parse(readFileSync(join(repository, 'packages', name, 'package.json'), 'utf8'));
+const nameOf = (target) => `@mayfly/native-${target.name}`;
+
+/** Writes package.json, and the license beside it. */
+function writePackage(folder, contents) {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(contents, undefined, 2)}\n`);
+  cpSync(join(repository, 'LICENSE'), join(folder, 'LICENSE'));
+}
+
+/** A package of this repository, as it is but for what only the repository uses. */
+export function stagePackage(name, into) {
+  const folder = join(into, name);
+  rmSync(folder, { recursive: true, force: true });
+  const { scripts: _, ...contents } = readPackage(name);
+  if (name === 'native') {
+    // Not in the repository, whose lock file cannot have what is not published yet.
+    contents.optionalDependencies = Object.fromEntries(targets.map((target) => [nameOf(target), contents.version]));
+  } else delete contents.devDependencies;
+  writePackage(folder, contents);
+  for (const part of [...contents.files, 'README.md'])
+    cpSync(join(repository, 'packages', name, part), join(folder, part), { recursive: true });
+  return folder;
+}
+
+const systemOf = { linux: 'Linux', darwin: 'macOS' };
+
+/** The package of the addon for one machine. */
+export function stageAddon(target, file, into) {
+  const folder = join(into, `native-${target.name}`);
+  rmSync(folder, { recursive: true, force: true });
+  const { version, license, engines, keywords, publishConfig } = readPackage('native');
+  const library = { glibc: ' with glibc 2.28 or later', musl: ' with musl' }[target.libc] ?? ' 12 or later';
+  const machine = `${systemOf[target.os]}${library} on ${target.cpu}`;
+  writePackage(folder, {
+    ...{ name: nameOf(target), version, description: `The addon of @mayfly/native for ${machine}`, license },
+    ...{ keywords, engines, os: [target.os], cpu: [target.cpu], ...(target.libc && { libc: [target.libc] }) },
+    ...{ main: 'mayfly.node', files: ['mayfly.node'], publishConfig },
+  });
+  const readme = `# ${nameOf(target)}\n\nThe compiled part of [Mayfly](https://www.npmjs.com/package/@mayfly/core) for ${machine}. It comes with @mayfly/native;\nit is not meant to be installed by itself.\n`;
+  writeFileSync(join(folder, 'README.md'), readme);
+  cpSync(file, join(folder, 'mayfly.node'));
+  return folder;
+}
+
+/** Makes the tarball of a folder; returns its path, its size and the size of its files, in bytes. */
+export function pack(folder, into) {
+  mkdirSync(into, { recursive: true });
+  const [{ filename, size, unpackedSize }] = JSON.parse(
+    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', into], { cwd: folder }),
+  );
+  return { tarball: join(into, filename), size, unpackedSize };
+}
