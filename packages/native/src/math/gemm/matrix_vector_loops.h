@@ -9,6 +9,14 @@
 
 namespace mayfly {
 
+// Asks for the cache lines of a range, which may lie outside of what can be read.
+inline void Prefetch(const void* from, int64_t bytes) {
+  for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(static_cast<const char*>(from) + at);
+}
+
+// Distance of Prefetch: a row is too short for the processor to see where its loads lead.
+constexpr int64_t kAhead = 8192;
+
 // y[r] = Σ_k matrix[r · stride + k] · x[k]: a lane for each k modulo the width, then the sum of the lanes. As many rows
 // as a vector has lanes are computed together, so that their lanes are summed as columns.
 template <class S, class T>
@@ -17,12 +25,17 @@ void RowDots(const T* matrix, int64_t stride, int64_t rows, int64_t depth, const
   constexpr int kRows = S::kWidth;
   for (int64_t first = 0; first < rows; first += kRows) {
     const int64_t left = rows - first;
+    // Rows without gaps are asked for in the order of memory.
+    const char* ahead = reinterpret_cast<const char*>(matrix + first * stride) + kAhead;
+    const int64_t step_bytes = stride == depth ? kRows * S::kWidth * static_cast<int64_t>(sizeof(T)) : 0;
     const T* row[kRows];
     for (int r = 0; r < kRows; ++r) row[r] = matrix + (first + (r < left ? r : left - 1)) * stride;
     F sums[kRows];
     for (int r = 0; r < kRows; ++r) sums[r] = S::Zero();
     int64_t k = 0;
     for (; k + S::kWidth <= depth; k += S::kWidth) {
+      Prefetch(ahead, step_bytes);
+      ahead += step_bytes;
       const F factor = S::Load(x + k);
       for (int r = 0; r < kRows; ++r) sums[r] = S::Fma(S::Load(row[r] + k), factor, sums[r]);
     }
