@@ -70,8 +70,8 @@ export function countStep(step: CountedStep): StepWork {
   const halves = layers * blocks.length;
   const parameters = layer.parameters(shape);
   const activation = dim * shape.batch * shape.sequence;
-  /** Passes after which gradients are added up, or the last: the host waits for what is under way. */
-  const sums = 1 + Math.floor((accumulate - 1) / 4);
+  /** Each waits for its update where a pass first reads it. */
+  const parts = new Set(trained.map((entry) => (entry.layer < 0 ? entry.name : entry.layer))).size;
   const trainedElements = trained.reduce((sum, { count }) => sum + count, 0);
   const tables = isAdapted ? 0 : config.tiedHead ? 1 : 2;
   return {
@@ -96,9 +96,10 @@ export function countStep(step: CountedStep): StepWork {
     },
     waits: {
       kernels: accumulate * perLayer(() => 1),
-      hostMath: accumulate + sums + 2,
-      // Of a block's surfaces in the forward pass; of backward surfaces, which two layers have in turn.
-      hostThreads: accumulate * (halves + Math.max(0, layers - 2) * blocks.length) + sums,
+      // For each loss, and for the norm.
+      hostMath: accumulate + 1 + parts,
+      // For backward surfaces, which two layers have in turn; those of the last two are awaited by the next pass, or at the end of the step.
+      hostThreads: (accumulate * Math.max(0, layers - 2) + (accumulate - 1) * Math.min(2, layers)) * blocks.length + 1,
     },
   };
 }

@@ -14,6 +14,7 @@ import { Layers, type LayersOptions } from './layers.js';
 import type { LoraSettings } from './lora-options.js';
 import { ModelState } from './model-state.js';
 import type { ParameterRules } from './parameter-groups.js';
+import { PendingTasks } from './pending-tasks.js';
 import { Stopwatch } from './stopwatch.js';
 import type { KernelCompiler } from './timed-kernel.js';
 import { WeightGradients } from './weight-gradients.js';
@@ -69,6 +70,8 @@ export class Decoder {
   #layers: Layers;
   readonly weightGradients: WeightGradients | null;
   readonly gradientSums: GradientSums | null;
+  /** Parts that are being updated. Passes wait for what they read; whatever else reads parameters, or writes them, has to. */
+  readonly updates = new PendingTasks<FrozenPart>();
   readonly stopwatch = new Stopwatch();
   /** Of the host's matrix products. */
   readonly precision: Precision;
@@ -82,18 +85,18 @@ export class Decoder {
   constructor(source: TensorSource, options: DecoderOptions) {
     const { config, batch, sequence, weights, form = {}, precision = 'exact', passes = 1 } = options;
     const { training = false, hostThreads = 1, recompute = false, documentMask } = options;
-    const { stopwatch } = this;
+    const { stopwatch, updates } = this;
     this.precision = precision;
     const plans = planLayers({ ...config, documentMask }, weights, options.layers, options.lora);
     this.state = new ModelState(source, config, training, plans, options.freeze, options.rules, options.vocabulary);
     this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
     const { state, weightGradients } = this;
-    this.#layersOptions = { state, shape, plans, precision, weightGradients, stopwatch, recompute };
+    this.#layersOptions = { state, shape, plans, precision, weightGradients, updates, stopwatch, recompute };
     this.#layers = new Layers({ ...this.#layersOptions, source: options.layersSource ?? source, form });
     const { columns } = this.layers;
-    this.#head = new Head(source, { state: this.state, columns, precision, stopwatch });
-    this.gradientSums = training ? new GradientSums(source, this.state, passes) : null;
+    this.#head = new Head(source, { state: this.state, columns, precision, updates, stopwatch });
+    this.gradientSums = training ? new GradientSums(source, this.state, passes, stopwatch.work) : null;
     const { dropout = 0 } = options.lora ?? {};
     this.#dropout = dropout > 0 ? new Dropout(dropout, options.seed ?? 0) : null;
     this.#training = this.gradientSums && {
@@ -119,6 +122,7 @@ export class Decoder {
   /** Replaces the adapters of all layers, in memory and where kernels read them. */
   async setAdapters(values: Float32Array): Promise<void> {
     const { parameters, layout } = this.state;
+    await this.updates.settleAll();
     parameters.array().set(values, layout.baseCount);
     await this.#layers.rewrite();
   }
@@ -126,6 +130,7 @@ export class Decoder {
   /** Unloads the layers' kernels when nothing uses their tensors any more. */
   async clearLayers(): Promise<void> {
     await this.weightGradients?.settleAll();
+    await this.updates.settleAll();
     await this.dispose();
   }
 
@@ -154,15 +159,16 @@ export class Decoder {
     this.#dropout?.write(this.layers, training);
     if (this.hasDocumentMasks) writeDocuments(this.layers, documents);
     this.#head.setTokens(tokens);
-    this.#head.embed(this.layers.input);
+    await this.#head.embed(this.layers.input);
     await this.layers.forward();
-    this.#head.normalize(this.layers.output);
+    await this.#head.normalize(this.layers.output);
   }
 
   /**
    * From the loss back to every parameter's gradient. Must follow the forward pass of the same tokens, with a target (or −1)
    * for every column. Gives pass `pass` of its step, from 0, `gradientScale` times the gradient of the summed cross-entropy. Returns that
-   * sum, unscaled. Gradients may still be under way afterwards: settle `weightGradients` before they are read.
+   * sum, unscaled. Gradients may still be under way afterwards: settle `weightGradients`, and wait for the norm of `gradientSums` after the last
+   * pass, before they are read.
    */
   async backward(targets: ArrayLike<number>, gradientScale: number, pass = 0): Promise<number> {
     const { sums, gradient } = this.#training!;
@@ -194,7 +200,7 @@ export class Decoder {
    */
   async findOverflow(): Promise<string | null> {
     let found: string | null = null;
-    this.#head.embed(this.layers.input);
+    await this.#head.embed(this.layers.input);
     await this.layers.forward((block) => {
       const slot = found === null ? block.overflow() : undefined;
       if (slot !== undefined) found = `${block.key} (${slot})`;
@@ -206,6 +212,7 @@ export class Decoder {
   async dispose(): Promise<void> {
     // The queue is in order: once it has written these no bytes, all before is done. The arena may be closed already.
     await addon.mathQueue.zero(this.state.parameters.arena, 0, 0).catch(() => {});
+    await this.updates.settleAll().catch(() => {});
     await this.layers.dispose();
   }
 }

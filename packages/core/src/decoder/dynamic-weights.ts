@@ -13,7 +13,7 @@ import {
 } from './layer-block.js';
 import type { WeightSlot } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
-import { copyMatrix, SurfaceRing, type SurfaceTensor } from './surface.js';
+import { rowsOf, SurfaceRing, type SurfaceTensor } from './surface.js';
 import { type KernelCompiler, TimedKernel } from './timed-kernel.js';
 import { BACKWARD_RING, type NormInput, type StrategyOptions, type WeightStrategy } from './weight-strategy.js';
 
@@ -121,7 +121,7 @@ export class DynamicWeights implements WeightStrategy {
       const kernels: TimedKernel[] = [];
       for (const { source, weights } of passes[direction]) {
         weights.initialize(source.constants);
-        if (layer !== null) weights.write(state, layer, source.constantWeights);
+        if (layer !== null) await weights.write(state, layer, source.constantWeights).written;
         const name = kernelName(block, direction, source);
         const kernel = await compiler.compile({ name, text: source.program.text, weights: weights.sources });
         kernels.push(new TimedKernel(kernel, stopwatch));
@@ -142,7 +142,7 @@ export class DynamicWeights implements WeightStrategy {
   /** Writes the weights that are part of the input. */
   async rewrite(): Promise<void> {
     await Promise.all(this.blocks.map((block) => this.#writeWeights(block)));
-    for (const block of this.blocks) this.#rewritten(block);
+    this.#rewritten(this.blocks);
   }
 
   async forward(onBlock: (block: LayerBlock) => void): Promise<void> {
@@ -164,9 +164,10 @@ export class DynamicWeights implements WeightStrategy {
     return new Map(this.#blocksOf(layer).flatMap((block) => this.#slotsOf(block).toReversed()));
   }
 
-  refresh(layer: number): Promise<void> {
-    for (const block of this.#blocksOf(layer)) this.#rewritten(block);
-    return Promise.resolve();
+  async restage(layer: number, updated: Promise<unknown>): Promise<void> {
+    const blocks = this.#blocksOf(layer);
+    await Promise.all([updated, ...blocks.flatMap((block) => this.#copyWeights(block))]);
+    this.#rewritten(blocks);
   }
 
   async dispose(): Promise<void> {
@@ -197,18 +198,24 @@ export class DynamicWeights implements WeightStrategy {
     return [...each].map(([input, source]) => ({ input, source })).filter(({ source }) => source.weights.length > 0);
   }
 
-  /** Copies the weights that have several places from the first to the others. */
-  #rewritten(block: LayerBlock): void {
-    const first = new Map<string, WeightSlot>();
-    for (const [parameter, slot] of this.#slotsOf(block)) {
-      const from = first.get(parameter);
-      if (from === undefined) first.set(parameter, slot);
-      else {
-        copyMatrix(block.input.tensor.arena, from, slot);
+  /** Queues copies of the weights that have several places, from the first to the others. */
+  #copyWeights(block: LayerBlock): Promise<void>[] {
+    const { arena } = block.input.tensor;
+    const slots = this.#slotsOf(block);
+    const first = new Map(slots.toReversed());
+    return slots
+      .filter(([parameter, slot]) => first.get(parameter) !== slot)
+      .map(([parameter, slot]) => {
         this.#options.stopwatch.work.did('copiedBytes', 2 * slot.rows * slot.columns);
-      }
+        return addon.mathQueue.copyRows(arena, rowsOf(first.get(parameter)!, slot));
+      });
+  }
+
+  /** The weights in the surfaces are new. */
+  #rewritten(blocks: readonly LayerBlock[]): void {
+    for (const { input, source } of blocks.flatMap((block) => this.#packed(block))) {
+      input.rewrittenFrom(source.activationColumns);
     }
-    for (const { input, source } of this.#packed(block)) input.rewrittenFrom(source.activationColumns);
   }
 
   async #writeWeights(block: LayerBlock): Promise<void> {

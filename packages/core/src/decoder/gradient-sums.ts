@@ -1,7 +1,10 @@
 import { addon } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
+import type { ParameterEntry } from '../model/parameters.js';
 import { type ModelState, offsetIn } from './model-state.js';
+import { PendingTasks } from './pending-tasks.js';
+import type { WorkCounter } from './work-counter.js';
 
 /** Where one pass writes its gradients. */
 export interface PassGradients {
@@ -9,6 +12,11 @@ export interface PassGradients {
   offset(name: string, layer?: number): number;
   /** True: the pass writes its gradients. False: it rounds each to fp32 and adds it to the one that is there. */
   readonly overwrite: boolean;
+  /**
+   * Call when the pass's gradient of a parameter is complete or all of it is queued, once: adds it to those of earlier passes as far as the
+   * tree says so and, in the last pass, takes its sum of squares while it is in cache. Both are queued.
+   */
+  finish(name: string, layer?: number): void;
   /** Arena offset of fp32 [vocab, dim] for a table's gradient, which is not one product, until it is added; null with `overwrite`. */
   readonly table: number | null;
 }
@@ -23,36 +31,58 @@ export class GradientSums {
   /** Sums of passes that wait for their neighbours, of earlier ones first. The first block is the model's gradients. */
   readonly #blocks: readonly Tensor<'fp32'>[];
   readonly #table: Tensor<'fp32'> | null;
+  readonly #passes: number;
+  readonly #work: WorkCounter;
+  readonly #merges = new PendingTasks<ParameterEntry>();
+  /** Of the gradients of the last step that are complete. */
+  readonly #squares = new Map<ParameterEntry, Promise<number>>();
 
-  constructor(source: TensorSource, state: ModelState, passes: number) {
+  constructor(source: TensorSource, state: ModelState, passes: number, work: WorkCounter) {
     const { trained, config } = state;
     const more = Array.from({ length: blocksFor(passes) - 1 }, () => source.tensor('fp32', [trained.count]));
     this.#state = state;
+    this.#passes = passes;
+    this.#work = work;
     this.#blocks = [state.gradients, ...more];
     this.#table = passes === 1 ? null : source.tensor('fp32', [config.vocab, config.dim]);
   }
 
-  /** Where pass `index` of a step, from 0, writes. Needs the merges of the passes before. */
+  /**
+   * Where pass `index` of a step, from 0, writes. The queue runs in order: whoever writes gradients beside it does so once a task of this
+   * pass has ended, such as its loss, and with it all merges of the passes before.
+   */
   pass(index: number): PassGradients {
     const block = this.#blocks[blockOf(index)]!;
     const overwrite = index % 2 === 0;
     return {
       offset: (name, layer = -1) => offsetIn(block, this.#state.trained.entry(name, layer)),
       overwrite,
+      finish: (name, layer = -1) => this.#finish(this.#state.trained.entry(name, layer), index),
       table: overwrite ? null : this.#table!.offset,
     };
   }
 
-  /** Adds up `merges` blocks from the last on, on the host-math queue. The gradients of all passes so far must be in memory. */
-  async merge(index: number, merges: number): Promise<void> {
+  /** L2 norm of the sum of all passes: the root of each tensor's sum of squares, added up in layout order in double precision. Not finite if any gradient is not. */
+  async norm(): Promise<number> {
+    await this.#merges.settleAll();
+    const sums = await Promise.all(this.#state.trained.entries.map((entry) => this.#squares.get(entry)!));
+    return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
+  }
+
+  #finish(entry: ParameterEntry, index: number): void {
     const { arena } = this.#state.gradients;
     const top = blockOf(index);
-    const sums: Promise<void>[] = [];
+    const merges = mergesAfter(index, this.#passes);
+    this.#work.did('addedElements', merges * entry.count);
     for (let block = top; block > top - merges; block--) {
       const [from, to] = [this.#blocks[block]!, this.#blocks[block - 1]!];
-      sums.push(addon.mathQueue.add(arena, from.offset, to.offset, this.#state.trained.count));
+      this.#merges.add(entry, addon.mathQueue.add(arena, offsetIn(from, entry), offsetIn(to, entry), entry.count));
     }
-    await Promise.all(sums);
+    if (index < this.#passes - 1) return;
+    const squares = addon.mathQueue.sumOfSquares(arena, offsetIn(this.#blocks[0]!, entry), entry.count);
+    // `norm` gets the error; until then it must not count as an unhandled rejection.
+    squares.catch(() => {});
+    this.#squares.set(entry, squares);
   }
 }
 

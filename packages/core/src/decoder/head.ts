@@ -3,7 +3,9 @@ import { IGNORED_TARGET } from '../data/windows.js';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { PassGradients } from './gradient-sums.js';
+import type { FrozenPart } from './layer-plan.js';
 import type { ModelState } from './model-state.js';
+import type { PendingTasks } from './pending-tasks.js';
 import type { Stopwatch } from './stopwatch.js';
 
 const { mathQueue: queue } = addon;
@@ -14,6 +16,8 @@ export interface HeadOptions {
   readonly columns: number;
   /** Precision of the classifier's products. */
   readonly precision: Precision;
+  /** What is being updated. */
+  readonly updates: PendingTasks<FrozenPart>;
   readonly stopwatch: Stopwatch;
 }
 
@@ -25,6 +29,7 @@ export class Head {
   readonly #state: ModelState;
   readonly #columns: number;
   readonly #precision: Precision;
+  readonly #updates: PendingTasks<FrozenPart>;
   readonly #stopwatch: Stopwatch;
   /** int32 [columns]: window after window. */
   readonly #tokens: Tensor<'int32'>;
@@ -41,11 +46,12 @@ export class Head {
   /** [columns]: of each column the logarithm of its sum of exponentials, where another sum will be added. */
   readonly #logSumExp: Tensor<'fp32'> | null;
 
-  constructor(source: TensorSource, { state, columns, precision, stopwatch }: HeadOptions) {
+  constructor(source: TensorSource, { state, columns, precision, updates, stopwatch }: HeadOptions) {
     const { dim, vocab } = state.config;
     this.#state = state;
     this.#columns = columns;
     this.#precision = precision;
+    this.#updates = updates;
     this.#stopwatch = stopwatch;
     this.#tokens = source.tensor('int32', [columns]);
     this.#targets = source.tensor('int32', [columns]);
@@ -63,7 +69,8 @@ export class Head {
   }
 
   /** Writes the tokens' embeddings to `out`, fp32 [dim, columns]. */
-  embed(out: Tensor<'fp32'>): void {
+  async embed(out: Tensor<'fp32'>): Promise<void> {
+    await this.#settle('embedding');
     const { vocab, dim } = this.#state.config;
     const columns = this.#columns;
     this.#stopwatch.time('hostMath', () => {
@@ -93,11 +100,13 @@ export class Head {
       tiedHead ? null : queue.zero(arena, tableGradient, 4 * vocab * dim),
       queue.embedBackward(arena, { gradient: offset, tokens, tableGradient, vocab, dim, columns: this.#columns }),
       this.#addTable(gradients, 'embedding'),
+      gradients.finish('embedding'),
     ]);
   }
 
   /** The final RMSNorm of x, fp32 [dim, columns], which loss and logits start from. */
-  normalize(x: Tensor<'fp32'>): void {
+  async normalize(x: Tensor<'fp32'>): Promise<void> {
+    await this.#settle('finalNorm');
     const { eps, dim } = this.#state.config;
     const columns = this.#columns;
     this.#stopwatch.work.did('norms');
@@ -141,8 +150,9 @@ export class Head {
     return { own, whole: own + more };
   }
 
-  #lossOf(table: number, vocab: number, columns: number): Promise<number> {
-    return this.#stopwatch.wait(
+  async #lossOf(table: number, vocab: number, columns: number): Promise<number> {
+    await this.#settle('head');
+    return await this.#stopwatch.wait(
       'hostMath',
       queue.crossEntropy(this.#normed.arena, {
         x: this.#firstColumns(columns).offset,
@@ -176,6 +186,7 @@ export class Head {
     const isTrained = this.#state.isTrained('head');
     const columns = this.#columns;
     this.#writeIds(this.#targets, targets, IGNORED_TARGET);
+    await this.#settle('head');
     const { work } = this.#stopwatch;
     work.did('losses');
     work.did('classifierProducts', isTrained ? 3 : 2);
@@ -212,6 +223,8 @@ export class Head {
       // A tied table is complete only with the embedding's part.
       isTrained && !tiedHead ? this.#addTable(gradients, 'head') : null,
     ]);
+    if (isTrained && !tiedHead) gradients.finish('head');
+    if (this.#unused === null) gradients.finish('finalNorm');
     const [loss] = await this.#stopwatch.wait('hostMath', results);
     return loss;
   }
@@ -219,6 +232,7 @@ export class Head {
   /** Logits of the token after column `column`; the next call writes the same array. */
   async logits(column: number): Promise<Float32Array> {
     const { vocab, dim } = this.#state.config;
+    await this.#settle('head');
     await this.#stopwatch.wait(
       'hostMath',
       queue.logits(this.#normed.arena, {
@@ -232,6 +246,12 @@ export class Head {
       }),
     );
     return this.#logits.array();
+  }
+
+  /** Waits until a part is updated. A tied head is the embedding. */
+  async #settle(part: FrozenPart): Promise<void> {
+    const own = part === 'head' && this.#state.config.tiedHead ? 'embedding' : part;
+    if (this.#updates.has(own)) await this.#stopwatch.wait('hostMath', this.#updates.settle(own));
   }
 
   #firstColumns(columns: number): Tensor<'fp32'> {

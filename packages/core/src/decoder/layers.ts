@@ -7,9 +7,10 @@ import { blockFlow, variantOf } from '../programs/stages.js';
 import { DynamicWeights } from './dynamic-weights.js';
 import type { PassGradients } from './gradient-sums.js';
 import type { BlockPlace, LayerBlock } from './layer-block.js';
-import type { LayerPlan } from './layer-plan.js';
+import type { FrozenPart, LayerPlan } from './layer-plan.js';
 import type { ModelState } from './model-state.js';
 import type { UpdatedLayers, WeightSlot } from './optimizer.js';
+import type { PendingTasks } from './pending-tasks.js';
 import { StaticWeights } from './static-weights.js';
 import type { Stopwatch } from './stopwatch.js';
 import type { Matrix } from './surface.js';
@@ -32,6 +33,8 @@ export interface LayersOptions {
   readonly precision: Precision;
   /** Null where the model is not trained. */
   readonly weightGradients: WeightGradients | null;
+  /** What is being updated. */
+  readonly updates: PendingTasks<FrozenPart>;
   readonly stopwatch: Stopwatch;
 }
 
@@ -54,6 +57,7 @@ export class Layers implements UpdatedLayers {
   readonly #precision: Precision;
   readonly #stopwatch: Stopwatch;
   readonly #weightGradients: WeightGradients | null;
+  readonly #updates: PendingTasks<FrozenPart>;
   /** Each runs the neighbouring layers that have its weights. */
   readonly #strategies: readonly WeightStrategy[];
   readonly #normInputs: readonly (() => NormInput)[];
@@ -63,7 +67,7 @@ export class Layers implements UpdatedLayers {
   readonly #unused: Tensor<'fp32'> | null;
   readonly #taps = new Map<LayerBlock, Tap[]>();
 
-  constructor({ plans, precision, weightGradients, ...shared }: LayersOptions) {
+  constructor({ plans, precision, weightGradients, updates, ...shared }: LayersOptions) {
     const { source, state, shape, stopwatch } = shared;
     this.shape = shape;
     this.columns = shape.batch * shape.sequence;
@@ -71,6 +75,7 @@ export class Layers implements UpdatedLayers {
     this.#recompute = shared.recompute;
     this.#precision = precision;
     this.#weightGradients = weightGradients;
+    this.#updates = updates;
     this.#stopwatch = stopwatch;
     this.input = source.tensor('fp32', [shape.dim, this.columns]);
     const places = placeBlocks(plans, state, shared.form);
@@ -161,8 +166,8 @@ export class Layers implements UpdatedLayers {
     return this.#strategyOf(layer).weightSlots(layer);
   }
 
-  refresh(layer: number): Promise<void> {
-    return this.#strategyOf(layer).refresh(layer);
+  restage(layer: number, updated: Promise<unknown>): Promise<void> {
+    return this.#strategyOf(layer).restage(layer, updated);
   }
 
   async dispose(): Promise<void> {
@@ -200,10 +205,12 @@ export class Layers implements UpdatedLayers {
     return this.#strategies.find(({ blocks }) => blocks.some(({ place }) => place.layer === layer))!;
   }
 
-  /** Waits until the block's weight gradients have read its surfaces. */
+  /** Waits until a block may run: until its layer is updated, and its weight gradients have read its surfaces. */
   async #settle(block: LayerBlock): Promise<void> {
-    if (this.#weightGradients === null) return;
-    await this.#stopwatch.wait('hostThreads', this.#weightGradients.settle(block.key));
+    const { layer } = block.place;
+    if (this.#updates.has(layer)) await this.#stopwatch.wait('hostMath', this.#updates.settle(layer));
+    const gradients = this.#weightGradients;
+    if (gradients?.has(block.key)) await this.#stopwatch.wait('hostThreads', gradients.settle(block.key));
   }
 
   /** Waits for the last user of a block's backward surfaces, computes what was not kept of its forward pass, and copies the block's saved tensors into them. */
@@ -215,7 +222,7 @@ export class Layers implements UpdatedLayers {
     block.prepareBackward();
   }
 
-  #submitWeightGradients(block: LayerBlock, { offset, overwrite }: PassGradients): void {
+  #submitWeightGradients(block: LayerBlock, { offset, overwrite, finish }: PassGradients): void {
     const { layer, isTrained, flow } = block.place;
     if (!isTrained) return;
     this.#stopwatch.time('dispatch', () => {
@@ -229,16 +236,18 @@ export class Layers implements UpdatedLayers {
       );
       this.#weightGradients!.submit(block.key, products);
       this.#stopwatch.work.did('weightGradients', products.length);
+      for (const { parameter } of flow.parameters) finish(parameter, layer);
     });
   }
 
-  #normBackward(index: number, gradient: Tensor<'fp32'>, { offset, overwrite }: PassGradients): void {
+  #normBackward(index: number, gradient: Tensor<'fp32'>, { offset, overwrite, finish }: PassGradients): void {
     const here = this.blocks[index]!;
     const { block, layer } = here.place;
     const dOut = here.matrix('dxn');
     const below = this.blocks[index - 1];
     this.#stopwatch.work.did('norms');
     const next: Matrix | undefined = below?.place.needsBackward ? below.matrix('dy') : undefined;
+    const isUpdated = this.#state.isUpdated(block.norm, layer);
     addon.math.normBackward(gradient.arena, {
       ...this.#normInputs[index]!(),
       weight: this.#state.parameter(block.norm, layer),
@@ -246,13 +255,14 @@ export class Layers implements UpdatedLayers {
       dOutType: 'fp16',
       dOutStride: dOut.stride,
       dx: gradient.offset,
-      dWeight: this.#state.isUpdated(block.norm, layer) ? offset(block.norm, layer) : this.#unused!.offset,
+      dWeight: isUpdated ? offset(block.norm, layer) : this.#unused!.offset,
       overwrite,
       ...(next === undefined ? {} : { out: next.offset, outStride: next.stride }),
       eps: this.shape.eps,
       dim: this.shape.dim,
       columns: this.columns,
     });
+    if (isUpdated) finish(block.norm, layer);
   }
 
   #onesMatrix(): Matrix {

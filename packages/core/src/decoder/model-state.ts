@@ -42,7 +42,6 @@ export class ModelState {
   ) {
     const specs = plans.map(({ definition }) => definition.parameters(config));
     const specsOf = (layer: number) => specs[layer]!;
-    const part = (name: string, layer: number) => (layer < 0 ? (name as FrozenPart) : layer);
     this.#frozen = new Set(frozen);
     this.layout = new ParameterLayout(config, specsOf);
     const hasAdapters = specs.map((each) => Object.values(each).some(({ adapter }) => adapter !== undefined));
@@ -52,7 +51,7 @@ export class ModelState {
     this.trained = new ParameterLayout(
       config,
       specsOf,
-      (name, layer) => this.isTrained(part(name, layer)) && !isFrozen(name, layer),
+      (name, layer) => this.isTrained(partOf({ name, layer })) && !isFrozen(name, layer),
     );
     this.updates = updateRules(this.trained, rules);
     const isAdapted = (name: string, layer: number) => {
@@ -89,6 +88,10 @@ export class ModelState {
     return offsetIn(this.parameters, this.layout.entry(name, layer));
   }
 }
+
+/** The part of the model that a parameter belongs to. */
+export const partOf = ({ name, layer }: Pick<ParameterEntry, 'name' | 'layer'>): FrozenPart =>
+  layer < 0 ? (name as FrozenPart) : layer;
 
 /** Arena offset of an entry in one of the flat blocks. */
 export const offsetIn = (block: Tensor<'fp32'>, entry: Pick<ParameterEntry, 'offset'>): number =>

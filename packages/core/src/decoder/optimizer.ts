@@ -1,6 +1,7 @@
 import { addon, type Precision } from '@mayfly/native';
 import type { ParameterEntry } from '../model/parameters.js';
-import { type ModelState, offsetIn } from './model-state.js';
+import type { FrozenPart } from './layer-plan.js';
+import { type ModelState, offsetIn, partOf } from './model-state.js';
 import type { Matrix } from './surface.js';
 
 /**
@@ -31,11 +32,18 @@ export interface WeightSlot extends Matrix {
 export interface UpdatedLayers {
   /** Slots for fp16 copies of `layer`'s parameters, written in the same pass. Parameters without a slot get no copy. */
   weightSlots(layer: number): ReadonlyMap<string, WeightSlot>;
-  /** Called when a layer's parameters are final. */
-  refresh(layer: number): Promise<void>;
+  /** Queues, behind the update of a layer's parameters, what brings them to its kernels. Resolves once `updated` has and the kernels may run. */
+  restage(layer: number, updated: Promise<unknown>): Promise<void>;
 }
 
-/** Updates a model's parameters layer by layer on the host-math queue: a layer's kernels are refreshed while the next layer is computed. */
+/** A part of a model whose update is queued. */
+export interface PartUpdate {
+  readonly part: FrozenPart;
+  /** Resolves once the part may be used. */
+  readonly done: Promise<unknown>;
+}
+
+/** Updates a model's parameters on the host-math queue, layer by layer in the order in which the forward pass needs them. */
 export class Optimizer {
   readonly #state: ModelState;
   readonly #options: OptimizerSettings;
@@ -48,38 +56,25 @@ export class Optimizer {
     this.#precision = precision;
   }
 
-  /** L2 norm over all gradients: the root of each tensor's sum of squares, added up in layout order in double precision. Not finite if any gradient is not. */
-  async gradientNorm(): Promise<number> {
-    const { gradients, trained } = this.#state;
-    const { arena } = gradients;
-    const sums = await Promise.all(
-      trained.entries.map((entry) => addon.mathQueue.sumOfSquares(arena, offsetIn(gradients, entry), entry.count)),
-    );
-    return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
-  }
-
   /** Factor that reduces the norm of the gradients to at most `clip`. */
   clipFactor(norm: number): number {
     const { clip } = this.#options;
     return clip > 0 && norm > clip ? clip / norm : 1;
   }
 
-  /** One update. `step` counts optimizer steps from 1; gradients are multiplied by `gradientScale` as they are read. */
-  async step(lr: number, step: number, gradientScale: number, layers: UpdatedLayers): Promise<void> {
-    const updates = groupByLayer(this.#state.trained.entries).map((group) => {
-      const { layer } = group[0]!;
-      const places = layer < 0 ? null : layers.weightSlots(layer);
-      const done = Promise.all(
-        group.map((entry) => this.#update(entry, places?.get(entry.name), { lr, step, gradientScale })),
+  /**
+   * Queues one update, and says what of it is to be waited for where. `step` counts optimizer steps from 1; gradients are multiplied by
+   * `gradientScale` as they are read.
+   */
+  step(lr: number, step: number, gradientScale: number, layers: UpdatedLayers): PartUpdate[] {
+    return Array.from(groupByPart(this.#state.trained.entries), ([part, entries]) => {
+      const isLayer = typeof part === 'number';
+      const places = isLayer ? layers.weightSlots(part) : null;
+      const updated = Promise.all(
+        entries.map((entry) => this.#update(entry, places?.get(entry.name), { lr, step, gradientScale })),
       );
-      // The loop below meets the first error; those of later layers must not count as unhandled rejections.
-      done.catch(() => {});
-      return { layer, done };
+      return { part, done: isLayer ? layers.restage(part, updated) : updated };
     });
-    for (const { layer, done } of updates) {
-      await done;
-      if (layer >= 0) await layers.refresh(layer);
-    }
   }
 
   #update(
@@ -126,13 +121,13 @@ export class Optimizer {
   }
 }
 
-/** Neighbours of one layer. */
-function groupByLayer(entries: readonly ParameterEntry[]): ParameterEntry[][] {
-  const groups: ParameterEntry[][] = [];
+function groupByPart(entries: readonly ParameterEntry[]): Map<FrozenPart, ParameterEntry[]> {
+  const groups = new Map<FrozenPart, ParameterEntry[]>();
   for (const entry of entries) {
-    const group = groups.at(-1);
-    if (group !== undefined && group[0]!.layer === entry.layer) group.push(entry);
-    else groups.push([entry]);
+    const part = partOf(entry);
+    const group = groups.get(part);
+    if (group === undefined) groups.set(part, [entry]);
+    else group.push(entry);
   }
   return groups;
 }

@@ -33,15 +33,20 @@ export class ProgramWeights {
     }
   }
 
-  /** Writes a layer's parameters where the program's constants are. Returns the number of elements. */
-  write(state: ModelState, layer: number, weights: readonly ConstantWeight[]): number {
+  /** Queues the writing of a layer's parameters where the program's constants are: so many elements, there once `written` resolves. */
+  write(
+    state: ModelState,
+    layer: number,
+    weights: readonly ConstantWeight[],
+  ): { readonly elements: number; readonly written: Promise<unknown> } {
     let elements = 0;
-    for (const weight of weights) {
+    const writes = weights.map((weight) => {
       const { parameter, transposed, part } = weight;
       const [rows, columns] = state.layout.entry(parameter, layer).shape;
       // Of a part, the columns that it sums over, or the rows of the transposed matrix.
       const { first, count } = part ?? { first: 0, count: transposed ? rows : columns };
-      addon.math.toHalf(state.parameters.arena, {
+      elements += count * (transposed ? columns : rows);
+      return addon.mathQueue.toHalf(state.parameters.arena, {
         from: state.parameter(parameter, layer) + 4 * first * (transposed ? columns : 1),
         fromStride: columns,
         to: this.#offset(weight),
@@ -49,9 +54,8 @@ export class ProgramWeights {
         ...(transposed ? { rows: count, columns } : { rows, columns: count }),
         transpose: transposed,
       });
-      elements += count * (transposed ? columns : rows);
-    }
-    return elements;
+    });
+    return { elements, written: Promise.all(writes) };
   }
 
   /** Arena offset of a weight's data. */

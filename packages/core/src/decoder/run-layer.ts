@@ -3,9 +3,10 @@ import type { ModelConfig } from '../model/config.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { ProgramShape } from '../programs/shape.js';
 import { GradientSums } from './gradient-sums.js';
-import type { LayerPlan } from './layer-plan.js';
+import type { FrozenPart, LayerPlan } from './layer-plan.js';
 import { Layers } from './layers.js';
 import { ModelState } from './model-state.js';
+import { PendingTasks } from './pending-tasks.js';
 import { Stopwatch } from './stopwatch.js';
 import type { KernelCompiler } from './timed-kernel.js';
 import { WeightGradients } from './weight-gradients.js';
@@ -36,8 +37,9 @@ export async function runLayer(
   const state = new ModelState(source, config, training, plans);
   const weightGradients = training ? new WeightGradients(pool.arena.native, 0) : null;
   const stopwatch = new Stopwatch();
+  const updates = new PendingTasks<FrozenPart>();
   const shared = { source, state, shape, form, plans, precision: 'exact' as const };
-  const layers = new Layers({ ...shared, recompute: false, weightGradients, stopwatch });
+  const layers = new Layers({ ...shared, recompute: false, weightGradients, updates, stopwatch });
   const parameters = state.parameters.array();
   for (const { name, layer, offset } of state.layout.entries) if (layer === 0) parameters.set(inputs[name]!, offset);
   await layers.load(pool);
@@ -47,7 +49,7 @@ export async function runLayer(
   const results: Record<string, Float32Array> = { y: layers.output.values() };
   if (dy !== undefined) {
     const gradient = source.tensor('fp32', [shape.dim, layers.columns]);
-    const sums = new GradientSums(source, state, 1);
+    const sums = new GradientSums(source, state, 1, stopwatch.work);
     gradient.set(dy);
     await layers.backward(gradient, sums.pass(0));
     await weightGradients!.settleAll();

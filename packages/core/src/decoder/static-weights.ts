@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { addon } from '@mayfly/native';
 import type { Tensor } from '../memory/tensor.js';
 import { kernelName } from '../programs/layer.js';
@@ -97,7 +96,7 @@ export class StaticWeights implements WeightStrategy {
         programs.map(async (program) => {
           const { source, weights } = program;
           weights.initialize(source.constants);
-          this.#writeWeights(block, program);
+          await this.#writeWeights(block, program);
           const name = kernelName(block.key, direction, source);
           const kernel = await compiler.compile({ name, text: source.program.text, weights: weights.sources });
           return new TimedKernel(kernel, this.#options.stopwatch);
@@ -141,25 +140,23 @@ export class StaticWeights implements WeightStrategy {
     return { x: offset, xType: 'fp16', xStride: stride };
   }
 
-  /** None: a program's constants may only be written once it has been compiled with those before. */
+  /** None: a program's constants have another layout. */
   weightSlots(): ReadonlyMap<string, WeightSlot> {
     return new Map();
   }
 
-  async refresh(layer: number): Promise<void> {
-    for (const [block, { forward, backward }] of this.#programs) {
-      if (block.place.layer !== layer) continue;
+  async restage(layer: number, updated: Promise<unknown>): Promise<void> {
+    const restaged = [...this.#programs].flatMap(([block, { forward, backward }]) => {
+      if (block.place.layer !== layer) return [];
       const kernels = [...block.kernels.forward, ...block.kernels.backward];
-      for (const [index, program] of [...forward, ...backward].entries()) {
+      return [...forward, ...backward].map(async (program, index) => {
         // A program between projections has no constants that an update changes.
-        if (program.source.weights.length === 0) continue;
-        await kernels[index]!.updated();
-        this.#writeWeights(block, program);
-        kernels[index]!.update();
-      }
-    }
-    // The requests leave before this thread writes the next layer's weights.
-    await setImmediate();
+        if (program.source.weights.length === 0) return;
+        // Nothing compiles with the constants before any more: the gradients of the update come from runs with them.
+        await kernels[index]!.update(Promise.all([updated, this.#writeWeights(block, program)]));
+      });
+    });
+    await Promise.all([updated, ...restaged]);
   }
 
   async dispose(): Promise<void> {
@@ -170,8 +167,9 @@ export class StaticWeights implements WeightStrategy {
     );
   }
 
-  #writeWeights({ place: { layer } }: LayerBlock, { source, weights }: Program): void {
-    const elements = weights.write(this.#options.state, layer, source.weights);
+  #writeWeights({ place: { layer } }: LayerBlock, { source, weights }: Program): Promise<unknown> {
+    const { elements, written } = weights.write(this.#options.state, layer, source.weights);
     this.#options.stopwatch.work.did('convertedElements', elements);
+    return written;
   }
 }

@@ -104,12 +104,15 @@ export class SurfaceRing {
 
 /** Copies an fp16 matrix to another place. */
 export function copyMatrix(arena: NativeArena, from: Matrix, to: Matrix): void {
-  addon.math.copyRows(arena, {
-    from: from.offset,
-    fromStride: 2 * from.stride,
-    to: to.offset,
-    toStride: 2 * to.stride,
-    rows: from.rows,
-    rowBytes: 2 * from.columns,
-  });
+  addon.math.copyRows(arena, rowsOf(from, to));
 }
+
+/** The rows of an fp16 matrix, to be copied to another place. */
+export const rowsOf = (from: Matrix, to: Matrix) => ({
+  from: from.offset,
+  fromStride: 2 * from.stride,
+  to: to.offset,
+  toStride: 2 * to.stride,
+  rows: from.rows,
+  rowBytes: 2 * from.columns,
+});

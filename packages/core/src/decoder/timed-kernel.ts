@@ -22,25 +22,19 @@ export class TimedKernel {
     this.#stopwatch = stopwatch;
   }
 
-  /** Starts a compilation with the weights that its arena ranges hold now; the next `start` waits for it. */
-  update(): void {
-    this.#update = this.#kernel.update();
+  /** Once its arena ranges are `written`, starts a compilation with the weights there; the next `start` after that waits for it. */
+  async update(written: Promise<unknown>): Promise<void> {
     this.#stopwatch.work.compiled();
+    await written;
+    this.#update = this.#kernel.update();
     // The next run gets the error; until then it must not count as an unhandled rejection.
     this.#update.catch(() => {});
   }
 
-  /** Waits for a pending update. After it the weights in the arena may be written again. */
-  async updated(): Promise<void> {
-    const update = this.#update;
-    if (update === null) return;
-    await this.#stopwatch.wait('compile', update);
-    this.#update = null;
-  }
-
   /** Sends one evaluation, and returns a function that waits for it, so that the caller can work meanwhile. */
   async start(input: SurfaceTensor, output: SurfaceTensor): Promise<() => Promise<void>> {
-    await this.updated();
+    if (this.#update !== null) await this.#stopwatch.wait('compile', this.#update);
+    this.#update = null;
     const run = this.#stopwatch.time('dispatch', () =>
       this.#kernel.run(input.tensor, output.tensor, { reuse: input.reuse }),
     );

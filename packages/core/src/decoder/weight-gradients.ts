@@ -1,18 +1,19 @@
 import { addon, type NativeArena, type OuterProduct, type Precision } from '@mayfly/native';
+import { PendingTasks } from './pending-tasks.js';
 import type { Matrix } from './surface.js';
 
 /**
  * Weight gradients, computed on the host-math queue while the next kernels run. Tasks run in the order in which they were
- * submitted, so every gradient is the same sum whatever the number of threads. A task reads its operands until it is settled.
+ * submitted, so every gradient is the same sum whatever the number of threads. A task reads its operands until it is settled. Its part is
+ * the half of a layer whose surfaces it reads.
  */
-export class WeightGradients {
+export class WeightGradients extends PendingTasks<string> {
   readonly #arena: NativeArena;
   readonly #threads: number;
-  /** By key: the half of a layer whose surfaces the tasks read. */
-  readonly #pending = new Map<string, Promise<unknown>>();
 
   /** @param threads Number of threads at most; 0 computes within `submit`, on the calling thread. */
   constructor(arena: NativeArena, threads: number) {
+    super();
     this.#arena = arena;
     this.#threads = threads;
   }
@@ -23,31 +24,6 @@ export class WeightGradients {
       return;
     }
     this.add(key, addon.mathQueue.outerProducts(this.#arena, products, this.#threads));
-  }
-
-  /** Adds a task that is on the queue already. */
-  add(key: string, task: Promise<unknown>): void {
-    const pending = Promise.all([this.#pending.get(key), task]);
-    // The error reaches whoever settles the key; until then it must not count as an unhandled rejection.
-    pending.catch(() => {});
-    this.#pending.set(key, pending);
-  }
-
-  /** Resolves once the key's operands are free and its gradients final. */
-  async settle(key: string): Promise<void> {
-    const task = this.#pending.get(key);
-    if (task === undefined) return;
-    try {
-      await task;
-    } finally {
-      if (this.#pending.get(key) === task) this.#pending.delete(key);
-    }
-  }
-
-  /** Settles every key, then throws the first error. */
-  async settleAll(): Promise<void> {
-    const settled = await Promise.allSettled([...this.#pending.keys()].map((key) => this.settle(key)));
-    for (const result of settled) if (result.status === 'rejected') throw result.reason;
   }
 }
 

@@ -27,7 +27,7 @@ export interface StrategyOptions {
   readonly recompute: boolean;
   /** Residual stream before the first of them, fp32 [dim, columns]. */
   readonly input: Tensor<'fp32'>;
-  /** Waits until nothing reads the outputs of a block's forward programs. */
+  /** Waits until a block may run: until its layer is updated, and nothing reads the outputs of its forward programs. */
   readonly settle: (block: LayerBlock) => Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export interface WeightStrategy {
   normInput(index: number): NormInput;
   /** Where an update writes a layer's parameters as fp16 in passing; parameters that are missing are not written. */
   weightSlots(layer: number): ReadonlyMap<string, WeightSlot>;
-  /** Gives a layer's kernels the parameters as they are now, and those that have a slot as they are there. */
-  refresh(layer: number): Promise<void>;
+  /** As `UpdatedLayers`. */
+  restage(layer: number, updated: Promise<unknown>): Promise<void>;
   dispose(): Promise<void>;
 }

@@ -1,7 +1,8 @@
+import { isMayflyError, MayflyError } from '@mayfly/native';
 import type { StepWork } from '../chips/step-work.js';
 import { countTargets, type Windows } from '../data/windows.js';
 import type { Decoder } from '../decoder/decoder.js';
-import { mergesAfter, sumByTree } from '../decoder/gradient-sums.js';
+import { sumByTree } from '../decoder/gradient-sums.js';
 import { Optimizer, type OptimizerSettings } from '../decoder/optimizer.js';
 import type { LossScaler } from './loss-scaler.js';
 import { learningRate, type Schedule } from './schedules.js';
@@ -18,7 +19,7 @@ export interface StepRecord {
   /** Global L2 norm of the mean loss's gradient, before clipping; not finite when the step overflowed. */
   readonly gradNorm: number;
   readonly lr: number;
-  /** Wall time. */
+  /** Wall time: with what was left of the update before, and without what the next step leaves of its own. */
   readonly ms: number;
   readonly tokensPerSecond: number;
   /** The loss scale of the step. */
@@ -47,7 +48,10 @@ interface Batch {
   readonly documents: Int32Array | undefined;
 }
 
-/** Runs training steps: forward and backward for every pass, then one update. */
+/**
+ * Runs training steps: forward and backward for every pass, then one update, which goes on while the next step begins: each part of the
+ * model waits for its own.
+ */
 export class TrainStep {
   readonly #decoder: Decoder;
   readonly #windows: Windows;
@@ -96,17 +100,22 @@ export class TrainStep {
     return this.#decoder.layers.columns * this.#options.accumulate;
   }
 
+  /** Waits for the last update. Needed before anything but a pass of the decoder reads or writes parameters or moments. */
+  async settle(): Promise<void> {
+    await this.#decoder.stopwatch.wait('hostMath', this.#decoder.updates.settleAll());
+  }
+
   async run(): Promise<StepRecord> {
     const start = performance.now();
     const { scale } = this.#scaler;
-    const { stopwatch } = this.#decoder;
+    const { stopwatch, gradientSums } = this.#decoder;
     const before = stopwatch.work.total;
     const loss = await this.#gradients(scale);
     this.#decoder.layers.scaleTaps(scale);
-    const gradNorm = (await stopwatch.wait('hostMath', this.#optimizer.gradientNorm())) / scale;
+    const gradNorm = (await stopwatch.wait('hostMath', gradientSums!.norm())) / scale;
     const lr = learningRate(this.#options, this.#optimizerStep + 1);
     const accepted = this.#scaler.accept(Number.isFinite(gradNorm) && Number.isFinite(loss));
-    if (accepted) await this.#update(lr, this.#optimizer.clipFactor(gradNorm) / scale);
+    if (accepted) this.#update(lr, this.#optimizer.clipFactor(gradNorm) / scale);
     this.#step += 1;
     this.#work = stopwatch.work.since(before);
     const ms = performance.now() - start;
@@ -116,8 +125,7 @@ export class TrainStep {
 
   /** Mean loss over the counted targets of all passes and, in the arena, `scale` times its gradient. */
   async #gradients(scale: number): Promise<number> {
-    const { gradientSums, weightGradients, stopwatch } = this.#decoder;
-    const { accumulate } = this.#options;
+    const { weightGradients, stopwatch } = this.#decoder;
     const losses: number[] = [];
     let counted = 0;
     for (const { inputs, targets, documents } of this.#batches) {
@@ -129,19 +137,29 @@ export class TrainStep {
     for (const [pass, { inputs, targets, documents }] of this.#batches.entries()) {
       await this.#decoder.forward(inputs, { documents, training: { step: this.#step, pass } });
       losses.push(await this.#decoder.backward(targets, scale / divisor, pass));
-      const merges = mergesAfter(pass, accumulate);
-      stopwatch.work.did('addedElements', merges * this.#decoder.state.trained.count);
-      if (merges === 0 && pass < accumulate - 1) continue;
-      await stopwatch.wait('hostThreads', weightGradients!.settleAll());
-      await stopwatch.wait('hostMath', gradientSums!.merge(pass, merges));
     }
+    await stopwatch.wait('hostThreads', weightGradients!.settleAll());
     return sumByTree(losses) / divisor;
   }
 
-  async #update(lr: number, gradientScale: number): Promise<void> {
-    const { layers, stopwatch } = this.#decoder;
+  #update(lr: number, gradientScale: number): void {
+    const { layers, stopwatch, updates } = this.#decoder;
     this.#optimizerStep += 1;
     stopwatch.work.did('updates', this.#decoder.state.trained.entries.length);
-    await stopwatch.wait('hostMath', this.#optimizer.step(lr, this.#optimizerStep, gradientScale, layers));
+    stopwatch.time('dispatch', () => {
+      for (const { part, done } of this.#optimizer.step(lr, this.#optimizerStep, gradientScale, layers)) {
+        updates.add(part, inUpdateOf(this.#step + 1, done));
+      }
+    });
+  }
+}
+
+/** Names the step in the error of an update, which a later one meets. */
+async function inUpdateOf(step: number, done: Promise<unknown>): Promise<void> {
+  try {
+    await done;
+  } catch (error) {
+    if (!isMayflyError(error)) throw error;
+    throw new MayflyError(error.code, `the update of step ${step}: ${error.message}`, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { invalidArgument, isMayflyError, MayflyError } from '@mayfly/native';
+import { addon, invalidArgument, isMayflyError, MayflyError } from '@mayfly/native';
 import type { CheckpointFile } from '../checkpoint/directory.js';
 import type { TokenStream } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
@@ -224,6 +224,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const start = performance.now();
     const { step } = this;
     try {
+      await this.#settle();
       const path = await saveTraining(run, decoder.state, this.#progress(), this.options, carried);
       const event = { step, path, ms: performance.now() - start };
       this.#checkpoint = { step, path };
@@ -272,6 +273,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const { lora, values } = await readAdapter(source, this.config);
     if (!areAlike(own, lora))
       throw invalidArgument('adapter', `adapters like ${JSON.stringify(own)}`, JSON.stringify(lora));
+    await this.#settle();
     await decoder.setAdapters(values);
   }
 
@@ -299,6 +301,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   /** SHA-256 of the parameters: equal only for runs that are equal bit for bit. */
   parametersDigest(): string {
+    addon.mathQueue.finish();
     return tensorDigest(this.#parts.decoder.state.parameters);
   }
 
@@ -355,21 +358,35 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
         last = await this.#runStep(signal);
         yield last;
       }
+      await this.#settle();
       if (last !== null && !signal?.aborted && this.#divergence.hasFailed) await this.#diverge(last);
       if (last !== null && !signal?.aborted) await this.#measureWholeVocabulary(signal);
     } catch (error) {
       this.#reason = 'failed';
+      // The first error counts.
+      await this.#settle().catch(() => {});
       this.record('error', { error });
       throw error;
     } finally {
       // If the caller leaves the loop, this function ends here.
       if (this.#reason === 'running') {
         this.#reason = this.#goesOn ? 'aborted' : this.step < this.options.steps ? 'patience' : 'finished';
+        await this.#settle();
         await this.#saveIfSound();
         await this.#prune();
         const { parameters } = this.#parts.decoder.state;
         this.#digest = { updates: this.#step.counts.optimizerStep, value: await tensorDigestInPieces(parameters) };
       }
+    }
+  }
+
+  /** Waits for the update of the last step, which is part of its time. */
+  async #settle(): Promise<void> {
+    const start = performance.now();
+    try {
+      await this.#step.settle();
+    } finally {
+      this.#stepMs += performance.now() - start;
     }
   }
 
@@ -400,6 +417,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   async #look(signal: AbortSignal | undefined): Promise<void> {
     const { step } = this;
     const { validation, samples } = this.#parts;
+    if (validation?.isDue(step) || samples?.isDue(step)) await this.#settle();
     try {
       if (validation?.isDue(step)) {
         const evaluation = await this.#inAnyVariant(() => validation.evaluate(step, signal));

@@ -270,4 +270,7 @@ export type QueuedMath = {
   readonly [Name in Exclude<keyof HostMath, 'setThreads'>]: (
     ...args: Parameters<HostMath[Name]>
   ) => Promise<ReturnType<HostMath[Name]>>;
+} & {
+  /** Blocks the calling thread until all calls that were made so far have ended; their promises settle later. */
+  finish(): void;
 };

@@ -4,6 +4,8 @@
 
 #include <condition_variable>
 #include <deque>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -64,6 +66,12 @@ void JobQueue::Add(std::function<void()> job) {
     queue.started = true;
   }
   queue.added.notify_one();
+}
+
+void JobQueue::Finish() {
+  const auto reached = std::make_shared<std::promise<void>>();
+  Add([reached] { reached->set_value(); });
+  reached->get_future().wait();
 }
 
 }  // namespace mayfly

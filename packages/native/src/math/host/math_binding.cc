@@ -2,6 +2,7 @@
 #include "math/host/host_pool.h"
 #include "math/host/math_function.h"
 #include "napi_arguments.h"
+#include "parallel/job_queue.h"
 
 namespace mayfly {
 
@@ -11,6 +12,9 @@ void ExportMath(Napi::Env env, Napi::Object exports) {
                     Guard(info.Env(), [&] {
                       HostPool::SetThreads(static_cast<int>(WholeNumber(info[0], "count", 1, kMostThreads)));
                     });
+                  }));
+  math.queued.Set("finish", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                    Guard(info.Env(), [] { JobQueue::Finish(); });
                   }));
   ExportLayerMath(math);
   ExportTensorMath(math);
