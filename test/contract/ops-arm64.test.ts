@@ -15,7 +15,7 @@ const file = join(temporaryFolder(), 'cases');
 const MISSING_TOOLS = 69;
 
 // The loops of Apple's processors, as far as one can go without one: compiled for arm64 and run by QEMU.
-test('host math and operations on arm64 give the bits of this processor', { timeout: 300_000 }, (context) => {
+test('host math and operations on arm64 give the bits of this processor', (context) => {
   const check = spawnSync(process.execPath, [join(native, 'checks', 'arm64', 'check.mjs')], { encoding: 'utf8' });
   if (check.status === MISSING_TOOLS) context.skip(check.stdout.trim());
   expect({ status: check.status, stderr: check.stderr }).toEqual({ status: 0, stderr: '' });

@@ -5,7 +5,6 @@ import { askAddon, instructionSets, modelledSets, runTests } from '../fixtures/i
 // The table of operations once more on other instruction sets, each in a process of its own.
 test.skipIf(process.env.MAYFLY_ISA !== undefined).for(['portable', 'avx2', 'avx512', 'amx, modelled'])(
   'operations on %s',
-  { timeout: 120_000 },
   (isa, { skip }) => {
     if (isa === addon.isa()) return skip('what the other tests use');
     const environment = instructionSets[isa] ?? modelledSets[isa];

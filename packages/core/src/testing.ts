@@ -32,6 +32,7 @@ export { checkTokens } from './data/check-tokens.js';
 export { Llama2cTokenizer } from './data/llama2c-tokenizer.js';
 export { openData } from './data/open-data.js';
 export { openTokenizer } from './data/open-tokenizer.js';
+export { PairMerger } from './data/pair-merger.js';
 export { openTokenFile } from './data/token-file.js';
 export { splitTokens, TokenArray, TokenSlice, type TokenStream } from './data/token-stream.js';
 export type { Tokenizer } from './data/tokenizer.js';

@@ -116,7 +116,6 @@ onEachRuntime((tier, runtime) => {
 
   test.each(['in-memory', 'client'])(
     'an abort amid a canary lets its process unload, and keeps no half of an answer (API %s)',
-    { timeout: 60_000 },
     async (api) => {
       const { device, refuse, reports, left } = stand(runtime);
       refuse('operation:log');
@@ -205,7 +204,7 @@ describe('sim', () => {
     expect(choices()).toEqual({});
   });
 
-  test('a compiler that hangs costs its rung, and an abort ends the choice', { timeout: 60_000 }, async () => {
+  test('a compiler that hangs costs its rung, and an abort ends the choice', async () => {
     const { device } = stand(null);
     const hanging = { refuse: ['operation:log'], compile: [{ fault: 'hang', at: [1] }] };
     vi.stubEnv('MAYFLY_SIM_FAULTS', JSON.stringify(hanging));

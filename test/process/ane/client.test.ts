@@ -152,7 +152,7 @@ onEachRuntime((tier, runtime) => {
   const weights = { '@model_path/weights/w.bin': weightBlob(Array(N).fill(0)) };
 
   const updates = tier === 'T1' ? 2000 : 300;
-  test(`${updates} updates of static weights retire no worker`, { timeout: 120_000 }, async () => {
+  test(`${updates} updates of static weights retire no worker`, async () => {
     process.env.MAYFLY_ANE_API = 'client';
     {
       await using pool = await createPool({ device: 'ane', standby: 0 });
@@ -171,7 +171,7 @@ onEachRuntime((tier, runtime) => {
     expect([readdirSync(staged).filter((name) => !name.startsWith('.')), held(staged)]).toEqual([[], []]);
   });
 
-  test('through the other API, workers retire before the compiler gives out', { timeout: 120_000 }, async () => {
+  test('through the other API, workers retire before the compiler gives out', async () => {
     await using pool = await createPool({ device: 'ane', standby: 1 });
     const kernel = await pool.compile({ text: addWeightProgram(N), weights });
     await update(pool, kernel, 250);

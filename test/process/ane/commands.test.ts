@@ -49,7 +49,7 @@ beforeAll(async () => {
 }, 60_000);
 
 onEachRuntime((tier, runtime) => {
-  test.each(ways)('train, eval, generate and doctor by %s', { timeout: 120_000 }, async (name, way) => {
+  test.each(ways)('train, eval, generate and doctor by %s', async (name, way) => {
     const [staged, reports] = ['staged', 'reports'].map((what) => join(root, `${tier} ${name} ${what}`));
     for (const folder of [staged!, reports!]) mkdirSync(folder);
     const env = {

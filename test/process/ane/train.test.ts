@@ -40,16 +40,14 @@ onEachRuntime((tier, runtime) => {
   test.each([
     { weights: 'dynamic', steps: 6, pool: { budget: { evaluations: 20 }, standby: 1 } },
     { weights: 'static', steps: 12, pool: { standby: 1 } },
-  ] as const)('with %o', { timeout: 180_000 }, async (variant) => {
+  ] as const)('with %o', async (variant) => {
     const { summary, workers, compilations } = await train(variant);
     expect(summary.retirements).toBeGreaterThan(0);
     expect(workers).toBeGreaterThanOrEqual(summary.retirements);
     expect(compilations).toBeGreaterThanOrEqual(summary.compilations);
   });
 
-  test('with static weights that are reloaded: programs take turns, and no worker retires', {
-    timeout: 180_000,
-  }, async () => {
+  test('with static weights that are reloaded: programs take turns, and no worker retires', {}, async () => {
     Object.assign(process.env, { MAYFLY_ANE_RELOAD: 'on', MAYFLY_EMULATOR_RELOAD: 'files' });
     const { summary, compilations } = await train({ weights: 'static', steps: 12, pool: { standby: 0 } });
     // Each of the eight kernels has two programs that take turns, three where an unload is overtaken, in place of thirteen. The
@@ -58,14 +56,14 @@ onEachRuntime((tier, runtime) => {
     expect(summary.retirements).toBe(0);
   });
 
-  test('with static weights through the client: no worker retires', { timeout: 180_000 }, async () => {
+  test('with static weights through the client: no worker retires', async () => {
     process.env.MAYFLY_ANE_API = 'client';
     const { summary, workers } = await train({ weights: 'static', steps: 12, pool: { standby: 0 } });
     expect({ retirements: summary.retirements, workers }).toEqual({ retirements: 0, workers: 1 });
     expect(summary.compilations).toBeGreaterThan(100);
   });
 
-  test('on a chip that takes only the older dialect: found by a canary, once', { timeout: 180_000 }, async () => {
+  test('on a chip that takes only the older dialect: found by a canary, once', async () => {
     Object.assign(process.env, { MAYFLY_EMULATOR_DIALECT: 'ios16', XDG_CACHE_HOME: join(folder, `older-${tier}`) });
     // The process that was asked compiled in both dialects, the worker four kernels.
     expect(await train({ weights: 'dynamic', steps: 2 })).toMatchObject({ workers: 2, compilations: 2 + 4 });

@@ -39,7 +39,7 @@ async function losses(variant: string, weights: string, device: string, env: Rec
 beforeAll(() => writeFileSync(data, 'It was a dark and stormy night; the rain fell in torrents. '.repeat(12)));
 
 onEachRuntime((tier, runtime) => {
-  test.each(forms)('%s trains as on device cpu', { timeout: 60_000 }, async (variant, parity) => {
+  test.each(forms)('%s trains as on device cpu', async (variant, parity) => {
     for (const [index, weights] of ['dynamic', 'static'].entries()) {
       const api = index === parity ? 'in-memory' : 'client';
       const staged = join(root, `${tier} ${variant} ${weights}`);

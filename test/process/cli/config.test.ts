@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { eventsOf, lastEvent, mayfly } from '../../fixtures/command.js';
+import { eventsOf, lastEvent, mayfly, signalledAt } from '../../fixtures/command.js';
 import { checkpoints, data, folder, out, run, runFile } from '../../fixtures/run-folder.js';
 import { smallConfig } from '../../fixtures/small-model.js';
 import { fingerprint } from '../../fixtures/small-run.js';
@@ -88,8 +88,7 @@ describe('sweep', () => {
   test('trains every combination in a folder of its own, and goes on where it was interrupted', async () => {
     const file = written('sweep.yaml', swept);
     const first = await mayfly(['sweep', file, '--out', out, '--json'], {
-      onLine: (line, child) =>
-        line.includes('lr=0.001,seed=0') && line.includes('"event":"run"') && child.kill('SIGINT'),
+      env: signalledAt('"event":"run"', 'SIGINT'),
     });
     expect(first.code).toBe(130);
     expect(eventsOf(first).filter(({ event }) => event === 'run').length).toBeLessThan(4);

@@ -1,25 +1,17 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Ended, eventsOf, lastEvent, mayfly } from '../../fixtures/command.js';
+import { type Ended, eventsOf, lastEvent, mayfly, signalledAt } from '../../fixtures/command.js';
 import { isAlive } from '../../fixtures/is-alive.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
-const STEPS = 120;
+const STEPS = 16;
 const folder = temporaryFolder();
 const text = join(folder, 'text.txt');
 const train = (out: string, ...more: readonly string[]) => [
   ...['train', '--data', text, '--batch', '2', '--seq', '16', '--host-threads', '0', '--steps', String(STEPS)],
   ...['--lr', '3e-3', '--warmup', '5', '--schedule', 'cosine', '--out', join(folder, out), '--json', ...more],
 ];
-
-/** Runs until step `at` is told, then sends the signal. */
-const interrupted = (args: readonly string[], signal: NodeJS.Signals, at: number): Promise<Ended> =>
-  mayfly(args, {
-    onLine: (line, child) => {
-      if (line.startsWith(`{"event":"step","step":${at},`)) child.kill(signal);
-    },
-  });
 
 let whole: Ended;
 beforeAll(async () => {
@@ -32,7 +24,7 @@ describe.each([
   ['SIGTERM', 143],
 ] as const)('%s', (signal, code) => {
   test('finishes the step and writes a checkpoint; the resumed run equals the uninterrupted one', async () => {
-    const first = await interrupted(train(signal), signal, 7);
+    const first = await mayfly(train(signal), { env: signalledAt('{"event":"step","step":7,', signal) });
     expect(first.code).toBe(code);
     const stopped = lastEvent(first, 'done');
     expect(stopped).toMatchObject({
@@ -61,7 +53,7 @@ describe.each([
 test('a second signal ends the process at once, and its workers with it', async () => {
   const workers = new Set<number>();
   let signals = 0;
-  const ended = await mayfly(train('twice', '--checkpoint-every', '1'), {
+  const ended = await mayfly(train('twice', '--checkpoint-every', '1', '--steps', '1000000'), {
     onLine: (line, child) => {
       const event = JSON.parse(line);
       for (const { pid } of event.workers ?? [event]) if (pid !== undefined) workers.add(pid);
@@ -75,5 +67,5 @@ test('a second signal ends the process at once, and its workers with it', async 
   expect(signals).toBe(2);
   expect(ended.code).toBe(130);
   expect(workers.size).toBeGreaterThan(0);
-  await expect.poll(() => [...workers].filter(isAlive), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => [...workers].filter(isAlive)).toEqual([]);
 });

@@ -38,7 +38,7 @@ test('the program of docs/runs.md saves on a signal, and continues at its next s
     });
     const closed = once(child, 'close');
     const hasStep = () => startsIn() === start && log().split('"event":"start"').at(-1)!.includes('"event":"step"');
-    await expect.poll(hasStep, { timeout: 30_000 }).toBe(true);
+    await expect.poll(hasStep).toBe(true);
     child.kill('SIGTERM');
     expect(await closed).toEqual([0, null]);
     expect(output).toMatch(/^aborted .*mayfly(\.js)? train --resume .*\/runs\/book/);

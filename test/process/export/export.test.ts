@@ -220,7 +220,7 @@ describe('tokenizers', () => {
       'special_tokens_map.json',
       'generation_config.json',
     ]) {
-      expect(readFileSync(join(out, name))).toEqual(readFileSync(join(story.path, name)));
+      expect(readFileSync(join(out, name)).equals(readFileSync(join(story.path, name))), name).toBe(true);
     }
     const [came, goes] = [story.path, out].map((path) => JSON.parse(readFileSync(join(path, 'config.json'), 'utf8')));
     // These change no number.

@@ -19,19 +19,19 @@ const run = (body: string) => {
     cwd: import.meta.dirname,
     encoding: 'utf8',
     stdio: 'pipe',
-    timeout: 30_000,
+    timeout: 120_000,
   });
 };
 
 test('an open connection lets a process end unless it is referenced', () => {
-  const unreferenced = "setTimeout(() => console.log('timer'), 60_000).unref(); addon.connect(near, handlers)";
+  const unreferenced = "setTimeout(() => console.log('timer'), 600_000).unref(); addon.connect(near, handlers)";
   expect(run(unreferenced)).toBe('');
   const close = "setTimeout(() => { console.log('timer'); connection.close(); }, 20).unref();";
   expect(run(`const connection = addon.connect(near, handlers); connection.ref(); ${close}`)).toBe('timer\n');
   const dispatch = 'const connection = addon.connect(near, handlers); connection.dispatch(0, 1, 0, 64);';
   expect(run(`${dispatch} ${close}`)).toBe('timer\n');
   const answer = "setTimeout(() => { console.log('answer'); writeSync(far, frame); }, 20).unref();";
-  const later = "setTimeout(() => console.log('later'), 60_000).unref();";
+  const later = "setTimeout(() => console.log('later'), 600_000).unref();";
   expect(run(`${dispatch} ${answer} ${later}`)).toBe('answer\n');
 });
 

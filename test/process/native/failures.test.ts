@@ -22,7 +22,7 @@ const run = async (body: string) => {
     const sleep = (lane) => addon.spawn({ file: '/bin/sleep', args: ['100'], env: {}, arena, lane, onExit() {} });
     ${body}`;
   const args = ['--input-type=module', '-e', script];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname, timeout: 50_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname, timeout: 120_000 });
   return stdout;
 };
 

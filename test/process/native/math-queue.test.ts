@@ -12,7 +12,7 @@ const run = (body: string) => {
     const arena = addon.createArena(${64 * MIB});
     ${body}`;
   const args = ['--input-type=module', '-e', script];
-  return execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8', timeout: 30_000 });
+  return execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8', timeout: 120_000 });
 };
 
 test('calls run in order, and the event loop runs before they have ended', async () => {
@@ -64,7 +64,7 @@ test('the arena may be closed while calls on it are queued', async () => {
 test('queued calls keep a process alive, and settled ones do not', () => {
   expect(
     run(`
-      setTimeout(() => console.log('timer'), 60_000).unref();
+      setTimeout(() => console.log('timer'), 600_000).unref();
       addon.mathQueue.sumOfSquares(arena, 0, ${16 * MIB}).then((sum) => console.log('sum', sum));`),
   ).toBe('sum 0\n');
 });

@@ -172,7 +172,7 @@ describe('the end of a child', () => {
       addon.spawn({ file: '/bin/cat', args: ['/dev/null'], env: {}, arena, onExit });
     `;
     const args = ['--input-type=module', '-e', script];
-    expect(execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8', timeout: 30_000 })).toBe(
+    expect(execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8', timeout: 120_000 })).toBe(
       'ended 0\n',
     );
   });
@@ -200,7 +200,7 @@ describe('the end of the parent', () => {
   test('ends a child at once that finds itself orphaned', async () => {
     const script = `import { addon } from '@mayfly/native'; addon.dieWithParent(1); console.log('alive');`;
     const args = ['--input-type=module', '-e', script];
-    expect(execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8', timeout: 30_000 })).toBe(
+    expect(execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8', timeout: 120_000 })).toBe(
       '',
     );
   });

@@ -90,24 +90,24 @@ describe('a worker that dies', () => {
 });
 
 test('a worker that hangs is killed at the deadline and its work repeated', async () => {
-  const p = await pool({ timeouts: { dispatchMs: 300 } });
+  const p = await pool({ timeouts: { dispatchMs: 1000 } });
   const { run } = await slowIdentity(p, 1);
   const exited = nextEvent(p, 'workerExit');
   process.kill(serving(p).pid, 'SIGSTOP');
   await run();
   expect(await exited).toMatchObject({
     signal: 'SIGKILL',
-    reason: 'no answer to a dispatch in 300 ms',
+    reason: 'no answer to a dispatch in 1000 ms',
     expected: false,
   });
 });
 
 test('a worker that hangs in a compilation is killed at the deadline', async () => {
-  const p = await pool({ timeouts: { compileMs: 300 } });
+  const p = await pool({ timeouts: { compileMs: 1000 } });
   const exited = nextEvent(p, 'workerExit');
   process.kill(serving(p).pid, 'SIGSTOP');
   await p.compile({ text: scaleProgram(8, 2) });
-  expect(await exited).toMatchObject({ reason: 'no answer to compile in 300 ms' });
+  expect(await exited).toMatchObject({ reason: 'no answer to compile in 1000 ms' });
   expect(p.stats()).toMatchObject({ compilations: 2, deaths: 1 });
 });
 
@@ -199,7 +199,7 @@ describe('the main process ends: so does every worker, at work, hung, idle or st
     expect(pids.length).toBeGreaterThanOrEqual(4);
     if (ending === '') parent.kill(how as NodeJS.Signals);
     await exited;
-    await expect.poll(() => pids.filter(isAlive), { timeout: 30_000, interval: 5 }).toEqual([]);
+    await expect.poll(() => pids.filter(isAlive), { interval: 5 }).toEqual([]);
   });
 });
 

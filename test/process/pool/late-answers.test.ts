@@ -13,7 +13,7 @@ test.skipIf(process.platform !== 'linux')(
   async () => {
     // The pool kills whom it gives up; here that does not reach the first worker until the test is done with it.
     const spared: (() => void)[] = [];
-    const options = resolvePoolOptions({ device: 'cpu', timeouts: { dispatchMs: 200 } });
+    const options = resolvePoolOptions({ device: 'cpu', timeouts: { dispatchMs: 1000 } });
     const pool = new Pool(options, (arena) => (settings, handlers) => {
       const transport = processTransport(arena)(settings, handlers);
       if (settings.worker !== 1) return transport;
@@ -36,7 +36,7 @@ test.skipIf(process.platform !== 'linux')(
     // It evaluates late: seen by what it writes. That is why a worker is killed before its work is given to another.
     y.array().fill(0);
     process.kill(first.pid, 'SIGCONT');
-    await expect.poll(() => y.array()[0], { timeout: 20_000 }).toBe(6);
+    await expect.poll(() => y.array()[0]).toBe(6);
     await kernel.run(x, y);
     expect(settled).toBe(1);
     expect(pool.stats()).toMatchObject({ dispatches: 2, pending: 0 });

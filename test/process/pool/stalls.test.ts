@@ -7,9 +7,9 @@ import { afterEach, expect, test } from 'vitest';
 import { scaleProgram, slowProgram } from '../../fixtures/programs.js';
 
 const program = fileURLToPath(new URL('../../fixtures/stalling-parent.mjs', import.meta.url));
-/** Of each dispatch and compilation; a stall is longer. */
-const DEADLINE_MS = 1000;
-const STALL_MS = 1500;
+/** Of each dispatch and compilation, which take a small part of it; a stall is longer. */
+const DEADLINE_MS = 1500;
+const STALL_MS = 2000;
 
 let parent: ChildProcessWithoutNullStreams;
 afterEach(() => {
@@ -38,8 +38,8 @@ async function start(text: string, side: number) {
   };
 }
 
-/** Half a second or so of work. */
-const slow = [slowProgram(128, 2500), 128] as const;
+/** Some 100 ms of work: it is under way when the process is stopped. */
+const slow = [slowProgram(128, 500), 128] as const;
 
 test('user code that blocks the event loop for longer than a deadline kills no worker', async () => {
   const { ask, end } = await start(scaleProgram(1, 3), 1);

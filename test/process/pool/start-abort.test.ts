@@ -25,7 +25,7 @@ describe.skipIf(process.platform !== 'linux')('a start whose signal is aborted',
       () => 'started',
       (error: unknown) => error,
     );
-    await expect.poll(children).not.toBe(before);
+    await expect.poll(children, { interval: 5 }).not.toBe(before);
     abort.abort(reason);
     expect(await settled).toBe(reason);
     expect(children()).toBe(before);

@@ -47,7 +47,7 @@ test('the other weight strategy is named where its programs break no rule', asyn
   expect(() => check('static')).not.toThrow();
 });
 
-test('the ways out give the losses of the cpu device', { timeout: 60_000 }, async () => {
+test('the ways out give the losses of the cpu device', async () => {
   const losses = async (options: TrainOptions) =>
     (await runTraining({ ...wide, ...options })).records.map(({ loss }) => loss);
   const [dynamic, fixed] = [

@@ -57,16 +57,16 @@ test('is told of the first state and of changes, and holds caffeinate until it i
   const watch = await PowerWatch.open({ onState, allowSleep: false, intervalMs: 20 });
   expect(states).toEqual([{ source: 'mains', lowPowerMode: false, thermal: 'nominal', speedLimit: 100 }]);
   const looks = () => tools.calls().filter(({ call }) => call === 'pmset -g therm').length;
-  await expect.poll(looks, { timeout: 30_000 }).toBeGreaterThan(3);
+  await expect.poll(looks).toBeGreaterThan(3);
   expect(states).toHaveLength(1);
   tools.set({ 'notifyutil -g com.apple.system.thermalpressurelevel': 'com.apple.system.thermalpressurelevel 1\n' });
-  await expect.poll(() => states[1], { timeout: 30_000 }).toMatchObject({ thermal: 'moderate' });
+  await expect.poll(() => states[1]).toMatchObject({ thermal: 'moderate' });
   const keepers = tools.calls().filter(({ call }) => call.startsWith('caffeinate'));
   expect(keepers).toEqual([{ pid: expect.any(Number), call: `caffeinate -i -w ${process.pid}` }]);
   const keeperLives = () => isAlive(keepers[0]!.pid);
   expect(keeperLives()).toBe(true);
   watch[Symbol.dispose]();
-  await expect.poll(keeperLives, { timeout: 30_000 }).toBe(false);
+  await expect.poll(keeperLives).toBe(false);
 });
 
 test('does nothing on other systems, nor holds the system awake where sleep is allowed', async ({ skip }) => {

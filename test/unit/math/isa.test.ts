@@ -3,7 +3,7 @@ import { askAddon, instructionSets, modelledSets, runNode, runTests } from '../.
 
 // The other math tests once more on each instruction set, in a process of its own. (Not when this is such a run.)
 describe.skipIf(process.env.MAYFLY_ISA !== undefined)('host math', () => {
-  test.for(Object.entries(instructionSets))('on %s', { timeout: 120_000 }, ([isa, environment], { skip }) => {
+  test.for(Object.entries(instructionSets))('on %s', ([isa, environment], { skip }) => {
     const used = askAddon(environment, 'addon.isa()');
     if (used === undefined) return skip(`this processor has no ${isa}`);
     expect(used).toBe(isa);
@@ -12,7 +12,7 @@ describe.skipIf(process.env.MAYFLY_ISA !== undefined)('host math', () => {
   });
 
   // The tiles compute matrix products only.
-  test.for(['amx, modelled', 'amx with fp16, modelled'])('on %s', { timeout: 120_000 }, (isa, { skip }) => {
+  test.for(['amx, modelled', 'amx with fp16, modelled'])('on %s', (isa, { skip }) => {
     const environment = modelledSets[isa];
     if (environment === undefined || askAddon(environment, 'addon.isa()') !== 'amx')
       return skip('needs Linux, AVX512_BF16 and a compiler that knows AMX');
