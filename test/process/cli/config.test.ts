@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -122,6 +122,18 @@ describe('sweep', () => {
       ...['lora=rank_1,sample=a_b', 'lora=rank_1,sample=a_b-2'].map((name) => join(out, name)),
       ...['lora=rank_2_alpha_2,sample=a_b', 'lora=rank_2_alpha_2,sample=a_b-2'].map((name) => join(out, name)),
     ]);
+  });
+
+  test('shows the table of what it has done where the disk ends it, and one error', async () => {
+    const file = written('full.yaml', `${common}sweep:\n  lr: [1e-3, 1e-2]\n`);
+    // Something in the way stands for a full disk: the second run can make no folder.
+    mkdirSync(out);
+    writeFileSync(join(out, 'lr=0.01'), '');
+    const ended = await mayfly(['sweep', file, '--out', out]);
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toMatch(/^mayfly: [^\n]*lr=0\.01[^\n]*\n$/);
+    expect(ended.lines[0]).toMatch(/^run 1\/2 {2}lr=0\.001: loss/);
+    expect(ended.lines.slice(2).join('\n')).toMatch(/^lr +steps +last loss.*\n[^\n]*\n0\.001 +4 /);
   });
 
   test('shows one table, and a run that fails as one of its rows', async () => {

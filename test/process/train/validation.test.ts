@@ -2,8 +2,8 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTrainer, evaluate, TokenArray, type TrainOptions } from '@mayfly/core';
 import { describe, expect, test } from 'vitest';
-import { lastEvent, mayfly } from '../../fixtures/command.js';
-import { folder, log, out, run, small } from '../../fixtures/run-folder.js';
+import { lastEvent, mayfly, signalledAt } from '../../fixtures/command.js';
+import { flags, folder, log, out, run, small } from '../../fixtures/run-folder.js';
 import { smallConfig, smallTokens } from '../../fixtures/small-model.js';
 import { fingerprint, runTraining } from '../../fixtures/small-run.js';
 
@@ -158,6 +158,17 @@ describe('validation', () => {
     expect(existsSync(join(out, 'step-00000006.mayfly'))).toBe(false);
     await run({ overwrite: true });
     expect(existsSync(join(out, 'best'))).toBe(false);
+  });
+
+  test('keeps the best checkpoint from which a killed run goes on, until that has a later one', async () => {
+    const looks = ['--validation', heldOut, '--evaluate-every', '1', '--evaluate-windows', '5', '--lr', '3e-3'];
+    const given = ['train', ...flags, ...looks, '--checkpoint-every', '2', '--out', out, '--json'];
+    await mayfly(given, { env: signalledAt('{"event":"evaluation","step":3,', 'SIGKILL') });
+    expect(best().sort()).toEqual([2, 3].map((step) => `step-0000000${step}.mayfly`));
+    // With these options no step is better.
+    const { summary } = await resume({ lr: 0.5, clip: 0 });
+    expect(best()).toEqual(['step-00000002.mayfly']);
+    expect(summary.best).toMatchObject({ step: 2, checkpoint: join(out, 'best') });
   });
 
   test('is an error where it makes no sense', async () => {

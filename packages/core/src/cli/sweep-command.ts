@@ -81,16 +81,24 @@ async function sweep(path: string, flags: CommandFlags): Promise<void> {
   });
   const combinations = combinationsOf(options);
   const runs: SweptRun[] = [];
+  let fatal: unknown;
   for (const [index, { name, values: own }] of combinations.entries()) {
     if (interruption.signal.aborted) break;
     const folder = join(out, name);
-    const run = await oneRun({ ...shared, ...own, out: folder }, own, interruption.signal);
-    runs.push(run);
-    const line = `run ${index + 1}/${combinations.length}  ${name}: ${resultText(run)}`;
-    print(process.stdout, `${json ? toJsonLine({ event: 'run', ...run }) : printable(line)}\n`);
+    try {
+      const run = await oneRun({ ...shared, ...own, out: folder }, own, interruption.signal);
+      runs.push(run);
+      const line = `run ${index + 1}/${combinations.length}  ${name}: ${resultText(run)}`;
+      print(process.stdout, `${json ? toJsonLine({ event: 'run', ...run }) : printable(line)}\n`);
+    } catch (error) {
+      if (runs.length === 0) throw error;
+      fatal = error;
+      break;
+    }
   }
   if (json) print(process.stdout, `${toJsonLine({ event: 'sweep', out, runs: ranked(runs) })}\n`);
   else print(process.stdout, `\n${table(options, runs)}\n`);
+  if (fatal !== undefined) throw fatal;
   if (interruption.exitCode !== null) process.exitCode = interruption.exitCode;
   else if (runs.some(({ error }) => error !== undefined)) process.exitCode = ExitCode.failure;
 }
@@ -117,7 +125,7 @@ async function oneRun(options: TrainOptions, values: Combination['values'], sign
     if (!isDone) await train(resumable, signal);
     return { folder, values, ...resultOf(folder) };
   } catch (error) {
-    // Wrong input would fail every run.
+    // Wrong input and a full disk would fail every run.
     if (!isMayflyError(error) || exitCodeOf(error) === ExitCode.badInput) throw error;
     const none = { lastStep: null, loss: null, validation: null, bitsPerByte: null, wallMs: null };
     return { folder, values, reason: 'failed', ...none, error };

@@ -113,8 +113,8 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
     adapters: lora && loraOf(plans[0]!.definition.base!, lora),
     tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles),
   };
-  // The best checkpoint and its successor.
-  const keep = options.keep + (validation === undefined ? 0 : 2);
+  // The best checkpoint, its successor, and the best before the last checkpoint.
+  const keep = options.keep + (validation === undefined ? 0 : 3);
   await run?.expectRoom(keep, checkpointBytes(decoder.state, carried), options.steps - done);
   const described = describeOptions(typeof given.model === 'object' ? { ...options, model: given.model } : options);
   await run?.begin(done, { ...described, inputs, ...(carried.layers && { layers: carried.layers }) });

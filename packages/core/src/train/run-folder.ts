@@ -53,6 +53,8 @@ export class RunFolder {
   readonly #made: readonly string[];
   #file: RunFile;
   #hasBegun = false;
+  /** The step at which the run would go on if its process died now. */
+  #saved = 0;
 
   private constructor(path: string, { lock, made }: Locked, plan: Plan) {
     this.path = path;
@@ -118,6 +120,7 @@ export class RunFolder {
       }
       this.#file = { ...this.#plan.identity, session: randomWord(), ...facts };
       await writeRunFile(this.path, this.#file);
+      this.#saved = step;
       this.#hasBegun = true;
     } catch (error) {
       throw fileError(`begin a run in the folder ${this.path}`, error);
@@ -179,17 +182,21 @@ export class RunFolder {
     } catch (error) {
       throw fileError(`write a checkpoint to ${path}`, error);
     }
-    return writeCheckpoint(folder, step, { ...fields, run: this.run }, sections, options);
+    const written = await writeCheckpoint(folder, step, { ...fields, run: this.run }, sections, options);
+    if (folder === this.path) this.#saved = step;
+    await this.#tidyBest();
+    return written;
   }
 
   /**
-   * Writes the checkpoint with the lowest validation loss into the folder `best`, and then removes the one before.
+   * Writes the checkpoint with the lowest validation loss into the folder `best`. The one before is removed as soon as the run can no longer
+   * go back to a step between the two.
    *
    * @returns The folder, which names the model.
    * @throws As `save`.
    */
   async saveBest(step: number, fields: CheckpointFields, sections: Sections): Promise<string> {
-    await this.save(step, fields, sections, { keep: 1 }, this.#best);
+    await this.save(step, fields, sections, { keep: Number.MAX_SAFE_INTEGER }, this.#best);
     return this.#best;
   }
 
@@ -218,6 +225,15 @@ export class RunFolder {
 
   get #best(): string {
     return join(this.path, bestName);
+  }
+
+  /** Of the best checkpoints the latest remains, and the latest that a run from the last checkpoint on would still have. */
+  async #tidyBest(): Promise<void> {
+    const files = await checkpointsIn(this.#best);
+    const needed = files.find(({ step }) => step <= this.#saved);
+    for (const file of files.slice(1)) {
+      if (file !== needed && (await this.#isOwn(file.path))) await rm(file.path, { force: true });
+    }
   }
 
   async #isOwn(path: string): Promise<boolean> {
