@@ -53,6 +53,11 @@ describe('adapters', () => {
     expect(without.found).not.toEqual(whole.found);
   });
 
+  test('of a matrix that is not there are refused with the names of those that are', async () => {
+    const given = createTrainer({ ...small, data, lora: { targets: ['c_attn'] } });
+    await expect(given).rejects.toThrow(/q_proj or wq, .*down_proj or w2.*got `c_attn`/);
+  });
+
   test('cannot become others when a run is resumed', async () => {
     const out = join(folder, 'other');
     await losses({ ...small, data, out, lora: { rank: 4 } });
@@ -84,6 +89,13 @@ describe('a model whose programs exceed what one process may load', () => {
     }
     expect(found).toEqual(one.found);
     expect(trainer.pool.stats().compilations).toBeGreaterThan(144);
+  });
+
+  test.each(['dynamic', 'static'] as const)('trains on a chip whose rules are on, %s weights', async (weights) => {
+    const given = { ...options, model: { ...deep, layers: 2 }, data, weights, batch: 2, seq: 16, steps: 2 };
+    const expected = await losses(given);
+    const found = await losses({ ...given, pool: { device: 'sim:m4', threads: 1 } });
+    expect({ found: found.found, digest: found.digest }).toEqual({ found: expected.found, digest: expected.digest });
   });
 
   test('is an error for fewer workers that were asked for', async () => {

@@ -137,7 +137,7 @@ describe('rows of JSON Lines', () => {
     );
     await refused(
       tokenizerOf('refusing', { chat_template: "{{ raise_exception('no system turn') }}" }),
-      /Cannot render the chat template of .*: no system turn/,
+      new RegExp(`^${path}: line 1: Cannot render the chat template of .*: no system turn`),
     );
   });
 

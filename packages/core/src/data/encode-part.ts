@@ -42,10 +42,10 @@ export async function encodePart(
   const slices = new TimeSlices();
   for (const range of ranges) {
     try {
-      for await (const { sample, bytes } of readSamples(range, options)) {
+      for await (const { sample, bytes, where } of readSamples(range, options)) {
         if (buffer.length > 0 && 'document' in sample) buffer.append({ ids: tokenizer.separator ?? [] });
         buffer.startDocument();
-        buffer.append(encodeSample(tokenizer, sample, options.maskPrompt));
+        buffer.append(encodeSample(tokenizer, sample, { ...options, where }));
         progress.add(bytes);
         await slices.next();
         signal?.throwIfAborted();

@@ -10,6 +10,8 @@ import { type RowOptions, type Sample, sampleOf } from './sample.js';
 export interface ReadSample {
   readonly sample: Sample;
   readonly bytes: number;
+  /** File and line, or file and row; absent for text. */
+  readonly where?: () => string;
 }
 
 /**
@@ -73,7 +75,7 @@ function* jsonLines(range: DataRange, options: RowOptions): Generator<ReadSample
       throw new MayflyError('ERR_DATA_FORMAT', `${where()}: Expected JSON, got ${(cause as Error).message}`, { cause });
     }
     // Most rows are right, and do not need their place.
-    return [{ sample: sampleOf(row, where, options), bytes: Buffer.byteLength(line) }];
+    return [{ sample: sampleOf(row, where, options), bytes: Buffer.byteLength(line), where }];
   };
   for (const decoded of chunks(range)) {
     const lines = join(range, rest, decoded).split('\n');
@@ -94,7 +96,7 @@ async function* parquetRows({ path, begin, end, bytes }: DataRange, options: Row
     const rows = await parquetReadObjects({ ...read, rowStart: begin, rowEnd: end });
     for (const [index, row] of rows.entries()) {
       const where = () => `${path}: row ${begin + index + 1}`;
-      yield { sample: sampleOf(row, where, options), bytes: bytes / rows.length };
+      yield { sample: sampleOf(row, where, options), bytes: bytes / rows.length, where };
     }
   } catch (cause) {
     throw notParquet(path, cause);

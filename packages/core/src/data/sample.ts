@@ -1,4 +1,4 @@
-import { MayflyError } from '@mayfly/native';
+import { isMayflyError, MayflyError } from '@mayfly/native';
 import { describeValue } from '../files/errors.js';
 import { isRecord } from '../files/read-file.js';
 import { type ChatMessage, expectChatTemplate, isConversation } from './chat-template.js';
@@ -56,10 +56,23 @@ export function sampleOf(row: unknown, where: () => string, { column }: RowOptio
  * tokenizer has none, with its separator or a blank line. A conversation is the text of the chat template and nothing else; prompt and
  * completion are the turns of a user and an assistant where there is a chat template, else one text.
  *
- * @param maskPrompt Let only completions and the assistant's turns count. Default: all counts.
+ * @param options `maskPrompt`: let only completions and the assistant's turns count; `where`: the document's place, for errors.
  * @throws `ERR_CHAT_TEMPLATE`.
  */
-export function encodeSample(tokenizer: Tokenizer, sample: Sample, maskPrompt: boolean): EncodedSample {
+export function encodeSample(
+  tokenizer: Tokenizer,
+  sample: Sample,
+  { maskPrompt, where }: { readonly maskPrompt: boolean; readonly where?: (() => string) | undefined },
+): EncodedSample {
+  try {
+    return encoded(tokenizer, sample, maskPrompt);
+  } catch (error) {
+    if (where === undefined || !isMayflyError(error) || error.code !== 'ERR_CHAT_TEMPLATE') throw error;
+    throw new MayflyError(error.code, `${where()}: ${error.message}`, { cause: error });
+  }
+}
+
+function encoded(tokenizer: Tokenizer, sample: Sample, maskPrompt: boolean): EncodedSample {
   if ('document' in sample) return { ids: tokenizer.encode(sample.document, { eos: true }) };
   if ('text' in sample) return { ids: [...tokenizer.encode(sample.text), ...endOf(tokenizer)] };
   if ('prompt' in sample && tokenizer.chat === undefined) {

@@ -1,6 +1,6 @@
 import { invalidArgument } from '@mayfly/native';
 import { flag, number, type Rule, rule, whole } from '../check.js';
-import { LARGEST_RANK, type Lora } from '../model/adapters.js';
+import { LARGEST_RANK, type Lora, matrixModules } from '../model/adapters.js';
 import type { ModelConfig } from '../model/config.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { projectedParameters } from '../programs/adapters.js';
@@ -25,19 +25,11 @@ export type LoraSettings = Omit<Lora, 'targets'> & { readonly targets?: readonly
 
 const group = 'LoRA:';
 
-/** The parameters by the names of PEFT and transformers. */
-const peftTargets: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    ...{ q_proj: 'wq', k_proj: 'wk', v_proj: 'wv', o_proj: 'wo' },
-    ...{ gate_proj: 'w1', up_proj: 'w3', down_proj: 'w2' },
-  }),
-);
-
 const targetsRule: Rule<readonly string[]> = rule(
   (value) =>
     Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string' && name !== '')
       ? null
-      : `a list of matrices, such as ${[...peftTargets.keys()].join(', ')}`,
+      : `a list of matrices, such as ${[...matrixModules.keys()].join(', ')}`,
   (given) => given.split(',').map((name) => name.trim()),
 );
 
@@ -73,7 +65,7 @@ export function resolveLora(given: Partial<LoraOptions>): LoraSettings {
   const { targets, ...settings } = options;
   return {
     ...settings,
-    ...(targets && { targets: [...new Set(targets.map((name) => peftTargets.get(name) ?? name))] }),
+    ...(targets && { targets: [...new Set(targets.map((name) => matrixModules.get(name) ?? name))] }),
   };
 }
 

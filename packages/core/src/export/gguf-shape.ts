@@ -56,9 +56,15 @@ function architectureOf(config: ModelConfig): string {
   const isPlain = !outputBias && !mlpBias && !needsFactors(ropeScaling);
   if (!qkNorm) return attentionBias && isPlain ? 'qwen2' : 'llama';
   if (isPlain && !attentionBias) return 'qwen3';
-  const used = { attentionBias, outputBias, mlpBias, [`${ropeScaling?.type} RoPE`]: needsFactors(ropeScaling) };
-  const names = Object.entries(used).flatMap(([name, isUsed]) => (isUsed ? [name] : []));
-  throw new MayflyError('ERR_CONFIG', `Expected no other options beside qkNorm for GGUF, got ${names.join(', ')}`);
+  const used: readonly (readonly [string, boolean | undefined])[] = [
+    ['biases of queries, keys and values', attentionBias],
+    ["a bias of attention's output", outputBias],
+    ['biases of the feed-forward half', mlpBias],
+    [`RoPE scaled by ${ropeScaling?.type}`, needsFactors(ropeScaling)],
+  ];
+  const names = used.flatMap(([name, isUsed]) => (isUsed ? [name] : []));
+  const expected = 'a model that llama.cpp has an architecture for: with norms of queries and keys that is qwen3';
+  throw new MayflyError('ERR_CONFIG', `Expected ${expected}, which has no ${names.join(' and no ')}. Export it as hf`);
 }
 
 /** llama.cpp has no window in these architectures, and no base that grows: up to some length they change nothing. */

@@ -69,7 +69,7 @@ export function ggufTokenizer(tokenizer: CarriedTokenizer, rows: number): GgufTo
   const warnings =
     scores === undefined || bytes === 256
       ? []
-      : [`${opened.name}: the vocabulary has ${bytes} of 256 byte tokens: llama.cpp ends at a character that it lacks`];
+      : [`the tokenizer has ${bytes} of 256 byte tokens: llama.cpp ends at a character that the vocabulary lacks`];
   return { metadata, warnings };
 }
 

@@ -19,6 +19,23 @@ export interface Lora {
   readonly rslora: boolean;
 }
 
+/** The matrices of a layer by the names of PEFT and transformers. */
+export const matrixModules: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ...{ q_proj: 'wq', k_proj: 'wk', v_proj: 'wv', o_proj: 'wo' },
+    ...{ gate_proj: 'w1', up_proj: 'w3', down_proj: 'w2' },
+  }),
+);
+
+/** The error for a target that is none of a layer's matrices, which it lists by both their names. */
+export function unknownTarget(target: string, matrices: readonly string[]): MayflyError {
+  const shown = matrices.map((name) => {
+    const [module] = [...matrixModules].find(([, parameter]) => parameter === name) ?? [];
+    return module === undefined ? name : `${module} or ${name}`;
+  });
+  return invalidArgument('lora.targets', `among the layer's matrices (${shown.join(', ')})`, target);
+}
+
 /** Trained adapters of all layers of a model. */
 export interface Adapter {
   readonly lora: Lora;
@@ -50,8 +67,10 @@ export function withAdapters(specs: ParameterSpecs, { rank, targets }: Lora): Pa
   const matrices = Object.entries(specs).filter(([, { shape }]) => shape.length === 2);
   const unknown = targets.find((target) => !matrices.some(([name]) => name === target));
   if (unknown !== undefined) {
-    const names = matrices.map(([name]) => name).join(', ');
-    throw invalidArgument('lora.targets', `matrices of the layer (${names})`, unknown);
+    throw unknownTarget(
+      unknown,
+      matrices.map(([name]) => name),
+    );
   }
   const adapters: Record<string, ParameterSpec> = {};
   for (const [name, { shape }] of matrices) {

@@ -1,5 +1,4 @@
-import { invalidArgument } from '@mayfly/native';
-import { adapterNames, adapterScale, type Lora, withAdapters } from '../model/adapters.js';
+import { adapterNames, adapterScale, type Lora, unknownTarget, withAdapters } from '../model/adapters.js';
 import type { Block, LayerDefinition, Operation } from './layer-graph.js';
 import type { Cut, Variant } from './variant.js';
 
@@ -12,7 +11,7 @@ import type { Cut, Variant } from './variant.js';
 export function adaptLayer(base: LayerDefinition, lora: Lora): LayerDefinition {
   const projected = projectedParameters(base);
   const unknown = lora.targets.find((target) => !projected.includes(target));
-  if (unknown !== undefined) throw invalidArgument('lora.targets', projected.join(', '), unknown);
+  if (unknown !== undefined) throw unknownTarget(unknown, projected);
   return {
     name: base.name,
     parameters: (sizes) => withAdapters(base.parameters(sizes), lora),
