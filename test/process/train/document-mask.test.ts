@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   ArenaScope,
@@ -12,7 +12,8 @@ import {
 import { adaptLayer, checkLayer, decoderLayer, decoderLayerOf, type LayerDefinition } from '@mayfly/core/layers';
 import { arenaBytesFor, Decoder, ParameterLayout, type ProgramShape, runLayer } from '@mayfly/core/testing';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { onEachRuntime } from '../../fixtures/ane-emulator.js';
 import { referenceLoss } from '../../fixtures/reference-decoder.js';
 import { smallConfig, smallTokens } from '../../fixtures/small-model.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
@@ -33,6 +34,7 @@ beforeAll(async () => {
   pool = await createPool({ device: 'cpu', workers: 1, standby: 0, arenaBytes: 2 ** 26 });
 });
 afterAll(() => pool.close());
+afterEach(() => void vi.unstubAllEnvs());
 
 const generator = xoroshiro128plus(3);
 const uniform = () => (generator.next() >>> 0) / 2 ** 32 - 0.5;
@@ -220,13 +222,39 @@ describe('training', () => {
     await expect(createTrainer({ resume: out, model, documentMask: false })).rejects.toThrow(/documentMask/);
   });
 
+  test('of adapters with dropout stops and goes on with the same bits, and is a mask', async () => {
+    const adapters = { lora: { rank: 2, dropout: 0.2, targets: ['q_proj', 'up_proj'] }, lr: 0.03 };
+    const whole = await validate({ ...options, ...adapters });
+    const out = join(folder, 'adapters');
+    const first = await validate({ ...options, ...adapters, out }, 4);
+    const rest = await validate({ resume: out, model, pool: { device: 'cpu' } });
+    expect([...first.losses, ...rest.losses]).toEqual(whole.losses);
+    expect(rest.parameters).toBe(whole.parameters);
+    for (const other of [{ documentMask: false }, { lora: { ...adapters.lora, dropout: 0 } }]) {
+      expect((await validate({ ...options, ...adapters, ...other })).losses).not.toEqual(whole.losses);
+    }
+  });
+
+  onEachRuntime((tier, runtime) => {
+    test.each(['dynamic', 'static'] as const)('on device ane gives the bits of cpu, %s weights', async (weights) => {
+      const given = { ...options, weights, steps: 2, variant: 'fused,silu=sigmoid,rope=slice,split=1' };
+      const expected = await validate(given);
+      vi.stubEnv('MAYFLY_ANE_RUNTIME', runtime);
+      vi.stubEnv('MAYFLY_EMULATOR_TEMPORARY', join(folder, `staged-${tier}`));
+      vi.stubEnv('XDG_CACHE_HOME', join(folder, `cache-${tier}`));
+      mkdirSync(join(folder, `staged-${tier}`), { recursive: true });
+      expect(await validate({ ...given, pool: { device: 'ane', standby: 0 } })).toEqual(expected);
+    });
+  });
+
   test('validation and evaluate have the mask of training', async () => {
     const out = join(folder, 'evaluated');
     const { evaluations } = await validate({ ...options, validation: data, out });
     const given = { model: out, data, tokenizer: 'bytes', window: 32, device: 'cpu' };
     const { crossEntropy, targets } = await evaluate({ ...given, documentMask: true });
     expect(crossEntropy).toBeCloseTo(evaluations.at(-1)!, 5);
-    const other = await evaluate(given);
+    expect(await evaluate(given)).toEqual({ crossEntropy, targets });
+    const other = await evaluate({ ...given, documentMask: false });
     expect(targets).toBeLessThan(other.targets);
     expect(Math.abs(crossEntropy - other.crossEntropy)).toBeGreaterThan(1e-3);
   });

@@ -28,6 +28,7 @@ interface PlanFlags {
   readonly retireAfter?: number;
   readonly variant?: string;
   readonly lora?: Partial<LoraOptions>;
+  readonly documentMask?: boolean;
   readonly calibration?: boolean;
   readonly json?: boolean;
 }
@@ -64,6 +65,10 @@ export const planCommandOptions = {
   retireAfter: planOptions.retireAfter,
   variant: { ...variantOption, defaultText: 'fused' },
   lora: nested<LoraOptions>(loraOptions),
+  documentMask: {
+    ...{ rule: flag, default: false, flag: '--document-mask' },
+    help: 'attention stays within the documents of a window',
+  },
   calibration: {
     ...{ rule: flag, default: false, flag: '--calibration' },
     help: 'print the model beside every published figure, in Markdown',
@@ -97,7 +102,8 @@ async function planCommand(given: CommandFlags): Promise<void> {
     );
   }
   const lora = flags.lora && resolveLora(flags.lora);
-  const { definition: layer } = planLayers(config, 'dynamic', undefined, lora)[0]!;
+  const { documentMask } = flags;
+  const { definition: layer } = planLayers({ ...config, documentMask }, 'dynamic', undefined, lora)[0]!;
   const forced = forcedForm(flags.variant);
   const form = { ...forced.axes, variants: forcedVariants(forced, layer.blocks) };
   const all = lora === undefined ? strategies : strategies.filter((each) => each !== 'reloaded');
@@ -107,7 +113,8 @@ async function planCommand(given: CommandFlags): Promise<void> {
       ...{ config, profile, weights: each, layer, batch, sequence, form, accumulate, retireAfter },
     });
     const kind = each === 'dynamic' ? 'dynamic' : 'static';
-    const decoder = { config, batch, sequence, weights: kind, lora, form, passes: accumulate, training: true } as const;
+    const shape = { config, batch, sequence, lora, documentMask, form };
+    const decoder = { ...shape, weights: kind, passes: accumulate, training: true } as const;
     const freeze = lora && frozenByAdapters(config, []);
     return { ...plan, memory: memoryNeeds({ ...decoder, freeze }, plan.workers + 1) };
   });

@@ -16,6 +16,11 @@ import { isTokenStream, modelOption, pathOr, tokenizerOption } from './shared-op
 import { checkWindows, type WindowLoss, windowLoss } from './window-loss.js';
 
 export interface EvaluateOptions extends InferenceOptions, DataOptions {
+  /**
+   * Attention stays within the documents of a window, and the first token of a document is no target. Default: as the run trained that made
+   * the model, if the data are documents.
+   */
+  readonly documentMask?: boolean | undefined;
   /** A llama2.c checkpoint, a folder of Hugging Face's transformers, a checkpoint of Mayfly, or a folder of these. */
   readonly model: string;
   /** A file or folder of text, rows or tokens (docs/data.md), or tokens at hand. */
@@ -42,6 +47,7 @@ export const evaluateOptions = {
     },
   },
   ...dataOptions,
+  documentMask: { ...dataOptions.documentMask, default: undefined, defaultText: 'as the model was trained' },
   tokenizer: tokenizerOption,
   window: {
     ...{ rule: whole(1), defaultText: "256, or the model's context if shorter" },
@@ -72,15 +78,24 @@ export async function evaluate(given: EvaluateOptions): Promise<WindowLoss> {
   if (isText && options.tokenizer === undefined) expectText(data, options.dataFormat);
   const named = options.tokenizer ?? model.tokenizer;
   const tokenizer = isText ? modelTokenizer(named, options.model, vocab) : undefined;
+  const mayHaveDocuments =
+    typeof data === 'string' ? !isTokenData(data, options.dataFormat) : data.readMarks !== undefined;
+  const documentMask = options.documentMask ?? (model.documentMask === true && mayHaveDocuments);
   await using opened = new DisposeStack();
   const stream =
     typeof data === 'string'
-      ? opened.adopt(await openData(data, { ...openDataOptions(options), tokenizer }), (own) => own.close())
+      ? opened.adopt(await openData(data, { ...openDataOptions({ ...options, documentMask }), tokenizer }), (own) =>
+          own.close(),
+        )
       : data;
   if (options.documentMask) expectDocuments(stream);
   await checkTokens(stream, vocab, tokenizer);
   const windows = options.windows ?? [0, countWindows(stream, window)];
   checkWindows(stream, window, windows);
-  await using session = await InferenceSession.open(model, Math.min(batch, windows[1] - windows[0]), window, options);
+  const session = await InferenceSession.open(model, Math.min(batch, windows[1] - windows[0]), window, {
+    ...options,
+    documentMask,
+  });
+  opened.adopt(session, (own) => own.close());
   return await windowLoss(session.decoder, stream, windows);
 }

@@ -33,6 +33,8 @@ export interface ModelSource {
   readonly adapter?: string;
   /** The model's own files, where there are adapters. */
   readonly base?: string;
+  /** Whether a run trained it with attention that stays within the documents of a window. */
+  readonly documentMask?: boolean;
   /** One line, e.g. `stories260K.bin (llama2.c)`. */
   readonly description: string;
 }
@@ -126,6 +128,7 @@ async function checkpointModel(source: string, onWarning: (message: string) => v
       for (const warning of read.warnings) if (!warnings.includes(warning)) onWarning(warning);
     },
     ...(tokenizer === undefined ? bytesOf(config) : { tokenizer }),
+    ...maskOf(header),
     path,
     description: `${basename(path)} (checkpoint, step ${header.step})`,
   };
@@ -146,6 +149,7 @@ async function adaptedModel(
     config,
     parameters: merged(config, base?.parameters ?? drawn, () => readAdapter(path, config)),
     ...(tokenizer === undefined ? bytesOf(config) : { tokenizer }),
+    ...maskOf(header),
     path,
     adapter: path,
     ...(source !== null && { base: source }),
@@ -174,6 +178,9 @@ export function withAdapter(model: ModelSource, source: string | undefined): Mod
 /** A model of 256 ids reads bytes. */
 const bytesOf = ({ vocab }: ModelConfig): Pick<ModelSource, 'tokenizer'> =>
   vocab === 256 ? { tokenizer: 'bytes' } : {};
+
+const maskOf = ({ options }: CheckpointHeader): Pick<ModelSource, 'documentMask'> =>
+  isRecord(options) && options.documentMask === true ? { documentMask: true } : {};
 
 /** Checkpoints of format version 1 name a run's tokenizer and do not hold it. */
 function namedTokenizer({ options }: CheckpointHeader): string | undefined {

@@ -3,7 +3,10 @@ import type { ModelConfig } from './config.js';
 /** What all models of Karpathy's llama2.c share. */
 const llama2c = { eps: 1e-5, ropeBase: 10_000, ropePairing: 'interleaved', tiedHead: true } as const;
 
-/** Model shapes by the name that `--model` takes. */
+/**
+ * Model shapes by the name that `--model` takes. Those of Hugging Face's models are, number by number, the `config.json` of HuggingFaceTB/SmolLM2-135M,
+ * Qwen/Qwen2.5-0.5B, Qwen/Qwen3-0.6B, meta-llama/Llama-3.2-1B, meta-llama/Llama-2-7b-hf and mistralai/Mistral-7B-v0.1.
+ */
 export const presets = {
   /** Byte-level, 115,008 parameters: for tests, documentation and first tries. */
   tiny: { dim: 64, hidden: 192, layers: 2, heads: 4, kvHeads: 2, headDim: 16, vocab: 256, sequence: 128, ...llama2c },
