@@ -16,19 +16,17 @@ const MISSING_TOOLS = 69;
 
 // The loops of Apple's processors, as far as one can go without one: compiled for arm64 and run by QEMU.
 test('host math and operations on arm64 give the bits of this processor', (context) => {
+  if (addon.isa() === 'amx') {
+    // Its tiles give other bits than vectors do: compare in a process that uses vectors.
+    const { status, stdout, stderr } = runTests({ MAYFLY_ISA: 'avx512' }, ['contract/ops-arm64.test.ts']);
+    if (/1 skipped/.test(stdout)) context.skip('see the run with vectors');
+    expect(status, stdout + stderr).toBe(0);
+    return;
+  }
   const check = spawnSync(process.execPath, [join(native, 'checks', 'arm64', 'check.mjs')], { encoding: 'utf8' });
   if (check.status === MISSING_TOOLS) context.skip(check.stdout.trim());
   expect({ status: check.status, stderr: check.stderr }).toEqual({ status: 0, stderr: '' });
   if (addon.isa() === 'portable') context.skip('this processor has no fused multiply-add to compare operations with');
-  if (addon.isa() === 'amx') {
-    // Its tiles give other bits than vectors do: compare in a process that uses vectors.
-    const { status, stdout, stderr } = runTests({ MAYFLY_ISA: 'avx512' }, [
-      '--project=mayfly',
-      'contract/ops-arm64.test.ts',
-    ]);
-    expect(status, stdout + stderr).toBe(0);
-    return;
-  }
 
   const results = runOnArm64(join(native, 'build', 'arm64', 'loops'), opCases, file);
   opCases.forEach((c, i) => {

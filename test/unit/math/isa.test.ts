@@ -1,13 +1,16 @@
+import { addon } from '@mayfly/native';
 import { describe, expect, test } from 'vitest';
+import { fullProduct } from '../../fixtures/full-product.js';
 import { askAddon, instructionSets, modelledSets, runNode, runTests } from '../../fixtures/instruction-sets.js';
 
-// The other math tests once more on each instruction set, in a process of its own. (Not when this is such a run.)
-describe.skipIf(process.env.MAYFLY_ISA !== undefined)('host math', () => {
+// The other math tests and the table of operations once more on each instruction set, in a process of its own. (Not when this is such a run.)
+describe.skipIf(process.env.MAYFLY_ISA !== undefined)('host math and operations', () => {
   test.for(Object.entries(instructionSets))('on %s', ([isa, environment], { skip }) => {
     const used = askAddon(environment, 'addon.isa()');
     if (used === undefined) return skip(`this processor has no ${isa}`);
     expect(used).toBe(isa);
-    const tests = runTests(environment, ['unit/math/']);
+    if (isa === addon.isa()) return skip('the other tests use it');
+    const tests = runTests(environment, ['unit/math/', 'contract/ops.test.ts']);
     expect(tests.status, tests.stdout + tests.stderr).toBe(0);
   });
 
@@ -17,8 +20,9 @@ describe.skipIf(process.env.MAYFLY_ISA !== undefined)('host math', () => {
     if (environment === undefined || askAddon(environment, 'addon.isa()') !== 'amx')
       return skip('needs Linux, AVX512_BF16 and a compiler that knows AMX');
     expect(askAddon(environment, 'addon.fastMatmul()')).toBe(isa.includes('fp16') ? 'amx-fp16' : 'amx-bf16');
+    if (isa === 'amx, modelled' && addon.isa() === 'amx' && !fullProduct) return skip('this processor has the tiles');
     const files = ['gemm', 'outer-products', 'cross-entropy'].map((name) => `unit/math/${name}`);
-    const tests = runTests(environment, files);
+    const tests = runTests(environment, [...files, 'contract/ops.test.ts']);
     expect(tests.status, tests.stdout + tests.stderr).toBe(0);
   });
 
