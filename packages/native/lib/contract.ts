@@ -85,6 +85,11 @@ export interface Addon {
   isaFault(): string | null;
   /** The method of matrix products at precision 'fast'; 'exact' if no method is faster than the exact products. */
   fastMatmul(): Matmul;
+  /**
+   * The library of precision 'blas', which this loads: Accelerate on a Mac, elsewhere OpenBLAS, or the one that the variable
+   * MAYFLY_BLAS names. Throws `ERR_BLAS` if it cannot be loaded or multiplies wrongly.
+   */
+  blas(): string;
   ane: AneInspection;
   math: HostMath;
   mathQueue: QueuedMath;

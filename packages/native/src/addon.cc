@@ -5,6 +5,7 @@
 #include "addon_data.h"
 #include "devices.h"
 #include "exports.h"
+#include "math/gemm/blas.h"
 #include "math/gemm/gemm_choice.h"
 #include "napi_arguments.h"
 #include "napi_error.h"
@@ -46,6 +47,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
               }));
   exports.Set("fastMatmul", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), FastMatmul()); });
+              }));
+  exports.Set("blas", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), TheBlas().name); });
               }));
   exports.Set("setErrorFactory", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 Guard(info.Env(),

@@ -58,7 +58,7 @@ export function parseSettings(json: string | undefined): WorkerSettings {
   if (parent !== PROTOCOL_VERSION) throw protocolError(`to be started by protocol ${PROTOCOL_VERSION}`, String(parent));
   fields<WorkerSettings>({
     ...{ protocol: whole, parentPid: whole, worker: whole, device: text, threads: positive },
-    precision: oneOf('exact', 'fast'),
+    precision: oneOf('exact', 'fast', 'blas'),
   })(settings, 'settings');
   return settings as WorkerSettings;
 }

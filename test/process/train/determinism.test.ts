@@ -75,7 +75,7 @@ describe('fast products', () => {
     expect(resumed.options.pool.precision).toBe('fast');
     expect(resumed.pool.matmul).toBe(addon.fastMatmul());
     const other = { resume: out, out: temporaryFolder(), steps: smallRun.steps + 1 };
-    await using exact = await createTrainer({ ...other, pool: { precision: 'exact' } });
+    await using exact = await createTrainer({ ...other, pool: { precision: 'exact' }, allowChangedPrecision: true });
     expect(exact.pool.matmul).toBe('exact');
   });
 });

@@ -1,5 +1,6 @@
 import { addon, type Precision } from '@mayfly/native';
 import { afterAll, describe, expect, test } from 'vitest';
+import { blasAbsent } from '../../fixtures/blas.js';
 import {
   type FloatType,
   halfToNumber,
@@ -15,6 +16,7 @@ afterAll(() => memory.close());
 
 const random = randomNumbers(23);
 const precisions = ['exact', 'fast'] as const;
+const withBlas = blasAbsent === null ? (['exact', 'blas'] as const) : (['exact'] as const);
 const sizes = [1, 3, 8, 12, 13, 16, 17, 32, 33, 70];
 const pick = () => sizes[Math.floor(((random() + 1) / 2) * sizes.length)] as number;
 const pickType = (): FloatType => (random() < 0 ? 'fp16' : 'fp32');
@@ -52,7 +54,7 @@ function multiply(product: Case, { a, b, c }: { a: Place; b: Place; c: Place }, 
   addon.math.gemm(memory.arena, { ...options, ...places, aType, bType, cType, precision });
 }
 
-describe('any matrix product', () => {
+describe.each(withBlas)('any matrix product, %s', (precision) => {
   const cases = Array.from(
     { length: 80 },
     (_, index): Case => ({
@@ -66,7 +68,7 @@ describe('any matrix product', () => {
     const matrices = operands(product);
     const { a, b, c } = matrices;
     const before = c.values();
-    multiply(product, matrices);
+    multiply(product, matrices, precision);
     for (let i = 0; i < m; i++) {
       for (let j = 0; j < n; j++) {
         let sum = beta * (before[i * n + j] as number);

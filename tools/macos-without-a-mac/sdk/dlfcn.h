@@ -3,6 +3,7 @@
 #include <sys/cdefs.h>
 
 DARWIN_BEGIN
+#define RTLD_DEFAULT ((void*)-2)
 #define RTLD_LAZY 0x1
 #define RTLD_NOW 0x2
 #define RTLD_LOCAL 0x4

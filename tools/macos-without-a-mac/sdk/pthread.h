@@ -33,7 +33,6 @@ int pthread_detach(pthread_t);
 int pthread_equal(pthread_t, pthread_t);
 pthread_t pthread_self(void);
 int pthread_setname_np(const char*);
-int pthread_cpu_number_np(size_t*);
 int pthread_once(pthread_once_t*, void (*)(void));
 int pthread_key_create(pthread_key_t*, void (*)(void*));
 void* pthread_getspecific(pthread_key_t);

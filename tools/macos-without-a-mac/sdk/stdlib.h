@@ -30,6 +30,7 @@ int posix_memalign(void**, size_t, size_t);
 void* aligned_alloc(size_t, size_t);
 void free(void*);
 char* getenv(const char*);
+int setenv(const char*, const char*, int);
 int abs(int);
 long labs(long);
 long long llabs(long long);

@@ -6,7 +6,13 @@ import { isRecord, readFile } from '../files/read-file.js';
 import { type AnyOptionTable, rulesOf } from '../option-table.js';
 
 /** Options of a run that do not belong to a repetition: its folder, and what selects or changes an existing run. */
-const ofOneRun: ReadonlySet<string> = new Set(['out', 'autoResume', 'overwrite', 'allowChangedData']);
+const ofOneRun: ReadonlySet<string> = new Set([
+  'out',
+  'autoResume',
+  'overwrite',
+  'allowChangedData',
+  'allowChangedPrecision',
+]);
 
 /** A file of options, read but not checked. */
 export interface ConfigFile {

@@ -251,6 +251,7 @@ function doctorText({
     row('addon', `loaded; host math and cpu device use ${addon.isa}`),
     ...(addon.isaFault === null ? [] : [row('', addon.isaFault)]),
     row('--precision fast', addon.fastMatmul === 'exact' ? 'is exact on this processor' : `uses ${addon.fastMatmul}`),
+    row('--precision blas', 'library' in addon.blas ? `uses ${addon.blas.library}` : addon.blas.fault),
     row(
       'framework',
       framework.available

@@ -25,7 +25,7 @@ interface StressFlags {
   readonly retireAfter?: number;
   readonly deadline?: number;
   readonly device?: string;
-  readonly precision?: Precision;
+  readonly precision?: Precision | 'auto';
   readonly json?: boolean;
 }
 

@@ -52,6 +52,8 @@ export interface MachineDescription {
     readonly isaFault: string | null;
     /** What `--precision fast` multiplies with. */
     readonly fastMatmul: Matmul;
+    /** The library of `--precision blas`, or why there is none. */
+    readonly blas: { readonly library: string } | { readonly fault: string };
     readonly devices: readonly string[];
   };
 }
@@ -120,9 +122,18 @@ export function describeMachine(): MachineDescription {
       isa: addon.isa(),
       isaFault: addon.isaFault(),
       fastMatmul: addon.fastMatmul(),
+      blas: describeBlas(),
       devices: addon.deviceNames(),
     },
   };
+}
+
+function describeBlas(): MachineDescription['addon']['blas'] {
+  try {
+    return { library: addon.blas() };
+  } catch (error) {
+    return { fault: (error as Error).message };
+  }
 }
 
 /**

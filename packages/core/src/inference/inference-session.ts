@@ -23,7 +23,7 @@ export interface InferenceOptions {
   /** Threads of each worker's device, and of host math. Default: processors / workers, and all of them. */
   readonly threads?: number | undefined;
   /** Of matrix products, the cpu device's and host math's. Default `exact`. */
-  readonly precision?: Precision | undefined;
+  readonly precision?: Precision | 'auto' | undefined;
   /** Default `dynamic`. */
   readonly weights?: 'dynamic' | 'static' | undefined;
   /** A folder of PEFT's adapters, or a LoRA run, whose adapters are added to the model's parameters. Default: none. */

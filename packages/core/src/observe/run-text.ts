@@ -1,3 +1,4 @@
+import { addon, type Matmul, type Precision } from '@mayfly/native';
 import { blocksFor } from '../decoder/gradient-sums.js';
 import type { PowerState } from '../machine/power-state.js';
 import { countParameters } from '../model/config.js';
@@ -19,6 +20,13 @@ import {
   printable,
 } from './text.js';
 
+/** Says how matrices are multiplied, unless exactly. Beside other devices than cpu, `blas` is for host math. */
+function matmulText(precision: Precision, matmul: Matmul): string {
+  if (precision === 'exact') return '';
+  if (precision === 'blas') return `, ${matmul === 'blas' ? '' : 'host '}matmul blas (${addon.blas()})`;
+  return `, matmul ${matmul === 'exact' ? 'fast, which is exact here' : `fast (${matmul})`}`;
+}
+
 /** Describes a run in a few lines: device and reason, model, data, steps. */
 export function runHeader({ pool, config, options, step, chipWarning, classes, ...trainer }: Trainer): string[] {
   const { formNotes, workersNote, documentMaskBytes } = trainer;
@@ -26,8 +34,7 @@ export function runHeader({ pool, config, options, step, chipWarning, classes, .
   const { workers, standby } = pool;
   const { weights, batch, seq, accumulate, steps } = options;
   const tokens = batch * seq * accumulate;
-  const fast = pool.matmul === 'exact' ? 'fast, which is exact here' : `fast (${pool.matmul})`;
-  const matmul = options.pool.precision === 'exact' ? '' : `, matmul ${fast}`;
+  const matmul = matmulText(options.pool.precision, pool.matmul);
   const times = accumulate === 1 ? '' : ` × ${accumulate}`;
   const lines = [
     `device  ${pool.device} (${pool.deviceReason}), ${plural(workers, 'worker')} and ${standby} standby, ${weights} weights${matmul}`,

@@ -5,6 +5,7 @@ import { chooseAneApi, limitsKey } from '../machine/ane-api.js';
 import { processCapacity, refusal, threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import { resolveDevice } from '../machine/device.js';
 import { readMachineLimits } from '../machine/limits.js';
+import { resolvePrecision } from '../machine/precision.js';
 import { defaultsOf, nested, type OptionTable, resolveOptions } from '../option-table.js';
 import { type Pacing, pacingOptions, resolvePacing } from './fleet/governor.js';
 import { type Budget, budgetOf, budgetOptions, resolveBudget } from './worker/budget.js';
@@ -28,10 +29,12 @@ export interface PoolOptions {
   /** Threads of each worker's device. Default: the machine's cores divided by `workers`. */
   readonly threads?: number | undefined;
   /**
-   * Of the matrix products of device `cpu`: `exact`, at least as exact as sums of fp16 products in fp32, or `fast`, with operands
-   * rounded to bf16 on processors that are faster so (`addon.fastMatmul()`). Default `exact`. Other devices have their own.
+   * Of the matrix products of device `cpu` and of host math: `exact`, at least as exact as sums of fp16 products in fp32; `fast`, with
+   * operands rounded to bf16 on processors that are faster so (`addon.fastMatmul()`); `blas`, by the library that `addon.blas()` names,
+   * in fp32; or `auto`, which is `blas` on a Mac and else `exact`. Default `auto`. Other devices have their own products; beside them
+   * `fast` is `exact`.
    */
-  readonly precision?: Precision | undefined;
+  readonly precision?: Precision | 'auto' | undefined;
   /** Size of the arena in bytes; only what is used is committed. Default 4 GiB. */
   readonly arenaBytes?: number | undefined;
   /** When a worker retires. Default: what `mayfly doctor --probe-limits` measured here, else as `Budget` says. */
@@ -134,10 +137,11 @@ export const poolOptions = {
     help: "threads of each worker's device",
   },
   precision: {
-    rule: oneOf('exact', 'fast'),
-    default: 'exact',
+    rule: oneOf('auto', 'exact', 'fast', 'blas'),
+    default: 'auto',
+    defaultText: 'auto: on a Mac blas, else exact',
     flag: '--precision <kind>',
-    help: 'of matrix products on the cpu: exact, or fast (bf16 operands, where that is faster)',
+    help: 'of matrix products on the cpu: auto, exact, fast (bf16 operands, where that is faster) or blas (Accelerate)',
   },
   arenaBytes: { rule: whole(1), default: 4 * 2 ** 30 },
   budget: nested<Budget>(budgetOptions),
@@ -161,7 +165,7 @@ export function resolvePoolOptions(given?: PoolOptions): FilledPoolOptions {
   if (excess !== null) throw invalidArgument('workers and standby together', excess, workers + standby);
   return {
     ...options,
-    ...{ device, aneApi: api },
+    ...{ device, aneApi: api, precision: resolvePrecision(options.precision) },
     deviceReason: reason === '' ? deviceReason : `${deviceReason}; API ${api}: ${reason}`,
     budget: resolveBudget(budget, budgetOf(readMachineLimits(limitsKey(device, api)), api)),
     timeouts: resolveOptions('timeouts', timeoutOptions, timeouts, { prefix: 'timeouts.' }).options,

@@ -47,9 +47,9 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
   readonly workers: number;
   /** Started processes that are kept ready to take over. */
   readonly standby: number;
-  /** The implementation of the device's matrix products: `exact`, or the one that `fast` means on this processor. */
+  /** The implementation of the device's matrix products: `exact`, `blas`, or the one that `fast` means on this processor. */
   readonly matmul: Matmul;
-  /** `fast` if that differs from `exact` here. Host math beside the pool uses the same precision. */
+  /** `fast` only if that differs from `exact` here. Host math beside the pool uses the same precision. */
   readonly precision: Precision;
   /** Holds every tensor that kernels read or write. */
   readonly arena: Arena;
@@ -75,7 +75,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     this.workers = options.workers;
     this.standby = options.standby;
     this.matmul = matmulOf(options.device, options.precision);
-    this.precision = this.matmul === 'exact' ? 'exact' : 'fast';
+    this.precision = options.precision === 'fast' && this.matmul === 'exact' ? 'exact' : options.precision;
     this.arena = new Arena(options.arenaBytes);
     this.#store = new WeightStore(this.arena);
     this.#admission = new Admission(clock, options.maxQueue, this);
@@ -207,9 +207,10 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
   }
 }
 
-/** The implementation of a device's matrix products: `exact`, or the faster one that `fast` means on this processor. */
+/** The implementation of a device's matrix products. Only device `cpu` has another than `exact`. */
 function matmulOf(device: string, precision: Precision): Matmul {
-  return device === 'cpu' && precision === 'fast' ? addon.fastMatmul() : 'exact';
+  if (device !== 'cpu' || precision === 'exact') return 'exact';
+  return precision === 'fast' ? addon.fastMatmul() : 'blas';
 }
 
 let warned = false;

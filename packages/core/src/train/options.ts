@@ -21,6 +21,7 @@ import {
 import { Pool } from '../pool/pool.js';
 import { type PoolOptions, poolOptions } from '../pool/pool-options.js';
 import { expectPossibleSchedule, type OptimizerOptions, optimizerOptions } from './optimizer-options.js';
+import { precisionOfRun, type SavedPrecision, savedPrecision } from './run-precision.js';
 import { type ValidationOptions, validationOptions } from './validation-options.js';
 
 /** A model's shape and its name in logs. */
@@ -108,6 +109,8 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
    * Default false.
    */
   readonly allowChangedData?: boolean | undefined;
+  /** Continues a run with another `precision` than it had, or with another library of `blas`. Default false. */
+  readonly allowChangedPrecision?: boolean | undefined;
   /**
    * Computes the largest Σ|a·w| of each kernel (`ranges` of the summary), by repeating every run on a cpu device in this process.
    * Steps take about twice as long. Default false.
@@ -308,6 +311,10 @@ export const trainOptions = {
     ...{ rule: flag, default: false, flag: '--allow-changed-data' },
     ...{ help: 'resume although model, data or tokenizer have changed', group: groups.output },
   },
+  allowChangedPrecision: {
+    ...{ rule: flag, default: false, flag: '--allow-changed-precision' },
+    ...{ help: 'resume with another --precision, or another library of blas', group: groups.output },
+  },
   onProgress: { rule: callback<NonNullable<TrainOptions['onProgress']>>() },
   signal: { rule: abortSignal },
 } as const satisfies OptionTable<TrainOptions>;
@@ -318,7 +325,7 @@ type SavedName = {
 }[keyof typeof trainOptions];
 
 /** The options that a checkpoint stores, without derived ones, which a resumed run derives again. */
-export type SavedTrainOptions = Partial<Pick<FilledTrainOptions, SavedName>> & { readonly precision?: Precision };
+export type SavedTrainOptions = Partial<Pick<FilledTrainOptions, SavedName>> & SavedPrecision;
 
 /** Options with names in place of the objects for model, data and pool, so that they can be stored. */
 export type PlainTrainOptions = Omit<TrainOptions, 'model' | 'data' | 'validation' | 'pool'> & {
@@ -388,10 +395,11 @@ export function plainTrainOptions({ model, data, validation, pool, ...rest }: Tr
 /** Checks the user's options and fills in those of the run that is resumed, then the defaults. */
 export function resolveTrainOptions(
   given: PlainTrainOptions,
-  { resumed: { precision = 'exact', ...resumed } = {} }: { readonly resumed?: SavedTrainOptions } = {},
+  { resumed: before }: { readonly resumed?: SavedTrainOptions } = {},
 ): ResolvedTrainOptions {
+  const { precision: _, blas: __, ...resumed } = before ?? {};
   const { options, origins } = resolveOptions('createTrainer', trainOptions, given, { resumed });
-  poolOptions.precision.rule.check('precision', precision);
+  const precision = precisionOfRun(given.pool?.precision, before, options.allowChangedPrecision);
   if (given.epochs !== undefined && given.steps !== undefined)
     throw invalidArgument('steps', 'none with epochs', given.steps);
   // Steps that are given take the place of the epochs of the run that is resumed.
@@ -403,7 +411,7 @@ export function resolveTrainOptions(
     epochs,
     ...(epochs !== undefined && { steps: MOST_STEPS }),
     ...(shuffles && { order: 'shuffled' }),
-    ...{ pool: { ...given.pool, precision: given.pool?.precision ?? precision }, origins },
+    ...{ pool: { ...given.pool, precision }, origins },
     lora: loraSettings(given.lora, resumed),
   } as ResolvedTrainOptions;
   if (epochs !== undefined && filled.order === 'random')
@@ -467,6 +475,8 @@ export function savedTrainOptions(options: FilledTrainOptions): SavedTrainOption
     ([name, row]) =>
       row.saved && !(row.derive !== undefined && options.origins[name as keyof TrainOptions] === 'derived'),
   );
-  const { precision } = options.pool;
-  return { ...Object.fromEntries(kept.map(([name]) => [name, options[name as keyof FilledTrainOptions]])), precision };
+  return {
+    ...Object.fromEntries(kept.map(([name]) => [name, options[name as keyof FilledTrainOptions]])),
+    ...savedPrecision(options.pool.precision),
+  };
 }

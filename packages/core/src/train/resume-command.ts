@@ -6,7 +6,14 @@ import type { AnyOptionTable } from '../option-table.js';
 import { type FilledTrainOptions, trainOptions } from './options.js';
 
 /** Options that the command leaves out: those that select the folder, and a permission that is valid once. */
-const notAgain: ReadonlySet<string> = new Set(['out', 'resume', 'autoResume', 'overwrite', 'allowChangedData']);
+const notAgain: ReadonlySet<string> = new Set([
+  'out',
+  'resume',
+  'autoResume',
+  'overwrite',
+  'allowChangedData',
+  'allowChangedPrecision',
+]);
 
 /**
  * The command that resumes a run, from any working directory. It repeats the options that checkpoints do not store, such as the number

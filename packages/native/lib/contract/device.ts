@@ -66,9 +66,10 @@ export interface NativeDevice {
 
 /**
  * How exact the products of matrices are. 'exact' (default): at least as exact as a sum of the products of fp16 or fp32
- * operands in fp32. 'fast': operands rounded to bf16, sums in fp32, where `fastMatmul` names what does it; elsewhere exact.
+ * operands in fp32. 'fast': operands rounded to bf16, sums in fp32, where `fastMatmul` names what does it; elsewhere exact. 'blas':
+ * by `cblas_sgemm` of the library that `blas` names, with operands in fp32.
  */
-export type Precision = 'exact' | 'fast';
+export type Precision = 'exact' | 'fast' | 'blas';
 
 export interface DeviceOptions {
   /** Default: 1. */

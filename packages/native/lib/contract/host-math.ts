@@ -26,7 +26,7 @@ export interface MatrixProduct {
   readonly precision?: Precision;
 }
 
-export type Matmul = 'amx-fp16' | 'amx-bf16' | 'avx512-bf16' | 'exact';
+export type Matmul = 'amx-fp16' | 'amx-bf16' | 'avx512-bf16' | 'blas' | 'exact';
 
 /** A matrix product C += A·Bᵀ (both operands with contiguous columns), the form of every weight gradient. */
 export interface OuterProduct {

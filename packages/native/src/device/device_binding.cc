@@ -3,6 +3,7 @@
 #include "addon_data.h"
 #include "device/device_table.h"
 #include "exports.h"
+#include "math/host/math_options.h"
 #include "napi_arguments.h"
 #include "napi_error.h"
 #include "shm/arena_binding.h"
@@ -65,12 +66,6 @@ Napi::Array Strings(Napi::Env env, const std::vector<std::string>& strings) {
   return array;
 }
 
-Precision PrecisionOf(const Napi::Value& value) {
-  const std::string name = value.IsUndefined() ? "exact" : Text(value, "precision");
-  if (name != "exact" && name != "fast") throw Unexpected(value, "precision", "'exact' or 'fast'");
-  return name == "fast" ? Precision::kFast : Precision::kExact;
-}
-
 class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
  public:
   static Napi::Function Define(Napi::Env env, const DeviceTable* table) {
@@ -92,7 +87,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
       DeviceOptions common;
       const Napi::Value threads = options.Get("threads");
       if (!threads.IsUndefined()) common.threads = static_cast<int>(WholeNumber(threads, "threads", 1, kMostThreads));
-      common.precision = PrecisionOf(options.Get("precision"));
+      common.precision = PrecisionOrExact(options.Get("precision"));
       const auto* table = static_cast<const DeviceTable*>(info.Data());
       session_ = std::make_shared<DeviceSession>(table->Open(Text(info[0], "device"), common, options), arena);
     });

@@ -11,6 +11,11 @@
 #include <cstdio>
 #endif
 
+#ifdef __APPLE__
+#include <dlfcn.h>
+#include <pthread/qos.h>
+#endif
+
 namespace mayfly {
 
 #ifdef __linux__
@@ -34,6 +39,8 @@ void KeepOn(pthread_t thread, const std::vector<int>& processors) {
   pthread_setaffinity_np(thread, sizeof set, &set);
 }
 
+void PrepareThisThread(const char* name) { pthread_setname_np(pthread_self(), name); }
+
 std::chrono::nanoseconds TimeWithoutProcessor() {
   const int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return {};
@@ -50,13 +57,36 @@ std::chrono::nanoseconds TimeWithoutProcessor() {
 
 std::vector<int> AllowedProcessors() { return {}; }
 
-int CurrentProcessor() {
 #ifdef __APPLE__
-  size_t processor;
-  if (pthread_cpu_number_np(&processor) == 0) return static_cast<int>(processor);
-#endif
-  return -1;
+
+namespace {
+
+template <class Function>
+Function Find(const char* name) {
+  return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
 }
+
+}  // namespace
+
+int CurrentProcessor() {
+  static const auto number = Find<int (*)(size_t*)>("pthread_cpu_number_np");
+  size_t processor;
+  return number != nullptr && number(&processor) == 0 ? static_cast<int>(processor) : -1;
+}
+
+void PrepareThisThread(const char* name) {
+  pthread_setname_np(name);
+  static const auto set_class = Find<int (*)(qos_class_t, int)>("pthread_set_qos_class_self_np");
+  if (set_class != nullptr) set_class(QOS_CLASS_USER_INTERACTIVE, 0);
+}
+
+#else
+
+int CurrentProcessor() { return -1; }
+
+void PrepareThisThread(const char*) {}
+
+#endif
 
 void KeepOn(pthread_t, const std::vector<int>&) {}
 

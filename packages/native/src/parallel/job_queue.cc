@@ -1,7 +1,5 @@
 #include "parallel/job_queue.h"
 
-#include <pthread.h>
-
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -11,6 +9,7 @@
 #include <thread>
 
 #include "error.h"
+#include "parallel/affinity.h"
 
 namespace mayfly {
 namespace {
@@ -28,16 +27,8 @@ Shared& TheQueue() {
   return *shared;
 }
 
-void NameThisThread() {
-#ifdef __APPLE__
-  pthread_setname_np("mayfly-queue");
-#else
-  pthread_setname_np(pthread_self(), "mayfly-queue");
-#endif
-}
-
 void Serve(Shared& queue) {
-  NameThisThread();
+  PrepareThisThread("mayfly-queue");
   std::unique_lock<std::mutex> lock(queue.mutex);
   for (;;) {
     queue.added.wait(lock, [&] { return !queue.jobs.empty(); });

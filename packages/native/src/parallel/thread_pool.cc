@@ -12,10 +12,6 @@
 #include <utility>
 #include <vector>
 
-#ifdef __APPLE__
-#include <pthread/qos.h>
-#endif
-
 #include "parallel/affinity.h"
 #include "parallel/pause.h"
 
@@ -132,16 +128,6 @@ class Placement {
   std::chrono::nanoseconds waited_{};
 };
 
-void PrepareThisThread() {
-#ifdef __APPLE__
-  pthread_setname_np("mayfly-math");
-  // Threads without a class of service may be put on efficiency cores; the caller waits for the slowest.
-  pthread_set_qos_class_self_np(QOS_CLASS_USER_INITIATED, 0);
-#else
-  pthread_setname_np(pthread_self(), "mayfly-math");
-#endif
-}
-
 }  // namespace
 
 struct ThreadPool::State {
@@ -158,7 +144,7 @@ struct ThreadPool::State {
   Placement placement;
 
   void Serve() {
-    PrepareThisThread();
+    PrepareThisThread("mayfly-math");
     AdaptiveSpin spin;
     for (;;) {
       spin.Await([&] { return vacancies > 0; });

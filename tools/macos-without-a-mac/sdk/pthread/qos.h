@@ -3,6 +3,5 @@
 #include <sys/cdefs.h>
 
 DARWIN_BEGIN
-typedef enum { QOS_CLASS_USER_INITIATED = 0x19 } qos_class_t;
-int pthread_set_qos_class_self_np(qos_class_t, int);
+typedef enum { QOS_CLASS_USER_INTERACTIVE = 0x21 } qos_class_t;
 DARWIN_END

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "math/ceil_divide.h"
+#include "math/gemm/blas_product.h"
 #include "math/gemm/gemm_choice.h"
 #include "math/gemm/gemm_rectangle.h"
 #include "size_math.h"
@@ -76,9 +77,12 @@ GemmArgs BatchItem(const GemmArgs& first, int64_t item, int64_t a_stride, int64_
   return args;
 }
 
-int64_t PackedBytes(const GemmArgs& args) { return PackedBytes(ChooseKernel(args), args); }
+int64_t PackedBytes(const GemmArgs& args) {
+  return args.precision == Precision::kBlas ? 0 : PackedBytes(ChooseKernel(args), args);
+}
 
 void PackB(const GemmArgs& args, void* packed, ThreadPool* pool) {
+  if (args.precision == Precision::kBlas) return;
   const GemmKernel& kernel = ChooseKernel(args);
   const auto pack = [&](int64_t first, int64_t last) { PackPanels(kernel, args, first, last, packed); };
   const int64_t panels = CeilDivide(args.n, kernel.columns);
@@ -91,6 +95,7 @@ void Gemm(const GemmArgs& args, ThreadPool* pool) { BatchedGemm(args, 1, 0, 0, 0
 void BatchedGemm(const GemmArgs& first, int64_t count, int64_t a_stride, int64_t b_stride, int64_t c_stride,
                  ThreadPool* pool) {
   if (first.m <= 0 || first.n <= 0 || count <= 0) return;
+  if (first.precision == Precision::kBlas) return BlasProducts(first, count, a_stride, b_stride, c_stride, pool);
   const GemmKernel& kernel = ChooseKernel(first);
   const int64_t threads = pool == nullptr ? 1 : pool->threads();
   const int64_t work = SizeProduct(SizeProduct(count, first.m), SizeProduct(first.n, std::max<int64_t>(first.k, 1)));

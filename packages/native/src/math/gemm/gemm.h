@@ -37,11 +37,13 @@ struct GemmArgs {
   const void* packed_b = nullptr;  // B as PackB left it
 };
 
-// The k loop of one output element always runs in one order, whatever the thread count and the split.
+// The k loop of one output element always runs in one order, whatever the thread count and the split. With kBlas the
+// order is the library's, and the split into calls depends on the shape alone.
 // `pool` may be null: then single-threaded. Small products run on the caller alone.
 void Gemm(const GemmArgs& args, ThreadPool* pool);
 
 // Packs B for any number of products with the same B, types and precision, whatever their A; `packed` has PackedBytes.
+// Nothing to do with kBlas.
 int64_t PackedBytes(const GemmArgs& args);
 void PackB(const GemmArgs& args, void* packed, ThreadPool* pool);
 

@@ -12,6 +12,15 @@ uint8_t* ArenaRange(const Arena& arena, const Napi::Value& value, const char* na
   return arena.At(static_cast<uint64_t>(offset), static_cast<uint64_t>(bytes));
 }
 
+Precision PrecisionOrExact(const Napi::Value& value) {
+  if (value.IsUndefined()) return Precision::kExact;
+  const std::string name = Text(value, "precision");
+  if (name == "exact") return Precision::kExact;
+  if (name == "fast") return Precision::kFast;
+  if (name == "blas") return Precision::kBlas;
+  throw Unexpected(value, "precision", "'exact', 'fast' or 'blas'");
+}
+
 MathOptions::MathOptions(const Napi::Value& options, std::shared_ptr<Arena> arena) : arena_(std::move(arena)) {
   if (!options.IsObject()) throw Unexpected(options, "options", "an object");
   options_ = options.As<Napi::Object>();
@@ -59,9 +68,7 @@ bool MathOptions::Second(const char* name, const char* first, const char* second
   return word == second;
 }
 
-Precision MathOptions::PrecisionOrExact() const {
-  return Has("precision") && Second("precision", "exact", "fast") ? Precision::kFast : Precision::kExact;
-}
+Precision MathOptions::PrecisionOrExact() const { return mayfly::PrecisionOrExact(options_.Get("precision")); }
 
 MatrixOutput MathOptions::Matrix(const char* name, const char* type_name, const char* stride_name, int64_t rows,
                                  int64_t columns) const {

@@ -24,6 +24,9 @@ T* ArenaArray(const Arena& arena, const Napi::Value& value, const char* name, in
   return reinterpret_cast<T*>(ArenaRange(arena, value, name, count * static_cast<int64_t>(sizeof(T)), sizeof(T)));
 }
 
+// A word of the option `precision`; undefined is exact.
+Precision PrecisionOrExact(const Napi::Value& value);
+
 template <class T>
 struct StridedRows {
   T* data;
