@@ -51,6 +51,7 @@ export type { ArenaBlock, Tensor } from './memory/tensor.js';
 export { MilBuilder } from './mil/builder.js';
 export type { ModelConfig } from './model/config.js';
 export { loadModel, type ModelSource } from './model/load-model.js';
+export type { ParameterPiece, ParameterSink, ParameterTarget } from './model/parameter-pieces.js';
 export { presets } from './model/presets.js';
 export type { RopeScaling } from './model/rope.js';
 export type { OptionOrigin } from './option-table.js';

@@ -75,7 +75,7 @@ export type { ModelConfig } from './model/config.js';
 export { countParameters, validateConfig } from './model/config.js';
 export { initializeParameters } from './model/initialize.js';
 export { exportLlama2c, importLlama2c, readLlama2cConfig } from './model/llama2c.js';
-export { loadModel } from './model/load-model.js';
+export { loadModel, type ModelSource } from './model/load-model.js';
 export { layerParameters, ParameterLayout, type ParameterName } from './model/parameters.js';
 export { presets } from './model/presets.js';
 export { ropeTurns } from './model/rope.js';

@@ -4,6 +4,7 @@ import {
   exportLlama2c,
   initializeParameters,
   loadModel,
+  type ModelSource,
   ParameterLayout,
   presets,
   writeCheckpoint,
@@ -45,6 +46,22 @@ test.each([
   expect((await loadModel(directory)).tokenizer).toBe(tokenizer);
 });
 
+/** A model's parameters, collected from pieces of bounded length. */
+async function collected({ parameters }: ModelSource): Promise<Float32Array> {
+  const target = new Float32Array(layout.count);
+  const sizes: number[] = [];
+  await parameters?.(async ({ offset, values }) => {
+    sizes.push(values.length);
+    target.set(values, offset);
+    await Promise.resolve();
+    // A sink may change what it got: the check of the file does not see it.
+    values.fill(Number.NaN);
+  });
+  expect(sizes.length).toBeGreaterThan(0);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(2 ** 20);
+  return target;
+}
+
 test('a llama2.c file', async () => {
   const path = join(folder, 'model.bin');
   await exportLlama2c(path, presets.tiny, await initialized(1));
@@ -53,6 +70,7 @@ test('a llama2.c file', async () => {
   await model.parameters?.(target);
   expect(model).toMatchObject({ config: presets.tiny, description: 'model.bin (llama2.c)' });
   expect(Buffer.compare(asBytes(target), asBytes(await initialized(1)))).toBe(0);
+  expect(Buffer.compare(asBytes(await collected(model)), asBytes(target))).toBe(0);
 });
 
 test('a checkpoint, by file and by directory', async () => {
@@ -65,6 +83,7 @@ test('a checkpoint, by file and by directory', async () => {
     await model.parameters?.(target);
     expect(model).toMatchObject({ config: presets.tiny, description: 'step-00000002.mayfly (checkpoint, step 2)' });
     expect(Buffer.compare(asBytes(target), asBytes(await initialized(2)))).toBe(0);
+    expect(Buffer.compare(asBytes(await collected(model)), asBytes(target))).toBe(0);
   }
 });
 
@@ -80,7 +99,9 @@ test('an earlier checkpoint is never taken in silence', async () => {
   const target = new Float32Array(layout.count);
   await model.parameters?.(target);
   expect(Buffer.compare(asBytes(target), asBytes(await initialized(1)))).toBe(0);
-  expect(warnings).toEqual([expect.stringContaining(path)]);
+  expect(Buffer.compare(asBytes(await collected(model)), asBytes(target))).toBe(0);
+  expect(new Set(warnings).size).toBe(1);
+  expect(warnings[0]).toContain(path);
 });
 
 test('nothing of that name', async () => {

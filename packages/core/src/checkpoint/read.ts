@@ -46,17 +46,28 @@ export function readCheckpointHeader(source: string): Promise<Checkpoint> {
   return readLatest(source, async () => {});
 }
 
+/** Takes a section of so many bytes in the order of the file. The bytes may be changed, and are others at the next call. */
+export interface SectionSink {
+  readonly bytes: number;
+  readonly write: (bytes: Uint8Array, position: number) => void | Promise<void>;
+}
+
+/** Where sections are read to, by their names. */
+export type SectionTargets = Readonly<Record<string, Sections[string] | SectionSink>>;
+
+const isSink = (target: SectionTargets[string]): target is SectionSink => 'write' in target;
+
 /**
  * Reads sections of a checkpoint directly into memory, and checks the whole file.
  *
  * @param source A file, or a directory: the latest checkpoint that is whole, of the run that it belongs to.
- * @param targets A view of exactly its size for each section to read. Other sections are checked only. After an error the contents
- * of the views are undefined.
+ * @param targets A view of exactly its size, or a sink, for each section to read. Other sections are checked only. After an error the
+ * contents of the views are undefined; a sink gets those of an earlier checkpoint from the beginning.
  * @throws As `readCheckpointHeader`; `ERR_CHECKPOINT_MISMATCH` where a target has no section of its size; the signal's reason.
  */
 export function readCheckpoint(
   source: string,
-  targets: Sections,
+  targets: SectionTargets,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Checkpoint> {
   return readLatest(
@@ -186,9 +197,9 @@ async function readHead(file: FileHandle, path: string): Promise<CheckpointHead>
   return head;
 }
 
-function expectSections(ranges: readonly SectionRange[], targets: Sections, path: string): void {
+function expectSections(ranges: readonly SectionRange[], targets: SectionTargets, path: string): void {
   for (const [name, target] of Object.entries(targets)) {
-    const byteLength = sectionBytes(target);
+    const byteLength = isSink(target) ? target.bytes : sectionBytes(target);
     const bytes = ranges.find((range) => range.name === name)?.bytes;
     if (bytes === byteLength) continue;
     throw new MayflyError(
@@ -202,20 +213,25 @@ function expectSections(ranges: readonly SectionRange[], targets: Sections, path
 async function readSections(
   file: FileHandle,
   head: CheckpointHead,
-  targets: Sections,
+  targets: SectionTargets,
   path: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const hash = createHash('sha256');
   let position = 0;
   let previous: Uint8Array = new Uint8Array();
-  for (const chunk of chunks(head, targets)) {
+  for (const { bytes, deliver } of chunks(head, targets)) {
     signal?.throwIfAborted();
-    const reading = readFully(file, chunk, position, path);
+    const reading = readFully(file, bytes, position, path);
     hash.update(previous);
     await reading;
-    previous = chunk;
-    position += chunk.length;
+    previous = bytes;
+    position += bytes.length;
+    if (deliver === undefined) continue;
+    // A sink may change the bytes.
+    hash.update(bytes);
+    previous = new Uint8Array();
+    await deliver();
   }
   const computed = hash.update(previous).digest();
   const stored = Buffer.alloc(digestBytes);
@@ -223,21 +239,31 @@ async function readSections(
   if (!stored.equals(computed)) throw wrongDigest(path, 'contents', stored, computed);
 }
 
+/** Some bytes of the file that were read, and where they go from there. */
+interface Chunk {
+  readonly bytes: Uint8Array;
+  readonly deliver?: () => void | Promise<void>;
+}
+
 /** Where each chunk of the file goes, in order: into a target, or into scratch memory. */
-function* chunks(head: CheckpointHead, targets: Sections): Generator<Uint8Array> {
+function* chunks(head: CheckpointHead, targets: SectionTargets): Generator<Chunk> {
   // Two, since one is hashed while the other is filled.
   const scratch = [Buffer.allocUnsafeSlow(CHUNK_BYTES), Buffer.allocUnsafeSlow(CHUNK_BYTES)] as const;
   let turn = 0;
-  function* skip(bytes: number): Generator<Uint8Array> {
-    for (let left = bytes; left > 0; left -= CHUNK_BYTES) yield scratch[turn++ % 2]!.subarray(0, left);
+  function* skip(bytes: number, sink?: SectionSink): Generator<Chunk> {
+    for (let done = 0; done < bytes; done += CHUNK_BYTES) {
+      const chunk = scratch[turn++ % 2]!.subarray(0, bytes - done);
+      yield { bytes: chunk, ...(sink && { deliver: () => sink.write(chunk, done) }) };
+    }
   }
   let position = 0;
   for (const { name, offset, bytes } of head.ranges) {
     yield* skip(offset - position);
     const target = Object.hasOwn(targets, name) ? targets[name] : undefined;
-    if (target === undefined) yield* skip(bytes);
-    for (const piece of target === undefined ? [] : piecesOf(target)) {
-      for (let start = 0; start < piece.length; start += CHUNK_BYTES) yield piece.subarray(start, start + CHUNK_BYTES);
+    if (target === undefined || isSink(target)) yield* skip(bytes, target);
+    for (const piece of target === undefined || isSink(target) ? [] : piecesOf(target)) {
+      for (let start = 0; start < piece.length; start += CHUNK_BYTES)
+        yield { bytes: piece.subarray(start, start + CHUNK_BYTES) };
     }
     position = offset + bytes;
   }

@@ -1,16 +1,15 @@
-import { addon } from '@mayfly/native';
+import { addon, invalidArgument } from '@mayfly/native';
 import { checkHalves } from '../decoder/finite.js';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ModelConfig } from '../model/config.js';
 import type { ModelSource } from '../model/load-model.js';
-import { type ParameterEntry, ParameterLayout } from '../model/parameters.js';
+import { type ParameterEntry, ParameterLayout, type ParameterPart } from '../model/parameters.js';
 import { layerPlaces } from '../programs/cached-program.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 
 /** fp32 elements that are converted at a time. */
 const CHUNK = 1 << 18;
-const PAGE = 4096;
 
 /** A model's parameters for inference alone: matrices in fp16, the weights of norms in fp32. */
 export class HalfParameters {
@@ -41,31 +40,16 @@ export class HalfParameters {
   }
 
   /**
-   * Reads a model's parameters. Until they are converted, they are in memory as fp32.
+   * Reads a model's parameters and converts them piece by piece.
    *
-   * @throws `ERR_MODEL_VALUES` for values that are not finite or that fp16 cannot hold; errors of the model's file.
+   * @throws `ERR_INVALID_ARGUMENT` for a model without parameters; `ERR_MODEL_VALUES` for values that are not finite or that fp16 cannot hold; errors of the model's file.
    */
   async load({ parameters, description }: Pick<ModelSource, 'parameters' | 'description'>): Promise<void> {
+    if (parameters === undefined) throw invalidArgument('model', 'one with parameters', description);
     const layout = new ParameterLayout(this.#config, (layer) => this.#definitions[layer]!.parameters(this.#config));
-    // Memory of its own, which goes back to the system at once, as the garbage collector's would not.
-    const whole = addon.createArena(Math.ceil((4 * layout.count) / PAGE) * PAGE);
-    let stored = 0;
-    const discardUpTo = (end: number) => {
-      if (end > stored) whole.discard(stored, end - stored);
-      stored = end;
-    };
-    try {
-      const { buffer, byteOffset } = whole.view(0, 4 * layout.count);
-      const values = new Float32Array(buffer as ArrayBuffer, byteOffset, layout.count);
-      await parameters?.(values);
-      for (const entry of layout.entries) {
-        await this.#store(entry, values.subarray(entry.offset, entry.offset + entry.count), description);
-        discardUpTo(Math.floor((4 * (entry.offset + entry.count)) / PAGE) * PAGE);
-      }
-    } finally {
-      discardUpTo(whole.bytes);
-      whole.close();
-    }
+    await parameters(async (piece) => {
+      for (const part of layout.partsOf(piece)) await this.#store(part, description);
+    });
   }
 
   /** Writes the embeddings of tokens, one row each, to the first rows of `out` [tokens, dim]. */
@@ -76,11 +60,11 @@ export class HalfParameters {
     for (const [row, token] of tokens.entries()) rows.set(table.subarray(token * dim, (token + 1) * dim), row * dim);
   }
 
-  async #store(entry: ParameterEntry, values: Float32Array, description: string): Promise<void> {
+  async #store({ entry, first, values }: ParameterPart, description: string): Promise<void> {
     const single = this.#singleOf(entry);
-    if (single !== null) return single.set(values);
+    if (single !== null) return single.at(first, [values.length]).set(values);
     const { arena, offset: from } = this.#staging;
-    const place = this.#halfOf(entry);
+    const place = this.#halfOf(entry) + 2 * first;
     for (let start = 0; start < values.length; start += CHUNK) {
       const columns = Math.min(CHUNK, values.length - start);
       const part = this.#staging.at(0, [columns]);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { MayflyError } from '@mayfly/native';
 import type { Checkpoint } from '../checkpoint/read.js';
 import { readCheckpoint, readCheckpointHeader } from '../checkpoint/read.js';
@@ -6,6 +7,7 @@ import { type Adapter, adaptedLayout, adaptersIn, mergeAdapters } from './adapte
 import { checkpointConfig } from './checkpoint-model.js';
 import type { ModelConfig } from './config.js';
 import { identifyModel } from './model-identity.js';
+import { type ParameterTarget, sinkOf } from './parameter-pieces.js';
 import { isPeft, readPeft } from './peft.js';
 
 /**
@@ -69,9 +71,15 @@ export async function baseOf({ path, header }: Checkpoint): Promise<string | nul
 
 /** A way to the parameters of a model, with adapters added to them. */
 export const merged =
-  (config: ModelConfig, parameters: (target: Float32Array) => Promise<void>, adapter: () => Promise<Adapter>) =>
-  async (target: Float32Array): Promise<void> => {
-    await parameters(target);
+  (config: ModelConfig, parameters: (target: ParameterTarget) => Promise<void>, adapter: () => Promise<Adapter>) =>
+  async (target: ParameterTarget): Promise<void> => {
     const { lora, values } = await adapter();
-    await mergeAdapters(adaptedLayout(config, lora), lora, target, values);
+    const layout = adaptedLayout(config, lora);
+    const sink = sinkOf(target);
+    await parameters(async (piece) => {
+      mergeAdapters(layout, lora, piece, values);
+      await sink(piece);
+      // The event loop gets its turn.
+      await setImmediate();
+    });
   };

@@ -1,8 +1,8 @@
-import { setImmediate } from 'node:timers/promises';
 import { invalidArgument, MayflyError } from '@mayfly/native';
 import type { Checkpoint } from '../checkpoint/read.js';
 import { isRecord } from '../files/read-file.js';
 import type { ModelConfig } from './config.js';
+import type { ParameterPiece } from './parameter-pieces.js';
 import { layerParameters, ParameterLayout, type ParameterSpec, type ParameterSpecs } from './parameters.js';
 
 /** Adapters of matrices (LoRA, Hu et al. 2022): W·x becomes W·x + s·B·A·x, where W stays as it is and A and B are trained. */
@@ -96,35 +96,35 @@ export const storedElements = ({
 /**
  * Adds adapters to the matrices that they belong to: W + s·B·A.
  *
- * @param parameters The flat block of the model without adapters, which is changed.
+ * @param piece Some of the parameters of the model without adapters, which are changed.
  * @param adapters The flat block of the adapters: what follows the model's in `layout`.
  */
-export async function mergeAdapters(
+export function mergeAdapters(
   layout: ParameterLayout,
   lora: Lora,
-  parameters: Float32Array,
+  piece: ParameterPiece,
   adapters: Float32Array,
-): Promise<void> {
+): void {
   const scale = adapterScale(lora);
-  for (let layer = 0; layer < layout.config.layers; layer++) {
-    for (const target of lora.targets) {
-      const { down, up } = adapterNames(target);
-      const valuesOf = (name: string) => {
-        const { offset, count } = layout.entry(name, layer);
-        return adapters.subarray(offset - layout.baseCount, offset - layout.baseCount + count);
-      };
-      const [a, b] = [valuesOf(down), valuesOf(up)];
-      const { offset, shape } = layout.entry(target, layer);
-      const [rows, columns] = shape;
-      for (let row = 0; row < rows; row++) {
-        const weights = parameters.subarray(offset + row * columns, offset + (row + 1) * columns);
-        for (let index = 0; index < lora.rank; index++) {
-          const factor = scale * b[row * lora.rank + index]!;
-          const line = index * columns;
-          for (let column = 0; column < columns; column++) weights[column]! += factor * a[line + column]!;
-        }
+  for (const { entry, first, values } of layout.partsOf(piece)) {
+    if (entry.layer < 0 || !lora.targets.includes(entry.name)) continue;
+    const { down, up } = adapterNames(entry.name);
+    const valuesOf = (name: string) => {
+      const { offset, count } = layout.entry(name, entry.layer);
+      return adapters.subarray(offset - layout.baseCount, offset - layout.baseCount + count);
+    };
+    const [a, b] = [valuesOf(down), valuesOf(up)];
+    const columns = entry.shape[1];
+    for (let done = 0; done < values.length; ) {
+      const row = Math.floor((first + done) / columns);
+      const from = (first + done) % columns;
+      const weights = values.subarray(done, done + columns - from);
+      for (let index = 0; index < lora.rank; index++) {
+        const factor = scale * b[row * lora.rank + index]!;
+        const line = index * columns + from;
+        for (let column = 0; column < weights.length; column++) weights[column]! += factor * a[line + column]!;
       }
-      await setImmediate();
+      done += weights.length;
     }
   }
 }

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument, MayflyError } from '@mayfly/native';
-import type { ModelConfig } from './config.js';
+import { countParameters, type ModelConfig } from './config.js';
 import { readHuggingFaceConfig } from './hugging-face-config.js';
+import type { ParameterPiece } from './parameter-pieces.js';
 import { type ParameterEntry, ParameterLayout, type ParameterName } from './parameters.js';
-import { isReadable, openSafetensors, readableTypes, readTensor, type StoredTensor } from './safetensors.js';
+import { isReadable, openSafetensors, readableTypes, type StoredTensor, tensorPieces } from './safetensors.js';
 
 /**
  * The names of the tensors in `LlamaForCausalLM`, `MistralForCausalLM`, `Qwen2ForCausalLM` and `Qwen3ForCausalLM`, which are the same where
@@ -51,12 +52,8 @@ export const isHuggingFace = (folder: string): boolean => existsSync(join(folder
 /** The parameters of a folder's model, found in its files. */
 export interface HuggingFaceModel {
   readonly config: ModelConfig;
-  /**
-   * Reads the parameters (F32, F16 or BF16) into the flat block of the model.
-   *
-   * @param target fp32, as many elements as the model has parameters.
-   */
-  readParameters(target: Float32Array): void;
+  /** Reads the parameters (F32, F16 or BF16). */
+  pieces(): Generator<ParameterPiece>;
 }
 
 /**
@@ -81,9 +78,10 @@ export function openHuggingFace(folder: string): HuggingFaceModel {
   }
   return {
     config,
-    readParameters(target) {
-      if (target.length !== layout.count) throw invalidArgument('target.length', String(layout.count), target.length);
-      for (const { tensor, offset, count } of places) readTensor(tensor, target.subarray(offset, offset + count));
+    *pieces() {
+      for (const { tensor, offset } of places) {
+        for (const piece of tensorPieces(tensor)) yield { ...piece, offset: offset + piece.offset };
+      }
     },
   };
 }
@@ -96,7 +94,9 @@ export function openHuggingFace(folder: string): HuggingFaceModel {
  */
 export function importHuggingFace(folder: string, target: Float32Array): ModelConfig {
   const model = openHuggingFace(folder);
-  model.readParameters(target);
+  const count = countParameters(model.config);
+  if (target.length !== count) throw invalidArgument('target.length', String(count), target.length);
+  for (const { offset, values } of model.pieces()) target.set(values, offset);
   return model.config;
 }
 

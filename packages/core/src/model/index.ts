@@ -8,6 +8,7 @@ export { importHuggingFace } from './hugging-face.js';
 export { readHuggingFaceConfig } from './hugging-face-config.js';
 export { exportLlama2c, importLlama2c, readLlama2cConfig } from './llama2c.js';
 export { loadModel, type ModelSource } from './load-model.js';
+export type { ParameterPiece, ParameterSink, ParameterTarget } from './parameter-pieces.js';
 export {
   type LayerParameter,
   type ModelParameter,

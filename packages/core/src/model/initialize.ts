@@ -1,36 +1,39 @@
 import { setImmediate } from 'node:timers/promises';
 import { invalidArgument } from '@mayfly/native';
 import { seededRandom } from '../data/seeded-random.js';
+import { type ParameterTarget, PIECE_ELEMENTS, sinkOf } from './parameter-pieces.js';
 import type { ParameterLayout } from './parameters.js';
 
 /** Standard deviation of embeddings and matrices, as GPT-2 and llama2.c have it. */
 const DEVIATION = 0.02;
 
-/** Values drawn at a time, some 10 ms, so that the event loop stays responsive. Even: draws come in pairs. */
-const DRAWN_AT_ONCE = 2 ** 18;
-
 /**
  * Fills the flat block: norms and other vectors their `initial`, 1 by default, matrices and embeddings normal(0, 0.02), those that write to the residual stream scaled by
  * 1/√(2·layers) (Radford et al. 2019), so that its variance does not grow with depth.
  *
- * @param target fp32, `layout.count` elements.
+ * @param target A flat block has `layout.count` elements.
  * @param seed The same seed gives the same bits on every machine.
  */
-export async function initializeParameters(layout: ParameterLayout, target: Float32Array, seed: number): Promise<void> {
-  if (target.length !== layout.count) throw invalidArgument('target.length', String(layout.count), target.length);
+export async function initializeParameters(
+  layout: ParameterLayout,
+  target: ParameterTarget,
+  seed: number,
+): Promise<void> {
+  if (typeof target !== 'function' && target.length !== layout.count)
+    throw invalidArgument('target.length', String(layout.count), target.length);
   const random = seededRandom(seed, 'initialization');
   const residualDeviation = DEVIATION / Math.sqrt(2 * layout.config.layers);
+  const sink = sinkOf(target);
+  const drawn = new Float32Array(PIECE_ELEMENTS);
   for (const { offset, count, decay, residual, initial, adapter } of layout.entries) {
     if (adapter !== undefined) continue;
-    const values = target.subarray(offset, offset + count);
-    if (!decay) {
-      values.fill(initial);
-      continue;
-    }
-    for (let start = 0; start < count; start += DRAWN_AT_ONCE) {
-      const part = values.subarray(start, start + DRAWN_AT_ONCE);
-      fillNormal(part, residual ? residualDeviation : DEVIATION, random);
-      await setImmediate();
+    // Some 10 ms for each piece, so that the event loop stays responsive. Their length is even: draws come in pairs.
+    for (let start = 0; start < count; start += PIECE_ELEMENTS) {
+      const values = drawn.subarray(0, count - start);
+      if (decay) fillNormal(values, residual ? residualDeviation : DEVIATION, random);
+      else values.fill(initial);
+      await sink({ offset: offset + start, values });
+      if (decay) await setImmediate();
     }
   }
 }

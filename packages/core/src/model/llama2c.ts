@@ -1,9 +1,11 @@
+import { closeSync } from 'node:fs';
 import { invalidArgument, MayflyError } from '@mayfly/native';
 import { writeAtomically } from '../files/atomic-file.js';
 import { describeValue, fileError } from '../files/errors.js';
-import { readFully, withFile } from '../files/read-file.js';
+import { openFile, readFully, withFile } from '../files/read-file.js';
 import { countParameters, type ModelConfig } from './config.js';
 import { decodeHeader, encodeHeader, headerBytes, llama2cBytes, llama2cParts, notLlama2c } from './llama2c-format.js';
+import { type ParameterPiece, PIECE_ELEMENTS } from './parameter-pieces.js';
 import { type ParameterEntry, ParameterLayout } from './parameters.js';
 
 const kind = 'a llama2.c checkpoint';
@@ -18,26 +20,46 @@ export function readLlama2cConfig(path: string): ModelConfig {
 }
 
 /**
+ * Reads a llama2.c checkpoint's parameters.
+ *
+ * @throws As `readLlama2cConfig`.
+ */
+export function* llama2cPieces(path: string): Generator<ParameterPiece> {
+  const { fd, size } = openFile(path, kind);
+  try {
+    const layout = new ParameterLayout(readConfig(fd, path, size));
+    const values = new Float32Array(PIECE_ELEMENTS);
+    let position = headerBytes;
+    for (const { entry, count } of llama2cParts(layout)) {
+      for (let done = 0; entry && done < count; done += PIECE_ELEMENTS) {
+        const piece = { offset: entry.offset + done, values: values.subarray(0, count - done) };
+        // The file is little-endian, and so is every machine that Mayfly supports.
+        const bytes = asBytes(piece.values);
+        if (readFully(fd, bytes, position + 4 * done) < bytes.length)
+          throw notLlama2c(path, 'the file to stay whole', 'one cut while it was read');
+        yield piece;
+      }
+      position += count * 4;
+    }
+  } catch (error) {
+    throw fileError(`read ${kind} at ${path}`, error);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
  * Reads a llama2.c checkpoint's parameters into the flat block of its model.
  *
- * @param target fp32, as many elements as the model has parameters; written in place, without a copy in between.
+ * @param target fp32, as many elements as the model has parameters.
  * @throws As `readLlama2cConfig`.
  */
 export function importLlama2c(path: string, target: Float32Array): ModelConfig {
-  return withFile(path, kind, (fd, size) => {
-    const config = readConfig(fd, path, size);
-    const layout = new ParameterLayout(config);
-    if (target.length !== layout.count) throw invalidArgument('target.length', String(layout.count), target.length);
-    let position = headerBytes;
-    for (const { entry, count } of llama2cParts(layout)) {
-      // The file is little-endian, and so is every machine that Mayfly supports.
-      const bytes = entry && asBytes(target.subarray(entry.offset, entry.offset + count));
-      if (bytes && readFully(fd, bytes, position) < bytes.length)
-        throw notLlama2c(path, 'the file to stay whole', 'one cut while it was read');
-      position += count * 4;
-    }
-    return config;
-  });
+  const config = readLlama2cConfig(path);
+  const count = countParameters(config);
+  if (target.length !== count) throw invalidArgument('target.length', String(count), target.length);
+  for (const { offset, values } of llama2cPieces(path)) target.set(values, offset);
+  return config;
 }
 
 /**

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { invalidArgument, MayflyError } from '@mayfly/native';
 import type { CheckpointHeader } from '../checkpoint/format.js';
-import { type Checkpoint, readCheckpoint, readCheckpointParts } from '../checkpoint/read.js';
+import { type Checkpoint, readCheckpoint, readCheckpointParts, type SectionSink } from '../checkpoint/read.js';
 import { runTokenizer } from '../data/open-tokenizer.js';
 import type { TokenizerFiles } from '../data/tokenizer-files.js';
 import { type FileFormat, fileFormat } from '../files/file-format.js';
@@ -15,7 +15,8 @@ import type { ModelConfig } from './config.js';
 import { isHuggingFace, openHuggingFace } from './hugging-face.js';
 import { readHuggingFaceConfig } from './hugging-face-config.js';
 import { initializeParameters } from './initialize.js';
-import { importLlama2c, readLlama2cConfig } from './llama2c.js';
+import { llama2cPieces, readLlama2cConfig } from './llama2c.js';
+import { type ParameterPiece, type ParameterSink, type ParameterTarget, sinkOf } from './parameter-pieces.js';
 import { ParameterLayout } from './parameters.js';
 import { isPreset, presets } from './presets.js';
 
@@ -23,8 +24,8 @@ import { isPreset, presets } from './presets.js';
 export interface ModelSource {
   /** Shape of the model. */
   readonly config: ModelConfig;
-  /** Reads the parameters into the flat block. Absent for a preset and for a config without tensors, which have none. */
-  readonly parameters?: (target: Float32Array) => Promise<void>;
+  /** Reads the parameters. Absent for a preset and for a config without tensors, which have none. */
+  readonly parameters?: (target: ParameterTarget) => Promise<void>;
   /** The model's tokenizer, for `openTokenizer`, if it is known. */
   readonly tokenizer?: string | TokenizerFiles;
   /** The file, or the folder of a Hugging Face model. Absent where there are no parameters. */
@@ -75,19 +76,23 @@ const remedies: Readonly<Partial<Record<FileFormat, string>>> = {
 function llama2cModel(path: string): ModelSource {
   return {
     config: readLlama2cConfig(path),
-    parameters: async (target) => {
-      importLlama2c(path, target);
-    },
+    parameters: (target) => pass(llama2cPieces(path), target),
     path,
     description: `${basename(path)} (llama2.c)`,
   };
+}
+
+/** Reads pieces, one after the other. */
+async function pass(pieces: Iterable<ParameterPiece>, target: ParameterTarget): Promise<void> {
+  const sink = sinkOf(target);
+  for (const piece of pieces) await sink(piece);
 }
 
 function huggingFaceModel(folder: string): ModelSource {
   const model = openHuggingFace(folder);
   return {
     config: model.config,
-    parameters: async (target) => model.readParameters(target),
+    parameters: (target) => pass(model.pieces(), target),
     ...tokenizerIn(folder),
     path: folder,
     description: `${basename(folder)} (Hugging Face)`,
@@ -122,7 +127,10 @@ async function checkpointModel(source: string, onWarning: (message: string) => v
   return {
     config,
     parameters: async (target) => {
-      const parameters = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
+      const parameters =
+        typeof target === 'function'
+          ? sectionSink(checkpoint, target)
+          : new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
       const read = await readCheckpoint(source, { parameters });
       // Damage in a header was reported above.
       for (const warning of read.warnings) if (!warnings.includes(warning)) onWarning(warning);
@@ -134,6 +142,13 @@ async function checkpointModel(source: string, onWarning: (message: string) => v
   };
 }
 
+/** Passes on the parameters of a checkpoint, which are fp32, as they are read. */
+const sectionSink = ({ sections }: Checkpoint, sink: ParameterSink): SectionSink => ({
+  bytes: sections.parameters!,
+  write: (bytes, position) =>
+    sink({ offset: position / 4, values: new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4) }),
+});
+
 /** The model that adapters were trained for, with them added to its parameters. */
 async function adaptedModel(
   checkpoint: Checkpoint,
@@ -144,7 +159,7 @@ async function adaptedModel(
   const source = await baseOf(checkpoint);
   const base = source === null ? null : await loadModel(source);
   const { seed } = isRecord(header.options) ? header.options : {};
-  const drawn = (target: Float32Array) => initializeParameters(new ParameterLayout(config), target, Number(seed));
+  const drawn = (target: ParameterTarget) => initializeParameters(new ParameterLayout(config), target, Number(seed));
   return {
     config,
     parameters: merged(config, base?.parameters ?? drawn, () => readAdapter(path, config)),

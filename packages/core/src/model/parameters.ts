@@ -1,4 +1,5 @@
 import type { ModelConfig } from './config.js';
+import type { ParameterPiece } from './parameter-pieces.js';
 
 /**
  * Parameters of one layer, as llama2.c names them (norms spelt out). Biases, named after the matrix, and the norms of queries and
@@ -85,6 +86,13 @@ export interface ParameterEntry {
   readonly adapter: 'down' | 'up' | undefined;
 }
 
+/** Some of the values of one parameter. */
+export interface ParameterPart {
+  readonly entry: ParameterEntry;
+  readonly first: number;
+  readonly values: Float32Array;
+}
+
 /** Where each parameter lies in the one flat fp32 block that load, save, optimizer and gradients all walk. */
 export class ParameterLayout {
   readonly entries: readonly ParameterEntry[];
@@ -130,6 +138,17 @@ export class ParameterLayout {
     this.entries = entries;
     this.count = offset;
     this.#index = new Map(entries.map((entry) => [`${entry.layer}.${entry.name}`, entry]));
+  }
+
+  /** A piece of the flat block, cut where parameters begin: `first` is the index of the first of the values within its parameter. */
+  *partsOf({ offset, values }: ParameterPiece): Generator<ParameterPart> {
+    for (const entry of this.entries) {
+      const begin = Math.max(offset, entry.offset);
+      const end = Math.min(offset + values.length, entry.offset + entry.count);
+      if (begin < end) {
+        yield { entry, first: begin - entry.offset, values: values.subarray(begin - offset, end - offset) };
+      }
+    }
   }
 
   /** The entry of a parameter, if it has one. Unlike `entry`, it does not take the head of a tied model for its embedding. */

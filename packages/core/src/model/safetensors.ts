@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { describeValue } from '../files/errors.js';
-import { isRecord, parseJson, readFully, readJson, withFile } from '../files/read-file.js';
+import { describeValue, fileError } from '../files/errors.js';
+import { isRecord, openFile, parseJson, readFully, readJson, withFile } from '../files/read-file.js';
 import { Float16Array } from '../float16.js';
+import { type ParameterPiece, PIECE_ELEMENTS } from './parameter-pieces.js';
 
 // https://github.com/huggingface/safetensors: u64 length of a JSON header (little-endian), the header, then the tensors,
 // whose places the header gives from its own end. They follow each other without holes.
@@ -56,14 +57,27 @@ export function openSafetensors(
   return existsSync(single) || !existsSync(index) ? safetensorsOf(single) : tensorsOfIndex(folder, index, isLeftAside);
 }
 
+/** Reads a tensor as fp32, in pieces whose offsets count from its first element. */
+export function* tensorPieces({ path, dtype, start, bytes }: StoredTensor): Generator<ParameterPiece> {
+  const elementBytes = bitsOf.get(dtype)! / 8;
+  const { fd } = openFile(path, kind);
+  try {
+    for (let done = 0; done < bytes; done += PIECE_ELEMENTS * elementBytes) {
+      const raw = new Uint8Array(Math.min(PIECE_ELEMENTS * elementBytes, bytes - done));
+      if (readFully(fd, raw, start + done) < raw.length)
+        throw unexpected(path, 'the file to stay whole', 'one cut while it was read');
+      yield { offset: done / elementBytes, values: readable.get(dtype)!(raw) };
+    }
+  } catch (error) {
+    throw fileError(`read ${kind} at ${path}`, error);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Reads a tensor as fp32. `target` has as many elements. */
-export function readTensor({ path, dtype, start, bytes }: StoredTensor, target: Float32Array): void {
-  withFile(path, kind, (fd) => {
-    const raw = new Uint8Array(bytes);
-    if (readFully(fd, raw, start) < bytes)
-      throw unexpected(path, 'the file to stay whole', 'one cut while it was read');
-    target.set(readable.get(dtype)!(raw));
-  });
+export function readTensor(tensor: StoredTensor, target: Float32Array): void {
+  for (const { offset, values } of tensorPieces(tensor)) target.set(values, offset);
 }
 
 /** Whether the elements of a tensor can be read: other types are only listed. */
