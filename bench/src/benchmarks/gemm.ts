@@ -4,15 +4,16 @@ import { alternate } from '../harness/alternate.js';
 import { compileC } from '../harness/compile-c.js';
 import { type GemmShape, gemmShapes, nameOf, rateOf } from '../harness/gemm-shapes.js';
 import { type Machine, measureMachine } from '../harness/machine.js';
+import { openmpBlas } from '../harness/openmp-blas.js';
 import type { Benchmark, Figure, Target } from '../harness/report.js';
 import { runForJson, runScript } from '../harness/run-script.js';
 import { ratio } from '../harness/targets.js';
 import type { GemmTask } from '../scripts/gemm-run.js';
 
 /** Seconds and errors by shape, as `gemm-run` prints them. */
-type Sample = Record<string, number>;
+export type Sample = Record<string, number>;
 
-interface InstructionSet {
+export interface InstructionSet {
   readonly isa: 'amx' | 'avx512' | 'avx2';
   /** What the libraries call it, or the best that they have in fp32. */
   readonly openblas: string;
@@ -32,9 +33,9 @@ const MOST_RELATIVE_ERROR = 5e-6;
 
 /** Those of this processor: the best, and all below it. */
 const best = instructionSets.findIndex(({ isa }) => isa === addon.isa());
-const present = best < 0 ? [] : instructionSets.slice(best);
+export const present = best < 0 ? [] : instructionSets.slice(best);
 
-interface Method {
+export interface Method {
   readonly name: string;
   readonly set: InstructionSet;
   readonly threads: number;
@@ -72,7 +73,7 @@ export const gemm: Benchmark = {
   },
 };
 
-function methodsOf(set: InstructionSet, threads: number, samples: number): Method[] {
+export function methodsOf(set: InstructionSet, threads: number, samples: number): Method[] {
   const own = (precision: GemmTask['precision']) => () => {
     const task: GemmTask = { shapes: gemmShapes, precision, threads, samples };
     return runScript<Sample>('gemm-run', task, 300_000, { MAYFLY_ISA: set.isa });
@@ -93,7 +94,11 @@ function methodsOf(set: InstructionSet, threads: number, samples: number): Metho
       : []),
     {
       ...{ name: 'openblas', set, threads },
-      run: peer('openblas', ['-lopenblas'], { OPENBLAS_NUM_THREADS: count, OPENBLAS_CORETYPE: set.openblas }),
+      // Its threads stay on processors of their own, as ours do, where Debian's OpenMP package is installed.
+      run: peer('openblas', ['-lopenblas'], {
+        ...{ OPENBLAS_NUM_THREADS: count, OMP_NUM_THREADS: count, OMP_PROC_BIND: 'true' },
+        ...{ OPENBLAS_CORETYPE: set.openblas, ...openmpBlas },
+      }),
     },
     {
       ...{ name: 'onednn', set, threads },
@@ -102,7 +107,7 @@ function methodsOf(set: InstructionSet, threads: number, samples: number): Metho
   ];
 }
 
-const label = ({ name, set, threads }: Pick<Method, 'name' | 'set' | 'threads'>): string =>
+export const label = ({ name, set, threads }: Pick<Method, 'name' | 'set' | 'threads'>): string =>
   `${name} ${set.isa} ${threads}t`;
 
 const figure = (name: string, p50: number, unit: Figure['unit'] = 'GFLOP/s'): Figure => ({

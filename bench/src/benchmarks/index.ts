@@ -12,6 +12,7 @@ import { recovery } from './recovery.js';
 import { retire } from './retire.js';
 import { scaling } from './scaling.js';
 import { spawn } from './spawn.js';
+import { speed } from './speed.js';
 import { staticRotation } from './static-rotation.js';
 import { step } from './step.js';
 
@@ -29,6 +30,7 @@ export const benchmarks: readonly Benchmark[] = [
   gemm,
   adamw,
   step,
+  speed,
   generation,
   cores,
   scaling,

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { alternate } from '../harness/alternate.js';
 import { compileC } from '../harness/compile-c.js';
 import { measureMachine } from '../harness/machine.js';
+import { openmpBlas } from '../harness/openmp-blas.js';
 import type { Benchmark, Figure, Target } from '../harness/report.js';
 import { target } from '../harness/report.js';
 import { runForJson, runScript } from '../harness/run-script.js';
@@ -17,7 +18,6 @@ const LEAST_OF_SCALAR = 12;
 const TIMEOUT_MS = 600_000;
 /** Debian's own, which sees Debian's packages where another comes first in PATH. */
 const SYSTEM_PYTHON = '/usr/bin/python3';
-const OPENMP_BLAS = '/usr/lib/x86_64-linux-gnu/openblas-openmp';
 
 export const step: Benchmark = {
   name: 'step',
@@ -62,9 +62,9 @@ export const step: Benchmark = {
   },
 };
 
-type Task = Omit<StepTask, 'model'>;
+export type Task = Omit<StepTask, 'model'>;
 
-const mayfly = (model: StepModel, env: Readonly<Record<string, string>>, task: Task): Promise<StepSample> =>
+export const mayfly = (model: StepModel, env: Readonly<Record<string, string>>, task: Task): Promise<StepSample> =>
   runScript<StepSample>('step-run', { model, ...task } satisfies StepTask, TIMEOUT_MS, env);
 
 /** A step takes seconds: one to warm up, and one. */
@@ -76,13 +76,13 @@ function scalar({ config, sequence }: StepModel, threads: number): Promise<Recor
 }
 
 /** Memory is kept between steps, and OpenMP and BLAS share one set of threads where Debian's packages allow it. */
-async function pytorch({ config, sequence, batch }: StepModel, bf16: boolean, threads: number, task: Task) {
+export async function pytorch({ config, sequence, batch }: StepModel, bf16: boolean, threads: number, task: Task) {
   const script = new URL('../peers/llama_step.py', import.meta.url).pathname;
   const env = {
     MALLOC_MMAP_THRESHOLD_: String(4 * 2 ** 30),
     MALLOC_TRIM_THRESHOLD_: String(8 * 2 ** 30),
     OMP_NUM_THREADS: String(threads),
-    ...(existsSync(OPENMP_BLAS) ? { LD_LIBRARY_PATH: OPENMP_BLAS } : {}),
+    ...openmpBlas,
   };
   const python = existsSync(SYSTEM_PYTHON) ? SYSTEM_PYTHON : 'python3';
   const args = [script, JSON.stringify({ config, sequence, batch, bf16, threads, ...task })];

@@ -9,6 +9,9 @@ export interface StepTask {
   readonly model: StepModel;
   /** Of the device's products. Default: exact. */
   readonly precision?: Precision;
+  /** The ids that the data hold, if not all: with `compact`, the model is trained with these alone. */
+  readonly classes?: number;
+  readonly compact?: boolean;
   /** Of the worker's device, and of the host beside the main thread. Defaults: the trainer's. */
   readonly threads?: number;
   readonly hostThreads?: number;
@@ -19,7 +22,15 @@ export interface StepTask {
 /** Milliseconds of a step, and the parts it is made of: fields other than `p50`. Host math is listed by function. */
 export type StepSample = { readonly p50: number } & Record<string, number>;
 
-const { model, warmup, steps, hostThreads, ...pool } = JSON.parse(process.argv[2]!) as StepTask;
+const {
+  model,
+  warmup,
+  steps,
+  hostThreads,
+  classes,
+  compact = false,
+  ...pool
+} = JSON.parse(process.argv[2]!) as StepTask;
 const { name, config, sequence, batch } = model;
 
 const hostMath: Record<string, number> = {};
@@ -35,8 +46,19 @@ for (const [key, call] of Object.entries(math)) {
   };
 }
 
-const ids = Uint16Array.from({ length: 65_536 }, (_, index) => (Math.imul(index, 2_654_435_761) >>> 16) % config.vocab);
-const options = { batch, seq: sequence, steps: warmup + steps, lr: 1e-4, hostThreads, pool };
+const ids = Uint16Array.from(
+  { length: 65_536 },
+  (_, index) => (Math.imul(index, 2_654_435_761) >>> 16) % (classes ?? config.vocab),
+);
+const options = {
+  batch,
+  seq: sequence,
+  steps: warmup + steps,
+  lr: 1e-4,
+  hostThreads,
+  compactVocabulary: compact,
+  pool,
+};
 const data = new TokenArray(ids, 'generated');
 const trainer = await createTrainer({ ...options, model: { ...config, name }, data });
 
