@@ -104,6 +104,7 @@ export {
   type TransportHandlers,
 } from './pool/worker/transport.js';
 export { retirementReason, type WorkerUsage } from './pool/worker/usage.js';
+export { classifierPrograms } from './programs/classifier.js';
 export { type DynamicLayerProgram, dynamicPrograms } from './programs/dynamic.js';
 export type { ProgramForm } from './programs/form.js';
 export { normalize } from './programs/rms-norm.js';

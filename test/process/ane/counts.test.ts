@@ -85,15 +85,24 @@ test.each(cases)(
     const bridge = { evaluations: 0, written: 0, read: 0 };
     const planned = { evaluations: 0, copiedBytes: 0 };
     const emulator = await counted(async (pool) => {
-      for (const variants of variantsOf(name, weights)) {
+      for (const [index, variants] of variantsOf(name, weights).entries()) {
+        const classifier = index === 0 ? ('device' as const) : ('host' as const);
         const variant = [
           ...Object.entries(variants).map(([block, each]) => `${block}=${each}`),
           ...['silu=exp', 'rope=slice', 'split=1'],
         ].join(',');
-        const options = { ...shape, model: config, data, weights, seq: 8, steps, variant, pool };
+        const options = { ...shape, classifier, model: config, data, weights, seq: 8, steps, variant, pool };
         await using trainer = await createTrainer(options);
         const { stepWork } = await trainer.train();
-        const { counts } = planTraining({ ...shape, config, profile, weights, sequence: 8, form: { variants } });
+        const { counts } = planTraining({
+          ...shape,
+          classifier,
+          config,
+          profile,
+          weights,
+          sequence: 8,
+          form: { variants },
+        });
         expect(stepWork, variant).toEqual(counts);
         planned.evaluations += steps * counts.dispatches;
         planned.copiedBytes += steps * counts.copiedBytes;

@@ -58,8 +58,15 @@ const calls: Record<Exclude<OptionsCall, 'setThreads'>, { options: Record<string
     tensors: ['x', 'weight', 'dOut', 'dx', 'dWeight', 'out'],
   },
   crossEntropy: {
-    options: { x: 0, table: 1024, targets: 2048, dx: 3072, dTable: 4096, vocab: 8, dim: 4, columns: 4 },
-    tensors: ['x', 'table', 'targets', 'dx', 'dTable'],
+    options: {
+      ...{ x: 0, table: 1024, targets: 2048, dx: 3072, dTable: 4096, logSumExp: 5120 },
+      ...{ vocab: 8, dim: 4, columns: 4 },
+    },
+    tensors: ['x', 'table', 'targets', 'dx', 'dTable', 'logSumExp'],
+  },
+  softmaxLoss: {
+    options: { logits: 0, targets: 1024, vocab: 8, columns: 4 },
+    tensors: ['logits', 'targets'],
   },
   gemm: {
     options: {

@@ -1,5 +1,6 @@
 import type { ModelConfig } from '../model/config.js';
 import type { ParameterEntry, ParameterSpecs } from '../model/parameters.js';
+import type { ClassifierPrograms } from '../programs/classifier.js';
 import type { ConstantWeight } from '../programs/constant-weights.js';
 import { adapterBlocks, type DynamicLayerProgram, dynamicBlocks, type PackedWeight } from '../programs/dynamic.js';
 import type { ProgramForm } from '../programs/form.js';
@@ -55,11 +56,26 @@ export interface CountedStep {
   /** The parameters of all layers that are trained. */
   readonly trained: readonly ParameterEntry[];
   readonly accumulate: number;
+  /** Of a classifier on the device. */
+  readonly classifier?: ClassifierPrograms | undefined;
+}
+
+/** Bytes that the dispatches of the classifier copy: in a pass, and after an update in addition. */
+export function classifierCopies({ chunks, input, freshColumns, forward, backward }: ClassifierPrograms): {
+  readonly always: number;
+  readonly afterUpdate: number;
+} {
+  const outputs = [forward, backward].reduce((sum, { output }) => sum + output.channels * output.width, 0);
+  const fresh = freshColumns.forward + freshColumns.backward;
+  return {
+    always: 2 * chunks * (input.channels * fresh + outputs),
+    afterUpdate: 2 * chunks * input.channels * (2 * input.width - fresh),
+  };
 }
 
 /** The work of a step of `accumulate` passes and an update, as `StepWork` of a trainer has it. */
 export function countStep(step: CountedStep): StepWork {
-  const { config, layer, shape, blocks, isStatic, trained, accumulate } = step;
+  const { config, layer, shape, blocks, isStatic, trained, accumulate, classifier } = step;
   const { layers, vocab, dim } = config;
   const isPacked = arePacked(layer, isStatic);
   const isAdapted = layer.base !== undefined;
@@ -73,31 +89,39 @@ export function countStep(step: CountedStep): StepWork {
   /** Each waits for its update where a pass first reads it. */
   const parts = new Set(trained.map((entry) => (entry.layer < 0 ? entry.name : entry.layer))).size;
   const trainedElements = trained.reduce((sum, { count }) => sum + count, 0);
+  /** Of the classifier in a pass, and copies of its tables: none on the host. */
+  const chunks = classifier?.chunks ?? 0;
+  const copies = classifier && classifierCopies(classifier);
+  const columns = shape.batch * shape.sequence;
   const tables = isAdapted ? 0 : config.tiedHead ? 1 : 2;
   return {
-    dispatches: accumulate * perLayer(() => 1),
+    dispatches: accumulate * (perLayer(() => 1) + 2 * chunks),
     compilations: step.isCompiled && !isPacked ? perLayer(({ weights }) => Math.min(1, weights.length)) : 0,
-    copiedBytes: perLayer((program) => {
-      const { always, afterUpdate } = copiesOf(program);
-      return accumulate * always + afterUpdate;
-    }),
+    copiedBytes:
+      perLayer((program) => {
+        const { always, afterUpdate } = copiesOf(program);
+        return accumulate * always + afterUpdate;
+      }) + (copies ? accumulate * copies.always + (isAdapted ? 0 : copies.afterUpdate) : 0),
     host: {
       norms: accumulate * ((isPacked ? 2 : 1) * halves + 2),
-      classifierProducts: accumulate * (isAdapted ? 2 : 3),
+      classifierProducts: accumulate * ((classifier ? 0 : 2) + (isAdapted ? 0 : 1)),
       losses: accumulate,
       weightGradients: accumulate * perBlock(({ flow }) => flow.parameters.length),
       updates: trained.length,
       copiedBytes: accumulate * perBlock(copiedInPass) + (isPacked ? perBlock(copiedInUpdate) : 0),
       convertedElements:
         accumulate * (isPacked ? 1 : 3) * activation +
+        (classifier ? 2 * accumulate * (chunks * dim + vocab) * columns + (isAdapted ? 0 : vocab * dim) : 0) +
         (isPacked ? 0 : perLayer(({ weights }) => elementsOf(weights as readonly ConstantWeight[], parameters))),
       addedElements:
-        (Math.ceil(accumulate / 2) - 1) * trainedElements + Math.floor(accumulate / 2) * tables * vocab * dim,
+        (classifier ? accumulate * (chunks - 1) * activation : 0) +
+        (Math.ceil(accumulate / 2) - 1) * trainedElements +
+        Math.floor(accumulate / 2) * tables * vocab * dim,
     },
     waits: {
-      kernels: accumulate * perLayer(() => 1),
-      // For each loss, and for the norm.
-      hostMath: accumulate + 1 + parts,
+      kernels: accumulate * (perLayer(() => 1) + 2 * chunks),
+      // For each loss, with the conversions of a classifier on the device, and for the norm.
+      hostMath: (classifier ? 5 * accumulate + (isAdapted ? 0 : 1) : accumulate) + 1 + parts,
       // For backward surfaces, which two layers have in turn; those of the last two are awaited by the next pass, or at the end of the step.
       hostThreads: (accumulate * Math.max(0, layers - 2) + (accumulate - 1) * Math.min(2, layers)) * blocks.length + 1,
     },

@@ -4,11 +4,12 @@ import type { ModelConfig } from '../model/config.js';
 import { ParameterLayout } from '../model/parameters.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
 import { defaultBudget } from '../pool/worker/budget.js';
+import { type ClassifierShape, classifierPrograms } from '../programs/classifier.js';
 import type { ProgramForm } from '../programs/form.js';
 import { decoderLayerOf, namePrograms } from '../programs/layer.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 import type { ProgramShape, Surface } from '../programs/shape.js';
-import { arePacked, copiesOf, countStep, type PlannedBlock, writeBlocks } from './step-counts.js';
+import { arePacked, classifierCopies, copiesOf, countStep, type PlannedBlock, writeBlocks } from './step-counts.js';
 import type { StepWork } from './step-work.js';
 
 /** `reloaded` are static weights that are replaced without compiling (`docs/ane.md`), where the chip lets them. */
@@ -30,6 +31,8 @@ export interface PlanOptions {
   readonly sequence: number;
   /** How programs are written: variants and axes. Default: each half fused. */
   readonly form?: ProgramForm;
+  /** Where the classifier's products run. Default: `host`. */
+  readonly classifier?: 'host' | 'device' | undefined;
   /** Passes per update. Default: 1. */
   readonly accumulate?: number;
   /** Compilations after which a worker retires. Default: 100. */
@@ -52,6 +55,10 @@ export const planOptions = {
   batch: { rule: whole(1, 2 ** 24), required: true, flag: '--batch <n>', help: 'windows per pass' },
   sequence: { rule: whole(1, 2 ** 24), required: true },
   form: { rule: object<ProgramForm>(), default: {} },
+  classifier: {
+    ...{ rule: oneOf('host', 'device'), default: 'host', flag: '--classifier <where>' },
+    help: "host, or device: the classifier's products as kernels",
+  },
   accumulate: { rule: whole(1, 2 ** 24), default: 1, flag: '--accumulate <n>', help: 'passes per step' },
   retireAfter: {
     ...{ rule: whole(1), default: 100 },
@@ -139,6 +146,8 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const columns = batch * sequence;
   const { layers, dim, vocab } = config;
   const isAdapted = layer.base !== undefined;
+  const onDevice =
+    options.classifier === 'device' ? planClassifier({ dim, vocab, columns }, options.form, profile) : undefined;
   if (isAdapted && weights === 'reloaded') {
     throw invalidArgument('weights', 'dynamic or static with adapters, whose model never changes', weights);
   }
@@ -155,8 +164,8 @@ export function planTraining(given: PlanOptions): TrainingPlan {
 
   const perLayer = (of: (kernel: (typeof kernels)[number]) => number) =>
     kernels.reduce((sum, each) => sum + of(each), 0);
-  const kernelsMs = (layers * perLayer(({ evaluateUs }) => evaluateUs)) / 1000;
-  const copiesMs = (layers * perLayer(({ copyUs }) => copyUs)) / 1000;
+  const kernelsMs = (layers * perLayer(({ evaluateUs }) => evaluateUs)) / 1000 + (onDevice?.kernelsMs ?? 0);
+  const copiesMs = (layers * perLayer(({ copyUs }) => copyUs)) / 1000 + (onDevice?.copiesMs ?? 0);
   const backwardMs =
     (layers * perLayer(({ name, evaluateUs }) => (/Backward(\.|$)/.test(name) ? evaluateUs : 0))) / 1000;
 
@@ -164,26 +173,38 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const moveMs = (bytes: number) => bytes / (host.elementwiseGBps.value * 1e6);
   const activation = dim * columns;
   // Forward, and toward the input and the weights, which adapters leave as they are.
-  const classifierProducts = isAdapted ? 2 : 3;
+  const classifierProducts = (onDevice ? 0 : 2) + (isAdapted ? 0 : 1);
   /** Trained weights are inputs of the kernels. */
   const isPacked = arePacked(layer, isStatic);
   const isCompiled = weights === 'static';
-  const counts = countStep({ config, layer, shape, blocks, isCompiled, isStatic, trained, accumulate });
+  const counts = countStep({
+    config,
+    layer,
+    shape,
+    blocks,
+    isCompiled,
+    isStatic,
+    trained,
+    accumulate,
+    classifier: onDevice?.programs,
+  });
   const halves = 2 * layers;
   // Forward norms are host math where trained weights are inputs; the backward pass always, with its copies of what was saved.
   const norms = moveMs(activation * halves * ((isPacked ? 12 : 0) + 16));
-  const pass = norms + moveMs(activation * 40) + gemmMs(2 * classifierProducts * vocab * activation);
-  const gradientsMs = layers * gemmMs(2 * matrices * columns);
+  const tableMs = gemmMs(2 * vocab * activation);
+  // A classifier on the device leaves the gradient of its table, which layers' kernels hide as they do other gradients.
+  const pass = norms + moveMs(activation * 40) + (onDevice ? onDevice.lossMs : classifierProducts * tableMs);
+  const gradientsMs = layers * gemmMs(2 * matrices * columns) + (onDevice ? classifierProducts * tableMs : 0);
   const update = parameters / host.adamwPerUs.value / 1000 + moveMs(8 * parameters) + moveMs(6 * matrices * layers);
 
-  const programs = weights === 'dynamic' ? kernels.length : kernels.length * layers;
+  const programs = (weights === 'dynamic' ? kernels.length : kernels.length * layers) + (onDevice ? 2 : 0);
   const compiling = ({ compileMs, loadMs }: KernelPlan) => compileMs + loadMs + clock.unloadMs.value;
   const round = (weights === 'dynamic' ? 1 : layers) * perLayer(compiling);
   const updated = layers * perLayer(({ hasWeights }) => Number(hasWeights));
   const stagedBytes = layers * perLayer((kernel) => kernel.stagedBytes);
   const step = {
     kernels: accumulate * kernelsMs,
-    copies: accumulate * copiesMs + copyMs(stagedBytes, profile),
+    copies: accumulate * copiesMs + copyMs(stagedBytes + (isAdapted ? 0 : (onDevice?.stagedBytes ?? 0)), profile),
     hostMath: accumulate * pass + moveMs(2 * counts.host.copiedBytes) + update,
     weightGradients: accumulate * Math.max(EXPOSED * gradientsMs, gradientsMs - backwardMs),
     compilations:
@@ -224,6 +245,27 @@ export function planTraining(given: PlanOptions): TrainingPlan {
       compilations: wears ? steps * updated : weights === 'reloaded' ? 2 * programs : programs,
       retirements: steps / everySteps,
     },
+  };
+}
+
+/** The classifier on the device: times of a pass. */
+function planClassifier(shape: ClassifierShape, form: ProgramForm, profile: ChipProfile) {
+  const programs = classifierPrograms(shape, form);
+  const { chunks, forward, backward } = programs;
+  const { always, afterUpdate } = classifierCopies(programs);
+  const { dim, vocab, columns } = shape;
+  const evaluateUs = [forward, backward].reduce(
+    (sum, { program }) => sum + timeMil(program.text, profile).evaluateUs,
+    0,
+  );
+  // fp16 to fp32 and back, and between them maxima, exponentials and gradients of the logits.
+  const movedBytes = vocab * columns * (6 + 4 + 8 + 8 + 6) + chunks * dim * columns * (6 + 6 + 12);
+  return {
+    programs,
+    kernelsMs: (chunks * evaluateUs) / 1000,
+    copiesMs: copyMs(always, profile) + (2 * 2 * chunks * profile.clock.lockUs.value) / 1000,
+    lossMs: movedBytes / (profile.host.elementwiseGBps.value * 1e6),
+    stagedBytes: afterUpdate,
   };
 }
 

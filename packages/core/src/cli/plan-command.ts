@@ -1,6 +1,6 @@
-import { loadProfile, MayflyError } from '@mayfly/native';
+import { invalidArgument, loadProfile, MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
-import { flag, text } from '../check.js';
+import { flag, text, whole } from '../check.js';
 import { planOptions, planTraining, type TrainingPlan, type WeightStrategy } from '../chips/training-plan.js';
 import { planLayers } from '../decoder/layer-plan.js';
 import { frozenByAdapters, type LoraOptions, loraOptions, resolveLora } from '../decoder/lora-options.js';
@@ -27,6 +27,8 @@ interface PlanFlags {
   readonly accumulate?: number;
   readonly retireAfter?: number;
   readonly variant?: string;
+  readonly classifier?: 'host' | 'device';
+  readonly classes?: number;
   readonly lora?: Partial<LoraOptions>;
   readonly documentMask?: boolean;
   readonly calibration?: boolean;
@@ -64,6 +66,11 @@ export const planCommandOptions = {
   accumulate: planOptions.accumulate,
   retireAfter: planOptions.retireAfter,
   variant: { ...variantOption, defaultText: 'fused' },
+  classifier: planOptions.classifier,
+  classes: {
+    ...{ rule: whole(1, 2 ** 24), defaultText: 'all of the vocabulary', flag: '--classes <n>' },
+    help: 'token ids that a run with --compact-vocabulary trains with',
+  },
   lora: nested<LoraOptions>(loraOptions),
   documentMask: {
     ...{ rule: flag, default: false, flag: '--document-mask' },
@@ -93,7 +100,10 @@ async function planCommand(given: CommandFlags): Promise<void> {
     return;
   }
   const profile = loadProfile(chip);
-  const { config } = await loadModel(model);
+  const { config: own } = await loadModel(model);
+  const { classes = own.vocab, classifier = 'host' } = flags;
+  if (classes > own.vocab) throw invalidArgument('--classes', `at most the ${own.vocab} of the vocabulary`, classes);
+  const config = { ...own, vocab: classes };
   const sequence = flags.seq ?? Math.min(256, config.sequence);
   if (sequence > config.sequence) {
     throw new MayflyError(
@@ -110,10 +120,10 @@ async function planCommand(given: CommandFlags): Promise<void> {
   const chosen = weights === undefined ? all : [weights];
   const plans = chosen.map((each): CommandPlan => {
     const plan = planTraining({
-      ...{ config, profile, weights: each, layer, batch, sequence, form, accumulate, retireAfter },
+      ...{ config, profile, weights: each, layer, batch, sequence, form, accumulate, retireAfter, classifier },
     });
     const kind = each === 'dynamic' ? 'dynamic' : 'static';
-    const shape = { config, batch, sequence, lora, documentMask, form };
+    const shape = { config, batch, sequence, lora, documentMask, form, classifier };
     const decoder = { ...shape, weights: kind, passes: accumulate, training: true } as const;
     const freeze = lora && frozenByAdapters(config, []);
     return { ...plan, memory: memoryNeeds({ ...decoder, freeze }, plan.workers + 1) };

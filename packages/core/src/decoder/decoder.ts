@@ -5,6 +5,7 @@ import type { CompactVocabulary } from '../model/compact-vocabulary.js';
 import type { ModelConfig } from '../model/config.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { ProgramShape } from '../programs/shape.js';
+import { DeviceClassifier } from './device-classifier.js';
 import { haveDocumentMasks, writeDocuments } from './document-masks.js';
 import { Dropout, type TrainingPass } from './dropout.js';
 import { GradientSums } from './gradient-sums.js';
@@ -45,6 +46,8 @@ export interface DecoderOptions {
   readonly layersSource?: TensorSource | undefined;
   /** The vocabulary that `config` counts as a part of the whole model's, whose ids the decoder then takes. Default: the whole. */
   readonly vocabulary?: CompactVocabulary | undefined;
+  /** Where the classifier's products with its table run. Default `host`. */
+  readonly classifier?: 'host' | 'device' | undefined;
   /** Precision of the host's matrix products. Default `exact`. */
   readonly precision?: Precision | undefined;
   /** Whether the backward pass runs forward programs again, whose outputs then need less memory. Default false. */
@@ -76,6 +79,7 @@ export class Decoder {
   /** Of the host's matrix products. */
   readonly precision: Precision;
   readonly #head: Head;
+  readonly #classifier: DeviceClassifier | null;
   readonly #training: Training | null;
   /** Null where nothing is dropped. */
   readonly #dropout: Dropout | null;
@@ -95,7 +99,11 @@ export class Decoder {
     this.#layersOptions = { state, shape, plans, precision, weightGradients, updates, stopwatch, recompute };
     this.#layers = new Layers({ ...this.#layersOptions, source: options.layersSource ?? source, form });
     const { columns } = this.layers;
-    this.#head = new Head(source, { state: this.state, columns, precision, updates, stopwatch });
+    this.#classifier =
+      options.classifier === 'device'
+        ? new DeviceClassifier(source, { state, columns, form, precision, stopwatch })
+        : null;
+    this.#head = new Head(source, { state, columns, precision, updates, stopwatch, classifier: this.#classifier });
     this.gradientSums = training ? new GradientSums(source, this.state, passes, stopwatch.work) : null;
     const { dropout = 0 } = options.lora ?? {};
     this.#dropout = dropout > 0 ? new Dropout(dropout, options.seed ?? 0) : null;
@@ -107,7 +115,7 @@ export class Decoder {
 
   /** Kernels that `load` compiles. */
   get kernels(): number {
-    return this.#layers.kernels;
+    return this.#layers.kernels + (this.#classifier?.kernels ?? 0);
   }
 
   /** Whether attention stays within the documents that `forward` is told. */
@@ -141,7 +149,17 @@ export class Decoder {
 
   /** Compiles the kernels with the parameters as they are. */
   load(compiler: KernelCompiler): Promise<void> {
-    return this.stopwatch.wait('compile', this.layers.load(compiler));
+    return this.stopwatch.wait('compile', this.#load(compiler));
+  }
+
+  async #load(compiler: KernelCompiler): Promise<void> {
+    await this.layers.load(compiler);
+    await this.#classifier?.load(compiler);
+  }
+
+  /** Notes that an update of the classifier's table is under way: kernels get it when a pass next reads it. */
+  updatesTable(): void {
+    if (this.state.isTrained('head')) this.#classifier?.expire();
   }
 
   /**
@@ -214,6 +232,7 @@ export class Decoder {
     await addon.mathQueue.zero(this.state.parameters.arena, 0, 0).catch(() => {});
     await this.updates.settleAll().catch(() => {});
     await this.layers.dispose();
+    await this.#classifier?.dispose();
   }
 }
 

@@ -2,6 +2,7 @@ import { addon, MayflyError, type Precision } from '@mayfly/native';
 import { IGNORED_TARGET } from '../data/windows.js';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
+import type { DeviceClassifier } from './device-classifier.js';
 import type { PassGradients } from './gradient-sums.js';
 import type { FrozenPart } from './layer-plan.js';
 import type { ModelState } from './model-state.js';
@@ -19,11 +20,13 @@ export interface HeadOptions {
   /** What is being updated. */
   readonly updates: PendingTasks<FrozenPart>;
   readonly stopwatch: Stopwatch;
+  /** Where the classifier's products run: on the device, or null where they are host math. */
+  readonly classifier: DeviceClassifier | null;
 }
 
 /**
  * The two ends of a decoder, each both ways: the embedding below the layers; the final RMSNorm, the classifier and the
- * cross-entropy above them. All of it is host math.
+ * cross-entropy above them. All of it is host math, but for the classifier's products where the device has them.
  */
 export class Head {
   readonly #state: ModelState;
@@ -31,6 +34,9 @@ export class Head {
   readonly #precision: Precision;
   readonly #updates: PendingTasks<FrozenPart>;
   readonly #stopwatch: Stopwatch;
+  readonly #classifier: DeviceClassifier | null;
+  /** The gradient of the classifier's table, while it is computed beside the layers' kernels. */
+  #tableGradient: Promise<unknown> | null = null;
   /** int32 [columns]: window after window. */
   readonly #tokens: Tensor<'int32'>;
   readonly #targets: Tensor<'int32'>;
@@ -46,13 +52,14 @@ export class Head {
   /** [columns]: of each column the logarithm of its sum of exponentials, where another sum will be added. */
   readonly #logSumExp: Tensor<'fp32'> | null;
 
-  constructor(source: TensorSource, { state, columns, precision, updates, stopwatch }: HeadOptions) {
+  constructor(source: TensorSource, { state, columns, precision, updates, stopwatch, classifier }: HeadOptions) {
     const { dim, vocab } = state.config;
     this.#state = state;
     this.#columns = columns;
     this.#precision = precision;
     this.#updates = updates;
     this.#stopwatch = stopwatch;
+    this.#classifier = classifier;
     this.#tokens = source.tensor('int32', [columns]);
     this.#targets = source.tensor('int32', [columns]);
     this.#normed = source.tensor('fp32', [dim, columns]);
@@ -90,12 +97,16 @@ export class Head {
    * Reads the tokens at once, so that the next may be set.
    */
   async embedBackward(gradient: Tensor<'fp32'>, gradients: PassGradients): Promise<void> {
-    if (!this.#state.isTrained('embedding')) return;
+    if (!this.#state.isTrained('embedding')) {
+      await this.#tableGradient;
+      return;
+    }
     const { vocab, dim, tiedHead } = this.#state.config;
     const { arena, offset } = gradient;
     const tableGradient = gradients.table ?? gradients.offset('embedding');
     const tokens = this.#tokens.offset;
     await Promise.all([
+      this.#tableGradient,
       // A tied table already has the classifier's part.
       tiedHead ? null : queue.zero(arena, tableGradient, 4 * vocab * dim),
       queue.embedBackward(arena, { gradient: offset, tokens, tableGradient, vocab, dim, columns: this.#columns }),
@@ -107,6 +118,8 @@ export class Head {
   /** The final RMSNorm of x, fp32 [dim, columns], which loss and logits start from. */
   async normalize(x: Tensor<'fp32'>): Promise<void> {
     await this.#settle('finalNorm');
+    // It reads the output of the last pass.
+    await this.#tableGradient;
     const { eps, dim } = this.#state.config;
     const columns = this.#columns;
     this.#stopwatch.work.did('norms');
@@ -125,14 +138,20 @@ export class Head {
   }
 
   /** Sum of −log p(target) over the first `targets.length` columns, without ignored targets (−1). */
-  crossEntropy(targets: ArrayLike<number>): Promise<number> {
+  async crossEntropy(targets: ArrayLike<number>): Promise<number> {
     this.#writeIds(this.#targets, targets, IGNORED_TARGET);
-    return this.#lossOf(this.#state.parameter('head'), this.#state.config.vocab, targets.length);
+    if (this.#classifier !== null) {
+      await this.#settle('head');
+      this.#targets.array().fill(IGNORED_TARGET, targets.length);
+      return await this.#classifier.loss({ x: this.#normed, targets: this.#targets, gradientScale: 0 });
+    }
+    return await this.#lossOf(this.#state.parameter('head'), this.#state.config.vocab, targets.length);
   }
 
   /** As `crossEntropy`, over the classes of a compact vocabulary (`own`) and over all ids of the whole one. */
   async wholeCrossEntropy(targets: ArrayLike<number>): Promise<{ readonly own: number; readonly whole: number }> {
-    const own = await this.crossEntropy(targets);
+    this.#writeIds(this.#targets, targets, IGNORED_TARGET);
+    const own = await this.#lossOf(this.#state.parameter('head'), this.#state.config.vocab, targets.length);
     const { compact } = this.#state;
     const rest = compact?.unusedHead;
     if (rest === undefined || rest.elements === 0) return { own, whole: own };
@@ -188,22 +207,26 @@ export class Head {
     this.#writeIds(this.#targets, targets, IGNORED_TARGET);
     await this.#settle('head');
     const { work } = this.#stopwatch;
+    const classifier = this.#classifier;
     work.did('losses');
-    work.did('classifierProducts', isTrained ? 3 : 2);
+    work.did('classifierProducts', (classifier === null ? 2 : 0) + (isTrained ? 1 : 0));
     work.did('norms');
+    const table = isTrained ? (gradients.table ?? gradients.offset('head')) : null;
+    const done = classifier && (await this.#onDevice(classifier, gradientScale));
     const results = Promise.all([
-      queue.crossEntropy(arena, {
-        x: this.#normed.offset,
-        table: this.#state.parameter('head'),
-        targets: this.#targets.offset,
-        vocab,
-        dim,
-        columns,
-        dx: normedGradient,
-        ...(isTrained ? { dTable: gradients.table ?? gradients.offset('head') } : {}),
-        gradientScale,
-        precision: this.#precision,
-      }),
+      done ??
+        queue.crossEntropy(arena, {
+          x: this.#normed.offset,
+          table: this.#state.parameter('head'),
+          targets: this.#targets.offset,
+          vocab,
+          dim,
+          columns,
+          dx: normedGradient,
+          ...(table !== null && { dTable: table }),
+          gradientScale,
+          precision: this.#precision,
+        }),
       queue.zero(arena, gradient.offset, gradient.bytes),
       queue.normBackward(arena, {
         x: x.offset,
@@ -221,11 +244,23 @@ export class Head {
         columns,
       }),
       // A tied table is complete only with the embedding's part.
-      isTrained && !tiedHead ? this.#addTable(gradients, 'head') : null,
+      isTrained && !tiedHead && classifier === null ? this.#addTable(gradients, 'head') : null,
     ]);
+    if (classifier !== null && table !== null) {
+      // Beside the layers' kernels, in the queue before what adds to it.
+      const made = classifier.tableGradient(this.#normed, table);
+      this.#tableGradient = Promise.all([made, tiedHead ? null : this.#addTable(gradients, 'head')]);
+      this.#tableGradient.catch(() => {});
+    }
     if (isTrained && !tiedHead) gradients.finish('head');
     if (this.#unused === null) gradients.finish('finalNorm');
     const [loss] = await this.#stopwatch.wait('hostMath', results);
+    return loss;
+  }
+
+  async #onDevice(classifier: DeviceClassifier, gradientScale: number): Promise<number> {
+    const loss = await classifier.loss({ x: this.#normed, targets: this.#targets, gradientScale });
+    await classifier.backward(this.#normedGradient!);
     return loss;
   }
 

@@ -1,6 +1,5 @@
 import type { MilBuilder } from '../mil/builder.js';
 import type { MilValue } from '../mil/graph.js';
-import type { ProgramForm } from './form.js';
 
 /** A range of the channels that a product sums over. */
 export interface ContractionPart {
@@ -17,7 +16,7 @@ export interface ContractionPart {
 export function contract(
   b: MilBuilder,
   x: MilValue,
-  { split = 1 }: ProgramForm,
+  { split = 1 }: { readonly split?: number | undefined },
   product: (x: MilValue, part: ContractionPart | null) => MilValue,
 ): MilValue {
   const [, channels, , columns] = x.shape as [number, number, number, number];

@@ -194,6 +194,7 @@ async function planRun(
   const shape = {
     config,
     vocabulary,
+    classifier: options.classifier,
     batch,
     sequence,
     weights,

@@ -60,6 +60,11 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
    * `{ definition, weights }` (docs/layers.md). A resumed run needs the same definitions. Default: the decoder's own layer.
    */
   readonly layers?: LayersOption | undefined;
+  /**
+   * Where the classifier's products with its table run: on the host, or as kernels of the device, in chunks of the vocabulary, which
+   * rounds logits and their gradients to fp16 (docs/training.md). Default `host`.
+   */
+  readonly classifier?: 'host' | 'device' | undefined;
   /** Trains adapters in place of the model's parameters (docs/fine-tune.md). Default: none. */
   readonly lora?: Partial<LoraOptions> | undefined;
   /** Parts that are not trained: layers by their index, `embedding`, `finalNorm`, `head`. Default: none. */
@@ -240,6 +245,10 @@ export const trainOptions = {
     help: 'dynamic: written to memory; static: compiled',
   },
   variant: { ...variantOption, ...saved, group: groups.workers },
+  classifier: {
+    ...{ rule: oneOf('host', 'device'), default: 'host', ...saved, flag: '--classifier <where>' },
+    ...{ help: "host, or device: the classifier's products as kernels", group: groups.workers },
+  },
   lora: { ...nested<LoraOptions>(loraOptions), ...saved },
   layers: {
     rule: rule<LayersOption>(

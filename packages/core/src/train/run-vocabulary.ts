@@ -17,8 +17,12 @@ export const noTokensSeen = (vocab: number): SeenTokens => ({
   validation: new Uint8Array(vocab),
 });
 
+/** Tokens of single bytes, in which a tokenizer writes characters that it does not have. */
+const byteToken = /^<0x[0-9A-F]{2}>$/i;
+
 /**
- * The classes of a run: the ids that its data, its validation data and its prompt have, and those that begin, end and separate texts.
+ * The classes of a run: the ids that its data, its validation data and its prompt have, those that begin, end and separate texts, and
+ * bytes.
  *
  * @param before The classes of the run that is resumed, which stay as they are.
  * @throws `ERR_VOCABULARY` where a resumed run's data or prompt have others.
@@ -37,6 +41,7 @@ export function runVocabulary(
   }
   const all = seen.data.map((isSeen, id) => isSeen | seen.validation[id]! | prompt[id]!);
   for (const id of ends) if (id !== undefined && id < all.length) all[id] = 1;
+  for (let id = 0; id < all.length; id++) if (byteToken.test(tokenizer?.token?.(id) ?? '')) all[id] = 1;
   return CompactVocabulary.of(all);
 }
 

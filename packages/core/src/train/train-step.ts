@@ -151,6 +151,7 @@ export class TrainStep {
         updates.add(part, inUpdateOf(this.#step + 1, done));
       }
     });
+    this.#decoder.updatesTable();
   }
 }
 

@@ -59,6 +59,13 @@ export function ruleBroken(device: string, planned: PlannedPrograms): string | n
   return error ? `${profile.name}'s rule ${error.rule}: ${error.message}` : null;
 }
 
+/** The first rule of level `error` that a program breaks on the device's chip, in a few words; null if there is none. */
+export function ruleBrokenBy(device: string, text: string): string | null {
+  const profile = process.env.MAYFLY_CHIP_RULES === 'warn' ? null : profileOf(device);
+  const error = profile && lint(text, profile).find(({ level }) => level === 'error');
+  return error ? `${profile.name}'s rule ${error.rule}: ${error.message}` : null;
+}
+
 function profileOf(device: string): ChipProfile | null {
   if (device === 'ane') return machineProfile();
   if (!isSimName(device)) return null;

@@ -135,6 +135,14 @@ export interface HostMath {
       precision?: Precision;
     },
   ): number;
+  /**
+   * The sum over columns of −log softmax(logits)[targets[n]], without columns whose target is −1 (ignored). logits fp32 [vocab, columns]
+   * become gradientScale · dLoss/dLogits.
+   */
+  softmaxLoss(
+    arena: NativeArena,
+    o: { logits: number; targets: number; vocab: number; columns: number; gradientScale?: number },
+  ): number;
   /** logits[v] = Σ_d table[v, d]·x[d, column], fp32 [vocab]. The table's type is fp32 by default. */
   logits(
     arena: NativeArena,

@@ -7,6 +7,7 @@
 #include "math/host/math_function.h"
 #include "math/host/norm.h"
 #include "math/host/rope.h"
+#include "math/host/softmax_loss.h"
 #include "math/host/tokens.h"
 
 namespace mayfly {
@@ -81,6 +82,17 @@ auto Loss(const MathOptions& o) {
   return [=](ThreadPool& pool) { return CrossEntropy(args, targets, pool); };
 }
 
+auto LossOfLogits(const MathOptions& o) {
+  SoftmaxLossArgs args{};
+  args.vocab = o.Dimension("vocab");
+  args.columns = o.Dimension("columns");
+  args.logits = o.Array<float>("logits", args.vocab * args.columns);
+  args.gradient_scale = o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
+  const int32_t* ids = o.Array<int32_t>("targets", args.columns);
+  const std::vector<int32_t> targets = ReadTokens(ids, args.columns, args.vocab, "targets", kIgnoredTarget);
+  return [=](ThreadPool& pool) { return SoftmaxLoss(args, targets, pool); };
+}
+
 auto ColumnLogits(const MathOptions& o) {
   const int64_t vocab = o.Dimension("vocab"), dim = o.Dimension("dim"), columns = o.Dimension("columns");
   const float* x = o.Array<float>("x", dim * columns) + o.Whole("column", 0, columns - 1);
@@ -123,6 +135,7 @@ void ExportLayerMath(const MathExports& math) {
   DefineMath(math, "residualNorm", NormForward);
   DefineMath(math, "normBackward", NormGradient);
   DefineMath(math, "crossEntropy", Loss);
+  DefineMath(math, "softmaxLoss", LossOfLogits);
   DefineMath(math, "logits", ColumnLogits);
   DefineMath(math, "rope", Rotate);
 }
