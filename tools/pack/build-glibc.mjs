@@ -8,7 +8,7 @@ import { archive, gccFlags, nodeIncludes, root, sources } from '../../packages/n
 import { make, run } from '../../packages/native/checks/make.mjs';
 import { fetchPackage } from './fetch.mjs';
 
-const compatible = join(dirname(fileURLToPath(import.meta.url)), 'older-glibc.c');
+const compatible = join(dirname(fileURLToPath(import.meta.url)), 'older-glibc.cc');
 /** Of each processor: its compiler, and the package whose C library is glibc 2.17's. */
 const systems = {
   x64: { machine: 'x86_64', loader: 'ld-linux-x86-64.so.2', version: '1.0.0' },

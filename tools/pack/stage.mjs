@@ -43,7 +43,7 @@ export function stageAddon(target, file, into) {
   writePackage(folder, {
     ...{ name: nameOf(target), version, description: `The addon of @mayfly/native for ${machine}`, license },
     ...{ keywords, engines, os: [target.os], cpu: [target.cpu], ...(target.libc && { libc: [target.libc] }) },
-    ...{ main: 'mayfly.node', files: ['mayfly.node'], publishConfig },
+    ...{ type: 'commonjs', main: 'mayfly.node', files: ['mayfly.node'], publishConfig },
   });
   const readme = `# ${nameOf(target)}\n\nThe compiled part of [Mayfly](https://www.npmjs.com/package/@mayfly/core) for ${machine}. It comes with @mayfly/native;\nit is not meant to be installed by itself.\n`;
   writeFileSync(join(folder, 'README.md'), readme);

@@ -6,6 +6,7 @@ import { dispatchBulk } from './dispatch-bulk.js';
 import { gemm } from './gemm.js';
 import { generation } from './generate.js';
 import { idle } from './idle.js';
+import { installation } from './install.js';
 import { isolationTax } from './isolation-tax.js';
 import { pipeline } from './pipeline.js';
 import { recovery } from './recovery.js';
@@ -34,4 +35,5 @@ export const benchmarks: readonly Benchmark[] = [
   generation,
   cores,
   scaling,
+  installation,
 ];

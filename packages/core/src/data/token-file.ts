@@ -92,7 +92,7 @@ class TokenFile implements TokenStream {
   #fd: number | undefined;
   #buffer: Uint8Array | Uint16Array | Uint32Array = new Uint8Array();
   readonly #layout: Required<TokenLayout>;
-  readonly readMarks?: TokenStream['readMarks'];
+  readonly readMarks?: NonNullable<TokenStream['readMarks']>;
 
   constructor(
     readonly source: string,

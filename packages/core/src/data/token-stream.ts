@@ -33,7 +33,7 @@ export interface TokenStream extends Disposable {
 /** Tokens in memory. */
 export class TokenArray implements TokenStream {
   readonly #tokens: Uint8Array | Uint16Array | Uint32Array;
-  readonly readMarks?: TokenStream['readMarks'];
+  readonly readMarks?: NonNullable<TokenStream['readMarks']>;
 
   /** @param marks One for each token, as `readMarks` gives them. Default: none. */
   constructor(
@@ -69,7 +69,7 @@ export class TokenSlice implements TokenStream {
   readonly length: number;
   readonly #stream: TokenStream;
   readonly #start: number;
-  readonly readMarks?: TokenStream['readMarks'];
+  readonly readMarks?: NonNullable<TokenStream['readMarks']>;
 
   /** Tokens `start` (included) to `end` (not included). Closing the slice leaves the stream open. */
   constructor(stream: TokenStream, start: number, end: number) {

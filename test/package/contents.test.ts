@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import targets from '../../packages/native/targets.json' with { type: 'json' };
+import { tarballs } from './registry.js';
+import { attw, publint } from './tools.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'mayfly-contents-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const say = (command: string, ...args: string[]): string =>
+  execFileSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
+const filesOf = (tarball: string): string[] => say('tar', '-tzf', tarball).trim().split('\n');
+const manifestOf = (tarball: string): Record<string, unknown> =>
+  JSON.parse(say('tar', '-xzOf', tarball, 'package/package.json')) as Record<string, unknown>;
+
+describe.each([...tarballs])('%s', (name, tarball) => {
+  test('has a license, a readme, its machines, and nothing that runs at an install', () => {
+    const files = filesOf(tarball);
+    expect(files).toEqual(expect.arrayContaining(['package/LICENSE', 'package/README.md', 'package/package.json']));
+    const manifest = manifestOf(tarball);
+    for (const key of ['description', 'keywords', 'license', 'engines', 'os', 'publishConfig'])
+      expect(manifest, key).toHaveProperty(key);
+    expect(manifest).not.toHaveProperty('scripts');
+    expect(Object.keys((manifest.dependencies ?? {}) as object)).not.toContain('node-gyp');
+  });
+
+  test('has no part that is for tests, and at most 1 MB', () => {
+    expect(filesOf(tarball).filter((file) => /emulator|tiles|checks|\.test\./.test(file))).toEqual([]);
+    expect(statSync(tarball).size).toBeLessThan(1_000_000);
+  });
+
+  test.runIf(publint !== undefined)('publint finds no fault', () => {
+    expect(say(process.execPath, publint as string, 'run', tarball, '--strict')).toContain('All good');
+  });
+
+  // Core and worker are modules, which require of every supported Node and TypeScript 5.8 load. The worker's entry is a program.
+  const profile = name === 'native' ? 'node16' : 'esm-only';
+  test.runIf(attw !== undefined && !name.startsWith('native-'))('arethetypeswrong finds no fault', () => {
+    const entry = name === 'worker' ? ['--exclude-entrypoints', 'entry'] : [];
+    say(process.execPath, attw as string, tarball, '--profile', profile, ...entry, '--format', 'ascii');
+  });
+});
+
+/** Functions and data that an addon takes from the process, with the version that they must have. */
+function imports(
+  file: string,
+): { readonly name: string; readonly version: string | undefined; readonly weak: boolean }[] {
+  return [
+    ...say('readelf', '--wide', '--dyn-syms', file).matchAll(/(GLOBAL|WEAK)\s+\w+\s+UND (\w+)(?:@([\w.]+))?/g),
+  ].map(([, binding, name = '', version]) => ({ name, version, weak: binding === 'WEAK' }));
+}
+
+/** Newer than the C library that we link against, and not newer than what Node itself asks for. */
+const UNVERSIONED = [
+  'fcntl64',
+  'getentropy',
+  'getrandom',
+  'memfd_create',
+  '__cxa_thread_atexit_impl',
+  'copy_file_range',
+  'statx',
+  'gettid',
+];
+
+describe.each(targets.filter(({ os, name }) => os === 'linux' && tarballs.has(`native-${name}`)))(
+  'the addon for $name',
+  ({ name, libc }) => {
+    say(
+      'tar',
+      '-xzf',
+      tarballs.get(`native-${name}`) as string,
+      '-C',
+      folder,
+      '--one-top-level',
+      '--transform',
+      `s,package,${name},`,
+    );
+    const file = join(folder, `mayfly-native-${name}-0.1.0`, name, 'mayfly.node');
+
+    test('is stripped, and exports its two entries', () => {
+      const defined =
+        say('readelf', '--wide', '--dyn-syms', file).match(/ (?:GLOBAL|UNIQUE|WEAK)\s+DEFAULT\s+\d+ (\S+)/g) ?? [];
+      expect(defined.map((line) => line.split(' ').at(-1)).sort()).toEqual([
+        'napi_register_module_v1',
+        'node_api_module_get_api_version_v1',
+      ]);
+      expect(say('readelf', '--wide', '--sections', file)).not.toContain('.symtab');
+    });
+
+    test.runIf(libc === 'glibc')('asks for glibc 2.28 at most, and for no C++ library', () => {
+      const needed = imports(file).filter(({ name: symbol, weak }) => !weak && !/^(napi|uv|node_api)_/.test(symbol));
+      expect(needed.length).toBeGreaterThan(50);
+      const tooNew = needed.filter(({ version }) => Number(version?.match(/^GLIBC_2\.(\d+)/)?.[1] ?? 0) > 28);
+      expect(tooNew).toEqual([]);
+      expect(
+        needed.filter(({ version, name: symbol }) => version === undefined && !UNVERSIONED.includes(symbol)),
+      ).toEqual([]);
+      expect(say('readelf', '--dynamic', file)).not.toContain('libstdc++');
+    });
+  },
+);

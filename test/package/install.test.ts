@@ -1,0 +1,202 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { commonJs, esModule, typed, typedCommonJs } from './programs.js';
+import { Project } from './project.js';
+import { Registry, tarballs } from './registry.js';
+import { bun, deno, nodes, pnpm } from './tools.js';
+
+const require = createRequire(import.meta.url);
+const here = `native-${process.platform}-${process.arch}`;
+if (!tarballs.has(here))
+  console.log(`skipping the tests of packages: there is no tarball of ${here}, which npm run pack makes`);
+const works = { code: 0, output: expect.stringMatching(/works\n$/) };
+
+describe.runIf(tarballs.has(here))('installed from a registry, without scripts', () => {
+  const registry = new Registry();
+  const projects: Project[] = [];
+  const project = (files: Readonly<Record<string, string>> = {}): Project => {
+    const made = new Project(registry.url, { 'main.mjs': esModule, 'main.cjs': commonJs, ...files });
+    projects.push(made);
+    return made;
+  };
+  let app: Project;
+  beforeAll(async () => {
+    await registry.listen();
+    app = project();
+    expect(await app.run(['npm', 'install', '@mayfly/core'])).toMatchObject({ code: 0 });
+  });
+  afterAll(() => {
+    registry.close();
+    for (const made of projects) made.remove();
+  });
+
+  test('npm takes the addon of this machine and no tool to build one', () => {
+    const scope = readdirSync(join(app.folder, 'node_modules', '@mayfly')).sort();
+    expect(scope).toEqual(['core', 'native', here, 'worker'].sort());
+    for (const name of ['node-gyp', 'node-addon-api', 'typescript'])
+      expect(existsSync(join(app.folder, 'node_modules', name)), name).toBe(false);
+  });
+
+  for (const [version, node] of nodes) {
+    describe.runIf(node !== undefined)(
+      `Node ${version}${node === undefined ? ', which npm does not give' : ''}`,
+      () => {
+        test.each(['main.mjs', 'main.cjs'])('runs a pool and trains, %s', async (file) => {
+          expect(await app.run(['node', file], { node })).toEqual(works);
+        });
+        test('npx mayfly doctor', async () => {
+          const { code, output } = await app.run(['npx', 'mayfly', 'doctor', '--device', 'cpu'], { node });
+          expect(output).toMatch(new RegExp(`^node +${version}\\.`, 'm'));
+          expect(code).toBe(0);
+        });
+      },
+    );
+  }
+
+  test('npx mayfly, without a project', async () => {
+    const { code, output } = await project().run(['npx', '--yes', '--package', '@mayfly/core', 'mayfly', '--version']);
+    expect(output).toMatch(/^\d+\.\d+\.\d+/m);
+    expect(code).toBe(0);
+  });
+
+  test.runIf(pnpm !== undefined)(
+    `pnpm installs it${pnpm === undefined ? ', which npm does not give' : ''}`,
+    async () => {
+      const own = project();
+      const { code, output } = await own.run(['node', pnpm as string, 'add', '@mayfly/core']);
+      expect(output).not.toContain('Ignored build scripts');
+      expect(code, output).toBe(0);
+      expect(await own.run(['node', 'main.mjs'])).toEqual(works);
+      expect(await own.run(['node', 'main.cjs'])).toEqual(works);
+    },
+  );
+
+  test('TypeScript checks a program, strictly, as nodenext and bundler resolve', async () => {
+    const own = project({ 'program.mts': typed, 'program.cts': typedCommonJs });
+    const { version } = require('@types/node/package.json') as { readonly version: string };
+    await own.run(['npm', 'install', '@mayfly/core', '@mayfly/native', `@types/node@${version}`]);
+    const tsc = require.resolve('typescript/bin/tsc');
+    const strict = [
+      '--strict',
+      '--exactOptionalPropertyTypes',
+      '--target',
+      'es2022',
+      '--types',
+      'node',
+      '--outDir',
+      'out',
+    ];
+    const lib = ['--lib', 'es2023,esnext.disposable'];
+    const nodenext = ['--module', 'nodenext', 'program.mts', 'program.cts'];
+    expect(await own.run(['node', tsc, ...strict, ...lib, ...nodenext])).toEqual({ code: 0, output: '' });
+    expect(await own.run(['node', 'out/program.mjs'])).toEqual(works);
+    expect(await own.run(['node', 'out/program.cjs'])).toEqual(works);
+    const bundler = ['--module', 'esnext', '--moduleResolution', 'bundler', '--noEmit', 'program.mts'];
+    expect(await own.run(['node', tsc, ...strict, ...lib, ...bundler])).toEqual({ code: 0, output: '' });
+  });
+
+  const esbuild = join(
+    dirname(require.resolve('esbuild/package.json', { paths: [require.resolve('tsup')] })),
+    'bin',
+    'esbuild',
+  );
+  const tsup = join(dirname(require.resolve('tsup/package.json')), 'dist', 'cli-default.js');
+  const bundle = (format: string, ...more: string[]): string[] => [
+    esbuild,
+    'src.mjs',
+    '--bundle',
+    '--platform=node',
+    `--format=${format}`,
+    ...more,
+  ];
+
+  test.each(['esm', 'cjs'])(
+    'a bundle of esbuild, %s, runs with the packages beside it, and says so where they are in it',
+    async (format) => {
+      const source = esModule.replace(
+        'await main();\n',
+        'main().catch((error) => { console.error(error); process.exit(1); });\n',
+      );
+      app.write({ 'src.mjs': source });
+      const extension = format === 'esm' ? 'mjs' : 'cjs';
+      const beside = bundle(format, '--external:@mayfly/*', `--outfile=beside.${extension}`);
+      expect(await app.run(beside)).toMatchObject({ code: 0 });
+      expect(await app.run(['node', `beside.${extension}`])).toEqual(works);
+      expect(await app.run(bundle(format, `--outfile=inside.${extension}`, '--log-level=error'))).toMatchObject({
+        code: 0,
+      });
+      const { code, output } = await app.run(['node', `inside.${extension}`]);
+      expect(output).toContain('ERR_BUNDLED');
+      expect(output).toContain('--external:@mayfly/*');
+      expect(code).toBe(1);
+    },
+  );
+
+  test('a bundle of tsup runs', async () => {
+    app.write({ 'tsup.mjs': esModule });
+    expect(await app.run(['node', tsup, 'tsup.mjs', '--format', 'esm', '--out-dir', 'tsup-out'])).toMatchObject({
+      code: 0,
+    });
+    expect(
+      await app.run([
+        'node',
+        `tsup-out/${existsSync(join(app.folder, 'tsup-out', 'tsup.mjs')) ? 'tsup.mjs' : 'tsup.js'}`,
+      ]),
+    ).toEqual(works);
+  });
+
+  test('an app of a turborepo trains, and what turbo prune leaves of it', async () => {
+    const { version } = require('turbo/package.json') as { readonly version: string };
+    const own = project({
+      'package.json': JSON.stringify({
+        ...{ name: 'repo', private: true, packageManager: 'npm@10.8.2', workspaces: ['apps/*'] },
+        devDependencies: { turbo: version },
+      }),
+      'turbo.json': '{ "tasks": { "train": { "cache": false, "passThroughEnv": ["MAYFLY_*"] } } }',
+      'apps/lab/package.json': JSON.stringify({
+        ...{ name: 'lab', version: '1.0.0', private: true, scripts: { train: 'node main.mjs' } },
+        dependencies: { '@mayfly/core': '*' },
+      }),
+      'apps/lab/main.mjs': esModule,
+      'apps/lab/book.txt': 'It was the best of times. '.repeat(400),
+    });
+    const quiet = { env: { TURBO_TELEMETRY_DISABLED: '1' } };
+    expect(await own.run(['npm', 'install'])).toMatchObject({ code: 0 });
+    const trained = await own.run(['npx', 'turbo', 'run', 'train'], quiet);
+    expect(trained.output).toContain('lab:train: works');
+    expect(trained.code).toBe(0);
+    expect(await own.run(['npx', 'turbo', 'prune', 'lab'], quiet)).toMatchObject({ code: 0 });
+    own.write({ 'out/.npmrc': `@mayfly:registry=${registry.url}\nignore-scripts=true\n` });
+    expect(await own.run(['npm', 'ci'], { within: 'out' })).toMatchObject({ code: 0 });
+    expect(await own.run(['node', 'main.mjs'], { within: 'out/apps/lab' })).toEqual(works);
+  });
+
+  test('without the addon, the error names the one command that compiles it', async () => {
+    const own = project();
+    await own.run(['npm', 'install', '--omit=optional', '@mayfly/core']);
+    const { code, output } = await own.run(['node', 'main.mjs']);
+    expect(output).toContain('ERR_ADDON_LOAD');
+    const script = output.match(/^ {2}node "(.*)"$/m)?.[1] as string;
+    expect(script.endsWith(join('node_modules', '@mayfly', 'native', 'build-addon.mjs'))).toBe(true);
+    expect(code).toBe(1);
+    // Fetches its tools, and says which compilers it would call.
+    const built = await own.run(['node', script], { env: { MAKEFLAGS: 'n' } });
+    expect(built).toMatchObject({ code: 0 });
+    expect(existsSync(join(dirname(script), 'build', 'tools', 'node_modules', 'node-gyp'))).toBe(true);
+    expect(existsSync(join(dirname(script), 'build', 'Makefile'))).toBe(true);
+  });
+
+  test.runIf(bun !== undefined)('Bun is refused', async () => {
+    const { code, output } = await app.run([bun as string, 'main.mjs']);
+    expect(output).toContain('not on Bun 1');
+    expect(code).toBe(1);
+  });
+
+  test.runIf(deno !== undefined)('Deno is refused', async () => {
+    const { code, output } = await app.run([deno as string, 'run', '--allow-all', 'main.mjs']);
+    expect(output).toContain('not on Deno 2');
+    expect(code).toBe(1);
+  });
+});

