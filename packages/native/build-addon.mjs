@@ -1,6 +1,15 @@
 // Builds build/Release/mayfly.node with node-gyp. `--tests` also builds the stand-ins for tests, which later builds keep up to date.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -102,6 +111,8 @@ function refreshGnustep() {
   spawnSync(process.execPath, [join(folder, 'build.mjs')], { stdio: 'inherit' });
 }
 
+// Published under another name: pnpm takes a package with a binding.gyp for one that is compiled at its install.
+if (!existsSync(join(root, 'binding.gyp'))) copyFileSync(join(root, 'addon.gyp'), join(root, 'binding.gyp'));
 mkdirSync(build, { recursive: true });
 lockBuild(join(build, 'lock'));
 try {

@@ -23,6 +23,7 @@ describe.each([...tarballs])('%s', (name, tarball) => {
     for (const key of ['description', 'keywords', 'license', 'engines', 'os', 'publishConfig'])
       expect(manifest, key).toHaveProperty(key);
     expect(manifest).not.toHaveProperty('scripts');
+    expect(files).not.toContain('package/binding.gyp');
     expect(Object.keys((manifest.dependencies ?? {}) as object)).not.toContain('node-gyp');
   });
 

@@ -1,5 +1,5 @@
 // What is published, as folders that npm packs: the packages of this repository, and one for the addon of each machine.
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../packages/native/checks/make.mjs';
 import { repository } from './fetch.mjs';
@@ -23,11 +23,13 @@ export function stagePackage(name, into) {
   const { scripts: _, ...contents } = readPackage(name);
   if (name === 'native') {
     // Not in the repository, whose lock file cannot have what is not published yet.
+    contents.files = contents.files.map((file) => (file === 'binding.gyp' ? 'addon.gyp' : file));
     contents.optionalDependencies = Object.fromEntries(targets.map((target) => [nameOf(target), contents.version]));
   } else delete contents.devDependencies;
   writePackage(folder, contents);
-  for (const part of [...contents.files, 'README.md'])
+  for (const part of [...readPackage(name).files, 'README.md'])
     cpSync(join(repository, 'packages', name, part), join(folder, part), { recursive: true });
+  if (name === 'native') renameSync(join(folder, 'binding.gyp'), join(folder, 'addon.gyp'));
   return folder;
 }
 
