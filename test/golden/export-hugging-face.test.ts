@@ -68,6 +68,19 @@ test.each(scalings)('RoPE with $type scaling comes back', async (ropeScaling) =>
   }
 });
 
+test.each([
+  { attentionBias: true, slidingWindow: 8, fullLayers: [0] },
+  { qkNorm: true, slidingWindow: 8, fullLayers: [1] },
+  { unrotatedLayers: [1] },
+])('what holds in some layers comes back: %j', async (options) => {
+  const name = JSON.stringify(options).replace(/\W+/g, '-');
+  const config = { ...shape, ...options };
+  const model = await randomModel(folder, name, config);
+  const out = join(folder, `${name}-hf`);
+  await exportModel({ model, format: 'hf', out });
+  expect((await loadModel(out)).config).toEqual(config);
+});
+
 test('options that no family has together are refused', async () => {
   const model = await randomModel(folder, 'chimera', { ...shape, qkNorm: true, mlpBias: true });
   const expected = { code: 'ERR_CONFIG', message: expect.stringMatching(/for hf, got one with qkNorm, mlpBias$/) };

@@ -32,6 +32,7 @@ const families: Readonly<Record<string, ModelConfig>> = {
     },
   },
   'mistral, a window of 7': { ...llama, slidingWindow: 7 },
+  'a window and RoPE in some layers': { ...llama, slidingWindow: 7, fullLayers: [1], unrotatedLayers: [0] },
   qwen2: { ...llama, attentionBias: true, tiedHead: true },
   'qwen3, heads wider than dim/heads': { ...llama, qkNorm: true, headDim: 14, heads: 5, kvHeads: 1 },
   'all biases': { ...llama, attentionBias: true, outputBias: true, mlpBias: true },

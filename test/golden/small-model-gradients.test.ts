@@ -18,6 +18,10 @@ const models = {
   'wide heads: heads · headDim over dim': { ...smallConfig, headDim: 12, ropeBase: 500 },
   ...Object.fromEntries(Object.entries(families).map(([name, { config }]) => [name, config])),
   'every option': everyOption,
+  'a window and RoPE in some layers': {
+    ...smallConfig,
+    ...{ layers: 3, slidingWindow: 5, fullLayers: [1], unrotatedLayers: [0, 1] },
+  },
 } satisfies Record<string, ModelConfig>;
 
 test.each(Object.entries(models))('loss and every gradient, dynamic and static weights: %s', async (_, config) => {

@@ -131,6 +131,11 @@ test.each(variants)('gradients are those of finite differences: %s', async (atte
   expect(error).toBeLessThan(0.01);
 });
 
+test.each(variants)('a layer without RoPE has the gradients of finite differences: %s', async (attention) => {
+  const { error } = await checkLayer(decoderLayerOf({ unrotatedLayers: [0] }), { form: formOf(attention) });
+  expect(error).toBeLessThan(0.01);
+});
+
 test.each(['dynamic', 'static'] as const)(
   'a model: loss and gradients are those of the documents alone, %s weights',
   async (weights) => {

@@ -335,6 +335,28 @@ describe('a config means what transformers takes it for', () => {
       { qkNorm: true, headDim: 6, slidingWindow: 8 },
     ],
     [
+      {
+        ...{ model_type: 'qwen2', use_sliding_window: true, sliding_window: 8 },
+        ...{ num_hidden_layers: 4, max_window_layers: 3 },
+      },
+      { attentionBias: true, layers: 4, slidingWindow: 8, fullLayers: [0, 1, 2] },
+    ],
+    [
+      {
+        ...{ model_type: 'qwen3', head_dim: 6, use_sliding_window: true, sliding_window: 8, num_hidden_layers: 3 },
+        layer_types: ['sliding_attention', 'full_attention', 'sliding_attention'],
+      },
+      { qkNorm: true, headDim: 6, layers: 3, slidingWindow: 8, fullLayers: [1] },
+    ],
+    [
+      { model_type: 'smollm3', num_hidden_layers: 9, rope_theta: 7 },
+      { layers: 9, ropeBase: 7, unrotatedLayers: [3, 7] },
+    ],
+    [
+      { model_type: 'smollm3', num_hidden_layers: 3, no_rope_layers: [0, 1, 0], rope_theta: 7 },
+      { layers: 3, ropeBase: 7, unrotatedLayers: [0, 2] },
+    ],
+    [
       { model_type: 'qwen3', head_dim: 6, layer_types: ['full_attention'] },
       { qkNorm: true, headDim: 6 },
     ],
@@ -397,16 +419,18 @@ test.each([
   [{ model_type: 'mistral', sliding_window: 0 }, 'Expected sliding_window to be a whole number'],
   [{ model_type: 'qwen2', use_sliding_window: 1 }, 'got use_sliding_window 1'],
   [
-    { model_type: 'qwen2', use_sliding_window: true, num_hidden_layers: 3, max_window_layers: 2 },
-    'Expected max_window_layers to be 0 or 3, got max_window_layers 2',
+    { model_type: 'qwen2', use_sliding_window: true, num_hidden_layers: 3, max_window_layers: -1 },
+    'got max_window_layers -1',
   ],
   [
     {
       ...{ model_type: 'qwen3', use_sliding_window: true, num_hidden_layers: 2 },
-      layer_types: ['full_attention', 'sliding_attention'],
+      layer_types: ['full_attention', 'chunked_attention'],
     },
-    'got layer_types ["full_attention","sliding_attention"]',
+    'got layer_types ["full_attention","chunked_attention"]',
   ],
+  [{ model_type: 'smollm3', num_hidden_layers: 2, no_rope_layers: [1] }, 'got no_rope_layers [1]'],
+  [{ model_type: 'smollm3', use_sliding_window: true }, 'got use_sliding_window true'],
   [{ rope_scaling: { type: 'longrope' } }, 'Expected rope_scaling.rope_type to be "default" or "linear"'],
   [{ rope_scaling: { type: 'linear' } }, 'Expected rope_scaling.factor to be a number of at least 1, got none'],
   [

@@ -6,7 +6,7 @@ import { type OptionTable, resolveOptions } from '../option-table.js';
 import { defaultBudget } from '../pool/worker/budget.js';
 import { type ClassifierShape, classifierPrograms } from '../programs/classifier.js';
 import type { ProgramForm } from '../programs/form.js';
-import { decoderLayerOf, namePrograms } from '../programs/layer.js';
+import { countKinds, decoderLayerOf, namePrograms } from '../programs/layer.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 import type { ProgramShape, Surface } from '../programs/shape.js';
 import { arePacked, classifierCopies, copiesOf, countStep, type PlannedBlock, writeBlocks } from './step-counts.js';
@@ -197,9 +197,10 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const gradientsMs = layers * gemmMs(2 * matrices * columns) + (onDevice ? classifierProducts * tableMs : 0);
   const update = parameters / host.adamwPerUs.value / 1000 + moveMs(8 * parameters) + moveMs(6 * matrices * layers);
 
-  const programs = (weights === 'dynamic' ? kernels.length : kernels.length * layers) + (onDevice ? 2 : 0);
+  const kinds = weights === 'dynamic' ? countKinds(config) : layers;
+  const programs = kernels.length * kinds + (onDevice ? 2 : 0);
   const compiling = ({ compileMs, loadMs }: KernelPlan) => compileMs + loadMs + clock.unloadMs.value;
-  const round = (weights === 'dynamic' ? 1 : layers) * perLayer(compiling);
+  const round = kinds * perLayer(compiling);
   const updated = layers * perLayer(({ hasWeights }) => Number(hasWeights));
   const stagedBytes = layers * perLayer((kernel) => kernel.stagedBytes);
   const step = {

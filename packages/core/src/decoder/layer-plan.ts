@@ -54,13 +54,13 @@ export const strategyOf = ({ base }: LayerDefinition, weights: 'dynamic' | 'stat
 export function planLayers(
   config: Pick<ModelConfig, 'layers'> & LayerOptions,
   weights: 'dynamic' | 'static',
-  option: LayersOption = decoderLayerOf(config),
+  option: LayersOption = (layer) => ({ definition: decoderLayerOf(config, layer) }),
   lora?: LoraSettings,
 ): LayerPlan[] {
   const settingsOf = typeof option === 'function' ? option : (): LayerSettings => ({ definition: option });
   return Array.from({ length: config.layers }, (_, layer) => {
     const settings = settingsOf(layer) ?? {};
-    const own = settings.definition ?? decoderLayerOf(config);
+    const own = settings.definition ?? decoderLayerOf(config, layer);
     const kind = settings.weights ?? weights;
     if (!Array.isArray(own.blocks)) {
       throw invalidArgument(`the definition of layer ${layer}`, 'one that defineLayer made', own);
@@ -86,7 +86,7 @@ function adapted(base: LayerDefinition, settings: LoraSettings): LayerDefinition
 
 /** The names of the layers' definitions; null where all are the decoder's own. */
 export function definitionNames(plans: readonly LayerPlan[], config: LayerOptions): string[] | null {
-  return plans.every(({ definition }) => (definition.base ?? definition) === decoderLayerOf(config))
+  return plans.every(({ definition }, layer) => (definition.base ?? definition) === decoderLayerOf(config, layer))
     ? null
     : plans.map(({ definition }) => definition.name);
 }

@@ -36,15 +36,30 @@ const families: readonly {
     architecture: 'Qwen3ForCausalLM',
     keys: (config) => ({ attention_bias: config.attentionBias ?? false, ...qwenWindow(config) }),
   },
+  {
+    type: 'smollm3',
+    architecture: 'SmolLM3ForCausalLM',
+    keys: ({ attentionBias = false, mlpBias = false, layers, unrotatedLayers = [] }) => ({
+      ...{ attention_bias: attentionBias, mlp_bias: mlpBias, use_sliding_window: false },
+      no_rope_layers: Array.from({ length: layers }, (_, layer) => Number(!unrotatedLayers.includes(layer))),
+    }),
+  },
 ];
 
-/** A window in all layers: none of them comes before it. */
-function qwenWindow({ slidingWindow, layers }: ModelConfig): Json {
+/** A window from some layer on as `max_window_layers`, in others as `layer_types`. */
+function qwenWindow({ slidingWindow, layers, fullLayers = [] }: ModelConfig): Json {
   const isUsed = slidingWindow !== undefined;
+  const areFirst = fullLayers.every((layer, index) => layer === index);
   return {
     use_sliding_window: isUsed,
     sliding_window: isUsed ? slidingWindow : null,
-    max_window_layers: isUsed ? 0 : layers,
+    max_window_layers: isUsed ? (areFirst ? fullLayers.length : 0) : layers,
+    ...(isUsed &&
+      !areFirst && {
+        layer_types: Array.from({ length: layers }, (_, layer) =>
+          fullLayers.includes(layer) ? 'full_attention' : 'sliding_attention',
+        ),
+      }),
   };
 }
 
@@ -68,7 +83,10 @@ export function configJson(config: ModelConfig, torchDtype: string, ids: TokenId
     };
     if (isDeepStrictEqual(withoutOff(readBack(json)), wanted)) return json;
   }
-  const options = ['qkNorm', 'attentionBias', 'outputBias', 'mlpBias', 'slidingWindow', 'ropeScaling'] as const;
+  const options = [
+    ...(['qkNorm', 'attentionBias', 'outputBias', 'mlpBias', 'slidingWindow', 'ropeScaling'] as const),
+    ...(['fullLayers', 'unrotatedLayers'] as const),
+  ] as const;
   const used = options.filter((option) => wanted[option] !== undefined);
   throw new MayflyError(
     'ERR_CONFIG',

@@ -52,6 +52,8 @@ export function ggufShape(config: ModelConfig): GgufShape {
  * Mistral is a `llama` there.
  */
 function architectureOf(config: ModelConfig): string {
+  if (config.unrotatedLayers !== undefined)
+    throw new MayflyError('ERR_CONFIG', 'Expected a model with RoPE in all layers for GGUF. Export it as hf');
   const { qkNorm, attentionBias, outputBias, mlpBias, ropeScaling } = config;
   const isPlain = !outputBias && !mlpBias && !needsFactors(ropeScaling);
   if (!qkNorm) return attentionBias && isPlain ? 'qwen2' : 'llama';

@@ -29,8 +29,12 @@ export interface ModelConfig {
   readonly tiedHead: boolean;
   /** How RoPE is stretched beyond the original context. `sequence` is the stretched context. */
   readonly ropeScaling?: RopeScaling | undefined;
-  /** Sliding-window attention: a query attends with so many keys, its own included, in all layers. */
+  /** Sliding-window attention: a query attends with so many keys, its own included, in all layers but `fullLayers`. */
   readonly slidingWindow?: number | undefined;
+  /** Indices of the layers without the window, ascending. Absent: none. */
+  readonly fullLayers?: readonly number[] | undefined;
+  /** Indices of the layers without RoPE (NoPE, Kazemnejad et al. 2023), ascending. Absent: none. */
+  readonly unrotatedLayers?: readonly number[] | undefined;
   /** The projections to queries, keys and values have biases. */
   readonly attentionBias?: boolean | undefined;
   /** The projection behind attention has a bias. */
@@ -69,6 +73,14 @@ const optional = ({ expected, holds }: Rule<unknown>): Rule<unknown> => ({
   holds: (value) => value === undefined || holds(value),
 });
 
+const layerIndices: Rule<unknown> = {
+  expected: 'indices of layers, ascending',
+  holds: (value) =>
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((index, at) => Number.isSafeInteger(index) && index >= 0 && (at === 0 || index > value[at - 1])),
+};
+
 /** What each field may be. The largest sizes lie far above all known models: beyond them a file is damaged or hostile. */
 const fields: Readonly<Record<keyof ModelConfig, Rule<unknown>>> = {
   dim: size(2 ** 20),
@@ -88,6 +100,8 @@ const fields: Readonly<Record<keyof ModelConfig, Rule<unknown>>> = {
     holds: (value) => Object.hasOwn(scalingFields, (value as RopeScaling | null)?.type ?? ''),
   }),
   slidingWindow: optional(size(2 ** 30)),
+  fullLayers: optional(layerIndices),
+  unrotatedLayers: optional(layerIndices),
   attentionBias: optional(boolean),
   outputBias: optional(boolean),
   mlpBias: optional(boolean),
@@ -131,6 +145,13 @@ const relations: readonly {
       holds: ({ headDim, ropeScaling }) => headDim > 2 || ropeScaling?.type !== 'dynamic',
     }),
   },
+  ...(['fullLayers', 'unrotatedLayers'] as const).map((field) => ({
+    field,
+    rule: ({ layers }: ModelConfig) => ({
+      expected: `indices below the number of layers, ${layers}`,
+      holds: ({ [field]: indices = [] }: ModelConfig) => (indices.at(-1) ?? 0) < layers,
+    }),
+  })),
   {
     field: 'layers',
     rule: (config) => ({

@@ -57,6 +57,13 @@ const qwen: Json = {
   ...{ use_sliding_window: false, sliding_window: 4096, max_window_layers: 28 },
 };
 
+/** As configuration_smollm3.py of transformers has them. */
+const smollm3: Json = {
+  ...llama,
+  ...{ num_key_value_heads: 4, max_position_embeddings: 32_768, rope_theta: 2_000_000, tie_word_embeddings: true },
+  ...{ use_sliding_window: false, no_rope_layer_interval: 4 },
+};
+
 /** The families by `model_type`. SmolLM2 is a Llama. */
 const families: ReadonlyMap<unknown, Family> = new Map<unknown, Family>([
   [
@@ -77,14 +84,21 @@ const families: ReadonlyMap<unknown, Family> = new Map<unknown, Family>([
     'qwen2',
     {
       defaults: qwen,
-      options: (value) => ({ attentionBias: true, slidingWindow: qwenWindow(value) }),
+      options: (value) => ({ attentionBias: true, ...qwenWindow(value) }),
     },
   ],
   [
     'qwen3',
     {
       defaults: { ...qwen, head_dim: 128 },
-      options: (value) => ({ ...allBiases(value), qkNorm: true, slidingWindow: qwenWindow(value) }),
+      options: (value) => ({ ...allBiases(value), qkNorm: true, ...qwenWindow(value) }),
+    },
+  ],
+  [
+    'smollm3',
+    {
+      defaults: smollm3,
+      options: (value) => ({ ...allBiases(value), mlpBias: value('mlp_bias'), ...unrotatedLayers(value) }),
     },
   ],
 ]);
@@ -92,23 +106,56 @@ const families: ReadonlyMap<unknown, Family> = new Map<unknown, Family>([
 const allBiases = (value: Value) => ({ attentionBias: value('attention_bias'), outputBias: value('attention_bias') });
 
 /** Qwen's window holds from layer `max_window_layers` on, or where `layer_types` says so. */
-function qwenWindow(value: Value): unknown {
+function qwenWindow(value: Value): Partial<Record<keyof ModelConfig, unknown>> {
   const used = value('use_sliding_window');
   if (typeof used !== 'boolean') throw unexpectedKey('use_sliding_window', [true, false], used);
-  if (!used) return undefined;
+  if (!used) return {};
   const layers = Number(value('num_hidden_layers'));
   const types = value('layer_types');
   if (types === undefined) {
     const full = value('max_window_layers');
-    if (full === 0) return value('sliding_window');
-    if (typeof full === 'number' && full >= layers) return undefined;
-    throw unexpectedKey('max_window_layers', [0, layers], full);
+    if (!Number.isSafeInteger(full) || Number(full) < 0)
+      throw unexpectedKey('max_window_layers', ['a whole number from 0 up'], full);
+    return windowBut(layers, value('sliding_window'), (layer) => layer < Number(full));
   }
-  const all = (type: string) => Array.isArray(types) && types.length === layers && types.every((each) => each === type);
-  if (all('full_attention')) return undefined;
-  if (all('sliding_attention')) return value('sliding_window');
-  throw unexpectedKey('layer_types', [`${layers} times the same, full_attention or sliding_attention`], types);
+  if (!Array.isArray(types) || types.length !== layers || !types.every((type) => layerTypes.includes(type)))
+    throw unexpectedKey('layer_types', [`${layers} times ${layerTypes.join(' or ')}`], types);
+  return windowBut(layers, value('sliding_window'), (layer) => types[layer] === 'full_attention');
 }
+
+/** Of `no_rope_layers` 0 is a layer without RoPE; by default it is every fourth. */
+function unrotatedLayers(value: Value): Partial<Record<keyof ModelConfig, unknown>> {
+  const used = value('use_sliding_window');
+  if (used !== false) throw unexpectedKey('use_sliding_window', [false], used);
+  const layers = Number(value('num_hidden_layers'));
+  const flags = value('no_rope_layers');
+  const interval = value('no_rope_layer_interval');
+  if (flags === undefined) {
+    if (!Number.isSafeInteger(interval) || Number(interval) < 1)
+      throw unexpectedKey('no_rope_layer_interval', ['a whole number from 1 up'], interval);
+    return { unrotatedLayers: layersWhere(layers, (layer) => (layer + 1) % Number(interval) === 0) };
+  }
+  if (!Array.isArray(flags) || flags.length < layers || !flags.every((each) => each === 0 || each === 1))
+    throw unexpectedKey('no_rope_layers', [`${layers} times 0 or 1`], flags);
+  return { unrotatedLayers: layersWhere(layers, (layer) => flags[layer] === 0) };
+}
+
+const layerTypes: readonly unknown[] = ['full_attention', 'sliding_attention'];
+
+/** A window in all layers but some; none where it is in no layer. */
+function windowBut(layers: number, slidingWindow: unknown, isFull: (layer: number) => boolean) {
+  const fullLayers = layersWhere(layers, isFull);
+  return fullLayers?.length === layers ? {} : { slidingWindow, fullLayers };
+}
+
+/** Undefined where there is none. A number of layers that makes no sense is found later. */
+function layersWhere(layers: number, holds: (layer: number) => boolean): number[] | undefined {
+  const count = Number.isSafeInteger(layers) && layers <= MOST_LAYERS ? layers : 0;
+  const found = Array.from({ length: Math.max(0, count) }, (_, layer) => layer).filter(holds);
+  return found.length === 0 ? undefined : found;
+}
+
+const MOST_LAYERS = 2 ** 14;
 
 /** The only values of keys that would change the mathematics. */
 const required: Readonly<Record<string, readonly unknown[]>> = {
@@ -121,12 +168,11 @@ const required: Readonly<Record<string, readonly unknown[]>> = {
 const nullable: ReadonlySet<string> = new Set(['num_key_value_heads', 'sliding_window']);
 
 /**
- * The model that the `config.json` of a folder describes: a Llama (or SmolLM2), Mistral, Qwen2 or Qwen3. Keys that are absent or null
+ * The model that the `config.json` of a folder describes: a Llama (or SmolLM2), Mistral, Qwen2, Qwen3 or SmolLM3. Keys that are absent or null
  * are as transformers takes them.
  *
  * @param file Its name. Default: `config.json`.
- * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_CONFIG`, which names the key, for another architecture, quantization, a window in
- * some layers only, or sizes that make no sense.
+ * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE`; `ERR_CONFIG`, which names the key, for another architecture, quantization, or sizes that make no sense.
  */
 export function readHuggingFaceConfig(folder: string, file = 'config.json'): ModelConfig {
   const path = join(folder, file);
@@ -173,7 +219,11 @@ export function parseHuggingFaceConfig(json: Json): ModelConfig {
     ...Object.fromEntries(options),
   } as ModelConfig;
   const derived = headDim === undefined ? { headDim: `${names.dim} / ${names.heads}` } : {};
-  const { slidingWindow, ...windowless } = validateConfig(config, { ...names, ...derived, ...rope.names });
+  const {
+    slidingWindow,
+    fullLayers: _,
+    ...windowless
+  } = validateConfig(config, { ...names, ...derived, ...rope.names });
   // A window that no text outgrows changes nothing.
   return slidingWindow !== undefined && slidingWindow < config.sequence ? config : windowless;
 }

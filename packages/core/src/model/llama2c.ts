@@ -133,7 +133,13 @@ function expectRepresentable(config: ModelConfig): void {
     eps: 1e-5,
     ropeBase: 10_000,
     ropePairing: 'interleaved',
-    ...{ ropeScaling: undefined, slidingWindow: undefined, qkNorm: undefined },
+    ...{
+      ropeScaling: undefined,
+      slidingWindow: undefined,
+      fullLayers: undefined,
+      unrotatedLayers: undefined,
+      qkNorm: undefined,
+    },
     ...{ attentionBias: undefined, outputBias: undefined, mlpBias: undefined },
   } as const;
   for (const name of Object.keys(fixed) as (keyof typeof fixed)[]) {

@@ -12,10 +12,21 @@ const MASKED = -10_000;
  *
  * @param documents Name of a row that the host gives, [1, 1, 1, columns]: the number of each token's document, which grows within a window.
  * Keys of other documents are masked. Default: a window is one document.
+ * @param isFull Whether the layer leaves out the model's `slidingWindow`. Default false.
  */
 export const attentionProbabilities = (
   to: string,
-  { q, k, documents }: { readonly q: string; readonly k: string; readonly documents?: string | undefined },
+  {
+    q,
+    k,
+    documents,
+    isFull = false,
+  }: {
+    readonly q: string;
+    readonly k: string;
+    readonly documents?: string | undefined;
+    readonly isFull?: boolean | undefined;
+  },
 ): Operation => ({
   inputs: [q, k],
   outputs: [to],
@@ -24,7 +35,7 @@ export const attentionProbabilities = (
   recomputed: true,
   forward(writer, values) {
     const { builder: b, shape } = writer;
-    const causal = causalMask(writer);
+    const causal = causalMask(writer, isFull);
     const mask = documents === undefined ? causal : b.add(documentMask(writer, values[documents]!), causal);
     const queries = scaled(writer, values[q]!);
     const scores = b.add(products(writer, queries, values[k]!), mask);
@@ -182,16 +193,23 @@ function documentMask({ builder: b, shape: { batch, sequence } }: LayerWriter, d
 }
 
 /** [1, 1, query, key]. */
-function causalMask(writer: LayerWriter): MilValue {
-  const { sequence, slidingWindow = Number.POSITIVE_INFINITY } = writer.shape;
-  return positionTable(writer, 'mask', [1, 1, sequence, writer.continuation?.keys ?? sequence], ({ tokens, keys }) => {
-    const values = new Float32Array(tokens.length * keys.length);
-    for (const [row, query] of tokens.entries()) {
-      for (let column = 0; column < keys.length; column++) {
-        const key = keys[column]!;
-        if (key > query || key <= query - slidingWindow) values[row * keys.length + column] = MASKED;
+function causalMask(writer: LayerWriter, isFull: boolean): MilValue {
+  const { sequence, slidingWindow = Number.POSITIVE_INFINITY } = isFull
+    ? { sequence: writer.shape.sequence }
+    : writer.shape;
+  return positionTable(
+    writer,
+    isFull ? 'fullMask' : 'mask',
+    [1, 1, sequence, writer.continuation?.keys ?? sequence],
+    ({ tokens, keys }) => {
+      const values = new Float32Array(tokens.length * keys.length);
+      for (const [row, query] of tokens.entries()) {
+        for (let column = 0; column < keys.length; column++) {
+          const key = keys[column]!;
+          if (key > query || key <= query - slidingWindow) values[row * keys.length + column] = MASKED;
+        }
       }
-    }
-    return values;
-  });
+      return values;
+    },
+  );
 }

@@ -54,10 +54,28 @@ export const sum = (to: string, a: string, b: string): Operation => ({
 });
 
 /** The options of a model, and of its training, that decide on the operations of its layers. */
-export interface LayerOptions extends Pick<ModelConfig, 'attentionBias' | 'outputBias' | 'mlpBias' | 'qkNorm'> {
+export interface LayerOptions
+  extends Pick<
+    ModelConfig,
+    'attentionBias' | 'outputBias' | 'mlpBias' | 'qkNorm' | 'slidingWindow' | 'fullLayers' | 'unrotatedLayers'
+  > {
   /** Attention stays within the documents of a window, whose numbers the host gives. Default false. */
   readonly documentMask?: boolean | undefined;
 }
+
+/** The options of one layer. */
+type OwnOptions = Required<Omit<LayerOptions, 'slidingWindow' | 'fullLayers' | 'unrotatedLayers'>> & {
+  readonly isFull: boolean;
+  readonly isRotated: boolean;
+};
+
+/** Takes the place of a rotation where a layer has none, so that programs end at the same values. */
+const unrotated = (to: string, from: string): Operation => ({
+  inputs: [from],
+  outputs: [to],
+  forward: (_, { [from]: value }) => ({ [to]: value! }),
+  backward: (_, { [to]: gradient }) => ({ [from]: gradient! }),
+});
 
 /** The matrix that the host gives to layers with document masks: a row with the number of each token's document. */
 export const DOCUMENTS = 'documents';
@@ -66,19 +84,19 @@ export const DOCUMENTS = 'documents';
  * Everything that a layer of the decoder computes between norm and residual sum, both ways: an operation more is a line more.
  * A program is written from such a list, so a variant of several programs is this list in several parts.
  */
-const attention = ({ attentionBias, outputBias, qkNorm, documentMask }: LayerOptions): Block => ({
+const attention = ({ attentionBias, outputBias, qkNorm, documentMask, isFull, isRotated }: OwnOptions): Block => ({
   name: 'attention',
   norm: 'attentionNorm',
   operations: [
     project('q', 'wq', 'xn', attentionBias ? 'bq' : undefined),
     ...(qkNorm ? [normalizeHeads('qNormed', 'qNorm', 'q')] : []),
-    rotate('qRotated', qkNorm ? 'qNormed' : 'q'),
+    (isRotated ? rotate : unrotated)('qRotated', qkNorm ? 'qNormed' : 'q'),
     project('k', 'wk', 'xn', attentionBias ? 'bk' : undefined),
     ...(qkNorm ? [normalizeHeads('kNormed', 'kNorm', 'k')] : []),
-    rotate('kRotated', qkNorm ? 'kNormed' : 'k'),
+    (isRotated ? rotate : unrotated)('kRotated', qkNorm ? 'kNormed' : 'k'),
     project('v', 'wv', 'xn', attentionBias ? 'bv' : undefined),
     attentionProbabilities('probabilities', {
-      ...{ q: 'qRotated', k: 'kRotated' },
+      ...{ q: 'qRotated', k: 'kRotated', isFull },
       documents: documentMask ? DOCUMENTS : undefined,
     }),
     attentionMix('attn', { probabilities: 'probabilities', v: 'v' }),
@@ -87,7 +105,7 @@ const attention = ({ attentionBias, outputBias, qkNorm, documentMask }: LayerOpt
   variants: attentionVariants,
 });
 
-const feedForward = ({ mlpBias }: LayerOptions): Block => ({
+const feedForward = ({ mlpBias }: OwnOptions): Block => ({
   name: 'feedForward',
   norm: 'feedForwardNorm',
   operations: [
@@ -103,20 +121,28 @@ const known = new Map<string, LayerDefinition>();
 
 /**
  * The decoder's own layer for a model: x + attention(norm(x)), then x + feedForward(norm(x)), with the biases and norms that the
- * model has. Models with the same options have the same definition, the same object.
+ * model has. Layers with the same options have the same definition, the same object.
+ *
+ * @param layer Its index, which matters to a model with windows or RoPE in some layers only. Default 0.
  */
-export function decoderLayerOf(model: LayerOptions): LayerDefinition {
+export function decoderLayerOf(model: LayerOptions, layer = 0): LayerDefinition {
   const { attentionBias = false, outputBias = false, mlpBias = false, qkNorm = false, documentMask = false } = model;
-  const options = { attentionBias, outputBias, mlpBias, qkNorm, documentMask };
+  const isFull = model.slidingWindow !== undefined && (model.fullLayers?.includes(layer) ?? false);
+  const isRotated = !(model.unrotatedLayers?.includes(layer) ?? false);
+  const options = { attentionBias, outputBias, mlpBias, qkNorm, documentMask, isFull, isRotated };
   const key = JSON.stringify(options);
-  const layer = known.get(key) ?? {
+  const definition = known.get(key) ?? {
     name: 'decoder',
     parameters: (sizes: Parameters<LayerDefinition['parameters']>[0]) => layerParameters({ ...sizes, ...options }),
     blocks: [attention(options), feedForward(options)],
   };
-  known.set(key, layer);
-  return layer;
+  known.set(key, definition);
+  return definition;
 }
+
+/** How many definitions a model's layers have between them: each has programs of its own, with dynamic weights, too. */
+export const countKinds = (model: LayerOptions & Pick<ModelConfig, 'layers'>): number =>
+  new Set(Array.from({ length: model.layers }, (_, layer) => decoderLayerOf(model, layer))).size;
 
 /** The layer of Llama: the decoder's own without options. */
 export const decoderLayer: LayerDefinition = decoderLayerOf({});

@@ -75,8 +75,11 @@ function profileOf(device: string): ChipProfile | null {
 
 function brokenRules(profile: ChipProfile, { shape, form, training, ...planned }: PlannedPrograms): BrokenRule[] {
   const plans = planned.plans ?? [{ definition: decoderLayerOf(shape), weights: planned.weights }];
-  const kinds = new Map(plans.map((plan) => [`${plan.definition.name} ${plan.weights}`, plan]));
-  const sources = [...kinds.values()].flatMap(({ definition, weights }) => {
+  const kinds = plans.filter(
+    ({ definition, weights }, index) =>
+      plans.findIndex((other) => other.definition === definition && other.weights === weights) === index,
+  );
+  const sources = kinds.flatMap(({ definition, weights }) => {
     const blocks = layerBlocks(weights, definition, shape, form);
     const directions = training ? (['forward', 'backward'] as const) : (['forward'] as const);
     return directions.flatMap((direction) =>
