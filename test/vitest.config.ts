@@ -13,8 +13,9 @@ export default defineConfig({
     // What pools learn about this machine must not reach its user.
     env: { XDG_CACHE_HOME: join(tmpdir(), `mayfly-tests-${process.pid}`) },
     maxWorkers: 2,
-    testTimeout: 600_000,
-    hookTimeout: 600_000,
+    // A limit on the whole suite is what ends a test that hangs: a loaded machine takes minutes for one that builds.
+    testTimeout: 3_600_000,
+    hookTimeout: 3_600_000,
     expect: { poll: { timeout: 120_000 } },
     projects: [
       {
