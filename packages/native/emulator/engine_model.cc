@@ -199,6 +199,15 @@ std::vector<size_t> Binding(const std::vector<mayfly::Port>& ports) {
   return order;
 }
 
+// Whether an engine where programs share no surfaces refuses these.
+bool TakesSurfacesOfOthers(const EngineModel* model, EngineSurface* const* surfaces, size_t count) {
+  if (EngineOptions::Get().surfaces_are_shared) return false;
+  return std::any_of(surfaces, surfaces + count, [&](EngineSurface* surface) {
+    if (surface->user == nullptr) surface->user = model;
+    return surface->user != model;
+  });
+}
+
 // A description of a mistake in the surfaces of one side; empty if there is none.
 std::string SurfaceFault(const std::vector<mayfly::Port>& ports, EngineSurface* const* surfaces, size_t count) {
   if (count != ports.size())
@@ -357,6 +366,8 @@ EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inpu
        {SurfaceFault(input_ports, inputs, input_count), SurfaceFault(output_ports, outputs, output_count)}) {
     if (!wrong.empty()) return FailEvaluate(error, 0x1d, wrong);
   }
+  if (TakesSurfacesOfOthers(model, inputs, input_count) || TakesSurfacesOfOthers(model, outputs, output_count))
+    return FailEvaluate(error, 0x1d, "a surface of another program");
   if (IsRefusedAt(model, RefusedAt::kEvaluate)) return FailEvaluate(error, 0x1d, model->refusal->reason);
   std::vector<const void*> from(input_count);
   std::vector<void*> to(output_count);

@@ -37,6 +37,7 @@ const EngineOptions& EngineOptions::Get() {
     o.missing = "," + Variable("MAYFLY_EMULATOR_MISSING", "") + ",";
     o.refused = sim::ParseRefusedPatterns(Variable("MAYFLY_EMULATOR_REFUSE", ""));
     o.counts = Variable("MAYFLY_EMULATOR_COUNT", "") == "1";
+    o.surfaces_are_shared = Variable("MAYFLY_EMULATOR_SURFACES", "") != "unshared";
     o.report = Variable("MAYFLY_EMULATOR_REPORT", "");
     return new EngineOptions(o);
   }();

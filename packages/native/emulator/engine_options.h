@@ -30,6 +30,7 @@ struct EngineOptions {
   std::string missing;
   std::vector<sim::RefusedPattern> refused;
   bool counts;
+  bool surfaces_are_shared;
   std::string report;
 
   static const EngineOptions& Get();

@@ -14,6 +14,8 @@ struct EngineSurface {
   void* engine = nullptr;
   void* client = nullptr;
   std::mutex mutex;
+  // The program that first evaluated with it.
+  const EngineModel* user = nullptr;
   int readers = 0;
   int writers = 0;
   // While a client that is counted writes: what the surface held before.

@@ -77,7 +77,8 @@ test.each(cases)(
   async (name, weights, api) => {
     const config = models[name]!;
     Object.assign(process.env, {
-      ...{ MAYFLY_ANE_API: api, MAYFLY_EMULATOR_COUNT: '1' },
+      // Without the canary, whose copies the worker does not count.
+      ...{ MAYFLY_ANE_API: api, MAYFLY_EMULATOR_COUNT: '1', MAYFLY_ANE_SURFACES: 'shared' },
       ...{ MAYFLY_EMULATOR_COMPILE_LIMIT: '0', MAYFLY_EMULATOR_LIVE_LIMIT: '0' },
     });
     /** By canaries, which are not counted by the worker. */

@@ -68,6 +68,7 @@ onEachRuntime((tier, runtime) => {
       'more than two outputs': 'work',
       'API client': 'works',
       'direct evaluation': 'works',
+      'surfaces that programs share': 'work',
       'reload of weight files': 'no effect',
     });
     expect(
@@ -89,6 +90,7 @@ onEachRuntime((tier, runtime) => {
       'more than two outputs': expect.stringMatching(/^ERR_ANE_PORTS.*0x1d/),
       'API client': expect.stringMatching(/^ERR_ANE_PATH.*class _ANEClient/),
       'direct evaluation': expect.stringMatching(/^ERR_ANE_PATH.*class _ANEClient/),
+      'surfaces that programs share': 'work',
       'reload of weight files': 'works',
     });
     const silent = { MAYFLY_EMULATOR_ATTRIBUTES: 'none', MAYFLY_EMULATOR_OUTPUTS: '2' };

@@ -4,9 +4,9 @@ import type { ClassifierPrograms } from '../programs/classifier.js';
 import type { ConstantWeight } from '../programs/constant-weights.js';
 import { adapterBlocks, type DynamicLayerProgram, dynamicBlocks, type PackedWeight } from '../programs/dynamic.js';
 import type { ProgramForm } from '../programs/form.js';
-import type { BlockPrograms } from '../programs/layer.js';
+import type { BlockPrograms, StageProgram } from '../programs/layer.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
-import type { LayerProgram, ProgramShape, Surface } from '../programs/shape.js';
+import type { LayerProgram, ProgramShape, Slot, Surface } from '../programs/shape.js';
 import { staticBlocks } from '../programs/static.js';
 import type { StepWork } from './step-work.js';
 
@@ -32,16 +32,39 @@ export function writeBlocks(
   return layer.base === undefined ? staticBlocks(layer, shape, form) : adapterBlocks(layer, shape, form);
 }
 
-/** Bytes that one dispatch copies between arena and surfaces: always, and after an update in addition. */
-export function copiesOf({ input, output, weights, activationColumns }: PlannedProgram): {
+/** Bytes copied between arena and surfaces for a program. */
+export interface ProgramCopies {
+  /** By a dispatch: all that it reads beside weights, and its output. */
   readonly always: number;
+  /** Once after an update, for all programs that read the weights in the same input. */
   readonly afterUpdate: number;
-} {
-  const whole = 2 * input.channels * input.width;
-  const fresh =
-    activationColumns === undefined || weights.length === 0 ? whole : 2 * input.channels * activationColumns;
-  return { always: fresh + 2 * output.channels * output.width, afterUpdate: whole - fresh };
 }
+
+/** The copies of a block's programs, on one worker. */
+export function copiesOf({ forward, backward }: PlannedBlock): ReadonlyMap<PlannedProgram, ProgramCopies> {
+  const seen = new Set<Surface>();
+  return new Map(
+    [...forward, ...backward].map((program) => {
+      const { input, output, weights, activationColumns } = program;
+      // The residual stream is read where the program before put it out.
+      const read = readsOutput(program) ? 0 : sizeOf(program.reads.map((name) => input.slots[name]!));
+      const isPacked = activationColumns !== undefined && weights.length > 0 && !seen.has(input);
+      seen.add(input);
+      return [
+        program,
+        {
+          always: 2 * (read + output.channels * output.width),
+          afterUpdate: isPacked ? 2 * input.channels * (input.width - activationColumns) : 0,
+        },
+      ] as const;
+    }),
+  );
+}
+
+/** Of static weights, the program at the beginning of a block. */
+const readsOutput = ({ reads }: StageProgram): boolean => reads.length === 1 && reads[0] === 'x';
+
+const sizeOf = (slots: readonly Slot[]): number => slots.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
 
 /** What `countStep` counts. */
 export interface CountedStep {
@@ -94,21 +117,30 @@ export function countStep(step: CountedStep): StepWork {
   const copies = classifier && classifierCopies(classifier);
   const columns = shape.batch * shape.sequence;
   const tables = isAdapted ? 0 : config.tiedHead ? 1 : 2;
+  const startsInPlace = ({ forward }: PlannedBlock) => readsOutput(forward[0]!);
+  /** Blocks for which the host copies the residual stream, beside matrices of its own. */
+  const entries = perBlock((block) => Number(!startsInPlace(block))) - Number(!startsInPlace(blocks[0]!));
   return {
     dispatches: accumulate * (perLayer(() => 1) + 2 * chunks),
     compilations: step.isCompiled && !isPacked ? perLayer(({ weights }) => Math.min(1, weights.length)) : 0,
+    // The first program of all has no other before it.
     copiedBytes:
-      perLayer((program) => {
-        const { always, afterUpdate } = copiesOf(program);
-        return accumulate * always + afterUpdate;
-      }) + (copies ? accumulate * copies.always + (isAdapted ? 0 : copies.afterUpdate) : 0),
+      perBlock((block) =>
+        [...copiesOf(block).values()].reduce(
+          (sum, { always, afterUpdate }) => sum + accumulate * always + afterUpdate,
+          0,
+        ),
+      ) +
+      (!isPacked && startsInPlace(blocks[0]!) ? 2 * accumulate * activation : 0) +
+      (copies ? accumulate * copies.always + (isAdapted ? 0 : copies.afterUpdate) : 0),
     host: {
       norms: accumulate * ((isPacked ? 2 : 1) * halves + 2),
       classifierProducts: accumulate * ((classifier ? 0 : 2) + (isAdapted ? 0 : 1)),
       losses: accumulate,
       weightGradients: accumulate * perBlock(({ flow }) => flow.parameters.length),
       updates: trained.length,
-      copiedBytes: accumulate * perBlock(copiedInPass) + (isPacked ? perBlock(copiedInUpdate) : 0),
+      // Kernels get the rest from where it lies.
+      copiedBytes: isPacked ? perBlock(copiedInUpdate) : 2 * accumulate * activation * entries,
       convertedElements:
         accumulate * (isPacked ? 1 : 3) * activation +
         (classifier ? 2 * accumulate * (chunks * dim + vocab) * columns + (isAdapted ? 0 : vocab * dim) : 0) +
@@ -126,40 +158,6 @@ export function countStep(step: CountedStep): StepWork {
       hostThreads: (accumulate * Math.max(0, layers - 2) + (accumulate - 1) * Math.min(2, layers)) * blocks.length + 1,
     },
   };
-}
-
-/** Bytes that go from one surface of a block to another in a pass: to a program what others made of its input. */
-function copiedInPass({ forward, backward }: PlannedBlock): number {
-  const inputs = forward[0]!.input;
-  const outputs = (stages: readonly PlannedProgram[]) => stages.map(({ output }) => output).toReversed();
-  const copied = (to: PlannedProgram, names: readonly string[], places: readonly Surface[]) =>
-    names.reduce((sum, name) => {
-      const from = places.find(({ slots }) => name in slots);
-      if (from === undefined || from === to.input) return sum;
-      const { rows, columns } = from.slots[name]!;
-      return sum + 2 * rows * columns;
-    }, 0);
-  const up = forward.reduce(
-    (sum, stage, index) =>
-      sum + copied(stage, stage.reads, [...outputs(forward.slice(0, index)), ...(index === 0 ? [] : [inputs])]),
-    0,
-  );
-  const gradient = backward
-    .map(({ input }) => input)
-    .filter(({ slots }) => 'dy' in slots)
-    .slice(0, 1);
-  const down = backward.reduce((sum, stage, index) => {
-    const made = outputs(backward.slice(0, index));
-    const isMade = (name: string) => made.some(({ slots }) => name in slots);
-    const saved = stage.reads.filter((name) => name !== 'dy' && !isMade(name));
-    return (
-      sum +
-      copied(stage, stage.reads.filter(isMade), made) +
-      copied(stage, stage.reads.includes('dy') && !isMade('dy') ? ['dy'] : [], gradient) +
-      copied(stage, saved, [...outputs(forward), inputs])
-    );
-  }, 0);
-  return up + down;
 }
 
 /** Bytes of weights that several surfaces of a block hold, but for the first, which the update writes. */

@@ -20,7 +20,10 @@ export interface StepWork {
     readonly weightGradients: number;
     /** Parameters that the optimizer updates, each a tensor. */
     readonly updates: number;
-    /** Bytes copied from one surface of the arena to another: saved tensors, and what one program of a pass hands to another. */
+    /**
+     * Bytes copied from one surface of the arena to another: weights that several hold; where kernels do not get parts of their inputs from
+     * where they lie, also saved tensors, and what one program of a pass hands to another.
+     */
     readonly copiedBytes: number;
     /** Elements converted between fp32 and fp16, but for weights that an update writes in passing. */
     readonly convertedElements: number;

@@ -279,10 +279,11 @@ function planKernels(
 ): KernelPlan[] {
   const parameters = layer.parameters(shape);
   const isPacked = arePacked(layer, weights !== 'dynamic');
+  const copies = new Map(blocks.flatMap((block) => [...copiesOf(block)]));
   return Object.entries(namePrograms(blocks)).map(([name, made]) => {
     const { program, input, output } = made;
     const { evaluateUs, compileMs, loadMs, flops, weightBytes } = timeMil(program.text, profile);
-    const { always: copyBytes, afterUpdate: stagedBytes } = copiesOf(made);
+    const { always: copyBytes, afterUpdate: stagedBytes } = copies.get(made)!;
     const copyUs = 1000 * copyMs(copyBytes, profile) + 2 * profile.clock.lockUs.value;
     const errors = lint(program.text, profile).filter(({ level }) => level === 'error');
     const brokenRules = [...new Set(errors.map(({ rule }) => rule))];

@@ -135,7 +135,8 @@ export class DynamicWeights implements WeightStrategy {
       }),
     );
     const kernels = new Map(compiled);
-    for (const block of this.blocks) block.load(kernels.get(this.#programs.get(block.place)!)!);
+    const { gathersInputs = false } = compiler;
+    for (const block of this.blocks) block.load(kernels.get(this.#programs.get(block.place)!)!, gathersInputs);
     this.#kernels = [...kernels.values()];
   }
 

@@ -1,3 +1,4 @@
+import type { InputPart } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Block, LayerDefinition } from '../programs/layer-graph.js';
 import { type LayerProgram, stackSurface } from '../programs/shape.js';
@@ -50,6 +51,8 @@ export function givenSurfaces(
 }
 
 interface Copy {
+  /** The slot that it fills. */
+  readonly name: string;
   readonly from: Matrix;
   readonly to: Matrix;
 }
@@ -57,11 +60,15 @@ interface Copy {
 /** One block of one layer: where its activations lie, and the kernels that run it. */
 export class LayerBlock {
   readonly #stopwatch: Stopwatch;
+  /** Before the forward pass: the output of the block before. */
+  readonly #entry: readonly Copy[];
   /** Before each program of a pass: what other programs of the same pass made. */
   readonly #copies: Passes<readonly Copy[]>;
-  /** Before the backward pass: what the forward pass made. */
-  readonly #saved: readonly Copy[];
+  /** Before the backward pass, for each of its programs: what the forward pass made. */
+  readonly #saved: readonly (readonly Copy[])[];
   #kernels: Passes<TimedKernel> | null = null;
+  /** What each program reads beside weights, where kernels get it from where it lies. Null: it is copied into place. */
+  #parts: Passes<readonly InputPart[]> | null = null;
 
   constructor(
     readonly place: BlockPlace,
@@ -78,7 +85,7 @@ export class LayerBlock {
     const copies = ({ input }: StageSurfaces, names: readonly string[], places: readonly SurfaceTensor[]): Copy[] =>
       names.flatMap((name) => {
         const from = places.find((each) => each.has(name));
-        return from === undefined || from === input ? [] : [{ from: from.slot(name), to: input.slot(name) }];
+        return from === undefined || from === input ? [] : [{ name, from: from.slot(name), to: input.slot(name) }];
       });
     const before = (stages: readonly StageSurfaces[], index: number) =>
       stages
@@ -92,21 +99,17 @@ export class LayerBlock {
       .filter((each) => each.has('dy'))
       .slice(0, 1);
     this.#stopwatch = stopwatch;
+    this.#entry = below === undefined ? [] : [{ name: 'x', from: below, to: this.input.slot('x') }];
     this.#copies = {
-      forward: forward.map((stage, index) => [
-        ...(index === 0 && below !== undefined ? [{ from: below, to: stage.input.slot('x') }] : []),
-        ...copies(stage, stage.reads, [
-          ...before(forward, index),
-          ...host,
-          ...(index === 0 ? [] : [forward[0]!.input]),
-        ]),
-      ]),
+      forward: forward.map((stage, index) =>
+        copies(stage, stage.reads, [...before(forward, index), ...host, ...(index === 0 ? [] : [forward[0]!.input])]),
+      ),
       backward: backward.map((stage, index) => [
         ...copies(stage, stage.reads, before(backward, index)),
         ...copies(stage, stage.reads.filter(isGiven), gradient),
       ]),
     };
-    this.#saved = backward.flatMap((stage, index) => {
+    this.#saved = backward.map((stage, index) => {
       const made = before(backward, index);
       const names = stage.reads.filter((name) => !isGiven(name) && !made.some((each) => each.has(name)));
       return copies(stage, names, forwardPlaces);
@@ -123,8 +126,20 @@ export class LayerBlock {
     return this.#kernels!;
   }
 
-  load(kernels: Passes<TimedKernel>): void {
+  /** @param gathers Whether the kernels get parts of their inputs from where they lie. */
+  load(kernels: Passes<TimedKernel>, gathers: boolean): void {
     this.#kernels = kernels;
+    const { forward, backward } = this.surfaces;
+    const partsOf = ({ input, reads }: StageSurfaces, copies: readonly Copy[]) =>
+      reads.map((name) => input.part(name, copies.find((copy) => copy.name === name)?.from ?? input.slot(name)));
+    this.#parts = !gathers
+      ? null
+      : {
+          forward: forward.map((stage, index) => partsOf(stage, this.#copies.forward[index]!)),
+          backward: backward.map((stage, index) =>
+            partsOf(stage, [...this.#copies.backward[index]!, ...this.#saved[index]!]),
+          ),
+        };
   }
 
   /** The first input of the forward pass. */
@@ -138,27 +153,31 @@ export class LayerBlock {
   }
 
   async forward(): Promise<void> {
+    // The host reads it there, too.
+    this.#copy(this.#entry);
     for (const [index, { input, output }] of this.surfaces.forward.entries()) {
-      this.#copy(this.#copies.forward[index]!);
-      await this.kernels.forward[index]!.run(input, output);
+      if (this.#parts === null) this.#copy(this.#copies.forward[index]!);
+      await this.kernels.forward[index]!.run(input, output, this.#parts?.forward[index] ?? null);
     }
   }
 
   /** Copies what the forward pass made into the surfaces of the backward pass, which nothing may use any more. */
   prepareBackward(): void {
-    this.#copy(this.#saved);
+    if (this.#parts === null) this.#copy(this.#saved.flat());
   }
 
   /** Sends the first evaluation and hands back the wait for the whole pass. */
   async startBackward(): Promise<() => Promise<void>> {
     const { backward } = this.surfaces;
-    const start = (index: number) =>
-      this.kernels.backward[index]!.start(backward[index]!.input, backward[index]!.output);
+    const start = (index: number) => {
+      const { input, output } = backward[index]!;
+      return this.kernels.backward[index]!.start(input, output, this.#parts?.backward[index] ?? null);
+    };
     const first = await start(0);
     return async () => {
       await first();
       for (let index = 1; index < backward.length; index++) {
-        this.#copy(this.#copies.backward[index]!);
+        if (this.#parts === null) this.#copy(this.#copies.backward[index]!);
         const wait = await start(index);
         await wait();
       }

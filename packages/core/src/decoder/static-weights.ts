@@ -6,7 +6,7 @@ import { type StaticBlock, staticBlocks } from '../programs/static.js';
 import { givenSurfaces, LayerBlock, type Passes } from './layer-block.js';
 import type { WeightSlot } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
-import { type Matrix, SurfaceRing, SurfaceTensor } from './surface.js';
+import { SurfaceRing, SurfaceTensor } from './surface.js';
 import { type KernelCompiler, TimedKernel } from './timed-kernel.js';
 import { BACKWARD_RING, type NormInput, type StrategyOptions, type WeightStrategy } from './weight-strategy.js';
 
@@ -37,7 +37,7 @@ export class StaticWeights implements WeightStrategy {
     this.#options = options;
     this.output = state.training ? source.tensor('fp32', input.shape) : input;
     let x = source.tensor('fp16', [1, shape.dim, 1, shape.batch * shape.sequence]);
-    let below: Matrix | undefined;
+    let before: LayerBlock | undefined;
     this.blocks = places.map((place) => {
       const { definition, block, flow, needsBackward } = place;
       const { forward, backward } = written.get(block)!;
@@ -45,7 +45,8 @@ export class StaticWeights implements WeightStrategy {
       const shared = definition.blocks.length === 1 ? 2 : 1;
       const kept = needsBackward ? Number.POSITIVE_INFINITY : shared;
       const isInPlace = !forward[0]!.reads.some((name) => name in flow.given);
-      const first = (layout: Surface) => (isInPlace ? new SurfaceTensor(layout, x) : surfaces.next(layout, kept));
+      const first = (layout: Surface) =>
+        isInPlace ? new SurfaceTensor(layout, x, before?.output) : surfaces.next(layout, kept);
       const made = new LayerBlock(
         place,
         {
@@ -62,9 +63,9 @@ export class StaticWeights implements WeightStrategy {
         },
         stopwatch,
         givenSurfaces(place, forward, source),
-        isInPlace ? undefined : below,
+        isInPlace ? undefined : before?.output.slot('sum'),
       );
-      below = made.output.slot('sum');
+      before = made;
       x = made.output.tensor.at(0, x.shape);
       return made;
     });
@@ -108,7 +109,7 @@ export class StaticWeights implements WeightStrategy {
           compile(block, 'forward', forward),
           compile(block, 'backward', backward),
         ]);
-        block.load({ forward: up, backward: down });
+        block.load({ forward: up, backward: down }, compiler.gathersInputs ?? false);
       }),
     );
   }

@@ -1,4 +1,4 @@
-import { addon, type InputReuse, type NativeArena } from '@mayfly/native';
+import { addon, type InputPart, type InputReuse, type NativeArena } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { Slot, Surface } from '../programs/shape.js';
@@ -14,32 +14,70 @@ export interface Matrix {
 /** Exponent bits of fp16: all are set in infinities and NaN, and in nothing else. */
 const EXPONENT = 0x7c00;
 
-let generations = 0;
+/** The last generation that was given to contents, of all surfaces. */
+let lastGeneration = 0;
+
+/** Generations are 32-bit numbers, from 1: none of so long ago is in use when they begin anew. */
+const nextGeneration = () => {
+  lastGeneration = (lastGeneration % (2 ** 32 - 1)) + 1;
+  return lastGeneration;
+};
 
 /** A kernel's input or output surface, placed in the arena. */
 export class SurfaceTensor {
-  #reuse: InputReuse | undefined;
+  /** Of the columns from `#fresh` on, or of an output that is read in place; 0: none. */
+  #generation = 0;
+  #fresh: number;
+  #isReadInPlace = false;
   readonly #layout: Surface<string>;
+  readonly #output: SurfaceTensor | undefined;
 
+  /** @param output The output whose first rows it is: kernels read it in place. */
   constructor(
     layout: Surface<string>,
     readonly tensor: Tensor<'fp16'>,
+    output?: SurfaceTensor,
   ) {
     this.#layout = layout;
+    this.#fresh = layout.width;
+    this.#output = output;
+    if (output !== undefined) output.#isReadInPlace = true;
   }
 
   static allocate(source: TensorSource, layout: Surface<string>): SurfaceTensor {
     return new SurfaceTensor(layout, source.tensor('fp16', [1, layout.channels, 1, layout.width]));
   }
 
-  /** The columns that a dispatch need not copy again; undefined until `rewrittenFrom` is called. */
-  get reuse(): InputReuse | undefined {
-    return this.#reuse;
+  /** What a device that copies inputs need not copy again. `parts`: all that the program reads beside weights. */
+  reuse(parts?: readonly InputPart[]): InputReuse {
+    const made = this.#output === undefined ? 0 : this.#output.#generation;
+    if (made !== 0) return { freshColumns: 0, generation: made };
+    return { freshColumns: this.#fresh, generation: this.#generation, parts };
   }
 
   /** All columns from `column` on were just written, and will not be again until the next call. */
   rewrittenFrom(column: number): void {
-    this.#reuse = { freshColumns: column, generation: ++generations };
+    this.#fresh = column;
+    this.#generation = nextGeneration();
+  }
+
+  /** The generation of an output that is about to be written; undefined where no kernel reads it in place. */
+  written(): number | undefined {
+    if (!this.#isReadInPlace) return undefined;
+    this.#generation = nextGeneration();
+    return this.#generation;
+  }
+
+  /** A matrix as the part of this input that a slot names. */
+  part(name: string, from: Matrix): InputPart {
+    const to = this.slot(name);
+    return {
+      from: from.offset,
+      fromStride: 2 * from.stride,
+      at: to.offset - this.tensor.offset,
+      rows: to.rows,
+      rowBytes: 2 * to.columns,
+    };
   }
 
   has(name: string): boolean {

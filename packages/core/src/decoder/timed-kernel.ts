@@ -1,3 +1,4 @@
+import type { InputPart } from '@mayfly/native';
 import type { Arena } from '../memory/arena.js';
 import type { CallOptions, Kernel, PoolProgram } from '../pool/types.js';
 import type { Stopwatch } from './stopwatch.js';
@@ -6,6 +7,8 @@ import type { SurfaceTensor } from './surface.js';
 /** The part of a pool that training uses. */
 export interface KernelCompiler {
   readonly arena: Arena;
+  /** Whether kernels get parts of their inputs from where they lie, so that nobody copies them into place before. Default: false. */
+  readonly gathersInputs?: boolean;
   compile(program: PoolProgram, options?: CallOptions): Promise<Kernel>;
 }
 
@@ -31,13 +34,22 @@ export class TimedKernel {
     this.#update.catch(() => {});
   }
 
-  /** Sends one evaluation, and returns a function that waits for it, so that the caller can work meanwhile. */
-  async start(input: SurfaceTensor, output: SurfaceTensor): Promise<() => Promise<void>> {
+  /**
+   * Sends one evaluation, and returns a function that waits for it, so that the caller can work meanwhile.
+   *
+   * @param parts All that the program reads beside weights, wherever it lies. Default: the columns that are no weights, in place. Null: it
+   * is in place, and the device copies nothing.
+   */
+  async start(
+    input: SurfaceTensor,
+    output: SurfaceTensor,
+    parts?: readonly InputPart[] | null,
+  ): Promise<() => Promise<void>> {
     if (this.#update !== null) await this.#stopwatch.wait('compile', this.#update);
     this.#update = null;
-    const run = this.#stopwatch.time('dispatch', () =>
-      this.#kernel.run(input.tensor, output.tensor, { reuse: input.reuse }),
-    );
+    const outputGeneration = output.written();
+    const reuse = parts === null ? undefined : { ...input.reuse(parts), outputGeneration };
+    const run = this.#stopwatch.time('dispatch', () => this.#kernel.run(input.tensor, output.tensor, { reuse }));
     run.catch(() => {});
     return async () => {
       await this.#stopwatch.wait('kernels', run);
@@ -48,8 +60,8 @@ export class TimedKernel {
     };
   }
 
-  async run(input: SurfaceTensor, output: SurfaceTensor): Promise<void> {
-    const wait = await this.start(input, output);
+  async run(input: SurfaceTensor, output: SurfaceTensor, parts: readonly InputPart[] | null): Promise<void> {
+    const wait = await this.start(input, output, parts);
     await wait();
   }
 

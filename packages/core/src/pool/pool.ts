@@ -41,6 +41,8 @@ export async function createPool(given?: PoolOptions): Promise<Pool> {
 export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable {
   /** The name of the device in use. */
   readonly device: string;
+  /** Whether its device gets parts of inputs from where they lie (`InputReuse.parts`). Others are faster where they are in place before. */
+  readonly gathersInputs: boolean;
   /** Why that device, in a few words. */
   readonly deviceReason: string;
   /** Processes that evaluate kernels. */
@@ -71,6 +73,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     super();
     this.#options = options;
     this.device = options.device;
+    this.gathersInputs = options.device === 'ane';
     this.deviceReason = options.deviceReason;
     this.workers = options.workers;
     this.standby = options.standby;

@@ -40,7 +40,10 @@ export interface CallOptions {
 
 /** Options of `Kernel.run`. */
 export interface RunOptions extends CallOptions {
-  /** The columns of the first input that are unchanged: device ane then copies only the others. Default: none. */
+  /**
+   * What is known of the first input and of the output, so that device ane copies less. Default: nothing. Parts that lie elsewhere are
+   * copied into place by devices that compute in place. For programs with one input and one output.
+   */
   readonly reuse?: InputReuse | undefined;
 }
 

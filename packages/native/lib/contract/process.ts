@@ -51,18 +51,36 @@ export interface ConnectionHandlers {
  */
 export const DispatchStatus = { ok: 0, unknownProgram: 1, outOfBounds: 2, failed: 3, inputData: 4 } as const;
 
+/** A matrix of an input, wherever it lies in the arena. Strides and `rowBytes` count bytes. */
+export interface InputPart {
+  /** Arena offset of its first row. */
+  readonly from: number;
+  readonly fromStride: number;
+  /** Of its first row, in bytes from the beginning of the input, whose rows are those of its last axis. */
+  readonly at: number;
+  readonly rows: number;
+  readonly rowBytes: number;
+}
+
 /**
- * The part of a dispatch's first input that is unchanged, which a device that copies its inputs (ane) need not copy again:
- * with dynamic weights, the weight columns of an input change once per update, its activations with every dispatch.
+ * What is known of a dispatch's first input and of its output, so that a device that copies them (ane) copies less: with
+ * dynamic weights, the weight columns of an input change once per update, its activations with every dispatch.
  */
 export interface InputReuse {
   /** The first columns (along the last axis) of each row: they may differ from the last dispatch with this offset. */
   readonly freshColumns: number;
   /**
-   * All other columns hold what they held at any earlier dispatch of this program with this offset and this
-   * generation. From 1.
+   * All other columns hold what they held at any earlier dispatch, of any program, with this offset and this generation, or what a
+   * dispatch with this `outputGeneration` wrote there. From 1 to 2³² − 1; 0: nothing is reused.
    */
   readonly generation: number;
+  /** Names what this dispatch writes, as long as the output's memory holds it. From 1 to 2³² − 1. Default: it has no name. */
+  readonly outputGeneration?: number | undefined;
+  /**
+   * All that the program reads of the fresh columns, 255 at most. Where the input itself has other values they are undefined after the dispatch.
+   * Default: the fresh columns as they are in the input.
+   */
+  readonly parts?: readonly InputPart[] | undefined;
 }
 
 /** The main process's end of a frame socket. Never blocks: data that the socket does not accept is queued. */

@@ -1,5 +1,6 @@
 #include "ane/ane_device.h"
 
+#include <cstdio>
 #include <mutex>
 #include <optional>
 
@@ -15,6 +16,12 @@
 namespace mayfly {
 namespace ane {
 namespace {
+
+// Of a program that the compiler took: canaries are written in it, too.
+Dialect DialectOf(std::string_view text) {
+  const std::string older = std::string("<") + NameOf(Dialect::kIos16) + ">";
+  return text.find(older) == std::string_view::npos ? Dialect::kIos18 : Dialect::kIos16;
+}
 
 class AneDevice : public Device {
  public:
@@ -36,10 +43,12 @@ class AneDevice : public Device {
       if (!in_effect) options_.park->Close("a canary gave the same result after a reload");
     }
     options_.port_orders = [this] { return Orders(); };
+    options_.shared_surfaces = [this] { return SharedSurfaces(); };
   }
 
   const char* name() const override { return "ane"; }
   const char* api() const override { return NameOf(options_.api); }
+  size_t shared_bytes() const override { return surfaces_->bytes(); }
 
   std::unique_ptr<Program> Compile(std::string_view text, const std::vector<mil::WeightFile>& weights,
                                    const CompileOptions& given) override {
@@ -53,6 +62,8 @@ class AneDevice : public Device {
     std::vector<std::string> warnings = std::move(ports.warnings);
     auto program = std::make_unique<AneProgram>(text, weights, std::move(ports), options_);
     program->set_warnings(std::move(warnings));
+    const std::lock_guard<std::recursive_mutex> lock(canary_mutex_);
+    if (!settings_.dialect) settings_.dialect = DialectOf(text);
     return program;
   }
 
@@ -70,6 +81,26 @@ class AneDevice : public Device {
     return *orders_;
   }
 
+  // Found by a canary when a caller first says what may be reused. Null: each program has its own.
+  std::shared_ptr<SurfaceTable> SharedSurfaces() {
+    const std::lock_guard<std::recursive_mutex> lock(canary_mutex_);
+    if (!settings_.shares_surfaces) settings_.shares_surfaces = SharesSurfaces();
+    return *settings_.shares_surfaces ? surfaces_ : nullptr;
+  }
+
+  bool SharesSurfaces() {
+    ProgramOptions canary = options_;
+    canary.park = nullptr;
+    try {
+      ProveSharedSurfaces(CanaryDialect(), canary);
+      return true;
+    } catch (const Error& error) {
+      if (error.code() == "ERR_DEVICE_LIMIT") throw;
+      std::fprintf(stderr, "mayfly: programs of device ane have surfaces of their own: %s\n", error.what());
+      return false;
+    }
+  }
+
   // Asks a canary before the first program with more than two outputs, which on some systems get wrong values.
   void RequireManyOutputs() {
     const std::lock_guard<std::recursive_mutex> lock(canary_mutex_);
@@ -83,6 +114,8 @@ class AneDevice : public Device {
   // One canary may ask for the result of another.
   std::recursive_mutex canary_mutex_;
   std::optional<PortOrders> orders_;
+  // Before the programs, which may outlive the canaries.
+  const std::shared_ptr<SurfaceTable> surfaces_ = std::make_shared<SurfaceTable>();
   bool many_outputs_ = false;
 };
 

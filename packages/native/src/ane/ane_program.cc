@@ -1,7 +1,9 @@
 #include "ane/ane_program.h"
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
+#include <utility>
 
 #include "ane/content_hash.h"
 #include "ane/program_tag.h"
@@ -10,22 +12,22 @@
 namespace mayfly::ane {
 namespace {
 
-// Bounds the surfaces of input pointers that are no longer used. No model has so many layers.
-constexpr size_t kMaxBindings = 256;
+using Surfaces = std::vector<std::shared_ptr<IoSurface>>;
 
-// One surface for each port, all with the size of the largest: reports differ on orders and sizes of a request's
-// surfaces, but equal sizes satisfy all of them.
-std::vector<IoSurface> MakeSurfaces(const std::vector<Port>& ports, const SurfaceRules& rules) {
+// Bounds the requests over surfaces that are no longer used. No model has so many layers.
+constexpr size_t kMostRequests = 256;
+
+// The size of the surfaces of all ports of one side, which is that of the largest: reports differ on orders and sizes
+// of a request's surfaces, but equal sizes satisfy all of them.
+size_t SurfaceBytes(const std::vector<Port>& ports, const SurfaceRules& rules) {
   size_t bytes = 0;
   for (const Port& port : ports) bytes = std::max(bytes, rules.Round(port.bytes()));
-  std::vector<IoSurface> surfaces;
-  for (size_t i = 0; i < ports.size(); ++i) surfaces.emplace_back(bytes);
-  return surfaces;
+  return bytes;
 }
 
-std::vector<const IoSurface*> Bound(const std::vector<IoSurface>& surfaces, const std::vector<size_t>& order) {
+std::vector<const IoSurface*> Bound(const Surfaces& surfaces, const std::vector<size_t>& order) {
   std::vector<const IoSurface*> bound;
-  for (size_t port : order) bound.push_back(&surfaces[port]);
+  for (size_t port : order) bound.push_back(surfaces[port].get());
   return bound;
 }
 
@@ -35,10 +37,16 @@ std::vector<std::string> NamesOf(const std::vector<Port>& ports) {
   return names;
 }
 
-size_t BytesOf(const std::vector<IoSurface>& surfaces) {
+size_t BytesOf(const Surfaces& surfaces) {
   size_t bytes = 0;
-  for (const IoSurface& surface : surfaces) bytes += surface.bytes();
+  for (const auto& surface : surfaces) bytes += surface == nullptr ? 0 : surface->bytes();
   return bytes;
+}
+
+void CopyRows(uint8_t* to, size_t to_stride, const void* from, size_t from_stride, size_t rows, size_t row_bytes) {
+  if (row_bytes == to_stride && row_bytes == from_stride) return void(std::memcpy(to, from, rows * row_bytes));
+  const auto* source = static_cast<const uint8_t*>(from);
+  for (size_t row = 0; row < rows; ++row) std::memcpy(to + row * to_stride, source + row * from_stride, row_bytes);
 }
 
 // Bytes that are numbers from 0.25 to 0.5 in fp16, and finite numbers in every other type.
@@ -56,9 +64,12 @@ AneProgram::AneProgram(std::string_view text, const std::vector<mil::WeightFile>
     : text_(text), ports_(std::move(ports)), options_(options) {
   // Without weights there is nothing to replace.
   if (weights.empty()) options_.park = nullptr;
-  outputs_ = MakeSurfaces(ports_.outputs, options_.surfaces);
-  for (const mil::WeightFile& file : weights) resident_bytes_ += file.bytes;
-  resident_bytes_ += BytesOf(outputs_);
+  const size_t output_bytes = SurfaceBytes(ports_.outputs, options_.surfaces);
+  for (size_t i = 0; i < ports_.outputs.size(); ++i) outputs_.push_back(std::make_shared<IoSurface>(output_bytes));
+  input_bytes_ = SurfaceBytes(ports_.inputs, options_.surfaces);
+  inputs_.resize(ports_.inputs.size());
+  for (size_t i = 1; i < inputs_.size(); ++i) inputs_[i] = std::make_shared<IoSurface>(input_bytes_);
+  for (const mil::WeightFile& file : weights) weight_bytes_ += file.bytes;
   if (options_.park != nullptr && LoadParked(weights)) return;
   const bool unique = options_.unique || options_.park != nullptr;
   staged_ = std::make_unique<StagedModel>(options_.api, unique ? WithUniqueTag(text_) : WithWeightsTag(text_, weights),
@@ -110,8 +121,7 @@ void AneProgram::Bind() {
     input_order_ = BindingOrder(inputs, orders.inputs);
     output_order_ = BindingOrder(outputs, orders.outputs);
   }
-  DropBindings();
-  BindingOf(nullptr);
+  requests_.clear();
 }
 
 Fingerprint AneProgram::Measure(const std::vector<mil::WeightFile>& weights) {
@@ -131,62 +141,99 @@ Fingerprint AneProgram::Measure(const std::vector<mil::WeightFile>& weights) {
   return fingerprint;
 }
 
-AneProgram::Binding& AneProgram::BindingOf(const void* key) {
-  const auto found = bindings_.find(key);
-  if (found != bindings_.end()) return found->second;
-  if (bindings_.size() >= kMaxBindings) DropBindings();
-  Binding binding;
-  binding.inputs = MakeSurfaces(ports_.inputs, options_.surfaces);
-  binding.request = MakeRequest(Bound(binding.inputs, input_order_), Bound(outputs_, output_order_));
-  resident_bytes_ += BytesOf(binding.inputs);
-  return bindings_.emplace(key, std::move(binding)).first->second;
+size_t AneProgram::resident_bytes() const {
+  return weight_bytes_ + BytesOf(outputs_) + BytesOf(inputs_) + (owns_table_ ? table_->bytes() : 0);
 }
 
-void AneProgram::DropBindings() {
-  for (const auto& [key, binding] : bindings_) resident_bytes_ -= BytesOf(binding.inputs);
-  bindings_.clear();
+const std::shared_ptr<IoSurface>& AneProgram::OwnInput() {
+  if (inputs_[0] == nullptr) inputs_[0] = std::make_shared<IoSurface>(input_bytes_);
+  return inputs_[0];
 }
 
-void AneProgram::Evaluate(const void* const* inputs, void* const* outputs) {
-  Binding& binding = BindingOf(nullptr);
-  for (size_t i = 0; i < binding.inputs.size(); ++i) Write(&binding, i, inputs[i]);
-  Run(binding, outputs);
+std::shared_ptr<IoSurface> AneProgram::FirstInput(const void* input, const InputReuse& reuse) {
+  if (reuse.generation == 0) {
+    Gather(OwnInput().get(), input, reuse, false);
+    return OwnInput();
+  }
+  // A program must not read its own output, and others must not be written to.
+  if (reuse.fresh_columns == 0 && inputs_.size() == 1) {
+    std::shared_ptr<IoSurface> made = table_->Output(input, reuse.generation, input_bytes_);
+    if (made != nullptr && std::find(outputs_.begin(), outputs_.end(), made) == outputs_.end()) return made;
+  }
+  const Port& port = ports_.inputs[0];
+  const Contents wanted{reuse.generation, port.bytes(), port.row_bytes(), reuse.fresh_columns * SizeOf(port.dtype)};
+  InputSurface* const known = table_->Input(input, wanted.fresh, input_bytes_);
+  const Contents before = std::exchange(known->contents, {});
+  const bool fresh_only = before.Cover(wanted);
+  Gather(known->surface.get(), input, reuse, fresh_only);
+  // Only now does it hold what it is said to.
+  known->contents = fresh_only ? before : wanted;
+  return known->surface;
 }
 
-void AneProgram::Write(Binding* binding, size_t input, const void* from) {
-  const size_t bytes = ports_.inputs[input].bytes();
-  binding->inputs[input].Write(from, bytes);
-  copied_.in += bytes;
+void AneProgram::Gather(IoSurface* surface, const void* input, const InputReuse& reuse, bool fresh_only) {
+  const Port& port = ports_.inputs[0];
+  const size_t stride = port.row_bytes();
+  const size_t fresh = reuse.fresh_columns * SizeOf(port.dtype);
+  const size_t rows = stride == 0 ? 0 : port.bytes() / stride;
+  const auto* from = static_cast<const uint8_t*>(input);
+  // Nothing of the input is new.
+  if (fresh_only && fresh == 0) return;
+  surface->Fill([&](uint8_t* to) {
+    const auto copy = [&](size_t at, const void* source, size_t source_stride, size_t count, size_t row_bytes) {
+      CopyRows(to + at, stride, source, source_stride, count, row_bytes);
+      copied_.in += count * row_bytes;
+    };
+    if (reuse.parts.empty()) return copy(0, from, stride, rows, fresh_only ? fresh : stride);
+    if (!fresh_only) copy(fresh, from + fresh, stride, rows, stride - fresh);
+    for (const InputPart& part : reuse.parts) copy(part.at, part.from, part.from_stride, part.rows, part.row_bytes);
+  });
 }
+
+const Owned& AneProgram::RequestOver(const std::shared_ptr<IoSurface>& first) {
+  const auto found = requests_.find(first.get());
+  if (found != requests_.end()) return found->second.request;
+  if (requests_.size() >= kMostRequests) requests_.clear();
+  Surfaces inputs = inputs_;
+  if (!inputs.empty()) inputs[0] = first;
+  BoundRequest bound{first, MakeRequest(Bound(inputs, input_order_), Bound(outputs_, output_order_))};
+  return requests_.emplace(first.get(), std::move(bound)).first->second.request;
+}
+
+void AneProgram::Evaluate(const void* const* inputs, void* const* outputs) { EvaluateFresh(inputs, outputs, {}); }
 
 void AneProgram::EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse& reuse) {
-  if (reuse.generation == 0 || ports_.inputs.empty()) return Evaluate(inputs, outputs);
-  const Port& first = ports_.inputs[0];
-  const auto columns = static_cast<size_t>(first.shape.empty() ? 1 : first.shape.back());
-  if (reuse.fresh_columns > columns) {
-    throw Error("ERR_ARENA_BOUNDS", "Expected at most " + std::to_string(columns) + " fresh columns of input " +
-                                        first.name + ", got " + std::to_string(reuse.fresh_columns));
+  const bool named = reuse.output_generation != 0 && outputs_.size() == 1;
+  if (table_ == nullptr && (named || reuse.generation != 0)) {
+    table_ = options_.shared_surfaces();
+    owns_table_ = table_ == nullptr;
+    if (owns_table_) table_ = std::make_shared<SurfaceTable>();
   }
-  Binding& binding = BindingOf(inputs[0]);
-  if (binding.generation == reuse.generation) {
-    const size_t stride = columns * SizeOf(first.dtype);
-    const size_t row_bytes = reuse.fresh_columns * SizeOf(first.dtype);
-    const size_t rows = first.bytes() / stride;
-    binding.inputs[0].WriteRows(inputs[0], row_bytes, stride, rows);
-    copied_.in += row_bytes * rows;
+  if (table_ != nullptr) table_->ForgetOutput(outputs_[0]);
+  if (inputs_.empty()) {
+    Run(nullptr, inputs, outputs);
   } else {
-    Write(&binding, 0, inputs[0]);
-    binding.generation = reuse.generation;
+    const Port& first = ports_.inputs[0];
+    if (reuse.fresh_columns > first.columns()) {
+      throw Error("ERR_ARENA_BOUNDS", "Expected at most " + std::to_string(first.columns()) +
+                                          " fresh columns of input " + first.name + ", got " +
+                                          std::to_string(reuse.fresh_columns));
+    }
+    Run(FirstInput(inputs[0], reuse), inputs, outputs);
   }
-  for (size_t i = 1; i < binding.inputs.size(); ++i) Write(&binding, i, inputs[i]);
-  Run(binding, outputs);
+  if (named) table_->NameOutput(outputs[0], reuse.output_generation, outputs_[0]);
 }
 
-void AneProgram::Run(const Binding& binding, void* const* outputs) {
-  staged_->model().Evaluate(binding.request.get(), options_.path);
+void AneProgram::Run(const std::shared_ptr<IoSurface>& first, const void* const* inputs, void* const* outputs) {
+  for (size_t i = 1; i < inputs_.size(); ++i) {
+    const size_t bytes = ports_.inputs[i].bytes();
+    inputs_[i]->Write(inputs[i], bytes);
+    copied_.in += bytes;
+  }
+  staged_->model().Evaluate(RequestOver(first).get(), options_.path);
   for (size_t i = 0; i < outputs_.size(); ++i) {
     const size_t bytes = ports_.outputs[i].bytes();
-    outputs_[i].Read(outputs[i], bytes);
+    outputs_[i]->Read(outputs[i], bytes);
     copied_.out += bytes;
   }
 }

@@ -14,6 +14,7 @@
 #include "ane/program_ports.h"
 #include "ane/request.h"
 #include "ane/staged_model.h"
+#include "ane/surface_table.h"
 #include "device/device.h"
 
 namespace mayfly::ane {
@@ -30,6 +31,9 @@ struct ProgramOptions {
   bool unique = false;
   Api api = Api::kInMemory;
   unsigned quality_of_service = kQualityOfService;
+  // The surfaces that the programs of the device share; null where they may not. Asked when a caller first says what
+  // may be reused. Default: each program has its own.
+  std::function<std::shared_ptr<SurfaceTable>()> shared_surfaces = [] { return nullptr; };
   // Keeps programs with weights when they are unloaded, to load them again. Null: they are compiled each time.
   std::shared_ptr<ModelPark> park;
 };
@@ -44,9 +48,11 @@ class AneProgram : public Program {
 
   const std::vector<Port>& inputs() const override { return ports_.inputs; }
   const std::vector<Port>& outputs() const override { return ports_.outputs; }
-  size_t resident_bytes() const override { return resident_bytes_; }
+  size_t resident_bytes() const override;
+  bool gathers() const override { return true; }
   void Evaluate(const void* const* inputs, void* const* outputs) override;
-  // Keeps a surface for each input pointer, so that only the fresh columns of an unchanged generation are copied.
+  // Of an input with a generation that a surface holds, copies only the fresh columns; of one that another program's
+  // output surface holds, nothing.
   void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse& reuse) override;
 
   CopiedBytes copied() const override { return copied_; }
@@ -58,22 +64,21 @@ class AneProgram : public Program {
   void set_path(EvaluationPath path) { options_.path = path; }
 
  private:
-  struct Binding {
-    std::vector<IoSurface> inputs;
-    Owned request;
-    uint64_t generation = 0;
-  };
-
   // Whether a parked model of this text took the weights.
   bool LoadParked(const std::vector<mil::WeightFile>& weights);
-  // Finds the order of the ports of the loaded program, and makes the request for evaluations that reuse nothing.
+  // Finds the order of the ports of the loaded program.
   void Bind();
   // A hash of the weights, and one of the results for a fixed input.
   Fingerprint Measure(const std::vector<mil::WeightFile>& weights);
-  Binding& BindingOf(const void* key);
-  void DropBindings();
-  void Write(Binding* binding, size_t input, const void* from);
-  void Run(const Binding& binding, void* const* outputs);
+  // The surface for inputs that reuse nothing.
+  const std::shared_ptr<IoSurface>& OwnInput();
+  // That of the first input, with its contents.
+  std::shared_ptr<IoSurface> FirstInput(const void* input, const InputReuse& reuse);
+  // Copies the first input: all of it, or only its fresh columns.
+  void Gather(IoSurface* surface, const void* input, const InputReuse& reuse, bool fresh_only);
+  // The request with `first` as the surface of the first input.
+  const Owned& RequestOver(const std::shared_ptr<IoSurface>& first);
+  void Run(const std::shared_ptr<IoSurface>& first, const void* const* inputs, void* const* outputs);
 
   const std::string text_;
   ProgramPorts ports_;
@@ -85,12 +90,22 @@ class AneProgram : public Program {
   bool lists_ports_ = false;
   Fingerprint fingerprint_;
   int compilations_ = 0;
-  size_t resident_bytes_ = 0;
+  size_t weight_bytes_ = 0;
+  size_t input_bytes_ = 0;
   CopiedBytes copied_;
-  // Shared by all bindings: results are read before the next evaluation.
-  std::vector<IoSurface> outputs_;
-  // By the pointer of the first input. Null is the key for evaluations that reuse nothing.
-  std::map<const void*, Binding> bindings_;
+  // Of the device, or its own where the device shares none. Null until a caller says what may be reused.
+  std::shared_ptr<SurfaceTable> table_;
+  bool owns_table_ = false;
+  // One for each port. Results are read before the next evaluation. Of the first input, for evaluations that reuse
+  // nothing: null until there is one.
+  std::vector<std::shared_ptr<IoSurface>> outputs_;
+  std::vector<std::shared_ptr<IoSurface>> inputs_;
+  struct BoundRequest {
+    // Keeps the surface, whose address is the key.
+    std::shared_ptr<IoSurface> first;
+    Owned request;
+  };
+  std::map<const IoSurface*, BoundRequest> requests_;
 };
 
 }  // namespace mayfly::ane

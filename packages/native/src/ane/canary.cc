@@ -185,6 +185,41 @@ bool WeightsAreOwn(Dialect dialect, const ProgramOptions& options) {
   return Run(first.get()) == 6 && Run(second.get()) == 9;
 }
 
+void ProveSharedSurfaces(Dialect dialect, const ProgramOptions& options) {
+  constexpr const char* kPath = "surfaces that programs share";
+  const auto table = std::make_shared<SurfaceTable>();
+  ProgramOptions sharing = options;
+  sharing.shared_surfaces = [&] { return table; };
+  // A surface may be larger than the next program needs.
+  ProgramOptions larger = sharing;
+  larger.surfaces.minimum_bytes *= 2;
+  const auto first = Load(OnePortCanary(dialect), CanaryWeights(2), larger);
+  const auto second = Load(OnePortCanary(dialect), CanaryWeights(5), sharing);
+  const Values x = Filled(3);
+  Values y = Filled(-1);
+  Values z = Filled(-1);
+  const auto run = [&](AneProgram* program, const Values& from, Values* to, const InputReuse& reuse) {
+    const void* inputs[] = {from.data()};
+    void* outputs[] = {to->data()};
+    program->EvaluateFresh(inputs, outputs, reuse);
+  };
+  const auto require = [&](const Values& got, float expected) {
+    if (Holds(got, expected)) return;
+    throw Error("ERR_ANE_PATH", "Expected " + NumberText(expected, 6) + " of the canary with " + kPath + ", got " +
+                                    NumberText(HalfToFloat(got[0]), 6));
+  };
+  for (int turn = 0; turn < 2; ++turn) {
+    run(first.get(), x, &y, {0, 1, 2, {}});
+    require(y, 6);
+    run(second.get(), x, &z, {0, 1, 0, {}});
+    require(z, 15);
+    // If the device copied it, the result would be another.
+    std::fill(y.begin(), y.end(), FloatToHalf(-1));
+    run(second.get(), y, &z, {0, 2, 0, {}});
+    require(z, 30);
+  }
+}
+
 bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options) {
   ProgramOptions parking = options;
   parking.park = std::make_shared<ModelPark>(false);
@@ -254,6 +289,10 @@ std::vector<CanaryReport> RunCanaries(const ProgramOptions& options) {
   reports.push_back(Report("direct evaluation", [&] {
     ProveDirectPath(dialect, options);
     return std::string("works");
+  }));
+  reports.push_back(Report("surfaces that programs share", [&] {
+    ProveSharedSurfaces(dialect, options);
+    return std::string("work");
   }));
   reports.push_back(Report("reload of weight files",
                            [&] { return std::string(ReloadIsInEffect(dialect, options) ? "works" : "no effect"); }));

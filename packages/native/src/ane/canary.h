@@ -32,6 +32,9 @@ bool WeightsAreOwn(Dialect dialect, const ProgramOptions& options);
 // Evaluates a canary on the direct path. Throws ERR_ANE_PATH if it does not give the right result.
 void ProveDirectPath(Dialect dialect, const ProgramOptions& options);
 
+// Throws ERR_ANE_PATH if two programs cannot read one input surface, or one the output surface of another.
+void ProveSharedSurfaces(Dialect dialect, const ProgramOptions& options);
+
 // Whether weight files that were replaced between unload and load take effect. Throws the errors of compiling.
 bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options);
 
@@ -43,7 +46,7 @@ struct CanaryReport {
 };
 
 // Asks all questions, for `mayfly doctor`: dialect, round trip, weights of equal programs, weight files, ports, the
-// client, direct evaluation, reload of weights. Never throws; needs about 15 compilations.
+// client, direct evaluation, shared surfaces, reload of weights. Never throws; needs about 17 compilations.
 std::vector<CanaryReport> RunCanaries(const ProgramOptions& options);
 
 }  // namespace mayfly::ane

@@ -117,10 +117,8 @@ void IoSurface::Write(const void* from, size_t bytes) {
   Unlock(kReadWrite);
 }
 
-void IoSurface::WriteRows(const void* from, size_t row_bytes, size_t stride, size_t rows) {
-  const uint8_t* source = static_cast<const uint8_t*>(from);
-  uint8_t* target = static_cast<uint8_t*>(Lock(kReadWrite));
-  for (size_t row = 0; row < rows; ++row) std::memcpy(target + row * stride, source + row * stride, row_bytes);
+void IoSurface::Fill(FunctionRef<void(uint8_t* memory)> body) {
+  body(static_cast<uint8_t*>(Lock(kReadWrite)));
   Unlock(kReadWrite);
 }
 

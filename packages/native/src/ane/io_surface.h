@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "ane/objc_runtime.h"
+#include "function_ref.h"
 
 namespace mayfly::ane {
 
@@ -33,8 +35,8 @@ class IoSurface {
 
   // Copies the first `bytes`.
   void Write(const void* from, size_t bytes);
-  // Copies the first `row_bytes` of each `stride` bytes to the same offsets.
-  void WriteRows(const void* from, size_t row_bytes, size_t stride, size_t rows);
+  // Lets `body` write the memory, under one lock.
+  void Fill(FunctionRef<void(uint8_t* memory)> body);
   void Read(void* to, size_t bytes) const;
 
  private:

@@ -52,6 +52,12 @@ Settings Settings::FromEnvironment() {
   Settings settings;
   settings.reload = Switch("MAYFLY_ANE_RELOAD");
   settings.quality_of_service = QualityOfService();
+  const std::string surfaces = Variable("MAYFLY_ANE_SURFACES");
+  if (surfaces == "own" || surfaces == "shared") {
+    settings.shares_surfaces = surfaces == "shared";
+  } else if (!surfaces.empty()) {
+    throw Error("ERR_INVALID_ARGUMENT", "Expected MAYFLY_ANE_SURFACES to be shared or own, got `" + surfaces + "`");
+  }
   const std::string api = Variable("MAYFLY_ANE_API");
   if (api == NameOf(Api::kClient)) {
     settings.api = Api::kClient;

@@ -17,6 +17,8 @@ struct Settings {
   std::optional<Dialect> dialect;
   // MAYFLY_ANE_RELOAD = on | off: load an unloaded program again with other weights instead of compiling. Default off.
   bool reload = false;
+  // MAYFLY_ANE_SURFACES = shared | own: programs read the surfaces of others. Default: if a canary shows that they can.
+  std::optional<bool> shares_surfaces;
   // MAYFLY_ANE_QOS = 0 … 63.
   unsigned quality_of_service = kQualityOfService;
 

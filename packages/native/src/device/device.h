@@ -25,15 +25,32 @@ struct Port {
   size_t bytes() const {
     return static_cast<size_t>(SizeProduct(ElementsOf(shape), static_cast<int64_t>(SizeOf(dtype))));
   }
+  size_t columns() const { return static_cast<size_t>(shape.empty() ? 1 : shape.back()); }
+  size_t row_bytes() const { return columns() * SizeOf(dtype); }
 };
 
-// The part of a program's first input that is unchanged, so that a device that copies its inputs may copy less.
+// A matrix of a program's first input, wherever it lies.
+struct InputPart {
+  const void* from;
+  // Bytes from row to row.
+  size_t from_stride;
+  // Of its first row, in bytes from the beginning of the input, whose rows are those of its last axis.
+  size_t at;
+  size_t rows;
+  size_t row_bytes;
+};
+
+// What the caller knows of a program's first input and of its output, so that a device that copies them may copy less.
 struct InputReuse {
   // The first columns (along the last axis) of each row, which may differ from the last evaluation with this pointer.
   size_t fresh_columns = 0;
-  // All other columns hold what they held at any earlier evaluation with this pointer and this generation. 0: nothing
-  // is reused.
+  // All other columns hold what they held at any earlier evaluation, of any program, with this pointer and this
+  // generation, or what an evaluation with this output_generation wrote there. 0: nothing is reused.
   uint64_t generation = 0;
+  // Names what this evaluation writes, which the output's memory holds as long as it is named so. 0: it has no name.
+  uint64_t output_generation = 0;
+  // All that the program reads of the fresh columns. Empty: the fresh columns as they are in the input.
+  std::vector<InputPart> parts;
 };
 
 // Bytes that evaluations copied between their caller's memory and a device's own.
@@ -55,7 +72,9 @@ class Program {
   // Reads inputs and writes outputs in place; they must not overlap. Throws ERR_INPUT_DATA for values that the program
   // accepts on no device, ERR_ARENA_BOUNDS for a wrong argument, and any other mayfly::Error where the device fails.
   virtual void Evaluate(const void* const* inputs, void* const* outputs) = 0;
-  // The same; the device may copy only the fresh columns.
+  // Whether EvaluateFresh gets parts of the input from where they lie. Otherwise they have to be in place before.
+  virtual bool gathers() const { return false; }
+  // The same; the device may copy less. What of the fresh columns is no part may be anything.
   virtual void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse&) {
     Evaluate(inputs, outputs);
   }

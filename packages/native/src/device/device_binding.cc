@@ -1,5 +1,7 @@
 #include "device/device_binding.h"
 
+#include <limits>
+
 #include "addon_data.h"
 #include "device/device_table.h"
 #include "exports.h"
@@ -39,12 +41,30 @@ Napi::Array Ports(Napi::Env env, const std::vector<Port>& ports) {
 
 }  // namespace
 
-InputReuse ReuseOf(const Napi::Value& value) {
-  InputReuse reuse;
+ReuseRanges ReuseOf(const Napi::Value& value) {
+  constexpr uint64_t kMost = std::numeric_limits<uint32_t>::max();
+  ReuseRanges reuse;
   if (value.IsUndefined()) return reuse;
   const Napi::Object given = ObjectOf(value, "reuse");
   reuse.fresh_columns = WholeNumber(given.Get("freshColumns"), "freshColumns");
-  reuse.generation = WholeNumber(given.Get("generation"), "generation");
+  reuse.generation = WholeNumber(given.Get("generation"), "generation", 0, kMost);
+  const Napi::Value written = given.Get("outputGeneration");
+  if (!written.IsUndefined()) reuse.output_generation = WholeNumber(written, "outputGeneration", 0, kMost);
+  const Napi::Value parts = given.Get("parts");
+  if (parts.IsUndefined()) return reuse;
+  reuse.parts = ListOf(ArrayOf(parts, "parts"), [](const Napi::Value& each) {
+    const Napi::Object part = ObjectOf(each, "parts");
+    const auto word = [&](const char* name) {
+      return static_cast<uint32_t>(WholeNumber(part.Get(name), name, 0, kMost));
+    };
+    PartRange range;
+    range.from = WholeNumber(part.Get("from"), "from");
+    range.at = WholeNumber(part.Get("at"), "at");
+    range.from_stride = word("fromStride");
+    range.rows = word("rows");
+    range.row_bytes = word("rowBytes");
+    return range;
+  });
   return reuse;
 }
 

@@ -13,6 +13,6 @@ namespace mayfly {
 std::shared_ptr<DeviceSession> UnwrapDevice(const Napi::Value& value);
 
 // An InputReuse of lib/contract.ts; none where undefined.
-InputReuse ReuseOf(const Napi::Value& value);
+ReuseRanges ReuseOf(const Napi::Value& value);
 
 }  // namespace mayfly

@@ -1,6 +1,7 @@
 #include "device/session.h"
 
 #include <chrono>
+#include <cstring>
 
 #include "error.h"
 
@@ -81,7 +82,36 @@ uint8_t* DeviceSession::At(const Port& port, uint64_t offset) const {
   return arena_->At(offset, port.bytes());
 }
 
-Evaluation DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const InputReuse& reuse) {
+void DeviceSession::Resolve(const ReuseRanges& reuse, const Program& program, uint8_t* input) {
+  reuse_.fresh_columns = static_cast<size_t>(reuse.fresh_columns);
+  reuse_.generation = reuse.generation;
+  reuse_.output_generation = reuse.output_generation;
+  reuse_.parts.clear();
+  if (reuse.parts.empty()) return;
+  const Port& port = program.inputs()[0];
+  const size_t stride = port.row_bytes();
+  for (const PartRange& part : reuse.parts) {
+    const uint64_t inside = uint64_t{part.rows - 1} * stride + part.row_bytes;
+    if (part.rows == 0 || part.row_bytes > stride || part.row_bytes > part.from_stride || part.at > port.bytes() ||
+        inside > port.bytes() - part.at) {
+      throw Error("ERR_ARENA_BOUNDS", "Expected the parts of " + port.name + " to lie within its " +
+                                          std::to_string(port.bytes()) + " bytes, got " + std::to_string(part.rows) +
+                                          " rows of " + std::to_string(part.row_bytes) + " bytes at " +
+                                          std::to_string(part.at));
+    }
+    const uint8_t* from = arena_->At(part.from, uint64_t{part.rows - 1} * part.from_stride + part.row_bytes);
+    if (program.gathers()) {
+      reuse_.parts.push_back({from, part.from_stride, static_cast<size_t>(part.at), part.rows, part.row_bytes});
+      continue;
+    }
+    uint8_t* to = input + part.at;
+    if (from == to) continue;
+    for (size_t row = 0; row < part.rows; ++row)
+      std::memmove(to + row * stride, from + row * part.from_stride, part.row_bytes);
+  }
+}
+
+Evaluation DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const ReuseRanges& reuse) {
   Loaded& loaded = Find(id);
   const std::vector<Port>& inputs = loaded.program->inputs();
   const std::vector<Port>& outputs = loaded.program->outputs();
@@ -94,7 +124,8 @@ Evaluation DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t 
   CheckDisjoint(inputs, outputs, offsets);
   const CopiedBytes before = loaded.program->copied();
   const Clock::time_point start = Clock::now();
-  loaded.program->EvaluateFresh(loaded.inputs.data(), loaded.outputs.data(), reuse);
+  Resolve(reuse, *loaded.program, inputs.empty() ? nullptr : At(inputs[0], offsets[0]));
+  loaded.program->EvaluateFresh(loaded.inputs.data(), loaded.outputs.data(), reuse_);
   const uint64_t own = loaded.program->evaluate_nanoseconds();
   const uint64_t nanoseconds = own != 0 ? own : Since(start);
   ++stats_.evaluations;

@@ -35,6 +35,24 @@ struct WeightRange {
   uint64_t bytes;
 };
 
+// An InputPart in the arena.
+struct PartRange {
+  uint64_t from = 0;
+  uint64_t at = 0;
+  uint32_t from_stride = 0;
+  uint32_t rows = 0;
+  uint32_t row_bytes = 0;
+  uint32_t reserved = 0;
+};
+
+// An InputReuse in the arena.
+struct ReuseRanges {
+  uint64_t fresh_columns = 0;
+  uint64_t generation = 0;
+  uint64_t output_generation = 0;
+  std::vector<PartRange> parts;
+};
+
 class DeviceSession {
  public:
   DeviceSession(std::unique_ptr<Device> device, std::shared_ptr<Arena> arena);
@@ -51,7 +69,7 @@ class DeviceSession {
 
   // `offsets`: those of the inputs, then those of the outputs. An output must not overlap another port. Throws
   // ERR_PROGRAM_UNKNOWN, ERR_ARENA_BOUNDS, or an error of the device.
-  Evaluation Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const InputReuse& reuse = {});
+  Evaluation Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const ReuseRanges& reuse = {});
 
   void Unload(uint32_t id);
 
@@ -70,11 +88,15 @@ class DeviceSession {
   Loaded& Find(uint32_t id);
   void CountResident(Loaded* loaded, uint64_t bytes);
   uint8_t* At(const Port& port, uint64_t offset) const;
+  // Resolves `reuse` for an input at `offset`; copies the parts there for a program that does not gather them.
+  void Resolve(const ReuseRanges& reuse, const Program& program, uint8_t* input);
 
   std::unique_ptr<Device> device_;
   std::shared_ptr<Arena> arena_;
   std::unordered_map<uint32_t, Loaded> loaded_;
   SessionStats stats_;
+  // Of the evaluation under way; kept for its memory.
+  InputReuse reuse_;
   uint32_t next_id_ = 1;
 };
 

@@ -106,10 +106,17 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
       Frame frame = DispatchFrame(info);
       frame.first = WholeNumber(info[2], "inputOffset");
       frame.second = WholeNumber(info[3], "outputOffset");
-      const InputReuse reuse = ReuseOf(info[4]);
-      frame.generation = reuse.generation;
+      const ReuseRanges reuse = ReuseOf(info[4]);
+      if (reuse.parts.size() > kMostParts) {
+        throw Error("ERR_INVALID_ARGUMENT", "Expected at most " + std::to_string(kMostParts) +
+                                                " parts of an input, got " + std::to_string(reuse.parts.size()));
+      }
+      frame.generation = static_cast<uint32_t>(reuse.generation);
+      frame.output_generation = static_cast<uint32_t>(reuse.output_generation);
       frame.fresh_columns = reuse.fresh_columns;
-      connection_->Send(frame, nullptr);
+      frame.parts = static_cast<uint8_t>(reuse.parts.size());
+      frame.payload_bytes = static_cast<uint32_t>(reuse.parts.size() * kPartBytes);
+      connection_->Send(frame, reuse.parts.data());
     });
   }
 

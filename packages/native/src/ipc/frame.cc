@@ -10,8 +10,8 @@ namespace mayfly {
 namespace {
 
 constexpr uint32_t kMagic = 0x3146464D;  // "MFF1"
-constexpr size_t kKindAt = 4, kIdAt = 8, kWordAt = 16, kPayloadAt = 20, kFirstAt = 24, kSecondAt = 32,
-                 kGenerationAt = 40, kFreshColumnsAt = 48, kAfterAt = 56;
+constexpr size_t kKindAt = 4, kPartsAt = 5, kIdAt = 8, kWordAt = 16, kPayloadAt = 20, kFirstAt = 24, kSecondAt = 32,
+                 kGenerationAt = 40, kOutputGenerationAt = 44, kFreshColumnsAt = 48, kAfterAt = 56;
 
 }  // namespace
 
@@ -34,7 +34,9 @@ void EncodeFrame(const Frame& frame, uint8_t* to) {
   StoreBytes(to + kPayloadAt, frame.payload_bytes);
   StoreBytes(to + kFirstAt, frame.first);
   StoreBytes(to + kSecondAt, frame.second);
+  to[kPartsAt] = frame.parts;
   StoreBytes(to + kGenerationAt, frame.generation);
+  StoreBytes(to + kOutputGenerationAt, frame.output_generation);
   StoreBytes(to + kFreshColumnsAt, frame.fresh_columns);
   StoreBytes(to + kAfterAt, frame.after);
 }
@@ -53,7 +55,9 @@ void DecodeFrame(const uint8_t* from, Frame* frame, uint32_t most) {
   frame->payload_bytes = payload_bytes;
   frame->first = LoadBytes<uint64_t>(from + kFirstAt);
   frame->second = LoadBytes<uint64_t>(from + kSecondAt);
-  frame->generation = LoadBytes<uint64_t>(from + kGenerationAt);
+  frame->parts = from[kPartsAt];
+  frame->generation = LoadBytes<uint32_t>(from + kGenerationAt);
+  frame->output_generation = LoadBytes<uint32_t>(from + kOutputGenerationAt);
   frame->fresh_columns = LoadBytes<uint64_t>(from + kFreshColumnsAt);
   frame->after = LoadBytes<uint64_t>(from + kAfterAt);
 }

@@ -13,6 +13,8 @@ enum class FrameKind : uint8_t { kDispatch = 1, kCompletion = 2, kControl = 3 };
 enum class DispatchStatus : uint32_t { kOk = 0, kUnknownProgram = 1, kOutOfBounds = 2, kFailed = 3, kInputData = 4 };
 
 constexpr size_t kFrameBytes = 64;
+constexpr size_t kPartBytes = 32;
+constexpr size_t kMostParts = 255;
 constexpr uint32_t kMaxPayloadBytes = 256u << 20;
 // The largest payload that a worker may send: a bound on what a faulty worker makes the main process buffer.
 constexpr uint32_t kMaxAnswerBytes = 16u << 20;
@@ -24,10 +26,13 @@ struct Frame {
   uint64_t id = 0;
   uint32_t word = 0;  // program of a dispatch, status of a completion
   uint32_t payload_bytes = 0;
+  // Of a dispatch: parts of its input, at the end of the payload, of kPartBytes each.
+  uint8_t parts = 0;
   uint64_t first = 0;   // input offset, or nanoseconds
   uint64_t second = 0;  // output offset, or bytes copied between the arena and the device's memory
   // Of a dispatch (InputReuse in device/device.h).
-  uint64_t generation = 0;
+  uint32_t generation = 0;
+  uint32_t output_generation = 0;
   uint64_t fresh_columns = 0;
   uint64_t after = 0;  // frames sent before this one through the other of lane and socket
 };

@@ -93,25 +93,35 @@ bool ServeLoop::Spin(Clock::time_point begin) {
 
 void ServeLoop::Send(const uint8_t* payload, size_t bytes) { Write(ControlFrame(bytes), payload); }
 
+void ServeLoop::ReadPayload(const Frame& dispatch, const uint8_t* payload) {
+  static_assert(sizeof(PartRange) == kPartBytes);
+  const size_t part_bytes = dispatch.parts * kPartBytes;
+  if (dispatch.payload_bytes < part_bytes || (dispatch.payload_bytes - part_bytes) % sizeof(uint64_t) != 0) {
+    throw Error("ERR_ARENA_BOUNDS", "Expected offsets of 8 bytes each and " + std::to_string(dispatch.parts) +
+                                        " parts, got " + std::to_string(dispatch.payload_bytes) + " bytes");
+  }
+  const size_t offset_bytes = dispatch.payload_bytes - part_bytes;
+  if (offset_bytes == 0) {
+    offsets_ = {dispatch.first, dispatch.second};
+  } else {
+    offsets_.resize(offset_bytes / sizeof(uint64_t));
+    std::memcpy(offsets_.data(), payload, offset_bytes);
+  }
+  reuse_.parts.resize(dispatch.parts);
+  if (part_bytes > 0) std::memcpy(reuse_.parts.data(), payload + offset_bytes, part_bytes);
+}
+
 void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
   Frame answer;
   answer.kind = FrameKind::kCompletion;
   answer.id = dispatch.id;
   std::string message;
   try {
-    if (dispatch.payload_bytes == 0) {
-      offsets_ = {dispatch.first, dispatch.second};
-    } else {
-      if (dispatch.payload_bytes % sizeof(uint64_t) != 0) {
-        throw Error("ERR_ARENA_BOUNDS",
-                    "Expected offsets of 8 bytes each, got " + std::to_string(dispatch.payload_bytes) + " bytes");
-      }
-      offsets_.resize(dispatch.payload_bytes / sizeof(uint64_t));
-      std::memcpy(offsets_.data(), payload, offsets_.size() * sizeof(uint64_t));
-    }
-    const Evaluation evaluation =
-        session_->Evaluate(dispatch.word, offsets_.data(), offsets_.size(),
-                           {static_cast<size_t>(dispatch.fresh_columns), dispatch.generation});
+    ReadPayload(dispatch, payload);
+    reuse_.fresh_columns = dispatch.fresh_columns;
+    reuse_.generation = dispatch.generation;
+    reuse_.output_generation = dispatch.output_generation;
+    const Evaluation evaluation = session_->Evaluate(dispatch.word, offsets_.data(), offsets_.size(), reuse_);
     answer.first = evaluation.nanoseconds;
     answer.second = evaluation.copied_bytes;
   } catch (const Error& error) {

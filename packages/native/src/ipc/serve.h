@@ -30,6 +30,8 @@ class ServeLoop {
   using Clock = std::chrono::steady_clock;
 
   void Answer(const Frame& dispatch, const uint8_t* payload);
+  // Sets the offsets and the parts of a dispatch. Throws ERR_ARENA_BOUNDS.
+  void ReadPayload(const Frame& dispatch, const uint8_t* payload);
   void Write(const Frame& frame, const void* payload);
   void Ring();
   void WriteToSocket(const Frame& frame, const void* payload);
@@ -44,7 +46,9 @@ class ServeLoop {
   std::shared_ptr<Lane> lane_;
   std::shared_ptr<DeviceSession> session_;
   Inbox inbox_;
+  // Of the dispatch under way; kept for their memory.
   std::vector<uint64_t> offsets_;
+  ReuseRanges reuse_;
   std::vector<uint8_t> out_;
   // Frames sent through the socket.
   uint64_t streamed_ = 0;

@@ -7,7 +7,8 @@ import type { RunOwner } from '../worker/in-flight.js';
 import { WorkHistory } from '../worker/latency.js';
 import type { Run } from '../worker/run.js';
 import type { LoadedProgram, ProgramSource, WorkerProcess } from '../worker/worker-process.js';
-import { KernelRuns, reuseOf } from './kernel-runs.js';
+import { reuseOf } from './input-reuse.js';
+import { KernelRuns } from './kernel-runs.js';
 import { type Generation, Generations, type StoredWeights, type WeightStore } from './weights.js';
 
 /** A kernel requests programs from it, and reports the programs that it no longer uses. */
@@ -118,7 +119,7 @@ export class KernelHandle implements Kernel, RunOwner {
   run(inputs: Tensors, outputs: Tensors, options?: RunOptions): Promise<void> {
     try {
       const signal = options === undefined ? undefined : signalOf(options);
-      const reuse = options === undefined ? undefined : reuseOf(options);
+      const reuse = options === undefined ? undefined : reuseOf(options, this.inputs[0], this.#store.arena);
       const run = this.#runs.bind(inputs, outputs);
       signal?.throwIfAborted();
       // All arguments have been read: their getters may have called this pool.

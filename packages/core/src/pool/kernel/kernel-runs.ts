@@ -1,11 +1,10 @@
 import { inspect } from 'node:util';
 import { type InputReuse, invalidArgument, type Port } from '@mayfly/native';
-import { whole } from '../../check.js';
 import type { Arena } from '../../memory/arena.js';
 import type { Tensor } from '../../memory/tensor.js';
 import { unwatchAbort, watchAbort } from '../abort-watch.js';
 import type { Admission } from '../admission.js';
-import type { Kernel, RunOptions, Tensors } from '../types.js';
+import type { Kernel, Tensors } from '../types.js';
 import type { RunOwner } from '../worker/in-flight.js';
 import { Run, RunQueue } from '../worker/run.js';
 import type { LoadedProgram } from '../worker/worker-process.js';
@@ -117,17 +116,6 @@ export class KernelRuns<Owner extends Kernel & RunOwner> {
     if (this.#spare.size < MOST_SPARE) this.#spare.push(run);
     this.#admission.settled();
   }
-}
-
-const count = whole(0);
-
-/** Checks `options.reuse`. Errors: `ERR_INVALID_ARGUMENT`. */
-export function reuseOf({ reuse }: RunOptions): InputReuse | undefined {
-  if (reuse === undefined) return undefined;
-  if (typeof reuse !== 'object' || reuse === null) throw invalidArgument('reuse', 'an object', reuse);
-  count.check('reuse.freshColumns', reuse.freshColumns);
-  count.check('reuse.generation', reuse.generation);
-  return reuse;
 }
 
 /**
