@@ -4,5 +4,11 @@
  * @module
  */
 export type { CheckpointFields, CheckpointHeader, Sections } from './format.js';
-export { type Checkpoint, readCheckpoint, readCheckpointHeader } from './read.js';
+export {
+  type Checkpoint,
+  readCheckpoint,
+  readCheckpointHeader,
+  type SectionSink,
+  type SectionTargets,
+} from './read.js';
 export { type WriteCheckpointOptions, writeCheckpoint } from './write.js';

@@ -46,9 +46,11 @@ export function readCheckpointHeader(source: string): Promise<Checkpoint> {
   return readLatest(source, async () => {});
 }
 
-/** Takes a section of so many bytes in the order of the file. The bytes may be changed, and are others at the next call. */
+/** Takes a section piece by piece, in the order of the file. */
 export interface SectionSink {
+  /** Size of the section. */
   readonly bytes: number;
+  /** Takes the piece that begins `position` bytes into the section. It may change the bytes, whose memory the next call uses again. */
   readonly write: (bytes: Uint8Array, position: number) => void | Promise<void>;
 }
 

@@ -1,6 +1,3 @@
-/** An activity of the main process for which it waits: see `Activity`. */
-type Waits = 'kernels' | 'hostMath' | 'hostThreads';
-
 /** The work of training steps, counted. `planTraining` counts it without running, and a trainer where it is done. */
 export interface StepWork {
   /** Evaluations of kernels. */
@@ -31,5 +28,5 @@ export interface StepWork {
     readonly addedElements: number;
   };
   /** How often the main process waits before it goes on, for each activity. */
-  readonly waits: Readonly<Record<Waits, number>>;
+  readonly waits: Readonly<Record<'kernels' | 'hostMath' | 'hostThreads', number>>;
 }

@@ -15,6 +15,7 @@ export {
   type ParameterEntry,
   ParameterLayout,
   type ParameterName,
+  type ParameterPart,
 } from './parameters.js';
 export { isPreset, type PresetName, presets } from './presets.js';
 export type { RopeScaling } from './rope.js';

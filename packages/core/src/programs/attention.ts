@@ -9,10 +9,6 @@ const MASKED = -10_000;
  * The probabilities of causal attention within each window, softmax(qᵀ·k/√headDim + mask): one matrix below the other, for each head
  * [queries, columns] with a column per key. With `slidingWindow` a query sees that many keys, its own the last. Queries are [1, heads·headDim, 1, columns], keys [1, kvHeads·headDim, 1, columns]
  * (grouped-query attention, Ainslie et al. 2023).
- *
- * @param documents Name of a row that the host gives, [1, 1, 1, columns]: the number of each token's document, which grows within a window.
- * Keys of other documents are masked. Default: a window is one document.
- * @param isFull Whether the layer leaves out the model's `slidingWindow`. Default false.
  */
 export const attentionProbabilities = (
   to: string,
@@ -24,7 +20,12 @@ export const attentionProbabilities = (
   }: {
     readonly q: string;
     readonly k: string;
+    /**
+     * Name of a row that the host gives, [1, 1, 1, columns]: the number of each token's document, which grows within a window.
+     * Keys of other documents are masked. Default: a window is one document.
+     */
     readonly documents?: string | undefined;
+    /** Whether the layer leaves out the model's `slidingWindow`. Default: false. */
     readonly isFull?: boolean | undefined;
   },
 ): Operation => ({
