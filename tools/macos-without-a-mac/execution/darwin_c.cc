@@ -259,7 +259,7 @@ const std::unordered_set<std::string> kSame = {
     "_memchr",         "_memcmp",       "_memcpy",
     "_memmove",        "_memset",       "_newlocale",
     "_strcmp",         "_strlen",       "_strtod_l",
-    "_write",
+    "_uselocale",      "_write",
 };
 
 // Of libc++ whose objects hold what the C library lays out in its own way; mutexes are above.

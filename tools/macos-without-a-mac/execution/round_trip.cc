@@ -86,8 +86,8 @@ void UseDevice(Device* device, void (*print)(const char* line)) {
   if (program != nullptr) {
     // The second follows what an injected fault did to the first.
     for (const char* what : {"evaluate", "evaluate again"}) tell(what, [&] { return Evaluate(program.get(), {}); });
-    tell("evaluate with reuse", [&] { return Evaluate(program.get(), {64, 1}); });
-    tell("too many fresh columns", [&] { return Evaluate(program.get(), {65, 1}); });
+    tell("evaluate with reuse", [&] { return Evaluate(program.get(), {64, 1, 0, {}}); });
+    tell("too many fresh columns", [&] { return Evaluate(program.get(), {65, 1, 0, {}}); });
   }
   tell("several ports",
        [&] { return PortsOf(*device->Compile(mayfly::ane::TwoPortCanary(dialect), weights.files())); });

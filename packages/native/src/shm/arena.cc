@@ -31,10 +31,12 @@ constexpr uint64_t kCheckFrom = 1 << 20;
 // Available memory that Populate leaves to everything else.
 constexpr uint64_t kReserveBytes = 64 << 20;
 
+#ifdef __linux__
 // A huge page of x86-64, and of arm64 with pages of 4 KiB.
 constexpr uint64_t kHugePage = 2 << 20;
 // From this size on, Populate asks for huge pages: the weights of a small model fit the processor's caches.
 constexpr uint64_t kHugeFrom = 32 << 20;
+#endif
 
 [[noreturn]] void Fail(const std::string& action) {
   throw Error("ERR_ARENA_CREATE", "Cannot " + action + ": " + std::strerror(errno));
