@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import targets from '../../packages/native/targets.json' with { type: 'json' };
+import { repository } from '../../tools/pack/fetch.mjs';
+import { published } from '../../tools/pack/stage.mjs';
 import { tarballs } from './registry.js';
 import { attw, publint } from './tools.js';
 
@@ -15,6 +17,36 @@ const filesOf = (tarball: string): string[] => say('tar', '-tzf', tarball).trim(
 const manifestOf = (tarball: string): Record<string, unknown> =>
   JSON.parse(say('tar', '-xzOf', tarball, 'package/package.json')) as Record<string, unknown>;
 
+/** A package in package-lock.json, whose keys are folders. */
+interface Locked {
+  readonly hasInstallScript?: boolean;
+  readonly link?: boolean;
+  readonly resolved?: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+test('none of their dependencies has an install script, over which pnpm ends with an error', () => {
+  const { packages } = JSON.parse(readFileSync(join(repository, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<Record<string, Locked>>;
+  };
+  /** Folders of dependencies are looked up as Node does: in the package's own, then in those of the folders around it. */
+  const folderOf = (name: string, from: string): string => {
+    const folder = `${from}${from && '/'}node_modules/${name}`;
+    const locked = packages[folder];
+    if (locked !== undefined) return locked.link === true ? (locked.resolved as string) : folder;
+    if (from === '') throw new Error(`package-lock.json has no ${name}`);
+    return folderOf(name, from.split('/').slice(0, -1).join('/'));
+  };
+  const installed = new Set(published.map((name) => `packages/${name}`));
+  for (const folder of installed) {
+    const { dependencies, optionalDependencies } = packages[folder] as Locked;
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) installed.add(folderOf(name, folder));
+  }
+  expect([...installed]).toEqual(expect.arrayContaining(['packages/native', 'node_modules/hyparquet-compressors']));
+  expect([...installed].filter((folder) => packages[folder]?.hasInstallScript)).toEqual([]);
+});
+
 describe.each([...tarballs])('%s', (name, tarball) => {
   test('has a license, a readme, its machines, and nothing that runs at an install', () => {
     const files = filesOf(tarball);
@@ -25,6 +57,22 @@ describe.each([...tarballs])('%s', (name, tarball) => {
     expect(manifest).not.toHaveProperty('scripts');
     expect(files).not.toContain('package/binding.gyp');
     expect(Object.keys((manifest.dependencies ?? {}) as object)).not.toContain('node-gyp');
+  });
+
+  // esbuild puts the path of a file before its code. tsup's lines that give CommonJS an import.meta.url are its own.
+  test('has the license of each package that was compiled into it', () => {
+    const code = filesOf(tarball).filter((file) => /^package\/dist\/.*\.c?js$/.test(file));
+    const inside = new Set(
+      code.flatMap((file) =>
+        [
+          ...say('tar', '-xzOf', tarball, file).matchAll(
+            /^\s*\/\/ .*node_modules\/(?!tsup\/)((?:@[\w.-]+\/)?[\w.-]+)\//gm,
+          ),
+        ].map(([, found]) => found as string),
+      ),
+    );
+    expect([...inside].sort()).toEqual(name === 'worker' ? ['msgpackr'] : []);
+    for (const dependency of inside) expect(filesOf(tarball)).toContain(`package/dist/LICENSE.${dependency}`);
   });
 
   test('has no part that is for tests, and at most 1 MB', () => {

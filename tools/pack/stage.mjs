@@ -16,11 +16,12 @@ function writePackage(folder, contents) {
   cpSync(join(repository, 'LICENSE'), join(folder, 'LICENSE'));
 }
 
-/** A package of this repository, as it is but for what only the repository uses. */
+/** A package of this repository, as it is but for what only the repository uses. The worker has its development dependencies inside dist. */
 export function stagePackage(name, into) {
   const folder = join(into, name);
   rmSync(folder, { recursive: true, force: true });
   const { scripts: _, ...contents } = readPackage(name);
+  const inside = name === 'worker' ? Object.keys(contents.devDependencies) : [];
   if (name === 'native') {
     // Not in the repository, whose lock file cannot have what is not published yet.
     contents.files = contents.files.map((file) => (file === 'binding.gyp' ? 'addon.gyp' : file));
@@ -29,6 +30,8 @@ export function stagePackage(name, into) {
   writePackage(folder, contents);
   for (const part of [...readPackage(name).files, 'README.md'])
     cpSync(join(repository, 'packages', name, part), join(folder, part), { recursive: true });
+  for (const part of inside)
+    cpSync(join(repository, 'node_modules', part, 'LICENSE'), join(folder, 'dist', `LICENSE.${part}`));
   if (name === 'native') renameSync(join(folder, 'binding.gyp'), join(folder, 'addon.gyp'));
   return folder;
 }

@@ -14,11 +14,12 @@ import type {
   ProgramInfo,
   WeightRange,
 } from '@mayfly/native';
-import { Packr } from 'msgpackr/pack';
 import { type Check, errorCode, fields, list, oneOf, optional, protocolError, text, whole } from './check.js';
+import { msgpack } from './msgpack.js';
 import { type MsgpackBounds, msgpackFault } from './msgpack-bounds.js';
 
 export { protocolError } from './check.js';
+export { type Msgpack, msgpack } from './msgpack.js';
 export { type MsgpackBounds, msgpackFault } from './msgpack-bounds.js';
 
 /** Raised by one with every change of a message or of the frame; both sides must agree. */
@@ -172,7 +173,7 @@ const responses: { readonly [Type in WorkerResponse['type']]: Check } = {
 };
 
 // Records would be per-connection state; plain maps keep each message independent of all others.
-const packr = new Packr({ useRecords: false, int64AsType: 'number' });
+const packr = msgpack('number');
 
 /** Errors: `ERR_PROTOCOL` where the other side would not decode it. */
 export function packMessage(message: WorkerRequest | WorkerResponse): Uint8Array {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { invalidArgument, MayflyError } from '@mayfly/native';
-import { type MsgpackBounds, msgpackFault } from '@mayfly/worker';
-import { Packr } from 'msgpackr';
+import { type MsgpackBounds, msgpack, msgpackFault } from '@mayfly/worker';
 
 // A checkpoint file (docs/formats.md):
 //   8 bytes   "MAYFLYCK"
@@ -26,7 +25,7 @@ const headerBounds: MsgpackBounds = { levels: 32, values: 2 ** 20, extensions: n
 /** No names that JavaScript orders or inherits by itself: `1`, `__proto__`. */
 const sectionName = /^[a-z][\w./-]{0,255}$/i;
 
-const packr = new Packr({ useRecords: false, structuredClone: false });
+const packr = msgpack('bigint');
 
 /** The header of a checkpoint: plain data that msgpack can hold. */
 export interface CheckpointFields {
