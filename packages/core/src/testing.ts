@@ -79,6 +79,7 @@ export { loadModel, type ModelSource } from './model/load-model.js';
 export { layerParameters, ParameterLayout, type ParameterName } from './model/parameters.js';
 export { presets } from './model/presets.js';
 export { ropeTurns } from './model/rope.js';
+export { aimsReport } from './observe/aims-report.js';
 export { calibrationReport } from './observe/calibration-report.js';
 export { markdownTable, textTable } from './observe/table.js';
 export { formatBytes, formatDuration, formatSmall, plural, printable, sparkline } from './observe/text.js';

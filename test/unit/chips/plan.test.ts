@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import {
+  aimsReport,
   calibrationReport,
   compareFigures,
   planTraining,
@@ -57,7 +58,9 @@ describe('calibration', () => {
   });
 
   test('docs/simulator.md has the tables', () => {
-    expect(readFileSync(new URL('../../../docs/simulator.md', import.meta.url), 'utf8')).toContain(calibrationReport());
+    const page = readFileSync(new URL('../../../docs/simulator.md', import.meta.url), 'utf8');
+    expect(page).toContain(calibrationReport());
+    expect(page).toContain(aimsReport());
   });
 });
 
@@ -97,7 +100,7 @@ test('weights that are reloaded cost loads, compile each kernel twice and wear n
   expect(step.kernels).toBe(plan('m4', 'static').step.kernels);
   expect([day.compilations, day.retirements, retirement.everySteps]).toEqual([96, 0, Number.POSITIVE_INFINITY]);
   // Their kernels are faster than dynamic ones: with enough passes per update that pays.
-  const passes = { accumulate: 200 };
+  const passes = { accumulate: 200, precision: 'blas' };
   expect(plan('m4', 'reloaded').step.total).toBeGreaterThan(plan('m4', 'dynamic').step.total);
   expect(plan('m4', 'reloaded', passes).step.total).toBeLessThan(plan('m4', 'dynamic', passes).step.total);
 });
@@ -124,4 +127,16 @@ test('a worker that is retired at every step is waited for where steps are short
 test("lists the rules that the chip's programs break", () => {
   expect(plan('m1', 'dynamic', { batch: 64 }).kernels[0]!.brokenRules).toEqual(['axis-length']);
   expect(plan('m4', 'dynamic', { batch: 4 }).kernels.flatMap(({ brokenRules }) => brokenRules)).toEqual([]);
+});
+
+test("the host's products take the rate of what computes them, and a CPU that calls Accelerate beats an engine beside slow products", () => {
+  const [own, blas] = (['exact', 'blas'] as const).map((precision) => plan('m4', 'dynamic', { precision }));
+  const { gemmGflops, ownGemmGflops } = loadProfile('m4').host;
+  expect(own!.step.classifier / blas!.step.classifier).toBeCloseTo(gemmGflops.value / ownGemmGflops.value);
+  expect(blas!.processor).toBeLessThan(own!.step.total);
+});
+
+test('a step without an update counts and takes none', () => {
+  const { counts, step } = plan('m4', 'static', { withoutUpdate: true });
+  expect([counts.compilations, counts.host.updates, step.update, step.compilations]).toEqual([0, 0, 0, 0]);
 });

@@ -81,6 +81,8 @@ export interface CountedStep {
   readonly accumulate: number;
   /** Of a classifier on the device. */
   readonly classifier?: ClassifierPrograms | undefined;
+  /** Whether the step ends with an update. */
+  readonly updates: boolean;
 }
 
 /** Bytes that the dispatches of the classifier copy: in a pass, and after an update in addition. */
@@ -98,7 +100,7 @@ export function classifierCopies({ chunks, input, freshColumns, forward, backwar
 
 /** The work of a step of `accumulate` passes and an update, as `StepWork` of a trainer has it. */
 export function countStep(step: CountedStep): StepWork {
-  const { config, layer, shape, blocks, isStatic, trained, accumulate, classifier } = step;
+  const { config, layer, shape, blocks, isStatic, trained, accumulate, classifier, updates } = step;
   const { layers, vocab, dim } = config;
   const isPacked = arePacked(layer, isStatic);
   const isAdapted = layer.base !== undefined;
@@ -122,29 +124,33 @@ export function countStep(step: CountedStep): StepWork {
   const entries = perBlock((block) => Number(!startsInPlace(block))) - Number(!startsInPlace(blocks[0]!));
   return {
     dispatches: accumulate * (perLayer(() => 1) + 2 * chunks),
-    compilations: step.isCompiled && !isPacked ? perLayer(({ weights }) => Math.min(1, weights.length)) : 0,
+    compilations: updates && step.isCompiled && !isPacked ? perLayer(({ weights }) => Math.min(1, weights.length)) : 0,
     // The first program of all has no other before it.
     copiedBytes:
       perBlock((block) =>
         [...copiesOf(block).values()].reduce(
-          (sum, { always, afterUpdate }) => sum + accumulate * always + afterUpdate,
+          (sum, { always, afterUpdate }) => sum + accumulate * always + (updates ? afterUpdate : 0),
           0,
         ),
       ) +
       (!isPacked && startsInPlace(blocks[0]!) ? 2 * accumulate * activation : 0) +
-      (copies ? accumulate * copies.always + (isAdapted ? 0 : copies.afterUpdate) : 0),
+      (copies ? accumulate * copies.always + (isAdapted || !updates ? 0 : copies.afterUpdate) : 0),
     host: {
       norms: accumulate * ((isPacked ? 2 : 1) * halves + 2),
       classifierProducts: accumulate * ((classifier ? 0 : 2) + (isAdapted ? 0 : 1)),
       losses: accumulate,
       weightGradients: accumulate * perBlock(({ flow }) => flow.parameters.length),
-      updates: trained.length,
+      updates: updates ? trained.length : 0,
       // Kernels get the rest from where it lies.
-      copiedBytes: isPacked ? perBlock(copiedInUpdate) : 2 * accumulate * activation * entries,
+      copiedBytes: isPacked ? (updates ? perBlock(copiedInUpdate) : 0) : 2 * accumulate * activation * entries,
       convertedElements:
         accumulate * (isPacked ? 1 : 3) * activation +
-        (classifier ? 2 * accumulate * (chunks * dim + vocab) * columns + (isAdapted ? 0 : vocab * dim) : 0) +
-        (isPacked ? 0 : perLayer(({ weights }) => elementsOf(weights as readonly ConstantWeight[], parameters))),
+        (classifier
+          ? 2 * accumulate * (chunks * dim + vocab) * columns + (isAdapted || !updates ? 0 : vocab * dim)
+          : 0) +
+        (isPacked || !updates
+          ? 0
+          : perLayer(({ weights }) => elementsOf(weights as readonly ConstantWeight[], parameters))),
       addedElements:
         (classifier ? accumulate * (chunks - 1) * activation : 0) +
         (Math.ceil(accumulate / 2) - 1) * trainedElements +
@@ -153,7 +159,8 @@ export function countStep(step: CountedStep): StepWork {
     waits: {
       kernels: accumulate * (perLayer(() => 1) + 2 * chunks),
       // For each loss, with the conversions of a classifier on the device, and for the norm.
-      hostMath: (classifier ? 5 * accumulate + (isAdapted ? 0 : 1) : accumulate) + 1 + parts,
+      hostMath:
+        (classifier ? 5 * accumulate + (isAdapted || !updates ? 0 : 1) : accumulate) + (updates ? 1 + parts : 0),
       // For backward surfaces, which two layers have in turn; those of the last two are awaited by the next pass, or at the end of the step.
       hostThreads: (accumulate * Math.max(0, layers - 2) + (accumulate - 1) * Math.min(2, layers)) * blocks.length + 1,
     },

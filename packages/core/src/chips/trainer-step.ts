@@ -1,6 +1,7 @@
 import { type ChipProfile, timeMil } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
 import { convolution, normalizationBackward, product, softmaxOver } from './probe-programs.js';
+import { LOGIT_BYTES, NORM_BYTES, PARALLEL_CORES } from './step-time.js';
 import { type KernelPlan, planTraining } from './training-plan.js';
 
 /**
@@ -47,15 +48,12 @@ const CONVERSION = 6 / 4;
 const STREAMED = 40.3 / 58.6;
 /** Bytes of an element of SiLU's gradient: the count that `elementwiseGBps` was fitted with. */
 const GATE_BYTES = 64;
-/** Bytes of a norm's element, forward and backward, and of the four residual sums of a layer, each two reads and a write of fp32. */
-const NORM_BYTES = { forward: 12, backward: 16 } as const;
+/** Bytes of the four residual sums of a layer, each two reads and a write of fp32. */
 const SUM_BYTES = 4 * 12;
-/** Bytes of a logit in cross-entropy: 13 ms for 8.2 million on M3 Ultra. Gathering and scattering moves a cache line for each. */
-const LOGIT_BYTES = 64;
+/** Gathering and scattering a logit moves a cache line each. */
+const LINE_BYTES = 64;
 /** Where the engine computes softmax: two conversions, a copy, and a scaling. */
 const GRADIENT_BYTES = 28;
-const LINE_BYTES = 64;
-const PARALLEL_CORES = 10;
 /** A sine and a cosine: some 9 cycles each. */
 const PAIR_NS = 4;
 

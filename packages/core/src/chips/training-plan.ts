@@ -1,5 +1,5 @@
 import { type ChipProfile, invalidArgument, lint, type ProgramTime, timeMil } from '@mayfly/native';
-import { milliseconds, object, oneOf, whole } from '../check.js';
+import { flag as flagRule, milliseconds, object, oneOf, whole } from '../check.js';
 import type { ModelConfig } from '../model/config.js';
 import { ParameterLayout } from '../model/parameters.js';
 import { type OptionTable, resolveOptions } from '../option-table.js';
@@ -10,6 +10,14 @@ import { countKinds, decoderLayerOf, namePrograms } from '../programs/layer.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 import type { ProgramShape, Surface } from '../programs/shape.js';
 import { arePacked, classifierCopies, copiesOf, countStep, type PlannedBlock, writeBlocks } from './step-counts.js';
+import {
+  type HostProducts,
+  type KernelTimes,
+  type StepParts,
+  type TimedStep,
+  timeOnProcessor,
+  timeStep,
+} from './step-time.js';
 import type { StepWork } from './step-work.js';
 
 /** `reloaded` are static weights that are replaced without compiling (`docs/ane.md`), where the chip lets them. */
@@ -35,12 +43,17 @@ export interface PlanOptions {
   readonly classifier?: 'host' | 'device' | undefined;
   /** Passes per update. Default: 1. */
   readonly accumulate?: number;
+  /** Leaves out the update, as most figures of other trainers do. Default: false. */
+  readonly withoutUpdate?: boolean;
+  /** What computes the host's products: `exact` and `fast` are Mayfly's own loops, `blas` is Accelerate. Default: `exact`. */
+  readonly precision?: HostProducts;
   /** Compilations after which a worker retires. Default: 100. */
   readonly retireAfter?: number;
   /** Pause between a worker's exit and the next start. Default: 1500 ms, as the pool's. */
   readonly settleMs?: number;
 }
 
+const hostProducts: readonly HostProducts[] = ['exact', 'fast', 'blas'];
 const strategies: readonly WeightStrategy[] = ['dynamic', 'static', 'reloaded'];
 
 /** The table of `PlanOptions`. */
@@ -60,6 +73,14 @@ export const planOptions = {
     help: "host, or device: the classifier's products as kernels",
   },
   accumulate: { rule: whole(1, 2 ** 24), default: 1, flag: '--accumulate <n>', help: 'passes per step' },
+  withoutUpdate: {
+    ...{ rule: flagRule, default: false, flag: '--without-update' },
+    help: 'leave out the update, as most figures of other trainers do',
+  },
+  precision: {
+    ...{ rule: oneOf(...hostProducts), default: 'exact', flag: '--precision <kind>' },
+    help: "the host's matrix products: exact, fast (Mayfly's own) or blas (Accelerate's)",
+  },
   retireAfter: {
     ...{ rule: whole(1), default: 100 },
     ...{ flag: '--retire-after <n>', help: 'compilations after which a worker retires' },
@@ -76,8 +97,6 @@ export interface KernelPlan extends Pick<ProgramTime, 'evaluateUs' | 'compileMs'
   readonly stagedBytes: number;
   /** Bytes of the matrices alone that a dispatch reads and makes: surfaces may be larger. */
   readonly activationBytes: number;
-  /** The time of those copies. */
-  readonly copyUs: number;
   /** Rules of `mayfly lint` that say that the chip would refuse it, or give wrong data. */
   readonly brokenRules: readonly string[];
   /** Whether it has constants that training changes: an update compiles it again. */
@@ -97,17 +116,9 @@ export interface TrainingPlan {
   readonly workers: number;
   readonly kernels: readonly KernelPlan[];
   /** One step: `accumulate` passes and an update. */
-  readonly step: {
-    readonly kernels: number;
-    readonly copies: number;
-    /** Main thread: norms, residual sums, loss, AdamW, conversion of weights. */
-    readonly hostMath: number;
-    /** Weight gradients on host threads, as far as kernels do not hide them. */
-    readonly weightGradients: number;
-    /** With their loading; of reloaded weights, the loading alone. */
-    readonly compilations: number;
-    readonly total: number;
-  };
+  readonly step: StepParts & { readonly total: number };
+  /** The same step on the chip's processor alone, without the engine. */
+  readonly processor: number;
   /** The work of a step, counted: that which a trainer counts (`TrainSummary.stepWork`). */
   readonly counts: StepWork;
   /** Every kernel compiled and loaded once. */
@@ -129,8 +140,6 @@ export interface TrainingPlan {
 }
 
 const DAY_MS = 86_400_000;
-/** Share of the weight gradients that kernels do not hide even where they take longer (SLA, FSP, MAD). */
-const EXPOSED = 0.25;
 
 /**
  * Costs of training on a chip by the model of `docs/simulator.md`, without running anything.
@@ -164,17 +173,8 @@ export function planTraining(given: PlanOptions): TrainingPlan {
 
   const perLayer = (of: (kernel: (typeof kernels)[number]) => number) =>
     kernels.reduce((sum, each) => sum + of(each), 0);
-  const kernelsMs = (layers * perLayer(({ evaluateUs }) => evaluateUs)) / 1000 + (onDevice?.kernelsMs ?? 0);
-  const copiesMs = (layers * perLayer(({ copyUs }) => copyUs)) / 1000 + (onDevice?.copiesMs ?? 0);
-  const backwardMs =
-    (layers * perLayer(({ name, evaluateUs }) => (/Backward(\.|$)/.test(name) ? evaluateUs : 0))) / 1000;
-
-  const gemmMs = (flops: number) => flops / (host.gemmGflops.value * 1e6);
-  const moveMs = (bytes: number) => bytes / (host.elementwiseGBps.value * 1e6);
-  const activation = dim * columns;
-  // Forward, and toward the input and the weights, which adapters leave as they are.
-  const classifierProducts = (onDevice ? 0 : 2) + (isAdapted ? 0 : 1);
-  /** Trained weights are inputs of the kernels. */
+  const { precision: products } = options;
+  const updates = !options.withoutUpdate;
   const isPacked = arePacked(layer, isStatic);
   const isCompiled = weights === 'static';
   const counts = countStep({
@@ -186,40 +186,48 @@ export function planTraining(given: PlanOptions): TrainingPlan {
     isStatic,
     trained,
     accumulate,
+    updates,
     classifier: onDevice?.programs,
   });
-  const halves = 2 * layers;
-  // Forward norms are host math where trained weights are inputs; the backward pass always, with its copies of what was saved.
-  const norms = moveMs(activation * halves * ((isPacked ? 12 : 0) + 16));
-  const tableMs = gemmMs(2 * vocab * activation);
-  // A classifier on the device leaves the gradient of its table, which layers' kernels hide as they do other gradients.
-  const pass = norms + moveMs(activation * 40) + (onDevice ? onDevice.lossMs : classifierProducts * tableMs);
-  const gradientsMs = layers * gemmMs(2 * matrices * columns) + (onDevice ? classifierProducts * tableMs : 0);
-  const update = parameters / host.adamwPerUs.value / 1000 + moveMs(8 * parameters) + moveMs(6 * matrices * layers);
-
   const kinds = weights === 'dynamic' ? countKinds(config) : layers;
   const programs = kernels.length * kinds + (onDevice ? 2 : 0);
   const compiling = ({ compileMs, loadMs }: KernelPlan) => compileMs + loadMs + clock.unloadMs.value;
   const round = kinds * perLayer(compiling);
   const updated = layers * perLayer(({ hasWeights }) => Number(hasWeights));
-  const stagedBytes = layers * perLayer((kernel) => kernel.stagedBytes);
-  const step = {
-    kernels: accumulate * kernelsMs,
-    copies: accumulate * copiesMs + copyMs(stagedBytes + (isAdapted ? 0 : (onDevice?.stagedBytes ?? 0)), profile),
-    hostMath: accumulate * pass + moveMs(2 * counts.host.copiedBytes) + update,
-    weightGradients: accumulate * Math.max(EXPOSED * gradientsMs, gradientsMs - backwardMs),
-    compilations:
-      weights === 'static'
+  const copyMs = (bytes: number) => bytes / (host.copyGBps.value * 1e6);
+  const timesOf = (pass: RegExp): KernelTimes => {
+    const own = kernels.filter(({ name }) => pass.test(name));
+    const sum = (of: (kernel: KernelPlan) => number) => layers * own.reduce((total, each) => total + of(each), 0);
+    return {
+      evaluations: sum(({ evaluateUs }) => evaluateUs) / 1000,
+      copies: copyMs(sum(({ copyBytes }) => copyBytes)) + sum(() => 2 * clock.lockUs.value) / 1000,
+    };
+  };
+  const timed: TimedStep = {
+    ...{ config, profile, counts, products, columns, accumulate, matrices },
+    normsForward: isPacked,
+    parameters: updates ? parameters : 0,
+    writesHalf: isPacked,
+    forward: timesOf(/Forward(\.|$)/),
+    backward: timesOf(/Backward(\.|$)/),
+    stagingMs: updates
+      ? copyMs(layers * perLayer(({ stagedBytes }) => stagedBytes) + (isAdapted ? 0 : (onDevice?.stagedBytes ?? 0)))
+      : 0,
+    onDevice,
+    compilationsMs: !updates
+      ? 0
+      : weights === 'static'
         ? layers * perLayer((kernel) => (kernel.hasWeights ? compiling(kernel) : 0))
         : weights === 'reloaded'
           ? updated * clock.reloadMs.value
           : 0,
   };
+  const step = timeStep(timed);
   const working = Object.values(step).reduce((a, b) => a + b, 0);
   const { limits } = profile;
   const most = Math.min(retireAfter, defaultBudget.livePrograms, limits.compilations.value, limits.livePrograms.value);
   const workers = Math.ceil(((weights === 'reloaded' ? 2 : 1) * programs) / most);
-  const wears = weights === 'static' && updated > 0;
+  const wears = weights === 'static' && updates && updated > 0;
   const rounds = Math.floor((retireAfter * workers - (programs - updated)) / updated);
   const everySteps = wears ? rounds : Number.POSITIVE_INFINITY;
   // The next generation is compiled on the standby in any case: a step waits only for its start, after the last exit.
@@ -236,6 +244,10 @@ export function planTraining(given: PlanOptions): TrainingPlan {
     workers,
     kernels,
     step: { ...step, total },
+    processor: timeOnProcessor(timed, step, {
+      flops: layers * perLayer(({ flops }) => flops),
+      activationBytes: layers * perLayer(({ activationBytes }) => activationBytes),
+    }),
     counts,
     compilationRound: { compilations: programs, milliseconds: round },
     retirement: { everySteps, milliseconds: host.workerStartMs.value + round, stalledMs },
@@ -254,18 +266,14 @@ function planClassifier(shape: ClassifierShape, form: ProgramForm, profile: Chip
   const programs = classifierPrograms(shape, form);
   const { chunks, forward, backward } = programs;
   const { always, afterUpdate } = classifierCopies(programs);
-  const { dim, vocab, columns } = shape;
   const evaluateUs = [forward, backward].reduce(
     (sum, { program }) => sum + timeMil(program.text, profile).evaluateUs,
     0,
   );
-  // fp16 to fp32 and back, and between them maxima, exponentials and gradients of the logits.
-  const movedBytes = vocab * columns * (6 + 4 + 8 + 8 + 6) + chunks * dim * columns * (6 + 6 + 12);
   return {
     programs,
     kernelsMs: (chunks * evaluateUs) / 1000,
-    copiesMs: copyMs(always, profile) + (2 * 2 * chunks * profile.clock.lockUs.value) / 1000,
-    lossMs: movedBytes / (profile.host.elementwiseGBps.value * 1e6),
+    copiesMs: always / (profile.host.copyGBps.value * 1e6) + (2 * 2 * chunks * profile.clock.lockUs.value) / 1000,
     stagedBytes: afterUpdate,
   };
 }
@@ -284,13 +292,11 @@ function planKernels(
     const { program, input, output } = made;
     const { evaluateUs, compileMs, loadMs, flops, weightBytes } = timeMil(program.text, profile);
     const { always: copyBytes, afterUpdate: stagedBytes } = copies.get(made)!;
-    const copyUs = 1000 * copyMs(copyBytes, profile) + 2 * profile.clock.lockUs.value;
     const errors = lint(program.text, profile).filter(({ level }) => level === 'error');
     const brokenRules = [...new Set(errors.map(({ rule }) => rule))];
     return {
       ...{ name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyBytes, stagedBytes },
       activationBytes: 2 * (activations(input, parameters) + output.channels * output.width),
-      copyUs,
       brokenRules,
       hasWeights: !isPacked && made.weights.length > 0,
     };
@@ -299,5 +305,3 @@ function planKernels(
 
 const activations = ({ slots }: Surface, parameters: object): number =>
   Object.entries(slots).reduce((sum, [name, { rows, columns }]) => sum + (name in parameters ? 0 : rows * columns), 0);
-
-const copyMs = (bytes: number, { host }: ChipProfile): number => bytes / (host.copyGBps.value * 1e6);

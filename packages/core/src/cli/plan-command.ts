@@ -1,12 +1,15 @@
 import { invalidArgument, loadProfile, MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag, text, whole } from '../check.js';
+import { bestVariants } from '../chips/best-variants.js';
+import type { HostProducts } from '../chips/step-time.js';
 import { planOptions, planTraining, type TrainingPlan, type WeightStrategy } from '../chips/training-plan.js';
 import { planLayers } from '../decoder/layer-plan.js';
 import { frozenByAdapters, type LoraOptions, loraOptions, resolveLora } from '../decoder/lora-options.js';
 import { variantOption } from '../inference/shared-options.js';
 import { loadModel } from '../model/load-model.js';
 import { presets } from '../model/presets.js';
+import { aimsReport } from '../observe/aims-report.js';
 import { calibrationReport } from '../observe/calibration-report.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { textTable } from '../observe/table.js';
@@ -31,7 +34,10 @@ interface PlanFlags {
   readonly classes?: number;
   readonly lora?: Partial<LoraOptions>;
   readonly documentMask?: boolean;
+  readonly precision?: HostProducts;
+  readonly withoutUpdate?: boolean;
   readonly calibration?: boolean;
+  readonly aims?: boolean;
   readonly json?: boolean;
 }
 
@@ -48,7 +54,9 @@ Examples:
   $ mayfly plan --model qwen3-0.6b --chip m4-max --weights dynamic --batch 4 --seq 256 --json
   $ mayfly plan --model qwen3-0.6b --lora-rank 8
   $ mayfly plan --model stories110m --variant attention=sdpaBwd,silu=exp
-  $ mayfly plan --calibration`;
+  $ mayfly plan --model stories110m --precision blas --classes 9205 --without-update
+  $ mayfly plan --calibration
+  $ mayfly plan --aims`;
 
 /** The options of `mayfly plan`. */
 export const planCommandOptions = {
@@ -64,6 +72,8 @@ export const planCommandOptions = {
     ...{ flag: '--seq <n>', help: 'tokens per window' },
   },
   accumulate: planOptions.accumulate,
+  precision: planOptions.precision,
+  withoutUpdate: planOptions.withoutUpdate,
   retireAfter: planOptions.retireAfter,
   variant: { ...variantOption, defaultText: 'fused' },
   classifier: planOptions.classifier,
@@ -79,6 +89,10 @@ export const planCommandOptions = {
   calibration: {
     ...{ rule: flag, default: false, flag: '--calibration' },
     help: 'print the model beside every published figure, in Markdown',
+  },
+  aims: {
+    ...{ rule: flag, default: false, flag: '--aims' },
+    help: 'print planned steps beside aims and published figures, in Markdown',
   },
   json: jsonOption('print one JSON object'),
 };
@@ -97,6 +111,10 @@ async function planCommand(given: CommandFlags): Promise<void> {
   const { model = 'stories110m', chip = 'm4', weights, batch = 1, accumulate, retireAfter, json = false } = flags;
   if (flags.calibration === true) {
     print(process.stdout, calibrationReport());
+    return;
+  }
+  if (flags.aims === true) {
+    print(process.stdout, `${aimsReport()}\n`);
     return;
   }
   const profile = loadProfile(chip);
@@ -118,33 +136,55 @@ async function planCommand(given: CommandFlags): Promise<void> {
   const form = { ...forced.axes, variants: forcedVariants(forced, layer.blocks) };
   const all = lora === undefined ? strategies : strategies.filter((each) => each !== 'reloaded');
   const chosen = weights === undefined ? all : [weights];
+  const options = { config, profile, layer, batch, sequence, accumulate, retireAfter, classifier };
+  const timed = { ...options, precision: flags.precision, withoutUpdate: flags.withoutUpdate };
   const plans = chosen.map((each): CommandPlan => {
-    const plan = planTraining({
-      ...{ config, profile, weights: each, layer, batch, sequence, form, accumulate, retireAfter, classifier },
-    });
+    const plan = planTraining({ ...timed, weights: each, form });
     const kind = each === 'dynamic' ? 'dynamic' : 'static';
     const shape = { config, batch, sequence, lora, documentMask, form, classifier };
     const decoder = { ...shape, weights: kind, passes: accumulate, training: true } as const;
     const freeze = lora && frozenByAdapters(config, []);
     return { ...plan, memory: memoryNeeds({ ...decoder, freeze }, plan.workers + 1) };
   });
-  const best = plans.reduce((a, b) => (b.step.total < a.step.total ? b : a)).weights;
+  const best = plans.reduce((a, b) => (b.step.total < a.step.total ? b : a));
+  const advice: Advice = {
+    weights: best.weights,
+    variants: bestVariants({ ...timed, weights: best.weights, form }),
+    // Kernels of a step run one after the other, so more workers than hold them make no step shorter.
+    workers: best.workers,
+    device: best.processor < best.step.total ? 'cpu' : 'ane',
+  };
   print(
     process.stdout,
-    json ? `${toJsonLine({ model, chip, best, plans })}\n` : report(model, profile.title, plans, best),
+    json
+      ? `${toJsonLine({ model, chip, best: advice.weights, advice, plans })}\n`
+      : report(model, profile.title, plans, advice),
   );
 }
 
-function report(model: string, title: string, plans: readonly CommandPlan[], best: string): string {
+/** What makes the shortest step. */
+interface Advice {
+  readonly weights: WeightStrategy;
+  readonly variants: Readonly<Record<string, string>>;
+  readonly workers: number;
+  readonly device: 'ane' | 'cpu';
+}
+
+function report(model: string, title: string, plans: readonly CommandPlan[], advice: Advice): string {
   const rows: [string, (plan: CommandPlan) => string][] = [
     ['a step', ({ step }) => ms(step.total)],
     ['  kernels', ({ step }) => ms(step.kernels)],
     ['  copies', ({ step }) => ms(step.copies)],
-    ['  host math', ({ step }) => ms(step.hostMath)],
+    ['  classifier', ({ step }) => ms(step.classifier)],
+    ['  norms, loss, other host math', ({ step }) => ms(step.hostMath)],
     ['  weight gradients', ({ step }) => ms(step.weightGradients)],
+    ['  gradient norm, AdamW', ({ step }) => ms(step.update)],
+    ['  waits', ({ step }) => ms(step.waits)],
     ['  compilations, loads', ({ step }) => ms(step.compilations)],
+    ['a step on the CPU alone', ({ processor }) => ms(processor)],
     ['  dispatches', ({ counts }) => count(counts.dispatches)],
     ['  copied to and from surfaces', ({ counts }) => `${(counts.copiedBytes / 1e6).toFixed(0)} MB`],
+    ['  copied on the host', ({ counts }) => `${(counts.host.copiedBytes / 1e6).toFixed(0)} MB`],
     ['  programs compiled again', ({ counts }) => count(counts.compilations)],
     ['  norms', ({ counts }) => count(counts.host.norms)],
     [
@@ -187,7 +227,11 @@ function report(model: string, title: string, plans: readonly CommandPlan[], bes
     `${model} on ${title}, ${plans[0]!.tokensPerStep} tokens a step: an estimate`,
     textTable(table, { numbers: true }),
     ...objections,
-    ...(plans.length > 1 ? [`${best} weights are faster`] : []),
+    ...(plans.length > 1 ? [`${advice.weights} weights are faster`] : []),
+    `best: ${advice.weights} weights, ${Object.entries(advice.variants)
+      .map((each) => each.join('='))
+      .join(',')}, ${advice.workers} worker${advice.workers === 1 ? '' : 's'}`,
+    ...(advice.device === 'cpu' ? ['the CPU alone is faster: --device cpu'] : []),
     '',
   ].join('\n');
 }

@@ -63,12 +63,16 @@ export interface ChipClock {
 export interface HostClock {
   /** Copies of fp16 between memory and surfaces, in GB/s. */
   readonly copyGBps: Figure;
-  /** Matrix products in fp32, in Gflop/s. */
+  /** Matrix products in fp32 by Accelerate, which published trainers call, in Gflop/s. */
   readonly gemmGflops: Figure;
+  /** The same by Mayfly's own loops. */
+  readonly ownGemmGflops: Figure;
   /** Elementwise work (norms, residual sums, conversion), in GB/s. */
   readonly elementwiseGBps: Figure;
   /** AdamW, in parameters per microsecond. */
   readonly adamwPerUs: Figure;
+  /** A dispatch and its answer between two processes, without the evaluation, in microseconds. */
+  readonly roundTripUs: Figure;
   /** From the start of a worker until it is ready, in milliseconds. */
   readonly workerStartMs: Figure;
 }
@@ -140,7 +144,7 @@ export const figureNames = {
     'reloadMs',
     'lockUs',
   ],
-  host: ['copyGBps', 'gemmGflops', 'elementwiseGBps', 'adamwPerUs', 'workerStartMs'],
+  host: ['copyGBps', 'gemmGflops', 'ownGemmGflops', 'elementwiseGBps', 'adamwPerUs', 'roundTripUs', 'workerStartMs'],
   pacing: ['settleMs', 'failureMs', 'compilationsPerSecond'],
   numerics: ['saturation', 'zeroFrom', 'sliceLimit', 'sigmoidPoints', 'productFloor'],
 } as const satisfies {

@@ -1,0 +1,22 @@
+import { decoderLayerOf } from '../programs/layer.js';
+import { type PlanOptions, planTraining } from './training-plan.js';
+
+/** The variant of each block with which a step takes least, among those that break no rule of the chip; the first where all do. */
+export function bestVariants(options: PlanOptions): Readonly<Record<string, string>> {
+  const { layer = decoderLayerOf(options.config), form } = options;
+  const best: Record<string, string> = {};
+  for (const { name, variants = [] } of layer.blocks) {
+    let least = Number.POSITIVE_INFINITY;
+    for (const variant of variants) {
+      // The blocks' times add up, so each can be chosen by itself.
+      const plan = planTraining({ ...options, form: { ...form, variants: { [name]: variant.name } } });
+      const refused = plan.kernels.some((kernel) => kernel.name.startsWith(name) && kernel.brokenRules.length > 0);
+      if (refused || plan.step.total >= least) continue;
+      best[name] = variant.name;
+      least = plan.step.total;
+    }
+    const [first] = variants;
+    if (first !== undefined) best[name] ??= first.name;
+  }
+  return best;
+}
