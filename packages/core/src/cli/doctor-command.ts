@@ -2,7 +2,7 @@ import { access, constants, lstat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
-import { flag, rule, text, whole } from '../check.js';
+import { flag, oneOf, rule, text, whole } from '../check.js';
 import { type ChoiceRequest, choosePrograms, type ProgramChoice } from '../doctor/choose-programs.js';
 import { type DoctorReport, examine } from '../doctor/doctor-report.js';
 import { type MachineReport, type ReportPart, reportMachine } from '../doctor/machine-report.js';
@@ -75,6 +75,10 @@ export const doctorCommandOptions = {
   seq: {
     ...{ rule: whole(1, 2 ** 24), defaultText: "128, or the model's context if shorter" },
     ...{ flag: '--seq <n>', help: 'with --choose: tokens per window' },
+  },
+  classifier: {
+    ...{ rule: oneOf('host', 'device'), default: 'host', flag: '--classifier <where>' },
+    help: "with --choose: host, or device: the classifier's products, too",
   },
   report: {
     rule: rule<string | true>((value) => (value === true ? null : text.refusal(value)), String),

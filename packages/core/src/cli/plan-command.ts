@@ -133,7 +133,7 @@ async function planCommand(given: CommandFlags): Promise<void> {
   const { documentMask } = flags;
   const { definition: layer } = planLayers({ ...config, documentMask }, 'dynamic', undefined, lora)[0]!;
   const forced = forcedForm(flags.variant);
-  const form = { ...forced.axes, variants: forcedVariants(forced, layer.blocks) };
+  const form = { ...forced.axes, classifier, variants: forcedVariants(forced, layer.blocks) };
   const all = lora === undefined ? strategies : strategies.filter((each) => each !== 'reloaded');
   const chosen = weights === undefined ? all : [weights];
   const options = { config, profile, layer, batch, sequence, accumulate, retireAfter, classifier };
@@ -141,7 +141,7 @@ async function planCommand(given: CommandFlags): Promise<void> {
   const plans = chosen.map((each): CommandPlan => {
     const plan = planTraining({ ...timed, weights: each, form });
     const kind = each === 'dynamic' ? 'dynamic' : 'static';
-    const shape = { config, batch, sequence, lora, documentMask, form, classifier };
+    const shape = { config, batch, sequence, lora, documentMask, form };
     const decoder = { ...shape, weights: kind, passes: accumulate, training: true } as const;
     const freeze = lora && frozenByAdapters(config, []);
     return { ...plan, memory: memoryNeeds({ ...decoder, freeze }, plan.workers + 1) };

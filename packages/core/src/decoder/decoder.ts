@@ -46,8 +46,6 @@ export interface DecoderOptions {
   readonly layersSource?: TensorSource | undefined;
   /** The vocabulary that `config` counts as a part of the whole model's, whose ids the decoder then takes. Default: the whole. */
   readonly vocabulary?: CompactVocabulary | undefined;
-  /** Where the classifier's products with its table run. Default `host`. */
-  readonly classifier?: 'host' | 'device' | undefined;
   /** Precision of the host's matrix products. Default `exact`. */
   readonly precision?: Precision | undefined;
   /** Whether the backward pass runs forward programs again, whose outputs then need less memory. Default false. */
@@ -79,7 +77,7 @@ export class Decoder {
   /** Of the host's matrix products. */
   readonly precision: Precision;
   readonly #head: Head;
-  readonly #classifier: DeviceClassifier | null;
+  #classifier: DeviceClassifier | null;
   readonly #training: Training | null;
   /** Null where nothing is dropped. */
   readonly #dropout: Dropout | null;
@@ -100,7 +98,7 @@ export class Decoder {
     this.#layers = new Layers({ ...this.#layersOptions, source: options.layersSource ?? source, form });
     const { columns } = this.layers;
     this.#classifier =
-      options.classifier === 'device'
+      form.classifier === 'device'
         ? new DeviceClassifier(source, { state, columns, form, precision, stopwatch })
         : null;
     this.#head = new Head(source, { state, columns, precision, updates, stopwatch, classifier: this.#classifier });
@@ -142,9 +140,15 @@ export class Decoder {
     await this.dispose();
   }
 
-  /** Lays the layers out anew, with programs in another form. They have to be loaded; those before have to be cleared. */
+  /**
+   * Lays the layers out anew, with programs in another form. They have to be loaded; those before have to be cleared. The classifier's
+   * products can move to the host, and not back.
+   */
   writeLayers(source: TensorSource, form: ProgramForm): void {
     this.#layers = new Layers({ ...this.#layersOptions, source, form });
+    if (form.classifier === 'device') return;
+    this.#classifier = null;
+    this.#head.leaveDevice();
   }
 
   /** Compiles the kernels with the parameters as they are. */

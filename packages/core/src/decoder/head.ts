@@ -34,7 +34,7 @@ export class Head {
   readonly #precision: Precision;
   readonly #updates: PendingTasks<FrozenPart>;
   readonly #stopwatch: Stopwatch;
-  readonly #classifier: DeviceClassifier | null;
+  #classifier: DeviceClassifier | null;
   /** The gradient of the classifier's table, while it is computed beside the layers' kernels. */
   #tableGradient: Promise<unknown> | null = null;
   /** int32 [columns]: window after window. */
@@ -68,6 +68,11 @@ export class Head {
     this.#part = source.tensor('fp32', [dim, columns]);
     this.#logits = source.tensor('fp32', [vocab]);
     this.#logSumExp = state.compact && source.tensor('fp32', [columns]);
+  }
+
+  /** From then on the classifier's products are host math. No pass may be under way. */
+  leaveDevice(): void {
+    this.#classifier = null;
   }
 
   /** Sets the tokens of the next pass, at most `columns`. Missing ones count as 0, which causal attention hides from those before. */

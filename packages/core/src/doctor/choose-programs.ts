@@ -18,6 +18,8 @@ export interface ChoiceRequest {
   readonly batch?: number | undefined;
   /** Tokens per window. Default: 128, or the model's context if that is shorter. */
   readonly seq?: number | undefined;
+  /** Whether to ask about the classifier's products, too. Default: `host`, which asks nothing. */
+  readonly classifier?: 'host' | 'device' | undefined;
 }
 
 /** How the programs of a model are written for a device. */
@@ -36,7 +38,7 @@ export interface ProgramChoice extends Required<ChoiceRequest> {
  * @throws `ERR_NO_VARIANT`; the errors of opening the model; the signal's reason.
  */
 export async function choosePrograms(
-  { device = 'auto', model = 'tiny', weights = 'dynamic', batch = 8, seq }: ChoiceRequest,
+  { device = 'auto', model = 'tiny', weights = 'dynamic', batch = 8, seq, classifier = 'host' }: ChoiceRequest,
   { signal, onProgress }: ExamineOptions = {},
 ): Promise<ProgramChoice> {
   const { device: name } = resolveDevice(device);
@@ -44,10 +46,15 @@ export async function choosePrograms(
   const sequence = seq ?? Math.min(128, config.sequence);
   const { form, notes, compilations } = await chooseForm({
     ...{ device: name, pool: {}, signal, form: await programForm(name), shape: { ...config, batch, sequence } },
+    ...(classifier === 'device' && { classifier: { dim: config.dim, vocab: config.vocab, columns: batch * sequence } }),
     ...{ plans: planLayers(config satisfies ModelConfig, weights), training: true, again: true },
     onProgress: (text) => onProgress?.(`programs: ${text}`),
   });
   const decided = axisNames.flatMap((axis: Axis) => (form[axis] === undefined ? [] : [[axis, form[axis]] as const]));
-  const chosen = { ...Object.fromEntries(decided), ...form.variants };
-  return { device: name, model, weights, batch, seq: sequence, chosen, notes, compilations };
+  const chosen = {
+    ...Object.fromEntries(decided),
+    ...(form.classifier && { classifier: form.classifier }),
+    ...form.variants,
+  };
+  return { device: name, model, weights, batch, seq: sequence, classifier, chosen, notes, compilations };
 }

@@ -19,4 +19,6 @@ export interface ProgramForm extends MilOptions {
   readonly rope?: 'slice' | 'reshape' | 'permutation' | undefined;
   /** Parts that the contraction of a projection is cut into, whose products are summed. Default: 1. */
   readonly split?: 1 | 2 | 4 | undefined;
+  /** Where the classifier's products with its table run: on the device, as programs, or on the host. Default: `host`. */
+  readonly classifier?: 'host' | 'device' | undefined;
 }

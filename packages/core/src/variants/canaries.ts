@@ -2,6 +2,7 @@ import { seededRandom } from '../data/seeded-random.js';
 import type { LayerPlan } from '../decoder/layer-plan.js';
 import type { LayerCase } from '../decoder/run-layer.js';
 import type { ParameterSpecs } from '../model/parameters.js';
+import { type ClassifierShape, classifierPrograms } from '../programs/classifier.js';
 import type { ProgramForm } from '../programs/form.js';
 import { project, swiGlu } from '../programs/layer.js';
 import type { Block, LayerDefinition, Operation } from '../programs/layer-graph.js';
@@ -11,14 +12,24 @@ import { blockFlow } from '../programs/stages.js';
 import type { Variant } from '../programs/variant.js';
 import type { Axis } from './variant-option.js';
 
-/** A small layer that shows whether a device runs programs of a form, and how close to the cpu device it has to come. */
-export interface Canary {
+/** Small programs that show whether a device runs those of a form. */
+export type Canary = LayerCanary | ClassifierCanary;
+
+/** A small layer, and how close to the cpu device it has to come. */
+export interface LayerCanary {
   readonly plan: LayerPlan;
   readonly shape: ProgramShape;
   /** Largest error of a matrix, relative to its largest magnitude. */
   readonly tolerance: number;
   /** The stages whose programs it is about. Default: all. */
   readonly asks?: readonly string[] | undefined;
+}
+
+/** A classifier of one chunk, and how close to the cpu device it has to come. */
+export interface ClassifierCanary {
+  readonly classifier: ClassifierShape;
+  /** Largest error of a matrix, relative to its largest magnitude. */
+  readonly tolerance: number;
 }
 
 /** fp16 sums in another order differ by 0.002 at most; wrong results by far more. */
@@ -49,7 +60,7 @@ export const slides = ({ slidingWindow = Number.POSITIVE_INFINITY, sequence }: P
   slidingWindow < sequence;
 
 /** One block of a layer as a layer. */
-export function halfCanary({ definition, weights }: LayerPlan, block: Block, shape: ProgramShape): Canary {
+export function halfCanary({ definition, weights }: LayerPlan, block: Block, shape: ProgramShape): LayerCanary {
   const used = new Set([block.norm, ...blockFlow(block).weights]);
   const half: LayerDefinition = {
     name: `${definition.name}-${block.name}`,
@@ -83,7 +94,7 @@ const splitVariant: Variant = {
 };
 
 /** The one operation that an axis writes in several ways. */
-export function axisCanary(axis: Axis, { weights }: LayerPlan, shape: ProgramShape): Canary {
+export function axisCanary(axis: Axis, { weights }: LayerPlan, shape: ProgramShape): LayerCanary {
   const small = smallShape(shape);
   // A sum as long as the model's longest: what a sum of another length does says nothing about it.
   const terms = Math.max(shape.dim, shape.hidden);
@@ -105,10 +116,22 @@ export function axisCanary(axis: Axis, { weights }: LayerPlan, shape: ProgramSha
     : { plan, shape: small, tolerance: AXIS_TOLERANCE };
 }
 
-/** The same inputs for every form; without `training`, for the forward pass alone. */
-export function canaryCase({ plan, shape }: Canary, form: ProgramForm, training: boolean): LayerCase {
+/** A chunk of the model's classifier for few tokens: its sums are as long as the model's, and its outputs have as many channels. */
+export function classifierCanary(shape: ClassifierShape): ClassifierCanary {
+  const { rows } = classifierPrograms(shape);
+  const columns = Math.min(shape.columns, 32);
+  return { classifier: { dim: shape.dim, vocab: rows, columns }, tolerance: HALF_TOLERANCE };
+}
+
+/** Numbers from −0.5 to 0.5, the same ones each time. */
+export function canaryNumbers(): () => number {
   const random = seededRandom(0, 'check-layer');
-  const uniform = () => (random.next() >>> 0) / 2 ** 32 - 0.5;
+  return () => (random.next() >>> 0) / 2 ** 32 - 0.5;
+}
+
+/** The same inputs for every form; without `training`, for the forward pass alone. */
+export function canaryCase({ plan, shape }: LayerCanary, form: ProgramForm, training: boolean): LayerCase {
+  const uniform = canaryNumbers();
   const sample = (count: number, of: () => number) => Float32Array.from({ length: count }, of);
   const elements = shape.dim * shape.batch * shape.sequence;
   const inputs: Record<string, Float32Array> = { x: sample(elements, () => 4 * uniform()) };

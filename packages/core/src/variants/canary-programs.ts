@@ -2,14 +2,16 @@ import { addon, type NativeDevice } from '@mayfly/native';
 import { runLayer } from '../decoder/run-layer.js';
 import type { KernelCompiler } from '../decoder/timed-kernel.js';
 import { Arena } from '../memory/arena.js';
+import { ArenaScope } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { Kernel, PoolProgram } from '../pool/types.js';
+import { classifierPrograms } from '../programs/classifier.js';
 import type { ProgramForm } from '../programs/form.js';
 import { programName } from '../programs/layer.js';
 import { layerBlocks } from '../programs/layer-blocks.js';
 import type { Surface } from '../programs/shape.js';
 import { structureOf } from '../programs/structure.js';
-import { type Canary, canaryCase } from './canaries.js';
+import { type Canary, type ClassifierCanary, canaryCase, canaryNumbers } from './canaries.js';
 
 /** One program of a canary, and what tells it from others. */
 export interface CanaryProgram {
@@ -37,6 +39,7 @@ interface Matrix {
 
 /** The programs of a canary in a form, those that ask most of a device first: without `training`, of the forward pass alone. */
 export function canaryPrograms(canary: Canary, form: ProgramForm, training: boolean): CanaryProgram[] {
+  if ('classifier' in canary) return classifierCanaryPrograms(canary, form, training);
   const { plan, shape, tolerance, asks } = canary;
   const programs = layerBlocks(plan.weights, plan.definition, shape, form).flatMap(({ block, forward, backward }) => [
     ...forward.map((each) => ({ ...each, name: programName(block, 'forward', each) })),
@@ -52,6 +55,29 @@ export function canaryPrograms(canary: Canary, form: ProgramForm, training: bool
     .sort((a, b) => b.text.length - a.text.length);
 }
 
+/** None where the classifier's products stay on the host. */
+function classifierCanaryPrograms(
+  { classifier, tolerance }: ClassifierCanary,
+  form: ProgramForm,
+  training: boolean,
+): CanaryProgram[] {
+  if (form.classifier !== 'device') return [];
+  const { forward, backward } = classifierPrograms(classifier, form);
+  const named = { classifierForward: forward, ...(training && { classifierBackward: backward }) };
+  return Object.entries(named).map(
+    ([
+      name,
+      {
+        program: { text },
+        output,
+      },
+    ]) => {
+      // Its sizes are the model's, but for the tokens.
+      return { name, text, key: text, output, tolerance };
+    },
+  );
+}
+
 /** Runs canaries on a cpu device in this process, and keeps what goes into each program and what comes out. */
 export class CanaryReference implements Disposable {
   readonly #arena = new Arena(2 ** 28);
@@ -61,6 +87,10 @@ export class CanaryReference implements Disposable {
   async cases(canary: Canary, form: ProgramForm, training: boolean): Promise<ReadonlyMap<string, ProgramCase>> {
     const programs = new Map(canaryPrograms(canary, form, training).map((each) => [each.text, each]));
     const cases = new Map<string, ProgramCase>();
+    if ('classifier' in canary) {
+      for (const each of programs.values()) cases.set(each.text, await this.#classifierCase(each));
+      return cases;
+    }
     const compiler: KernelCompiler = {
       arena: this.#arena,
       compile: async (program) =>
@@ -76,6 +106,20 @@ export class CanaryReference implements Disposable {
   [Symbol.dispose](): void {
     this.#device.close();
     this.#arena.close();
+  }
+
+  /** Of a program that has no weights: its input is numbers all over. */
+  async #classifierCase(program: CanaryProgram): Promise<ProgramCase> {
+    using scope = new ArenaScope(this.#arena);
+    const found: Pick<ProgramCase, 'weights' | 'input' | 'expected'>[] = [];
+    await using kernel = this.#kernel({ text: program.text, weights: {} }, (each) => found.push(each));
+    const [input, output] = [kernel.inputs[0]!, kernel.outputs[0]!].map(({ shape }) => scope.tensor('fp16', shape)) as [
+      Tensor<'fp16'>,
+      Tensor<'fp16'>,
+    ];
+    input.set(Float32Array.from({ length: input.elements }, canaryNumbers()));
+    await kernel.run(input, output);
+    return { ...program, ...found[0]! };
   }
 
   #kernel(

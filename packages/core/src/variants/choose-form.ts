@@ -5,13 +5,14 @@ import type { LayerPlan } from '../decoder/layer-plan.js';
 import { chooseAneApi, limitsKey } from '../machine/ane-api.js';
 import { type ChoiceQuestion, type Refusals, type StoredChoice, storedChoices } from '../machine/choices.js';
 import type { MilOptions } from '../mil/graph.js';
+import { type ClassifierShape, classifierPrograms } from '../programs/classifier.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { Block } from '../programs/layer-graph.js';
 import type { ProgramShape } from '../programs/shape.js';
-import { axisCanary, type Canary, halfCanary, slides } from './canaries.js';
+import { axisCanary, type Canary, classifierCanary, halfCanary, slides } from './canaries.js';
 import { CanaryDevice, type CanaryOptions, MOST_COMPILATIONS, type ProgramJudge } from './canary-device.js';
 import { type CanaryProgram, CanaryReference, canaryPrograms, type ProgramCase } from './canary-programs.js';
-import { ruleBroken } from './chip-rules.js';
+import { ruleBroken, ruleBrokenBy } from './chip-rules.js';
 import { type Axis, type AxisValue, axes, axisNames, forcedForm, forcedVariants } from './variant-option.js';
 
 /** The device and the layers that a choice is made for. */
@@ -22,6 +23,8 @@ export interface ChoiceOptions extends CanaryOptions {
   readonly plans: readonly LayerPlan[];
   /** Whether backward passes have to run, too. Without them, the answers for training serve where they are known. */
   readonly training: boolean;
+  /** The sizes of a classifier whose products should run on the device; undefined where they stay on the host. */
+  readonly classifier?: ClassifierShape | undefined;
   /** The option `variant`. */
   readonly variant?: string | undefined;
   /** Variants of each half, and values of each axis, that failed in use, with the reasons. */
@@ -62,7 +65,7 @@ export async function chooseForm(
   return await choice.make();
 }
 
-/** A half or an axis, of which one candidate is chosen. */
+/** A half, an axis or the classifier, of which one candidate is chosen. */
 interface Part {
   readonly name: string;
   /** In the order in which they are tried. */
@@ -72,6 +75,8 @@ interface Part {
   /** The canaries that have to pass. */
   readonly canaries: readonly Canary[];
   readonly with: (candidate: string, form: ProgramForm) => ProgramForm;
+  /** How a candidate runs. Default: as its name, and which of the candidates it is. */
+  readonly how?: (candidate: string) => string;
 }
 
 /**
@@ -101,10 +106,12 @@ class Choice implements AsyncDisposable {
     const variants = forcedVariants(forced, blocks);
     let form: ProgramForm = { ...this.#options.form, ...firstAxes(device), ...forced.axes, variants };
     const names = [...new Set(blocks.map(({ name }) => name))].filter((name) => !(name in variants));
+    const { classifier } = this.#options;
     const parts = [
       ...(this.#device === null ? [] : axisNames)
         .filter((axis) => !(axis in forced.axes) && this.#matters(axis))
         .map((axis) => this.#axisPart(axis)),
+      ...(classifier === undefined ? [] : [this.#classifierPart(classifier)]),
       ...names.map((name) => this.#halfPart(name)).filter(({ candidates }) => candidates.length > 0),
     ];
     for (const [index, part] of parts.entries())
@@ -146,6 +153,28 @@ class Choice implements AsyncDisposable {
       rule: (variant, form) => this.#rule(kinds, withVariant(variant, form)),
       canaries: kinds.map(({ plan, block }) => halfCanary(plan, block, this.#options.shape)),
       with: withVariant,
+    };
+  }
+
+  /** The host is its last candidate, which asks nothing of a device. */
+  #classifierPart(shape: ClassifierShape): Part {
+    const { device, training } = this.#options;
+    const places = ['device', 'host'] as const;
+    return {
+      name: 'classifier',
+      candidates: places,
+      rule: (place, form) => {
+        if (place === 'host') return null;
+        const { forward, backward } = classifierPrograms(shape, form);
+        for (const { program } of training ? [forward, backward] : [forward]) {
+          const broken = ruleBrokenBy(device, program.text);
+          if (broken !== null) return broken;
+        }
+        return null;
+      },
+      canaries: [classifierCanary(shape)],
+      with: (place, form) => ({ ...form, classifier: places.find((each) => each === place)! }),
+      how: (place) => `on the ${place}`,
     };
   }
 
@@ -330,7 +359,9 @@ const classOf = (shape: ProgramShape): string => {
 };
 
 /** Which one is taken, and why not the one before it. */
-function note({ name, candidates }: Part, chosen: string, refused: Refusals): string {
-  const before = candidates[candidates.indexOf(chosen) - 1]!;
-  return `${name} runs as ${chosen}, number ${candidates.indexOf(chosen) + 1} of ${candidates.length}: ${before} failed (${refused[before]})`;
+function note({ name, candidates, how }: Part, chosen: string, refused: Refusals): string {
+  const index = candidates.indexOf(chosen);
+  const before = candidates[index - 1]!;
+  const runs = how?.(chosen) ?? `as ${chosen}, number ${index + 1} of ${candidates.length}`;
+  return `${name} runs ${runs}: ${before} failed (${refused[before]})`;
 }

@@ -7,10 +7,9 @@ import type { MilProgram } from '../mil/types.js';
 import { createPool, Pool } from '../pool/pool.js';
 import { type PoolOptions, resolvePoolOptions } from '../pool/pool-options.js';
 import type { Budget } from '../pool/worker/budget.js';
-import { classifierPrograms } from '../programs/classifier.js';
 import type { ProgramForm } from '../programs/form.js';
 import { CanaryDevice, type CanaryOptions } from './canary-device.js';
-import { checkChipRules, ruleBrokenBy } from './chip-rules.js';
+import { checkChipRules } from './chip-rules.js';
 import { chooseForm, needsCanaries } from './choose-form.js';
 
 /** A decoder that a pool has to have room for. */
@@ -19,6 +18,8 @@ export interface DecoderPlan
   readonly training: boolean;
   /** Bytes of the arena beside the decoder's. Default 0. */
   readonly extraBytes?: number;
+  /** Where the classifier's products should run; the form says where they do. Default: `host`. */
+  readonly classifier?: 'host' | 'device' | undefined;
   /** The option `variant`. */
   readonly variant?: string | undefined;
   /** Called before each canary of the choice of programs, with the canary's name. */
@@ -61,53 +62,25 @@ export async function planDecoder(
   const { form, notes: formNotes } = await chooseForm({
     ...{ device, pool: canaryPool(pool), signal: pool.signal, form: await programForm(device) },
     ...{ shape, plans, training, variant, failed, onProgress },
+    ...(plan.classifier === 'device' && {
+      classifier: { dim: config.dim, vocab: config.vocab, columns: batch * sequence },
+    }),
   });
-  const refusal = plan.classifier === 'device' ? await classifierRefusal(plan, { device, form, given }) : null;
-  const classifier = refusal === null ? plan.classifier : 'host';
-  const notes = refusal === null ? formNotes : [...formNotes, `classifier on the host: ${refusal}`];
   const chipWarning = checkChipRules(device, { shape, weights, plans, form, training });
-  const { bytes, kernels } = measureDecoder({ ...plan, classifier, form });
+  const { bytes, kernels } = measureDecoder({ ...plan, form });
   const own = bytes + (plan.extraBytes ?? 0);
   // Only what is used is committed.
   const arenaBytes = own + (needsCanaries(device) ? largestForm(plan, plans, form) : 0);
-  const documentMaskBytes = documentMask
-    ? bytes - measureDecoder({ ...plan, classifier, form, documentMask: false }).bytes
-    : null;
+  const documentMaskBytes = documentMask ? bytes - measureDecoder({ ...plan, form, documentMask: false }).bytes : null;
   return {
     ...plan,
-    classifier,
     form,
-    formNotes: notes,
+    formNotes,
     chipWarning,
     arenaBytes,
     documentMaskBytes,
     ...workersFor(kernels, given),
   };
-}
-
-/**
- * Why the classifier's programs do not run on a device: a rule of its chip, or, unless variants are forced, a compilation or evaluation at
- * their real size that fails in a process of its own; null if they run.
- */
-async function classifierRefusal(
-  { config, batch, sequence, training, variant, onProgress }: DecoderPlan,
-  { device, form, given }: { readonly device: string; readonly form: ProgramForm; readonly given: Pool | PoolOptions },
-): Promise<string | null> {
-  const { forward, backward } = classifierPrograms(
-    { dim: config.dim, vocab: config.vocab, columns: batch * sequence },
-    form,
-  );
-  const programs = training ? [forward, backward] : [forward];
-  for (const { program } of programs) {
-    const broken = ruleBrokenBy(device, program.text);
-    if (broken !== null) return broken;
-  }
-  if (!needsCanaries(device) || variant !== undefined) return null;
-  for (const { program } of programs) {
-    const refusal = await programRefusal(program, given, onProgress);
-    if (refusal !== null) return refusal;
-  }
-  return null;
 }
 
 /** As many workers as the budget of one demands for so many kernels. */

@@ -33,6 +33,8 @@ const operationsOf: Readonly<Record<Axis, RegExp>> = {
 /** Words about how the operations of a program hang together, which no axis changes. */
 const isOfWhole = /cycle path|feeds|products in one program/;
 
+const isOfClassifier = /^classifier(Forward|Backward)$/;
+
 /** Moves a decoder's layers to the next form when the device refuses a program of the one in use. */
 export class VariantFallback {
   readonly #decoder: Decoder;
@@ -80,17 +82,21 @@ export class VariantFallback {
 
   /**
    * Writes and compiles the layers anew: with another value of the axis that the device names, or under which it takes the program, else
-   * with the next variant of the half whose kernel failed. Parameters, moments and everything else stay as they are. Nothing may run.
+   * with the next variant of the half whose kernel failed. The classifier's products move to the host. Parameters, moments and everything else stay as they are. Nothing may run.
    *
    * @param error Of a kernel that the pool gave up on.
    * @throws The same error where it is of another kind, or all of it was forced; `ERR_NO_VARIANT` where none is left.
    */
   async moveFrom(error: unknown): Promise<VariantMove> {
-    const half = this.#halfOf(error);
-    if (half === null) throw error;
+    const part = this.#partOf(error);
+    if (part === null) throw error;
     const { cause, message, kernel } = error as Error & { readonly kernel: string };
     const reason = (cause instanceof Error ? cause.message : message).split('\n')[0]!.replace(/; its last words:$/, '');
-    const found = (await this.#otherAxis(half, kernel, reason)) ?? (await this.#otherVariant(half, reason));
+    const found =
+      part === 'classifier'
+        ? await this.#otherVariant(part, this.#plan.form.classifier, reason)
+        : ((await this.#otherAxis(part, kernel, reason)) ??
+          (await this.#otherVariant(part, this.#plan.form.variants?.[part], reason)));
     if (found === null) throw error;
     const { plan, move } = found;
     this.#failed[move.part] = { ...this.#failed[move.part], [move.from]: `in use: ${reason}` };
@@ -147,19 +153,19 @@ export class VariantFallback {
     return null;
   }
 
-  async #otherVariant(half: string, reason: string): Promise<Found | null> {
-    const from = this.#plan.form.variants?.[half];
+  async #otherVariant(part: string, from: string | undefined, reason: string): Promise<Found | null> {
     if (from === undefined) return null;
-    const failed = { ...this.#failed[half], [from]: `in use: ${reason}` };
-    const plan = await planDecoder(this.#plan, this.#place, { ...this.#failed, [half]: failed });
-    const to = plan.form.variants![half]!;
-    return to === from ? null : { plan, move: { part: half, from, to, reason } };
+    const failed = { ...this.#failed[part], [from]: `in use: ${reason}` };
+    const plan = await planDecoder(this.#plan, this.#place, { ...this.#failed, [part]: failed });
+    const to = part === 'classifier' ? plan.form.classifier! : plan.form.variants![part]!;
+    return to === from ? null : { plan, move: { part, from, to, reason } };
   }
 
-  /** The half whose kernel the pool gave up on; null for other errors. */
-  #halfOf(error: unknown): string | null {
+  /** The half whose kernel the pool gave up on, or `classifier`; null for other errors. */
+  #partOf(error: unknown): string | null {
     if (!isMayflyError(error) || !isQuarantine(error) || !('kernel' in error)) return null;
     const parts = String(error.kernel).split('.');
+    if (isOfClassifier.test(String(error.kernel))) return 'classifier';
     return Object.keys(this.#plan.form.variants ?? {}).find((half) => parts.includes(half)) ?? null;
   }
 }
