@@ -32,9 +32,9 @@ export class Project {
 
   /** Runs a command in a folder of it, with the binaries of `node` first in PATH. */
   run(command: readonly string[], { node = process.execPath, within = '.', env = {} } = {}): Promise<Ended> {
-    // What vitest and npm tell their children is not the user's.
+    // What vitest and npm tell their children is not the user's; the certificates by which this machine reaches npm are.
     const inherited = Object.entries(process.env).filter(
-      ([name]) => !/^(npm_|VITEST|NODE_|MAYFLY_|XDG_CACHE)/.test(name),
+      ([name]) => !/^(npm_|VITEST|NODE_(?!EXTRA_CA_CERTS)|MAYFLY_|XDG_CACHE)/.test(name),
     );
     const path = [dirname(node), join(this.folder, within, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
     const [file = '', ...args] = command;
