@@ -83,52 +83,45 @@ test.each(cases)(
     });
     /** By canaries, which are not counted by the worker. */
     const opening = await counted(async () => {});
-    const forms = [...variantsOf(name, weights).entries()];
-    // What a closed trainer left to compile reads memory that the next trainer of the pool has by then, and fails.
-    const shares = weights === 'dynamic' ? [forms] : forms.map((form) => [form]);
-    for (const share of shares) await compare(share);
-
-    async function compare(share: typeof forms) {
-      const bridge = { evaluations: 0, written: 0, read: 0 };
-      const planned = { evaluations: 0, copiedBytes: 0 };
-      const emulator = await counted(async (pool) => {
-        for (const [index, variants] of share) {
-          const classifier = index === 0 ? ('device' as const) : ('host' as const);
-          const variant = [
-            ...Object.entries(variants).map(([block, each]) => `${block}=${each}`),
-            ...['silu=exp', 'rope=slice', 'split=1'],
-          ].join(',');
-          const options = { ...shape, classifier, model: config, data, weights, seq: 8, steps, variant, pool };
-          await using trainer = await createTrainer(options);
-          const { stepWork } = await trainer.train();
-          const { counts } = planTraining({
-            ...shape,
-            classifier,
-            config,
-            profile,
-            weights,
-            sequence: 8,
-            form: { variants },
-          });
-          expect(stepWork, variant).toEqual(counts);
-          planned.evaluations += steps * counts.dispatches;
-          planned.copiedBytes += steps * counts.copiedBytes;
-        }
-        // An answer carries the worker's statistics.
-        await pool.compile({ text: scaleProgram(64, 2) });
-        const [worker, ...others] = pool.stats().workers;
-        expect(others).toEqual([]);
-        expect(pool.stats().retirements).toBe(0);
-        Object.assign(bridge, {
-          ...{ evaluations: worker!.evaluations, written: worker!.copiedInBytes, read: worker!.copiedOutBytes },
+    const bridge = { evaluations: 0, written: 0, read: 0 };
+    const planned = { evaluations: 0, copiedBytes: 0 };
+    const emulator = await counted(async (pool) => {
+      for (const [index, variants] of variantsOf(name, weights).entries()) {
+        const classifier = index === 0 ? ('device' as const) : ('host' as const);
+        const variant = [
+          ...Object.entries(variants).map(([block, each]) => `${block}=${each}`),
+          ...['silu=exp', 'rope=slice', 'split=1'],
+        ].join(',');
+        const options = { ...shape, classifier, model: config, data, weights, seq: 8, steps, variant, pool };
+        await using trainer = await createTrainer(options);
+        const { stepWork } = await trainer.train();
+        const { counts } = planTraining({
+          ...shape,
+          classifier,
+          config,
+          profile,
+          weights,
+          sequence: 8,
+          form: { variants },
         });
+        expect(stepWork, variant).toEqual(counts);
+        planned.evaluations += steps * counts.dispatches;
+        planned.copiedBytes += steps * counts.copiedBytes;
+      }
+      // An answer carries the worker's statistics.
+      await pool.compile({ text: scaleProgram(64, 2) });
+      const [worker, ...others] = pool.stats().workers;
+      expect(others).toEqual([]);
+      expect(pool.stats().retirements).toBe(0);
+      Object.assign(bridge, {
+        ...{ evaluations: worker!.evaluations, written: worker!.copiedInBytes, read: worker!.copiedOutBytes },
       });
-      expect({ evaluations: bridge.evaluations, copiedBytes: bridge.written + bridge.read }).toEqual(planned);
-      expect({
-        evaluations: emulator.evaluations - opening.evaluations,
-        written: emulator.writtenBytes - opening.writtenBytes,
-        read: emulator.readBytes - opening.readBytes,
-      }).toEqual(bridge);
-    }
+    });
+    expect({ evaluations: bridge.evaluations, copiedBytes: bridge.written + bridge.read }).toEqual(planned);
+    expect({
+      evaluations: emulator.evaluations - opening.evaluations,
+      written: emulator.writtenBytes - opening.writtenBytes,
+      read: emulator.readBytes - opening.readBytes,
+    }).toEqual(bridge);
   },
 );

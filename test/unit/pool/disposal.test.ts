@@ -32,3 +32,20 @@ test('the compilation of a kernel that was given up is not repeated where its wo
   expect(under.pool.stats()).toMatchObject({ pending: 0, kernels: [], compilations: 1 });
   await under.close();
 });
+
+test('a kernel is disposed of once the compilation that reads its weights is answered', async () => {
+  const under = await SimulatedPool.open(OPTIONS);
+  const kernel = await under.kernel();
+  const updated = outcome(kernel.update());
+  await under.settle(1);
+  let disposed = false;
+  const disposal = kernel.dispose().then(() => {
+    disposed = true;
+  });
+  await under.settle(1);
+  expect(disposed).toBe(false);
+  await under.settle();
+  await disposal;
+  expect(await updated).toBe('ERR_KERNEL_DISPOSED');
+  await under.close();
+});

@@ -72,7 +72,7 @@ export interface Kernel extends AsyncDisposable {
   update(weights?: WeightSources, options?: CallOptions): Promise<void>;
   /** Statistics since it was compiled, as `pool.stats().kernels` has them. */
   stats(): KernelSummary;
-  /** Unloads it. Idempotent. */
+  /** Unloads it. Resolves once no worker reads its weights any more. Idempotent. */
   dispose(): Promise<void>;
 }
 

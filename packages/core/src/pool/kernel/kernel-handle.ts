@@ -46,6 +46,8 @@ export class KernelHandle implements Kernel, RunOwner {
   /** The retiring worker that it could not leave yet; retried when a worker becomes ready. */
   #stuckOn: WorkerProcess<KernelHandle> | null = null;
   #reconciling = false;
+  /** The end of the latest loop of `reconcile`. */
+  #reconciled: Promise<void> = Promise.resolve();
   #failure: Error | null = null;
   #copiedBytes = 0;
   readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0, spread: 0 };
@@ -152,6 +154,8 @@ export class KernelHandle implements Kernel, RunOwner {
 
   async dispose(): Promise<void> {
     this.fail(kernelDisposedError(this.name));
+    // The caller may write to the weights from now on, which a compilation under way still reads.
+    await this.#reconciled;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -217,8 +221,12 @@ export class KernelHandle implements Kernel, RunOwner {
   }
 
   /** Requests programs until the kernel has the one that it should have. One loop at a time. */
-  async reconcile(): Promise<void> {
-    if (this.#reconciling) return;
+  reconcile(): Promise<void> {
+    if (!this.#reconciling) this.#reconciled = this.#reconcile();
+    return this.#reconciled;
+  }
+
+  async #reconcile(): Promise<void> {
     this.#reconciling = true;
     while (this.#failure === null) {
       const wanted = this.#wanted();
