@@ -99,20 +99,21 @@ test('a reader of stdout that goes away ends a run as a signal would', async () 
   expect(checkpoints('head')).toHaveLength(1);
 });
 
-const childrenOf = (pid: number): string => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-
 describe.skipIf(process.platform !== 'linux')('a signal during the start', () => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s ends the command and its workers', async (signal) => {
-    const child = spawn(process.execPath, [launcher.concat('.js'), ...run('start', 5, '--workers', '40').slice(1)]);
+    const file = join(folder, `children-${signal}`);
+    const preload = new URL('../../fixtures/signal-at-first-child.mjs', import.meta.url).href;
+    const command = [`${launcher}.js`, ...run('start', 5, '--workers', '40').slice(1)];
+    const child = spawn(process.execPath, ['--import', preload, ...command], {
+      env: { ...process.env, MAYFLY_TEST_SIGNAL: JSON.stringify([file, signal]) },
+    });
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (part: string) => {
       stderr += part;
     });
-    await expect.poll(() => childrenOf(child.pid!), { interval: 5 }).not.toBe('');
-    const workers = childrenOf(child.pid!).split(' ');
-    child.kill(signal);
     expect(await new Promise((resolve) => child.once('close', resolve))).toBe(128 + constants.signals[signal]);
     expect(stderr).toBe('mayfly: interrupted\n');
+    const workers = readFileSync(file, 'utf8').split(' ');
     await expect.poll(() => workers.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
   });
 });

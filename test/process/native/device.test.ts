@@ -20,7 +20,7 @@ test('devices are opened by name', () => {
   expect(() => addon.openDevice('tpu', arena)).toThrow(coded('ERR_DEVICE_UNAVAILABLE', 'cpu'));
   expect(() => addon.openDevice('cpu', arena, { threads: 0 })).toThrow(coded('ERR_INVALID_ARGUMENT', 'threads'));
   expect(() => addon.openDevice('cpu', arena, { precision: 'half' as never })).toThrow(
-    coded('ERR_INVALID_ARGUMENT', "precision to be 'exact' or 'fast', got `half`"),
+    coded('ERR_INVALID_ARGUMENT', "precision to be 'exact', 'fast' or 'blas', got `half`"),
   );
   expect(() => addon.openDevice('cpu', {} as never)).toThrow(coded('ERR_INVALID_ARGUMENT', 'arena'));
 });
