@@ -4,7 +4,7 @@ import type { ModelConfig } from './config.js';
 const llama2c = { eps: 1e-5, ropeBase: 10_000, ropePairing: 'interleaved', tiedHead: true } as const;
 
 /**
- * Model shapes by the name that `--model` takes. Those of Hugging Face's models are, number by number, the `config.json` of HuggingFaceTB/SmolLM2-135M,
+ * Model shapes by the name that `--model` takes. Those of Hugging Face's models follow the `config.json` of HuggingFaceTB/SmolLM2-135M,
  * Qwen/Qwen2.5-0.5B, Qwen/Qwen3-0.6B, meta-llama/Llama-3.2-1B, meta-llama/Llama-2-7b-hf and mistralai/Mistral-7B-v0.1.
  */
 export const presets = {
