@@ -4,7 +4,8 @@ namespace mayfly::ane {
 
 InputSurface* SurfaceTable::Input(const void* key, size_t fresh, size_t bytes) {
   const auto found = inputs_.lower_bound({key, fresh, bytes});
-  if (found != inputs_.end() && std::get<0>(found->first) == key && std::get<1>(found->first) == fresh) return &found->second;
+  if (found != inputs_.end() && std::get<0>(found->first) == key && std::get<1>(found->first) == fresh)
+    return &found->second;
   DropUnused();
   InputSurface& made = inputs_[{key, fresh, bytes}];
   try {

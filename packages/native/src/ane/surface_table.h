@@ -35,8 +35,8 @@ struct InputSurface {
 // For one thread at a time.
 class SurfaceTable {
  public:
-  // An input surface of at least `bytes` for the memory at `key`, whose rows are fresh up to byte `fresh`; made if there
-  // is none. Programs that share a surface agree on what is fresh.
+  // An input surface of at least `bytes` for the memory at `key`, whose rows are fresh up to byte `fresh`; made if
+  // there is none. Programs that share a surface agree on what is fresh.
   InputSurface* Input(const void* key, size_t fresh, size_t bytes);
 
   // The surface that begins with `bytes` which an evaluation wrote to the memory at `key` under this generation; null

@@ -18,9 +18,10 @@ struct CrossEntropyArgs {
   const float* x;
   const float* table;
   int64_t vocab, dim, columns;
-  float* dx;       // overwritten with gradient_scale · dLoss/dx; null leaves it out
-  float* d_table;  // overwritten with gradient_scale · dLoss/dTable; null leaves it out
-  float* log_sum_exp;  // [columns]: overwritten with log Σ_v exp(logits[v, n]), 0 where the target does not count; may be null
+  float* dx;           // overwritten with gradient_scale · dLoss/dx; null leaves it out
+  float* d_table;      // overwritten with gradient_scale · dLoss/dTable; null leaves it out
+  float* log_sum_exp;  // [columns]: overwritten with log Σ_v exp(logits[v, n]), 0 where the target does not count; may
+                       // be null
   float gradient_scale;
   Precision precision;  // of all three products
 };

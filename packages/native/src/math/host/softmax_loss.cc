@@ -51,9 +51,7 @@ double SoftmaxLoss(const SoftmaxLossArgs& args, const std::vector<int32_t>& targ
     const float factor = counts ? static_cast<float>(args.gradient_scale / sum) : 0.0f;
     for (int64_t range = 0; range < ranges; ++range) maxima[range * columns + n] *= factor;
   }
-  for_ranges([&](float* logits, int64_t rows, int64_t at) {
-    loops.scale(logits, rows, columns, maxima.data() + at);
-  });
+  for_ranges([&](float* logits, int64_t rows, int64_t at) { loops.scale(logits, rows, columns, maxima.data() + at); });
   for (int64_t n = 0; n < columns; ++n) {
     if (targets[n] != kIgnoredTarget) {
       args.logits[targets[n] * columns + n] -= args.gradient_scale;
