@@ -2,12 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPool, createTrainer } from '@mayfly/core';
 import { loadProfile } from '@mayfly/core/chips';
-import { decoderLayer } from '@mayfly/core/layers';
-import { type ModelConfig, planTraining } from '@mayfly/core/testing';
+import { planTraining } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
 import { type AneReport, emulators, useRuntime } from '../../fixtures/ane-emulator.js';
+import { countedForms, countedModels } from '../../fixtures/counted-models.js';
 import { scaleProgram } from '../../fixtures/programs.js';
-import { smallConfig } from '../../fixtures/small-model.js';
 import { smallStream } from '../../fixtures/small-run.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
@@ -15,21 +14,7 @@ const folder = temporaryFolder();
 const data = smallStream(folder);
 const { reports } = useRuntime('T1', emulators[0]!.path, folder);
 
-const models: Record<string, ModelConfig> = {
-  'of three layers': { ...smallConfig, vocab: 200, layers: 3 },
-  'of one layer with biases and norms of heads': {
-    ...{ ...smallConfig, vocab: 200, dim: 32, kvHeads: 4, layers: 1, tiedHead: false },
-    ...{ attentionBias: true, outputBias: true, mlpBias: true, qkNorm: true },
-  },
-};
-
-const [attention = [], feedForward = []] = decoderLayer.blocks.map(({ variants = [] }) =>
-  variants.map(({ name }) => name),
-);
-const forms = attention.map((name, index) => ({
-  attention: name,
-  feedForward: feedForward[index % feedForward.length]!,
-}));
+const models = countedModels(3);
 
 /** The whole product takes a minute or two. Without it, each path meets each strategy with one of the models, which share the variants. */
 const isWhole = process.env.MAYFLY_COUNTS === 'all';
@@ -43,7 +28,7 @@ const cases = Object.keys(models).flatMap((model, index) =>
 
 /** Static weights of many programs take long to compile. */
 const variantsOf = (model: string, weights: string) =>
-  forms.filter(
+  countedForms.filter(
     (_, index) => isWhole || (index % 2 === Object.keys(models).indexOf(model) && (weights === 'dynamic' || index < 2)),
   );
 

@@ -1,11 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPool, createTrainer, type Pool, type PoolEvents, type TrainOptions } from '@mayfly/core';
-import { decoderLayer } from '@mayfly/core/layers';
-import { type ModelConfig, planTraining } from '@mayfly/core/testing';
+import { planTraining } from '@mayfly/core/testing';
 import { loadProfile } from '@mayfly/native';
 import { describe, expect, test } from 'vitest';
-import { smallConfig } from '../../fixtures/small-model.js';
+import { countedForms, countedModels } from '../../fixtures/counted-models.js';
 import { smallStream } from '../../fixtures/small-run.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
@@ -16,23 +15,9 @@ writeFileSync(chip, JSON.stringify({ extends: 'm4', name: 'many', title: 'M4', l
 const budget = { compilations: 10_000, livePrograms: 1000 };
 const data = smallStream(folder);
 
-const models: Record<string, ModelConfig> = {
-  'of two layers': { ...smallConfig, vocab: 200 },
-  'of one layer with biases and norms of heads': {
-    ...{ ...smallConfig, vocab: 200, dim: 32, kvHeads: 4, layers: 1, tiedHead: false },
-    ...{ attentionBias: true, outputBias: true, mlpBias: true, qkNorm: true },
-  },
-};
+const models = countedModels(2);
 
-const [attention = [], feedForward = []] = decoderLayer.blocks.map(({ variants = [] }) =>
-  variants.map(({ name }) => name),
-);
-const forms = attention.map((name, index) => ({
-  attention: name,
-  feedForward: feedForward[index % feedForward.length]!,
-}));
-
-/** Trains on the pool's one worker, which compiles in order: what an earlier trainer left to compile comes before this one's programs. */
+/** Trains on the pool and counts what it did. */
 async function count(pool: Pool, options: TrainOptions) {
   const compiled: Record<string, string[]> = { compile: [], update: [] };
   const keep = ({ kernel, reason }: PoolEvents['compile'][0]) => compiled[reason]!.push(kernel);
@@ -57,7 +42,7 @@ describe.each(Object.entries(models))('a model %s', (_, model) => {
       const shape = { batch: 1, accumulate: 2 };
       const device = `sim:${chip},no-rules`;
       await using pool = await createPool({ device, workers: 1, standby: 0, arenaBytes: 2 ** 27, budget });
-      for (const variants of forms) {
+      for (const variants of countedForms) {
         const variant = Object.entries(variants).map(([block, name]) => `${block}=${name}`);
         const options = { ...shape, model, data, weights, seq: 8, steps, variant: variant.join(',') };
         const { programs, dispatches, updates } = await count(pool, options);

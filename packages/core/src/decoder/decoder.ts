@@ -71,7 +71,7 @@ export class Decoder {
   #layers: Layers;
   readonly weightGradients: WeightGradients | null;
   readonly gradientSums: GradientSums | null;
-  /** Parts that are being updated. Passes wait for what they read; whatever else reads parameters, or writes them, has to. */
+  /** Updates under way, by part of the model. A pass settles the parts that it reads; other readers and writers of parameters settle them first. */
   readonly updates = new PendingTasks<FrozenPart>();
   readonly stopwatch = new Stopwatch();
   /** Of the host's matrix products. */

@@ -17,7 +17,7 @@ export interface HeadOptions {
   readonly columns: number;
   /** Precision of the classifier's products. */
   readonly precision: Precision;
-  /** What is being updated. */
+  /** Updates under way, by part of the model. */
   readonly updates: PendingTasks<FrozenPart>;
   readonly stopwatch: Stopwatch;
   /** Where the classifier's products run: on the device, or null where they are host math. */

@@ -33,7 +33,7 @@ export interface LayersOptions {
   readonly precision: Precision;
   /** Null where the model is not trained. */
   readonly weightGradients: WeightGradients | null;
-  /** What is being updated. */
+  /** Updates under way, by part of the model. */
   readonly updates: PendingTasks<FrozenPart>;
   readonly stopwatch: Stopwatch;
 }

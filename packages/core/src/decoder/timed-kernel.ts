@@ -7,7 +7,7 @@ import type { SurfaceTensor } from './surface.js';
 /** The part of a pool that training uses. */
 export interface KernelCompiler {
   readonly arena: Arena;
-  /** Whether kernels get parts of their inputs from where they lie, so that nobody copies them into place before. Default: false. */
+  /** Whether the device copies the parts of an input from where they lie, so that the caller need not copy them into place. Default: false. */
   readonly gathersInputs?: boolean;
   compile(program: PoolProgram, options?: CallOptions): Promise<Kernel>;
 }
@@ -17,7 +17,7 @@ export class TimedKernel {
   readonly #kernel: Kernel;
   readonly #stopwatch: Stopwatch;
   #update: Promise<void> | null = null;
-  /** Of the kernel's copied bytes, those that are counted. */
+  /** The kernel's `copiedBytes` at the last count. */
   #counted = 0;
 
   constructor(kernel: Kernel, stopwatch: Stopwatch) {

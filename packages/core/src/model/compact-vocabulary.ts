@@ -85,7 +85,7 @@ export class CompactVocabulary {
     return { ...config, vocab: this.classes.length };
   }
 
-  /** Logits of all ids, −∞ for those that are no class. The next call writes the same array. */
+  /** Logits of all ids: −∞ for ids that are not classes. The next call overwrites the array. */
   widen(logits: Float32Array): Float32Array {
     this.#logits ??= new Float32Array(this.whole);
     this.#logits.fill(Number.NEGATIVE_INFINITY);

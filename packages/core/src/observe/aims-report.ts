@@ -12,7 +12,7 @@ const parts = {
   compilations: 'loads',
 } as const;
 
-/** Two tables in Markdown: planned steps beside aims and published figures, and of what they consist. */
+/** Two tables in Markdown: planned steps beside aims and published figures, and the parts of each planned step. */
 export function aimsReport(): string {
   const rows = aims.map((aim) => ({ aim, blas: planAim(aim, 'blas'), exact: planAim(aim, 'exact') }));
   return [

@@ -41,8 +41,8 @@ export interface CallOptions {
 /** Options of `Kernel.run`. */
 export interface RunOptions extends CallOptions {
   /**
-   * What is known of the first input and of the output, so that device ane copies less. Default: nothing. Parts that lie elsewhere are
-   * copied into place by devices that compute in place. For programs with one input and one output.
+   * Says which contents of the first input and of the output are unchanged, so that device ane copies less. Default: none. Devices that
+   * compute in place copy parts that lie elsewhere into place. For programs with one input and one output.
    */
   readonly reuse?: InputReuse | undefined;
 }

@@ -19,7 +19,7 @@ export interface StepRecord {
   /** Global L2 norm of the mean loss's gradient, before clipping; not finite when the step overflowed. */
   readonly gradNorm: number;
   readonly lr: number;
-  /** Wall time: with what was left of the update before, and without what the next step leaves of its own. */
+  /** Wall time. It includes the rest of the previous step's update, and leaves out the part of its own update that the next step waits for. */
   readonly ms: number;
   readonly tokensPerSecond: number;
   /** The loss scale of the step. */
