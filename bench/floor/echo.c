@@ -1,4 +1,4 @@
-// The other end of a frame socket (docs/protocol.md) in as few instructions as there can be: every frame that comes on
+// The other end of a frame socket (docs/internals/protocol.md) in as few instructions as there can be: every frame that comes on
 // descriptor 3 goes back as a completion.
 #include <unistd.h>
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
 const script = new URL('../walks.mjs', import.meta.url).pathname;
-const page = readFileSync(new URL('../../docs/structures.md', import.meta.url), 'utf8');
+const page = readFileSync(new URL('../../docs/internals/structures.md', import.meta.url), 'utf8');
 
 type Walks = Readonly<Record<'run' | 'compile' | 'update' | 'retirement', readonly string[]>>;
 const walks = JSON.parse(execFileSync(process.execPath, [script, '--json'], { encoding: 'utf8' })) as Walks;

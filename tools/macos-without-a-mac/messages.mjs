@@ -1,5 +1,5 @@
 // The messages that the addon sends and the kinds of their results and arguments, as Apple's headers declare them for Foundation and
-// as public reverse engineering (docs/ane.md) found them for the private framework. On arm64 a kind decides the register.
+// as public reverse engineering (docs/internals/ane.md) found them for the private framework. On arm64 a kind decides the register.
 const object = 'pointer';
 const pointer = 'pointer';
 

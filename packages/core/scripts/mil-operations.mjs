@@ -1,10 +1,10 @@
-// Writes the table of operations in docs/mil.md, from the tables of the engine, of MilBuilder and of the chips' rules.
+// Writes the table of operations in docs/pool/mil.md, from the tables of the engine, of MilBuilder and of the chips' rules.
 // With --check only compares, and exits with 1 if the page is out of date. Needs a build.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { MilBuilder, markdownTable } from '@mayfly/core/testing';
 import { levelOf, rules } from '@mayfly/native';
 
-const page = new URL('../../../docs/mil.md', import.meta.url);
+const page = new URL('../../../docs/pool/mil.md', import.meta.url);
 const families = new URL('../../native/src/mil/ops/', import.meta.url);
 const [begin, end] = ['<!-- operations: begin -->', '<!-- operations: end -->'];
 
@@ -83,6 +83,6 @@ const after = rest.split(end)[1];
 const current = `${before}${begin}\n${table()}\n\n${lineOfSources()}\n${end}${after}`;
 if (!process.argv.includes('--check')) writeFileSync(page, current);
 else if (current !== text) {
-  console.error('docs/mil.md is out of date: run `npm run docs:operations`');
+  console.error('docs/pool/mil.md is out of date: run `npm run docs:operations`');
   process.exitCode = 1;
 }

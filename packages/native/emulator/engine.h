@@ -31,7 +31,7 @@
  *                                  (`@*`: always). Faults: error:CODE, error:nil, error:TEXT (of a compilation), exception,
  *                                  hang, zeros, crash; exception alone for release and drain
  *   MAYFLY_EMULATOR_REFUSE         programs to refuse by their form, `pattern[=N][@phase][/elements]`, separated by
- *                                  commas: src/sim/refusals.cc, docs/variants.md
+ *                                  commas: src/sim/refusals.cc, docs/topics/variants.md
  *   MAYFLY_EMULATOR_COUNT          1: the report has the bytes that clients wrote into surfaces, element by element of fp16
  *   MAYFLY_EMULATOR_REPORT         a file that gets counts and live objects at the end of the process, as JSON; %p
  *                                  stands for the process id

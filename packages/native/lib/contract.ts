@@ -25,7 +25,7 @@ export * from './contract/process.js';
  *
  * Memory is named by byte offsets into an arena. Matrices are row-major; a channel-first activation of `channels`
  * rows and `columns` columns (one column per token) has element (c, n) at `c * rowStride + n`. Row strides count
- * elements. fp16 is IEEE binary16. Every function throws an error with a `code` (see `docs/errors.md`) on bad
+ * elements. fp16 is IEEE binary16. Every function throws an error with a `code` (see `docs/reference/errors.md`) on bad
  * arguments, on an offset outside the arena among them.
  */
 export interface Addon {
@@ -44,7 +44,7 @@ export interface Addon {
   socketPair(): [number, number];
   /** The main process's end of a frame socket; takes the descriptor over. Errors: `ERR_CONNECT`. */
   connect(fd: number, handlers: ConnectionHandlers, lane?: NativeLane): Connection;
-  /** `cpu`, or `sim:<chip>` (see `docs/simulator.md`). Errors: `ERR_DEVICE_UNAVAILABLE`, `ERR_CHIP_UNKNOWN`. */
+  /** `cpu`, or `sim:<chip>` (see `docs/internals/simulator.md`). Errors: `ERR_DEVICE_UNAVAILABLE`, `ERR_CHIP_UNKNOWN`. */
   openDevice(name: string, arena: NativeArena, options?: DeviceOptions): NativeDevice;
   /** Devices of this machine; simulated ones are not among them: see `chipNames`. */
   deviceNames(): string[];

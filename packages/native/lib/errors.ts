@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 const brand: unique symbol = Symbol.for('mayfly.error');
 
 /**
- * Base of every error that Mayfly raises. `code` is stable and documented in `docs/errors.md`; the message names what
+ * Base of every error that Mayfly raises. `code` is stable and documented in `docs/reference/errors.md`; the message names what
  * was expected, what came and where.
  */
 export class MayflyError extends Error {
@@ -36,7 +36,7 @@ export class MilError extends MayflyError {
   }
 }
 
-/** A budget that a device can exhaust; `docs/lifecycle.md` describes the pool's reaction. */
+/** A budget that a device can exhaust; `docs/internals/lifecycle.md` describes the pool's reaction. */
 export type DeviceLimit = 'compilations' | 'livePrograms';
 
 /** `ERR_DEVICE_LIMIT`: this process has reached a limit of the device. */

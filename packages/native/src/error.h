@@ -12,7 +12,7 @@ class Error : public std::runtime_error {
   Error(std::string code, const std::string& message, int line = 0, int column = 0)
       : std::runtime_error(message), code_(std::move(code)), line_(line), column_(column) {}
 
-  // Stable, e.g. "ERR_MIL_SYNTAX": see docs/errors.md.
+  // Stable, e.g. "ERR_MIL_SYNTAX": see docs/reference/errors.md.
   const std::string& code() const { return code_; }
   // The position in MIL text, counted from 1; 0 for none.
   int line() const { return line_; }

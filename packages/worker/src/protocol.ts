@@ -1,7 +1,7 @@
 /**
  * Every message between the main process and a worker; both sides import this file and nothing else of each other.
  *
- * Dispatches and completions are fixed 64-byte frames (see `docs/protocol.md`) that only native code reads. Everything
+ * Dispatches and completions are fixed 64-byte frames (see `docs/internals/protocol.md`) that only native code reads. Everything
  * else is a control message: one of the unions below, packed by msgpack, in order with the dispatches around it.
  */
 import type {

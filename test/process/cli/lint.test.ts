@@ -87,7 +87,7 @@ test('refuses a pipe and a file larger than any program unread', async () => {
   });
 });
 
-test('docs/lint.md has the table of rules', async () => {
+test('docs/reference/lint.md has the table of rules', async () => {
   const { stdout } = await run('lint', '--rules');
-  expect(readFileSync(new URL('../../../docs/lint.md', import.meta.url), 'utf8')).toContain(stdout);
+  expect(readFileSync(new URL('../../../docs/reference/lint.md', import.meta.url), 'utf8')).toContain(stdout);
 });

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const folder = temporaryFolder();
-const page = readFileSync(new URL('../../../docs/runs.md', import.meta.url), 'utf8');
+const page = readFileSync(new URL('../../../docs/topics/runs.md', import.meta.url), 'utf8');
 const core = new URL('../../../packages/core/dist/index.js', import.meta.url);
 const logFile = join(folder, 'runs/book/log.jsonl');
 
@@ -27,7 +27,7 @@ function writeProgram(): string {
 const log = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
 const startsIn = () => log().split('"event":"start"').length - 1;
 
-test('the program of docs/runs.md saves on a signal, and continues at its next start', async () => {
+test('the program of docs/topics/runs.md saves on a signal, and continues at its next start', async () => {
   writeFileSync(join(folder, 'book.txt'), 'All happy families are alike. '.repeat(200));
   const program = writeProgram();
   for (const start of [1, 2]) {

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { launcher } from '../../fixtures/command.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
-const pages = fileURLToPath(new URL('../../../docs/jobs/', import.meta.url));
+const pages = fileURLToPath(new URL('../../../docs/guides/', import.meta.url));
 const folder = temporaryFolder();
 const bin = join(folder, 'bin');
 mkdirSync(bin);
@@ -31,7 +31,7 @@ function run(script: string, cwd: string): Promise<{ code: number | null; output
   });
 }
 
-test.each(readdirSync(pages))('the commands of docs/jobs/%s work as printed', async (page) => {
+test.each(readdirSync(pages))('the commands of docs/guides/%s work as printed', async (page) => {
   const commands = commandsIn(page);
   expect(commands.match(/^mayfly /gm)?.length).toBeGreaterThan(1);
   const cwd = join(folder, page);

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { isAlive } from '../../fixtures/is-alive.js';
 import { gatherProgram, scaleProgram, slowProgram } from '../../fixtures/programs.js';
 
-/** One test for each row of the table of faults in docs/lifecycle.md. */
+/** One test for each row of the table of faults in docs/internals/lifecycle.md. */
 const SIDE = 128;
 const open: Pool[] = [];
 const pool = async (options?: PoolOptions) => {

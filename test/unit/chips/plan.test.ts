@@ -57,8 +57,8 @@ describe('calibration', () => {
     expect(createHash('sha256').update(own.join('\n')).digest('hex').slice(0, 16)).toBe(digest);
   });
 
-  test('docs/simulator.md has the tables', () => {
-    const page = readFileSync(new URL('../../../docs/simulator.md', import.meta.url), 'utf8');
+  test('docs/internals/simulator.md has the tables', () => {
+    const page = readFileSync(new URL('../../../docs/internals/simulator.md', import.meta.url), 'utf8');
     expect(page).toContain(calibrationReport());
     expect(page).toContain(aimsReport());
   });

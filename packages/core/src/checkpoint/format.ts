@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { invalidArgument, MayflyError } from '@mayfly/native';
 import { type MsgpackBounds, msgpack, msgpackFault } from '@mayfly/worker';
 
-// A checkpoint file (docs/formats.md):
+// A checkpoint file (docs/reference/formats.md):
 //   8 bytes   "MAYFLYCK"
 //   4         format version (all numbers are little-endian)
 //   4         bytes of the header

@@ -21,7 +21,7 @@ const qwen = presets['qwen3-0.6b'];
 /** The classes that occur in the data of MAD's published runs, which others took over. */
 const PUBLISHED_CLASSES = 9205;
 
-/** Sources are those of `docs/lint.md` and `docs/simulator.md`. */
+/** Sources are those of `docs/reference/lint.md` and `docs/internals/simulator.md`. */
 export const aims: readonly Aim[] = [
   {
     ...{ what: 'Stories110M, 32,000 classes, an update each pass', chip: 'm4', config: stories },

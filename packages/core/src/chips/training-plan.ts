@@ -20,7 +20,7 @@ import {
 } from './step-time.js';
 import type { StepWork } from './step-work.js';
 
-/** `reloaded` are static weights that are replaced without compiling (`docs/ane.md`), where the chip lets them. */
+/** `reloaded` are static weights that are replaced without compiling (`docs/internals/ane.md`), where the chip lets them. */
 export type WeightStrategy = 'dynamic' | 'static' | 'reloaded';
 
 /** Options of `planTraining`. */
@@ -142,7 +142,7 @@ export interface TrainingPlan {
 const DAY_MS = 86_400_000;
 
 /**
- * Costs of training on a chip by the model of `docs/simulator.md`, without running anything.
+ * Costs of training on a chip by the model of `docs/internals/simulator.md`, without running anything.
  *
  * @throws `ERR_INVALID_ARGUMENT` for invalid options, and for reloaded weights with adapters, whose model never changes.
  */

@@ -36,7 +36,7 @@ const SMALL_TEXT = 2 ** 13;
 const LARGE_TEXT = 2 ** 20;
 
 /**
- * Opens training data: a file of tokens, a text file, rows as JSON Lines or Parquet, or a folder of these (docs/data.md). More than 8 KiB
+ * Opens training data: a file of tokens, a text file, rows as JSON Lines or Parquet, or a folder of these (docs/topics/data.md). More than 8 KiB
  * are encoded on threads, unless the tokenizer is one of your own; the progress is published on the channel `mayfly:progress` of
  * `node:diagnostics_channel`.
  *

@@ -6,7 +6,7 @@ import { type OptionTable, resolveOptions } from '../option-table.js';
 import { projectedParameters } from '../programs/adapters.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 
-/** Adapters that are trained in place of a model's own parameters (LoRA, Hu et al. 2022): docs/fine-tune.md. */
+/** Adapters that are trained in place of a model's own parameters (LoRA, Hu et al. 2022): docs/topics/lora.md. */
 export interface LoraOptions {
   /** Rows of A and columns of B, r. Default 8. */
   readonly rank: number;

@@ -3,7 +3,7 @@ import { type DataFormat, dataFormats } from '../data/data-files.js';
 import type { OpenDataOptions } from '../data/open-data.js';
 import type { OptionTable } from '../option-table.js';
 
-/** How data are read (docs/data.md). */
+/** How data are read (docs/topics/data.md). */
 export interface DataOptions {
   /**
    * What the files hold: `text`, `jsonl` or `parquet` for documents, `u16`, `u32` (raw tokens) or `llmc` (tokens behind llm.c's header).

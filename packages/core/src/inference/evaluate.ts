@@ -23,7 +23,7 @@ export interface EvaluateOptions extends InferenceOptions, DataOptions {
   readonly documentMask?: boolean | undefined;
   /** A llama2.c checkpoint, a folder of Hugging Face's transformers, a checkpoint of Mayfly, or a folder of these. */
   readonly model: string;
-  /** A file or folder of text, rows or tokens (docs/data.md), or tokens at hand. */
+  /** A file or folder of text, rows or tokens (docs/topics/data.md), or tokens at hand. */
   readonly data: string | TokenStream;
   /** For text: `bytes` or a file. Default: the model's own. */
   readonly tokenizer?: string | undefined;

@@ -84,10 +84,10 @@ export interface SliceOptions {
 /**
  * Writes programs in MIL, Core ML's Model Intermediate Language: one method for each operation. The builder infers shapes, chooses
  * names, writes every argument as a named constant, as the Neural Engine's compiler requires, and leaves out unused statements.
- * Operations have the meaning that coremltools documents. `docs/mil.md` is the guide.
+ * Operations have the meaning that coremltools documents. `docs/pool/mil.md` is the guide.
  *
  * Device `cpu` takes the operations of all methods. Neural Engines refuse some programs, or compute some wrongly, and `sim` does the same:
- * a method names the chip rules about its operation, which `docs/lint.md` explains. `lint` of `@mayfly/core/chips` checks a program.
+ * a method names the chip rules about its operation, which `docs/reference/lint.md` explains. `lint` of `@mayfly/core/chips` checks a program.
  *
  * @throws `ERR_MIL_TYPE` for wrong shapes and types: from the method, or from `pool.compile` for element types that only devices check.
  *

@@ -5,7 +5,7 @@ import type { ProgramForm } from './form.js';
 import { type LayerProgram, packSurface, type Slot, type Surface } from './shape.js';
 import { ProgramWriter } from './writer.js';
 
-/** Classes of a program at most: larger outputs and sums are refused by chips (docs/ane.md). */
+/** Classes of a program at most: larger outputs and sums are refused by chips (docs/internals/ane.md). */
 const MOST_CLASSES = 8192;
 /** A longer sum is slower on chips that take it. */
 const MOST_SUMMED = 2048;

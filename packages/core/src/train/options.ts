@@ -36,7 +36,7 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
    * `config.json` of transformers, or sizes with a `name` for logs (default `custom`). Default `tiny`.
    */
   readonly model?: string | NamedConfig | undefined;
-  /** A file or folder of text, rows or tokens (docs/data.md); or tokens at hand, which the trainer leaves open. */
+  /** A file or folder of text, rows or tokens (docs/topics/data.md); or tokens at hand, which the trainer leaves open. */
   readonly data?: string | TokenStream | undefined;
   /** `bytes`, a vocabulary file of llama2.c or a `tokenizer.json`. Default: the model's own. */
   readonly tokenizer?: string | undefined;
@@ -51,21 +51,21 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
    */
   readonly weights?: 'dynamic' | 'static' | undefined;
   /**
-   * How the programs of layers are cut and written (docs/variants.md): a variant for all halves, such as `fused`, or a list such as
+   * How the programs of layers are cut and written (docs/topics/variants.md): a variant for all halves, such as `fused`, or a list such as
    * `attention=sdpaBwd,feedForward=fused,silu=exp`. Default: for each half the first that the device runs.
    */
   readonly variant?: string | undefined;
   /**
    * The definition of the layers: one of `defineLayer` for all, or a function that is called with a layer's index, from 0, and returns
-   * `{ definition, weights }` (docs/layers.md). A resumed run needs the same definitions. Default: the decoder's own layer.
+   * `{ definition, weights }` (docs/topics/layers.md). A resumed run needs the same definitions. Default: the decoder's own layer.
    */
   readonly layers?: LayersOption | undefined;
   /**
    * Where the classifier's products with its table run: on the host, or as kernels of the device, in chunks of the vocabulary, which
-   * rounds logits and their gradients to fp16 (docs/training.md). Default `host`.
+   * rounds logits and their gradients to fp16 (docs/topics/training.md). Default `host`.
    */
   readonly classifier?: 'host' | 'device' | undefined;
-  /** Trains adapters in place of the model's parameters (docs/fine-tune.md). Default: none. */
+  /** Trains adapters in place of the model's parameters (docs/topics/lora.md). Default: none. */
   readonly lora?: Partial<LoraOptions> | undefined;
   /** Parts that are not trained: layers by their index, `embedding`, `finalNorm`, `head`. Default: none. */
   readonly freeze?: readonly FrozenPart[] | undefined;
@@ -85,7 +85,7 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
   readonly epochs?: number | undefined;
   /** Of the initial parameters and of the order. Default 0. */
   readonly seed?: number | undefined;
-  /** The run's folder (docs/runs.md). Default: none, and no checkpoint or log is written; on resuming the folder resumed from. */
+  /** The run's folder (docs/topics/runs.md). Default: none, and no checkpoint or log is written; on resuming the folder resumed from. */
   readonly out?: string | undefined;
   /** Steps from one checkpoint to the next; 0 writes none by steps. Default 0. */
   readonly checkpointEvery?: number | undefined;
@@ -106,7 +106,7 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
   readonly overwrite?: boolean | undefined;
   /**
    * Trains a model of the token ids alone that data, validation data and prompts hold; the others' rows of embedding and classifier stay as
-   * they are, and checkpoints hold the whole model (docs/training.md). Default false.
+   * they are, and checkpoints hold the whole model (docs/topics/training.md). Default false.
    */
   readonly compactVocabulary?: boolean | undefined;
   /**

@@ -30,7 +30,7 @@ interface BrokenRule extends LintFinding {
 }
 
 /**
- * Holds programs against the rules of the device's chip (`docs/lint.md`) before anything is compiled: wrong data has no error
+ * Holds programs against the rules of the device's chip (`docs/reference/lint.md`) before anything is compiled: wrong data has no error
  * of its own. Devices without rules (`cpu`, a simulator with `no-rules`, an engine of an unknown chip) pass. With the variable
  * MAYFLY_CHIP_RULES=warn, errors count as warnings.
  *

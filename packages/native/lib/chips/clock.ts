@@ -23,7 +23,7 @@ export interface ProgramTime {
 }
 
 /**
- * The timing model of `docs/simulator.md`: a dispatch costs a floor, then each operation the longest of its arithmetic, its
+ * The timing model of `docs/internals/simulator.md`: a dispatch costs a floor, then each operation the longest of its arithmetic, its
  * weights and its activations (the form of GUIDE and FORGE, per operation), then the surfaces' way to memory.
  */
 export function timeProgram(program: ProgramView, { clock }: ChipProfile): ProgramTime {

@@ -33,7 +33,7 @@ export interface FaultPlan {
   readonly evaluate: readonly Fault[];
   /** When a program is unloaded. */
   readonly unload: readonly Fault[];
-  /** Programs to refuse by their form, `pattern[=N][@phase][/elements]`: docs/variants.md. */
+  /** Programs to refuse by their form, `pattern[=N][@phase][/elements]`: docs/topics/variants.md. */
   readonly refuse: readonly string[];
   /** Duration of unloading a program, in milliseconds. */
   readonly teardownMs: number;

@@ -7,7 +7,7 @@ export type Grade = 'A' | 'B' | 'C';
 /** A number with its source. */
 export interface Figure {
   readonly value: number;
-  /** Keys of the sources: see `docs/simulator.md`. */
+  /** Keys of the sources: see `docs/internals/simulator.md`. */
   readonly source: string;
   readonly grade: Grade;
   /** Derived from others, or fitted: how. */

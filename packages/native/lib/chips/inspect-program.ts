@@ -6,7 +6,7 @@ import { type LintFinding, lintProgram } from './lint.js';
 import { ProgramView } from './program-view.js';
 
 /**
- * The rules of a chip that the functions of a program break (`docs/lint.md`). A program without findings may still fail on the chip.
+ * The rules of a chip that the functions of a program break (`docs/reference/lint.md`). A program without findings may still fail on the chip.
  * Errors: `ERR_MIL_SYNTAX`.
  *
  * @param weights The weight files by the paths that BLOBFILE names, whose records are then checked, too. Default: they are not.
@@ -40,7 +40,7 @@ const aboutRecord = (finding: MilRecordFinding): LintFinding => ({
   ...finding,
 });
 
-/** The time of a program's `main`, or first function, on a chip, by the model of `docs/simulator.md`. Errors: `ERR_MIL_SYNTAX`. */
+/** The time of a program's `main`, or first function, on a chip, by the model of `docs/internals/simulator.md`. Errors: `ERR_MIL_SYNTAX`. */
 export function timeMil(text: string, profile: ChipProfile): ProgramTime {
   return timeProgram(new ProgramView(text, addon.inspectMil(text)), profile);
 }

@@ -22,7 +22,7 @@ export interface SpawnedProcess {
   readonly lane?: NativeLane;
 }
 
-/** The quick way beside a frame socket: rings of frames in shared memory, see `docs/protocol.md`. */
+/** The quick way beside a frame socket: rings of frames in shared memory, see `docs/internals/protocol.md`. */
 export interface NativeLane {
   readonly [lane: symbol]: never;
 }

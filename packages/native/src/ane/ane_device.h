@@ -1,4 +1,4 @@
-// The Neural Engine, used through AppleNeuralEngine.framework (docs/ane.md).
+// The Neural Engine, used through AppleNeuralEngine.framework (docs/internals/ane.md).
 #pragma once
 
 #include <memory>

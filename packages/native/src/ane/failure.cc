@@ -28,7 +28,7 @@ struct Reading {
   std::optional<Phase> phase = {};
 };
 
-// The most specific patterns come first. Sources: docs/ane.md, "Failures".
+// The most specific patterns come first. Sources: docs/internals/ane.md, "Failures".
 constexpr Reading kReadings[] = {
     {"cycle path",
      "the compiler cannot order the program's operations: it has too many values that several products share"},

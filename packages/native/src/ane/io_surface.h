@@ -10,7 +10,7 @@
 
 namespace mayfly::ane {
 
-// The size of the surface for a dense tensor, which depends on the chip (docs/ane.md, "Surfaces").
+// The size of the surface for a dense tensor, which depends on the chip (docs/internals/ane.md, "Surfaces").
 struct SurfaceRules {
   size_t minimum_bytes = 49'152;
   size_t multiple_of = 128;

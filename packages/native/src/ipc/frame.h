@@ -1,4 +1,4 @@
-// The 64-byte frames between the main process and a worker: docs/protocol.md is their specification.
+// The 64-byte frames between the main process and a worker: docs/internals/protocol.md is their specification.
 #pragma once
 
 #include <cstddef>

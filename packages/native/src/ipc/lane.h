@@ -1,5 +1,5 @@
 // The fast path beside a frame socket: frames without payload go through rings in shared memory, and a byte through a
-// pipe, the bell, wakes a side that sleeps. docs/protocol.md is the specification.
+// pipe, the bell, wakes a side that sleeps. docs/internals/protocol.md is the specification.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Decides when the main process reads a lane. While dispatches are in flight it looks into the lane before each poll of
 // the event loop and spins for answers that are due soon; an alarm wakes it shortly before the answer to a longer
-// evaluation; otherwise it sleeps until the worker rings. See "The lane" in docs/protocol.md.
+// evaluation; otherwise it sleeps until the worker rings. See "The lane" in docs/internals/protocol.md.
 #pragma once
 
 #include <cstdint>

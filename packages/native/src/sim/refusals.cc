@@ -217,7 +217,7 @@ struct Pattern {
   std::string (*find)(const Flow& flow, int64_t limit);
 };
 
-// Sources: docs/variants.md.
+// Sources: docs/topics/variants.md.
 constexpr Pattern kPatterns[] = {
     {"cycle-path", RefusedAt::kCompile, std::nullopt, CyclePath},
     {"shared-operand", RefusedAt::kCompile, std::nullopt, SharedOperand},
@@ -243,7 +243,7 @@ constexpr std::pair<std::string_view, RefusedAt> kPhases[] = {{"compile", Refuse
 [[noreturn]] void Unknown(std::string_view entry) {
   throw Error(
       "ERR_INVALID_ARGUMENT",
-      "Expected a pattern to refuse, pattern[=N][@phase][/elements] (docs/variants.md), got " + std::string(entry));
+      "Expected a pattern to refuse, pattern[=N][@phase][/elements] (docs/topics/variants.md), got " + std::string(entry));
 }
 
 // Cuts the text behind the last `mark` off, if there is one.

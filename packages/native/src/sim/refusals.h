@@ -1,4 +1,4 @@
-// Patterns of programs that a stand-in is told to refuse, as some machines are reported to: docs/variants.md.
+// Patterns of programs that a stand-in is told to refuse, as some machines are reported to: docs/topics/variants.md.
 #pragma once
 
 #include <optional>

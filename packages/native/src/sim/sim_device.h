@@ -1,4 +1,4 @@
-// The cpu device with the limits, errors, faults, arithmetic and clock of a chip: docs/simulator.md.
+// The cpu device with the limits, errors, faults, arithmetic and clock of a chip: docs/internals/simulator.md.
 #pragma once
 
 #include <memory>

@@ -23,7 +23,7 @@ export interface Rule {
   readonly summary: string;
   /** Chips and releases on which the restriction was observed. */
   readonly known: string;
-  /** Keys of the sources: see `docs/lint.md`. */
+  /** Keys of the sources: see `docs/reference/lint.md`. */
   readonly sources: readonly string[];
   readonly grade: Grade;
   /** Sources that observed the opposite. Such a rule warns, except on the chips of `confirmed`. */

@@ -97,7 +97,7 @@ export const textRules: readonly Rule[] = [
   {
     id: 'dialect',
     severity: 'compile',
-    summary: 'M1 and M2 take program(1.0) with func main<ios16>.',
+    summary: 'M1 and M2 take `program(1.0)` with `func main<ios16>`.',
     known: 'M1, M2',
     sources: ['MAD PR 6'],
     grade: 'C',
