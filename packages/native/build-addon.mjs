@@ -1,4 +1,5 @@
-// Builds build/Release/mayfly.node with node-gyp. `--tests` also builds the stand-ins for tests, which later builds keep up to date.
+// Builds build/Release/mayfly.node with node-gyp. `--tests` also builds the stand-ins for tests, which later builds keep up to date;
+// `--deadline SECONDS` is for each download.
 import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -14,6 +15,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { lockBuild } from './build-lock.mjs';
 
 const require = createRequire(import.meta.url);
@@ -34,24 +36,53 @@ function bundledHeaders() {
   return `v${version.join('.')}` === process.version ? [`--nodedir=${prefix}`] : [];
 }
 
+/** In the repository the tools are installed, and only errors are printed. A user's build fetches them, and shows what it does. */
+const inRepository = existsSync(join(root, 'emulator'));
+const { values } = parseArgs({ options: { tests: { type: 'boolean' }, deadline: { type: 'string', default: '300' } } });
+const deadline = Number(values.deadline);
+
+function fail(...lines) {
+  process.stderr.write(`${lines.join('\n')}\n`);
+  process.exit(1);
+}
+const say = (line) => inRepository || process.stderr.write(`@mayfly/native: ${line}\n`);
+const shown = inRepository ? 'pipe' : 'inherit';
+
+/** Undefined once a command did its work, else the reason. */
+function run(command, args, options) {
+  const { status, error, stdout, stderr } = spawnSync(command, args, {
+    ...{ stdio: shown, encoding: 'utf8', maxBuffer: 1 << 28, ...options },
+  });
+  if (status === 0) return undefined;
+  process.stderr.write(`${stdout ?? ''}${stderr ?? ''}\n`);
+  if (error?.code !== 'ETIMEDOUT') return error?.message ?? `it ended with ${status}`;
+  return `it was not done after ${deadline} s: is the network reachable? --deadline SECONDS gives it longer`;
+}
+/** Of a command that downloads: it may wait for an answer that never comes. */
+const timeout = deadline * 1000;
+
+const headers = bundledHeaders();
+
 /** What npm has to fetch where this package was installed: there it comes with a finished addon, and needs no tools. */
 function fetchTools() {
   const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const wanted = ['node-gyp', 'node-addon-api'].map((name) => `${name}@${devDependencies[name]}`);
+  say(`npm fetches ${wanted.join(' and ')}`);
   mkdirSync(tools, { recursive: true });
   writeFileSync(join(tools, 'package.json'), '{ "private": true }\n');
-  const args = ['install', '--prefix', tools, '--ignore-scripts', '--no-audit', '--no-fund', ...wanted];
-  const { status, stderr, error } = spawnSync('npm', args, { encoding: 'utf8' });
-  if (status === 0) return;
-  process.stderr.write(`@mayfly/native: npm gives no ${wanted.join(' and ')}:\n${error?.message ?? stderr}\n`);
-  process.exit(1);
+  // npm reads the .npmrc of the folder that it installs into, not that of the project, which may have a registry of its own.
+  const { stdout } = spawnSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' });
+  const registry = stdout?.trim() ? ['--registry', stdout.trim()] : [];
+  const args = ['install', '--prefix', tools, '--ignore-scripts', '--no-audit', '--no-fund', ...registry, ...wanted];
+  const reason = run('npm', args, { timeout });
+  if (reason !== undefined) fail(`@mayfly/native: npm gives no ${wanted.join(' and ')}: ${reason}`);
 }
 
-/** The path of a module of the tools: of the repository's, or of those that were fetched. */
-const toolModule = (name) => require.resolve(name, { paths: [root, tools] });
+/** The path of a module of the tools: of the repository's, or of those that were fetched, since a user's project may have others. */
+const toolModule = (name) => require.resolve(name, { paths: [inRepository ? root : tools] });
 
 /** What every object file depends on beside its source: where any of it changes, nothing of the last build is of use. */
-function environment(headers) {
+function environment() {
   const { platform, arch, version } = process;
   const libc = process.report.getReport().header.glibcVersionRuntime ?? 'other';
   // Makefile and dependencies hold absolute paths of these two.
@@ -70,18 +101,30 @@ function inputs() {
   };
 }
 
-function nodeGyp(step, headers, targets = []) {
-  const args = [toolModule('node-gyp/bin/node-gyp.js'), step, ...targets, ...headers, '--loglevel=warn'];
-  if (step === 'build') args.push('--jobs', String(availableParallelism()));
-  // flags.gypi looks for node-addon-api.
-  const env = { ...process.env, NODE_PATH: join(tools, 'node_modules') };
-  const run = spawnSync(process.execPath, args, { cwd: root, env, encoding: 'utf8', maxBuffer: 1 << 28 });
-  if (run.status === 0) return;
-  process.stderr.write(
-    `${run.stdout}${run.stderr}\n@mayfly/native: the addon could not be built. It needs a C++17 compiler, make and python3:\n` +
-      '  Debian/Ubuntu: apt-get install g++ make python3     macOS: xcode-select --install\n',
-  );
-  process.exit(run.status ?? 1);
+/** flags.gypi looks for node-addon-api. */
+const env = { ...process.env, NODE_PATH: join(tools, 'node_modules') };
+const nodeGyp = (step, targets = []) => [
+  toolModule('node-gyp/bin/node-gyp.js'),
+  ...[step, ...targets, ...headers, `--loglevel=${inRepository ? 'warn' : 'http'}`],
+];
+const needs =
+  'A build needs a C++17 compiler, make and python3:\n' +
+  '  Debian/Ubuntu: apt-get install g++ make python3     Alpine: apk add g++ linux-headers make python3\n' +
+  '  macOS: xcode-select --install';
+
+function configure() {
+  const downloads = headers.length === 0 && process.env.npm_config_nodedir === undefined;
+  if (downloads) say(`node-gyp fetches the headers of Node ${process.version}`);
+  const reason = run(process.execPath, nodeGyp('configure'), { cwd: root, env, ...(downloads && { timeout }) });
+  const other = downloads ? '; npm_config_nodedir=FOLDER takes the headers in FOLDER/include/node' : '';
+  if (reason !== undefined) fail(`@mayfly/native: node-gyp did not configure the build: ${reason}${other}`, needs);
+}
+
+/** Takes as long as the machine needs. */
+function compile() {
+  const args = [...nodeGyp('build', withStandIns ? [] : ['mayfly']), '--jobs', String(availableParallelism())];
+  const reason = run(process.execPath, args, { cwd: root, env });
+  if (reason !== undefined) fail(`@mayfly/native: the addon could not be built: ${reason}`, needs);
 }
 
 /** Of the last build that was finished; null where there is none, or one was interrupted. */
@@ -120,16 +163,17 @@ try {
 } catch {
   fetchTools();
 }
-const headers = bundledHeaders();
-const wanted = JSON.parse(JSON.stringify({ environment: environment(headers), inputs: inputs() }));
+const wanted = JSON.parse(JSON.stringify({ environment: environment(), inputs: inputs() }));
 const last = lastBuild();
 const same = (part) => JSON.stringify(last?.[part]) === JSON.stringify(wanted[part]);
-const withStandIns = process.argv.includes('--tests') || existsSync(join(release, 'ane_emulator.node'));
+const withStandIns = values.tests || existsSync(join(release, 'ane_emulator.node'));
 
 rmSync(finished, { force: true });
 // What an interrupted compiler or linker left is newer than its sources, and make takes it for whole.
 if (!same('environment')) rmSync(release, { recursive: true, force: true });
-if (!same('environment') || !same('inputs')) nodeGyp('configure', headers);
-nodeGyp('build', headers, withStandIns ? [] : ['mayfly']);
+if (!same('environment') || !same('inputs')) configure();
+say(`compiling ${wanted.inputs.sources.length} files with ${availableParallelism()} processors, a minute or some more`);
+compile();
 refreshGnustep();
 writeFileSync(finished, JSON.stringify(wanted));
+say(`built ${join(release, 'mayfly.node')}`);

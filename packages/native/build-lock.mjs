@@ -1,12 +1,12 @@
-// One build of a folder at a time: the lock is a file with the number of the process that has it.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+// One build of a folder at a time: the lock is a symbolic link to the number of the process that has it, since a link is made whole
+// or not at all, whenever a process is killed.
+import { readlinkSync, rmSync, symlinkSync } from 'node:fs';
 
 const WAIT_MS = 100;
 
 function isAlive(pid) {
   try {
-    process.kill(pid, 0);
-    return true;
+    return pid > 0 && process.kill(pid, 0);
   } catch (error) {
     return error.code === 'EPERM';
   }
@@ -17,7 +17,7 @@ export function lockBuild(path) {
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   for (let told = false; ; Atomics.wait(sleeper, 0, 0, WAIT_MS)) {
     try {
-      writeFileSync(path, String(process.pid), { flag: 'wx' });
+      symlinkSync(String(process.pid), path);
       process.on('exit', () => rmSync(path, { force: true }));
       return;
     } catch (error) {
@@ -32,12 +32,11 @@ export function lockBuild(path) {
   }
 }
 
-/** Null where the lock was given back, or its owner is just writing it. */
+/** Null where the lock was given back; 0 of a file that is no lock. */
 function ownerOf(path) {
   try {
-    const pid = Number(readFileSync(path, 'utf8'));
-    return pid > 0 ? pid : null;
-  } catch {
-    return null;
+    return Number(readlinkSync(path));
+  } catch (error) {
+    return error.code === 'ENOENT' ? null : 0;
   }
 }

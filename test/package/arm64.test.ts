@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { esModule } from './programs.js';
@@ -21,6 +21,7 @@ if (emulated && missing.length > 0)
 describe.runIf(emulated && missing.length === 0)('Linux on arm64, by QEMU', () => {
   const registry = new Registry();
   let project: Project;
+  let node: string;
   beforeAll(async () => {
     await registry.listen();
     project = new Project(registry.url, {
@@ -29,7 +30,8 @@ describe.runIf(emulated && missing.length === 0)('Linux on arm64, by QEMU', () =
       'path.cjs': `process.execPath = require('node:path').join(__dirname, 'node');\n`,
       'main.mjs': esModule,
     });
-    chmodSync(join(project.folder, 'node'), 0o755);
+    node = join(project.folder, 'node');
+    chmodSync(node, 0o755);
     const { code, output } = await project.run([
       'npm',
       'install',
@@ -45,11 +47,22 @@ describe.runIf(emulated && missing.length === 0)('Linux on arm64, by QEMU', () =
     project.remove();
   });
 
-  test('npm installs its addon, and a pool and a training run', async () => {
-    expect(existsSync(join(project.folder, 'node_modules', '@mayfly', 'native-linux-arm64', 'mayfly.node'))).toBe(true);
-    expect(existsSync(join(project.folder, 'node_modules', '@mayfly', 'native-linux-x64'))).toBe(false);
-    const { code, output } = await project.run([join(project.folder, 'node'), 'main.mjs']);
+  test('npm installs its addon, and no other', () => {
+    const scope = readdirSync(join(project.folder, 'node_modules', '@mayfly')).sort();
+    expect(scope).toEqual(['core', 'native', 'native-linux-arm64', 'worker']);
+  });
+
+  test('a pool runs a program, and a training ends', async () => {
+    const { code, output } = await project.run(['node', 'main.mjs'], { node });
     expect(output).toMatch(/works\n$/);
+    expect(code).toBe(0);
+  });
+
+  test('mayfly doctor', async () => {
+    const { code, output } = await project.run(['mayfly', 'doctor', '--device', 'cpu'], { node });
+    expect(output).toMatch(/^system +linux .* arm64$/m);
+    expect(output).toMatch(/^addon +loaded; .* neon$/m);
+    expect(output).toMatch(/^device cpu +right/m);
     expect(code).toBe(0);
   });
 });

@@ -15,10 +15,10 @@ export function buildForMusl(arch, folder) {
   process.env.ZIG_GLOBAL_CACHE_DIR = join(repository, 'node_modules', '.cache', 'zig');
   const zig = [join(found, 'zig'), 'c++', '-target', `${machines[arch]}-linux-musl`];
   // It is an older clang, with warnings of its own.
-  const flags = gccFlags.filter((flag) => !flag.startsWith('-W'));
+  const flags = [...gccFlags.filter((flag) => !flag.startsWith('-W')), '-w', '-DMAYFLY_WITHOUT_AVX512_BF16'];
   const file = make({
     ...{ folder, name: 'mayfly.node', sources: sources.addon },
-    compile: () => [...zig, ...flags, '-w', ...nodeIncludes()],
+    compile: () => [...zig, ...flags, ...nodeIncludes()],
     link: (objects) => [
       ...[...zig, '-shared', '-s', '-Wl,--gc-sections', ...objects],
       `-Wl,--version-script=${join(repository, 'tools', 'pack', 'exports.map')}`,

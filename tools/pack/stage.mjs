@@ -1,5 +1,5 @@
 // What is published, as folders that npm packs: the packages of this repository, and one for the addon of each machine.
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../packages/native/checks/make.mjs';
 import { repository } from './fetch.mjs';
@@ -16,6 +16,17 @@ function writePackage(folder, contents) {
   cpSync(join(repository, 'LICENSE'), join(folder, 'LICENSE'));
 }
 
+/** Source maps are for sources that are not published: they were three fifths of a tarball, and the code is not minified. */
+const isPublished = (file) => !file.endsWith('.map');
+
+/** Takes out the last line of each file, which names its source map: bundlers and debuggers would look for it. */
+function dropSourceMaps(dist) {
+  for (const name of readdirSync(dist).filter((name) => /\.c?js$/.test(name))) {
+    const file = join(dist, name);
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/^\/\/# sourceMappingURL=.*\n?$/m, ''));
+  }
+}
+
 /** A package of this repository, as it is but for what only the repository uses. The worker has its development dependencies inside dist. */
 export function stagePackage(name, into) {
   const folder = join(into, name);
@@ -29,7 +40,8 @@ export function stagePackage(name, into) {
   } else delete contents.devDependencies;
   writePackage(folder, contents);
   for (const part of [...readPackage(name).files, 'README.md'])
-    cpSync(join(repository, 'packages', name, part), join(folder, part), { recursive: true });
+    cpSync(join(repository, 'packages', name, part), join(folder, part), { recursive: true, filter: isPublished });
+  dropSourceMaps(join(folder, 'dist'));
   for (const part of inside)
     cpSync(join(repository, 'node_modules', part, 'LICENSE'), join(folder, 'dist', `LICENSE.${part}`));
   if (name === 'native') renameSync(join(folder, 'binding.gyp'), join(folder, 'addon.gyp'));

@@ -1,9 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const native = fileURLToPath(new URL('../../../packages/native/', import.meta.url));
@@ -24,7 +33,14 @@ if (step === 'build') {
   else setTimeout(() => { writeFileSync('build/Release/mayfly.node', 'whole'); say('built'); }, Number(process.env.TAKES ?? 0));
 }`;
 
-/** A package with a node-gyp of its own. */
+function writeTool(folder: string): void {
+  const tool = join(folder, 'node_modules', 'node-gyp');
+  mkdirSync(join(tool, 'bin'), { recursive: true });
+  writeFileSync(join(tool, 'package.json'), '{"name": "node-gyp"}');
+  writeFileSync(join(tool, 'bin', 'node-gyp.js'), nodeGyp);
+}
+
+/** A repository with a node-gyp of its own. */
 function makePackage(name: string): string {
   const root = join(folder, name);
   mkdirSync(join(root, 'src'), { recursive: true });
@@ -32,9 +48,8 @@ function makePackage(name: string): string {
     if (existsSync(join(native, file))) copyFileSync(join(native, file), join(root, file));
   }
   writeFileSync(join(root, 'src', 'addon.cc'), '');
-  mkdirSync(join(root, 'node_modules', 'node-gyp', 'bin'), { recursive: true });
-  writeFileSync(join(root, 'node_modules', 'node-gyp', 'package.json'), '{"name": "node-gyp"}');
-  writeFileSync(join(root, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js'), nodeGyp);
+  mkdirSync(join(root, 'emulator'));
+  writeTool(root);
   return root;
 }
 
@@ -97,4 +112,57 @@ test('of two builds at once, one waits for the other', async () => {
   const builds = [1, 2, 3].map(() => once(start(root, { TAKES: '300' }), 'exit'));
   expect((await Promise.all(builds)).map(([code]) => code)).toEqual([0, 0, 0]);
   expect(log(root)).toEqual([...ANEW, 'build on', 'built', 'build on', 'built']);
+});
+
+test('a lock whose owner was killed as it took it does not hold up a build', async () => {
+  const root = makePackage('locked');
+  mkdirSync(join(root, 'build'));
+  writeFileSync(join(root, 'build', 'lock'), '');
+  expect(await build(root)).toEqual(ANEW);
+});
+
+describe('installed, without tools', () => {
+  /** npm is a script in a folder of its own. */
+  function install(name: string, npm: string): { root: string; env: NodeJS.ProcessEnv } {
+    const root = makePackage(name);
+    for (const part of ['emulator', 'node_modules']) rmSync(join(root, part), { recursive: true });
+    writeFileSync(join(root, 'package.json'), '{"devDependencies": {"node-gyp": "1.0.0", "node-addon-api": "2.0.0"}}');
+    const bin = join(root, 'bin');
+    mkdirSync(bin);
+    writeFileSync(
+      join(bin, 'npm'),
+      `#!/bin/sh\nif [ "$1" = config ]; then echo https://registry.example; exit; fi\n${npm}\n`,
+    );
+    chmodSync(join(bin, 'npm'), 0o755);
+    return { root, env: { ...process.env, LOG: `${root}.log`, PATH: `${bin}${delimiter}${process.env.PATH}` } };
+  }
+  const compile = ({ root, env }: ReturnType<typeof install>, ...args: string[]) =>
+    spawnSync(process.execPath, [join(root, 'build-addon.mjs'), ...args], { env, encoding: 'utf8' });
+
+  test('npm fetches them from the registry of the project, and each step is said', () => {
+    const installed = install('fetched', 'echo "npm $@" >> "$LOG"; cp -r "$(dirname "$0")"/../given/node_modules "$3"');
+    writeTool(join(installed.root, 'given'));
+    const { status, stderr } = compile(installed);
+    expect(stderr).toMatch(
+      /npm fetches node-gyp@1\.0\.0 and node-addon-api@2\.0\.0\n.*compiling 1 files.*\n.*built .*mayfly\.node\n$/s,
+    );
+    expect(status).toBe(0);
+    const [npm, ...steps] = log(installed.root);
+    expect(npm).toMatch(
+      / --ignore-scripts .* --registry https:\/\/registry\.example node-gyp@1\.0\.0 node-addon-api@2\.0\.0$/,
+    );
+    expect(steps).toEqual(ANEW);
+  });
+
+  test('an npm that never ends is ended at the deadline', () => {
+    const { status, stderr } = compile(install('hung', 'exec sleep 1000'), '--deadline', '0.2');
+    expect(stderr).toContain('npm gives no node-gyp@1.0.0 and node-addon-api@2.0.0: it was not done after 0.2 s');
+    expect(status).toBe(1);
+  });
+
+  test('an npm that fails has its words printed', () => {
+    const { status, stderr } = compile(install('refused', 'echo E404 >&2; exit 1'));
+    expect(stderr).toMatch(/E404\n.*npm gives no node-gyp@1\.0\.0 and node-addon-api@2\.0\.0: it ended with 1\n$/s);
+    expect(status).toBe(1);
+  });
 });

@@ -1,7 +1,9 @@
 // The matrix product with operands rounded to bf16, two of depth to a lane of a vector.
 #include "math/gemm/special_kernels.h"
 
-#if defined(__x86_64__) && defined(__linux__) && (defined(__clang__) ? __clang_major__ >= 9 : __GNUC__ >= 10)
+// Zig 0.11, which builds for musl, aborts in this file without a message.
+#if defined(__x86_64__) && defined(__linux__) && (defined(__clang__) ? __clang_major__ >= 9 : __GNUC__ >= 10) && \
+    !defined(MAYFLY_WITHOUT_AVX512_BF16)
 
 #include <cpuid.h>
 
