@@ -11,6 +11,8 @@ export interface Rule<Value> {
   check(name: string, value: unknown): Value;
   /** Returns the value that a text denotes. Throws as `check` does. */
   read(name: string, text: string): Value;
+  /** All valid values, where they are a few words. */
+  readonly choices?: readonly string[];
 }
 
 /** A rule that consists of two functions. */
@@ -78,8 +80,10 @@ export const text: SimpleRule<string> = rule((value) => {
 /** Any text, even an empty one. */
 export const anyText: Rule<string> = rule((value) => (typeof value === 'string' ? null : 'text'), String);
 
-export const oneOf = <Choice extends string>(...choices: readonly Choice[]): Rule<Choice> =>
-  rule((value) => (choices.some((choice) => choice === value) ? null : choices.join(' or ')), String);
+export const oneOf = <Choice extends string>(...choices: readonly Choice[]): Rule<Choice> => ({
+  ...rule<Choice>((value) => (choices.some((choice) => choice === value) ? null : choices.join(' or ')), String),
+  choices,
+});
 
 export const flag: Rule<boolean> = rule(
   (value) => (typeof value === 'boolean' ? null : 'true or false'),

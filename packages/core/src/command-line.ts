@@ -1,3 +1,6 @@
+import { realpathSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { AnyOptionTable, OptionEntry } from './option-table.js';
 
 /** An option of a command, with the path of its value in the options. */
@@ -24,6 +27,34 @@ export function optionWords(table: AnyOptionTable, options: object): string[] {
     if (value === undefined || value === false) return [];
     return value === true ? [flagName(row)] : [flagName(row), String(value)];
   });
+}
+
+/** A command line that runs `mayfly` with these arguments in the user's shell, from any folder. */
+export const mayflyCommand = (words: readonly string[]): string => shellWords([...launcher(), ...words]);
+
+/** `mayfly` if the user's shell finds this command under that name; otherwise `node` and the path of the command. */
+function launcher(): string[] {
+  const script = fileURLToPath(new URL('../bin/mayfly.js', import.meta.url));
+  const scripts = [script, script.replace(/\.js$/, '')];
+  if (scripts.some((file) => isOnPath('mayfly', file))) return ['mayfly'];
+  return [isOnPath('node', process.execPath) ? 'node' : process.execPath, script];
+}
+
+/** Whether npm added the folder to the path: it does so for the command that it starts (`npx`, `npm run`), not for the shell. */
+const isFromNpm = (folder: string): boolean =>
+  process.env.npm_execpath !== undefined && /[\\/]node_modules[\\/]\.bin[\\/]?$/.test(folder);
+
+function isOnPath(command: string, file: string): boolean {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    if (isFromNpm(folder)) continue;
+    try {
+      const found = realpathSync(join(folder, command));
+      return found === realpathSync(file);
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return false;
 }
 
 /** Quotes arguments for a POSIX shell. */

@@ -58,8 +58,7 @@ for await (const _ of trainer.steps({ signal: stop.signal })) {
 }
 await measure();
 await sample('after training');
-const summary = trainer.summary();
-reporter.done({ ...summary, resumeCommand: summary.resumeCommand?.replace(/^mayfly /, 'npx mayfly ') ?? null });
+reporter.done(trainer.summary());
 
 /** Node 20's recursive mkdir never returns where a file system, such as /proc, makes no folders. */
 function makeFolder(path: string): void {

@@ -16,8 +16,11 @@ function withSimulators(native: Addon): Addon {
   };
 }
 
-const native = loadAddon();
+const { native, file } = loadAddon();
 native.setErrorFactory(createNativeError);
 
 /** The native addon, loaded once per thread. */
 export const addon: Addon = withSimulators(native);
+
+/** The file that the addon was loaded from. */
+export const addonFile: string = file;

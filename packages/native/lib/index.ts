@@ -1,6 +1,6 @@
 import './runtime.js';
 
-export { addon } from './addon.js';
+export { addon, addonFile } from './addon.js';
 export * from './chips/index.js';
 export * from './contract.js';
 export * from './errors.js';

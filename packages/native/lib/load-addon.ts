@@ -27,13 +27,13 @@ function reasonOf(error: unknown): string {
   return missing ? 'it is not there' : error.message;
 }
 
-/** The native module as it is, from wherever this machine has it. Errors: `ERR_ADDON_LOAD`. */
-export function loadAddon(): Addon {
+/** The native module as it is, from wherever this machine has it, and its file. Errors: `ERR_ADDON_LOAD`. */
+export function loadAddon(): { readonly native: Addon; readonly file: string } {
   const tried = candidates();
   const failures: unknown[] = [];
   for (const candidate of tried) {
     try {
-      return require(candidate) as Addon;
+      return { native: require(candidate) as Addon, file: require.resolve(candidate) };
     } catch (error) {
       failures.push(error);
     }

@@ -37,7 +37,19 @@ test('help lists commands, options in groups, defaults and examples', async () =
   for (const part of ['Optimizer:', 'Workers:', '--retire-after <n>', '(default: 0.9,0.95)', 'Examples:']) {
     expect(help).toContain(part);
   }
-  expect((await mayfly(['--version'])).lines).toEqual(['0.1.0']);
+});
+
+test('--version prints version, addon, instruction set and Node, as text and as JSON', async () => {
+  const [version, ...facts] = (await mayfly(['--version'])).lines;
+  expect(version).toBe('0.1.0');
+  expect(facts.map((line) => line.split('  ')[0])).toEqual(['addon', 'instruction set', 'node']);
+  const { code, lines } = await mayfly(['--version', '--json']);
+  expect(code).toBe(0);
+  const { platform, arch } = process;
+  expect(JSON.parse(lines.join('\n'))).toEqual({
+    ...{ version: '0.1.0', addon: expect.stringMatching(/\.node$/), isa: expect.stringMatching(/^\w+$/) },
+    ...{ node: process.versions.node, platform, arch },
+  });
 });
 
 describe('train --json', () => {

@@ -119,7 +119,7 @@ describe.skipIf(process.platform !== 'linux')('a signal during the start', () =>
 });
 
 describe('on a narrow terminal', () => {
-  test.each([80, 40])('no line is wider than its %i columns, and no word is broken', async (columns) => {
+  test.each([120, 80, 60, 40])('no line is wider than its %i columns, and no word is broken', async (columns) => {
     const { text: shown, code } = await onTerminal(run(`narrow${columns}`, 3), { columns });
     expect(code).toBe(0);
     const header = stripVTControlCharacters(shown).slice(0, shown.indexOf('step 0/3')).split('\r\n');
@@ -141,7 +141,25 @@ test('plain lines where a terminal is dumb or has no width; no colours where non
   };
   expect(await escapes({ env: { TERM: 'dumb' } })).toEqual([]);
   expect(await escapes({ columns: 0 })).toEqual([]);
-  expect((await escapes({ env: { NO_COLOR: '1' } })).filter((sequence) => sequence?.endsWith('m'))).toEqual([]);
+  const colours = async (env: Record<string, string>) =>
+    (await escapes({ env })).filter((sequence) => sequence?.endsWith('m')).length;
+  expect(await colours({ NO_COLOR: '1' })).toBe(0);
+  expect(await colours({ FORCE_COLOR: '0' })).toBe(0);
+  expect(await colours({})).toBeGreaterThan(0);
+});
+
+test('a pipe gets colours only where FORCE_COLOR asks for them', async () => {
+  const retiring = (name: string) => run(name, 3, '--retire-evaluations', '20', '--standby', '1').slice(1);
+  const plain = (await mayfly(retiring('pipe'))).lines.join('\n');
+  expect(plain).toMatch(/^worker 1 retires /m);
+  expect(plain).not.toContain('\u001b');
+  const { lines, stderr } = await mayfly(retiring('pipe-colour'), { env: { FORCE_COLOR: '1' } });
+  expect(stderr).toBe('');
+  expect(lines.find((line) => line.includes('worker 1 retires'))?.split('\u001b')).toEqual([
+    '',
+    expect.stringMatching(/^\[33mworker 1 retires /),
+    '[0m',
+  ]);
 });
 
 describe('escape sequences', () => {

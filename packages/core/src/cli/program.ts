@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { commandOptions, flagName } from '../command-line.js';
 import type { AnyOptionTable } from '../option-table.js';
 import { addBenchCommand, benchCommandOptions } from './bench-command.js';
+import { addCompletionCommand } from './completion-command.js';
 import { addDoctorCommand, doctorCommandOptions } from './doctor-command.js';
 import { addEvalCommand, evalCommandOptions } from './eval-command.js';
 import { addExportCommand, exportCommandOptions } from './export-command.js';
@@ -12,25 +13,27 @@ import { addPlanCommand, planCommandOptions } from './plan-command.js';
 import { addStressCommand, stressCommandOptions } from './stress-command.js';
 import { addSweepCommand, sweepCommandOptions } from './sweep-command.js';
 import { addTrainCommand, trainCommandOptions } from './train-command.js';
+import { addVersionOption } from './version.js';
 
-const { version, description } = createRequire(import.meta.url)('../package.json') as Record<string, string>;
+const { description } = createRequire(import.meta.url)('../package.json') as Record<string, string>;
 
-const commandTables: readonly AnyOptionTable[] = [
-  trainCommandOptions,
-  evalCommandOptions,
-  generateCommandOptions,
-  exportCommandOptions,
-  benchCommandOptions,
-  doctorCommandOptions,
-  lintCommandOptions,
-  planCommandOptions,
-  stressCommandOptions,
-  sweepCommandOptions,
-];
+/** The options of each command. */
+const commandTables: Readonly<Record<string, AnyOptionTable>> = {
+  train: trainCommandOptions,
+  eval: evalCommandOptions,
+  generate: generateCommandOptions,
+  export: exportCommandOptions,
+  bench: benchCommandOptions,
+  doctor: doctorCommandOptions,
+  lint: lintCommandOptions,
+  plan: planCommandOptions,
+  stress: stressCommandOptions,
+  sweep: sweepCommandOptions,
+};
 
 /** The flag of every option, by the option's path in the library's bags: `minLr` → `--min-lr`. */
 export function optionFlags(): ReadonlyMap<string, string> {
-  const rows = commandTables.flatMap((table) => [...commandOptions(table)]);
+  const rows = Object.values(commandTables).flatMap((table) => [...commandOptions(table)]);
   return new Map(rows.map(({ path, row }) => [path.join('.'), flagName(row)]));
 }
 
@@ -38,13 +41,13 @@ export function optionFlags(): ReadonlyMap<string, string> {
 export function createProgram(): Command {
   const program = new Command('mayfly')
     .description(description ?? '')
-    .version(version ?? '')
     .helpCommand(false)
     .showSuggestionAfterError(true)
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 120, 120) });
+  addVersionOption(program);
   addTrainCommand(program);
   addEvalCommand(program);
   addGenerateCommand(program);
@@ -55,5 +58,6 @@ export function createProgram(): Command {
   addPlanCommand(program);
   addStressCommand(program);
   addSweepCommand(program);
+  addCompletionCommand(program, commandTables);
   return program;
 }

@@ -2,7 +2,7 @@ import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
 import type { Reporter } from './reporter.js';
 import { closingTable, evaluationLine, powerLine, runHeader, sampleText, stepLine } from './run-text.js';
-import { type Output, print } from './text.js';
+import { type Output, paint, print } from './text.js';
 import { WorkerLines } from './worker-lines.js';
 
 /** The first steps have a line each; later ones one line in this many milliseconds. */
@@ -11,13 +11,15 @@ const FIRST_STEPS = 3;
 /** After so many lines about workers, only the closing table counts retirements. */
 const MOST_WORKER_LINES = 60;
 
-/** Lines for files and pipes, without control codes. */
+/** Lines for files and pipes, without control codes unless `colors` asks for them. */
 export class PlainLines implements Reporter {
   readonly #stream: Output;
+  readonly #colors: boolean;
   #trainer: Trainer | null = null;
 
-  constructor(stream: Output) {
+  constructor(stream: Output, { colors = false }: { readonly colors?: boolean } = {}) {
     this.#stream = stream;
+    this.#colors = colors;
   }
 
   start(trainer: Trainer): void {
@@ -36,7 +38,7 @@ export class PlainLines implements Reporter {
     let workerLines = 0;
     new WorkerLines(trainer, (line) => {
       workerLines += 1;
-      if (workerLines <= MOST_WORKER_LINES) this.#line(line);
+      if (workerLines <= MOST_WORKER_LINES) this.#workerLine(line);
       if (workerLines === MOST_WORKER_LINES) this.#line('further retirements are counted in the closing table only');
     });
     trainer.on('evaluation', (evaluation) => this.#line(evaluationLine(evaluation)));
@@ -56,6 +58,11 @@ export class PlainLines implements Reporter {
   }
 
   [Symbol.dispose](): void {}
+
+  #workerLine(text: string): void {
+    if (this.#colors) this.#stream.write(`${paint(33, text)}\n`);
+    else this.#line(text);
+  }
 
   #line(text: string): void {
     print(this.#stream, `${text}\n`);

@@ -5,7 +5,17 @@ import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
 import type { Reporter } from './reporter.js';
 import { closingTable, evaluationLine, powerLine, runHeader, sampleText } from './run-text.js';
-import { formatCount, formatDuration, formatFigure, formatSmall, print, printable, sparkline } from './text.js';
+import {
+  formatCount,
+  formatDuration,
+  formatFigure,
+  formatSmall,
+  paint,
+  print,
+  printable,
+  sparkline,
+  wantsColors,
+} from './text.js';
 import { WorkerLines } from './worker-lines.js';
 
 /** Milliseconds between two updates of the display. */
@@ -119,10 +129,10 @@ export class ProgressDisplay implements Reporter {
   /** The only place that produces output: makes texts printable and breaks them between words. */
   #render(line: Line, indent: number): string {
     const parts = Array.isArray(line) ? (line as readonly Part[]) : [line as Part];
-    const colors = this.#stream.hasColors();
+    const colors = wantsColors(this.#stream);
     const painted = parts.map((part) => {
       if (typeof part === 'string') return printable(part);
-      return colors ? `\u001B[${part.color}m${printable(part.text)}\u001B[0m` : printable(part.text);
+      return colors ? paint(part.color, part.text) : printable(part.text);
     });
     return wrap(painted.join(''), this.#stream.columns, indent);
   }

@@ -1,3 +1,5 @@
+import { WriteStream } from 'node:tty';
+
 /** Text that a terminal shows as it is: control characters but tabs and line ends become `·`. */
 export const printable = (text: string): string => text.replace(/[^\P{C}\n\t]/gu, '·');
 
@@ -18,6 +20,13 @@ export function print(output: Output, text: string): void {
 /** Whether a stream is a terminal on which lines can be redrawn: it has a width and is not `dumb`. */
 export const canRedraw = ({ isTTY, columns }: NodeJS.WriteStream): boolean =>
   isTTY && columns > 0 && process.env.TERM !== 'dumb';
+
+/** Whether a stream gets colours. Node decides it for terminals, by NO_COLOR and FORCE_COLOR, too; other streams get them where FORCE_COLOR asks. */
+export const wantsColors = ({ isTTY }: NodeJS.WriteStream): boolean =>
+  (isTTY || process.env.FORCE_COLOR !== undefined) && WriteStream.prototype.hasColors();
+
+/** Printable text in a colour or style, by its SGR code: 1 bold, 2 faint, 33 yellow. */
+export const paint = (code: number, text: string): string => `\u001B[${code}m${printable(text)}\u001B[0m`;
 
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const significant = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });

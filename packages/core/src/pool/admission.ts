@@ -1,5 +1,6 @@
 import { MayflyError } from '@mayfly/native';
 import type { DeferredEmitter } from '../deferred-emitter.js';
+import { debug } from './debug-log.js';
 import { poolClosedError } from './errors.js';
 import type { PoolEvents } from './types.js';
 import type { Clock, Deadline } from './worker/clock.js';
@@ -35,6 +36,7 @@ export class Admission {
     if (this.#closed) throw poolClosedError();
     if (this.#pending >= this.#most) {
       this.#refused = true;
+      debug('a call is refused: %d are pending', this.#pending);
       throw new MayflyError(
         'ERR_QUEUE_FULL',
         `[pool] ${this.#most} calls are pending, the most that maxQueue allows: wait for the event 'drain'`,

@@ -5,6 +5,8 @@ import { DeferredEmitter } from '../deferred-emitter.js';
 import { Arena } from '../memory/arena.js';
 import { signalOf, unwatchAbort, watchAbort } from './abort-watch.js';
 import { Admission } from './admission.js';
+import { failedCall, withCallersStack } from './callers-stack.js';
+import { logEvents } from './debug-log.js';
 import { closeDeadlineError, kernelDisposedError, poolClosedError } from './errors.js';
 import { Fleet } from './fleet/fleet.js';
 import { KernelHandle } from './kernel/kernel-handle.js';
@@ -30,7 +32,7 @@ export async function createPool(given?: PoolOptions): Promise<Pool> {
     signal?.throwIfAborted();
   } catch (error) {
     await pool.destroy();
-    throw signal?.aborted ? signal.reason : error;
+    throw signal?.aborted ? signal.reason : withCallersStack(error, createPool);
   } finally {
     signal?.removeEventListener('abort', end);
   }
@@ -82,6 +84,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     this.arena = new Arena(options.arenaBytes);
     this.#store = new WeightStore(this.arena);
     this.#admission = new Admission(clock, options.maxQueue, this);
+    logEvents(this);
     this.#fleet = new Fleet(this.#withChaos(transport(this.arena)), this.arena, { ...options, clock }, this);
   }
 
@@ -108,7 +111,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
         if (signal !== undefined) unwatchAbort(signal, abortable);
         this.#admission.settled();
         if (error === null) resolve(kernel);
-        else reject(error);
+        else resolve(failedCall(error));
       };
       const kernel = this.#admission.admitWith(
         () => new KernelHandle(name, text, compileOptions, weights, placement, this.#store, this.#admission, settle),

@@ -1,7 +1,4 @@
-import { realpathSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { optionWords, shellWords } from '../command-line.js';
+import { mayflyCommand, optionWords } from '../command-line.js';
 import type { AnyOptionTable } from '../option-table.js';
 import { type FilledTrainOptions, trainOptions } from './options.js';
 
@@ -29,33 +26,8 @@ export function resumeCommand(folder: string, options: FilledTrainOptions): stri
         !row.saved && !notAgain.has(name) && options.origins[name as keyof typeof trainOptions] === 'given',
     )
     .map(([name, { members, ...row }]) => [name, members === undefined ? row : { ...row, members: unsaved(members) }]);
-  return shellWords([...launcher(), 'train', '--resume', folder, ...optionWords(Object.fromEntries(rows), options)]);
+  return mayflyCommand(['train', '--resume', folder, ...optionWords(Object.fromEntries(rows), options)]);
 }
 
 const unsaved = (rows: AnyOptionTable): AnyOptionTable =>
   Object.fromEntries(Object.entries(rows).filter(([, row]) => !row.saved));
-
-/** `mayfly` if the user's shell finds this command under that name; otherwise `node` and the path of the command. */
-function launcher(): string[] {
-  const script = fileURLToPath(new URL('../bin/mayfly.js', import.meta.url));
-  const scripts = [script, script.replace(/\.js$/, '')];
-  if (scripts.some((file) => isOnPath('mayfly', file))) return ['mayfly'];
-  return [isOnPath('node', process.execPath) ? 'node' : process.execPath, script];
-}
-
-/** Whether npm added the folder to the path: it does so for the command that it starts (`npx`, `npm run`), not for the shell. */
-const isFromNpm = (folder: string): boolean =>
-  process.env.npm_execpath !== undefined && /[\\/]node_modules[\\/]\.bin[\\/]?$/.test(folder);
-
-function isOnPath(command: string, file: string): boolean {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    if (isFromNpm(folder)) continue;
-    try {
-      const found = realpathSync(join(folder, command));
-      return found === realpathSync(file);
-    } catch {
-      // Not in this folder.
-    }
-  }
-  return false;
-}

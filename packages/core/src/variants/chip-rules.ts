@@ -7,6 +7,7 @@ import {
   machineProfile,
   parseSimName,
 } from '@mayfly/native';
+import { mayflyCommand } from '../command-line.js';
 import { type LayerPlan, strategyOf } from '../decoder/layer-plan.js';
 import type { ProgramForm } from '../programs/form.js';
 import { decoderLayerOf, programName } from '../programs/layer.js';
@@ -98,7 +99,7 @@ function warning({ name }: ChipProfile, broken: readonly BrokenRule[]): string |
   if (broken.length === 0) return null;
   const rules = [...new Set(broken.map(({ rule }) => rule))].join(', ');
   const programs = [...new Set(broken.map(({ program }) => program))].join(', ');
-  return `${name} may not run ${programs} right: ${rules} (mayfly lint --rules tells what is known)`;
+  return `${name} may not run ${programs} right: ${rules} (${mayflyCommand(['lint', '--rules'])} tells what is known)`;
 }
 
 function wayOut(device: string, profile: ChipProfile, planned: PlannedPrograms): string {

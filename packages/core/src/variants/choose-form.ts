@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { release } from 'node:os';
 import { isSimName, MayflyError, refusedPatterns } from '@mayfly/native';
+import { mayflyCommand } from '../command-line.js';
 import type { LayerPlan } from '../decoder/layer-plan.js';
 import { chooseAneApi, limitsKey } from '../machine/ane-api.js';
 import { type ChoiceQuestion, type Refusals, type StoredChoice, storedChoices } from '../machine/choices.js';
@@ -268,7 +269,10 @@ class Choice implements AsyncDisposable {
 
   #nothing({ name, candidates }: Part, refused: Refusals, found: string | null): MayflyError {
     const { device } = this.#options;
-    const again = found === null ? '' : ` Found ${found} on system ${release()}; mayfly doctor --choose asks again.`;
+    const again =
+      found === null
+        ? ''
+        : ` Found ${found} on system ${release()}; ${mayflyCommand(['doctor', '--choose'])} asks again.`;
     const reasons = [...new Set(Object.values(refused))].map(
       (reason) => `${candidates.filter((each) => refused[each] === reason).join(', ')} (${reason})`,
     );

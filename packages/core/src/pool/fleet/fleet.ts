@@ -1,6 +1,7 @@
 import type { MayflyError } from '@mayfly/native';
 import type { DeferredEmitter } from '../../deferred-emitter.js';
 import type { Arena } from '../../memory/arena.js';
+import { debug } from '../debug-log.js';
 import {
   deviceStuckError,
   faultOf,
@@ -178,6 +179,7 @@ export class Fleet implements WorkerOwner<KernelHandle> {
     const { kernel } = run;
     const { device, attempts } = this.#options;
     run.attempts += 1;
+    debug('worker %d failed to evaluate %s, attempt %d: %s', worker.id, kernel.name, run.attempts, error.message);
     if (kernel.history.histogram.count > 0) {
       worker.countFailure();
       this.#health.failed('evaluate', kernel.source.text);

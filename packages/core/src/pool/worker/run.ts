@@ -1,6 +1,7 @@
 import type { InputReuse } from '@mayfly/native';
+import { failedCall } from '../callers-stack.js';
 
-type Resolve = () => void;
+type Resolve = (failed?: Promise<never>) => void;
 type Reject = (reason: unknown) => void;
 
 const nothing = () => {};
@@ -76,7 +77,7 @@ export class Run<Kernel> {
   settle(error: Error | null): void {
     if (this.abandoned) this.#reject(this.signal?.reason);
     else if (error === null) this.#resolve();
-    else this.#reject(error);
+    else this.#resolve(failedCall(error));
     this.#resolve = nothing;
     this.#reject = nothing;
     this.signal = undefined;
