@@ -61,3 +61,19 @@ describe.each(Object.entries(models))('a model %s', (_, model) => {
     },
   );
 });
+
+test('a step of any number of passes adds up what its plan counts', async () => {
+  const [config] = Object.values(models);
+  await using pool = await createPool({ device: 'cpu', workers: 1, standby: 0, arenaBytes: 2 ** 27 });
+  for (const accumulate of [1, 2, 3, 4, 5, 7, 8, 10]) {
+    const shape = { batch: 1, accumulate, weights: 'dynamic' } as const;
+    await using trainer = await createTrainer({ ...shape, model: config!, data, seq: 8, steps: 1, pool });
+    const { stepWork } = await trainer.train();
+    const { counts } = planTraining({ ...shape, config: config!, profile: loadProfile('m4'), sequence: 8 });
+    const sums = ({ addedElements, foldedElements }: NonNullable<typeof stepWork>['host']) => [
+      addedElements,
+      foldedElements,
+    ];
+    expect([accumulate, ...sums(stepWork!.host)]).toEqual([accumulate, ...sums(counts.host)]);
+  }
+});

@@ -19,8 +19,8 @@ test('calls run in order, and the event loop runs before they have ended', async
   const arena = addon.createArena(64 * MIB);
   const floats = new Float32Array(arena.view(0, 64).buffer, 0, 16).fill(1);
   const done: string[] = [];
-  const calls = Array.from({ length: 8 }, () => addon.mathQueue.add(arena, 0, 32 * MIB, 8 * MIB));
-  calls.push(addon.mathQueue.add(arena, 32 * MIB, 0, 8 * MIB));
+  const calls = Array.from({ length: 8 }, () => addon.mathQueue.add(arena, [0], 32 * MIB, 8 * MIB));
+  calls.push(addon.mathQueue.add(arena, [32 * MIB], 0, 8 * MIB));
   calls.forEach((call, index) => void call.then(() => done.push(`call ${index}`)));
   expect(floats[0]).toBe(1);
   // Only the event loop settles a promise: a turn of the microtask queue does not.
@@ -53,7 +53,7 @@ test('a number resolves the promise, an error rejects it', async () => {
 
 test('the arena may be closed while calls on it are queued', async () => {
   const arena = addon.createArena(64 * MIB);
-  const call = addon.mathQueue.add(arena, 0, 32 * MIB, 8 * MIB);
+  const call = addon.mathQueue.add(arena, [0], 32 * MIB, 8 * MIB);
   const sum = addon.mathQueue.sumOfSquares(arena, 32 * MIB, 8 * MIB);
   arena.close();
   await expect(addon.mathQueue.zero(arena, 0, 4)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
@@ -73,7 +73,7 @@ test('a thread may end with calls queued, and the queue serves the others', () =
   const thread = `
     import { addon } from '@mayfly/native';
     const arena = addon.createArena(${64 * MIB});
-    for (let i = 0; i < 200; i++) addon.mathQueue.add(arena, 0, ${32 * MIB}, ${8 * MIB});
+    for (let i = 0; i < 200; i++) addon.mathQueue.add(arena, [0], ${32 * MIB}, ${8 * MIB});
     addon.mathQueue.zero(arena, ${64 * MIB}, 1).catch(() => {});
     process.exit(3);`;
   expect(

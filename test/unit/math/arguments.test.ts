@@ -261,6 +261,6 @@ test('flat ranges are checked', () => {
   expect(code(() => addon.math.sumOfSquares(memory.arena, 0, -1))).toBe('ERR_INVALID_ARGUMENT');
   expect(code(() => addon.math.zero(memory.arena, bytes, 1))).toBe('ERR_ARENA_BOUNDS');
   expect(code(() => addon.math.zero(memory.arena, 0.5, 1))).toBe('ERR_INVALID_ARGUMENT');
-  expect(code(() => addon.math.add(memory.arena, bytes - 4, 0, 2))).toBe('ERR_ARENA_BOUNDS');
-  expect(code(() => addon.math.add(memory.arena, 0, bytes - 4, 2))).toBe('ERR_ARENA_BOUNDS');
+  expect(code(() => addon.math.add(memory.arena, [bytes - 4], 0, 2))).toBe('ERR_ARENA_BOUNDS');
+  expect(code(() => addon.math.add(memory.arena, [0], bytes - 4, 2))).toBe('ERR_ARENA_BOUNDS');
 });

@@ -38,10 +38,30 @@ test.each([0, 1, 15, 33, 70_001])('add adds %i elements to those that are there,
   const from = memory.random('fp32', 1, count + 1, random);
   const to = memory.random('fp32', 1, count + 1, random);
   const [added, before] = [from.values(), to.values()];
-  addon.math.add(memory.arena, from.offset, to.offset, count);
+  addon.math.add(memory.arena, [from.offset], to.offset, count);
   const expected = before.map((value, i) => (i < count ? Math.fround(value + added[i]!) : value));
   expect(to.values()).toEqual(expected);
 });
+
+test.each([1, 4096, 70_001])(
+  'add of several adds %i elements of each to those before, one after the other',
+  (count) => {
+    const from = [0, 1, 2].map(() => memory.random('fp32', 1, count, random));
+    const to = memory.random('fp32', 1, count + 1, random);
+    const [first, second, third] = from.map((each) => each.values()) as [Float64Array, Float64Array, Float64Array];
+    const expected = to.values().map((value, i) => {
+      const sum = Math.fround(third[i]! + Math.fround(second[i]! + first[i]!));
+      return i < count ? Math.fround(value + sum) : value;
+    });
+    addon.math.add(
+      memory.arena,
+      from.map(({ offset }) => offset),
+      to.offset,
+      count,
+    );
+    expect(to.values()).toEqual(expected);
+  },
+);
 
 test('zero sets what it was given and no byte more', () => {
   const x = memory.random('fp32', 1, 200_000, () => 1);

@@ -1,6 +1,6 @@
 import { addon } from '@mayfly/native';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type FloatType, MathArena, type Matrix, randomNumbers } from '../../fixtures/math-arena.js';
+import { type FloatType, MathArena, type Matrix, randomNumbers, withThreads } from '../../fixtures/math-arena.js';
 
 const memory = new MathArena(256 << 20);
 afterAll(() => memory.close());
@@ -103,4 +103,48 @@ test('overwriting reads nothing of what was there', () => {
   written.fill(() => Number.NaN);
   addon.math.outerProducts(memory.arena, [product(a, b, added), { ...product(a, b, written), overwrite: true }]);
   expect(written.values()).toEqual(added.values());
+});
+
+describe.each(['exact', 'fast'] as const)('a product %s that is added to other sums', (precision) => {
+  test.each([
+    [1, 1, 3, 1],
+    [20, 30, 300, 2],
+    [200, 600, 64, 1],
+    [500, 520, 40, 3],
+  ])(
+    '%i × %i over %i columns, with %i of them, is what additions one by one give, on any number of threads',
+    (m, n, k, count) => {
+      const a = memory.random('fp16', m, k, random);
+      const b = memory.random('fp16', n, k, random);
+      const c = memory.random('fp32', m, n, random);
+      const others = Array.from({ length: count }, () => memory.random('fp32', m, n, random));
+      const options = { ...product(a, b, c), precision };
+      const before = c.bits();
+      const untouched = others.map((each) => each.digest());
+      const addends = others.map(({ offset }) => offset);
+
+      const made = memory.matrix('fp32', m, n);
+      addon.math.outerProducts(memory.arena, [{ ...options, c: made.offset, overwrite: true }]);
+      for (const { offset } of others) addon.math.add(memory.arena, [offset], made.offset, m * n);
+      const written = made.digest();
+      addon.math.add(memory.arena, [c.offset], made.offset, m * n);
+
+      for (const [overwrite, expected] of [
+        [false, made.digest()],
+        [true, written],
+      ] as const) {
+        const digests = withThreads(() => {
+          c.restore(before);
+          // The second product, which reads the first, waits for it.
+          const next = memory.matrix('fp32', m, n);
+          const then = { ...options, c: next.offset, addends: [c.offset], overwrite: true };
+          addon.math.outerProducts(memory.arena, [{ ...options, addends, overwrite }, then], 3);
+          return [c.digest(), next.digest()];
+        });
+        expect(digests.map(([own]) => own)).toEqual([expected, expected, expected, expected]);
+        expect(new Set(digests.map(([, next]) => next)).size).toBe(1);
+        expect(others.map((each) => each.digest())).toEqual(untouched);
+      }
+    },
+  );
 });

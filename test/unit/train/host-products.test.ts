@@ -8,7 +8,7 @@ afterAll(() => memory.close());
 const random = randomNumbers(5);
 
 const COLUMNS = 200;
-const options = { overwrite: false, precision: 'exact' } as const;
+const options = { overwrite: false, addends: [], precision: 'exact' } as const;
 
 /** A half's operands: a dY and an X of every product. The first two products add to the same gradient. */
 const operands = [
@@ -40,9 +40,9 @@ beforeEach(() => {
 test('a product is dW += dY·Xᵀ over the tokens', () => {
   const dy = { offset: 0, stride: 40, rows: 8, columns: 32 };
   const x = { offset: 1000, stride: 40, rows: 5, columns: 32 };
-  expect(weightGradient(dy, x, { gradient: 64, overwrite: false, precision: 'fast' })).toEqual({
+  expect(weightGradient(dy, x, { gradient: 64, overwrite: false, addends: [128], precision: 'fast' })).toEqual({
     ...{ a: 0, aType: 'fp16', aStride: 40, b: 1000, bType: 'fp16', bStride: 40 },
-    ...{ c: 64, m: 8, n: 5, k: 32, overwrite: false, precision: 'fast' },
+    ...{ c: 64, m: 8, n: 5, k: 32, overwrite: false, addends: [128], precision: 'fast' },
   });
 });
 

@@ -113,12 +113,13 @@ export function countStep(step: CountedStep): StepWork {
   const activation = dim * shape.batch * shape.sequence;
   /** Each waits for its update where a pass first reads it. */
   const parts = new Set(trained.map((entry) => (entry.layer < 0 ? entry.name : entry.layer))).size;
-  const trainedElements = trained.reduce((sum, { count }) => sum + count, 0);
   /** Of the classifier in a pass, and copies of its tables: none on the host. */
   const chunks = classifier?.chunks ?? 0;
   const copies = classifier && classifierCopies(classifier);
   const columns = shape.batch * shape.sequence;
-  const tables = isAdapted ? 0 : config.tiedHead ? 1 : 2;
+  const tables = isAdapted ? [] : trained.filter(({ name }) => name === 'embedding' || name === 'head');
+  const { products, vectors } = splitGradients(trained, blocks, tables);
+  const sums = countSums(accumulate);
   const startsInPlace = ({ forward }: PlannedBlock) => readsOutput(forward[0]!);
   /** Blocks for which the host copies the residual stream, beside matrices of its own. */
   const entries = perBlock((block) => Number(!startsInPlace(block))) - Number(!startsInPlace(blocks[0]!));
@@ -153,8 +154,12 @@ export function countStep(step: CountedStep): StepWork {
           : perLayer(({ weights }) => elementsOf(weights as readonly ConstantWeight[], parameters))),
       addedElements:
         (classifier ? accumulate * (chunks - 1) * activation : 0) +
-        (Math.ceil(accumulate / 2) - 1) * trainedElements +
-        Math.floor(accumulate / 2) * tables * vocab * dim,
+        sums.ofVectors * vectors +
+        sums.ofTables * elementsIn(tables),
+      foldedElements:
+        sums.merges * products +
+        (sums.merges - sums.ofVectors) * vectors +
+        (sums.merges + Math.floor(accumulate / 2) - sums.ofTables) * elementsIn(tables),
     },
     waits: {
       kernels: accumulate * (perLayer(() => 1) + 2 * chunks),
@@ -164,6 +169,31 @@ export function countStep(step: CountedStep): StepWork {
       // For backward surfaces, which two layers have in turn; those of the last two are awaited by the next pass, or at the end of the step.
       hostThreads: (accumulate * Math.max(0, layers - 2) + (accumulate - 1) * Math.min(2, layers)) * blocks.length + 1,
     },
+  };
+}
+
+const elementsIn = (entries: readonly ParameterEntry[]): number => entries.reduce((sum, { count }) => sum + count, 0);
+
+/** Elements of gradients that are products, and of those that the host computes otherwise, but for tables. */
+function splitGradients(
+  trained: readonly ParameterEntry[],
+  blocks: readonly PlannedBlock[],
+  tables: readonly ParameterEntry[],
+): { readonly products: number; readonly vectors: number } {
+  const names = new Set(blocks.flatMap(({ flow }) => flow.parameters.map(({ parameter }) => parameter)));
+  const products = elementsIn(trained.filter(({ name, layer }) => layer >= 0 && names.has(name)));
+  return { products, vectors: elementsIn(trained) - elementsIn(tables) - products };
+}
+
+/** Additions of a step's passes by their tree: of pairs, and how many of these begin one that is no part of a product. */
+function countSums(passes: number): { readonly merges: number; readonly ofVectors: number; readonly ofTables: number } {
+  const last = Number(passes >= 3);
+  return {
+    merges: Math.ceil(passes / 2) - 1,
+    // Passes that complete a four, and the last.
+    ofVectors: Math.floor((passes - 1) / 4) + last,
+    // Every second pass, and the last.
+    ofTables: Math.floor(passes / 2) + (passes % 2) * last,
   };
 }
 

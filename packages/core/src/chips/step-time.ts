@@ -73,8 +73,8 @@ export const PARALLEL_CORES = 10;
 const END_BYTES = 40;
 /** A conversion between fp32 and fp16. */
 const CONVERSION_BYTES = 6;
-/** Of parameters and gradients, which all cores stream as AdamW does: a sum of squares, adding to another gradient, an fp16 copy, AdamW itself. */
-const STREAM_BYTES = { square: 4, add: 12, half: 2, adamw: 28 } as const;
+/** Of parameters and gradients, which all cores stream as AdamW does: a sum of squares, adding to another gradient, adding one more on the way, an fp16 copy, AdamW itself. */
+const STREAM_BYTES = { square: 4, add: 12, fold: 4, half: 2, adamw: 28 } as const;
 
 /** Gflop/s of the host's products. */
 export const gemmRate = ({ host }: ChipProfile, products: HostProducts): number =>
@@ -93,7 +93,7 @@ export function timeStep(step: TimedStep): StepParts {
   const pass = moveMs(
     activation * (2 * layers * normBytes + END_BYTES) + (LOGIT_BYTES / PARALLEL_CORES) * vocab * columns,
   );
-  const { copiedBytes, convertedElements, addedElements } = counts.host;
+  const { copiedBytes, convertedElements, addedElements, foldedElements } = counts.host;
   // On one queue of the host, whose last tasks of a pass go on while the next pass begins.
   const { onDevice } = step;
   const tables = gemmMs((2 * counts.host.classifierProducts * vocab * activation) / accumulate);
@@ -111,7 +111,7 @@ export function timeStep(step: TimedStep): StepParts {
     hostMath:
       accumulate * pass +
       moveMs(2 * copiedBytes + CONVERSION_BYTES * convertedElements) +
-      streamMs(STREAM_BYTES.add * addedElements),
+      streamMs(STREAM_BYTES.add * addedElements + STREAM_BYTES.fold * foldedElements),
     weightGradients: (accumulate - 1) * behind(forward, backward) + behind(backward),
     update: norms + exposedUpdate(adamw, step),
     waits: (counts.waits.kernels * host.roundTripUs.value) / 1000,

@@ -24,8 +24,10 @@ export interface StepWork {
     readonly copiedBytes: number;
     /** Elements converted between fp32 and fp16, but for weights that an update writes in passing. */
     readonly convertedElements: number;
-    /** Elements of gradients added up over passes, but for products that are added as they are made. */
+    /** Elements of gradients added up over passes by reading and writing them once more, which products that are added as they are made do not. */
     readonly addedElements: number;
+    /** Elements of earlier passes' sums that are read and added along with another addition or with a product. */
+    readonly foldedElements: number;
   };
   /** How often the main process waits before it goes on, for each activity. */
   readonly waits: Readonly<Record<'kernels' | 'hostMath' | 'hostThreads', number>>;

@@ -174,7 +174,7 @@ export class DeviceClassifier {
       const matrix = { from: offset, fromStride: stride, to: to.offset, toStride: columns, rows: dim, columns };
       return [
         queue.toFloat(arena, matrix),
-        ...(index === 0 ? [] : [queue.add(arena, this.#part!.offset, dx.offset, dx.elements)]),
+        ...(index === 0 ? [] : [queue.add(arena, [this.#part!.offset], dx.offset, dx.elements)]),
       ];
     });
     stopwatch.work.did('convertedElements', (this.#chunks.length * dim + vocab) * columns);

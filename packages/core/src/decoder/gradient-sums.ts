@@ -6,19 +6,35 @@ import { type ModelState, offsetIn } from './model-state.js';
 import { PendingTasks } from './pending-tasks.js';
 import type { WorkCounter } from './work-counter.js';
 
-/** Where one pass writes its gradients. */
+/** Where the product that is a gradient of one pass goes. */
+export interface ProductSum {
+  /** Arena offset of the sum, fp32. */
+  readonly gradient: number;
+  /** The sum is the product and the addends alone, rather than what is there with them. */
+  readonly overwrite: boolean;
+  /** Arena offsets of earlier passes' sums to which the product is added first, one after the other. */
+  readonly addends: readonly number[];
+}
+
+/** Where one pass writes its gradients: a product through `product`, what the host computes in another way through `offset`. */
 export interface PassGradients {
+  /** For a gradient that is one product, which is added to those of earlier passes as it is made, as far as the tree says so. */
+  product(name: string, layer?: number): ProductSum;
+  /** Call when the product is queued. In the last pass it queues the sum of squares. */
+  finishProduct(name: string, layer?: number): void;
   /** Arena offset of a parameter's gradient, fp32. */
   offset(name: string, layer?: number): number;
-  /** True: the pass writes its gradients. False: it rounds each to fp32 and adds it to the one that is there. */
+  /** True: the pass writes the gradient at `offset`. False: it rounds it to fp32 and adds it to the one that is there. */
   readonly overwrite: boolean;
+  /** Arena offset of fp32 [vocab, dim] for a table's gradient, which is made of several sums; null with `overwrite`, where `offset` is its place. */
+  readonly table: number | null;
   /**
-   * Call when the pass's gradient of a parameter is complete or all of it is queued, once: adds it to those of earlier passes as far as the
+   * Call when the gradient at `offset` is complete or all of it is queued, once: adds it to those of earlier passes as far as the
    * tree says so and, in the last pass, takes its sum of squares while it is in cache. Both are queued.
    */
   finish(name: string, layer?: number): void;
-  /** Arena offset of fp32 [vocab, dim] for a table's gradient, which is not one product, until it is added; null with `overwrite`. */
-  readonly table: number | null;
+  /** As `finish`, for a gradient that may be in `table`. */
+  finishTable(name: string): void;
 }
 
 /**
@@ -33,7 +49,7 @@ export class GradientSums {
   readonly #table: Tensor<'fp32'> | null;
   readonly #passes: number;
   readonly #work: WorkCounter;
-  readonly #merges = new PendingTasks<ParameterEntry>();
+  readonly #sums = new PendingTasks<ParameterEntry>();
   /** Of the gradients of the last step that are complete. */
   readonly #squares = new Map<ParameterEntry, Promise<number>>();
 
@@ -49,36 +65,58 @@ export class GradientSums {
 
   /**
    * Where pass `index` of a step, from 0, writes. The queue runs in order: whoever writes gradients beside it does so once a task of this
-   * pass has ended, such as its loss, and with it all merges of the passes before.
+   * pass has ended, such as its loss, and with it all sums of the passes before.
    */
   pass(index: number): PassGradients {
-    const block = this.#blocks[blockOf(index)]!;
+    const top = blockOf(index);
+    const merges = mergesAfter(index, this.#passes);
+    const entryOf = (name: string, layer = -1) => this.#state.trained.entry(name, layer);
     const overwrite = index % 2 === 0;
+    const table = overwrite ? null : this.#table!.offset;
+    /** Blocks that take the gradient in, from the top down; the last is where the sum goes. */
+    const sums = this.#blocks.slice(top - merges, overwrite ? top : top + 1).toReversed();
+    const target = sums.at(-1) ?? this.#blocks[top]!;
+    const finish = (entry: ParameterEntry, made: readonly number[]) => this.#finish(entry, made, index, merges);
     return {
-      offset: (name, layer = -1) => offsetIn(block, this.#state.trained.entry(name, layer)),
+      product: (name, layer) => {
+        const entry = entryOf(name, layer);
+        this.#work.did('foldedElements', merges * entry.count);
+        const addends = sums.slice(0, -1).map((block) => offsetIn(block, entry));
+        return { gradient: offsetIn(target, entry), overwrite: sums.length === 0, addends };
+      },
+      finishProduct: (name, layer) => this.#square(entryOf(name, layer), index),
+      offset: (name, layer) => offsetIn(this.#blocks[top]!, entryOf(name, layer)),
       overwrite,
-      finish: (name, layer = -1) => this.#finish(this.#state.trained.entry(name, layer), index),
-      table: overwrite ? null : this.#table!.offset,
+      table,
+      finish: (name, layer) => finish(entryOf(name, layer), []),
+      finishTable: (name) => finish(entryOf(name), table === null ? [] : [table]),
     };
   }
 
   /** L2 norm of the sum of all passes: the root of each tensor's sum of squares, added up in layout order in double precision. Not finite if any gradient is not. */
   async norm(): Promise<number> {
-    await this.#merges.settleAll();
+    await this.#sums.settleAll();
     const sums = await Promise.all(this.#state.trained.entries.map((entry) => this.#squares.get(entry)!));
     return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
   }
 
-  #finish(entry: ParameterEntry, index: number): void {
-    const { arena } = this.#state.gradients;
+  /** @param made Offsets of gradients that are not yet part of the top block. */
+  #finish(entry: ParameterEntry, made: readonly number[], index: number, merges: number): void {
     const top = blockOf(index);
-    const merges = mergesAfter(index, this.#passes);
-    this.#work.did('addedElements', merges * entry.count);
-    for (let block = top; block > top - merges; block--) {
-      const [from, to] = [this.#blocks[block]!, this.#blocks[block - 1]!];
-      this.#merges.add(entry, addon.mathQueue.add(arena, offsetIn(from, entry), offsetIn(to, entry), entry.count));
+    const merged = this.#blocks.slice(top - merges + 1, top + 1).toReversed();
+    const from = [...made, ...merged.map((block) => offsetIn(block, entry))];
+    if (from.length > 0) {
+      this.#work.did('addedElements', entry.count);
+      this.#work.did('foldedElements', (from.length - 1) * entry.count);
+      const to = offsetIn(this.#blocks[top - merges]!, entry);
+      this.#sums.add(entry, addon.mathQueue.add(this.#state.gradients.arena, from, to, entry.count));
     }
+    this.#square(entry, index);
+  }
+
+  #square(entry: ParameterEntry, index: number): void {
     if (index < this.#passes - 1) return;
+    const { arena } = this.#state.gradients;
     const squares = addon.mathQueue.sumOfSquares(arena, offsetIn(this.#blocks[0]!, entry), entry.count);
     // `norm` gets the error; until then it must not count as an unhandled rejection.
     squares.catch(() => {});

@@ -115,8 +115,7 @@ export class Head {
       // A tied table already has the classifier's part.
       tiedHead ? null : queue.zero(arena, tableGradient, 4 * vocab * dim),
       queue.embedBackward(arena, { gradient: offset, tokens, tableGradient, vocab, dim, columns: this.#columns }),
-      this.#addTable(gradients, 'embedding'),
-      gradients.finish('embedding'),
+      gradients.finishTable('embedding'),
     ]);
   }
 
@@ -248,16 +247,14 @@ export class Head {
         dim,
         columns,
       }),
-      // A tied table is complete only with the embedding's part.
-      isTrained && !tiedHead && classifier === null ? this.#addTable(gradients, 'head') : null,
     ]);
     if (classifier !== null && table !== null) {
       // Beside the layers' kernels, in the queue before what adds to it.
-      const made = classifier.tableGradient(this.#normed, table);
-      this.#tableGradient = Promise.all([made, tiedHead ? null : this.#addTable(gradients, 'head')]);
+      this.#tableGradient = classifier.tableGradient(this.#normed, table);
       this.#tableGradient.catch(() => {});
     }
-    if (isTrained && !tiedHead) gradients.finish('head');
+    // A tied table is complete only with the embedding's part.
+    if (isTrained && !tiedHead) gradients.finishTable('head');
     if (this.#unused === null) gradients.finish('finalNorm');
     const [loss] = await this.#stopwatch.wait('hostMath', results);
     return loss;
@@ -326,13 +323,6 @@ export class Head {
       array[index] = vocabulary === undefined || id < 0 ? id : vocabulary.expect(id);
     }
     array.fill(0, ids.length);
-  }
-
-  async #addTable({ table, offset }: PassGradients, name: 'head' | 'embedding'): Promise<void> {
-    const { vocab, dim } = this.#state.config;
-    if (table === null) return;
-    this.#stopwatch.work.did('addedElements', vocab * dim);
-    await queue.add(this.#normed.arena, table, offset(name), vocab * dim);
   }
 }
 

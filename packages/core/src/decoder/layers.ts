@@ -222,21 +222,20 @@ export class Layers implements UpdatedLayers {
     block.prepareBackward();
   }
 
-  #submitWeightGradients(block: LayerBlock, { offset, overwrite, finish }: PassGradients): void {
+  #submitWeightGradients(block: LayerBlock, gradients: PassGradients): void {
     const { layer, isTrained, flow } = block.place;
     if (!isTrained) return;
     this.#stopwatch.time('dispatch', () => {
       const precision = this.#precision;
       const products = flow.parameters.map(({ parameter, dy, x }) =>
         weightGradient(block.matrix(dy), x === undefined ? this.#onesMatrix() : block.matrix(x), {
-          gradient: offset(parameter, layer),
-          overwrite,
+          ...gradients.product(parameter, layer),
           precision,
         }),
       );
       this.#weightGradients!.submit(block.key, products);
       this.#stopwatch.work.did('weightGradients', products.length);
-      for (const { parameter } of flow.parameters) finish(parameter, layer);
+      for (const { parameter } of flow.parameters) gradients.finishProduct(parameter, layer);
     });
   }
 

@@ -1,4 +1,5 @@
 import { addon, type NativeArena, type OuterProduct, type Precision } from '@mayfly/native';
+import type { ProductSum } from './gradient-sums.js';
 import { PendingTasks } from './pending-tasks.js';
 import type { Matrix } from './surface.js';
 
@@ -27,16 +28,12 @@ export class WeightGradients extends PendingTasks<string> {
   }
 }
 
-export interface WeightGradientOptions {
-  /** Arena offset of dW, fp32 [rows of dY, rows of X]. */
-  readonly gradient: number;
-  /** dW becomes the product, instead of the product being added to it. */
-  readonly overwrite: boolean;
-  readonly precision: Precision;
-}
-
-/** dW += dY·Xᵀ, or dW = it, for y = W·x. */
-export function weightGradient(dy: Matrix, x: Matrix, { gradient, ...options }: WeightGradientOptions): OuterProduct {
+/** dW = dY·Xᵀ for y = W·x, or a sum with it. */
+export function weightGradient(
+  dy: Matrix,
+  x: Matrix,
+  { gradient, ...options }: ProductSum & { readonly precision: Precision },
+): OuterProduct {
   return {
     a: dy.offset,
     aType: 'fp16',

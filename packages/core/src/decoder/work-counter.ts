@@ -16,6 +16,7 @@ export class WorkCounter {
     copiedBytes: 0,
     convertedElements: 0,
     addedElements: 0,
+    foldedElements: 0,
   };
   readonly #waits: Record<keyof StepWork['waits'], number> = { kernels: 0, hostMath: 0, hostThreads: 0 };
 

@@ -44,6 +44,8 @@ export interface OuterProduct {
   readonly precision?: Precision;
   /** c = the product, rather than c + the product. Default false. */
   readonly overwrite?: boolean;
+  /** Arena offsets of fp32 like c: what is said of the product is true of … + (addends[1] + (addends[0] + the product)), each sum rounded. */
+  readonly addends?: readonly number[];
 }
 
 /** Host math on arena memory. Calls compute before they return, with the native thread pool where it pays. */
@@ -236,8 +238,8 @@ export interface HostMath {
   ): void;
   /** Σ x² in double precision over fp32, independent of threads. Infinity or NaN in x gives a non-finite result. */
   sumOfSquares(arena: NativeArena, offset: number, count: number): number;
-  /** to[i] += from[i] for `count` fp32 elements at two arena offsets that do not overlap. */
-  add(arena: NativeArena, from: number, to: number, count: number): void;
+  /** to[i] += … + (from[1][i] + from[0][i]), each sum rounded, for `count` fp32 elements at arena offsets of which none overlaps `to`. */
+  add(arena: NativeArena, from: readonly number[], to: number, count: number): void;
   /** Sets bytes to zero. */
   zero(arena: NativeArena, offset: number, bytes: number): void;
   /** As `arena.populate`: a gigabyte takes some 0.4 s, for which the queue is the place. */

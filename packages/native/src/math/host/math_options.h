@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "math/gemm/gemm.h"
+#include "napi_arguments.h"
 #include "shm/arena.h"
 
 namespace mayfly {
@@ -22,6 +24,13 @@ uint8_t* ArenaRange(const Arena& arena, const Napi::Value& value, const char* na
 template <class T>
 T* ArenaArray(const Arena& arena, const Napi::Value& value, const char* name, int64_t count) {
   return reinterpret_cast<T*>(ArenaRange(arena, value, name, count * static_cast<int64_t>(sizeof(T)), sizeof(T)));
+}
+
+// Several of them, at the byte offsets of a list.
+template <class T>
+std::vector<const T*> ArenaArrays(const Arena& arena, const Napi::Value& offsets, const char* name, int64_t count) {
+  return ListOf(ArrayOf(offsets, name),
+                [&](const Napi::Value& each) -> const T* { return ArenaArray<T>(arena, each, name, count); });
 }
 
 // A word of the option `precision`; undefined is exact.
@@ -57,6 +66,12 @@ class MathOptions {
   template <class T>
   T* Optional(const char* name, int64_t count) const {
     return Has(name) ? Array<T>(name, count) : nullptr;
+  }
+  // None where the option is absent.
+  template <class T>
+  std::vector<const T*> Arrays(const char* name, int64_t count) const {
+    if (!Has(name)) return {};
+    return ArenaArrays<T>(*arena_, options_.Get(name), name, count);
   }
   // A matrix whose rows lie `stride_name` apart. (Each option is read once: a getter could answer differently later.)
   template <class T>

@@ -126,7 +126,8 @@ auto WeightProducts(const Napi::CallbackInfo& info, const std::shared_ptr<Arena>
   if (!info[1].IsArray()) throw Error("ERR_INVALID_ARGUMENT", "Expected products to be an array");
   auto products = ListOf(info[1].As<Napi::Array>(), [&](const Napi::Value& each) {
     const MathOptions o(each, arena);
-    GemmArgs product{};
+    OuterProduct sum{};
+    GemmArgs& product = sum.product;
     product.m = o.Dimension("m");
     product.n = o.Dimension("n");
     product.k = o.Dimension("k");
@@ -136,7 +137,8 @@ auto WeightProducts(const Napi::CallbackInfo& info, const std::shared_ptr<Arena>
     product.c = {o.Array<float>("c", product.m * product.n), DType::kFp32, product.n};
     product.beta = o.Flag("overwrite") ? 0.0f : 1.0f;
     product.precision = o.PrecisionOrExact();
-    return product;
+    sum.addends = o.Arrays<float>("addends", product.m * product.n);
+    return sum;
   });
   const int threads = info[2].IsUndefined() ? 1 : static_cast<int>(WholeNumber(info[2], "threads", 1, kMostThreads));
   return [products = std::move(products), threads](ThreadPool& pool) { OuterProducts(products, threads, pool); };
@@ -151,9 +153,9 @@ auto SquareSum(const Napi::CallbackInfo& info, const std::shared_ptr<Arena>& are
 
 auto AddArrays(const Napi::CallbackInfo& info, const std::shared_ptr<Arena>& arena) {
   const int64_t count = WholeNumber(info[3], "count", 0, kLargestCount);
-  const float* from = ArenaArray<float>(*arena, info[1], "from", count);
+  auto from = ArenaArrays<float>(*arena, info[1], "from", count);
   float* to = ArenaArray<float>(*arena, info[2], "to", count);
-  return [=](ThreadPool& pool) { Add(from, to, count, pool); };
+  return [from = std::move(from), to, count](ThreadPool& pool) { Add(from, to, count, pool); };
 }
 
 auto ZeroBytes(const Napi::CallbackInfo& info, const std::shared_ptr<Arena>& arena) {
