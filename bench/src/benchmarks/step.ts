@@ -90,7 +90,10 @@ export async function pytorch({ config, sequence, batch }: StepModel, bf16: bool
   return { p50: p50!, forward: forward!, backward: backward!, update: update! };
 }
 
-const isPart = (key: string): boolean => key !== 'p50' && key !== 'mean' && key !== 'loss';
+const isTime = (key: string): boolean => key !== 'p50' && key !== 'mean' && key !== 'loss';
+
+/** The queue works beside the main process. */
+const isPart = (key: string): boolean => isTime(key) && !key.startsWith('queue: ');
 
 const sumOfParts = (sample: Record<string, number>): number =>
   Object.entries(sample).reduce((sum, [key, value]) => (isPart(key) ? sum + value : sum), 0);
@@ -106,7 +109,8 @@ function rows(name: string, sample: Record<string, number>, model: StepModel, pe
     figure(', products', 'GFLOP/s', rate),
     ...(peak === undefined ? [] : [figure(', share of the peak', '%', (100 * rate) / peak)]),
     ...Object.entries(sample)
-      .filter(([key, ms]) => isPart(key) && ms >= 0.01 * sample.p50!)
+
+      .filter(([key, ms]) => isTime(key) && ms >= 0.01 * sample.p50!)
       .map(([key, ms]) => figure(`, ${key}`, 'ms', ms)),
   ];
 }

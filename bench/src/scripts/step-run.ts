@@ -19,7 +19,7 @@ export interface StepTask {
   readonly steps: number;
 }
 
-/** Milliseconds of a step, and the parts it is made of: fields other than `p50`. Host math is listed by function. */
+/** Milliseconds of a step, the parts it is made of, and what the queue of host math did beside them, by function. */
 export type StepSample = { readonly p50: number } & Record<string, number>;
 
 const {
@@ -33,16 +33,21 @@ const {
 } = JSON.parse(process.argv[2]!) as StepTask;
 const { name, config, sequence, batch } = model;
 
-const hostMath: Record<string, number> = {};
-const math = addon.math as unknown as Record<string, (...given: unknown[]) => unknown>;
-for (const [key, call] of Object.entries(math)) {
-  math[key] = (...given) => {
-    const start = performance.now();
-    try {
-      return call(...given);
-    } finally {
-      hostMath[key] = (hostMath[key] ?? 0) + performance.now() - start;
-    }
+/** Milliseconds by function of the queue, which runs one job after the other: from the end of the job before, or the call. */
+const queued: Record<string, number> = {};
+const queue = addon.mathQueue as unknown as Record<string, (...given: unknown[]) => Promise<unknown>>;
+let lastEnd = 0;
+for (const [key, call] of Object.entries(queue)) {
+  queue[key] = (...given) => {
+    const called = performance.now();
+    const job = call(...given);
+    const end = () => {
+      const now = performance.now();
+      queued[`queue: ${key}`] = (queued[`queue: ${key}`] ?? 0) + now - Math.max(called, lastEnd);
+      lastEnd = now;
+    };
+    job.then(end, end);
+    return job;
   };
 }
 
@@ -62,16 +67,17 @@ const options = {
 const data = new TokenArray(ids, 'generated');
 const trainer = await createTrainer({ ...options, model: { ...config, name }, data });
 
-/** Time spent so far: waiting, and in host math. What an update waits for is counted as host math by the functions it calls. */
+/** Time of the main process so far, by activity, and of the queue, which works beside it. */
 function spent(): Record<string, number> {
-  const { kernels, hostThreads, compile, dispatch } = trainer.activityMs;
-  const waits = {
+  const { kernels, hostMath, hostThreads, compile, dispatch } = trainer.activityMs;
+  return {
     'waiting for kernels': kernels,
+    'host math': hostMath,
     'waiting for host threads': hostThreads,
     'waiting for updates': compile,
     'handing over work': dispatch,
+    ...queued,
   };
-  return { ...waits, ...hostMath };
 }
 
 const rows: Record<string, number>[] = [];

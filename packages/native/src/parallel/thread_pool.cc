@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <iterator>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -21,27 +22,33 @@ namespace {
 // Ranges per thread of one call: enough that a thread which the system holds up does not hold up the others for long.
 constexpr int64_t kRangesPerThread = 4;
 
-// Spins for a condition that is about to come true: waking a thread takes as long as a small call. Every wait in vain
-// halves the next one, so that threads which share a processor with others soon stop occupying it.
+using Clock = std::chrono::steady_clock;
+
+// Spins for a condition that is about to come true: waking a thread takes as long as a small call. Spins for long only
+// where the wait before was short, so that threads which share a processor with others soon stop occupying it.
 class AdaptiveSpin {
  public:
   template <class Condition>
   void Await(const Condition& condition) {
-    for (int i = 0; i < turns_; ++i) {
-      if (condition()) {
-        turns_ = kMostTurns;
-        return;
+    constexpr int kTurnsPerLook = 8;
+    began_ = Clock::now();
+    const auto deadline = began_ + (soon_ ? kMost : kLeast);
+    do {
+      for (int i = 0; i < kTurnsPerLook; ++i) {
+        if (condition()) return;
+        Pause();
       }
-      Pause();
-    }
-    turns_ = std::max(turns_ / 2, kLeastTurns);
+    } while (Clock::now() < deadline);
   }
 
- private:
-  // About 20 and 1 microseconds.
-  static constexpr int kMostTurns = 1024, kLeastTurns = 64;
+  // Of the wait that Await began: when the condition came true, whether a spinning thread or a sleeping one saw it.
+  void CameTrue(Clock::time_point when) { soon_ = when - began_ < kMost; }
 
-  int turns_ = kMostTurns;
+ private:
+  static constexpr std::chrono::microseconds kMost{50}, kLeast{1};
+
+  bool soon_ = true;
+  Clock::time_point began_{};
 };
 
 struct Job {
@@ -70,7 +77,7 @@ struct Job {
   }
 };
 
-// Which helper is on which processor. Used by the caller only.
+// Which helper is on which processor. Used by the caller only, but for LeaveCaller.
 class Placement {
  public:
   // Places nothing unless there is a processor for each thread, the caller included, and none is left over.
@@ -81,11 +88,15 @@ class Placement {
   }
 
   // Makes sure that no helper is on the caller's processor. Where other programs leave the caller too little time, the
-  // system chooses: a helper that must not move would hold a processor that the caller could have.
+  // system chooses: a helper that must not move would hold a processor that the caller could have. Helpers are then
+  // only to leave the caller's processor, which the system would let them share for milliseconds.
   void FreeCallersProcessor() {
-    if (processors_.empty() || IsLeftToTheSystem()) return;
-    const auto at = std::find(processors_.begin(), processors_.end(), CurrentProcessor());
-    if (at == processors_.end()) return;
+    if (processors_.empty()) return;
+    const int processor = CurrentProcessor();
+    const bool left = IsLeftToTheSystem();
+    to_leave_.store(left ? processor : kNone, std::memory_order_relaxed);
+    const auto at = std::find(processors_.begin(), processors_.end(), processor);
+    if (left || at == processors_.end()) return;
     // The first processor is the caller's, helper i has processor i + 1.
     if (!placed_) {
       std::iter_swap(processors_.begin(), at);
@@ -97,8 +108,19 @@ class Placement {
     }
   }
 
+  // Called by a helper that has work: moves it where it shares the caller's processor and may leave it.
+  void LeaveCaller() const {
+    const int processor = to_leave_.load(std::memory_order_relaxed);
+    if (processor == kNone || CurrentProcessor() != processor) return;
+    std::vector<int> others;
+    std::copy_if(processors_.begin(), processors_.end(), std::back_inserter(others),
+                 [&](int other) { return other != processor; });
+    KeepOn(pthread_self(), others);
+    KeepOn(pthread_self(), processors_);
+  }
+
  private:
-  using Clock = std::chrono::steady_clock;
+  static constexpr int kNone = -1;
 
   // The caller must have waited for a processor for a quarter of the time between two looks.
   static constexpr std::chrono::milliseconds kLook{20}, kRelease{500};
@@ -122,6 +144,7 @@ class Placement {
 
   std::vector<std::thread>* helpers_ = nullptr;
   std::vector<int> processors_;
+  std::atomic<int> to_leave_{kNone};
   bool placed_ = false;
   bool left_ = false;
   Clock::time_point looked_{}, next_look_{};
@@ -135,6 +158,8 @@ struct ThreadPool::State {
   std::condition_variable wake;
   std::condition_variable idle;
   Job* job = nullptr;             // guarded by mutex
+  Clock::time_point offered{};    // when there was a job; guarded by mutex
+  Clock::time_point finished{};   // when the last helper left one; guarded by mutex
   std::atomic<int> vacancies{0};  // helpers that may still join the job; written under mutex
   std::atomic<int> working{0};    // helpers that have joined it; written under mutex
   int sleeping = 0;               // guarded by mutex
@@ -153,22 +178,26 @@ struct ThreadPool::State {
       wake.wait(lock, [&] { return stopping || vacancies > 0; });
       --sleeping;
       if (stopping) return;
+      spin.CameTrue(offered);
       --vacancies;
       ++working;
       Job* const joined = job;
       lock.unlock();
+      placement.LeaveCaller();
       joined->Work();
       lock.lock();
+      if (working == 1) finished = Clock::now();
       if (--working == 0) idle.notify_one();
     }
   }
 
   // Offers the job to `wanted` helpers. Those that are awake will see it; the others are woken as far as needed.
-  void Offer(Job* offered, int wanted) {
+  void Offer(Job* next, int wanted) {
     int asleep;
     {
       std::lock_guard<std::mutex> lock(mutex);
-      job = offered;
+      job = next;
+      offered = Clock::now();
       vacancies = wanted;
       asleep = sleeping;
     }
@@ -190,6 +219,7 @@ struct ThreadPool::State {
     callers_spin.Await([&] { return working == 0; });
     std::unique_lock<std::mutex> lock(mutex);
     idle.wait(lock, [&] { return working == 0; });
+    callers_spin.CameTrue(finished);
   }
 
   void Stop() {
