@@ -59,6 +59,7 @@ export const sidebar = [
     items: [
       { text: 'Output, signals, exit codes', link: '/reference/command-line' },
       { text: 'API', link: '/reference/api/' },
+      { text: 'Channels', link: '/reference/channels' },
       { text: 'Errors', link: '/reference/errors' },
       { text: 'doctor and bench', link: '/reference/doctor' },
       { text: 'lint', link: '/reference/lint' },

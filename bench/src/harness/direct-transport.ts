@@ -41,6 +41,7 @@ export function directTransport(arena: Arena): StartTransport {
           respond(answer(request, device));
           if (request.type === 'retire') later(end);
         },
+        evaluationEnd: 0,
         ref() {},
         unref() {},
         close: end,

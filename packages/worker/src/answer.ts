@@ -22,7 +22,8 @@ function carryOut(message: WorkerRequest, device: NativeDevice): WorkerResponse 
   switch (message.type) {
     case 'compile': {
       const info = device.compile(message.text, message.weights, message.options);
-      return { type: 'compiled', request, info, stats: statsOf(device) };
+      const endedUs = Number(process.hrtime.bigint() / 1000n);
+      return { type: 'compiled', request, info, endedUs, stats: statsOf(device) };
     }
     case 'unload':
       device.unload(message.program);

@@ -23,7 +23,7 @@ export { type Msgpack, msgpack } from './msgpack.js';
 export { type MsgpackBounds, msgpackFault } from './msgpack-bounds.js';
 
 /** Raised by one with every change of a message or of the frame; both sides must agree. */
-export const PROTOCOL_VERSION = 9;
+export const PROTOCOL_VERSION = 10;
 
 /** File descriptors a worker inherits beside stdin, stdout and stderr. */
 export const CONNECTION_FD = 3;
@@ -95,7 +95,14 @@ export type WorkerResponse =
       readonly api: AneApi | null;
       readonly isa: string;
     }
-  | { readonly type: 'compiled'; readonly request: number; readonly info: ProgramInfo; readonly stats: WorkerStats }
+  | {
+      readonly type: 'compiled';
+      readonly request: number;
+      readonly info: ProgramInfo;
+      /** When the compilation ended, in microseconds of `process.hrtime`, which is the same clock in all processes. */
+      readonly endedUs: number;
+      readonly stats: WorkerStats;
+    }
   | { readonly type: 'unloaded'; readonly request: number; readonly stats: WorkerStats }
   | { readonly type: 'measured'; readonly request: number; readonly stats: WorkerStats }
   | { readonly type: 'retiring'; readonly request: number; readonly stats: WorkerStats }
@@ -165,7 +172,7 @@ const responses: { readonly [Type in WorkerResponse['type']]: Check } = {
     ...{ type, protocol: oneOf(PROTOCOL_VERSION), pid: whole, device: text, isa: text },
     api: oneOf('in-memory', 'client', null),
   }),
-  compiled: fields<OneOf<WorkerResponse, 'compiled'>>({ type, request, info, stats }),
+  compiled: fields<OneOf<WorkerResponse, 'compiled'>>({ type, request, info, endedUs: whole, stats }),
   unloaded: fields<OneOf<WorkerResponse, 'unloaded'>>({ type, request, stats }),
   measured: fields<OneOf<WorkerResponse, 'measured'>>({ type, request, stats }),
   retiring: fields<OneOf<WorkerResponse, 'retiring'>>({ type, request, stats }),

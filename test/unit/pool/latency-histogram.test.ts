@@ -33,7 +33,24 @@ test('quantiles are those of the sorted values', () => {
 });
 
 test('none, nothing, and more than there are buckets for', () => {
-  expect(recorded([]).summary()).toEqual({ count: 0, meanUs: 0, p50Us: 0, p99Us: 0, maxUs: 0 });
+  expect(recorded([]).summary()).toEqual({
+    ...{ count: 0, meanUs: 0, p50Us: 0, p99Us: 0, maxUs: 0 },
+    buckets: [],
+  });
   expect(recorded([0, 0.4]).quantile(1)).toBe(0);
   expect(recorded([1e15]).summary()).toMatchObject({ count: 1, maxUs: 1e12 });
+});
+
+test('buckets are powers of two', () => {
+  expect(recorded([0, 1, 2, 3, 127, 128, 255, 256, 1000, 1024, 5e9]).summary().buckets).toEqual([
+    { belowUs: 0.001, count: 1 },
+    { belowUs: 0.002, count: 1 },
+    { belowUs: 0.004, count: 2 },
+    { belowUs: 0.128, count: 1 },
+    { belowUs: 0.256, count: 2 },
+    { belowUs: 0.512, count: 1 },
+    { belowUs: 1.024, count: 1 },
+    { belowUs: 2.048, count: 1 },
+    { belowUs: 2 ** 33 / 1000, count: 1 },
+  ]);
 });

@@ -1,3 +1,4 @@
+import { plainChannel } from '../tracing.js';
 import { WorkCounter } from './work-counter.js';
 
 /**
@@ -15,6 +16,15 @@ export const activities = [
   'compile',
   'dispatch',
 ] as const satisfies readonly Activity[];
+
+/** A message on `mayfly:activity`: something that the main process did or waited for. Times are those of `performance.now()`. */
+export interface ActivityMessage {
+  readonly activity: Activity;
+  readonly beganMs: number;
+  readonly endedMs: number;
+}
+
+const channel = plainChannel('mayfly:activity');
 
 /** Milliseconds per activity, and the work done. Activities of the main process never overlap, so they add up to at most the wall time. */
 export class Stopwatch {
@@ -37,7 +47,7 @@ export class Stopwatch {
     try {
       return call();
     } finally {
-      this.#milliseconds[activity] += performance.now() - start;
+      this.#add(activity, start);
     }
   }
 
@@ -48,7 +58,13 @@ export class Stopwatch {
     try {
       return await promise;
     } finally {
-      this.#milliseconds[activity] += performance.now() - start;
+      this.#add(activity, start);
     }
+  }
+
+  #add(activity: Activity, beganMs: number): void {
+    const endedMs = performance.now();
+    this.#milliseconds[activity] += endedMs - beganMs;
+    if (channel.hasSubscribers) channel.publish({ activity, beganMs, endedMs } satisfies ActivityMessage);
   }
 }

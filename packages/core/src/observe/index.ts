@@ -3,6 +3,16 @@
  *
  * @module
  */
+export type { ActivityMessage } from '../decoder/stopwatch.js';
+export type {
+  CompileMessage,
+  DispatchMessage,
+  EventMessage,
+  KernelMessage,
+  PoolMessage,
+  WorkerMessage,
+} from '../pool/channels.js';
+export type { StepMessage, TrainerWorkMessage } from '../train/channels.js';
 export { openReporter } from './open-reporter.js';
 export type { Reporter } from './reporter.js';
 export { closingTable } from './run-text.js';

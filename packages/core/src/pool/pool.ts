@@ -6,6 +6,7 @@ import { Arena } from '../memory/arena.js';
 import { signalOf, unwatchAbort, watchAbort } from './abort-watch.js';
 import { Admission } from './admission.js';
 import { failedCall, withCallersStack } from './callers-stack.js';
+import { eventChannels } from './channels.js';
 import { logEvents } from './debug-log.js';
 import { closeDeadlineError, kernelDisposedError, poolClosedError } from './errors.js';
 import { Fleet } from './fleet/fleet.js';
@@ -72,7 +73,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     transport: (arena: Arena) => StartTransport = (arena) => processTransport(arena, options),
     clock = new Clock(),
   ) {
-    super();
+    super('pool', eventChannels);
     this.#options = options;
     this.device = options.device;
     this.gathersInputs = options.device === 'ane';

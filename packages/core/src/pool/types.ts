@@ -81,8 +81,11 @@ export type MoveReason = 'compile' | 'update' | 'retire' | 'recover' | 'spread';
 
 /** The events of a pool. Times are milliseconds. */
 export interface PoolEvents {
-  workerStart: [event: { readonly worker: number; readonly pid: number }];
+  /** `budget`: its own limits. */
+  workerStart: [event: { readonly worker: number; readonly pid: number; readonly budget: Budget }];
   workerReady: [event: { readonly worker: number; readonly pid: number; readonly ms: number }];
+  /** It is no standby any more, but takes kernels. */
+  workerServe: [event: { readonly worker: number; readonly pid: number }];
   workerRetire: [
     event: {
       readonly worker: number;
@@ -95,6 +98,8 @@ export interface PoolEvents {
       readonly kernels: number;
     },
   ];
+  /** It retires and holds nothing any more: it is asked to exit. */
+  workerDrain: [event: { readonly worker: number; readonly pid: number }];
   workerExit: [
     event: {
       readonly worker: number;
@@ -105,6 +110,10 @@ export interface PoolEvents {
       readonly expected: boolean;
       readonly reason: string | null;
       readonly lastWords: string;
+      /** What it used of its budget. */
+      readonly compilations: number;
+      readonly evaluations: number;
+      readonly ageMs: number;
     },
   ];
   /** A kernel's program was compiled. */
@@ -151,7 +160,9 @@ export interface PoolEvents {
 export const poolEventNames = Object.keys({
   workerStart: true,
   workerReady: true,
+  workerServe: true,
   workerRetire: true,
+  workerDrain: true,
   workerExit: true,
   compile: true,
   kernelMove: true,

@@ -38,4 +38,4 @@ const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `
 
 /** Rounds times to microseconds: digits beyond the precision of the clock would fill half of a log. */
 const rounded = (key: string, value: unknown): unknown =>
-  typeof value === 'number' && /^ms$|Ms$|PerSecond$/.test(key) ? Math.round(1000 * value) / 1000 : value;
+  typeof value === 'number' && /^ms$|[MU]s$|PerSecond$/.test(key) ? Math.round(1000 * value) / 1000 : value;

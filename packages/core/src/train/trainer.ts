@@ -20,7 +20,9 @@ import type { Pool } from '../pool/pool.js';
 import type { PoolEvents } from '../pool/types.js';
 import type { ProgramForm } from '../programs/form.js';
 import { type RunRecord, runRecord } from '../run/run-records.js';
+import { traced } from '../tracing.js';
 import type { VariantFallback } from '../variants/variant-fallback.js';
+import { checkpointChannel, evaluationChannel, sampleChannel, stepChannel } from './channels.js';
 import { CheckpointSchedule } from './checkpoint-schedule.js';
 import { SequenceDigest, tensorDigest, tensorDigestInPieces } from './digest.js';
 import { Divergence } from './divergence.js';
@@ -29,6 +31,7 @@ import type { FilledTrainOptions } from './options.js';
 import type { RangeCheck } from './range-check.js';
 import { resumeCommand } from './resume-command.js';
 import type { RunFolder } from './run-folder.js';
+import { RunStats } from './run-stats.js';
 import type { Sample, Samples } from './samples.js';
 import { type StepRecord, TrainStep } from './train-step.js';
 import { type EndReason, summarize, type TrainSummary } from './train-summary.js';
@@ -59,7 +62,9 @@ export interface TrainerEvents {
 const logged = [
   'workerStart',
   'workerReady',
+  'workerServe',
   'workerRetire',
+  'workerDrain',
   'workerExit',
   'kernelMove',
   'kernelQuarantine',
@@ -125,6 +130,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   /** Listeners of the pool that write the run's log. */
   readonly #recorders: readonly (readonly [keyof PoolEvents, (payload: object) => void])[];
   readonly #divergence: Divergence;
+  readonly #stats: RunStats;
   #lastLoss: number | null;
   #stepMs = 0;
   readonly #schedule: CheckpointSchedule;
@@ -143,7 +149,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   /** @internal */
   constructor(parts: TrainerParts) {
-    super();
+    super('trainer', {});
     const { options, decoder, windows, pool, progress } = parts;
     this.#parts = parts;
     this.options = options;
@@ -157,6 +163,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.#scaler = new LossScaler(options.lossScale, progress?.lossScaler);
     this.#step = new TrainStep(decoder, windows, this.#scaler, options, progress?.counts);
     this.#divergence = new Divergence(options.maxSkips);
+    this.#stats = new RunStats(pool, (fields) => this.record('stats', fields));
     this.#losses = new SequenceDigest(progress?.lossDigest);
     this.#lastLoss = progress?.lastLoss ?? null;
     this.#firstStep = this.#step.counts.step;
@@ -218,7 +225,15 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
    *
    * @throws `ERR_NOT_FINITE` if parameters or moments are not finite; errors of writing a file.
    */
-  async save(): Promise<string | null> {
+  save(): Promise<string | null> {
+    return traced(
+      checkpointChannel,
+      () => this.#message(),
+      () => this.#save(),
+    );
+  }
+
+  async #save(): Promise<string | null> {
     const { run, decoder, carried } = this.#parts;
     if (run === null) return null;
     const start = performance.now();
@@ -344,6 +359,11 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     return this.close();
   }
 
+  /** For channels of node:diagnostics_channel. */
+  #message(ahead = 0): { trainer: object; step: number } {
+    return { trainer: this, step: this.step + ahead };
+  }
+
   #onPower(state: PowerState): void {
     this.record('power', state);
     this.emit('power', state);
@@ -353,6 +373,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.#reason = 'running';
     let last: StepRecord | null = null;
     try {
+      this.#stats.write(this.step, this.activityMs);
       await this.#look(signal);
       while (this.#goesOn && !signal?.aborted) {
         last = await this.#runStep(signal);
@@ -375,6 +396,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
         await this.#saveIfSound();
         await this.#prune();
         const { parameters } = this.#parts.decoder.state;
+        this.#stats.write(this.step, this.activityMs);
         this.#digest = { updates: this.#step.counts.optimizerStep, value: await tensorDigestInPieces(parameters) };
       }
     }
@@ -396,13 +418,18 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   async #runStep(signal: AbortSignal | undefined): Promise<StepRecord> {
     const scaleCanFall = this.#scaler.canFall;
-    const record = await this.#inAnyVariant(() => this.#step.run());
+    const record = await traced(
+      stepChannel,
+      () => this.#message(1),
+      () => this.#inAnyVariant(() => this.#step.run()),
+    );
     this.#losses.add(record.loss);
     this.#lastLoss = record.loss;
     this.#stepMs += record.ms;
     this.#divergence.observe(record, scaleCanFall);
     this.record('step', record);
     this.emit('step', record);
+    this.#stats.look(record.step, this.activityMs);
     const parametersAreLost = !Number.isFinite(record.loss) && !(await allFinite(this.#parts.decoder.state.parameters));
     if (parametersAreLost || this.#divergence.isOver) await this.#diverge(record);
     if (this.#divergence.lossIsFinite) await this.#prove();
@@ -420,13 +447,21 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     if (validation?.isDue(step) || samples?.isDue(step)) await this.#settle();
     try {
       if (validation?.isDue(step)) {
-        const evaluation = await this.#inAnyVariant(() => validation.evaluate(step, signal));
+        const evaluation = await traced(
+          evaluationChannel,
+          () => this.#message(),
+          () => this.#inAnyVariant(() => validation.evaluate(step, signal)),
+        );
         const event = { ...evaluation, checkpoint: evaluation.isBest ? await this.#trySaveBest() : null };
         this.record('evaluation', event);
         this.emit('evaluation', event);
       }
       if (samples?.isDue(step) && step > this.#firstStep) {
-        const sample = await this.#inAnyVariant(() => samples.draw(step, signal));
+        const sample = await traced(
+          sampleChannel,
+          () => this.#message(),
+          () => this.#inAnyVariant(() => samples.draw(step, signal)),
+        );
         this.record('sample', sample);
         this.emit('sample', sample);
       }

@@ -92,6 +92,8 @@ export interface Connection {
   control(payload: Uint8Array): void;
   /** Bytes accepted but not yet taken by the socket. */
   readonly queuedBytes: number;
+  /** When the evaluation of the completion that is being handled ended, in nanoseconds of `process.hrtime`; 0 if it failed. */
+  readonly evaluationEnd: number;
   /** While referenced, or with a dispatch unanswered, an open connection keeps the event loop alive (initially it does not). */
   ref(): void;
   unref(): void;

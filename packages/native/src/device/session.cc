@@ -10,8 +10,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-uint64_t Since(Clock::time_point start) {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
+uint64_t Nanoseconds(Clock::duration duration) {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count());
 }
 
 bool Overlap(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes) { return a < b + b_bytes && b < a + a_bytes; }
@@ -62,7 +62,7 @@ uint32_t DeviceSession::Compile(const std::string& text, const std::vector<Weigh
   std::unique_ptr<Program> program = device_->Compile(text, files, options);
   if (program->compilations() == 0) --stats_.compilations;
   const uint64_t own = program->compile_nanoseconds();
-  stats_.compile_nanoseconds += own != 0 ? own : Since(start);
+  stats_.compile_nanoseconds += own != 0 ? own : Nanoseconds(Clock::now() - start);
   ++stats_.live_programs;
   const uint32_t id = next_id_++;
   Loaded& loaded = loaded_[id];
@@ -126,8 +126,9 @@ Evaluation DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t 
   const Clock::time_point start = Clock::now();
   Resolve(reuse, *loaded.program, inputs.empty() ? nullptr : At(inputs[0], offsets[0]));
   loaded.program->EvaluateFresh(loaded.inputs.data(), loaded.outputs.data(), reuse_);
+  const Clock::time_point end = Clock::now();
   const uint64_t own = loaded.program->evaluate_nanoseconds();
-  const uint64_t nanoseconds = own != 0 ? own : Since(start);
+  const uint64_t nanoseconds = own != 0 ? own : Nanoseconds(end - start);
   ++stats_.evaluations;
   stats_.evaluate_nanoseconds += nanoseconds;
   CountResident(&loaded, loaded.program->resident_bytes());
@@ -135,7 +136,7 @@ Evaluation DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t 
   const CopiedBytes copied = {after.in - before.in, after.out - before.out};
   stats_.copied.in += copied.in;
   stats_.copied.out += copied.out;
-  return {nanoseconds, copied.in + copied.out};
+  return {nanoseconds, copied.in + copied.out, Nanoseconds(end.time_since_epoch())};
 }
 
 void DeviceSession::Close() {

@@ -27,6 +27,8 @@ struct Evaluation {
   uint64_t nanoseconds = 0;
   // Into the device's memory and out of it.
   uint64_t copied_bytes = 0;
+  // Nanoseconds of the steady clock, which is that of process.hrtime: the same in all processes of the machine.
+  uint64_t ended = 0;
 };
 
 struct WeightRange {

@@ -23,6 +23,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
          InstanceMethod<&ConnectionObject::DispatchPorts>("dispatchPorts"),
          InstanceMethod<&ConnectionObject::Control>("control"),
          InstanceAccessor<&ConnectionObject::QueuedBytes>("queuedBytes"),
+         InstanceAccessor<&ConnectionObject::EvaluationEnd>("evaluationEnd"),
          InstanceMethod<&ConnectionObject::KeepAlive>("ref"), InstanceMethod<&ConnectionObject::LetGo>("unref"),
          InstanceMethod<&ConnectionObject::Close>("close")});
   }
@@ -68,6 +69,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
       std::copy(payload, payload + frame.payload_bytes, static_cast<uint8_t*>(bytes));
       Call(on_control_, {array});
     } else if (frame.kind == FrameKind::kCompletion) {
+      evaluation_end_ = frame.third;
       Call(on_completion_,
            {Napi::Number::New(Env(), static_cast<double>(frame.id)), Napi::Number::New(Env(), frame.word),
             Napi::Number::New(Env(), static_cast<double>(frame.first)),
@@ -113,7 +115,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
       }
       frame.generation = static_cast<uint32_t>(reuse.generation);
       frame.output_generation = static_cast<uint32_t>(reuse.output_generation);
-      frame.fresh_columns = reuse.fresh_columns;
+      frame.third = reuse.fresh_columns;
       frame.parts = static_cast<uint8_t>(reuse.parts.size());
       frame.payload_bytes = static_cast<uint32_t>(reuse.parts.size() * kPartBytes);
       connection_->Send(frame, reuse.parts.data());
@@ -141,6 +143,11 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
     return Napi::Number::New(info.Env(), static_cast<double>(connection_->queued_bytes()));
   }
 
+  // No argument of the handler, since a number made for every completion would cost those that nobody watches.
+  Napi::Value EvaluationEnd(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(evaluation_end_));
+  }
+
   void KeepAlive(const Napi::CallbackInfo&) { connection_->SetReferenced(true); }
   void LetGo(const Napi::CallbackInfo&) { connection_->SetReferenced(false); }
 
@@ -153,6 +160,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
   Napi::AsyncContext context_;
   Napi::FunctionReference on_completion_, on_control_, on_close_;
   std::optional<Connection> connection_;
+  uint64_t evaluation_end_ = 0;
 };
 
 }  // namespace

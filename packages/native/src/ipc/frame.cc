@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t kMagic = 0x3146464D;  // "MFF1"
 constexpr size_t kKindAt = 4, kPartsAt = 5, kIdAt = 8, kWordAt = 16, kPayloadAt = 20, kFirstAt = 24, kSecondAt = 32,
-                 kGenerationAt = 40, kOutputGenerationAt = 44, kFreshColumnsAt = 48, kAfterAt = 56;
+                 kGenerationAt = 40, kOutputGenerationAt = 44, kThirdAt = 48, kAfterAt = 56;
 
 }  // namespace
 
@@ -37,7 +37,7 @@ void EncodeFrame(const Frame& frame, uint8_t* to) {
   to[kPartsAt] = frame.parts;
   StoreBytes(to + kGenerationAt, frame.generation);
   StoreBytes(to + kOutputGenerationAt, frame.output_generation);
-  StoreBytes(to + kFreshColumnsAt, frame.fresh_columns);
+  StoreBytes(to + kThirdAt, frame.third);
   StoreBytes(to + kAfterAt, frame.after);
 }
 
@@ -58,7 +58,7 @@ void DecodeFrame(const uint8_t* from, Frame* frame, uint32_t most) {
   frame->parts = from[kPartsAt];
   frame->generation = LoadBytes<uint32_t>(from + kGenerationAt);
   frame->output_generation = LoadBytes<uint32_t>(from + kOutputGenerationAt);
-  frame->fresh_columns = LoadBytes<uint64_t>(from + kFreshColumnsAt);
+  frame->third = LoadBytes<uint64_t>(from + kThirdAt);
   frame->after = LoadBytes<uint64_t>(from + kAfterAt);
 }
 

@@ -30,10 +30,10 @@ struct Frame {
   uint8_t parts = 0;
   uint64_t first = 0;   // input offset, or nanoseconds
   uint64_t second = 0;  // output offset, or bytes copied between the arena and the device's memory
-  // Of a dispatch (InputReuse in device/device.h).
+  // Of a dispatch (InputReuse in device/device.h), as are its fresh columns.
   uint32_t generation = 0;
   uint32_t output_generation = 0;
-  uint64_t fresh_columns = 0;
+  uint64_t third = 0;  // fresh columns of the input, or when the evaluation ended
   uint64_t after = 0;  // frames sent before this one through the other of lane and socket
 };
 

@@ -118,12 +118,13 @@ void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
   std::string message;
   try {
     ReadPayload(dispatch, payload);
-    reuse_.fresh_columns = dispatch.fresh_columns;
+    reuse_.fresh_columns = dispatch.third;
     reuse_.generation = dispatch.generation;
     reuse_.output_generation = dispatch.output_generation;
     const Evaluation evaluation = session_->Evaluate(dispatch.word, offsets_.data(), offsets_.size(), reuse_);
     answer.first = evaluation.nanoseconds;
     answer.second = evaluation.copied_bytes;
+    answer.third = evaluation.ended;
   } catch (const Error& error) {
     answer.word = static_cast<uint32_t>(StatusOf(error.code()));
     message = error.what();

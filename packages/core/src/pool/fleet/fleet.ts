@@ -163,7 +163,8 @@ export class Fleet implements WorkerOwner<KernelHandle> {
     if (worker.usage.livePrograms > 0) this.#governor.exitedHot();
     const expected = worker.dismissed;
     if (!expected) this.#deaths += 1;
-    this.#events.emit('workerExit', { ...end, expected });
+    const { compilations, evaluations, ageMs } = worker.usage;
+    this.#events.emit('workerExit', { ...end, expected, compilations, evaluations, ageMs });
     if (!expected && this.#health.exhausted) this.#giveUp(poolFailedError(end, this.#health.deaths));
     this.#retirements.exited(worker);
     this.#roster.replenish();

@@ -2,6 +2,8 @@ import { type AneApi, type DeviceLimit, DeviceLimitError, type MayflyError } fro
 import type { DeferredEmitter } from '../../deferred-emitter.js';
 import { limitsKey } from '../../machine/ane-api.js';
 import { noteRefusal } from '../../machine/limits.js';
+import { traced } from '../../tracing.js';
+import { type CompileMessage, compileChannel } from '../channels.js';
 import {
   deviceStuckError,
   faultOf,
@@ -114,7 +116,11 @@ export class Placement implements KernelOwner {
       let loaded: LoadedProgram<KernelHandle>;
       try {
         this.#compilations += 1;
-        loaded = await worker.compile(kernel, source, proven, stillWanted);
+        loaded = await traced(
+          compileChannel,
+          () => this.#messageOf(kernel, worker, reason),
+          (message) => worker.compile(kernel, source, proven, stillWanted, message),
+        );
       } catch (error) {
         const verdict = await this.#failed(kernel, source, worker, proven, error as Error, failures);
         if (verdict !== null) throw verdict;
@@ -133,6 +139,10 @@ export class Placement implements KernelOwner {
       if (from !== worker.id) this.#events.emit('kernelMove', { kernel: name, from, to: worker.id, reason, ms });
       return loaded;
     }
+  }
+
+  #messageOf({ name }: KernelHandle, { id, pid }: Worker, reason: MoveReason): CompileMessage {
+    return { pool: this.#events, kernel: name, worker: id, pid, reason };
   }
 
   /** The kernel no longer uses the program; its `worker` is already the next one. */

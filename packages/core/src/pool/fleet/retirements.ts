@@ -42,7 +42,9 @@ export class Retirements {
       if (reason !== null) this.retire(worker, reason);
     } else if (worker.state === 'retiring' && keepsKernels(worker.retirement!)) this.#hurry(worker);
     const empty = worker.kernels.size === 0 && worker.usage.reserved === 0 && worker.inFlight === 0;
-    if (worker.state === 'retiring' && empty) void worker.drain();
+    if (worker.state !== 'retiring' || !empty) return;
+    this.#events.emit('workerDrain', { worker: worker.id, pid: worker.pid });
+    void worker.drain();
   }
 
   /** Stops compilations on the worker. Its kernels move at their next update, or all together when no other worker is moving its own. */

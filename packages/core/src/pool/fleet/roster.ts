@@ -10,7 +10,7 @@ import type { Health } from './health.js';
 
 export type Worker = WorkerProcess<KernelHandle>;
 
-export interface RosterOptions extends Omit<WorkerSetup, 'compileHistory'> {
+export interface RosterOptions extends Omit<WorkerSetup, 'compileHistory' | 'pool'> {
   /** Workers that take kernels. */
   readonly workers: number;
   /** Started workers kept beside them. */
@@ -56,7 +56,7 @@ export class Roster {
     this.#governor = governor;
     this.#owner = owner;
     this.#events = events;
-    this.#setup = { ...options, compileHistory: new WorkHistory() };
+    this.#setup = { ...options, compileHistory: new WorkHistory(), pool: events };
   }
 
   get size(): number {
@@ -106,6 +106,7 @@ export class Roster {
   /** Lets a standby serve from now on. */
   promote(standby: Worker): void {
     standby.serve();
+    this.#events.emit('workerServe', { worker: standby.id, pid: standby.pid });
     this.#health.started();
     this.replenish();
   }
@@ -156,7 +157,7 @@ export class Roster {
     }
     this.#workers.add(worker);
     this.#started += 1;
-    this.#events.emit('workerStart', { worker: id, pid: worker.pid });
+    this.#events.emit('workerStart', { worker: id, pid: worker.pid, budget: worker.budget });
     while (worker.state === 'starting') await this.change();
   }
 }

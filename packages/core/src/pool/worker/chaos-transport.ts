@@ -90,6 +90,9 @@ export function chaosTransport(
           const error = { code: 'ERR_DEVICE_LIMIT', message: 'the compiler refused (injected)', limit } as const;
           queueMicrotask(() => handlers.onControl(packMessage({ type: 'error', request, error, stats: noStats })));
         },
+        get evaluationEnd() {
+          return connection.evaluationEnd;
+        },
         ref: () => connection.ref(),
         unref: () => connection.unref(),
         close: () => connection.close(),

@@ -12,6 +12,8 @@ export interface LatencySummary {
   readonly p50Us: number;
   readonly p99Us: number;
   readonly maxUs: number;
+  /** Number of the times below each power of two of nanoseconds, and not below the one before; powers without any are left out. */
+  readonly buckets: readonly { readonly belowUs: number; readonly count: number }[];
 }
 
 /**
@@ -57,7 +59,21 @@ export class LatencyHistogram {
       p50Us: this.quantile(0.5) / 1000,
       p99Us: this.quantile(0.99) / 1000,
       maxUs: this.#max / 1000,
+      buckets: this.#octaves(),
     };
+  }
+
+  #octaves(): LatencySummary['buckets'] {
+    const counts = new Map<number, number>();
+    const end = bucketOf(this.#max);
+    for (let bucket = 0; bucket <= end; bucket++) {
+      const count = this.#counts[bucket]!;
+      if (count === 0) continue;
+      const below =
+        bucket < BUCKETS ? 2 ** (32 - Math.clz32(bucket)) : 2 ** (Math.floor(bucket / BUCKETS) + OCTAVE_BITS);
+      counts.set(below, (counts.get(below) ?? 0) + count);
+    }
+    return Array.from(counts, ([below, count]) => ({ belowUs: below / 1000, count }));
   }
 }
 

@@ -9,7 +9,10 @@ import type { Arena } from '../../memory/arena.js';
 /** A started worker process: its connection, its pid, and signals to it. */
 export interface Transport {
   readonly pid: number;
-  readonly connection: Pick<Connection, 'dispatch' | 'dispatchPorts' | 'control' | 'ref' | 'unref' | 'close'>;
+  readonly connection: Pick<
+    Connection,
+    'dispatch' | 'dispatchPorts' | 'control' | 'evaluationEnd' | 'ref' | 'unref' | 'close'
+  >;
   /** The last lines that the worker wrote to stderr. */
   lastWords(): string;
   /** Sends a signal unless the process has exited. */

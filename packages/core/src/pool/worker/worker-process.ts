@@ -7,6 +7,8 @@ import {
   type ProgramInfo,
 } from '@mayfly/native';
 import { protocolError, unpackResponse } from '@mayfly/worker';
+import { begin, finish, isWatched, nowOf } from '../../tracing.js';
+import { type CompileMessage, type DispatchMessage, dispatchChannel } from '../channels.js';
 import { reasonOf, type WorkerEnd, WorkerLostError } from '../errors.js';
 import type { WorkerState, WorkerSummary } from '../types.js';
 import { type Budget, MOST_OVERRUN, type RetirementReason } from './budget.js';
@@ -48,6 +50,8 @@ export interface WorkerSetup {
   readonly compileHistory: WorkHistory;
   /** The pool's clock. */
   readonly clock: Clock;
+  /** Identifies the pool in messages on channels. */
+  readonly pool: object;
 }
 
 /** The fleet of a worker, which receives its reports. */
@@ -96,6 +100,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
   /** Evaluation times on its device. */
   readonly latency = new LatencyHistogram();
 
+  readonly #pool: object;
   readonly #owner: WorkerOwner<Kernel>;
   readonly #timeouts: WorkerTimeouts;
   readonly #clock: Clock;
@@ -105,6 +110,8 @@ export class WorkerProcess<Kernel extends RunOwner> {
   readonly #compileHistory: WorkHistory;
   readonly #kernels = new Set<Kernel>();
   readonly #usage: Usage;
+  /** Dispatches under way whose beginning was published. */
+  readonly #published = new Map<Run<Kernel>, DispatchMessage>();
   #state: WorkerState = 'starting';
   #api: AneApi | null = null;
   #retirement: RetirementReason | null = null;
@@ -122,10 +129,11 @@ export class WorkerProcess<Kernel extends RunOwner> {
   constructor(
     readonly id: number,
     start: StartTransport,
-    { device, threads, precision, timeouts, compileHistory, clock }: WorkerSetup,
+    { device, threads, precision, timeouts, compileHistory, clock, pool }: WorkerSetup,
     readonly budget: Budget,
     owner: WorkerOwner<Kernel>,
   ) {
+    this.#pool = pool;
     this.#owner = owner;
     this.#timeouts = timeouts;
     this.#clock = clock;
@@ -281,17 +289,20 @@ export class WorkerProcess<Kernel extends RunOwner> {
    *
    * @param proven It was compiled before, so a failure is the worker's.
    * @param stillWanted Called when its turn comes; throws if it is not to be compiled any more.
+   * @param message Completed with the time that the worker took.
    */
   async compile(
     kernel: Kernel,
     { text, weights, options }: ProgramSource,
     proven: boolean,
     stillWanted?: () => void,
+    message: CompileMessage | null = null,
   ): Promise<LoadedProgram<Kernel>> {
     this.#usage.compiling(proven);
     try {
       const request = { type: 'compile', text, weights, options } as const;
-      const { info } = await this.#control.ask(request, this.#compileDeadlineMs, stillWanted);
+      const { info, endedUs } = await this.#control.ask(request, this.#compileDeadlineMs, stillWanted);
+      if (message !== null) message.compilation = spanOf(1000 * endedUs, info.nanoseconds);
       this.#usage.compiled(info, proven);
       this.#compileHistory.record(info.nanoseconds);
       this.#kernels.add(kernel);
@@ -322,6 +333,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
     else connection.dispatchPorts(id, program, offsets);
     // After the call: a run that the addon refuses was not sent, and gets no answer.
     this.#inFlight.add(run);
+    if (isWatched(dispatchChannel)) this.#publish(run);
   }
 
   /** Asks it to unload everything and exit, after what it was sent before; kills it if it has not by `exitMs`. */
@@ -383,14 +395,36 @@ export class WorkerProcess<Kernel extends RunOwner> {
     }
     const ok = status === DispatchStatus.ok;
     if (this.#usage.evaluated(run.kernel, ok ? nanoseconds : null)) void this.#measure();
+    const error = ok ? null : new MayflyError(codeOf(status), `[${run.kernel.name}] ${message}`);
+    if (this.#published.size > 0) {
+      const span = ok ? spanOf(this.#transport.connection.evaluationEnd, nanoseconds) : undefined;
+      this.#publishEnd(run, error, span && { evaluation: span, copiedBytes });
+    }
     if (ok) {
       this.latency.record(nanoseconds);
       run.kernel.history.record(nanoseconds);
       run.kernel.copied(copiedBytes);
-      this.#owner.answered(this, run, null);
-      return;
     }
-    this.#owner.answered(this, run, new MayflyError(codeOf(status), `[${run.kernel.name}] ${message}`));
+    this.#owner.answered(this, run, error);
+  }
+
+  #publish(run: Run<Kernel>): void {
+    const { id: worker, pid } = this;
+    const { kernel, id } = run;
+    const message = { pool: this.#pool, kernel: kernel.name, worker, pid, id, sentMs: performance.now() };
+    this.#published.set(run, message);
+    begin(dispatchChannel, message);
+  }
+
+  #publishEnd(
+    run: Run<Kernel>,
+    error: Error | null,
+    result?: Pick<DispatchMessage, 'evaluation' | 'copiedBytes'>,
+  ): void {
+    const message = this.#published.get(run);
+    if (message === undefined) return;
+    this.#published.delete(run);
+    finish(dispatchChannel, Object.assign(message, result), error);
   }
 
   #onControl(payload: Uint8Array): void {
@@ -439,6 +473,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
     this.#transport.connection.close();
     this.#transport.signal('SIGKILL');
     const unanswered = this.#inFlight.end();
+    for (const run of unanswered) this.#publishEnd(run, this.#lostError());
     this.#control.fail(this.#lostError());
     this.#owner.lost(this, unanswered);
     this.#kernels.clear();
@@ -484,6 +519,12 @@ export class WorkerProcess<Kernel extends RunOwner> {
     return new WorkerLostError(this.id, this.pid, this.#reason ?? 'its connection closed', this.end);
   }
 }
+
+/** Work of the worker, in the time of `performance.now()`. */
+const spanOf = (endedNanoseconds: number, nanoseconds: number) => {
+  const endedMs = nowOf(endedNanoseconds);
+  return { beganMs: endedMs - nanoseconds / 1e6, endedMs, nanoseconds };
+};
 
 const isStatus = (status: number): boolean => (Object.values(DispatchStatus) as number[]).includes(status);
 

@@ -1,0 +1,28 @@
+import { tracing } from '../tracing.js';
+import type { StepRecord } from './train-step.js';
+
+/* What a trainer publishes on node:diagnostics_channel. `docs/reference/channels.md` describes every message. */
+
+/** What each message of a trainer has. */
+interface TrainerMessage {
+  /** The trainer, to tell several apart. */
+  readonly trainer: object;
+  /** The step that is done or under way, from 1. */
+  readonly step: number;
+  /** At the end, if it failed. */
+  error?: unknown;
+}
+
+/** A message on the tracing channel `mayfly:step`: a training step, without the part of its update that the next step waits for. */
+export interface StepMessage extends TrainerMessage {
+  /** At the end. */
+  result?: StepRecord;
+}
+
+/** A message on the tracing channels `mayfly:checkpoint`, `mayfly:evaluation` (on validation data) and `mayfly:sample`. */
+export interface TrainerWorkMessage extends TrainerMessage {}
+
+export const stepChannel = tracing('mayfly:step');
+export const checkpointChannel = tracing('mayfly:checkpoint');
+export const evaluationChannel = tracing('mayfly:evaluation');
+export const sampleChannel = tracing('mayfly:sample');
