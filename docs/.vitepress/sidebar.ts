@@ -3,6 +3,7 @@ export const sidebar = [
   {
     text: 'Start',
     items: [
+      { text: 'Installation', link: '/start/install' },
       { text: 'Quick start on Linux', link: '/start/linux' },
       { text: 'Quick start on a Mac', link: '/start/mac' },
     ],

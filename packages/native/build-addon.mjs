@@ -73,7 +73,9 @@ function fetchTools() {
   // npm reads the .npmrc of the folder that it installs into, not that of the project, which may have a registry of its own.
   const { stdout } = spawnSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' });
   const registry = stdout?.trim() ? ['--registry', stdout.trim()] : [];
-  const args = ['install', '--prefix', tools, '--ignore-scripts', '--no-audit', '--no-fund', ...registry, ...wanted];
+  // A connection without an answer is tried anew within the deadline: npm would wait five minutes for it.
+  const quiet = ['--no-audit', '--no-fund', '--fetch-timeout=60000'];
+  const args = ['install', '--prefix', tools, '--ignore-scripts', ...quiet, ...registry, ...wanted];
   const reason = run('npm', args, { timeout });
   if (reason !== undefined) fail(`@mayfly/native: npm gives no ${wanted.join(' and ')}: ${reason}`);
 }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { foreignNode } from './foreign-node.js';
 import { esModule } from './programs.js';
 import { Project } from './project.js';
 import { Registry, tarballs } from './registry.js';
@@ -25,9 +26,7 @@ describe.runIf(emulated && missing.length === 0)('Linux on arm64, by QEMU', () =
   beforeAll(async () => {
     await registry.listen();
     project = new Project(registry.url, {
-      // Workers are started by the path of Node, which the kernel of this machine has to be able to run.
-      node: `#!/bin/sh\nexec qemu-aarch64 -L ${LIBRARIES} ${arm64Node} --require ${'"$(dirname "$0")"'}/path.cjs "$@"\n`,
-      'path.cjs': `process.execPath = require('node:path').join(__dirname, 'node');\n`,
+      ...foreignNode(['qemu-aarch64', '-L', LIBRARIES, arm64Node as string]),
       'main.mjs': esModule,
     });
     node = join(project.folder, 'node');

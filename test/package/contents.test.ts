@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import targets from '../../packages/native/targets.json' with { type: 'json' };
 import { repository } from '../../tools/pack/fetch.mjs';
 import { published } from '../../tools/pack/stage.mjs';
+import { importsOf, NODES_OWN } from './elf.js';
 import { tarballs } from './registry.js';
 import { attw, publint } from './tools.js';
 
@@ -92,15 +93,6 @@ describe.each([...tarballs])('%s', (name, tarball) => {
   });
 });
 
-/** Functions and data that an addon takes from the process, with the version that they must have. */
-function imports(
-  file: string,
-): { readonly name: string; readonly version: string | undefined; readonly weak: boolean }[] {
-  return [
-    ...say('readelf', '--wide', '--dyn-syms', file).matchAll(/(GLOBAL|WEAK)\s+\w+\s+UND (\w+)(?:@([\w.]+))?/g),
-  ].map(([, binding, name = '', version]) => ({ name, version, weak: binding === 'WEAK' }));
-}
-
 /** Newer than the C library that we link against, and not newer than what Node itself asks for. */
 const UNVERSIONED = [
   'fcntl64',
@@ -139,7 +131,7 @@ describe.each(targets.filter(({ os, name }) => os === 'linux' && tarballs.has(`n
     });
 
     test.runIf(libc === 'glibc')('asks for glibc 2.28 at most, and for no C++ library', () => {
-      const needed = imports(file).filter(({ name: symbol, weak }) => !weak && !/^(napi|uv|node_api)_/.test(symbol));
+      const needed = importsOf(file).filter(({ name: symbol, weak }) => !weak && !NODES_OWN.test(symbol));
       expect(needed.length).toBeGreaterThan(50);
       const tooNew = needed.filter(({ version }) => Number(version?.match(/^GLIBC_2\.(\d+)/)?.[1] ?? 0) > 28);
       expect(tooNew).toEqual([]);

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { cpSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -84,4 +85,15 @@ test('the code of the package in another place says that it was bundled', async 
   writeFileSync(join(folder, 'package.json'), '{ "name": "app", "type": "module" }');
   const entry = join(folder, 'dist', 'index.js');
   await expect(import(pathToFileURL(entry).href)).rejects.toThrow(coded('ERR_BUNDLED', '--external:@mayfly/*'));
+});
+
+/** Others name themselves in `process.versions`; none of them is here. */
+test.each(['bun', 'deno', 'electron'])('%s is refused before the addon is loaded', (name) => {
+  const program = `
+    Object.defineProperty(process, 'versions', { value: { ...process.versions, ${name}: '1.2.3' } });
+    import('@mayfly/native').catch(({ code, message }) => console.log(code, message));`;
+  const { stdout } = spawnSync(process.execPath, ['--eval', program], {
+    ...{ cwd: import.meta.dirname, encoding: 'utf8', env: { ...process.env, MAYFLY_ADDON: '/nowhere' } },
+  });
+  expect(stdout).toMatch(new RegExp(`^ERR_RUNTIME .* not on ${name} 1\\.2\\.3, `, 'i'));
 });
