@@ -5,10 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commonJs, esModule, typed, typedCommonJs } from './programs.js';
 import { Project } from './project.js';
 import { Registry, tarballs } from './registry.js';
-import { bun, deno, nodes, pnpm } from './tools.js';
+import { bun, deno, addonHere as here, nodes, pnpm } from './tools.js';
 
 const require = createRequire(import.meta.url);
-const here = `native-${process.platform}-${process.arch}`;
 if (!tarballs.has(here))
   console.log(`skipping the tests of packages: there is no tarball of ${here}, which npm run pack makes`);
 const works = { code: 0, output: expect.stringMatching(/works\n$/) };

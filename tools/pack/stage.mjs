@@ -48,6 +48,13 @@ export function stagePackage(name, into) {
   return folder;
 }
 
+/** What has been done with an addon so far, by the beginning of its target's name. */
+const tried = {
+  'linux-x64': 'Tests install and run it, with glibc 2.31, too.',
+  'linux-arm64': 'Tests install and run it under QEMU.',
+  linuxmusl: 'Tests load it; nothing has run it yet.',
+  darwin: 'No Mac has run it yet.',
+};
 const systemOf = { linux: 'Linux', darwin: 'macOS' };
 
 /** The package of the addon for one machine. */
@@ -62,7 +69,8 @@ export function stageAddon(target, file, into) {
     ...{ keywords, engines, os: [target.os], cpu: [target.cpu], ...(target.libc && { libc: [target.libc] }) },
     ...{ type: 'commonjs', main: 'mayfly.node', files: ['mayfly.node'], publishConfig },
   });
-  const readme = `# ${nameOf(target)}\n\nThe compiled part of [Mayfly](https://www.npmjs.com/package/@mayfly/core) for ${machine}. It comes with @mayfly/native;\nit is not meant to be installed by itself.\n`;
+  const [, said] = Object.entries(tried).find(([name]) => target.name.startsWith(name));
+  const readme = `# ${nameOf(target)}\n\nThe compiled part of [Mayfly](https://www.npmjs.com/package/@mayfly/core) for ${machine}. It comes with @mayfly/native;\nit is not meant to be installed by itself.\n\n${said}\n`;
   writeFileSync(join(folder, 'README.md'), readme);
   cpSync(file, join(folder, 'mayfly.node'));
   return folder;
