@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { chipNames, figureNames, loadProfile, parseProfile } from '@mayfly/native';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { chipNames, type Figure, figureNames, loadProfile, parseProfile } from '@mayfly/native';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
@@ -22,9 +23,27 @@ test.each(chipNames())('%s is complete, with a source and a grade for every figu
   }
 });
 
+const chipsFolder = join(dirname(createRequire(import.meta.url).resolve('@mayfly/native/package.json')), 'chips');
+const page = readFileSync(new URL('../../../docs/reference/lint.md', import.meta.url), 'utf8');
+
+test.each(chipNames())(
+  '%s says of each of its own figures what it was measured on, by sources that are listed',
+  (chip) => {
+    const file = JSON.parse(readFileSync(join(chipsFolder, `${chip}.json`), 'utf8')) as Record<string, unknown>;
+    const groups = Object.keys(figureNames).map((group) => (file[group] ?? {}) as Record<string, Figure>);
+    const figures = groups.flatMap((group) => Object.entries(group));
+    const sources = figures.flatMap(([, { source }]) => source.split(', ').map((key) => key.replace(/ (#|PR ).*/, '')));
+    expect(figures.filter(([, { note }]) => !note)).toEqual([]);
+    expect([...new Set(sources)].filter((key) => !key.startsWith('docs/') && !listed(key))).toEqual([]);
+  },
+);
+
+/** Whether the page of rules says which project the key of a source means. */
+const listed = (key: string): boolean => new RegExp(`\\b${key}\\s\\S+/|\\b${key}\\s(its|eiln|harsha)`).test(page);
+
 test('a figure that is not a chip’s own says whose it is', () => {
-  expect(loadProfile('m4-pro').clock.dispatchUs).toMatchObject({ grade: 'C', note: 'taken from m4: 70 to 95' });
-  expect(loadProfile('m4').clock.dispatchUs).toMatchObject({ grade: 'A', note: '70 to 95' });
+  expect(loadProfile('m4-pro').clock.dispatchUs).toMatchObject({ grade: 'C', note: 'taken from m4: 70 to 95 on M4' });
+  expect(loadProfile('m4').clock.dispatchUs).toMatchObject({ grade: 'A', note: '70 to 95 on M4' });
 });
 
 test('a profile of the user’s extends a chip', () => {

@@ -1,13 +1,16 @@
-import { loadProfile } from '@mayfly/native';
+import { type ChipProfile, loadProfile } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
 import { presets } from '../model/presets.js';
-import type { HostProducts } from './step-time.js';
-import { type PlanOptions, planTraining, type TrainingPlan } from './training-plan.js';
+import type { figuresBefore } from './before.js';
+import type { Classifier, PlanOptions, WeightStrategy } from './plan-options.js';
+import { planStep } from './planned-step.js';
+import { type BusyTimes, busyTimes, type StepParts, type TimedStep, timeStep } from './step-time.js';
+import { planTraining } from './training-plan.js';
 
 /** A published step that Mayfly's plan is held against. Times are milliseconds for each pass. */
 export interface Aim {
   readonly what: string;
-  readonly chip: string;
+  readonly chip: keyof typeof figuresBefore;
   readonly config: ModelConfig;
   readonly options: Pick<PlanOptions, 'sequence' | 'accumulate' | 'withoutUpdate'>;
   /** Null where none is set. */
@@ -18,57 +21,96 @@ export interface Aim {
 
 const stories = presets.stories110m;
 const qwen = presets['qwen3-0.6b'];
-/** The classes that occur in the data of MAD's published runs, which others took over. */
+/** The classes that occur in the data of MAD's published runs, TinyStories in Llama's vocabulary, which others took over. */
 const PUBLISHED_CLASSES = 9205;
 
 /** Sources are those of `docs/reference/lint.md` and `docs/internals/simulator.md`. */
-export const aims: readonly Aim[] = [
-  {
+export const aims: Readonly<Record<string, Aim>> = {
+  update: {
     ...{ what: 'Stories110M, 32,000 classes, an update each pass', chip: 'm4', config: stories },
     ...{ options: { sequence: 256 }, aim: 95, known: '' },
   },
-  {
+  accumulated: {
     ...{ what: 'the same, a pass of ten before an update', chip: 'm4', config: stories },
     ...{ options: { sequence: 256, accumulate: 10 }, aim: 60, known: '' },
   },
-  {
+  compact: {
     ...{ what: 'Stories110M as published: 9,205 classes, no update', chip: 'm4' },
     ...{ config: { ...stories, vocab: PUBLISHED_CLASSES }, options: { sequence: 256, withoutUpdate: true }, aim: 50 },
     known: '52 (FSP, without RoPE), 72 (NF), 91 (MAD)',
   },
-  {
+  qwen: {
     ...{ what: 'Qwen3-0.6B, 151,936 classes, a pass of ten before an update', chip: 'm4-pro', config: qwen },
     ...{ options: { sequence: 256, accumulate: 10 }, aim: 215, known: '' },
   },
-  {
+  qwenCompact: {
     ...{ what: 'Qwen3-0.6B as published: 9,205 classes, no update', chip: 'm4-pro' },
     ...{ config: { ...qwen, vocab: PUBLISHED_CLASSES }, options: { sequence: 256, withoutUpdate: true }, aim: null },
     known: '196 (NE, without norms of heads)',
   },
-  {
+  layer: {
     ...{ what: 'one layer of 768, 512 tokens, without classifier and update', chip: 'm4' },
     ...{ config: { ...stories, layers: 1, vocab: 2, sequence: 512 }, options: { sequence: 512, withoutUpdate: true } },
     ...{ aim: 9, known: '9.3 (MAD, first README)' },
   },
-];
+};
 
-/** The plan of an aim's step with the strategy that makes it shortest, and the times of its parts in a pass. */
-export function planAim(
-  { chip, config, options }: Aim,
-  precision: HostProducts,
-): {
-  readonly plan: TrainingPlan;
-  readonly perPass: TrainingPlan['step'];
-  readonly processor: number;
-} {
-  const shared = { config, profile: loadProfile(chip), batch: 1, precision, ...options };
-  const plans = (['dynamic', 'static', 'reloaded'] as const).map((weights) => planTraining({ ...shared, weights }));
-  const plan = plans.reduce((a, b) => (b.step.total < a.step.total ? b : a));
-  const { accumulate = 1 } = options;
-  const parts = Object.entries(plan.step).map(([part, milliseconds]) => [part, milliseconds / accumulate]);
+/** A strategy for an aim's step, with the step's work on a chip. */
+export interface AimStrategy {
+  readonly weights: WeightStrategy;
+  readonly classifier: Classifier;
+  readonly work: TimedStep;
+}
+
+/** The strategies for an aim's step: each of weights, with the classifier on the host and on the device. Those that compile at each step are never the best. */
+export function strategiesOf({ config, options }: Aim, profile: ChipProfile): readonly AimStrategy[] {
+  const kinds = options.withoutUpdate ? (['dynamic', 'static'] as const) : (['dynamic', 'reloaded'] as const);
+  return kinds.flatMap((weights) =>
+    (['host', 'device'] as const).map((classifier) => {
+      const { work } = planStep({ config, profile, batch: 1, precision: 'blas', ...options, weights, classifier });
+      return { weights, classifier, work };
+    }),
+  );
+}
+
+/** The milliseconds of a step in all. */
+export const totalMs = (work: TimedStep, profile: ChipProfile): number =>
+  Object.values(timeStep(work, profile)).reduce((sum, part) => sum + part, 0);
+
+/** The strategy with which a step takes least. */
+export const best = <Each extends { readonly work: TimedStep }>(strategies: readonly Each[], profile: ChipProfile) =>
+  strategies.reduce((a, b) => (totalMs(b.work, profile) < totalMs(a.work, profile) ? b : a));
+
+/** An aim's step with the strategy that makes it shortest. Times are milliseconds for each pass. */
+export interface PlannedAim extends AimStrategy {
+  readonly total: number;
+  readonly parts: StepParts;
+  /** Work of each part of the chip. */
+  readonly busy: BusyTimes;
+  /** With the classifier on the host; with Mayfly's own products; on the CPU alone. */
+  readonly others: { readonly onHost: number; readonly exact: number; readonly processor: number };
+}
+
+/** Plans an aim's step with each strategy, and takes the best. */
+export function planAim(aim: Aim): PlannedAim {
+  const profile = loadProfile(aim.chip);
+  const { accumulate = 1 } = aim.options;
+  const strategies = strategiesOf(aim, profile);
+  const shortest = best(strategies, profile);
+  const { weights, classifier, work } = shortest;
+  const perPass = <Times extends object>(times: Times) =>
+    Object.fromEntries(Object.entries(times).map(([part, ms]: [string, number]) => [part, ms / accumulate])) as Times;
+  const leastOf = (some: readonly AimStrategy[]) => totalMs(best(some, profile).work, profile);
+  const shared = { config: aim.config, profile, batch: 1, precision: 'blas', ...aim.options } as const;
   return {
-    plan,
-    perPass: Object.fromEntries(parts) as TrainingPlan['step'],
-    processor: plan.processor / accumulate,
+    ...shortest,
+    total: totalMs(work, profile) / accumulate,
+    parts: perPass(timeStep(work, profile)),
+    busy: perPass(busyTimes(work, profile)),
+    others: perPass({
+      onHost: leastOf(strategies.filter((each) => each.classifier === 'host')),
+      exact: leastOf(strategies.map((each) => ({ ...each, work: { ...each.work, products: 'exact' } }))),
+      processor: planTraining({ ...shared, weights, classifier }).processor,
+    }),
   };
 }

@@ -2,8 +2,8 @@ import { type ChipProfile, timeMil } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
 import { presets } from '../model/presets.js';
 import { staticPrograms } from '../programs/static.js';
+import { planStep } from './planned-step.js';
 import { type TrainerStructure, timeTrainer } from './trainer-step.js';
-import { planTraining } from './training-plan.js';
 
 /** All figures of whole models are of one window of 256 tokens. */
 const window = { batch: 1, sequence: 256 } as const;
@@ -48,7 +48,7 @@ const surfaceUs = ({ dim }: ModelConfig, { clock }: ChipProfile): number =>
 
 /** Compiling and loading `count` of a Stories110M's kernels, in the mix of a layer: trainers time both together. */
 export function kernelRoundMs(weights: 'static' | 'dynamic', count: number, profile: ChipProfile): number {
-  const { kernels } = planTraining({ config: presets.stories110m, profile, weights, ...window });
+  const { kernels } = planStep({ config: presets.stories110m, profile, weights, ...window });
   return (count * kernels.reduce((sum, { compileMs, loadMs }) => sum + compileMs + loadMs, 0)) / kernels.length;
 }
 

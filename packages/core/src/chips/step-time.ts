@@ -27,17 +27,18 @@ export interface StepParts {
   readonly compilations: number;
 }
 
-/** Milliseconds of the kernels of one pass. */
-export interface KernelTimes {
-  readonly evaluations: number;
-  /** Of activations, with locking surfaces. */
-  readonly copies: number;
+/** Work of kernels in one pass. */
+export interface KernelWork {
+  /** Milliseconds that the engine takes, by its clock. */
+  readonly evaluationsMs: number;
+  /** Bytes that workers copy between arena and surfaces, but for weights after an update. */
+  readonly copiedBytes: number;
+  readonly dispatches: number;
 }
 
-/** Times of one step's kernels, and what the host computes beside them. */
+/** A step as counts of work, which constants of a chip turn into time. */
 export interface TimedStep {
   readonly config: ModelConfig;
-  readonly profile: ChipProfile;
   readonly counts: StepWork;
   readonly products: HostProducts;
   /** Tokens of a pass. */
@@ -47,22 +48,22 @@ export interface TimedStep {
   readonly normsForward: boolean;
   /** Trained parameters of an update; 0 where there is none. */
   readonly parameters: number;
-  /** Of those, elements of a layer's matrices. */
+  /** Elements of a layer's trained matrices. */
   readonly matrices: number;
   /** Whether AdamW writes fp16 copies of matrices in passing. */
   readonly writesHalf: boolean;
-  /** Milliseconds of the kernels of a pass with what workers copy for them, while host threads are free. */
-  readonly forward: KernelTimes;
-  readonly backward: KernelTimes;
-  /** Of copying updated weights into surfaces. */
-  readonly stagingMs: number;
+  /** Of all layers. */
+  readonly forward: KernelWork;
+  readonly backward: KernelWork;
+  /** Of a classifier on the device. */
+  readonly onDevice?: KernelWork | undefined;
+  /** Bytes of updated weights that workers copy into surfaces. */
+  readonly stagedBytes: number;
   readonly compilationsMs: number;
-  /** Of a classifier on the device, for a pass. */
-  readonly onDevice?: { readonly kernelsMs: number; readonly copiesMs: number } | undefined;
+  /** Whether weight gradients go on while the next pass begins, and an update while the next step does. */
+  readonly overlaps: boolean;
 }
 
-/** Share of the weight gradients that kernels do not hide even where they take longer (SLA, FSP, MAD). */
-const EXPOSED = 0.25;
 /** Bytes of a norm's element with the residual sum beside it: reads fp32 and fp16, writes fp32 and fp16; backward fp32 twice, and both types once more. */
 export const NORM_BYTES = { forward: 12, backward: 16 } as const;
 /** Bytes of a logit in cross-entropy on one core: 13 ms for 8.2 million on M3 Ultra (MAD PR 28). */
@@ -76,46 +77,98 @@ const CONVERSION_BYTES = 6;
 /** Of parameters and gradients, which all cores stream as AdamW does: a sum of squares, adding to another gradient, adding one more on the way, an fp16 copy, AdamW itself. */
 const STREAM_BYTES = { square: 4, add: 12, fold: 4, half: 2, adamw: 28 } as const;
 
-/** Gflop/s of the host's products. */
-export const gemmRate = ({ host }: ChipProfile, products: HostProducts): number =>
-  products === 'blas' ? host.gemmGflops.value : host.ownGemmGflops.value;
+/** Milliseconds that a chip takes for amounts of work. */
+function ratesOf({ clock, host }: ChipProfile, products: HostProducts) {
+  const gigaflops = products === 'blas' ? host.gemmGflops.value : host.ownGemmGflops.value;
+  return {
+    /** Matrix products, of so many operations. */
+    gemmMs: (flops: number) => flops / (gigaflops * 1e6),
+    /** Bytes that one core reads and writes. */
+    moveMs: (bytes: number) => bytes / (host.elementwiseGBps.value * 1e6),
+    /** Bytes that all cores do, as AdamW. */
+    streamMs: (bytes: number) => bytes / (STREAM_BYTES.adamw * host.adamwPerUs.value * 1e3),
+    /** Bytes between arena and surfaces. */
+    copyMs: (bytes: number) => bytes / (host.copyGBps.value * 1e6),
+    /** Locking the two surfaces of each dispatch. */
+    lockMs: (dispatches: number) => (dispatches * 2 * clock.lockUs.value) / 1000,
+    waitMs: (dispatches: number) => (dispatches * host.roundTripUs.value) / 1000,
+  };
+}
 
-/** The time of a step: counts of work by the constants of a chip. */
-export function timeStep(step: TimedStep): StepParts {
-  const { config, counts, profile, accumulate, columns, parameters, matrices, forward, backward } = step;
+/** Parts of a pass and of an update, in milliseconds, before anything hides any. */
+function partsOf(step: TimedStep, profile: ChipProfile) {
+  const { config, counts, accumulate, columns, parameters, matrices, forward, backward, onDevice } = step;
   const { layers, dim, vocab } = config;
-  const { host } = profile;
-  const gemmMs = (flops: number) => flops / (gemmRate(profile, step.products) * 1e6);
-  const moveMs = (bytes: number) => bytes / (host.elementwiseGBps.value * 1e6);
-  const streamMs = (bytes: number) => bytes / (STREAM_BYTES.adamw * host.adamwPerUs.value * 1e3);
+  const { gemmMs, moveMs, streamMs, copyMs, lockMs } = ratesOf(profile, step.products);
   const activation = dim * columns;
   const normBytes = (step.normsForward ? NORM_BYTES.forward : 0) + NORM_BYTES.backward;
-  const pass = moveMs(
-    activation * (2 * layers * normBytes + END_BYTES) + (LOGIT_BYTES / PARALLEL_CORES) * vocab * columns,
-  );
-  const { copiedBytes, convertedElements, addedElements, foldedElements } = counts.host;
-  // On one queue of the host, whose last tasks of a pass go on while the next pass begins.
-  const { onDevice } = step;
+  const logitBytes = (LOGIT_BYTES / PARALLEL_CORES) * vocab * columns;
   const tables = gemmMs((2 * counts.host.classifierProducts * vocab * activation) / accumulate);
-  const queued = layers * gemmMs(2 * matrices * columns) + (onDevice ? tables : 0);
-  const behind = (...hidden: readonly KernelTimes[]) =>
-    Math.max(EXPOSED * queued, queued - hidden.reduce((sum, each) => sum + each.evaluations + each.copies, 0));
-  const norms = parameters === 0 ? 0 : streamMs(STREAM_BYTES.square * parameters);
+  const copies = (work: KernelWork) => copyMs(work.copiedBytes) + lockMs(work.dispatches);
+  const time = (work: KernelWork | undefined) =>
+    work === undefined ? { evaluations: 0, copies: 0 } : { evaluations: work.evaluationsMs, copies: copies(work) };
   const written = parameters + (step.writesHalf ? (STREAM_BYTES.half / STREAM_BYTES.adamw) * matrices * layers : 0);
-  const adamw = parameters === 0 ? 0 : streamMs(STREAM_BYTES.adamw * written);
   return {
-    kernels: accumulate * (forward.evaluations + backward.evaluations + (onDevice?.kernelsMs ?? 0)),
-    copies: accumulate * (forward.copies + backward.copies + (onDevice?.copiesMs ?? 0)) + step.stagingMs,
+    forward: time(forward),
+    backward: time(backward),
+    onDevice: time(onDevice),
+    elementwise: moveMs(activation * (2 * layers * normBytes + END_BYTES) + logitBytes),
+    tables,
+    /** On one queue of the host. A classifier on the device leaves it the gradient of its table. */
+    queued: layers * gemmMs(2 * matrices * columns) + (onDevice ? tables : 0),
+    norm: parameters === 0 ? 0 : streamMs(STREAM_BYTES.square * parameters),
+    adamw: parameters === 0 ? 0 : streamMs(STREAM_BYTES.adamw * written),
+  };
+}
+
+/** The time of a step: counts of work by the constants of a chip. */
+export function timeStep(step: TimedStep, profile: ChipProfile): StepParts {
+  const { counts, accumulate, onDevice: isOnDevice, overlaps } = step;
+  const { streamMs, copyMs, waitMs } = ratesOf(profile, step.products);
+  const { forward, backward, onDevice, elementwise, tables, queued, norm, adamw } = partsOf(step, profile);
+  const { copiedBytes, convertedElements, addedElements, foldedElements } = counts.host;
+  const behind = (...hidden: readonly KernelTimes[]) =>
+    Math.max(0, queued - hidden.reduce((sum, each) => sum + each.evaluations + each.copies, 0));
+  return {
+    kernels: accumulate * (forward.evaluations + backward.evaluations + onDevice.evaluations),
+    copies: accumulate * (forward.copies + backward.copies + onDevice.copies) + copyMs(step.stagedBytes),
     // What a classifier on the device leaves the host is among conversions, sums and weight gradients.
-    classifier: onDevice ? 0 : accumulate * tables,
+    classifier: isOnDevice ? 0 : accumulate * tables,
     hostMath:
-      accumulate * pass +
-      moveMs(2 * copiedBytes + CONVERSION_BYTES * convertedElements) +
+      accumulate * elementwise +
+      streamMs(2 * copiedBytes + CONVERSION_BYTES * convertedElements) +
       streamMs(STREAM_BYTES.add * addedElements + STREAM_BYTES.fold * foldedElements),
-    weightGradients: (accumulate - 1) * behind(forward, backward) + behind(backward),
-    update: norms + exposedUpdate(adamw, step),
-    waits: (counts.waits.kernels * host.roundTripUs.value) / 1000,
+    weightGradients: (accumulate - 1) * (overlaps ? behind(forward, backward) : behind(backward)) + behind(backward),
+    update: norm + (overlaps ? exposedUpdate(adamw, forward, step) : adamw),
+    waits: waitMs(counts.waits.kernels),
     compilations: step.compilationsMs,
+  };
+}
+
+/** Milliseconds of the kernels of one pass. */
+interface KernelTimes {
+  readonly evaluations: number;
+  readonly copies: number;
+}
+
+/** Milliseconds that each part of the chip works in a step, if nothing waits for anything: no step is shorter than the longest. */
+export interface BusyTimes {
+  /** Kernels with their copies, one after the other. */
+  readonly engine: number;
+  /** All matrix products of the host. */
+  readonly products: number;
+  /** Norms, loss, conversions, sums of gradients, their norm, AdamW: what reads and writes memory. */
+  readonly memory: number;
+}
+
+/** The least times of a step by the work that each part of the chip has. */
+export function busyTimes(step: TimedStep, profile: ChipProfile): BusyTimes {
+  const { kernels, copies, classifier, hostMath } = timeStep(step, profile);
+  const { queued, norm, adamw } = partsOf(step, profile);
+  return {
+    engine: kernels + copies,
+    products: classifier + step.accumulate * queued,
+    memory: hostMath + norm + adamw,
   };
 }
 
@@ -123,7 +176,7 @@ export function timeStep(step: TimedStep): StepParts {
  * What the next forward pass does not hide of AdamW: the embedding is updated first, then each layer, which runs as soon as it is. Where an
  * update compiles, nothing is hidden.
  */
-function exposedUpdate(adamw: number, { config, forward, parameters, writesHalf }: TimedStep): number {
+function exposedUpdate(adamw: number, forward: KernelTimes, { config, parameters, writesHalf }: TimedStep): number {
   if (parameters === 0 || !writesHalf) return adamw;
   const { layers, vocab, dim, tiedHead } = config;
   // Adapters are those of layers alone.
@@ -146,17 +199,15 @@ function exposedUpdate(adamw: number, { config, forward, parameters, writesHalf 
  */
 export function timeOnProcessor(
   step: TimedStep,
+  profile: ChipProfile,
   parts: StepParts,
   { flops, activationBytes }: { readonly flops: number; readonly activationBytes: number },
 ): number {
-  const { profile, accumulate, config, matrices, columns } = step;
-  const gemmMs = (operations: number) => operations / (gemmRate(profile, step.products) * 1e6);
-  const moveMs = (bytes: number) => bytes / (profile.host.elementwiseGBps.value * 1e6);
+  const { accumulate, config, matrices, columns, parameters } = step;
+  const { gemmMs, moveMs, streamMs } = ratesOf(profile, step.products);
   const kernels = gemmMs(flops + 2 * config.layers * matrices * columns) + moveMs(activationBytes);
-  const { parameters } = step;
-  const update = parameters / profile.host.adamwPerUs.value / 1000;
   // On the device it leaves the host the product toward its table alone.
   const products = step.counts.host.classifierProducts + (step.onDevice ? 2 * accumulate : 0);
   const classifier = gemmMs(2 * products * config.vocab * config.dim * columns);
-  return accumulate * kernels + classifier + parts.hostMath + update;
+  return accumulate * kernels + classifier + parts.hostMath + streamMs(STREAM_BYTES.adamw * parameters);
 }

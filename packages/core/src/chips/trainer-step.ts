@@ -1,8 +1,8 @@
 import { type ChipProfile, timeMil } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
+import { type PlannedKernel, planStep } from './planned-step.js';
 import { convolution, normalizationBackward, product, softmaxOver } from './probe-programs.js';
 import { LOGIT_BYTES, NORM_BYTES, PARALLEL_CORES } from './step-time.js';
-import { type KernelPlan, planTraining } from './training-plan.js';
 
 /**
  * How a public trainer divides a step between engine and host, as its source or its notes show. What it does like Mayfly's
@@ -78,9 +78,9 @@ export function timeTrainer(
   const { clock, host } = profile;
   const form = { variants: { attention, feedForward } };
   const programs = structure.convolves === true ? 'static' : weights;
-  const { kernels } = planTraining({ config, profile, weights: programs, batch: 1, sequence, form });
+  const { kernels } = planStep({ config, profile, weights: programs, batch: 1, sequence, form });
   const backward = kernels.filter(({ name }) => /Backward(\.|$)/.test(name));
-  const sum = (each: readonly KernelPlan[], of: (kernel: KernelPlan) => number) =>
+  const sum = (each: readonly PlannedKernel[], of: (kernel: PlannedKernel) => number) =>
     layers * each.reduce((total, kernel) => total + of(kernel), 0);
   const queries = heads * headDim;
   const keys = kvHeads * headDim;
@@ -116,7 +116,8 @@ export function timeTrainer(
   const { copies = isWide ? 'plain' : 'converted' } = structure;
   const share = { converted: CONVERSION, plain: isWide ? 2 : 1, streamed: STREAMED }[copies];
   const copyMs = (bytes: number) => bytes / (host.copyGBps.value * 1e6);
-  const copied = (each: readonly KernelPlan[]) => copyMs(share * sum(each, ({ activationBytes }) => activationBytes));
+  const copied = (each: readonly PlannedKernel[]) =>
+    copyMs(share * sum(each, ({ activationBytes }) => activationBytes));
   const copiesMs = copied(kernels) + copyMs(weightBytes);
 
   const moveMs = (bytes: number) => bytes / (host.elementwiseGBps.value * 1e6);

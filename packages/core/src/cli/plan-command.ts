@@ -1,15 +1,16 @@
 import { invalidArgument, loadProfile, MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag, text, whole } from '../check.js';
-import { bestVariants } from '../chips/best-variants.js';
+import { bestPlan, bestVariants } from '../chips/best-plan.js';
+import { type Classifier, planOptions, type WeightStrategy } from '../chips/plan-options.js';
 import type { HostProducts } from '../chips/step-time.js';
-import { planOptions, planTraining, type TrainingPlan, type WeightStrategy } from '../chips/training-plan.js';
+import { planTraining, type TrainingPlan } from '../chips/training-plan.js';
 import { planLayers } from '../decoder/layer-plan.js';
 import { frozenByAdapters, type LoraOptions, loraOptions, resolveLora } from '../decoder/lora-options.js';
 import { variantOption } from '../inference/shared-options.js';
 import { loadModel } from '../model/load-model.js';
 import { presets } from '../model/presets.js';
-import { aimsReport } from '../observe/aims-report.js';
+import { aimsReport, compareReport } from '../observe/aims-report.js';
 import { calibrationReport } from '../observe/calibration-report.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { textTable } from '../observe/table.js';
@@ -30,14 +31,15 @@ interface PlanFlags {
   readonly accumulate?: number;
   readonly retireAfter?: number;
   readonly variant?: string;
-  readonly classifier?: 'host' | 'device';
+  readonly classifier?: Classifier;
   readonly classes?: number;
   readonly lora?: Partial<LoraOptions>;
   readonly documentMask?: boolean;
-  readonly precision?: HostProducts;
+  readonly precision?: HostProducts | 'auto';
   readonly withoutUpdate?: boolean;
   readonly calibration?: boolean;
   readonly aims?: boolean;
+  readonly compare?: boolean;
   readonly json?: boolean;
 }
 
@@ -56,7 +58,8 @@ Examples:
   $ mayfly plan --model stories110m --variant attention=sdpaBwd,silu=exp
   $ mayfly plan --model stories110m --precision blas --classes 9205 --without-update
   $ mayfly plan --calibration
-  $ mayfly plan --aims`;
+  $ mayfly plan --aims
+  $ mayfly plan --compare`;
 
 /** The options of `mayfly plan`. */
 export const planCommandOptions = {
@@ -94,6 +97,10 @@ export const planCommandOptions = {
     ...{ rule: flag, default: false, flag: '--aims' },
     help: 'print planned steps beside aims and published figures, in Markdown',
   },
+  compare: {
+    ...{ rule: flag, default: false, flag: '--compare' },
+    help: 'print steps by counts and constants of before and now, and the steps of other trainers, in Markdown',
+  },
   json: jsonOption('print one JSON object'),
 };
 
@@ -117,6 +124,10 @@ async function planCommand(given: CommandFlags): Promise<void> {
     print(process.stdout, `${aimsReport()}\n`);
     return;
   }
+  if (flags.compare === true) {
+    print(process.stdout, `${compareReport()}\n`);
+    return;
+  }
   const profile = loadProfile(chip);
   const { config: own } = await loadModel(model);
   const { classes = own.vocab, classifier = 'host' } = flags;
@@ -136,23 +147,25 @@ async function planCommand(given: CommandFlags): Promise<void> {
   const form = { ...forced.axes, classifier, variants: forcedVariants(forced, layer.blocks) };
   const all = lora === undefined ? strategies : strategies.filter((each) => each !== 'reloaded');
   const chosen = weights === undefined ? all : [weights];
-  const options = { config, profile, layer, batch, sequence, accumulate, retireAfter, classifier };
+  const options = { config, profile, layer, batch, sequence, accumulate, retireAfter, form };
   const timed = { ...options, precision: flags.precision, withoutUpdate: flags.withoutUpdate };
   const plans = chosen.map((each): CommandPlan => {
-    const plan = planTraining({ ...timed, weights: each, form });
+    const plan = planTraining({ ...timed, weights: each, classifier });
     const kind = each === 'dynamic' ? 'dynamic' : 'static';
     const shape = { config, batch, sequence, lora, documentMask, form };
     const decoder = { ...shape, weights: kind, passes: accumulate, training: true } as const;
     const freeze = lora && frozenByAdapters(config, []);
     return { ...plan, memory: memoryNeeds({ ...decoder, freeze }, plan.workers + 1) };
   });
-  const best = plans.reduce((a, b) => (b.step.total < a.step.total ? b : a));
+  const best = bestPlan(timed, chosen, flags.classifier === undefined ? ['host', 'device'] : [classifier]);
   const advice: Advice = {
     weights: best.weights,
-    variants: bestVariants({ ...timed, weights: best.weights, form }),
+    classifier: best.classifier,
+    variants: bestVariants({ ...timed, weights: best.weights, classifier: best.classifier }),
     // Kernels of a step run one after the other, so more workers than hold them make no step shorter.
     workers: best.workers,
     device: best.processor < best.step.total ? 'cpu' : 'ane',
+    milliseconds: Math.min(best.processor, best.step.total),
   };
   print(
     process.stdout,
@@ -165,9 +178,12 @@ async function planCommand(given: CommandFlags): Promise<void> {
 /** What makes the shortest step. */
 interface Advice {
   readonly weights: WeightStrategy;
+  readonly classifier: Classifier;
   readonly variants: Readonly<Record<string, string>>;
   readonly workers: number;
   readonly device: 'ane' | 'cpu';
+  /** Of a step on that device. */
+  readonly milliseconds: number;
 }
 
 function report(model: string, title: string, plans: readonly CommandPlan[], advice: Advice): string {
@@ -227,13 +243,22 @@ function report(model: string, title: string, plans: readonly CommandPlan[], adv
     `${model} on ${title}, ${plans[0]!.tokensPerStep} tokens a step: an estimate`,
     textTable(table, { numbers: true }),
     ...objections,
-    ...(plans.length > 1 ? [`${advice.weights} weights are faster`] : []),
-    `best: ${advice.weights} weights, ${Object.entries(advice.variants)
-      .map((each) => each.join('='))
-      .join(',')}, ${advice.workers} worker${advice.workers === 1 ? '' : 's'}`,
-    ...(advice.device === 'cpu' ? ['the CPU alone is faster: --device cpu'] : []),
+    `host products: ${productsOf(plans[0]!)}`,
+    `best: ${strategyOf(advice)}, ${ms(advice.milliseconds)} a step`,
     '',
   ].join('\n');
+}
+
+/** What multiplies on the host. */
+const productsOf = ({ precision }: TrainingPlan): string =>
+  precision === 'blas' ? "blas, Accelerate's" : `${precision}, Mayfly's own, at an assumed rate`;
+
+/** What the shortest step takes. */
+function strategyOf({ device, weights, classifier, variants, workers }: Advice): string {
+  if (device === 'cpu') return 'the CPU alone (--device cpu)';
+  const named = Object.entries(variants).map((each) => each.join('='));
+  const place = classifier === 'device' ? 'classifier on the device, ' : '';
+  return `${weights} weights, ${place}${named.join(',')}, ${workers} worker${workers === 1 ? '' : 's'}`;
 }
 
 /** Forward and backward, such as `1 + 1`. */

@@ -15,9 +15,8 @@ const kinds = ['calibrated', 'held out', 'held out, found later'] as const;
 const kindOf = ({ calibrated, round }: Comparison): (typeof kinds)[number] =>
   calibrated ? 'calibrated' : round === 1 ? 'held out' : 'held out, found later';
 
-/** Two tables in Markdown: errors by group, then every figure. */
-export function calibrationReport(): string {
-  const comparisons = compareFigures();
+/** Two tables in Markdown, from the comparison of all published figures: errors by group, then every figure. */
+export function calibrationReport(comparisons: readonly Comparison[] = compareFigures()): string {
   const names = Object.keys(groups) as PublishedFigure['group'][];
   const warm = names.filter((name) => name !== 'cold');
   const labels = new Map<readonly PublishedFigure['group'][], string>([

@@ -1,5 +1,17 @@
 import { decoderLayerOf } from '../programs/layer.js';
-import { type PlanOptions, planTraining } from './training-plan.js';
+import type { Classifier, PlanOptions, WeightStrategy } from './plan-options.js';
+import { planTraining, type TrainingPlan } from './training-plan.js';
+
+/** The plan of the shortest step among those of the given weight strategies and places of the classifier. */
+export function bestPlan(
+  options: Omit<PlanOptions, 'weights' | 'classifier'>,
+  strategies: readonly WeightStrategy[],
+  classifiers: readonly Classifier[],
+): TrainingPlan {
+  return strategies
+    .flatMap((weights) => classifiers.map((classifier) => planTraining({ ...options, weights, classifier })))
+    .reduce((a, b) => (b.step.total < a.step.total ? b : a));
+}
 
 /** The variant of each block with which a step takes least, among those that break no rule of the chip; the first where all do. */
 export function bestVariants(options: PlanOptions): Readonly<Record<string, string>> {

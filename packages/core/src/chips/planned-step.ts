@@ -1,0 +1,161 @@
+import { type ChipProfile, invalidArgument, type ProgramTime, timeMil } from '@mayfly/native';
+import { ParameterLayout } from '../model/parameters.js';
+import { resolveOptions } from '../option-table.js';
+import { type ClassifierShape, classifierPrograms } from '../programs/classifier.js';
+import type { ProgramForm } from '../programs/form.js';
+import { countKinds, decoderLayerOf, namePrograms } from '../programs/layer.js';
+import type { LayerDefinition } from '../programs/layer-graph.js';
+import type { ProgramShape, Surface } from '../programs/shape.js';
+import { type PlanOptions, planOptions } from './plan-options.js';
+import { arePacked, classifierCopies, copiesOf, countStep, type PlannedBlock, writeBlocks } from './step-counts.js';
+import type { KernelWork, TimedStep } from './step-time.js';
+
+/** A kernel of a layer, as it is planned. */
+export interface PlannedKernel
+  extends Pick<ProgramTime, 'evaluateUs' | 'compileMs' | 'loadMs' | 'flops' | 'weightBytes'> {
+  readonly name: string;
+  /** Bytes copied between arena and surfaces, per dispatch. */
+  readonly copyBytes: number;
+  /** Of weights that are inputs: bytes copied in addition by the first dispatch of a layer after an update. */
+  readonly stagedBytes: number;
+  /** Bytes of the matrices alone that a dispatch reads and makes: surfaces may be larger. */
+  readonly activationBytes: number;
+  /** Whether it has constants that training changes: an update compiles it again. */
+  readonly hasWeights: boolean;
+  /** Its program, in MIL. */
+  readonly text: string;
+}
+
+/** A step before it is timed: its kernels, and its work. */
+export interface PlannedStep {
+  /** With the defaults. */
+  readonly options: ReturnType<typeof resolvePlan>;
+  readonly kernels: readonly PlannedKernel[];
+  readonly work: TimedStep;
+  /** Trained parameters: all, or those of the adapters. */
+  readonly parameters: number;
+  /** Programs that are loaded at once. */
+  readonly programs: number;
+  /** Those that an update compiles, or loads again. */
+  readonly updated: number;
+  /** Compiling and loading each program of all layers once, in milliseconds. */
+  readonly roundMs: number;
+}
+
+const resolvePlan = (given: PlanOptions) => resolveOptions('planTraining', planOptions, given).options;
+
+/** Writes the programs of a step and counts its work. Errors are those of `planTraining`. */
+export function planStep(given: PlanOptions): PlannedStep {
+  const options = resolvePlan(given);
+  const { config, profile, weights, batch, sequence, accumulate } = options;
+  const { layer = decoderLayerOf(config) } = options;
+  const { clock } = profile;
+  const shape: ProgramShape = { ...config, batch, sequence };
+  const columns = batch * sequence;
+  const { layers, dim, vocab } = config;
+  const isAdapted = layer.base !== undefined;
+  if (isAdapted && weights === 'reloaded') {
+    throw invalidArgument('weights', 'dynamic or static with adapters, whose model never changes', weights);
+  }
+  const onDevice =
+    options.classifier === 'device' ? planClassifier({ dim, vocab, columns }, options.form, profile) : undefined;
+  const isStatic = weights !== 'dynamic';
+  const weightFiles = profile.generation === 'm1' ? 'per-tensor' : 'single';
+  const blocks = writeBlocks(layer, shape, isStatic, { weightFiles, ...options.form });
+  const kernels = planKernels(blocks, shape, layer, options);
+  const layout = new ParameterLayout(config, () => layer.parameters(shape));
+  const trained = layout.entries.filter(({ adapter }) => isAdapted === (adapter !== undefined));
+  const elements = (entries: typeof trained) => entries.reduce((sum, { count }) => sum + count, 0);
+  const parameters = elements(trained);
+  const matrices = elements(trained.filter(({ layer, decay }) => layer === 0 && decay));
+  const updates = !options.withoutUpdate;
+  const isPacked = arePacked(layer, isStatic);
+  const isCompiled = weights === 'static';
+  const counts = countStep({
+    ...{ config, layer, shape, blocks, isCompiled, isStatic, trained, accumulate, updates },
+    classifier: onDevice?.programs,
+  });
+  const perLayer = (of: (kernel: PlannedKernel) => number) => kernels.reduce((sum, each) => sum + of(each), 0);
+  const kinds = weights === 'dynamic' ? countKinds(config) : layers;
+  const compiling = ({ compileMs, loadMs }: PlannedKernel) => compileMs + loadMs + clock.unloadMs.value;
+  const updated = layers * perLayer(({ hasWeights }) => Number(hasWeights));
+  const workOf = (pass: RegExp): KernelWork => {
+    const own = kernels.filter(({ name }) => pass.test(name));
+    const sum = (of: (kernel: PlannedKernel) => number) => layers * own.reduce((total, each) => total + of(each), 0);
+    return {
+      evaluationsMs: sum(({ evaluateUs }) => evaluateUs) / 1000,
+      copiedBytes: sum(({ copyBytes }) => copyBytes),
+      dispatches: sum(() => 1),
+    };
+  };
+  const stagedBytes =
+    layers * perLayer((kernel) => kernel.stagedBytes) + (isAdapted ? 0 : (onDevice?.stagedBytes ?? 0));
+  const compilationsMs = {
+    dynamic: 0,
+    static: layers * perLayer((kernel) => (kernel.hasWeights ? compiling(kernel) : 0)),
+    reloaded: updated * clock.reloadMs.value,
+  }[weights];
+  return {
+    options,
+    kernels,
+    parameters,
+    programs: kernels.length * kinds + (onDevice ? 2 : 0),
+    updated,
+    roundMs: kinds * perLayer(compiling),
+    work: {
+      ...{ config, counts, columns, accumulate, matrices },
+      products: options.precision === 'auto' ? 'blas' : options.precision,
+      normsForward: isPacked,
+      parameters: updates ? parameters : 0,
+      writesHalf: isPacked,
+      forward: workOf(/Forward(\.|$)/),
+      backward: workOf(/Backward(\.|$)/),
+      onDevice: onDevice?.work,
+      stagedBytes: updates ? stagedBytes : 0,
+      compilationsMs: updates ? compilationsMs : 0,
+      overlaps: true,
+    },
+  };
+}
+
+/** The classifier on the device: its work in a pass. */
+function planClassifier(shape: ClassifierShape, form: ProgramForm, profile: ChipProfile) {
+  const programs = classifierPrograms(shape, form);
+  const { chunks, forward, backward } = programs;
+  const { always, afterUpdate } = classifierCopies(programs);
+  const evaluateUs = [forward, backward].reduce(
+    (sum, { program }) => sum + timeMil(program.text, profile).evaluateUs,
+    0,
+  );
+  return {
+    programs,
+    work: { evaluationsMs: (chunks * evaluateUs) / 1000, copiedBytes: always, dispatches: 2 * chunks },
+    stagedBytes: afterUpdate,
+  };
+}
+
+/** The kernels of a layer. */
+function planKernels(
+  blocks: readonly PlannedBlock[],
+  shape: ProgramShape,
+  layer: LayerDefinition,
+  { profile, weights }: PlanOptions,
+): PlannedKernel[] {
+  const parameters = layer.parameters(shape);
+  const isPacked = arePacked(layer, weights !== 'dynamic');
+  const copies = new Map(blocks.flatMap((block) => [...copiesOf(block)]));
+  return Object.entries(namePrograms(blocks)).map(([name, made]) => {
+    const { program, input, output } = made;
+    const { evaluateUs, compileMs, loadMs, flops, weightBytes } = timeMil(program.text, profile);
+    const { always: copyBytes, afterUpdate: stagedBytes } = copies.get(made)!;
+    return {
+      ...{ name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyBytes, stagedBytes },
+      activationBytes: 2 * (activations(input, parameters) + output.channels * output.width),
+      hasWeights: !isPacked && made.weights.length > 0,
+      text: program.text,
+    };
+  });
+}
+
+const activations = ({ slots }: Surface, parameters: object): number =>
+  Object.entries(slots).reduce((sum, [name, { rows, columns }]) => sum + (name in parameters ? 0 : rows * columns), 0);
