@@ -1,5 +1,6 @@
 import type { Benchmark } from '../harness/report.js';
 import { adamw } from './adamw.js';
+import { compact } from './compact.js';
 import { cores } from './cores.js';
 import { dispatch } from './dispatch.js';
 import { dispatchBulk } from './dispatch-bulk.js';
@@ -32,6 +33,7 @@ export const benchmarks: readonly Benchmark[] = [
   adamw,
   step,
   speed,
+  compact,
   generation,
   cores,
   scaling,

@@ -7,7 +7,7 @@ import { openmpBlas } from '../harness/openmp-blas.js';
 import type { Benchmark, Figure, Target } from '../harness/report.js';
 import { target } from '../harness/report.js';
 import { runForJson, runScript } from '../harness/run-script.js';
-import { type StepModel, stepGflop, stepModels } from '../harness/step-models.js';
+import { type StepModel, stepGflop, stepModels, taskOf } from '../harness/step-models.js';
 import { ratio } from '../harness/targets.js';
 import type { StepSample, StepTask } from '../scripts/step-run.js';
 
@@ -33,8 +33,7 @@ export const step: Benchmark = {
     const targets: Target[] = [];
     const skipped: { case: string; reason: string }[] = [];
     for (const model of quick ? stepModels.slice(1, 2) : stepModels) {
-      const steps = stepGflop(model) > 100 ? 5 : 9;
-      const task = { warmup: quick ? 1 : 2, steps: quick ? 1 : steps };
+      const task = taskOf(model, quick);
       const measured = await alternate<Record<string, number>>(
         `step, ${model.name}`,
         [

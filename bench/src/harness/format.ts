@@ -26,6 +26,10 @@ const verdict = ({ text, value, relation, limit, pass }: Target): string[] => [
   text,
 ];
 
+/** Without the columns that no row fills. */
+const filled = ([head, ...rows]: readonly (readonly string[])[]): string[][] =>
+  [head!, ...rows].map((row) => row.filter((_, column) => rows.some((other) => other[column] !== '')));
+
 const grid = (rows: readonly (readonly string[])[], markdown: boolean): string =>
   markdown ? markdownTable(rows) : textTable(rows, { rule: true });
 
@@ -36,7 +40,7 @@ export function format(report: Report, markdown = false): string {
   return [
     `${markdown ? '## ' : ''}${benchmark}`,
     `${measures} ${about}`,
-    grid([header, ...figures.map(row)], markdown),
+    grid(filled([header, ...figures.map(row)]), markdown),
     targets.length === 0 ? '' : grid([['', 'measured', 'target', 'of'], ...targets.map(verdict)], markdown),
     ...skipped.map((skip) => `${markdown ? '- ' : ''}skipped: ${skip.case}: ${skip.reason}`),
   ]

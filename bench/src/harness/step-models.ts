@@ -33,3 +33,7 @@ export function stepGflop({ config, sequence, batch }: StepModel): number {
   const attention = 2 * layers * sequence * heads * headDim;
   return (3 * 2 * batch * sequence * (matrices + attention)) / 1e9;
 }
+
+/** How many steps of a model a benchmark takes. */
+export const taskOf = (model: StepModel, quick: boolean): { readonly warmup: number; readonly steps: number } =>
+  quick ? { warmup: 1, steps: 1 } : { warmup: 2, steps: stepGflop(model) > 100 ? 5 : 9 };

@@ -78,10 +78,34 @@ uint8_t* PanelRow(void* panel, int64_t p, int part, int tile, int64_t row) {
   return static_cast<uint8_t*>(panel) + index * kTileBytes + row * kRowBytes;
 }
 
+// A step of PackRows where lanes are contiguous along the depth and none ends: straight from memory to the tiles.
+template <class Format, class T>
+void PackWholeRows(const GemmStrip& strip, const T* data, int64_t p, void* panel) {
+  for (int lane = 0; lane < kSide; ++lane) {
+    const T* row = data + lane * strip.lane_stride + p;
+    // The next panel: it is packed after this one is multiplied.
+    __builtin_prefetch(row + kSide * strip.lane_stride);
+    Simd::F left = Simd::Load(row), right = Simd::Load(row + kBlock);
+    for (int part = 0; part < Format::kCount; ++part) {
+      _mm512_storeu_si512(PanelRow<Format>(panel, p, part, lane / kTileRows, lane % kTileRows),
+                          Format::Take(&left, &right));
+    }
+  }
+}
+
 // Tiles of A: a row of 32 elements of depth for each lane.
 template <class Format>
 void PackRows(const GemmStrip& strip, void* panel) {
+  const bool whole_lanes = strip.depth_stride == 1 && strip.lanes >= kSide;
   for (int64_t p = 0; p < strip.depth; p += kStep) {
+    if (whole_lanes && strip.depth - p >= kStep) {
+      if (strip.half) {
+        PackWholeRows<Format>(strip, static_cast<const uint16_t*>(strip.data), p, panel);
+      } else {
+        PackWholeRows<Format>(strip, static_cast<const float*>(strip.data), p, panel);
+      }
+      continue;
+    }
     for (int tile = 0; tile < kTiles; ++tile) {
       Simd::F left[kBlock], right[kBlock];
       LoadBlock<true>(strip, tile * kTileRows, p, left);
@@ -95,22 +119,57 @@ void PackRows(const GemmStrip& strip, void* panel) {
   }
 }
 
+// The elements of two depths side by side, lane by lane.
+__m512i Interleave(__m512i words) {
+  constexpr auto kEven = [] {
+    struct {
+      uint16_t index[32];
+    } order{};
+    for (int i = 0; i < 32; ++i) order.index[i] = static_cast<uint16_t>(i / 2 + i % 2 * 16);
+    return order;
+  }();
+  return _mm512_permutexvar_epi16(_mm512_loadu_si512(kEven.index), words);
+}
+
+// Writes the rows of a tile of B for one pair of depths.
+template <class Format>
+void PackPair(Simd::F first, Simd::F second, int64_t p, int tile, int row, void* panel) {
+  for (int part = 0; part < Format::kCount; ++part) {
+    _mm512_storeu_si512(PanelRow<Format>(panel, p, part, tile, row), Interleave(Format::Take(&first, &second)));
+  }
+}
+
+// A step of PackColumns where depths are contiguous along the lanes and none ends.
+template <class Format, class T>
+void PackWholeColumns(const GemmStrip& strip, const T* data, int64_t p, void* panel) {
+  for (int row = 0; row < kStep / 2; ++row) {
+    const T* from = data + (p + 2 * row) * strip.depth_stride;
+    for (int tile = 0; tile < kTiles; ++tile) {
+      const T* lanes = from + tile * kTileRows;
+      PackPair<Format>(Simd::Load(lanes), Simd::Load(lanes + strip.depth_stride), p, tile, row, panel);
+    }
+  }
+}
+
 // Tiles of B: a row of 16 lanes for each pair of depths, the two elements of a lane side by side.
 template <class Format>
 void PackColumns(const GemmStrip& strip, void* panel) {
+  const bool whole_lanes = strip.lane_stride == 1 && strip.lanes >= kSide;
   for (int64_t p = 0; p < strip.depth; p += kStep) {
+    if (whole_lanes && strip.depth - p >= kStep) {
+      if (strip.half) {
+        PackWholeColumns<Format>(strip, static_cast<const uint16_t*>(strip.data), p, panel);
+      } else {
+        PackWholeColumns<Format>(strip, static_cast<const float*>(strip.data), p, panel);
+      }
+      continue;
+    }
     for (int tile = 0; tile < kTiles; ++tile) {
       for (int half = 0; half < 2; ++half) {
         Simd::F depths[kBlock];
         LoadBlock<false>(strip, tile * kTileRows, p + half * kBlock, depths);
         for (int i = 0; i < kBlock; i += 2) {
-          for (int part = 0; part < Format::kCount; ++part) {
-            const __m512i words = Format::Take(&depths[i], &depths[i + 1]);
-            const __m512i even = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(words));
-            const __m512i odd = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(words, 1));
-            _mm512_storeu_si512(PanelRow<Format>(panel, p, part, tile, (half * kBlock + i) / 2),
-                                _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
-          }
+          PackPair<Format>(depths[i], depths[i + 1], p, tile, (half * kBlock + i) / 2, panel);
         }
       }
     }

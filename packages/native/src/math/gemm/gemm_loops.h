@@ -89,26 +89,28 @@ void FinishTile(int64_t k, const void* a_panel, const void* b_panel, const float
   finish(k, static_cast<const float*>(a_panel), static_cast<const float*>(b_panel), tile, resume, target);
 }
 
-template <class S, class T>
+template <class S, class T, bool kAdd>
 void StoreTile(const float* tile, const GemmTarget& target, T* c) {
   constexpr int kColumns = S::kGemmVectors * S::kWidth;
   const typename S::F alpha = S::Set(target.alpha);
   const typename S::F beta = S::Set(target.beta);
+  const int64_t rest = target.columns % S::kWidth, whole = target.columns - rest;
   for (int64_t r = 0; r < target.rows; ++r) {
     const float* from = tile + r * kColumns;
     T* to = c + r * target.row_stride;
-    for (int64_t j = 0; j < target.columns; j += S::kWidth) {
-      const int64_t left = target.columns - j;
-      typename S::F value = alpha * S::Load(from + j);
-      if (left >= S::kWidth) {
-        if (target.beta != 0) value = S::Fma(beta, S::Load(to + j), value);
-        S::Store(to + j, value);
-      } else {
-        if (target.beta != 0) value = S::Fma(beta, S::Load(to + j, left), value);
-        S::Store(to + j, value, left);
-      }
+    for (int64_t j = 0; j < whole; j += S::kWidth) {
+      const typename S::F value = alpha * S::Load(from + j);
+      S::Store(to + j, kAdd ? S::Fma(beta, S::Load(to + j), value) : value);
     }
+    if (rest == 0) continue;
+    const typename S::F value = alpha * S::Load(from + whole);
+    S::Store(to + whole, kAdd ? S::Fma(beta, S::Load(to + whole, rest), value) : value, rest);
   }
+}
+
+template <class S, class T>
+void StoreTile(const float* tile, const GemmTarget& target, T* c) {
+  return target.beta != 0 ? StoreTile<S, T, true>(tile, target, c) : StoreTile<S, T, false>(tile, target, c);
 }
 
 template <class S>

@@ -25,9 +25,10 @@ int64_t BlockDepth(const GemmKernel& kernel, int64_t k) { return EvenPart(k, ker
 void Prefetch(const MatrixOutput& c, const Rectangle& at) {
   constexpr int64_t kLine = 64;
   const int64_t bytes = at.columns * static_cast<int64_t>(SizeOf(c.dtype));
-  for (int64_t r = 0; r < at.rows; ++r) {
-    const char* line = static_cast<const char*>(ElementAt(c, at.row + r, at.column));
-    for (int64_t at = 0; at < bytes; at += kLine) __builtin_prefetch(line + at, 1);
+  const int64_t row_bytes = c.row_stride * static_cast<int64_t>(SizeOf(c.dtype));
+  const char* row = static_cast<const char*>(ElementAt(c, at.row, at.column));
+  for (int64_t r = 0; r < at.rows; ++r, row += row_bytes) {
+    for (int64_t at = 0; at < bytes; at += kLine) __builtin_prefetch(row + at, 1);
   }
 }
 

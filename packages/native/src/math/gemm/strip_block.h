@@ -18,6 +18,10 @@ void LoadBlock(const GemmStrip& strip, const T* data, int64_t lane, int64_t p, S
   const T* from = data + lane * strip.lane_stride + p * strip.depth_stride;
   const int64_t lanes = BlockPart(strip.lanes - lane), depth = BlockPart(strip.depth - p);
   const auto load_rows = [&](int64_t rows, int64_t stride, int64_t length) {
+    if (rows == kBlock && length == kBlock) {
+      for (int64_t i = 0; i < kBlock; ++i) block[i] = Simd::Load(from + i * stride);
+      return;
+    }
     for (int64_t i = 0; i < kBlock; ++i) {
       const T* row = from + i * stride;
       block[i] = i >= rows ? Simd::Zero() : length == kBlock ? Simd::Load(row) : Simd::Load(row, length);
