@@ -58,6 +58,7 @@ export const sidebar = [
   {
     text: 'Reference',
     items: [
+      { text: 'Commands', link: '/reference/commands' },
       { text: 'Output, signals, exit codes', link: '/reference/command-line' },
       { text: 'API', link: '/reference/api/' },
       { text: 'Channels', link: '/reference/channels' },
@@ -65,7 +66,13 @@ export const sidebar = [
       { text: 'doctor and bench', link: '/reference/doctor' },
       { text: 'lint', link: '/reference/lint' },
       { text: 'File formats', link: '/reference/formats' },
+      { text: 'Support matrix', link: '/reference/support' },
+      { text: 'Glossary', link: '/reference/glossary' },
     ],
+  },
+  {
+    text: 'Help',
+    items: [{ text: 'Troubleshooting', link: '/troubleshooting' }],
   },
   {
     text: 'Benchmarks',

@@ -28,6 +28,10 @@ export { convolution } from './chips/probe-programs.js';
 export { timeTrainer } from './chips/trainer-step.js';
 export { trainers } from './chips/trainers.js';
 export { planTraining } from './chips/training-plan.js';
+export { defaultText } from './cli/command-options.js';
+export { errorGroups, errorTable } from './cli/error-table.js';
+export { commandTables, createProgram } from './cli/program.js';
+export { commandOptions } from './command-line.js';
 export { ByteTokenizer } from './data/byte-tokenizer.js';
 export { checkTokens } from './data/check-tokens.js';
 export { Llama2cTokenizer } from './data/llama2c-tokenizer.js';
@@ -135,6 +139,7 @@ export {
   type PlainTrainOptions,
   resolveTrainOptions,
   savedTrainOptions,
+  trainOptions,
 } from './train/options.js';
 export { rangeProgram } from './train/range-program.js';
 export { learningRate, type Schedule } from './train/schedules.js';

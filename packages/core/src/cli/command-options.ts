@@ -51,7 +51,7 @@ export function optionsFrom<Options>(table: AnyOptionTable, flags: CommandFlags)
 
 function commanderOption(row: OptionEntry<unknown>): Option {
   const { rule, flag, help = '', group } = row;
-  const fallback = row.defaultText ?? shownDefault(row.default);
+  const fallback = defaultText(row);
   const made = new Option(flag!, fallback === undefined ? help : `${help} (default: ${fallback})`);
   if (made.required) {
     made.argParser((given: string, before: unknown) => {
@@ -63,7 +63,9 @@ function commanderOption(row: OptionEntry<unknown>): Option {
   return made;
 }
 
-function shownDefault(value: unknown): string | undefined {
+/** The default as help and reference show it; undefined where an option that is left out has no value. */
+export function defaultText({ defaultText: text, default: value }: OptionEntry<unknown>): string | undefined {
+  if (text !== undefined) return text;
   if (value === undefined || value === false) return undefined;
   if (value === Number.POSITIVE_INFINITY) return 'never';
   return value === '' ? 'empty' : String(value);

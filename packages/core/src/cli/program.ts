@@ -6,6 +6,7 @@ import { addBenchCommand, benchCommandOptions } from './bench-command.js';
 import { addCompletionCommand } from './completion-command.js';
 import { addDoctorCommand, doctorCommandOptions } from './doctor-command.js';
 import { addEvalCommand, evalCommandOptions } from './eval-command.js';
+import { addExplainCommand, explainCommandOptions } from './explain-command.js';
 import { addExportCommand, exportCommandOptions } from './export-command.js';
 import { addGenerateCommand, generateCommandOptions } from './generate-command.js';
 import { addLintCommand, lintCommandOptions } from './lint-command.js';
@@ -17,8 +18,8 @@ import { addVersionOption } from './version.js';
 
 const { description } = createRequire(import.meta.url)('../package.json') as Record<string, string>;
 
-/** The options of each command. */
-const commandTables: Readonly<Record<string, AnyOptionTable>> = {
+/** The options of each command, by its name. */
+export const commandTables: Readonly<Record<string, AnyOptionTable>> = {
   train: trainCommandOptions,
   eval: evalCommandOptions,
   generate: generateCommandOptions,
@@ -29,6 +30,7 @@ const commandTables: Readonly<Record<string, AnyOptionTable>> = {
   plan: planCommandOptions,
   stress: stressCommandOptions,
   sweep: sweepCommandOptions,
+  explain: explainCommandOptions,
 };
 
 /** The flag of every option, by the option's path in the library's bags: `minLr` → `--min-lr`. */
@@ -58,6 +60,7 @@ export function createProgram(): Command {
   addPlanCommand(program);
   addStressCommand(program);
   addSweepCommand(program);
+  addExplainCommand(program);
   addCompletionCommand(program, commandTables);
   return program;
 }
