@@ -24,6 +24,7 @@ export const sidebar = [
   {
     text: 'The pool',
     items: [
+      { text: 'Your first program', link: '/pool/first-program' },
       { text: 'The pool alone', link: '/pool/' },
       { text: 'MIL programs', link: '/pool/mil' },
     ],

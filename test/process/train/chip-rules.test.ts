@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { createTrainer, evaluate, generate, MayflyError, presets, type TrainOptions } from '@mayfly/core';
 import { chipNames } from '@mayfly/core/chips';
 import { checkChipRules, programForm } from '@mayfly/core/testing';
@@ -67,6 +69,10 @@ test('warnings of rules are one line; device cpu has no rules', async () => {
   const warning = await chip('sim:m4');
   expect(warning).toMatch(/^m4 may not run .*: .*matmul-inner-32/);
   expect(warning).not.toContain('\n');
+  // It runs as printed, from anywhere.
+  const command = /\((.* lint --rules) tells what is known\)$/.exec(warning!)?.[1];
+  const told = spawnSync('sh', ['-c', command!], { cwd: tmpdir(), encoding: 'utf8' });
+  expect(told).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining('`matmul-inner-32`') });
 });
 
 test('the command ends with 2 and one line', async () => {
