@@ -19,6 +19,7 @@ export const sidebar = [
       { text: 'Sweep over options', link: '/guides/sweep' },
       { text: 'Export', link: '/guides/export' },
       { text: 'Run for days', link: '/guides/run-for-days' },
+      { text: 'Watch a run', link: '/guides/watch' },
     ],
   },
   {

@@ -49,6 +49,13 @@ export function optionsFrom<Options>(table: AnyOptionTable, flags: CommandFlags)
   return options as Options;
 }
 
+/** Options of one table, and the others. */
+export function splitOptions<Own, Others>(table: AnyOptionTable, options: Own & Others): [Own, Others] {
+  const [own, others]: [Record<string, unknown>, Record<string, unknown>] = [{}, {}];
+  for (const [name, value] of Object.entries(options as object)) (name in table ? own : others)[name] = value;
+  return [own as Own, others as Others];
+}
+
 function commanderOption(row: OptionEntry<unknown>): Option {
   const { rule, flag, help = '', group } = row;
   const fallback = defaultText(row);

@@ -3,6 +3,7 @@ import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag, text } from '../check.js';
 import { toJsonLine } from '../observe/json-lines.js';
+import { type ObserverOptions, observerOptions, openObservers } from '../observe/observers.js';
 import { openReporter } from '../observe/open-reporter.js';
 import type { Reporter } from '../observe/reporter.js';
 import { StartStatus } from '../observe/start-status.js';
@@ -12,7 +13,14 @@ import { createTrainer, trainingMemory } from '../train/create-trainer.js';
 import { type FinishedRun, finishedRun } from '../train/finished-run.js';
 import { type MemoryNeeds, memoryLimit } from '../train/memory-needs.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
-import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
+import {
+  addOptions,
+  type CommandFlags,
+  type JsonFlag,
+  jsonOption,
+  optionsFrom,
+  splitOptions,
+} from './command-options.js';
 import { configOptions, mergeOptions, readConfigFile } from './config-file.js';
 import { Interruption, outliveOutput } from './interruption.js';
 
@@ -37,6 +45,7 @@ export const trainCommandOptions = {
     ...{ rule: flag, default: false, flag: '--memory', group: 'Workers:' },
     help: 'print the memory that the run needs, and do not start it',
   },
+  ...observerOptions,
   json: { ...jsonOption('one JSON object per line on stdout, nothing else'), group: 'Checkpoints and output:' },
 };
 
@@ -77,13 +86,14 @@ function printMemory(needs: MemoryNeeds, json: boolean): void {
   print(process.stdout, `${json ? toJsonLine({ ...needs, limit }) : table}\n`);
 }
 
-interface TrainFlags extends TrainOptions, JsonFlag {
+interface TrainFlags extends TrainOptions, ObserverOptions, JsonFlag {
   readonly config?: string;
   readonly memory?: boolean;
 }
 
 async function train(flags: CommandFlags): Promise<void> {
-  const { json = false, memory = false, config, ...given } = optionsFrom<TrainFlags>(trainCommandOptions, flags);
+  const { json = false, memory = false, config, ...all } = optionsFrom<TrainFlags>(trainCommandOptions, flags);
+  const [observed, given] = splitOptions<ObserverOptions, TrainOptions>(observerOptions, all);
   const options =
     config === undefined
       ? given
@@ -104,6 +114,8 @@ async function train(flags: CommandFlags): Promise<void> {
   const { out = isNamed ? undefined : newRunFolder() } = options;
   const finished = options.autoResume === true ? await finishedRun(options) : null;
   if (finished !== null) return recordFinished(reporter, finished);
+  // Before the workers start, and until they have ended.
+  await using _ = openObservers(observed);
   const status = new StartStatus();
   const starting = createTrainer({ ...options, out, onProgress: status.onProgress });
   await using trainer = await starting.finally(() => status[Symbol.dispose]());

@@ -20,6 +20,8 @@ export const activities = [
 /** A message on `mayfly:activity`: something that the main process did or waited for. Times are those of `performance.now()`. */
 export interface ActivityMessage {
   readonly activity: Activity;
+  /** Whether the main thread waited, and was free for other work. */
+  readonly waited: boolean;
   readonly beganMs: number;
   readonly endedMs: number;
 }
@@ -47,7 +49,7 @@ export class Stopwatch {
     try {
       return call();
     } finally {
-      this.#add(activity, start);
+      this.#add(activity, false, start);
     }
   }
 
@@ -58,13 +60,13 @@ export class Stopwatch {
     try {
       return await promise;
     } finally {
-      this.#add(activity, start);
+      this.#add(activity, true, start);
     }
   }
 
-  #add(activity: Activity, beganMs: number): void {
+  #add(activity: Activity, waited: boolean, beganMs: number): void {
     const endedMs = performance.now();
     this.#milliseconds[activity] += endedMs - beganMs;
-    if (channel.hasSubscribers) channel.publish({ activity, beganMs, endedMs } satisfies ActivityMessage);
+    if (channel.hasSubscribers) channel.publish({ activity, waited, beganMs, endedMs } satisfies ActivityMessage);
   }
 }

@@ -17,3 +17,4 @@ export { openReporter } from './open-reporter.js';
 export type { Reporter } from './reporter.js';
 export { closingTable } from './run-text.js';
 export { type Output, printable } from './text.js';
+export { openTrace } from './trace/open-trace.js';

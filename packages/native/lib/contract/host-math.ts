@@ -283,4 +283,8 @@ export type QueuedMath = {
 } & {
   /** Blocks the calling thread until all calls that were made so far have ended; their promises settle later. */
   finish(): void;
+  /** Whether calls made from now on are timed, for `takeSpans`. Default: they are not, and the clock is not read. */
+  time(on: boolean): void;
+  /** The timed calls that have settled since the last time, in the order of the queue. Times are nanoseconds of `process.hrtime`. */
+  takeSpans(): { readonly name: string; readonly began: number; readonly ended: number }[];
 };

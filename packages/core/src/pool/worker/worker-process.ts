@@ -327,13 +327,14 @@ export class WorkerProcess<Kernel extends RunOwner> {
   send(run: Run<Kernel>, program: number): void {
     const id = this.#inFlight.nextId;
     const { offsets } = run;
+    const sentMs = isWatched(dispatchChannel) ? performance.now() : 0;
     const { connection } = this.#transport;
     if (run.kernel.inputs.length === 1 && offsets.length === 2)
       connection.dispatch(id, program, offsets[0]!, offsets[1]!, run.reuse);
     else connection.dispatchPorts(id, program, offsets);
     // After the call: a run that the addon refuses was not sent, and gets no answer.
     this.#inFlight.add(run);
-    if (isWatched(dispatchChannel)) this.#publish(run);
+    if (sentMs > 0) this.#publish(run, sentMs);
   }
 
   /** Asks it to unload everything and exit, after what it was sent before; kills it if it has not by `exitMs`. */
@@ -408,10 +409,10 @@ export class WorkerProcess<Kernel extends RunOwner> {
     this.#owner.answered(this, run, error);
   }
 
-  #publish(run: Run<Kernel>): void {
+  #publish(run: Run<Kernel>, sentMs: number): void {
     const { id: worker, pid } = this;
     const { kernel, id } = run;
-    const message = { pool: this.#pool, kernel: kernel.name, worker, pid, id, sentMs: performance.now() };
+    const message = { pool: this.#pool, kernel: kernel.name, worker, pid, id, sentMs };
     this.#published.set(run, message);
     begin(dispatchChannel, message);
   }

@@ -1,10 +1,36 @@
+#include <chrono>
+#include <vector>
+
+#include "addon_data.h"
 #include "exports.h"
 #include "math/host/host_pool.h"
 #include "math/host/math_function.h"
+#include "math/host/math_queue.h"
 #include "napi_arguments.h"
 #include "parallel/job_queue.h"
 
 namespace mayfly {
+namespace {
+
+double Nanoseconds(MathQueue::Clock::time_point time) {
+  return static_cast<double>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
+}
+
+Napi::Value TakeSpans(const Napi::CallbackInfo& info) {
+  const std::vector<MathQueue::Span> spans = DataOf(info.Env()).math_queue->TakeSpans();
+  Napi::Array list = Napi::Array::New(info.Env(), spans.size());
+  for (uint32_t i = 0; i < spans.size(); ++i) {
+    Napi::Object span = Napi::Object::New(info.Env());
+    span.Set("name", spans[i].name);
+    span.Set("began", Nanoseconds(spans[i].began));
+    span.Set("ended", Nanoseconds(spans[i].ended));
+    list.Set(i, span);
+  }
+  return list;
+}
+
+}  // namespace
 
 void ExportMath(Napi::Env env, Napi::Object exports) {
   const MathExports math{Napi::Object::New(env), Napi::Object::New(env)};
@@ -16,6 +42,10 @@ void ExportMath(Napi::Env env, Napi::Object exports) {
   math.queued.Set("finish", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                     Guard(info.Env(), [] { JobQueue::Finish(); });
                   }));
+  math.queued.Set("time", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                    DataOf(info.Env()).math_queue->Time(info[0].ToBoolean().Value());
+                  }));
+  math.queued.Set("takeSpans", Napi::Function::New(env, &TakeSpans));
   ExportLayerMath(math);
   ExportTensorMath(math);
   exports.Set("math", math.direct);

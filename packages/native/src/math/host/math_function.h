@@ -63,11 +63,11 @@ void DefineMath(const MathExports& exports, const char* name, Prepare prepare) {
                                name));
   exports.queued.Set(name, Napi::Function::New(
                                env,
-                               [take](const Napi::CallbackInfo& info) -> Napi::Value {
+                               [take, name](const Napi::CallbackInfo& info) -> Napi::Value {
                                  const Napi::Env env = info.Env();
                                  try {
                                    return Guard(env, [&]() -> Napi::Value {
-                                     return {env, DataOf(env).math_queue->Add(env, take(info))};
+                                     return {env, DataOf(env).math_queue->Add(env, name, take(info))};
                                    });
                                  } catch (const Napi::Error& error) {
                                    const auto refused = Napi::Promise::Deferred::New(env);

@@ -13,16 +13,20 @@ namespace mayfly {
 
 struct MathQueue::Job {
   Work work;
+  bool timed = false;
+  Span span{};
   std::optional<double> value;
   std::exception_ptr failure;
 
   void Run() noexcept {
+    if (timed) span.began = Clock::now();
     try {
       HostPool::OfQueue().Use([&](ThreadPool& pool) { value = work(pool); });
     } catch (...) {
       failure = std::current_exception();
     }
     work = nullptr;
+    if (timed) span.ended = Clock::now();
   }
 };
 
@@ -59,10 +63,12 @@ void MathQueue::Listen(Napi::Env env) {
   mailbox_->bell = done_.get();
 }
 
-napi_value MathQueue::Add(Napi::Env env, Work work) {
+napi_value MathQueue::Add(Napi::Env env, const char* name, Work work) {
   Listen(env);
   auto job = std::make_shared<Job>();
   job->work = std::move(work);
+  job->timed = timed_;
+  job->span.name = name;
   Pending pending{nullptr, job};
   napi_value promise = nullptr;
   if (napi_create_promise(env, &pending.deferred, &promise) != napi_ok) {
@@ -91,6 +97,7 @@ void MathQueue::Settle(Napi::Env env) {
     const Pending pending = std::move(pending_.front());
     pending_.pop_front();
     const Job& job = *pending.job;
+    if (job.timed) spans_.push_back(job.span);
     // Where JavaScript can no longer run these do nothing.
     if (job.failure) {
       if (const napi_value error = TryToJs(env, job.failure)) napi_reject_deferred(env, pending.deferred, error);

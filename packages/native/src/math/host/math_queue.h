@@ -3,10 +3,13 @@
 
 #include <napi.h>
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "event_loop.h"
 #include "parallel/thread_pool.h"
@@ -23,9 +26,22 @@ class MathQueue {
   MathQueue& operator=(const MathQueue&) = delete;
   ~MathQueue() { End(); }
 
+  using Clock = std::chrono::steady_clock;
+
+  // When the queue's thread was busy with one call.
+  struct Span {
+    const char* name;
+    Clock::time_point began, ended;
+  };
+
   // Queues `work` behind what any environment of the process has queued. The promise keeps the event loop alive, and
-  // is rejected with the error that `work` throws.
-  napi_value Add(Napi::Env env, Work work);
+  // is rejected with the error that `work` throws. `name` lives as long as the process.
+  napi_value Add(Napi::Env env, const char* name, Work work);
+
+  // Whether calls that are queued from now on are timed. Without that the clock is not read.
+  void Time(bool on) { timed_ = on; }
+  // The timed calls that were settled since the last time, in the order of the queue.
+  std::vector<Span> TakeSpans() { return std::exchange(spans_, {}); }
 
   // Drops the work that has not begun; no promise is settled any more. Work that has begun ends by itself, on memory
   // that it holds.
@@ -45,6 +61,8 @@ class MathQueue {
   EventLoop* loop_;
   AsyncHandle done_;
   std::shared_ptr<Mailbox> mailbox_;  // null where nothing was queued yet, and after the end
+  bool timed_ = false;
+  std::vector<Span> spans_;
   std::deque<Pending> pending_;       // in the order of the queue, which is the order of their ends
 };
 

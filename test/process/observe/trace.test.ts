@@ -1,0 +1,154 @@
+import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createPool } from '@mayfly/core';
+import { type DispatchMessage, openTrace, type WorkerMessage } from '@mayfly/core/observe';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { scaleProgram } from '../../fixtures/programs.js';
+import { hasProtoc, protocDecode } from '../../fixtures/protoc.js';
+import { fingerprint, runTraining, smallRun, smallStream } from '../../fixtures/small-run.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+interface Event {
+  readonly ph: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly ts: number;
+  readonly dur: number;
+  readonly name: string;
+  readonly cat: string;
+  readonly id?: number;
+  readonly args?: Record<string, unknown>;
+}
+
+const folder = temporaryFolder();
+const path = { json: join(folder, 'run.trace.json'), pftrace: join(folder, 'run.pftrace') };
+const options = {
+  ...{ model: 'tiny', data: smallStream(folder), ...smallRun },
+  pool: { standby: 1, budget: { evaluations: 30 } },
+} as const;
+let events: Event[] = [];
+let killed = 0;
+const exits: WorkerMessage[] = [];
+
+/** A training whose workers retire, in which one is killed while it evaluates. */
+beforeAll(async () => {
+  const { start } = tracingChannel('mayfly:dispatch');
+  const onSent = (message: unknown) => {
+    const { id, pid } = message as DispatchMessage;
+    if (killed !== 0 || id !== 17) return;
+    killed = pid;
+    process.kill(pid, 'SIGKILL');
+  };
+  const onWorker = (message: unknown) => exits.push(message as WorkerMessage);
+  start.subscribe(onSent);
+  subscribe('mayfly:worker', onWorker);
+  {
+    using _json = openTrace(path.json);
+    using _protobuf = openTrace(path.pftrace);
+    const { summary } = await runTraining(options);
+    expect(fingerprint({ summary })).toEqual(fingerprint(await runTraining({ ...options, pool: { standby: 0 } })));
+  }
+  start.unsubscribe(onSent);
+  unsubscribe('mayfly:worker', onWorker);
+  events = JSON.parse(readFileSync(path.json, 'utf8'));
+});
+
+const slices = (where: Partial<Event> = {}) =>
+  events.filter(
+    (event) => event.ph === 'X' && Object.entries(where).every(([key, value]) => event[key as keyof Event] === value),
+  );
+
+describe('a trace', () => {
+  test('has slices that are closed and follow one another on every track', () => {
+    const tracks = new Map<string, Event[]>();
+    for (const slice of slices()) {
+      const track = `${slice.pid}/${slice.tid}`;
+      tracks.set(track, [...(tracks.get(track) ?? []), slice]);
+    }
+    expect(tracks.size).toBeGreaterThan(8);
+    for (const track of tracks.values()) {
+      const sorted = track.toSorted((a, b) => a.ts - b.ts);
+      for (const [index, { ts, dur }] of sorted.entries()) {
+        expect(dur).toBeGreaterThanOrEqual(0);
+        // Both are rounded to nanoseconds.
+        expect(ts + dur).toBeLessThanOrEqual((sorted[index + 1]?.ts ?? Number.POSITIVE_INFINITY) + 0.002);
+      }
+    }
+  });
+
+  test('has an arrow from where a dispatch was sent to its evaluation, for each', () => {
+    const [from, to] = (['s', 'f'] as const).map(
+      (ph) => new Map(events.filter((e) => e.ph === ph).map((e) => [e.id, e])),
+    );
+    expect(from!.size).toBeGreaterThan(100);
+    expect([...to!.keys()].every((id) => from!.has(id))).toBe(true);
+    for (const [id, { ts }] of to!) expect(ts).toBeGreaterThanOrEqual(from!.get(id)!.ts);
+    for (const { pid, tid, ts } of to!.values()) {
+      expect(slices({ pid, tid, cat: 'evaluation' }).some((each) => each.ts === ts)).toBe(true);
+    }
+  });
+
+  test('closes the slices of a worker that was killed, and says so', () => {
+    const states = slices({ pid: killed, cat: 'worker' });
+    expect(states.map(({ name }) => name)).toEqual(['starting', 'standby', 'serving'].slice(0, states.length));
+    expect(states.at(-1)!.args).toMatchObject({ ended: 'exit', signal: 'SIGKILL', expected: false });
+  });
+
+  test('closes the evaluation that a killed worker took along', async () => {
+    process.env.MAYFLY_SIM_FAULTS = JSON.stringify({ evaluate: [{ fault: 'hang', at: 2 }] });
+    const file = join(folder, 'lost.json');
+    const { start } = tracingChannel('mayfly:dispatch');
+    const kill = (message: unknown) => {
+      const { id, pid, worker } = message as DispatchMessage;
+      if (worker === 1 && id === 1) process.kill(pid, 'SIGKILL');
+    };
+    {
+      using _ = openTrace(file);
+      await using pool = await createPool({ device: 'sim:m4,no-rules', standby: 0 });
+      delete process.env.MAYFLY_SIM_FAULTS;
+      const kernel = await pool.compile({ name: 'triple', text: scaleProgram(8, 3) });
+      const [x, y] = [pool.arena.tensor('fp32', [1, 8]), pool.arena.tensor('fp32', [1, 8])];
+      start.subscribe(kill);
+      for (let run = 0; run < 3; run++) await kernel.run(x, y);
+      start.unsubscribe(kill);
+    }
+    const written: Event[] = JSON.parse(readFileSync(file, 'utf8'));
+    const evaluations = written.filter(({ cat }) => cat === 'evaluation');
+    expect(evaluations.map(({ args }) => [args?.id, args?.failed ?? false])).toEqual([
+      [0, false],
+      [1, true],
+      [0, false],
+      [1, false],
+    ]);
+    expect(evaluations[1]!.args?.error).toContain('was lost');
+  });
+
+  test('shows retirements, compilations, steps, host math and waits', () => {
+    const retired = exits.filter(({ event }) => event === 'workerRetire').length;
+    expect(retired).toBeGreaterThan(1);
+    expect(slices({ name: 'retiring' }).length).toBeGreaterThan(0);
+    expect(slices({ cat: 'compile' }).length).toBeGreaterThan(4 * 2);
+    expect(slices({ name: 'step 6' }).length).toBeGreaterThanOrEqual(1);
+    for (const name of ['adamw', 'outerProducts']) expect(slices({ cat: 'host math', name }).length).toBeGreaterThan(0);
+    expect(slices({ name: 'wait for kernels', pid: process.pid }).length).toBeGreaterThan(0);
+  });
+
+  test.skipIf(!hasProtoc)('has the same slices in the protobuf form (with protoc of protobuf-compiler)', () => {
+    const text = protocDecode('perfetto.proto', 'perfetto.protos.Trace', path.pftrace);
+    const count = (pattern: RegExp) => text.match(pattern)?.length ?? 0;
+    expect(count(/TYPE_SLICE_BEGIN/g)).toBe(slices().length);
+    expect(count(/TYPE_SLICE_END/g)).toBe(slices().length);
+    expect(count(/[^_]flow_ids: /g)).toBe(events.filter(({ ph }) => ph === 's').length);
+    expect(count(/terminating_flow_ids: /g)).toBe(events.filter(({ ph }) => ph === 'f').length);
+    expect(count(/process_name: "worker \d+"/g)).toBe(exits.filter(({ event }) => event === 'workerStart').length);
+    // A field that the schema does not have is printed as its number.
+    expect(text).not.toMatch(/^\s*\d+: /m);
+  });
+
+  test('has one of two endings', () => {
+    expect(() => openTrace(join(folder, 'trace.txt'))).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringContaining('.pftrace') }),
+    );
+  });
+});
