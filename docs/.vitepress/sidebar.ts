@@ -28,6 +28,7 @@ export const sidebar = [
       { text: 'Your first program', link: '/pool/first-program' },
       { text: 'The pool alone', link: '/pool/' },
       { text: 'MIL programs', link: '/pool/mil' },
+      { text: 'Observing a pool', link: '/pool/observe' },
     ],
   },
   {

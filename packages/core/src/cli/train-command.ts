@@ -3,7 +3,7 @@ import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag, text } from '../check.js';
 import { toJsonLine } from '../observe/json-lines.js';
-import { type ObserverOptions, observerOptions, openObservers } from '../observe/observers.js';
+import { type ObserverOptions, Observers, observerOptions } from '../observe/observers.js';
 import { openReporter } from '../observe/open-reporter.js';
 import type { Reporter } from '../observe/reporter.js';
 import { StartStatus } from '../observe/start-status.js';
@@ -115,7 +115,7 @@ async function train(flags: CommandFlags): Promise<void> {
   const finished = options.autoResume === true ? await finishedRun(options) : null;
   if (finished !== null) return recordFinished(reporter, finished);
   // Before the workers start, and until they have ended.
-  await using _ = openObservers(observed);
+  await using observers = await Observers.open(observed);
   const status = new StartStatus();
   const starting = createTrainer({ ...options, out, onProgress: status.onProgress });
   await using trainer = await starting.finally(() => status[Symbol.dispose]());
@@ -124,6 +124,8 @@ async function train(flags: CommandFlags): Promise<void> {
     reporter.record('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);
   });
   reporter.start(trainer);
+  const address = observers.start(trainer);
+  if (address !== null) reporter.record('metrics', { address }, `metrics ${address}`);
   if (trainer.step === trainer.options.steps) recordFinished(reporter, { step: trainer.step, reason: 'finished' });
   const summary = await trainer.train({ signal: interruption.signal });
   reporter.done(summary);

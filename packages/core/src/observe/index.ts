@@ -14,6 +14,7 @@ export type {
 } from '../pool/channels.js';
 export type { StepMessage, TrainerWorkMessage } from '../train/channels.js';
 export { openReporter } from './open-reporter.js';
+export { PoolMetrics } from './pool-metrics.js';
 export type { Reporter } from './reporter.js';
 export { closingTable } from './run-text.js';
 export { type Output, printable } from './text.js';

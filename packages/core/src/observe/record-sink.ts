@@ -1,0 +1,19 @@
+import { readRunLog } from '../run/run-log.js';
+import { toJsonLine } from '../run/run-records.js';
+import type { Trainer } from '../train/trainer.js';
+
+/** A line of a run's log, with the keys of the file. */
+export type LogRecord = Readonly<Record<string, unknown>>;
+
+/** Writes a run's records for another program. */
+export interface RecordSink extends Disposable {
+  write(record: LogRecord): void;
+}
+
+/** Gives a sink the records of a run from its first step on, those before it was resumed among them. */
+export function follow(trainer: Trainer, sink: RecordSink): void {
+  const { out } = trainer.options;
+  const isBefore = ({ step = 0 }: LogRecord) => (step as number) <= trainer.step;
+  if (out !== undefined && trainer.step > 0) for (const record of readRunLog(out).filter(isBefore)) sink.write(record);
+  trainer.on('record', (record) => sink.write(JSON.parse(toJsonLine(record))));
+}

@@ -1,0 +1,104 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { ProtobufWriter } from './protobuf.js';
+import { RecordFile } from './record-file.js';
+import type { LogRecord, RecordSink } from './record-sink.js';
+
+/* Numbers of the fields in tensorflow/core: util/event.proto, framework/summary.proto, framework/tensor.proto. */
+const event = { wallTime: 1, step: 2, fileVersion: 3, summary: 5 } as const;
+const summaryValue = { value: 1, tag: 1, simpleValue: 2, tensor: 8, metadata: 9 } as const;
+const metadata = { plugin: 1, pluginName: 1 } as const;
+const tensor = { dtype: 1, shape: 2, strings: 8, dimension: 2, size: 1 } as const;
+const DT_STRING = 7;
+
+/** Scalars by the record that has them. */
+const scalars: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  step: {
+    loss: 'loss',
+    grad_norm: 'gradient norm',
+    lr: 'learning rate',
+    tokens_per_second: 'speed/tokens per second',
+    ms: 'speed/ms per step',
+    loss_scale: 'loss scale',
+  },
+  evaluation: { cross_entropy: 'validation/loss', bits_per_byte: 'validation/bits per byte' },
+};
+
+/** An event file of TensorBoard: scalars of steps and evaluations, and the texts that the model writes. */
+export class TensorBoardSink implements RecordSink {
+  readonly #file: RecordFile;
+
+  /** @param folder For `tensorboard --logdir`. */
+  constructor(folder: string) {
+    const seconds = Math.floor(Date.now() / 1000);
+    const name = `events.out.tfevents.${String(seconds).padStart(10, '0')}.${hostname()}.${process.pid}`;
+    this.#file = new RecordFile(join(folder, name), 'an event file');
+    this.#event(Date.now(), 0, (written) => written.bytes(event.fileVersion, 'brain.Event:2'));
+  }
+
+  write(record: LogRecord): void {
+    const { event: name, step, time } = record;
+    const values = [...this.#scalars(record), ...this.#texts(record)];
+    if (values.length === 0) return;
+    const summary = new ProtobufWriter();
+    for (const value of values) summary.bytes(summaryValue.value, value);
+    this.#event(Date.parse(time as string), step as number, (written) => written.bytes(event.summary, summary));
+    // TensorBoard reads while the run goes on.
+    if (name !== 'step') this.#file.flush();
+  }
+
+  [Symbol.dispose](): void {
+    this.#file[Symbol.dispose]();
+  }
+
+  *#scalars(record: LogRecord): Generator<ProtobufWriter> {
+    for (const [key, tag] of Object.entries(scalars[record.event as string] ?? {})) {
+      const value = record[key];
+      if (typeof value === 'number') {
+        yield new ProtobufWriter().bytes(summaryValue.tag, tag).float(summaryValue.simpleValue, value);
+      }
+    }
+  }
+
+  *#texts({ event: name, prompt, text }: LogRecord): Generator<ProtobufWriter> {
+    if (name !== 'sample') return;
+    const shape = new ProtobufWriter().bytes(tensor.dimension, new ProtobufWriter().varint(tensor.size, 1));
+    const strings = new ProtobufWriter().varint(tensor.dtype, DT_STRING).bytes(tensor.shape, shape);
+    const plugin = new ProtobufWriter().bytes(metadata.pluginName, 'text');
+    yield new ProtobufWriter()
+      .bytes(summaryValue.tag, 'sample')
+      .bytes(summaryValue.tensor, strings.bytes(tensor.strings, `${prompt}${text}`))
+      .bytes(summaryValue.metadata, new ProtobufWriter().bytes(metadata.plugin, plugin));
+  }
+
+  #event(atMs: number, step: number, content: (written: ProtobufWriter) => void): void {
+    const written = new ProtobufWriter().double(event.wallTime, atMs / 1000).varint(event.step, step);
+    content(written);
+    this.#file.write(tfRecord(written.finish()));
+  }
+}
+
+/** A record of TFRecord's format: length, its checksum, the bytes, their checksum. */
+function tfRecord(bytes: Buffer): Buffer {
+  const record = Buffer.alloc(12 + bytes.length + 4);
+  record.writeBigUInt64LE(BigInt(bytes.length), 0);
+  record.writeUInt32LE(maskedCrc32c(record.subarray(0, 8)), 8);
+  bytes.copy(record, 12);
+  record.writeUInt32LE(maskedCrc32c(bytes), 12 + bytes.length);
+  return record;
+}
+
+/** CRC-32C (RFC 3720, B.4): polynomial 0x1edc6f41, reflected. */
+const table = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let value = byte;
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0x82f63b78 : value >>> 1;
+  return value;
+});
+
+/** Rotated and added to, since a checksum of data that hold checksums is weak. */
+function maskedCrc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = table[(crc ^ byte) & 255]! ^ (crc >>> 8);
+  crc = ~crc >>> 0;
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+}
