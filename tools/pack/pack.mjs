@@ -61,12 +61,15 @@ function add(name, { tarball, size, unpackedSize }, limit) {
   if (size > limit) faults.push(`${name}: Expected a tarball of at most ${limit} bytes, got ${size}`);
 }
 
-for (const name of published) add(name, pack(stagePackage(name, staged), tarballs), LARGEST);
+for (const name of published) add(name, await pack(stagePackage(name, staged), tarballs), LARGEST);
 for (const target of targets) {
   if (args.length > 0 && !args.includes(target.name)) continue;
   const { file, reason, unpublishable: apart } = given === undefined ? buildAddon(target) : { file: given };
   if (file === undefined) console.log(`skipping the addon for ${target.name}: ${reason}`);
-  else add(`native-${target.name}`, pack(stageAddon(target, file, staged), apart ? unpublishable : tarballs), LARGEST);
+  else {
+    const packed = await pack(stageAddon(target, file, staged), apart ? unpublishable : tarballs);
+    add(`native-${target.name}`, packed, LARGEST);
+  }
 }
 writeFileSync(join(build, 'tarballs.json'), `${JSON.stringify(report, undefined, 2)}\n`);
 if (faults.length > 0) {
