@@ -76,8 +76,11 @@ describe.each([...tarballs])('%s', (name, tarball) => {
     for (const dependency of inside) expect(filesOf(tarball)).toContain(`package/dist/LICENSE.${dependency}`);
   });
 
-  test('has no part that is for tests, and at most 1 MB', () => {
-    expect(filesOf(tarball).filter((file) => /emulator|tiles|checks|\.test\./.test(file))).toEqual([]);
+  test('has no part that is for tests, no source map, and at most 1 MB', () => {
+    const files = filesOf(tarball);
+    expect(files.filter((file) => /emulator|tiles|checks|\.test\.|\.map$/.test(file))).toEqual([]);
+    for (const file of files.filter((name) => /^package\/dist\/.*\.c?js$/.test(name)))
+      expect(say('tar', '-xzOf', tarball, file), file).not.toMatch(/^\/\/# sourceMappingURL=/m);
     expect(statSync(tarball).size).toBeLessThan(1_000_000);
   });
 
