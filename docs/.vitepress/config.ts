@@ -8,6 +8,7 @@ export default defineConfig({
   title: 'Mayfly',
   description: 'Trains transformers on the Apple Neural Engine from Node, in worker processes that retire on schedule',
   cleanUrls: true,
+  head: [['link', { rel: 'icon', href: '/icon.svg', type: 'image/svg+xml' }]],
   ignoreDeadLinks: false,
   markdown: {
     anchor: { slugify: slug },

@@ -2,7 +2,7 @@
  * `@mayfly/core`: pools of worker processes that run MIL programs on a device, and training on top of them. More is behind
  * `@mayfly/core/mil`, `/chips`, `/model`, `/observe`, `/checkpoint` and `/layers`.
  *
- * @module
+ * @module core
  */
 export {
   type DeviceLimit,

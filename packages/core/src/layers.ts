@@ -1,4 +1,8 @@
-/** Layers of one's own: `@mayfly/core/layers`. */
+/**
+ * `@mayfly/core/layers`: layers of your own, from operations to a check of their gradients.
+ *
+ * @module
+ */
 
 export { type CheckLayerOptions, checkLayer, type LayerCheck } from './decoder/check-layer.js';
 export type { FrozenPart, LayerSettings, LayersOption } from './decoder/layer-plan.js';

@@ -19,7 +19,12 @@ import { chaosTransport } from './worker/chaos-transport.js';
 import { Clock } from './worker/clock.js';
 import { processTransport, type StartTransport } from './worker/transport.js';
 
-/** Creates a pool and starts its workers; settles when they serve. */
+/**
+ * Creates a pool and starts its workers; settles when they serve.
+ *
+ * @param given Options; each has a default.
+ * @throws `ERR_INVALID_ARGUMENT`; `ERR_DEVICE_UNAVAILABLE`; `ERR_POOL_FAILED` where no worker starts; the reason of `signal`.
+ */
 export async function createPool(given?: PoolOptions): Promise<Pool> {
   warnOfIsaFault();
   const options = resolvePoolOptions(given);
