@@ -7,7 +7,7 @@ const BUFFERED = 2 ** 16;
 
 /**
  * A file to which an observer of a run appends. Writes are collected. If one fails, the observer must not end the run: one warning is
- * emitted, and the rest is dropped.
+ * emitted, and the rest is dropped. Where the process exits before the file is closed, what was collected is written.
  */
 export class RecordFile implements Disposable {
   readonly #path: string;
@@ -26,6 +26,7 @@ export class RecordFile implements Disposable {
     } catch (error) {
       throw fileError(`write ${purpose} to ${path}`, error);
     }
+    process.on('exit', this.#flushAtExit);
   }
 
   write(part: string | Buffer): void {
@@ -54,5 +55,8 @@ export class RecordFile implements Disposable {
     this.flush();
     this.#closed = true;
     closeSync(this.#fd);
+    process.off('exit', this.#flushAtExit);
   }
+
+  readonly #flushAtExit = (): void => this.flush();
 }
