@@ -96,6 +96,7 @@ export class PoolMetrics implements Disposable {
     );
   }
 
+  /** Stops counting retirements. */
   [Symbol.dispose](): void {
     this.#pool.off('workerRetire', this.#onRetire);
   }
