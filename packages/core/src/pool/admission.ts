@@ -1,6 +1,6 @@
 import { MayflyError } from '@mayfly/native';
+import { debug } from '../debug.js';
 import type { DeferredEmitter } from '../deferred-emitter.js';
-import { debug } from './debug-log.js';
 import { poolClosedError } from './errors.js';
 import type { PoolEvents } from './types.js';
 import type { Clock, Deadline } from './worker/clock.js';

@@ -1,14 +1,14 @@
 import { inspect } from 'node:util';
 import { addon, type Matmul, type Precision } from '@mayfly/native';
+import { failedCall, withCallersStack } from '../callers-stack.js';
 import { anyText, flag, object } from '../check.js';
 import { DeferredEmitter } from '../deferred-emitter.js';
 import { Arena } from '../memory/arena.js';
 import { signalOf, unwatchAbort, watchAbort } from './abort-watch.js';
 import { Admission } from './admission.js';
-import { failedCall, withCallersStack } from './callers-stack.js';
 import { eventChannels } from './channels.js';
-import { logEvents } from './debug-log.js';
 import { closeDeadlineError, kernelDisposedError, poolClosedError } from './errors.js';
+import { logEvents } from './event-log.js';
 import { Fleet } from './fleet/fleet.js';
 import { KernelHandle } from './kernel/kernel-handle.js';
 import { WeightStore } from './kernel/weights.js';
@@ -117,6 +117,7 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
         if (signal !== undefined) unwatchAbort(signal, abortable);
         this.#admission.settled();
         if (error === null) resolve(kernel);
+        else if (signal?.aborted) reject(signal.reason);
         else resolve(failedCall(error));
       };
       const kernel = this.#admission.admitWith(

@@ -1,7 +1,7 @@
 import type { MayflyError } from '@mayfly/native';
+import { debug } from '../../debug.js';
 import type { DeferredEmitter } from '../../deferred-emitter.js';
 import type { Arena } from '../../memory/arena.js';
-import { debug } from '../debug-log.js';
 import {
   deviceStuckError,
   faultOf,

@@ -1,7 +1,7 @@
 import type { CompileOptions, Port } from '@mayfly/native';
+import { failedCall } from '../../callers-stack.js';
 import { signalOf, unwatchAbort, watchAbort } from '../abort-watch.js';
 import type { Admission } from '../admission.js';
-import { failedCall } from '../callers-stack.js';
 import { isLackOfWorkers, kernelDisposedError } from '../errors.js';
 import type { CallOptions, Kernel, KernelSummary, MoveReason, RunOptions, Tensors, WeightSources } from '../types.js';
 import type { RunOwner } from '../worker/in-flight.js';
@@ -147,6 +147,7 @@ export class KernelHandle implements Kernel, RunOwner {
         if (signal !== undefined) unwatchAbort(signal, abortable);
         this.#admission.settled();
         if (error === null) resolve();
+        else if (signal?.aborted) reject(signal.reason);
         else resolve(failedCall(error));
       });
       void this.reconcile();

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { type InputReuse, invalidArgument, type Port } from '@mayfly/native';
+import { failedCall } from '../../callers-stack.js';
 import type { Arena } from '../../memory/arena.js';
 import type { Tensor } from '../../memory/tensor.js';
 import { unwatchAbort, watchAbort } from '../abort-watch.js';
@@ -111,7 +112,7 @@ export class KernelRuns<Owner extends Kernel & RunOwner> {
   /** Settles a run that is in no queue. */
   end(run: Run<Owner>, error: Error | null): void {
     const { signal } = run;
-    run.settle(error);
+    run.settle(error === null || run.abandoned ? undefined : failedCall(error));
     if (signal !== undefined) unwatchAbort(signal, run);
     if (this.#spare.size < MOST_SPARE) this.#spare.push(run);
     this.#admission.settled();

@@ -1,5 +1,4 @@
 import type { InputReuse } from '@mayfly/native';
-import { failedCall } from '../callers-stack.js';
 
 type Resolve = (failed?: Promise<never>) => void;
 type Reject = (reason: unknown) => void;
@@ -73,11 +72,10 @@ export class Run<Kernel> {
     this.sentTo = null;
   }
 
-  /** Ends the call. No worker reads or writes its tensors any more. */
-  settle(error: Error | null): void {
+  /** Ends the call, with `failed` by its rejection. No worker reads or writes its tensors any more. */
+  settle(failed?: Promise<never>): void {
     if (this.abandoned) this.#reject(this.signal?.reason);
-    else if (error === null) this.#resolve();
-    else this.#resolve(failedCall(error));
+    else this.#resolve(failed);
     this.#resolve = nothing;
     this.#reject = nothing;
     this.signal = undefined;

@@ -1,5 +1,5 @@
 import { MayflyError } from '@mayfly/native';
-import { debug } from './debug-log.js';
+import { debug } from './debug.js';
 
 /** Errors whose stack was replaced. One error may end several calls: it keeps the stack of the first. */
 const placed = new WeakSet<MayflyError>();
