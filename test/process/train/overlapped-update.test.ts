@@ -11,8 +11,11 @@ const { pool: _, ...common } = { ...smallRun, data };
 
 afterEach(() => vi.restoreAllMocks());
 
-/** Parameters of the preset `tiny`, in the order of an update: embedding, nine of each of two layers, final norm. */
-const TENSORS = 1 + 2 * 9 + 1;
+/**
+ * Updates of the preset `tiny`, in their order: rows of the embedding that the next pass reads, nine parameters of each of two layers, final
+ * norm, the other rows.
+ */
+const TENSORS = 1 + 2 * 9 + 1 + 1;
 /** Enough turns of the event loop for whatever does not wait. */
 const turns = async (count = 100) => {
   for (let turn = 0; turn < count; turn++) await setImmediate();
@@ -65,11 +68,12 @@ describe.each(['dynamic', 'static'] as const)('with %s weights', (weights) => {
   const second = passes.forward.map((name) => layerOf(1, name));
 
   test.each([
-    ['the embedding', 0, []],
+    ['the rows of its tokens', 0, []],
     ['layer 0', 1, []],
     ['layer 1', 10, first],
     ['the last parameter of layer 1', 18, first],
     ['the final norm', 19, [...first, ...second]],
+    ['the other rows of the table', 20, [...first, ...second]],
   ])('the next forward pass goes as far as the update of %s, and no farther', async (_, tensor, before) => {
     const expected = fingerprint(await runTraining({ ...options, pool: { standby: 0 } }));
     const runs: string[] = [];

@@ -83,3 +83,49 @@ test.each([false, true])('writes the updated weights as fp16 in the same pass, t
   for (const result of results) expect(result).toEqual(expected);
   expect(half.values()).toEqual(converted.values());
 });
+
+test.each([
+  [1, [0]],
+  [300, [299, 7, 7, 0, 8]],
+  [70, []],
+])('of %i rows, those that ids name and then all others are updated as all at once', (rows, ids) => {
+  const columns = 13;
+  const named = ids.length === 0 ? Array.from({ length: rows }, (_, row) => row) : ids;
+  const parts = problem(rows * columns);
+  const bits = parts.weights.bits();
+  const options = { ...parts.offsets, ...settings, step: 3, gradientScale: 0.5 };
+  addon.math.adamw(memory.arena, options);
+  const whole = [parts.weights, parts.m, parts.v].map((each) => each.digest());
+
+  const tokens = { rows: memory.tokens(named), ids: named.length, columns };
+  const digests = withThreads(() => {
+    parts.weights.restore(bits);
+    parts.m.fill(() => 0);
+    parts.v.fill(() => 0);
+    const before = parts.weights.values();
+    addon.math.adamw(memory.arena, { ...options, ...tokens });
+    const changed = before.map((value, i) => Number(value !== parts.weights.at(0, i)));
+    expect(
+      new Set(
+        Array.from(changed.keys())
+          .filter((i) => changed[i] === 1)
+          .map((i) => Math.floor(i / columns)),
+      ),
+    ).toEqual(new Set(named));
+    addon.math.adamw(memory.arena, { ...options, ...tokens, others: true });
+    return [parts.weights, parts.m, parts.v].map((each) => each.digest());
+  });
+  expect(digests).toEqual([whole, whole, whole, whole]);
+});
+
+test('rows beyond the matrix, and rows with fp16 copies, are refused', () => {
+  const { offsets } = problem(40);
+  const given = { ...offsets, ...settings, step: 1, gradientScale: 1, columns: 10, ids: 1 };
+  expect(() => addon.math.adamw(memory.arena, { ...given, rows: memory.tokens([4]) })).toThrow(
+    /^Expected rows\[0\] to be from 0 to 3/,
+  );
+  const half = { half: memory.reserve(80), halfStride: 10 };
+  expect(() => addon.math.adamw(memory.arena, { ...given, ...half, rows: memory.tokens([3]) })).toThrow(
+    'Expected rows or half, got both',
+  );
+});

@@ -111,8 +111,9 @@ export function countStep(step: CountedStep): StepWork {
   const halves = layers * blocks.length;
   const parameters = layer.parameters(shape);
   const activation = dim * shape.batch * shape.sequence;
-  /** Each waits for its update where a pass first reads it. */
-  const parts = new Set(trained.map((entry) => (entry.layer < 0 ? entry.name : entry.layer))).size;
+  const names = trained.map((entry) => (entry.layer < 0 ? entry.name : entry.layer));
+  /** Each waits for its update where a pass first reads it: the embedding for the rows of a pass, and for the others. */
+  const parts = new Set(names).size + Number(names.includes('embedding'));
   /** Of the classifier in a pass, and copies of its tables: none on the host. */
   const chunks = classifier?.chunks ?? 0;
   const copies = classifier && classifierCopies(classifier);

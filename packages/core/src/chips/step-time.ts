@@ -173,19 +173,24 @@ export function busyTimes(step: TimedStep, profile: ChipProfile): BusyTimes {
 }
 
 /**
- * What the next forward pass does not hide of AdamW: the embedding is updated first, then each layer, which runs as soon as it is. Where an
- * update compiles, nothing is hidden.
+ * What the next forward pass does not hide of AdamW: rows of the embedding are updated first, then each layer, which runs as soon as it is, then
+ * the tables, which the classifier waits for. Where an update compiles, nothing is hidden.
  */
-function exposedUpdate(adamw: number, forward: KernelTimes, { config, parameters, writesHalf }: TimedStep): number {
+function exposedUpdate(
+  adamw: number,
+  forward: KernelTimes,
+  { config, parameters, writesHalf, columns }: TimedStep,
+): number {
   if (parameters === 0 || !writesHalf) return adamw;
   const { layers, vocab, dim, tiedHead } = config;
   // Adapters are those of layers alone.
   const table = vocab * dim > parameters ? 0 : (vocab * dim) / parameters;
   const inLayers = Math.max(0, 1 - (tiedHead ? 1 : 2) * table);
   const layer = (forward.evaluations + forward.copies) / layers;
-  let end = table * adamw;
+  const rows = Math.min(1, columns / vocab) * table;
+  let end = rows * adamw;
   for (let index = 1; index <= layers; index++) {
-    end = Math.max(end, (table + (inLayers * index) / layers) * adamw) + layer;
+    end = Math.max(end, (rows + (inLayers * index) / layers) * adamw) + layer;
   }
   return Math.max(end, adamw) - layers * layer;
 }

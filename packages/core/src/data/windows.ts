@@ -120,6 +120,13 @@ export class Windows {
     }
   }
 
+  /** As `next`, which will give the same batch afterwards. */
+  peek(inputs: Int32Array, targets: Int32Array): void {
+    const before = this.state();
+    this.next(inputs, targets);
+    this.restore(before);
+  }
+
   /** The state from which the constructor continues exactly here. */
   state(): WindowState {
     return this.#order.state();

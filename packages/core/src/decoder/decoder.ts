@@ -14,6 +14,7 @@ import { type FrozenPart, type LayersOption, planLayers } from './layer-plan.js'
 import { Layers, type LayersOptions } from './layers.js';
 import type { LoraSettings } from './lora-options.js';
 import { ModelState } from './model-state.js';
+import type { TableRows, UpdatedPart } from './optimizer.js';
 import type { ParameterRules } from './parameter-groups.js';
 import { PendingTasks } from './pending-tasks.js';
 import { Stopwatch } from './stopwatch.js';
@@ -72,7 +73,7 @@ export class Decoder {
   readonly weightGradients: WeightGradients | null;
   readonly gradientSums: GradientSums | null;
   /** Updates under way, by part of the model. A pass settles the parts that it reads; other readers and writers of parameters settle them first. */
-  readonly updates = new PendingTasks<FrozenPart>();
+  readonly updates = new PendingTasks<UpdatedPart>();
   readonly stopwatch = new Stopwatch();
   /** Of the host's matrix products. */
   readonly precision: Precision;
@@ -164,6 +165,11 @@ export class Decoder {
   /** Notes that an update of the classifier's table is under way: kernels get it when a pass next reads it. */
   updatesTable(): void {
     if (this.state.isTrained('head')) this.#classifier?.expire();
+  }
+
+  /** Notes the tokens of the next pass, and says which rows of the embedding's table an update should therefore begin with; null for all. */
+  expectTokens(tokens: ArrayLike<number>): TableRows | null {
+    return this.#head.expectTokens(tokens);
   }
 
   /**

@@ -4,8 +4,8 @@ import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { DeviceClassifier } from './device-classifier.js';
 import type { PassGradients } from './gradient-sums.js';
-import type { FrozenPart } from './layer-plan.js';
 import type { ModelState } from './model-state.js';
+import type { TableRows, UpdatedPart } from './optimizer.js';
 import type { PendingTasks } from './pending-tasks.js';
 import type { Stopwatch } from './stopwatch.js';
 
@@ -18,7 +18,7 @@ export interface HeadOptions {
   /** Precision of the classifier's products. */
   readonly precision: Precision;
   /** Updates under way, by part of the model. */
-  readonly updates: PendingTasks<FrozenPart>;
+  readonly updates: PendingTasks<UpdatedPart>;
   readonly stopwatch: Stopwatch;
   /** Where the classifier's products run: on the device, or null where they are host math. */
   readonly classifier: DeviceClassifier | null;
@@ -32,7 +32,7 @@ export class Head {
   readonly #state: ModelState;
   readonly #columns: number;
   readonly #precision: Precision;
-  readonly #updates: PendingTasks<FrozenPart>;
+  readonly #updates: PendingTasks<UpdatedPart>;
   readonly #stopwatch: Stopwatch;
   #classifier: DeviceClassifier | null;
   /** The gradient of the classifier's table, while it is computed beside the layers' kernels. */
@@ -40,6 +40,10 @@ export class Head {
   /** int32 [columns]: window after window. */
   readonly #tokens: Tensor<'int32'>;
   readonly #targets: Tensor<'int32'>;
+  /** Tokens of the pass after an update, whose rows are updated by themselves; null where the table is one part. */
+  readonly #expected: Tensor<'int32'> | null;
+  /** Of the last update. */
+  #updatedFirst: ReadonlySet<number> = new Set();
   /** Output of the final RMSNorm, fp32 [dim, columns]. */
   readonly #normed: Tensor<'fp32'>;
   /** Its gradient; null where the model is not trained. */
@@ -62,6 +66,7 @@ export class Head {
     this.#classifier = classifier;
     this.#tokens = source.tensor('int32', [columns]);
     this.#targets = source.tensor('int32', [columns]);
+    this.#expected = state.isAdapted('embedding') ? source.tensor('int32', [columns]) : null;
     this.#normed = source.tensor('fp32', [dim, columns]);
     this.#normedGradient = state.training ? source.tensor('fp32', [dim, columns]) : null;
     this.#unused = state.training && !state.isTrained('finalNorm') ? source.tensor('fp32', [dim]) : null;
@@ -80,9 +85,19 @@ export class Head {
     this.#writeIds(this.#tokens, ids);
   }
 
+  /** As `Decoder.expectTokens`. */
+  expectTokens(ids: ArrayLike<number>): TableRows | null {
+    if (this.#expected === null) return null;
+    this.#writeIds(this.#expected, ids);
+    this.#updatedFirst = new Set(this.#expected.array());
+    return { offset: this.#expected.offset, count: this.#columns };
+  }
+
   /** Writes the tokens' embeddings to `out`, fp32 [dim, columns]. */
   async embed(out: Tensor<'fp32'>): Promise<void> {
-    await this.#settle('embedding');
+    await this.#settle('embeddingRows');
+    const isUpdated = (token: number) => this.#updatedFirst.has(token);
+    if (this.#updates.has('embedding') && !this.#tokens.array().every(isUpdated)) await this.#settle('embedding');
     const { vocab, dim } = this.#state.config;
     const columns = this.#columns;
     this.#stopwatch.time('hostMath', () => {
@@ -210,6 +225,8 @@ export class Head {
     const columns = this.#columns;
     this.#writeIds(this.#targets, targets, IGNORED_TARGET);
     await this.#settle('head');
+    // Of a table of its own, a pass needs no more than the rows that it read: an error of the others comes here.
+    await this.#settle('embedding');
     const { work } = this.#stopwatch;
     const classifier = this.#classifier;
     work.did('losses');
@@ -286,7 +303,7 @@ export class Head {
   }
 
   /** Waits until a part is updated. A tied head is the embedding. */
-  async #settle(part: FrozenPart): Promise<void> {
+  async #settle(part: UpdatedPart): Promise<void> {
     const own = part === 'head' && this.#state.config.tiedHead ? 'embedding' : part;
     if (this.#updates.has(own)) await this.#stopwatch.wait('hostMath', this.#updates.settle(own));
   }

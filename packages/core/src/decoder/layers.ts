@@ -7,9 +7,9 @@ import { blockFlow, variantOf } from '../programs/stages.js';
 import { DynamicWeights } from './dynamic-weights.js';
 import type { PassGradients } from './gradient-sums.js';
 import type { BlockPlace, LayerBlock } from './layer-block.js';
-import type { FrozenPart, LayerPlan } from './layer-plan.js';
+import type { LayerPlan } from './layer-plan.js';
 import type { ModelState } from './model-state.js';
-import type { UpdatedLayers, WeightSlot } from './optimizer.js';
+import type { UpdatedLayers, UpdatedPart, WeightSlot } from './optimizer.js';
 import type { PendingTasks } from './pending-tasks.js';
 import { StaticWeights } from './static-weights.js';
 import type { Stopwatch } from './stopwatch.js';
@@ -34,7 +34,7 @@ export interface LayersOptions {
   /** Null where the model is not trained. */
   readonly weightGradients: WeightGradients | null;
   /** Updates under way, by part of the model. */
-  readonly updates: PendingTasks<FrozenPart>;
+  readonly updates: PendingTasks<UpdatedPart>;
   readonly stopwatch: Stopwatch;
 }
 
@@ -57,7 +57,7 @@ export class Layers implements UpdatedLayers {
   readonly #precision: Precision;
   readonly #stopwatch: Stopwatch;
   readonly #weightGradients: WeightGradients | null;
-  readonly #updates: PendingTasks<FrozenPart>;
+  readonly #updates: PendingTasks<UpdatedPart>;
   /** Each runs the neighbouring layers that have its weights. */
   readonly #strategies: readonly WeightStrategy[];
   readonly #normInputs: readonly (() => NormInput)[];

@@ -54,11 +54,11 @@ export class ModelState {
       (name, layer) => this.isTrained(partOf({ name, layer })) && !isFrozen(name, layer),
     );
     this.updates = updateRules(this.trained, rules);
-    const isAdapted = (name: string, layer: number) => {
+    const takesAdamw = (name: string, layer: number) => {
       const entry = this.trained.find(name, layer);
       return entry !== undefined && this.updates.get(entry)!.optimizer === 'adamw';
     };
-    this.adapted = new ParameterLayout(config, specsOf, isAdapted);
+    this.adapted = new ParameterLayout(config, specsOf, takesAdamw);
     const block = (count: number) => source.tensor('fp32', [count]);
     this.parameters = block(this.layout.count);
     this.compact = vocabulary ? new CompactParameters(source, vocabulary, this.layout, this.parameters, specsOf) : null;
@@ -81,6 +81,11 @@ export class ModelState {
   /** Whether one parameter of a layer is updated. */
   isUpdated(name: string, layer: number): boolean {
     return this.trained.find(name, layer) !== undefined;
+  }
+
+  /** Whether AdamW updates a parameter. */
+  isAdapted(name: string, layer = -1): boolean {
+    return this.adapted.find(name, layer) !== undefined;
   }
 
   /** Arena offset of a parameter. */

@@ -36,11 +36,28 @@ export interface UpdatedLayers {
   restage(layer: number, updated: Promise<unknown>): Promise<void>;
 }
 
+/** A part of a model that is updated, and waited for, by itself: `embeddingRows` are those that the next pass reads, the others are `embedding`. */
+export type UpdatedPart = FrozenPart | 'embeddingRows';
+
+/** Rows of a table: int32 ids in the arena. */
+export interface TableRows {
+  readonly offset: number;
+  readonly count: number;
+}
+
 /** A part of a model whose update is queued. */
 export interface PartUpdate {
-  readonly part: FrozenPart;
+  readonly part: UpdatedPart;
   /** Resolves once the part may be used. */
   readonly done: Promise<unknown>;
+}
+
+/** A part of an update. */
+interface Piece {
+  readonly part: UpdatedPart;
+  readonly entries: readonly ParameterEntry[];
+  /** Of the one entry, the rows that are updated, or that are not. */
+  readonly only?: { readonly rows: number; readonly ids: number; readonly others: boolean };
 }
 
 /** Updates a model's parameters on the host-math queue, layer by layer in the order in which the forward pass needs them. */
@@ -65,21 +82,43 @@ export class Optimizer {
   /**
    * Queues one update, and says what of it is to be waited for where. `step` counts optimizer steps from 1; gradients are multiplied by
    * `gradientScale` as they are read.
+   *
+   * @param rows Of the embedding's table, those that the next pass reads, which are updated first; the others then are last. Default: the
+   * whole table is first. Of a table that AdamW updates.
    */
-  step(lr: number, step: number, gradientScale: number, layers: UpdatedLayers): PartUpdate[] {
-    return Array.from(groupByPart(this.#state.trained.entries), ([part, entries]) => {
+  step(
+    lr: number,
+    step: number,
+    gradientScale: number,
+    layers: UpdatedLayers,
+    rows: TableRows | null = null,
+  ): PartUpdate[] {
+    return this.#pieces(rows).map(({ part, entries, only }) => {
       const isLayer = typeof part === 'number';
       const places = isLayer ? layers.weightSlots(part) : null;
       const updated = Promise.all(
-        entries.map((entry) => this.#update(entry, places?.get(entry.name), { lr, step, gradientScale })),
+        entries.map((entry) => this.#update(entry, places?.get(entry.name), only, { lr, step, gradientScale })),
       );
       return { part, done: isLayer ? layers.restage(part, updated) : updated };
     });
   }
 
+  #pieces(rows: TableRows | null): Piece[] {
+    const pieces = groupByPart(this.#state.trained.entries);
+    const table = pieces.find(({ part }) => part === 'embedding');
+    if (table === undefined || rows === null) return pieces;
+    const only = (others: boolean) => ({ rows: rows.offset, ids: rows.count, others });
+    return [
+      { ...table, part: 'embeddingRows', only: only(false) },
+      ...pieces.filter((each) => each !== table),
+      { ...table, only: only(true) },
+    ];
+  }
+
   #update(
     entry: ParameterEntry,
     place: WeightSlot | undefined,
+    only: Piece['only'],
     { lr, step, gradientScale }: { readonly lr: number; readonly step: number; readonly gradientScale: number },
   ): Promise<void> {
     const { parameters, gradients, firstMoments, secondMoments, adapted, updates } = this.#state;
@@ -113,6 +152,7 @@ export class Optimizer {
       v: offsetIn(secondMoments, adapted.entry(entry.name, entry.layer)),
       count: entry.count,
       columns,
+      ...only,
       beta1: betas[0],
       beta2: betas[1],
       eps,
@@ -121,7 +161,7 @@ export class Optimizer {
   }
 }
 
-function groupByPart(entries: readonly ParameterEntry[]): Map<FrozenPart, ParameterEntry[]> {
+function groupByPart(entries: readonly ParameterEntry[]): Piece[] {
   const groups = new Map<FrozenPart, ParameterEntry[]>();
   for (const entry of entries) {
     const part = partOf(entry);
@@ -129,5 +169,5 @@ function groupByPart(entries: readonly ParameterEntry[]): Map<FrozenPart, Parame
     if (group === undefined) groups.set(part, [entry]);
     else group.push(entry);
   }
-  return groups;
+  return Array.from(groups, ([part, group]) => ({ part, entries: group }));
 }

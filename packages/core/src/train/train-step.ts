@@ -3,7 +3,7 @@ import type { StepWork } from '../chips/step-work.js';
 import { countTargets, type Windows } from '../data/windows.js';
 import type { Decoder } from '../decoder/decoder.js';
 import { sumByTree } from '../decoder/gradient-sums.js';
-import { Optimizer, type OptimizerSettings } from '../decoder/optimizer.js';
+import { Optimizer, type OptimizerSettings, type TableRows } from '../decoder/optimizer.js';
 import type { LossScaler } from './loss-scaler.js';
 import { learningRate, type Schedule } from './schedules.js';
 
@@ -147,11 +147,24 @@ export class TrainStep {
     this.#optimizerStep += 1;
     stopwatch.work.did('updates', this.#decoder.state.trained.entries.length);
     stopwatch.time('dispatch', () => {
-      for (const { part, done } of this.#optimizer.step(lr, this.#optimizerStep, gradientScale, layers)) {
+      const rows = this.#expectNext();
+      for (const { part, done } of this.#optimizer.step(lr, this.#optimizerStep, gradientScale, layers, rows)) {
         updates.add(part, inUpdateOf(this.#step + 1, done));
       }
     });
     this.#decoder.updatesTable();
+  }
+
+  /** Rows of the embedding that the next step's first pass reads. */
+  #expectNext(): TableRows | null {
+    const { inputs, targets } = this.#batches[0]!;
+    try {
+      this.#windows.peek(inputs, targets);
+      return this.#decoder.expectTokens(inputs);
+    } catch {
+      // The pass itself will fail, and say why.
+      return this.#decoder.expectTokens([]);
+    }
   }
 }
 

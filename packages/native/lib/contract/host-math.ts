@@ -188,7 +188,8 @@ export interface HostMath {
    * Decoupled AdamW (Loshchilov & Hutter 2019) on a flat fp32 range: g = gradient·gradientScale;
    * m, v updated; w −= lr·(m̂/(√v̂ + eps) + weightDecay·w), with m̂ and v̂ corrected for `step` (from 1).
    * `half` (optional) receives w, seen as rows of `columns` (which `count` must be a multiple of), as fp16 with a row stride;
-   * transposed: half[c, r].
+   * transposed: half[c, r]. `rows` (optional, without `half`) is int32 [ids]: the rows that are updated or, with `others`, those that are
+   * not. They are read at once.
    */
   adamw(
     arena: NativeArena,
@@ -209,6 +210,9 @@ export interface HostMath {
       halfStride?: number;
       columns?: number;
       transpose?: boolean;
+      rows?: number;
+      ids?: number;
+      others?: boolean;
     },
   ): void;
   /**

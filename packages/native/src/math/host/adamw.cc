@@ -48,6 +48,15 @@ void Adamw(const AdamwArgs& args, ThreadPool& pool) {
   step.correct_v = static_cast<float>(1 / (1 - std::pow(args.beta2, steps)));
   step.eps = static_cast<float>(args.eps);
   const VectorLoops& loops = CurrentLoops();
+  if (!args.rows.empty()) {
+    return pool.ParallelFor(static_cast<int64_t>(args.rows.size()), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t range = begin; range < end; ++range) {
+        const int64_t at = args.rows[range].first * args.columns;
+        const int64_t count = args.rows[range].second * args.columns - at;
+        loops.adamw(step, args.weights + at, args.gradients + at, args.m + at, args.v + at, count);
+      }
+    });
+  }
   if (args.half == nullptr) {
     return pool.ParallelFor(args.count, kGrain, [&](int64_t begin, int64_t end) {
       loops.adamw(step, args.weights + begin, args.gradients + begin, args.m + begin, args.v + begin, end - begin);

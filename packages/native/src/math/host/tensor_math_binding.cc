@@ -1,4 +1,5 @@
 // Host math on plain tensors, as JavaScript functions.
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,10 +11,31 @@
 #include "math/host/muon.h"
 #include "math/host/outer_products.h"
 #include "math/host/reduce.h"
+#include "math/host/tokens.h"
 #include "napi_arguments.h"
 
 namespace mayfly {
 namespace {
+
+// Rows [first, last) of a table with `count` rows: those that the ids name or, with `others`, all but these. Ranges are
+// short enough to share them among threads.
+std::vector<std::pair<int64_t, int64_t>> RowRanges(std::vector<int32_t> ids, int64_t count, bool others) {
+  constexpr int64_t kMostRows = 64;
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  std::vector<std::pair<int64_t, int64_t>> ranges;
+  int64_t next = 0;
+  const auto add = [&](int64_t first, int64_t last) {
+    for (; first < last; first += kMostRows) ranges.emplace_back(first, std::min(first + kMostRows, last));
+  };
+  for (const int64_t id : ids) {
+    if (others) add(next, id);
+    if (!others) add(id, id + 1);
+    next = id + 1;
+  }
+  if (others) add(next, count);
+  return ranges;
+}
 
 auto Optimize(const MathOptions& o) {
   AdamwArgs args{};
@@ -29,12 +51,21 @@ auto Optimize(const MathOptions& o) {
   args.weight_decay = o.Number("weightDecay");
   args.step = o.Whole("step", 1, kLargestCount);
   args.gradient_scale = o.Number("gradientScale");
-  if (o.Has("half")) {
+  const bool has_rows = o.Has("rows");
+  if (has_rows || o.Has("half")) {
     args.columns = o.Dimension("columns");
     if (args.count == 0 || args.count % args.columns != 0) {
       throw Error("ERR_INVALID_ARGUMENT", "Expected count to be whole rows of " + std::to_string(args.columns) +
                                               " columns, got " + std::to_string(args.count));
     }
+  }
+  if (has_rows) {
+    if (o.Has("half")) throw Error("ERR_INVALID_ARGUMENT", "Expected rows or half, got both");
+    const int64_t ids = o.Dimension("ids"), rows = args.count / args.columns;
+    args.rows = RowRanges(ReadTokens(o.Array<int32_t>("rows", ids), ids, rows, "rows"), rows, o.Flag("others"));
+    // Where the ids are all rows, nothing is left.
+    if (args.rows.empty()) args.count = 0;
+  } else if (o.Has("half")) {
     const int64_t rows = args.count / args.columns;
     args.transpose = o.Flag("transpose");
     const auto half = args.transpose ? o.Rows<uint16_t>("half", "halfStride", args.columns, rows)
@@ -42,7 +73,7 @@ auto Optimize(const MathOptions& o) {
     args.half = half.data;
     args.half_stride = half.stride;
   }
-  return [=](ThreadPool& pool) { Adamw(args, pool); };
+  return [args = std::move(args)](ThreadPool& pool) { Adamw(args, pool); };
 }
 
 auto OptimizeByMuon(const MathOptions& o) {
