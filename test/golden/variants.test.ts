@@ -43,17 +43,20 @@ describe.each(['dynamic', 'static'] as const)('%s weights', (weights) => {
     async (name, form) => {
       const model = await loadModel(stories.model.path);
       const { buffer, byteOffset } = readFileSync(stories.tokens.path);
+      // The windows of ten steps are among those of the cross-entropy, and take a seventh of the time.
+      const isWhole = fullProduct || name === some[0]![0];
       const { programs, crossEntropy, losses } = await trainInForm({
         ...{ config: model.config, fill: (parameters) => model.parameters!(parameters) },
         ...{ tokens: new Uint16Array(buffer, byteOffset, 256 * 64 + 1), batch: 4, sequence: 64 },
-        ...{ weights, form, evaluated: 256, steps: 10, pool: { budget: endless } },
+        ...{ weights, form, evaluated: isWhole ? 256 : 4, steps: 10, pool: { budget: endless } },
       });
-      const distances = [Math.abs(crossEntropy - CROSS_ENTROPY), largest(losses, LOSSES)] as const;
+      const ofEntropy = Math.abs(crossEntropy - CROSS_ENTROPY);
+      const ofSteps = largest(losses, LOSSES);
       rows.push(
-        `  ${name.padEnd(34)}${String(programs).padStart(4)} programs  cross-entropy ${distances[0].toExponential(1)}  ten steps ${distances[1].toExponential(1)}`,
+        `  ${name.padEnd(34)}${String(programs).padStart(4)} programs  cross-entropy ${isWhole ? ofEntropy.toExponential(1) : '–'}  ten steps ${ofSteps.toExponential(1)}`,
       );
-      expect(distances[0]).toBeLessThan(1e-3);
-      expect(distances[1]).toBeLessThan(2e-3);
+      if (isWhole) expect(ofEntropy).toBeLessThan(1e-3);
+      expect(ofSteps).toBeLessThan(2e-3);
     },
   );
 
@@ -69,9 +72,10 @@ describe.each(['dynamic', 'static'] as const)('%s weights', (weights) => {
   };
 
   test('a small model has the losses of fused programs in other forms', async () => {
-    const fused = await trainInForm({ ...small, form: {} });
+    const short = { ...small, steps: 4 };
+    const fused = await trainInForm({ ...short, form: {} });
     for (const [name, form] of some) {
-      const { crossEntropy, losses } = await trainInForm({ ...small, form });
+      const { crossEntropy, losses } = await trainInForm({ ...short, form });
       expect.soft(Math.abs(crossEntropy - fused.crossEntropy), name).toBeLessThan(1e-3);
       expect.soft(largest(losses, fused.losses), name).toBeLessThan(2e-3);
     }

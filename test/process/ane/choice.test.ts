@@ -16,7 +16,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-const steps = { data, batch: 2, seq: 16, steps: 10, lr: 3e-3 } as const;
+const steps = { data, batch: 2, seq: 16, steps: 5, lr: 3e-3 } as const;
 const pool = { standby: 0, pacing: { failureMs: 0, settleMs: 0 } } as const;
 
 /** Device ane on a stand-in, or a simulator, that refuses programs, with nothing known about it. */
@@ -60,11 +60,21 @@ const train = (device: string, more: Partial<TrainOptions> = {}) =>
 
 const compilationsOf = (reports: readonly AneReport[]) => reports.reduce((sum, each) => sum + each.compilations, 0);
 
+const references = new Map<string, ReturnType<typeof train>>();
+
+/** The run that device cpu makes of these options, once for all tests. */
+function referenceOf(more: Partial<TrainOptions> = {}): ReturnType<typeof train> {
+  const key = JSON.stringify(more);
+  const made = references.get(key) ?? train('cpu', more);
+  references.set(key, made);
+  return made;
+}
+
 /** Programs of two halves in the worker that trains. */
 const expectLosses = async (device: string, more: Partial<TrainOptions> = {}) => {
-  const reference = await train('cpu', more);
+  const reference = await referenceOf(more);
   const run = await train(device, more);
-  expect(run.records).toHaveLength(10);
+  expect(run.records).toHaveLength(steps.steps);
   for (const [index, { loss }] of run.records.entries())
     expect(Math.abs(loss - reference.records[index]!.loss)).toBeLessThan(2e-3);
   return run;
@@ -297,18 +307,18 @@ describe('a program that a device refuses later', () => {
     async (refused) => {
       const { device, refuse } = stand(null);
       refuse('operation:log');
-      const reference = await train('cpu');
+      const reference = await referenceOf();
       await using trainer = await createTrainer({ ...steps, pool: { ...pool, device } });
       const records: { loss: number }[] = [];
       const moves: unknown[] = [];
       trainer.on('record', (record) => record.event === 'variantMove' && moves.push(record));
       for await (const record of trainer.steps()) {
         records.push(record);
-        if (record.step !== 4) continue;
+        if (record.step !== 2) continue;
         refuse(refused);
         await trainer.pool.recycle();
       }
-      expect(records).toHaveLength(10);
+      expect(records).toHaveLength(steps.steps);
       for (const [index, { loss }] of records.entries())
         expect(Math.abs(loss - reference.records[index]!.loss)).toBeLessThan(2e-3);
       expect(trainer.form.variants?.attention).toBe('probabilities');
