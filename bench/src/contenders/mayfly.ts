@@ -17,9 +17,9 @@ export const mayfly: Contender = {
       return (settings, handlers) =>
         start(settings, {
           ...handlers,
-          onCompletion: (id, status, nanoseconds, message, copiedBytes) => {
+          onCompletion: (id, status, nanoseconds, ...rest) => {
             lastWork = nanoseconds / 1000;
-            handlers.onCompletion(id, status, nanoseconds, message, copiedBytes);
+            handlers.onCompletion(id, status, nanoseconds, ...rest);
           },
         });
     });

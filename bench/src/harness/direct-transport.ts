@@ -27,7 +27,7 @@ export function directTransport(arena: Arena): StartTransport {
       const begin = performance.now();
       device.evaluate(program, offsets);
       const nanoseconds = (performance.now() - begin) * 1e6;
-      later(() => onCompletion(id, 0, nanoseconds, '', 0));
+      later(() => onCompletion(id, 0, nanoseconds, '', 0, 0));
     };
     return {
       pid,
@@ -36,6 +36,7 @@ export function directTransport(arena: Arena): StartTransport {
       connection: {
         dispatch: (id, program, input, output) => evaluate(id, program, [input, output]),
         dispatchPorts: evaluate,
+        prefetch() {},
         control(payload) {
           const request = unpackRequest(payload);
           respond(answer(request, device));

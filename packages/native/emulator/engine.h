@@ -15,6 +15,7 @@
  *   MAYFLY_EMULATOR_ATTRIBUTES     none: a loaded model does not tell its ports; default: it does
  *   MAYFLY_EMULATOR_OUTPUTS        the most outputs of a program that get their values; further ones are zero. Default: all
  *   MAYFLY_EMULATOR_SURFACES       unshared: a surface that another program evaluated with is 0x1d; default: programs share them
+ *   MAYFLY_EMULATOR_LOCKS          evaluating: a surface can be locked only by the first thread that evaluates; default: by all
  *   MAYFLY_EMULATOR_BUNDLE         single: programs with several weight files are refused, as macOS 27 does
  *   MAYFLY_EMULATOR_IDENTITY       text: the identifier leaves out the weights, and programs of one identifier share what
  *                                  was compiled first; default: both count

@@ -354,6 +354,7 @@ EngineOutcome EngineModelLoad(EngineModel* model, const char* temporary, EngineE
 
 EngineOutcome EngineModelEvaluate(EngineModel* model, EngineSurface* const* inputs, size_t input_count,
                                   EngineSurface* const* outputs, size_t output_count, EngineError* error) {
+  NoteEvaluation();
   const Fault fault = NextFault("evaluate");
   if (fault.kind == FaultKind::kNilError) return ENGINE_FAILED;
   if (fault.kind == FaultKind::kException) return ENGINE_EXCEPTION;

@@ -38,6 +38,7 @@ const EngineOptions& EngineOptions::Get() {
     o.refused = sim::ParseRefusedPatterns(Variable("MAYFLY_EMULATOR_REFUSE", ""));
     o.counts = Variable("MAYFLY_EMULATOR_COUNT", "") == "1";
     o.surfaces_are_shared = Variable("MAYFLY_EMULATOR_SURFACES", "") != "unshared";
+    o.one_thread_locks = Variable("MAYFLY_EMULATOR_LOCKS", "") == "evaluating";
     o.report = Variable("MAYFLY_EMULATOR_REPORT", "");
     return new EngineOptions(o);
   }();

@@ -31,6 +31,7 @@ struct EngineOptions {
   std::vector<sim::RefusedPattern> refused;
   bool counts;
   bool surfaces_are_shared;
+  bool one_thread_locks;
   std::string report;
 
   static const EngineOptions& Get();

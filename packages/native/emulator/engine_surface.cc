@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "engine_options.h"
 #include "faults.h"
@@ -23,6 +24,8 @@ constexpr uint16_t kUnwritten = 0xfeb5;
 std::atomic<long> live{0};
 std::atomic<long> written{0};
 std::atomic<long> read_{0};
+// The first thread that evaluated.
+std::atomic<std::thread::id> evaluator{};
 
 uint16_t* Elements(EngineSurface* surface) { return static_cast<uint16_t*>(surface->engine); }
 
@@ -53,6 +56,10 @@ int Protect(EngineSurface* surface) {
 
 namespace mayfly::emulator {
 long LiveSurfaces() { return live; }
+void NoteEvaluation() {
+  std::thread::id none;
+  evaluator.compare_exchange_strong(none, std::this_thread::get_id());
+}
 long WrittenBytes() { return written; }
 long ReadBytes() { return read_; }
 }  // namespace mayfly::emulator
@@ -88,6 +95,9 @@ void EngineSurfaceRelease(EngineSurface* surface) {
 int EngineSurfaceLock(EngineSurface* surface, uint32_t options) {
   const Fault fault = NextFault("lock");
   if (fault.kind == FaultKind::kError) return static_cast<int>(fault.code);
+  if (EngineOptions::Get().one_thread_locks && evaluator.load() != std::thread::id() &&
+      evaluator.load() != std::this_thread::get_id())
+    return kCannotLock;
   const std::lock_guard<std::mutex> lock(surface->mutex);
   const bool reads = (options & kReadOnlyOption) != 0;
   if (reads) read_ += static_cast<long>(surface->filled);

@@ -26,6 +26,8 @@ struct EngineSurface {
 
 namespace mayfly::emulator {
 long LiveSurfaces();
+// The calling thread evaluates.
+void NoteEvaluation();
 // With MAYFLY_EMULATOR_COUNT: bytes that clients wrote into surfaces, and bytes of results in surfaces that clients
 // locked to read.
 long WrittenBytes();

@@ -160,7 +160,7 @@ const info = fields<ProgramInfo>({
 const stats = fields<WorkerStats>({
   ...{ compilations: whole, livePrograms: whole, evaluations: whole, residentBytes: whole },
   ...{ evaluateNanoseconds: whole, compileNanoseconds: whole, processBytes: whole },
-  ...{ copiedInBytes: whole, copiedOutBytes: whole },
+  ...{ copiedInBytes: whole, copiedOutBytes: whole, prefetchedBytes: whole },
 });
 const error = fields<WireError>({
   ...{ code: errorCode, message: text, line: optional(whole), column: optional(whole) },

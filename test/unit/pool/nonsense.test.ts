@@ -85,7 +85,7 @@ test.each([
   const kernel = await under.kernel();
   under.worker(1).hung = true;
   const runs = [under.run(kernel), under.run(kernel)];
-  under.worker(1).handlers.onCompletion(id, status, 1, '', 0);
+  under.worker(1).handlers.onCompletion(id, status, 1, '', 0, 0);
   await under.settle();
   expect(await Promise.all(runs)).toEqual(['ok', 'ok']);
   expect(reasons).toEqual([expect.stringMatching(/^ERR_PROTOCOL: Expected an answer to the oldest dispatch/)]);

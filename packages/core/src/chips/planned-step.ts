@@ -16,7 +16,9 @@ export interface PlannedKernel
   readonly name: string;
   /** Bytes copied between arena and surfaces, per dispatch. */
   readonly copyBytes: number;
-  /** Of weights that are inputs: bytes copied in addition by the first dispatch of a layer after an update. */
+  /** Bytes copied before a dispatch, beside other work: what the forward pass saved for it. */
+  readonly savedBytes: number;
+  /** Of weights that are inputs: bytes copied in the same way before the first dispatch of a layer after an update. */
   readonly stagedBytes: number;
   /** Bytes of the matrices alone that a dispatch reads and makes: surfaces may be larger. */
   readonly activationBytes: number;
@@ -88,8 +90,11 @@ export function planStep(given: PlanOptions): PlannedStep {
       dispatches: sum(() => 1),
     };
   };
+  // Other work hides prefetches but for the weights of the first layer, the first chunk of a table, and the saved tensors of the last block.
+  const table = isAdapted || !onDevice ? 0 : onDevice.stagedBytes / onDevice.programs.chunks;
   const stagedBytes =
-    layers * perLayer((kernel) => kernel.stagedBytes) + (isAdapted ? 0 : (onDevice?.stagedBytes ?? 0));
+    (updates ? perLayer((kernel) => kernel.stagedBytes) + table : 0) +
+    accumulate * Math.max(...kernels.map(({ savedBytes }) => savedBytes));
   const compilationsMs = {
     dynamic: 0,
     static: layers * perLayer((kernel) => (kernel.hasWeights ? compiling(kernel) : 0)),
@@ -111,7 +116,7 @@ export function planStep(given: PlanOptions): PlannedStep {
       forward: workOf(/Forward(\.|$)/),
       backward: workOf(/Backward(\.|$)/),
       onDevice: onDevice?.work,
-      stagedBytes: updates ? stagedBytes : 0,
+      stagedBytes,
       compilationsMs: updates ? compilationsMs : 0,
       overlaps: true,
     },
@@ -147,9 +152,9 @@ function planKernels(
   return Object.entries(namePrograms(blocks)).map(([name, made]) => {
     const { program, input, output } = made;
     const { evaluateUs, compileMs, loadMs, flops, weightBytes } = timeMil(program.text, profile);
-    const { always: copyBytes, afterUpdate: stagedBytes } = copies.get(made)!;
+    const { always: copyBytes, saved: savedBytes, afterUpdate: stagedBytes } = copies.get(made)!;
     return {
-      ...{ name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyBytes, stagedBytes },
+      ...{ name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyBytes, savedBytes, stagedBytes },
       activationBytes: 2 * (activations(input, parameters) + output.channels * output.width),
       hasWeights: !isPacked && made.weights.length > 0,
       text: program.text,

@@ -34,26 +34,34 @@ export function writeBlocks(
 
 /** Bytes copied between arena and surfaces for a program. */
 export interface ProgramCopies {
-  /** By a dispatch: all that it reads beside weights, and its output. */
+  /** By a dispatch: all that it reads beside weights and saved matrices, and its output. */
   readonly always: number;
-  /** Once after an update, for all programs that read the weights in the same input. */
+  /** Before a dispatch, beside other work: what the forward pass saved for it. */
+  readonly saved: number;
+  /** Before the first dispatch after an update, for all programs that read the weights in the same input. */
   readonly afterUpdate: number;
 }
 
 /** The copies of a block's programs, on one worker. */
 export function copiesOf({ forward, backward }: PlannedBlock): ReadonlyMap<PlannedProgram, ProgramCopies> {
   const seen = new Set<Surface>();
+  const made = new Set<string>();
   return new Map(
     [...forward, ...backward].map((program) => {
       const { input, output, weights, activationColumns } = program;
       // The residual stream is read where the program before put it out.
-      const read = readsOutput(program) ? 0 : sizeOf(program.reads.map((name) => input.slots[name]!));
+      const names = readsOutput(program) ? [] : program.reads;
+      const isKept = backward.includes(program) && (activationColumns === undefined || weights.length > 0);
+      const saved = names.filter((name) => isKept && name !== 'dy' && !made.has(name));
+      const size = (each: readonly string[]) => sizeOf(each.map((name) => input.slots[name]!));
+      if (backward.includes(program)) for (const name of Object.keys(output.slots)) made.add(name);
       const isPacked = activationColumns !== undefined && weights.length > 0 && !seen.has(input);
       seen.add(input);
       return [
         program,
         {
-          always: 2 * (read + output.channels * output.width),
+          always: 2 * (size(names) - size(saved) + output.channels * output.width),
+          saved: 2 * size(saved),
           afterUpdate: isPacked ? 2 * input.channels * (input.width - activationColumns) : 0,
         },
       ] as const;
@@ -86,15 +94,14 @@ export interface CountedStep {
 }
 
 /** Bytes that the dispatches of the classifier copy: in a pass, and after an update in addition. */
-export function classifierCopies({ chunks, input, freshColumns, forward, backward }: ClassifierPrograms): {
+export function classifierCopies({ chunks, input, parts, freshColumns, forward, backward }: ClassifierPrograms): {
   readonly always: number;
   readonly afterUpdate: number;
 } {
   const outputs = [forward, backward].reduce((sum, { output }) => sum + output.channels * output.width, 0);
-  const fresh = freshColumns.forward + freshColumns.backward;
   return {
-    always: 2 * chunks * (input.channels * fresh + outputs),
-    afterUpdate: 2 * chunks * input.channels * (2 * input.width - fresh),
+    always: 2 * chunks * (sizeOf(['xn', ...parts].map((name) => input.slots[name]!)) + outputs),
+    afterUpdate: 2 * chunks * input.channels * (input.width - freshColumns),
   };
 }
 
@@ -121,6 +128,8 @@ export function countStep(step: CountedStep): StepWork {
   const tables = isAdapted ? [] : trained.filter(({ name }) => name === 'embedding' || name === 'head');
   const { products, vectors } = splitGradients(trained, blocks, tables);
   const sums = countSums(accumulate);
+  const copied = (of: (copies: ProgramCopies) => number) =>
+    perBlock((block) => [...copiesOf(block).values()].reduce((sum, each) => sum + of(each), 0));
   const startsInPlace = ({ forward }: PlannedBlock) => readsOutput(forward[0]!);
   /** Blocks for which the host copies the residual stream, beside matrices of its own. */
   const entries = perBlock((block) => Number(!startsInPlace(block))) - Number(!startsInPlace(blocks[0]!));
@@ -129,14 +138,13 @@ export function countStep(step: CountedStep): StepWork {
     compilations: updates && step.isCompiled && !isPacked ? perLayer(({ weights }) => Math.min(1, weights.length)) : 0,
     // The first program of all has no other before it.
     copiedBytes:
-      perBlock((block) =>
-        [...copiesOf(block).values()].reduce(
-          (sum, { always, afterUpdate }) => sum + accumulate * always + (updates ? afterUpdate : 0),
-          0,
-        ),
-      ) +
-      (!isPacked && startsInPlace(blocks[0]!) ? 2 * accumulate * activation : 0) +
-      (copies ? accumulate * copies.always + (isAdapted || !updates ? 0 : copies.afterUpdate) : 0),
+      accumulate *
+      (copied(({ always }) => always) +
+        (!isPacked && startsInPlace(blocks[0]!) ? 2 * activation : 0) +
+        (copies?.always ?? 0)),
+    prefetchedBytes:
+      accumulate * copied(({ saved }) => saved) +
+      (updates ? copied(({ afterUpdate }) => afterUpdate) + (isAdapted ? 0 : (copies?.afterUpdate ?? 0)) : 0),
     host: {
       norms: accumulate * ((isPacked ? 2 : 1) * halves + 2),
       classifierProducts: accumulate * ((classifier ? 0 : 2) + (isAdapted ? 0 : 1)),

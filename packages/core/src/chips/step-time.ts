@@ -57,7 +57,7 @@ export interface TimedStep {
   readonly backward: KernelWork;
   /** Of a classifier on the device. */
   readonly onDevice?: KernelWork | undefined;
-  /** Bytes of updated weights that workers copy into surfaces. */
+  /** Of updated weights and saved tensors, bytes that the step waits for while workers copy them into surfaces. */
   readonly stagedBytes: number;
   readonly compilationsMs: number;
   /** Whether weight gradients go on while the next pass begins, and an update while the next step does. */

@@ -4,8 +4,10 @@ export interface StepWork {
   readonly dispatches: number;
   /** Of programs whose weights the step changed. The first step needs as many, or one for each program, before it. */
   readonly compilations: number;
-  /** Bytes copied between the arena and the surfaces of workers. */
+  /** Bytes that dispatches copied between the arena and the surfaces of workers. */
   readonly copiedBytes: number;
+  /** Bytes of their inputs that were copied into surfaces before, beside other work. */
+  readonly prefetchedBytes: number;
   /** What the host computes beside the kernels, by kind. */
   readonly host: {
     /** Forward and backward, with the residual sums beside them. */

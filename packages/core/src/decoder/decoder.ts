@@ -201,6 +201,7 @@ export class Decoder {
   async backward(targets: ArrayLike<number>, gradientScale: number, pass = 0): Promise<number> {
     const { sums, gradient } = this.#training!;
     const gradients = sums.pass(pass);
+    this.layers.prefetchBackward();
     const loss = await this.#head.lossBackward(targets, this.layers.output, gradient, gradientScale, gradients);
     await this.layers.backward(gradient, gradients);
     this.weightGradients!.add('embedding', this.#head.embedBackward(gradient, gradients));

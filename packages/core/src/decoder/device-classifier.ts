@@ -20,13 +20,12 @@ export interface DeviceClassifierOptions {
   readonly stopwatch: Stopwatch;
 }
 
-/** A range of the vocabulary: its surfaces, of which the inputs of both passes are the same memory. */
+/** A range of the vocabulary: its surfaces, of which both passes have the same input. */
 interface Chunk {
   readonly first: number;
   /** Classes, without those that fill up the last chunk. */
   readonly count: number;
-  readonly forwardInput: SurfaceTensor;
-  readonly backwardInput: SurfaceTensor;
+  readonly input: SurfaceTensor;
   readonly logits: SurfaceTensor;
   readonly dx: SurfaceTensor;
 }
@@ -66,10 +65,9 @@ export class DeviceClassifier {
     this.#part = state.training ? source.tensor('fp32', [dim, columns]) : null;
     this.#chunks = Array.from({ length: programs.chunks }, (_, index): Chunk => {
       const first = index * programs.rows;
-      const forwardInput = SurfaceTensor.allocate(source, programs.input);
       return {
-        ...{ first, count: Math.min(programs.rows, vocab - first), forwardInput },
-        backwardInput: new SurfaceTensor(programs.input, forwardInput.tensor),
+        ...{ first, count: Math.min(programs.rows, vocab - first) },
+        input: SurfaceTensor.allocate(source, programs.input),
         logits: SurfaceTensor.allocate(source, programs.forward.output),
         dx: SurfaceTensor.allocate(source, programs.backward.output),
       };
@@ -83,8 +81,8 @@ export class DeviceClassifier {
 
   async load(compiler: KernelCompiler): Promise<void> {
     const { stopwatch, state } = this.#options;
-    for (const { forwardInput } of this.#chunks) {
-      const { arena, offset, bytes } = forwardInput.tensor;
+    for (const { input } of this.#chunks) {
+      const { arena, offset, bytes } = input.tensor;
       // Classes that fill up the last chunk have no weights and no gradient.
       await queue.zero(arena, offset, bytes);
     }
@@ -95,6 +93,7 @@ export class DeviceClassifier {
       return new TimedKernel(await compiler.compile({ name, text: program.text, weights: {} }), stopwatch);
     };
     this.#kernels = { forward: await compile('forward'), backward: state.training ? await compile('backward') : null };
+    this.#prefetch();
   }
 
   /** The table that the kernels read is not the newest any more: the next `loss` writes it anew. */
@@ -107,18 +106,23 @@ export class DeviceClassifier {
     const { state, stopwatch } = this.#options;
     const { arena } = state.parameters;
     const { dim, vocab } = state.config;
-    const { freshColumns } = this.#programs;
-    const writes = this.#chunks.map(({ first, count, forwardInput }) => {
-      const to = forwardInput.slot('table');
+    const writes = this.#chunks.map(({ first, count, input }) => {
+      const to = input.slot('table');
       const from = state.parameter('head') + 4 * first * dim;
       const matrix = { from, fromStride: dim, to: to.offset, toStride: to.stride, rows: count, columns: dim };
       return queue.toHalf(arena, { ...matrix, transpose: true });
     });
     await stopwatch.wait('hostMath', Promise.all(writes));
     stopwatch.work.did('convertedElements', vocab * dim);
-    for (const { forwardInput, backwardInput } of this.#chunks) {
-      forwardInput.rewrittenFrom(freshColumns.forward);
-      backwardInput.rewrittenFrom(freshColumns.backward);
+    for (const { input } of this.#chunks) input.rewrittenFrom(this.#programs.freshColumns);
+    this.#prefetch();
+  }
+
+  /** Lets the device copy the table, a chunk while it evaluates the one before. */
+  #prefetch(): void {
+    for (const { input } of this.#chunks) {
+      this.#kernels?.forward.prefetch(input);
+      this.#kernels?.backward?.prefetch(input);
     }
   }
 
@@ -128,13 +132,13 @@ export class DeviceClassifier {
     const { dim, vocab } = state.config;
     const { arena } = x;
     if (this.#isExpired) await this.#refresh();
-    const given = this.#chunks.map(({ forwardInput }) => {
-      const to = forwardInput.slot('xn');
+    const given = this.#chunks.map(({ input }) => {
+      const to = input.slot('xn');
       const matrix = { from: x.offset, fromStride: columns, to: to.offset, toStride: to.stride };
       return queue.toHalf(arena, { ...matrix, rows: dim, columns });
     });
     await stopwatch.wait('hostMath', Promise.all(given));
-    await this.#runAll((chunk) => this.#kernels!.forward.start(chunk.forwardInput, chunk.logits));
+    await this.#runAll((chunk) => this.#kernels!.forward.start(chunk.input, chunk.logits, partsOf(chunk.input, ['xn'])));
     const converted = this.#chunks.map(({ first, count, logits }) => {
       const { offset, stride } = logits.slot('logits');
       const to = this.#logits.offset + 4 * first * columns;
@@ -154,20 +158,20 @@ export class DeviceClassifier {
     const { dim, vocab } = state.config;
     const { arena } = dx;
     const { parts } = this.#programs;
-    const given = this.#chunks.flatMap(({ first, count, backwardInput }) => {
+    const given = this.#chunks.flatMap(({ first, count, input }) => {
       let row = 0;
-      return parts.flatMap((slot) => {
+      return parts.flatMap((name) => {
+        const slot = input.slot(name);
         const rows = Math.min(slot.rows, count - row);
         const from = this.#logits.offset + 4 * (first + row) * columns;
         row += slot.rows;
         if (rows <= 0) return [];
-        const to = backwardInput.matrix(slot);
-        const matrix = { from, fromStride: columns, to: to.offset, toStride: to.stride };
+        const matrix = { from, fromStride: columns, to: slot.offset, toStride: slot.stride };
         return [queue.toHalf(arena, { ...matrix, rows, columns })];
       });
     });
     await stopwatch.wait('hostMath', Promise.all(given));
-    await this.#runAll((chunk) => this.#kernels!.backward!.start(chunk.backwardInput, chunk.dx));
+    await this.#runAll((chunk) => this.#kernels!.backward!.start(chunk.input, chunk.dx, partsOf(chunk.input, parts)));
     const sums = this.#chunks.flatMap((chunk, index) => {
       const { offset, stride } = chunk.dx.slot('dx');
       const to = index === 0 ? dx : this.#part!;
@@ -205,3 +209,7 @@ export class DeviceClassifier {
     for (const wait of waits) await wait();
   }
 }
+
+/** Matrices of an input, where they are. */
+const partsOf = (input: SurfaceTensor, names: readonly string[]) =>
+  names.map((name) => input.part(name, input.slot(name)));

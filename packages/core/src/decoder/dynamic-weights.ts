@@ -85,7 +85,7 @@ export class DynamicWeights implements WeightStrategy {
         const own = weights.length > 0 ? Number.POSITIVE_INFINITY : most[0];
         const input = inputs.get(layout) ?? surfaces.next(layout, own);
         inputs.set(layout, input);
-        return { input, output: surfaces.next(output, most[1]), reads };
+        return { input, output: surfaces.next(output, most[1]), reads, keepsInput: weights.length > 0 };
       };
       return new LayerBlock(
         place,
@@ -137,6 +137,7 @@ export class DynamicWeights implements WeightStrategy {
     const kernels = new Map(compiled);
     const { gathersInputs = false } = compiler;
     for (const block of this.blocks) block.load(kernels.get(this.#programs.get(block.place)!)!, gathersInputs);
+    for (const block of this.blocks) block.prefetchWeights();
     this.#kernels = [...kernels.values()];
   }
 
@@ -217,6 +218,7 @@ export class DynamicWeights implements WeightStrategy {
     for (const { input, source } of blocks.flatMap((block) => this.#packed(block))) {
       input.rewrittenFrom(source.activationColumns);
     }
+    for (const block of blocks) block.prefetchWeights();
   }
 
   async #writeWeights(block: LayerBlock): Promise<void> {

@@ -28,6 +28,8 @@ export interface StageSurfaces {
   readonly input: SurfaceTensor;
   readonly output: SurfaceTensor;
   readonly reads: readonly string[];
+  /** Whether no other block's evaluations write the input where a device keeps a copy of it. */
+  readonly keepsInput: boolean;
 }
 
 /** One entry for each program of a pass, in the order in which they run; none backward where the backward pass does not reach the block. */
@@ -67,6 +69,8 @@ export class LayerBlock {
   /** Before the backward pass, for each of its programs: what the forward pass made. */
   readonly #saved: readonly (readonly Copy[])[];
   #kernels: Passes<TimedKernel> | null = null;
+  /** Of each program of the backward pass: the parts that the forward pass made. */
+  #savedParts: readonly (readonly InputPart[])[] = [];
   /** What each program reads beside weights, where kernels get it from where it lies. Null: it is copied into place. */
   #parts: Passes<readonly InputPart[]> | null = null;
 
@@ -140,6 +144,26 @@ export class LayerBlock {
             partsOf(stage, [...this.#copies.backward[index]!, ...this.#saved[index]!]),
           ),
         };
+    this.#savedParts = (this.#parts?.backward ?? []).map((parts, index) => {
+      const { reads, keepsInput } = backward[index]!;
+      const made = backward.slice(0, index).map(({ output }) => output);
+      return parts.filter((_, part) => keepsInput && reads[part] !== 'dy' && !made.some((each) => each.has(reads[part]!)));
+    });
+  }
+
+  /** Lets the device copy the weights that inputs hold, and that just changed. */
+  prefetchWeights(): void {
+    if (this.#parts === null) return;
+    for (const pass of ['forward', 'backward'] as const) {
+      for (const [index, { input }] of this.surfaces[pass].entries()) this.kernels[pass][index]!.prefetch(input);
+    }
+  }
+
+  /** Lets the device copy what the forward pass made for the backward pass. */
+  prefetchSaved(): void {
+    for (const [index, parts] of this.#savedParts.entries()) {
+      if (parts.length > 0) this.kernels.backward[index]!.prefetch(this.surfaces.backward[index]!.input, parts);
+    }
   }
 
   /** The first input of the forward pass. */

@@ -128,6 +128,11 @@ export class Layers implements UpdatedLayers {
     for (const strategy of this.#strategies) await strategy.forward(onOutputs);
   }
 
+  /** Call when the forward pass has ended, as early as it is known that `backward` will follow: lets devices copy what it reads of that pass. */
+  prefetchBackward(): void {
+    if (!this.#recompute) for (const block of this.blocks.toReversed()) block.prefetchSaved();
+  }
+
   /**
    * Turns the gradient of `output`, fp32 [dim, columns], into that of `input` in place, or stops below the lowest block that is
    * trained. Must follow the `forward` it belongs to. Weight gradients may still be under way afterwards: settle them before

@@ -54,11 +54,13 @@ export class StaticWeights implements WeightStrategy {
             input: index === 0 ? first(input) : surfaces.next(input, 1),
             output: surfaces.next(output, kept),
             reads,
+            keepsInput: true,
           })),
           backward: (needsBackward ? backward : []).map(({ input, output, reads }) => ({
             input: surfaces.next(input, BACKWARD_RING),
             output: surfaces.next(output, BACKWARD_RING),
             reads,
+            keepsInput: true,
           })),
         },
         stopwatch,

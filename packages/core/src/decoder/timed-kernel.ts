@@ -17,8 +17,8 @@ export class TimedKernel {
   readonly #kernel: Kernel;
   readonly #stopwatch: Stopwatch;
   #update: Promise<void> | null = null;
-  /** The kernel's `copiedBytes` at the last count. */
-  #counted = 0;
+  /** The kernel's `copiedBytes` and `prefetchedBytes` at the last count. */
+  #counted = { copiedBytes: 0, prefetchedBytes: 0 };
 
   constructor(kernel: Kernel, stopwatch: Stopwatch) {
     this.#kernel = kernel;
@@ -53,11 +53,21 @@ export class TimedKernel {
     run.catch(() => {});
     return async () => {
       await this.#stopwatch.wait('kernels', run);
-      const { copiedBytes } = this.#kernel;
+      const { copiedBytes, prefetchedBytes } = this.#kernel;
+      const before = this.#counted;
       this.#stopwatch.work.dispatched();
-      this.#stopwatch.work.copied(copiedBytes - this.#counted);
-      this.#counted = copiedBytes;
+      this.#stopwatch.work.copied(copiedBytes - before.copiedBytes, prefetchedBytes - before.prefetchedBytes);
+      this.#counted = { copiedBytes, prefetchedBytes };
     };
+  }
+
+  /**
+   * Lets the device copy beside other evaluations what the next `start` with this input reads: the columns that hold weights, and parts
+   * that stay as they are until then.
+   */
+  prefetch(input: SurfaceTensor, parts: readonly InputPart[] = []): void {
+    const reuse = input.reuse(parts);
+    if (reuse.generation !== 0 || parts.length > 0) this.#kernel.prefetch(input.tensor, reuse);
   }
 
   async run(input: SurfaceTensor, output: SurfaceTensor, parts: readonly InputPart[] | null): Promise<void> {

@@ -7,6 +7,7 @@ export class WorkCounter {
   #dispatches = 0;
   #compilations = 0;
   #copiedBytes = 0;
+  #prefetchedBytes = 0;
   readonly #host: Record<HostWork, number> = {
     norms: 0,
     classifierProducts: 0,
@@ -26,6 +27,7 @@ export class WorkCounter {
       dispatches: this.#dispatches,
       compilations: this.#compilations,
       copiedBytes: this.#copiedBytes,
+      prefetchedBytes: this.#prefetchedBytes,
       host: { ...this.#host },
       waits: { ...this.#waits },
     };
@@ -38,6 +40,7 @@ export class WorkCounter {
       dispatches: total.dispatches - before.dispatches,
       compilations: total.compilations - before.compilations,
       copiedBytes: total.copiedBytes - before.copiedBytes,
+      prefetchedBytes: total.prefetchedBytes - before.prefetchedBytes,
       host: difference(total.host, before.host),
       waits: difference(total.waits, before.waits),
     };
@@ -51,9 +54,10 @@ export class WorkCounter {
     this.#compilations += 1;
   }
 
-  /** Bytes between the arena and the surfaces of workers. */
-  copied(bytes: number): void {
+  /** Bytes between the arena and the surfaces of workers, by dispatches and before them. */
+  copied(bytes: number, prefetched: number): void {
     this.#copiedBytes += bytes;
+    this.#prefetchedBytes += prefetched;
   }
 
   did(work: HostWork, count = 1): void {

@@ -57,6 +57,8 @@ export interface Kernel extends AsyncDisposable {
   readonly outputs: readonly Port[];
   /** Bytes that its runs copied between the arena and the device's own memory; 0 on devices that compute in place. */
   readonly copiedBytes: number;
+  /** Bytes of their inputs that were copied there before they began. */
+  readonly prefetchedBytes: number;
   /**
    * Evaluates once: reads `inputs`, writes `outputs` (tensors of the pool's arena, of the ports' bytes). Calls on one kernel
    * run in order. A worker's death is not seen: the work is repeated elsewhere, so inputs must stay as they are until the
@@ -65,6 +67,12 @@ export interface Kernel extends AsyncDisposable {
    * where an output overlaps another tensor of the run.
    */
   run(inputs: Tensors, outputs: Tensors, options?: RunOptions): Promise<void>;
+  /**
+   * Lets device ane copy, while it evaluates other kernels, what the next run with this input reads: the columns that `reuse` says are not fresh,
+   * and `reuse.parts`, which may be some of that run's. All of it has to stay as it is until then. A hint: a kernel that moves to
+   * another worker meanwhile copies everything in its run. Throws `ERR_INVALID_ARGUMENT`.
+   */
+  prefetch(input: Tensor, reuse: InputReuse): void;
   /**
    * Gives the program new weights: one compilation. Without an argument, the arena ranges given before are read again.
    * Runs called before still see the old weights, runs called after the new ones.
@@ -226,6 +234,8 @@ export interface WorkerSummary {
   /** Bytes that it copied from the arena into its device's own memory, and back, as it last said. */
   readonly copiedInBytes: number;
   readonly copiedOutBytes: number;
+  /** Of those, bytes that a run found copied when it began. */
+  readonly prefetchedBytes: number;
   /** Resident memory of its process, as last measured; see `Budget.rssBytes`. */
   readonly rssBytes: number;
   /** Growth of `rssBytes` in 1,000 evaluations; 0 while it is not known, and if `budget` has no limit of memory. */

@@ -2,7 +2,7 @@ import { MayflyError } from '@mayfly/native';
 import type { MilValue } from '../mil/graph.js';
 import { contract } from './contraction.js';
 import type { ProgramForm } from './form.js';
-import { type LayerProgram, packSurface, type Slot, type Surface } from './shape.js';
+import { type LayerProgram, packSurface, type Surface } from './shape.js';
 import { ProgramWriter } from './writer.js';
 
 /** Classes of a program at most: larger outputs and sums are refused by chips (docs/internals/ane.md). */
@@ -32,13 +32,13 @@ export interface ClassifierPrograms {
    */
   readonly input: Surface<string>;
   /** The slots of the logits' gradient, in the order of the classes. */
-  readonly parts: readonly Slot[];
+  readonly parts: readonly string[];
   /** logits = table·xn. */
   readonly forward: LayerProgram;
   /** dx = tableᵀ·dy: of this chunk's classes alone. */
   readonly backward: LayerProgram;
-  /** Columns of the input from the first on that change from dispatch to dispatch. */
-  readonly freshColumns: { readonly forward: number; readonly backward: number };
+  /** Columns of the input from the first on that change from dispatch to dispatch: the table lies beyond. */
+  readonly freshColumns: number;
 }
 
 /** @throws `ERR_INVALID_ARGUMENT` for passes with more tokens than a surface takes. */
@@ -59,7 +59,6 @@ export function classifierPrograms(
   const counts = Array.from({ length: Math.ceil(rows / part) }, (_, index) => Math.min(part, rows - index * part));
   const gradients = Object.fromEntries(counts.map((count, index) => [`dy${index}`, [count, columns] as const]));
   const input: Surface<string> = packSurface(dim, { xn: [dim, columns], ...gradients, table: [dim, rows] }, MULTIPLE);
-  const table = input.slots.table!;
   const matrix = ({ shape }: MilValue) => [1, 1, shape[1]!, shape[3]!];
   const open = () => {
     const writer = new ProgramWriter(input, form);
@@ -71,10 +70,10 @@ export function classifierPrograms(
     return { writer, b, product };
   };
   return {
-    ...{ rows, chunks, input, parts: counts.map((_, index) => input.slots[`dy${index}`]!) },
+    ...{ rows, chunks, input, parts: Object.keys(gradients) },
     forward: forward(),
     backward: backward(),
-    freshColumns: { forward: columns, backward: table.column },
+    freshColumns: input.slots.table!.column,
   };
 
   function forward(): LayerProgram {

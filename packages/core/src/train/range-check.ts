@@ -56,6 +56,10 @@ export class RangeCheck implements KernelCompiler {
       get copiedBytes() {
         return kernel.copiedBytes;
       },
+      get prefetchedBytes() {
+        return kernel.prefetchedBytes;
+      },
+      prefetch: (input, reuse) => kernel.prefetch(input, reuse),
       run: async (inputs, outputs, given) => {
         await kernel.run(inputs, outputs, given);
         this.#measure(kernel.name, range, handle, Array.isArray(inputs) ? inputs : [inputs]);

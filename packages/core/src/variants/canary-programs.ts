@@ -136,13 +136,14 @@ export class CanaryReference implements Disposable {
     const { program, inputs, outputs } = this.#device.compile(text, ranges);
     const dispose = async () => this.#device.unload(program);
     return {
-      ...{ name, inputs, outputs, copiedBytes: 0, dispose, [Symbol.asyncDispose]: dispose },
+      ...{ name, inputs, outputs, copiedBytes: 0, prefetchedBytes: 0, dispose, [Symbol.asyncDispose]: dispose },
       run: async (given, results) => {
         const [[input], [output]] = [[given].flat(), [results].flat()] as [[Tensor], [Tensor]];
         const before = copyOf(input);
         this.#device.evaluate(program, [input.offset, output.offset]);
         record({ weights, input: before, expected: copyOf(output) });
       },
+      prefetch: () => {},
       update: () => Promise.reject(new TypeError('Expected no update of a canary')),
       stats: () => {
         throw new TypeError('Expected nobody to ask for statistics of a canary');

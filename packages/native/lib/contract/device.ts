@@ -34,6 +34,8 @@ export interface DeviceStats {
   /** Bytes that evaluations copied from the arena into the device's own memory, and back; 0 for devices that compute in place. */
   readonly copiedInBytes: number;
   readonly copiedOutBytes: number;
+  /** Of `copiedInBytes`, those that an evaluation found copied when it began. */
+  readonly prefetchedBytes: number;
 }
 
 /** A weight file of a program: a range of the arena, read only while compiling. */
@@ -59,6 +61,8 @@ export interface NativeDevice {
   compile(text: string, weights: readonly WeightRange[], options?: CompileOptions): ProgramInfo;
   /** Synchronous evaluation, for tests and in-process use; offsets as in `Connection.dispatchPorts`. */
   evaluate(program: number, offsets: readonly number[], reuse?: InputReuse): void;
+  /** As `Connection.prefetch`. */
+  prefetch(program: number, inputOffset: number, reuse: InputReuse): void;
   unload(program: number): void;
   stats(): DeviceStats;
   close(): void;

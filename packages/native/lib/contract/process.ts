@@ -30,7 +30,7 @@ export interface NativeLane {
 export interface ConnectionHandlers {
   /**
    * A dispatch was answered: `status` 0 is success, else see `DispatchStatus`; `nanoseconds` is the device's time, `copiedBytes` what the
-   * worker copied between the arena and the device's own memory.
+   * worker copied for it between the arena and the device's own memory, `prefetchedBytes` what of its input was there before.
    */
   readonly onCompletion: (
     id: number,
@@ -38,6 +38,7 @@ export interface ConnectionHandlers {
     nanoseconds: number,
     message: string,
     copiedBytes: number,
+    prefetchedBytes: number,
   ) => void;
   /** A control message came. The buffer is the receiver's own. */
   readonly onControl: (payload: Uint8Array) => void;
@@ -87,6 +88,12 @@ export interface InputReuse {
 export interface Connection {
   /** One program with one input and one output. `id` is any integer below 2^53 and comes back in the completion. */
   dispatch(id: number, program: number, inputOffset: number, outputOffset: number, reuse?: InputReuse): void;
+  /**
+   * Lets the worker copy, beside other dispatches, what a later dispatch with this input reads: the columns that are not fresh, and
+   * `reuse.parts`, which may be some of that dispatch's. All of it has to stay as it is until then. Devices that compute in place
+   * ignore it. Not answered.
+   */
+  prefetch(program: number, inputOffset: number, reuse: InputReuse): void;
   /** Any number of ports: input offsets, then output offsets. */
   dispatchPorts(id: number, program: number, offsets: readonly number[]): void;
   control(payload: Uint8Array): void;

@@ -44,6 +44,7 @@ class AneDevice : public Device {
     }
     options_.port_orders = [this] { return Orders(); };
     options_.shared_surfaces = [this] { return SharedSurfaces(); };
+    options_.prefetcher = [this] { return ThePrefetcher(); };
   }
 
   const char* name() const override { return "ane"; }
@@ -101,6 +102,26 @@ class AneDevice : public Device {
     }
   }
 
+  // Found by a canary when a caller first wants it. Null: evaluations copy what they read.
+  std::shared_ptr<Prefetcher> ThePrefetcher() {
+    const std::lock_guard<std::recursive_mutex> lock(canary_mutex_);
+    if (!settings_.prefetches) settings_.prefetches = Prefetches();
+    return *settings_.prefetches ? prefetcher_ : nullptr;
+  }
+
+  bool Prefetches() {
+    ProgramOptions canary = options_;
+    canary.park = nullptr;
+    try {
+      ProvePrefetch(CanaryDialect(), canary);
+      return true;
+    } catch (const Error& error) {
+      if (error.code() == "ERR_DEVICE_LIMIT") throw;
+      std::fprintf(stderr, "mayfly: device ane prefetches no inputs: %s\n", error.what());
+      return false;
+    }
+  }
+
   // Asks a canary before the first program with more than two outputs, which on some systems get wrong values.
   void RequireManyOutputs() {
     const std::lock_guard<std::recursive_mutex> lock(canary_mutex_);
@@ -116,6 +137,7 @@ class AneDevice : public Device {
   std::optional<PortOrders> orders_;
   // Before the programs, which may outlive the canaries.
   const std::shared_ptr<SurfaceTable> surfaces_ = std::make_shared<SurfaceTable>();
+  const std::shared_ptr<Prefetcher> prefetcher_ = std::make_shared<Prefetcher>();
   bool many_outputs_ = false;
 };
 

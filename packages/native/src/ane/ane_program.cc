@@ -1,7 +1,6 @@
 #include "ane/ane_program.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -41,12 +40,6 @@ size_t BytesOf(const Surfaces& surfaces) {
   size_t bytes = 0;
   for (const auto& surface : surfaces) bytes += surface == nullptr ? 0 : surface->bytes();
   return bytes;
-}
-
-void CopyRows(uint8_t* to, size_t to_stride, const void* from, size_t from_stride, size_t rows, size_t row_bytes) {
-  if (row_bytes == to_stride && row_bytes == from_stride) return void(std::memcpy(to, from, rows * row_bytes));
-  const auto* source = static_cast<const uint8_t*>(from);
-  for (size_t row = 0; row < rows; ++row) std::memcpy(to + row * to_stride, source + row * from_stride, row_bytes);
 }
 
 // Bytes that are numbers from 0.25 to 0.5 in fp16, and finite numbers in every other type.
@@ -142,52 +135,122 @@ Fingerprint AneProgram::Measure(const std::vector<mil::WeightFile>& weights) {
 }
 
 size_t AneProgram::resident_bytes() const {
-  return weight_bytes_ + BytesOf(outputs_) + BytesOf(inputs_) + (owns_table_ ? table_->bytes() : 0);
+  const size_t own = own_input_.surface == nullptr ? 0 : own_input_.surface->bytes();
+  return weight_bytes_ + BytesOf(outputs_) + BytesOf(inputs_) + own + (owns_table_ ? table_->bytes() : 0);
 }
 
-const std::shared_ptr<IoSurface>& AneProgram::OwnInput() {
-  if (inputs_[0] == nullptr) inputs_[0] = std::make_shared<IoSurface>(input_bytes_);
-  return inputs_[0];
+void AneProgram::NeedTable(const InputReuse& reuse) {
+  const bool named = reuse.output_generation != 0 && outputs_.size() == 1;
+  if (table_ != nullptr || (!named && reuse.generation == 0)) return;
+  table_ = options_.shared_surfaces();
+  owns_table_ = table_ == nullptr;
+  if (owns_table_) table_ = std::make_shared<SurfaceTable>();
+}
+
+void AneProgram::CheckFresh(const InputReuse& reuse) const {
+  const Port& first = ports_.inputs[0];
+  if (reuse.fresh_columns <= first.columns()) return;
+  throw Error("ERR_ARENA_BOUNDS", "Expected at most " + std::to_string(first.columns()) + " fresh columns of input " +
+                                      first.name + ", got " + std::to_string(reuse.fresh_columns));
+}
+
+std::shared_ptr<IoSurface> AneProgram::MadeInput(const void* input, const InputReuse& reuse) const {
+  if (reuse.generation == 0 || reuse.fresh_columns != 0 || inputs_.size() != 1) return nullptr;
+  std::shared_ptr<IoSurface> made = table_->Output(input, reuse.generation, input_bytes_);
+  // A program must not read its own output, and others must not be written to.
+  return std::find(outputs_.begin(), outputs_.end(), made) == outputs_.end() ? made : nullptr;
+}
+
+InputSurface* AneProgram::CopiedInput(const void* input, const InputReuse& reuse) {
+  if (reuse.generation != 0) return table_->Input(input, ContentsOf(reuse).fresh, input_bytes_);
+  if (own_input_.surface == nullptr) own_input_.surface = std::make_shared<IoSurface>(input_bytes_);
+  return &own_input_;
 }
 
 std::shared_ptr<IoSurface> AneProgram::FirstInput(const void* input, const InputReuse& reuse) {
-  if (reuse.generation == 0) {
-    Gather(OwnInput().get(), input, reuse, false);
-    return OwnInput();
-  }
-  // A program must not read its own output, and others must not be written to.
-  if (reuse.fresh_columns == 0 && inputs_.size() == 1) {
-    std::shared_ptr<IoSurface> made = table_->Output(input, reuse.generation, input_bytes_);
-    if (made != nullptr && std::find(outputs_.begin(), outputs_.end(), made) == outputs_.end()) return made;
-  }
-  const Port& port = ports_.inputs[0];
-  const Contents wanted{reuse.generation, port.bytes(), port.row_bytes(), reuse.fresh_columns * SizeOf(port.dtype)};
-  InputSurface* const known = table_->Input(input, wanted.fresh, input_bytes_);
+  if (std::shared_ptr<IoSurface> made = MadeInput(input, reuse)) return made;
+  InputSurface* const known = CopiedInput(input, reuse);
+  known->Settle();
+  const Contents wanted = ContentsOf(reuse);
+  // Only once they are copied does the surface hold them.
   const Contents before = std::exchange(known->contents, {});
+  const std::vector<InputPart> prefetched = std::exchange(known->prefetched_parts, {});
+  const size_t prefetched_bytes = std::exchange(known->prefetched_bytes, 0);
   const bool fresh_only = before.Cover(wanted);
-  Gather(known->surface.get(), input, reuse, fresh_only);
-  // Only now does it hold what it is said to.
+  if (fresh_only) copied_.prefetched += prefetched_bytes;
+  copies_.clear();
+  if (reuse.parts.empty()) {
+    RowCopy all = Reused(input, {0, 0, 0, {}});
+    if (fresh_only) all.row_bytes = wanted.fresh;
+    copies_.push_back(all);
+  } else {
+    if (!fresh_only) copies_.push_back(Reused(input, reuse));
+    for (const InputPart& part : reuse.parts) {
+      const RowCopy copy = Part(part);
+      if (std::find(prefetched.begin(), prefetched.end(), part) == prefetched.end())
+        copies_.push_back(copy);
+      else
+        copied_.prefetched += copy.bytes();
+    }
+  }
+  size_t bytes = 0;
+  for (const RowCopy& copy : copies_) bytes += copy.bytes();
+  // Locking costs more than copying nothing.
+  if (bytes > 0) {
+    known->surface->Fill([&](uint8_t* memory) {
+      for (const RowCopy& copy : copies_) CopyRows(copy, memory);
+    });
+  }
+  copied_.in += bytes;
   known->contents = fresh_only ? before : wanted;
   return known->surface;
 }
 
-void AneProgram::Gather(IoSurface* surface, const void* input, const InputReuse& reuse, bool fresh_only) {
+void AneProgram::Prefetch(const void* input, const InputReuse& reuse) {
+  CheckFresh(reuse);
+  NeedTable(reuse);
+  if (MadeInput(input, reuse) != nullptr) return;
+  if (prefetcher_ == nullptr) prefetcher_ = options_.prefetcher();
+  if (prefetcher_ == nullptr) return;
+  InputSurface* const known = CopiedInput(input, reuse);
+  // The request keeps the surface until it is used.
+  RequestOver(known->surface);
+  const Contents wanted = ContentsOf(reuse);
+  const bool covers = reuse.generation == 0 || known->contents.Cover(wanted);
+  // Another program reads the same input.
+  if (covers && reuse.parts.empty()) return;
+  known->Settle();
+  std::vector<RowCopy> copies;
+  if (!covers) copies.push_back(Reused(input, reuse));
+  for (const InputPart& part : reuse.parts) copies.push_back(Part(part));
+  size_t bytes = 0;
+  for (const RowCopy& copy : copies) bytes += copy.bytes();
+  if (bytes == 0) return;
+  known->prefetch = prefetcher_->Begin(known->surface, std::move(copies));
+  if (known->prefetch == nullptr) return;
+  copied_.in += bytes;
+  if (!covers) {
+    known->contents = wanted;
+    known->prefetched_bytes = Reused(input, reuse).bytes();
+  }
+  for (const InputPart& part : reuse.parts) known->prefetched_parts.push_back(part);
+}
+
+Contents AneProgram::ContentsOf(const InputReuse& reuse) const {
+  const Port& port = ports_.inputs[0];
+  return {reuse.generation, port.bytes(), port.row_bytes(), reuse.fresh_columns * SizeOf(port.dtype)};
+}
+
+RowCopy AneProgram::Reused(const void* input, const InputReuse& reuse) const {
   const Port& port = ports_.inputs[0];
   const size_t stride = port.row_bytes();
   const size_t fresh = reuse.fresh_columns * SizeOf(port.dtype);
   const size_t rows = stride == 0 ? 0 : port.bytes() / stride;
-  const auto* from = static_cast<const uint8_t*>(input);
-  // Nothing of the input is new.
-  if (fresh_only && fresh == 0) return;
-  surface->Fill([&](uint8_t* to) {
-    const auto copy = [&](size_t at, const void* source, size_t source_stride, size_t count, size_t row_bytes) {
-      CopyRows(to + at, stride, source, source_stride, count, row_bytes);
-      copied_.in += count * row_bytes;
-    };
-    if (reuse.parts.empty()) return copy(0, from, stride, rows, fresh_only ? fresh : stride);
-    if (!fresh_only) copy(fresh, from + fresh, stride, rows, stride - fresh);
-    for (const InputPart& part : reuse.parts) copy(part.at, part.from, part.from_stride, part.rows, part.row_bytes);
-  });
+  return {fresh, stride, static_cast<const uint8_t*>(input) + fresh, stride, rows, stride - fresh};
+}
+
+RowCopy AneProgram::Part(const InputPart& part) const {
+  return {part.at, ports_.inputs[0].row_bytes(), part.from, part.from_stride, part.rows, part.row_bytes};
 }
 
 const Owned& AneProgram::RequestOver(const std::shared_ptr<IoSurface>& first) {
@@ -203,25 +266,16 @@ const Owned& AneProgram::RequestOver(const std::shared_ptr<IoSurface>& first) {
 void AneProgram::Evaluate(const void* const* inputs, void* const* outputs) { EvaluateFresh(inputs, outputs, {}); }
 
 void AneProgram::EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse& reuse) {
-  const bool named = reuse.output_generation != 0 && outputs_.size() == 1;
-  if (table_ == nullptr && (named || reuse.generation != 0)) {
-    table_ = options_.shared_surfaces();
-    owns_table_ = table_ == nullptr;
-    if (owns_table_) table_ = std::make_shared<SurfaceTable>();
-  }
+  NeedTable(reuse);
   if (table_ != nullptr) table_->ForgetOutput(outputs_[0]);
   if (inputs_.empty()) {
     Run(nullptr, inputs, outputs);
   } else {
-    const Port& first = ports_.inputs[0];
-    if (reuse.fresh_columns > first.columns()) {
-      throw Error("ERR_ARENA_BOUNDS", "Expected at most " + std::to_string(first.columns()) +
-                                          " fresh columns of input " + first.name + ", got " +
-                                          std::to_string(reuse.fresh_columns));
-    }
+    CheckFresh(reuse);
     Run(FirstInput(inputs[0], reuse), inputs, outputs);
   }
-  if (named) table_->NameOutput(outputs[0], reuse.output_generation, outputs_[0]);
+  if (reuse.output_generation != 0 && outputs_.size() == 1)
+    table_->NameOutput(outputs[0], reuse.output_generation, outputs_[0]);
 }
 
 void AneProgram::Run(const std::shared_ptr<IoSurface>& first, const void* const* inputs, void* const* outputs) {

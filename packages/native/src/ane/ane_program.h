@@ -11,6 +11,7 @@
 #include "ane/io_surface.h"
 #include "ane/model.h"
 #include "ane/model_park.h"
+#include "ane/prefetcher.h"
 #include "ane/program_ports.h"
 #include "ane/request.h"
 #include "ane/staged_model.h"
@@ -34,6 +35,8 @@ struct ProgramOptions {
   // The surfaces that the programs of the device share; null where they may not. Asked when a caller first says what
   // may be reused. Default: each program has its own.
   std::function<std::shared_ptr<SurfaceTable>()> shared_surfaces = [] { return nullptr; };
+  // Copies inputs beside evaluations; null where that is not allowed. Asked when a caller first wants it.
+  std::function<std::shared_ptr<Prefetcher>()> prefetcher = [] { return nullptr; };
   // Keeps programs with weights when they are unloaded, to load them again. Null: they are compiled each time.
   std::shared_ptr<ModelPark> park;
 };
@@ -54,6 +57,7 @@ class AneProgram : public Program {
   // Of an input with a generation that a surface holds, copies only the fresh columns; of one that another program's
   // output surface holds, nothing.
   void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse& reuse) override;
+  void Prefetch(const void* input, const InputReuse& reuse) override;
 
   CopiedBytes copied() const override { return copied_; }
   int compilations() const override { return compilations_; }
@@ -70,12 +74,20 @@ class AneProgram : public Program {
   void Bind();
   // A hash of the weights, and one of the results for a fixed input.
   Fingerprint Measure(const std::vector<mil::WeightFile>& weights);
-  // The surface for inputs that reuse nothing.
-  const std::shared_ptr<IoSurface>& OwnInput();
+  // Finds the table of surfaces, if the call needs it.
+  void NeedTable(const InputReuse& reuse);
+  // Throws ERR_ARENA_BOUNDS for more fresh columns than the first input has.
+  void CheckFresh(const InputReuse& reuse) const;
+  // The output surface of another program that holds the first input; null if there is none.
+  std::shared_ptr<IoSurface> MadeInput(const void* input, const InputReuse& reuse) const;
+  // The surface into which the first input is copied.
+  InputSurface* CopiedInput(const void* input, const InputReuse& reuse);
   // That of the first input, with its contents.
   std::shared_ptr<IoSurface> FirstInput(const void* input, const InputReuse& reuse);
-  // Copies the first input: all of it, or only its fresh columns.
-  void Gather(IoSurface* surface, const void* input, const InputReuse& reuse, bool fresh_only);
+  // The columns of the first input that are not fresh.
+  RowCopy Reused(const void* input, const InputReuse& reuse) const;
+  RowCopy Part(const InputPart& part) const;
+  Contents ContentsOf(const InputReuse& reuse) const;
   // The request with `first` as the surface of the first input.
   const Owned& RequestOver(const std::shared_ptr<IoSurface>& first);
   void Run(const std::shared_ptr<IoSurface>& first, const void* const* inputs, void* const* outputs);
@@ -93,13 +105,18 @@ class AneProgram : public Program {
   size_t weight_bytes_ = 0;
   size_t input_bytes_ = 0;
   CopiedBytes copied_;
+  // Null until there is something to prefetch.
+  std::shared_ptr<Prefetcher> prefetcher_;
+  // Of the call under way; kept for its memory.
+  std::vector<RowCopy> copies_;
   // Of the device, or its own where the device shares none. Null until a caller says what may be reused.
   std::shared_ptr<SurfaceTable> table_;
   bool owns_table_ = false;
-  // One for each port. Results are read before the next evaluation. Of the first input, for evaluations that reuse
-  // nothing: null until there is one.
+  // One for each port, but for the first input. Results are read before the next evaluation.
   std::vector<std::shared_ptr<IoSurface>> outputs_;
   std::vector<std::shared_ptr<IoSurface>> inputs_;
+  // For first inputs that reuse nothing; without a surface until there is one.
+  InputSurface own_input_;
   struct BoundRequest {
     // Keeps the surface, whose address is the key.
     std::shared_ptr<IoSurface> first;

@@ -220,6 +220,35 @@ void ProveSharedSurfaces(Dialect dialect, const ProgramOptions& options) {
   }
 }
 
+void ProvePrefetch(Dialect dialect, const ProgramOptions& options) {
+  constexpr const char* kPath = "inputs copied beside evaluations";
+  // One evaluation may be over before copies begin.
+  constexpr int kTurns = 8;
+  const auto prefetcher = std::make_shared<Prefetcher>();
+  const auto table = std::make_shared<SurfaceTable>();
+  ProgramOptions prefetching = options;
+  prefetching.shared_surfaces = [&] { return table; };
+  prefetching.prefetcher = [&] { return prefetcher; };
+  const auto first = Load(OnePortCanary(dialect), CanaryWeights(2), prefetching);
+  const auto second = Load(OnePortCanary(dialect), CanaryWeights(5), prefetching);
+  for (int turn = 1; turn <= kTurns; ++turn) {
+    const Values x = Filled(static_cast<float>(turn));
+    Values y = Filled(-1);
+    const void* inputs[] = {x.data()};
+    void* outputs[] = {y.data()};
+    const InputReuse reuse{0, static_cast<uint64_t>(turn), 0, {}};
+    second->Prefetch(x.data(), reuse);
+    RequireResult(kPath, first.get(), 6);
+    const CopiedBytes before = second->copied();
+    second->EvaluateFresh(inputs, outputs, reuse);
+    const float expected = static_cast<float>(5 * turn);
+    const bool ahead = second->copied().prefetched > before.prefetched;
+    if (ahead && Holds(y, expected)) continue;
+    throw Error("ERR_ANE_PATH", "Expected " + NumberText(expected, 6) + " of the canary with " + kPath + ", got " +
+                                    (ahead ? NumberText(HalfToFloat(y[0]), 6) : "an input that was not copied"));
+  }
+}
+
 bool ReloadIsInEffect(Dialect dialect, const ProgramOptions& options) {
   ProgramOptions parking = options;
   parking.park = std::make_shared<ModelPark>(false);
@@ -292,6 +321,10 @@ std::vector<CanaryReport> RunCanaries(const ProgramOptions& options) {
   }));
   reports.push_back(Report("surfaces that programs share", [&] {
     ProveSharedSurfaces(dialect, options);
+    return std::string("work");
+  }));
+  reports.push_back(Report("inputs copied beside evaluations", [&] {
+    ProvePrefetch(dialect, options);
     return std::string("work");
   }));
   reports.push_back(Report("reload of weight files",

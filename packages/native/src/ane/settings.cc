@@ -51,6 +51,7 @@ const char* NameOf(EvaluationPath path) {
 Settings Settings::FromEnvironment() {
   Settings settings;
   settings.reload = Switch("MAYFLY_ANE_RELOAD");
+  if (!Variable("MAYFLY_ANE_PREFETCH").empty()) settings.prefetches = Switch("MAYFLY_ANE_PREFETCH");
   settings.quality_of_service = QualityOfService();
   const std::string surfaces = Variable("MAYFLY_ANE_SURFACES");
   if (surfaces == "own" || surfaces == "shared") {

@@ -19,6 +19,8 @@ struct Settings {
   bool reload = false;
   // MAYFLY_ANE_SURFACES = shared | own: programs read the surfaces of others. Default: if a canary shows that they can.
   std::optional<bool> shares_surfaces;
+  // MAYFLY_ANE_PREFETCH = on | off: inputs are copied beside evaluations. Default: if a canary shows that they can be.
+  std::optional<bool> prefetches;
   // MAYFLY_ANE_QOS = 0 … 63.
   unsigned quality_of_service = kQualityOfService;
 

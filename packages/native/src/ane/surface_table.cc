@@ -1,6 +1,16 @@
 #include "ane/surface_table.h"
 
+#include <utility>
+
 namespace mayfly::ane {
+
+void InputSurface::Settle() {
+  const std::shared_ptr<Prefetch> ended = std::exchange(prefetch, nullptr);
+  if (ended == nullptr || ended->Finish()) return;
+  contents = {};
+  prefetched_bytes = 0;
+  prefetched_parts.clear();
+}
 
 InputSurface* SurfaceTable::Input(const void* key, size_t fresh, size_t bytes) {
   const auto found = inputs_.lower_bound({key, fresh, bytes});

@@ -7,8 +7,11 @@
 #include <map>
 #include <memory>
 #include <tuple>
+#include <vector>
 
 #include "ane/io_surface.h"
+#include "ane/prefetcher.h"
+#include "device/device.h"
 
 namespace mayfly::ane {
 
@@ -30,6 +33,14 @@ struct Contents {
 struct InputSurface {
   std::shared_ptr<IoSurface> surface;
   Contents contents;
+  // Copied since the last evaluation: the columns that `contents` names, in bytes, and parts of the fresh ones.
+  size_t prefetched_bytes = 0;
+  std::vector<InputPart> prefetched_parts;
+  // The copies under way that make all of this true; null if there are none.
+  std::shared_ptr<Prefetch> prefetch;
+
+  // Waits for the copies under way.
+  void Settle();
 };
 
 // For one thread at a time.

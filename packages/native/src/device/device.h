@@ -38,6 +38,11 @@ struct InputPart {
   size_t at;
   size_t rows;
   size_t row_bytes;
+
+  bool operator==(const InputPart& other) const {
+    return from == other.from && from_stride == other.from_stride && at == other.at && rows == other.rows &&
+           row_bytes == other.row_bytes;
+  }
 };
 
 // What the caller knows of a program's first input and of its output, so that a device that copies them may copy less.
@@ -53,10 +58,12 @@ struct InputReuse {
   std::vector<InputPart> parts;
 };
 
-// Bytes that evaluations copied between their caller's memory and a device's own.
+// Bytes copied between the caller's memory and a device's own.
 struct CopiedBytes {
   uint64_t in = 0;
   uint64_t out = 0;
+  // Of `in`, those that an evaluation found copied when it began.
+  uint64_t prefetched = 0;
 };
 
 class Program {
@@ -78,7 +85,10 @@ class Program {
   virtual void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse&) {
     Evaluate(inputs, outputs);
   }
-  // What all evaluations so far copied: nothing on a device that computes in place.
+  // Begins to copy, beside other evaluations, what one with this first input will read: the columns that it reuses, and
+  // `parts`, which have to stay as they are until then. Fresh columns of no part are left to the evaluation.
+  virtual void Prefetch(const void* /*input*/, const InputReuse&) {}
+  // What was copied so far: nothing on a device that computes in place.
   virtual CopiedBytes copied() const { return {}; }
   // Compilations that this program cost the process: 0 if it came from a cache.
   virtual int compilations() const { return 1; }

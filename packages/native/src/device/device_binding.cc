@@ -93,7 +93,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
         env, "NativeDevice",
         {InstanceAccessor<&DeviceObject::Name>("name"), InstanceAccessor<&DeviceObject::Api>("api"),
          InstanceMethod<&DeviceObject::Compile>("compile"), InstanceMethod<&DeviceObject::Evaluate>("evaluate"),
-         InstanceMethod<&DeviceObject::Unload>("unload"), InstanceMethod<&DeviceObject::Stats>("stats"),
+         InstanceMethod<&DeviceObject::Prefetch>("prefetch"), InstanceMethod<&DeviceObject::Unload>("unload"), InstanceMethod<&DeviceObject::Stats>("stats"),
          InstanceMethod<&DeviceObject::Close>("close")},
         const_cast<DeviceTable*>(table));
   }
@@ -161,6 +161,11 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
     });
   }
 
+  void Prefetch(const Napi::CallbackInfo& info) {
+    Guard(info.Env(),
+          [&] { session()->Prefetch(ProgramId(info[0]), WholeNumber(info[1], "inputOffset"), ReuseOf(info[2])); });
+  }
+
   void Unload(const Napi::CallbackInfo& info) {
     Guard(info.Env(), [&] { session()->Unload(ProgramId(info[0])); });
   }
@@ -177,6 +182,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
       result.Set("compileNanoseconds", Number(info.Env(), stats.compile_nanoseconds));
       result.Set("copiedInBytes", Number(info.Env(), stats.copied.in));
       result.Set("copiedOutBytes", Number(info.Env(), stats.copied.out));
+      result.Set("prefetchedBytes", Number(info.Env(), stats.copied.prefetched));
       return result;
     });
   }

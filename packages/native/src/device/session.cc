@@ -31,7 +31,7 @@ void CheckDisjoint(const std::vector<Port>& inputs, const std::vector<Port>& out
 }  // namespace
 
 DeviceSession::DeviceSession(std::unique_ptr<Device> device, std::shared_ptr<Arena> arena)
-    : device_(std::move(device)), arena_(std::move(arena)) {}
+    : arena_(std::move(arena)), device_(std::move(device)) {}
 
 SessionStats DeviceSession::stats() const {
   SessionStats stats = stats_;
@@ -132,11 +132,29 @@ Evaluation DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t 
   ++stats_.evaluations;
   stats_.evaluate_nanoseconds += nanoseconds;
   CountResident(&loaded, loaded.program->resident_bytes());
-  const CopiedBytes after = loaded.program->copied();
-  const CopiedBytes copied = {after.in - before.in, after.out - before.out};
+  const CopiedBytes copied = CountCopied(*loaded.program, before);
+  return {nanoseconds, copied.in + copied.out, copied.prefetched, Nanoseconds(end.time_since_epoch())};
+}
+
+void DeviceSession::Prefetch(uint32_t id, uint64_t input, const ReuseRanges& reuse) {
+  Loaded& loaded = Find(id);
+  Program& program = *loaded.program;
+  if (!program.gathers() || program.inputs().empty()) return;
+  uint8_t* const at = At(program.inputs()[0], input);
+  const CopiedBytes before = program.copied();
+  Resolve(reuse, program, at);
+  program.Prefetch(at, reuse_);
+  CountResident(&loaded, program.resident_bytes());
+  CountCopied(program, before);
+}
+
+CopiedBytes DeviceSession::CountCopied(const Program& program, const CopiedBytes& before) {
+  const CopiedBytes after = program.copied();
+  const CopiedBytes copied = {after.in - before.in, after.out - before.out, after.prefetched - before.prefetched};
   stats_.copied.in += copied.in;
   stats_.copied.out += copied.out;
-  return {nanoseconds, copied.in + copied.out, Nanoseconds(end.time_since_epoch())};
+  stats_.copied.prefetched += copied.prefetched;
+  return copied;
 }
 
 void DeviceSession::Close() {

@@ -25,8 +25,10 @@ struct SessionStats {
 struct Evaluation {
   // That the device took.
   uint64_t nanoseconds = 0;
-  // Into the device's memory and out of it.
+  // Into the device's memory and out of it, by the evaluation itself.
   uint64_t copied_bytes = 0;
+  // Into the device's memory, before it.
+  uint64_t prefetched_bytes = 0;
   // Nanoseconds of the steady clock, which is that of process.hrtime: the same in all processes of the machine.
   uint64_t ended = 0;
 };
@@ -73,6 +75,9 @@ class DeviceSession {
   // ERR_PROGRAM_UNKNOWN, ERR_ARENA_BOUNDS, or an error of the device.
   Evaluation Evaluate(uint32_t id, const uint64_t* offsets, size_t count, const ReuseRanges& reuse = {});
 
+  // Begins to copy what a later evaluation with this first input reads, as Program::Prefetch. Throws as Evaluate.
+  void Prefetch(uint32_t id, uint64_t input, const ReuseRanges& reuse);
+
   void Unload(uint32_t id);
 
   // Unloads everything and closes the device, although others may still hold the session.
@@ -92,12 +97,15 @@ class DeviceSession {
   uint8_t* At(const Port& port, uint64_t offset) const;
   // Resolves `reuse` for an input at `offset`; copies the parts there for a program that does not gather them.
   void Resolve(const ReuseRanges& reuse, const Program& program, uint8_t* input);
+  // Counts what a program copied since `before`, and returns it.
+  CopiedBytes CountCopied(const Program& program, const CopiedBytes& before);
 
-  std::unique_ptr<Device> device_;
+  // Outlives the device, which may still prefetch from it.
   std::shared_ptr<Arena> arena_;
+  std::unique_ptr<Device> device_;
   std::unordered_map<uint32_t, Loaded> loaded_;
   SessionStats stats_;
-  // Of the evaluation under way; kept for its memory.
+  // Of the call under way; kept for its memory.
   InputReuse reuse_;
   uint32_t next_id_ = 1;
 };

@@ -21,6 +21,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
         env, "Connection",
         {InstanceMethod<&ConnectionObject::Dispatch>("dispatch"),
          InstanceMethod<&ConnectionObject::DispatchPorts>("dispatchPorts"),
+         InstanceMethod<&ConnectionObject::Prefetch>("prefetch"),
          InstanceMethod<&ConnectionObject::Control>("control"),
          InstanceAccessor<&ConnectionObject::QueuedBytes>("queuedBytes"),
          InstanceAccessor<&ConnectionObject::EvaluationEnd>("evaluationEnd"),
@@ -74,9 +75,10 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
            {Napi::Number::New(Env(), static_cast<double>(frame.id)), Napi::Number::New(Env(), frame.word),
             Napi::Number::New(Env(), static_cast<double>(frame.first)),
             Napi::String::New(Env(), reinterpret_cast<const char*>(payload), frame.payload_bytes),
-            Napi::Number::New(Env(), static_cast<double>(frame.second))});
+            Napi::Number::New(Env(), static_cast<double>(frame.second)),
+            Napi::Number::New(Env(), static_cast<double>(uint64_t{frame.output_generation} << 32 | frame.generation))});
     } else {
-      throw Error("ERR_FRAME", "Expected a completion or a control frame, got a dispatch");
+      throw Error("ERR_FRAME", "Expected a completion or a control frame, got another");
     }
   }
 
@@ -108,18 +110,31 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
       Frame frame = DispatchFrame(info);
       frame.first = WholeNumber(info[2], "inputOffset");
       frame.second = WholeNumber(info[3], "outputOffset");
-      const ReuseRanges reuse = ReuseOf(info[4]);
-      if (reuse.parts.size() > kMostParts) {
-        throw Error("ERR_INVALID_ARGUMENT", "Expected at most " + std::to_string(kMostParts) +
-                                                " parts of an input, got " + std::to_string(reuse.parts.size()));
-      }
-      frame.generation = static_cast<uint32_t>(reuse.generation);
-      frame.output_generation = static_cast<uint32_t>(reuse.output_generation);
-      frame.third = reuse.fresh_columns;
-      frame.parts = static_cast<uint8_t>(reuse.parts.size());
-      frame.payload_bytes = static_cast<uint32_t>(reuse.parts.size() * kPartBytes);
-      connection_->Send(frame, reuse.parts.data());
+      SendWith(ReuseOf(info[4]), frame);
     });
+  }
+
+  void Prefetch(const Napi::CallbackInfo& info) {
+    Guard(info.Env(), [&] {
+      Frame frame;
+      frame.kind = FrameKind::kPrefetch;
+      frame.word = static_cast<uint32_t>(WholeNumber(info[0], "program", 0, 4294967295));
+      frame.first = WholeNumber(info[1], "inputOffset");
+      SendWith(ReuseOf(info[2]), frame);
+    });
+  }
+
+  void SendWith(const ReuseRanges& reuse, Frame frame) {
+    if (reuse.parts.size() > kMostParts) {
+      throw Error("ERR_INVALID_ARGUMENT", "Expected at most " + std::to_string(kMostParts) +
+                                              " parts of an input, got " + std::to_string(reuse.parts.size()));
+    }
+    frame.generation = static_cast<uint32_t>(reuse.generation);
+    frame.output_generation = static_cast<uint32_t>(reuse.output_generation);
+    frame.third = reuse.fresh_columns;
+    frame.parts = static_cast<uint8_t>(reuse.parts.size());
+    frame.payload_bytes = static_cast<uint32_t>(reuse.parts.size() * kPartBytes);
+    connection_->Send(frame, reuse.parts.data());
   }
 
   void DispatchPorts(const Napi::CallbackInfo& info) {

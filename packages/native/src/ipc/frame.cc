@@ -45,7 +45,7 @@ void DecodeFrame(const uint8_t* from, Frame* frame, uint32_t most) {
   const uint32_t magic = LoadBytes<uint32_t>(from);
   const uint8_t kind = from[kKindAt];
   const uint32_t payload_bytes = LoadBytes<uint32_t>(from + kPayloadAt);
-  if (magic != kMagic || kind < 1 || kind > 3 || payload_bytes > most) {
+  if (magic != kMagic || kind < 1 || kind > 4 || payload_bytes > most) {
     throw Error("ERR_FRAME", "Expected a frame, got magic " + std::to_string(magic) + ", kind " + std::to_string(kind) +
                                  ", payload of " + std::to_string(payload_bytes) + " bytes");
   }

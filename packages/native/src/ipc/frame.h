@@ -8,7 +8,7 @@
 
 namespace mayfly {
 
-enum class FrameKind : uint8_t { kDispatch = 1, kCompletion = 2, kControl = 3 };
+enum class FrameKind : uint8_t { kDispatch = 1, kCompletion = 2, kControl = 3, kPrefetch = 4 };
 
 enum class DispatchStatus : uint32_t { kOk = 0, kUnknownProgram = 1, kOutOfBounds = 2, kFailed = 3, kInputData = 4 };
 
@@ -24,13 +24,14 @@ constexpr size_t kKeepBytes = 1u << 20;
 struct Frame {
   FrameKind kind = FrameKind::kControl;
   uint64_t id = 0;
-  uint32_t word = 0;  // program of a dispatch, status of a completion
+  uint32_t word = 0;  // program of a dispatch or prefetch, status of a completion
   uint32_t payload_bytes = 0;
-  // Of a dispatch: parts of its input, at the end of the payload, of kPartBytes each.
+  // Of a dispatch or prefetch: parts of its input, at the end of the payload, of kPartBytes each.
   uint8_t parts = 0;
   uint64_t first = 0;   // input offset, or nanoseconds
   uint64_t second = 0;  // output offset, or bytes copied between the arena and the device's memory
-  // Of a dispatch (InputReuse in device/device.h), as are its fresh columns.
+  // Of a dispatch or prefetch (InputReuse in device/device.h), as are its fresh columns. Of a completion the low and the
+  // high half of the bytes of the input that were prefetched.
   uint32_t generation = 0;
   uint32_t output_generation = 0;
   uint64_t third = 0;  // fresh columns of the input, or when the evaluation ended

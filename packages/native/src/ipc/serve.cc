@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "error.h"
+#include "parallel/affinity.h"
 #include "parallel/pause.h"
 
 namespace mayfly {
@@ -35,6 +36,7 @@ DispatchStatus StatusOf(const std::string& code) {
 ServeLoop::ServeLoop(int fd, std::shared_ptr<Lane> lane, std::shared_ptr<DeviceSession> session)
     : fd_(fd), lane_(std::move(lane)), session_(std::move(session)), inbox_(lane_) {
   SetCloseOnExec(fd);
+  HurryThisThread();
 }
 
 bool ServeLoop::Serve(std::vector<uint8_t>* control) {
@@ -44,12 +46,14 @@ bool ServeLoop::Serve(std::vector<uint8_t>* control) {
     while (inbox_.Next(&frame, &payload)) {
       if (frame.kind == FrameKind::kDispatch) {
         Answer(frame, payload);
+      } else if (frame.kind == FrameKind::kPrefetch) {
+        Prefetch(frame, payload);
       } else if (frame.kind == FrameKind::kControl) {
         Ring();
         control->assign(payload, payload + frame.payload_bytes);
         return true;
       } else {
-        throw Error("ERR_FRAME", "Expected a dispatch or a control frame, got a completion");
+        throw Error("ERR_FRAME", "Expected a dispatch, a prefetch or a control frame, got a completion");
       }
     }
   } while (Wait());
@@ -93,22 +97,34 @@ bool ServeLoop::Spin(Clock::time_point begin) {
 
 void ServeLoop::Send(const uint8_t* payload, size_t bytes) { Write(ControlFrame(bytes), payload); }
 
-void ServeLoop::ReadPayload(const Frame& dispatch, const uint8_t* payload) {
+void ServeLoop::ReadInput(const Frame& frame, const uint8_t* payload) {
   static_assert(sizeof(PartRange) == kPartBytes);
-  const size_t part_bytes = dispatch.parts * kPartBytes;
-  if (dispatch.payload_bytes < part_bytes || (dispatch.payload_bytes - part_bytes) % sizeof(uint64_t) != 0) {
-    throw Error("ERR_ARENA_BOUNDS", "Expected offsets of 8 bytes each and " + std::to_string(dispatch.parts) +
-                                        " parts, got " + std::to_string(dispatch.payload_bytes) + " bytes");
+  const size_t part_bytes = frame.parts * kPartBytes;
+  if (frame.payload_bytes < part_bytes || (frame.payload_bytes - part_bytes) % sizeof(uint64_t) != 0) {
+    throw Error("ERR_ARENA_BOUNDS", "Expected offsets of 8 bytes each and " + std::to_string(frame.parts) +
+                                        " parts, got " + std::to_string(frame.payload_bytes) + " bytes");
   }
-  const size_t offset_bytes = dispatch.payload_bytes - part_bytes;
+  const size_t offset_bytes = frame.payload_bytes - part_bytes;
   if (offset_bytes == 0) {
-    offsets_ = {dispatch.first, dispatch.second};
+    offsets_ = {frame.first, frame.second};
   } else {
     offsets_.resize(offset_bytes / sizeof(uint64_t));
     std::memcpy(offsets_.data(), payload, offset_bytes);
   }
-  reuse_.parts.resize(dispatch.parts);
+  reuse_.parts.resize(frame.parts);
   if (part_bytes > 0) std::memcpy(reuse_.parts.data(), payload + offset_bytes, part_bytes);
+  reuse_.fresh_columns = frame.third;
+  reuse_.generation = frame.generation;
+  reuse_.output_generation = frame.output_generation;
+}
+
+void ServeLoop::Prefetch(const Frame& frame, const uint8_t* payload) {
+  try {
+    ReadInput(frame, payload);
+    session_->Prefetch(frame.word, frame.first, reuse_);
+  } catch (const std::exception&) {
+    // The dispatch that it was for copies all that it reads, and reports what is wrong.
+  }
 }
 
 void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
@@ -117,14 +133,13 @@ void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
   answer.id = dispatch.id;
   std::string message;
   try {
-    ReadPayload(dispatch, payload);
-    reuse_.fresh_columns = dispatch.third;
-    reuse_.generation = dispatch.generation;
-    reuse_.output_generation = dispatch.output_generation;
+    ReadInput(dispatch, payload);
     const Evaluation evaluation = session_->Evaluate(dispatch.word, offsets_.data(), offsets_.size(), reuse_);
     answer.first = evaluation.nanoseconds;
     answer.second = evaluation.copied_bytes;
     answer.third = evaluation.ended;
+    answer.generation = static_cast<uint32_t>(evaluation.prefetched_bytes);
+    answer.output_generation = static_cast<uint32_t>(evaluation.prefetched_bytes >> 32);
   } catch (const Error& error) {
     answer.word = static_cast<uint32_t>(StatusOf(error.code()));
     message = error.what();

@@ -30,8 +30,9 @@ class ServeLoop {
   using Clock = std::chrono::steady_clock;
 
   void Answer(const Frame& dispatch, const uint8_t* payload);
-  // Sets the offsets and the parts of a dispatch. Throws ERR_ARENA_BOUNDS.
-  void ReadPayload(const Frame& dispatch, const uint8_t* payload);
+  void Prefetch(const Frame& frame, const uint8_t* payload);
+  // Sets the offsets and the reuse of a dispatch or prefetch. Throws ERR_ARENA_BOUNDS.
+  void ReadInput(const Frame& frame, const uint8_t* payload);
   void Write(const Frame& frame, const void* payload);
   void Ring();
   void WriteToSocket(const Frame& frame, const void* payload);
@@ -46,7 +47,7 @@ class ServeLoop {
   std::shared_ptr<Lane> lane_;
   std::shared_ptr<DeviceSession> session_;
   Inbox inbox_;
-  // Of the dispatch under way; kept for their memory.
+  // Of the frame under way; kept for their memory.
   std::vector<uint64_t> offsets_;
   ReuseRanges reuse_;
   std::vector<uint8_t> out_;

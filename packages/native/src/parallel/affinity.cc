@@ -39,6 +39,8 @@ void KeepOn(pthread_t thread, const std::vector<int>& processors) {
   pthread_setaffinity_np(thread, sizeof set, &set);
 }
 
+void HurryThisThread() {}
+
 void PrepareThisThread(const char* name) { pthread_setname_np(pthread_self(), name); }
 
 std::chrono::nanoseconds TimeWithoutProcessor() {
@@ -74,15 +76,21 @@ int CurrentProcessor() {
   return number != nullptr && number(&processor) == 0 ? static_cast<int>(processor) : -1;
 }
 
-void PrepareThisThread(const char* name) {
-  pthread_setname_np(name);
+void HurryThisThread() {
   static const auto set_class = Find<int (*)(qos_class_t, int)>("pthread_set_qos_class_self_np");
   if (set_class != nullptr) set_class(QOS_CLASS_USER_INTERACTIVE, 0);
+}
+
+void PrepareThisThread(const char* name) {
+  pthread_setname_np(name);
+  HurryThisThread();
 }
 
 #else
 
 int CurrentProcessor() { return -1; }
+
+void HurryThisThread() {}
 
 void PrepareThisThread(const char*) {}
 

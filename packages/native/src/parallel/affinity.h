@@ -17,8 +17,11 @@ int CurrentProcessor();
 // Keeps a thread on some processors. A hint: where the system refuses, the thread stays where it is. Nothing on macOS.
 void KeepOn(pthread_t thread, const std::vector<int>& processors);
 
-// Names a thread that Mayfly started and, on macOS, asks for the processors and the clock of work that a user waits
-// for: threads without a class of service may be put on efficiency cores, and callers wait for the slowest thread.
+// On macOS, asks for the processors and the clock of work that a user waits for: threads without a class of service may
+// be put on efficiency cores, and callers wait for the slowest thread.
+void HurryThisThread();
+
+// Names a thread that Mayfly started, and hurries it.
 void PrepareThisThread(const char* name);
 
 // The time for which the calling thread could have run and had no processor. 0 where the system does not say (macOS).

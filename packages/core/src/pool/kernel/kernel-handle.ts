@@ -1,5 +1,6 @@
-import type { CompileOptions, Port } from '@mayfly/native';
+import type { CompileOptions, InputReuse, Port } from '@mayfly/native';
 import { failedCall } from '../../callers-stack.js';
+import type { Tensor } from '../../memory/tensor.js';
 import { signalOf, unwatchAbort, watchAbort } from '../abort-watch.js';
 import type { Admission } from '../admission.js';
 import { isLackOfWorkers, kernelDisposedError } from '../errors.js';
@@ -51,6 +52,7 @@ export class KernelHandle implements Kernel, RunOwner {
   #reconciled: Promise<void> = Promise.resolve();
   #failure: Error | null = null;
   #copiedBytes = 0;
+  #prefetchedBytes = 0;
   readonly #stalledMs: Record<MoveReason, number> = { compile: 0, update: 0, retire: 0, recover: 0, spread: 0 };
   /** Why it has no program for its runs, and since when; 0 while it has one. */
   #stallReason: MoveReason = 'compile';
@@ -106,8 +108,13 @@ export class KernelHandle implements Kernel, RunOwner {
     return this.#copiedBytes;
   }
 
-  copied(bytes: number): void {
+  get prefetchedBytes(): number {
+    return this.#prefetchedBytes;
+  }
+
+  copied(bytes: number, prefetched: number): void {
     this.#copiedBytes += bytes;
+    this.#prefetchedBytes += prefetched;
   }
 
   /** Milliseconds in which it had runs and no program for them, by the reason. */
@@ -133,6 +140,13 @@ export class KernelHandle implements Kernel, RunOwner {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  prefetch(input: Tensor, reuse: InputReuse): void {
+    reuseOf({ reuse }, this.inputs[0], this.#store.arena);
+    const offset = this.#runs.inputOffset(input);
+    const current = this.#current;
+    if (current !== null && this.#failure === null) current.worker.prefetch(current.program, offset, reuse);
   }
 
   update(weights?: WeightSources, options?: CallOptions): Promise<void> {

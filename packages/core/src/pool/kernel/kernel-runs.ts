@@ -55,6 +55,13 @@ export class KernelRuns<Owner extends Kernel & RunOwner> {
     return run;
   }
 
+  /** Where the input of a kernel with one input lies. Errors: `ERR_INVALID_ARGUMENT`. */
+  inputOffset(input: Tensor): number {
+    const offsets: number[] = [];
+    bind(this.#kernel, this.#arena, 'input', input, this.#kernel.inputs, offsets, 0);
+    return offsets[0]!;
+  }
+
   /** Queues a call. Errors: `ERR_QUEUE_FULL`, `ERR_POOL_CLOSED`. */
   add(
     run: Run<Owner>,

@@ -79,6 +79,7 @@ export function chaosTransport(
           connection.dispatchPorts(id, program, offsets);
           strike();
         },
+        prefetch: (program, input, reuse) => connection.prefetch(program, input, reuse),
         control: (payload) => {
           const { type, request } = unpackRequest(payload);
           if (type !== 'compile' || !strikes('limit')) {
@@ -110,5 +111,6 @@ const noStats: WorkerStats = {
   compileNanoseconds: 0,
   copiedInBytes: 0,
   copiedOutBytes: 0,
+  prefetchedBytes: 0,
   processBytes: 0,
 };

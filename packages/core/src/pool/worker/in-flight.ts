@@ -11,8 +11,8 @@ export interface RunOwner {
   readonly inputs: readonly Port[];
   /** Evaluation times on all devices. */
   readonly history: WorkHistory;
-  /** Counts bytes that a worker copied between the arena and its device's own memory. */
-  copied(bytes: number): void;
+  /** Counts bytes that a worker copied for a run between the arena and its device's own memory, and those that it had copied before. */
+  copied(bytes: number, prefetched: number): void;
 }
 
 /** Deadlines of dispatches. */

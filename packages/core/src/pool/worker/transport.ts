@@ -11,7 +11,7 @@ export interface Transport {
   readonly pid: number;
   readonly connection: Pick<
     Connection,
-    'dispatch' | 'dispatchPorts' | 'control' | 'evaluationEnd' | 'ref' | 'unref' | 'close'
+    'dispatch' | 'dispatchPorts' | 'prefetch' | 'control' | 'evaluationEnd' | 'ref' | 'unref' | 'close'
   >;
   /** The last lines that the worker wrote to stderr. */
   lastWords(): string;

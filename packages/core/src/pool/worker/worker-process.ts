@@ -2,6 +2,7 @@ import {
   type AneApi,
   type CompileOptions,
   DispatchStatus,
+  type InputReuse,
   MayflyError,
   type Precision,
   type ProgramInfo,
@@ -146,8 +147,8 @@ export class WorkerProcess<Kernel extends RunOwner> {
     this.#transport = start(
       { worker: id, device, threads, precision },
       {
-        onCompletion: (run, status, nanoseconds, message, copiedBytes) =>
-          this.#onCompletion(run, status, nanoseconds, message, copiedBytes),
+        onCompletion: (run, status, nanoseconds, message, copiedBytes, prefetchedBytes) =>
+          this.#onCompletion(run, status, nanoseconds, message, { copiedBytes, prefetchedBytes }),
         onControl: (payload) => this.#onControl(payload),
         onClose: (error) => {
           // The system closes a process's sockets after its last thread has left user mode.
@@ -243,6 +244,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
       residentBytes: stats?.residentBytes ?? 0,
       copiedInBytes: stats?.copiedInBytes ?? 0,
       copiedOutBytes: stats?.copiedOutBytes ?? 0,
+      prefetchedBytes: stats?.prefetchedBytes ?? 0,
       rssBytes: stats?.processBytes ?? 0,
       rssGrowthBytes: rssGrowth,
       retirement: this.#retirement,
@@ -337,6 +339,11 @@ export class WorkerProcess<Kernel extends RunOwner> {
     if (sentMs > 0) this.#publish(run, sentMs);
   }
 
+  /** Lets it copy what a later run with this input reads. */
+  prefetch(program: number, input: number, reuse: InputReuse): void {
+    this.#transport.connection.prefetch(program, input, reuse);
+  }
+
   /** Asks it to unload everything and exit, after what it was sent before; kills it if it has not by `exitMs`. */
   async drain(): Promise<void> {
     this.#become('exiting');
@@ -387,7 +394,13 @@ export class WorkerProcess<Kernel extends RunOwner> {
     this.#state = state;
   }
 
-  #onCompletion(id: number, status: number, nanoseconds: number, message: string, copiedBytes: number): void {
+  #onCompletion(
+    id: number,
+    status: number,
+    nanoseconds: number,
+    message: string,
+    { copiedBytes, prefetchedBytes }: { readonly copiedBytes: number; readonly prefetchedBytes: number },
+  ): void {
     if (this.#lost) return;
     const run = status === DispatchStatus.ok || isStatus(status) ? this.#inFlight.take(id) : null;
     if (run === null) {
@@ -404,7 +417,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
     if (ok) {
       this.latency.record(nanoseconds);
       run.kernel.history.record(nanoseconds);
-      run.kernel.copied(copiedBytes);
+      run.kernel.copied(copiedBytes, prefetchedBytes);
     }
     this.#owner.answered(this, run, error);
   }
