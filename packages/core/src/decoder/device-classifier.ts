@@ -138,7 +138,9 @@ export class DeviceClassifier {
       return queue.toHalf(arena, { ...matrix, rows: dim, columns });
     });
     await stopwatch.wait('hostMath', Promise.all(given));
-    await this.#runAll((chunk) => this.#kernels!.forward.start(chunk.input, chunk.logits, partsOf(chunk.input, ['xn'])));
+    await this.#runAll((chunk) =>
+      this.#kernels!.forward.start(chunk.input, chunk.logits, partsOf(chunk.input, ['xn'])),
+    );
     const converted = this.#chunks.map(({ first, count, logits }) => {
       const { offset, stride } = logits.slot('logits');
       const to = this.#logits.offset + 4 * first * columns;

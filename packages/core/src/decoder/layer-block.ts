@@ -147,7 +147,9 @@ export class LayerBlock {
     this.#savedParts = (this.#parts?.backward ?? []).map((parts, index) => {
       const { reads, keepsInput } = backward[index]!;
       const made = backward.slice(0, index).map(({ output }) => output);
-      return parts.filter((_, part) => keepsInput && reads[part] !== 'dy' && !made.some((each) => each.has(reads[part]!)));
+      return parts.filter(
+        (_, part) => keepsInput && reads[part] !== 'dy' && !made.some((each) => each.has(reads[part]!)),
+      );
     });
   }
 
