@@ -20,7 +20,7 @@ export const workBefore: Readonly<Record<string, Readonly<Partial<Record<'dynami
     dynamic: {
       ...{ forwardBytes: 127_401_984, backwardBytes: 110_100_480, stagedBytes: 339_738_624 },
       counts: {
-        ...{ dispatches: 48, compilations: 0, copiedBytes: 577_241_088 },
+        ...{ dispatches: 48, compilations: 0, prefetchedBytes: 0, copiedBytes: 577_241_088 },
         host: {
           ...{ norms: 50, classifierProducts: 3, losses: 1, weightGradients: 84, updates: 110 },
           ...{ copiedBytes: 39_321_600, convertedElements: 196_608, addedElements: 0, foldedElements: 0 },
@@ -33,7 +33,7 @@ export const workBefore: Readonly<Record<string, Readonly<Partial<Record<'dynami
     dynamic: {
       ...{ forwardBytes: 127_401_984, backwardBytes: 110_100_480, stagedBytes: 339_738_624 },
       counts: {
-        ...{ dispatches: 480, compilations: 0, copiedBytes: 2_714_763_264 },
+        ...{ dispatches: 480, compilations: 0, prefetchedBytes: 0, copiedBytes: 2_714_763_264 },
         host: {
           ...{ norms: 500, classifierProducts: 30, losses: 10, weightGradients: 840, updates: 110 },
           ...{ copiedBytes: 393_216_000, convertedElements: 1_966_080, addedElements: 560_999_424, foldedElements: 0 },
@@ -46,7 +46,7 @@ export const workBefore: Readonly<Record<string, Readonly<Partial<Record<'dynami
     dynamic: {
       ...{ forwardBytes: 127_401_984, backwardBytes: 110_100_480, stagedBytes: 0 },
       counts: {
-        ...{ dispatches: 48, compilations: 0, copiedBytes: 237_502_464 },
+        ...{ dispatches: 48, compilations: 0, prefetchedBytes: 0, copiedBytes: 237_502_464 },
         host: {
           ...{ norms: 50, classifierProducts: 3, losses: 1, weightGradients: 84, updates: 0 },
           ...{ copiedBytes: 39_321_600, convertedElements: 196_608, addedElements: 0, foldedElements: 0 },
@@ -57,7 +57,7 @@ export const workBefore: Readonly<Record<string, Readonly<Partial<Record<'dynami
     static: {
       ...{ forwardBytes: 84_934_656, backwardBytes: 97_517_568, stagedBytes: 0 },
       counts: {
-        ...{ dispatches: 48, compilations: 0, copiedBytes: 182_452_224 },
+        ...{ dispatches: 48, compilations: 0, prefetchedBytes: 0, copiedBytes: 182_452_224 },
         host: {
           ...{ norms: 26, classifierProducts: 3, losses: 1, weightGradients: 84, updates: 0 },
           ...{ copiedBytes: 39_321_600, convertedElements: 589_824, addedElements: 0, foldedElements: 0 },
@@ -70,7 +70,7 @@ export const workBefore: Readonly<Record<string, Readonly<Partial<Record<'dynami
     dynamic: {
       ...{ forwardBytes: 572_522_496, backwardBytes: 458_752_000, stagedBytes: 1_768_947_712 },
       counts: {
-        ...{ dispatches: 1120, compilations: 0, copiedBytes: 12_081_692_672 },
+        ...{ dispatches: 1120, compilations: 0, prefetchedBytes: 0, copiedBytes: 12_081_692_672 },
         host: {
           ...{ norms: 1140, classifierProducts: 30, losses: 10, weightGradients: 2520, updates: 310 },
           ...{
@@ -88,7 +88,7 @@ export const workBefore: Readonly<Record<string, Readonly<Partial<Record<'dynami
     dynamic: {
       ...{ forwardBytes: 572_522_496, backwardBytes: 458_752_000, stagedBytes: 0 },
       counts: {
-        ...{ dispatches: 112, compilations: 0, copiedBytes: 1_031_274_496 },
+        ...{ dispatches: 112, compilations: 0, prefetchedBytes: 0, copiedBytes: 1_031_274_496 },
         host: {
           ...{ norms: 114, classifierProducts: 3, losses: 1, weightGradients: 252, updates: 0 },
           ...{ copiedBytes: 190_840_832, convertedElements: 262_144, addedElements: 0, foldedElements: 0 },
@@ -99,7 +99,7 @@ export const workBefore: Readonly<Record<string, Readonly<Partial<Record<'dynami
     static: {
       ...{ forwardBytes: 352_321_536, backwardBytes: 400_031_744, stagedBytes: 0 },
       counts: {
-        ...{ dispatches: 112, compilations: 0, copiedBytes: 752_353_280 },
+        ...{ dispatches: 112, compilations: 0, prefetchedBytes: 0, copiedBytes: 752_353_280 },
         host: {
           ...{ norms: 58, classifierProducts: 3, losses: 1, weightGradients: 252, updates: 0 },
           ...{ copiedBytes: 190_840_832, convertedElements: 786_432, addedElements: 0, foldedElements: 0 },
@@ -112,7 +112,7 @@ export const workBefore: Readonly<Record<string, Readonly<Partial<Record<'dynami
     dynamic: {
       ...{ forwardBytes: 21_233_664, backwardBytes: 18_350_080, stagedBytes: 0 },
       counts: {
-        ...{ dispatches: 4, compilations: 0, copiedBytes: 39_583_744 },
+        ...{ dispatches: 4, compilations: 0, prefetchedBytes: 0, copiedBytes: 39_583_744 },
         host: {
           ...{ norms: 6, classifierProducts: 3, losses: 1, weightGradients: 7, updates: 0 },
           ...{ copiedBytes: 6_553_600, convertedElements: 393_216, addedElements: 0, foldedElements: 0 },
@@ -123,7 +123,7 @@ export const workBefore: Readonly<Record<string, Readonly<Partial<Record<'dynami
     static: {
       ...{ forwardBytes: 14_155_776, backwardBytes: 16_252_928, stagedBytes: 0 },
       counts: {
-        ...{ dispatches: 4, compilations: 0, copiedBytes: 30_408_704 },
+        ...{ dispatches: 4, compilations: 0, prefetchedBytes: 0, copiedBytes: 30_408_704 },
         host: {
           ...{ norms: 4, classifierProducts: 3, losses: 1, weightGradients: 7, updates: 0 },
           ...{ copiedBytes: 6_553_600, convertedElements: 1_179_648, addedElements: 0, foldedElements: 0 },
