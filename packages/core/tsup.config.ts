@@ -1,10 +1,11 @@
+import { cp } from 'node:fs/promises';
 import { defineConfig } from 'tsup';
 
 /** What users import. Code that several entries share is in chunks, so that there is one of each class. */
 const entries = {
   index: 'src/index.ts',
   ...Object.fromEntries(
-    ['mil', 'chips', 'model', 'observe', 'checkpoint'].map((folder) => [folder, `src/${folder}/index.ts`]),
+    ['mil', 'chips', 'model', 'observe', 'checkpoint', 'watch'].map((folder) => [folder, `src/${folder}/index.ts`]),
   ),
   layers: 'src/layers.ts',
   testing: 'src/testing.ts',
@@ -17,4 +18,6 @@ export default defineConfig({
   dts: { entry: entries },
   clean: true,
   sourcemap: true,
+  // What the page of `mayfly watch` loads.
+  onSuccess: () => cp('../page/dist', 'dist/page', { recursive: true }),
 });

@@ -11,10 +11,13 @@ import { addExportCommand, exportCommandOptions } from './export-command.js';
 import { addGenerateCommand, generateCommandOptions } from './generate-command.js';
 import { addLintCommand, lintCommandOptions } from './lint-command.js';
 import { addPlanCommand, planCommandOptions } from './plan-command.js';
+import { addPlotCommand, plotCommandOptions } from './plot-command.js';
+import { addRunsCommand, runsCommandOptions } from './runs-command.js';
 import { addStressCommand, stressCommandOptions } from './stress-command.js';
 import { addSweepCommand, sweepCommandOptions } from './sweep-command.js';
 import { addTrainCommand, trainCommandOptions } from './train-command.js';
 import { addVersionOption } from './version.js';
+import { addWatchCommand, watchCommandOptions } from './watch-command.js';
 
 const { description } = createRequire(import.meta.url)('../package.json') as Record<string, string>;
 
@@ -31,6 +34,9 @@ export const commandTables: Readonly<Record<string, AnyOptionTable>> = {
   stress: stressCommandOptions,
   sweep: sweepCommandOptions,
   explain: explainCommandOptions,
+  runs: runsCommandOptions,
+  watch: watchCommandOptions,
+  plot: plotCommandOptions,
 };
 
 /** The flag of every option, by the option's path in the library's bags: `minLr` → `--min-lr`. */
@@ -61,6 +67,9 @@ export function createProgram(): Command {
   addStressCommand(program);
   addSweepCommand(program);
   addExplainCommand(program);
+  addRunsCommand(program);
+  addWatchCommand(program);
+  addPlotCommand(program);
   addCompletionCommand(program, commandTables);
   return program;
 }

@@ -23,6 +23,7 @@ import {
 } from './command-options.js';
 import { configOptions, mergeOptions, readConfigFile } from './config-file.js';
 import { Interruption, outliveOutput } from './interruption.js';
+import { WatchPage } from './watch-page.js';
 
 const examples = `
 Examples:
@@ -46,6 +47,10 @@ export const trainCommandOptions = {
     help: 'print the memory that the run needs, and do not start it',
   },
   ...observerOptions,
+  watch: {
+    ...{ rule: flag, default: false, flag: '--watch', group: 'Checkpoints and output:' },
+    help: 'show the run in a web page on this machine while it trains, as mayfly watch does',
+  },
   json: { ...jsonOption('one JSON object per line on stdout, nothing else'), group: 'Checkpoints and output:' },
 };
 
@@ -87,12 +92,14 @@ function printMemory(needs: MemoryNeeds, json: boolean): void {
 }
 
 interface TrainFlags extends TrainOptions, ObserverOptions, JsonFlag {
+  readonly watch?: boolean;
   readonly config?: string;
   readonly memory?: boolean;
 }
 
 async function train(flags: CommandFlags): Promise<void> {
-  const { json = false, memory = false, config, ...all } = optionsFrom<TrainFlags>(trainCommandOptions, flags);
+  const read = optionsFrom<TrainFlags>(trainCommandOptions, flags);
+  const { json = false, memory = false, watch = false, config, ...all } = read;
   const [observed, given] = splitOptions<ObserverOptions, TrainOptions>(observerOptions, all);
   const options =
     config === undefined
@@ -126,6 +133,8 @@ async function train(flags: CommandFlags): Promise<void> {
   reporter.start(trainer);
   const address = observers.start(trainer);
   if (address !== null) reporter.record('metrics', { address }, `metrics ${address}`);
+  using page = watch && trainer.options.out !== undefined ? await WatchPage.open(trainer.options.out) : null;
+  if (page !== null) reporter.record('watch', { url: page.url }, `watch   ${page.url}`);
   if (trainer.step === trainer.options.steps) recordFinished(reporter, { step: trainer.step, reason: 'finished' });
   const summary = await trainer.train({ signal: interruption.signal });
   reporter.done(summary);

@@ -93,6 +93,19 @@ export class RunLock {
   }
 }
 
+/**
+ * The process that trains in a folder, by its lock; null where none does. A process of another host is named, though it may have ended.
+ * A lock that cannot be read counts as none.
+ */
+export function lockHolder(folder: string): ProcessIdentity | null {
+  try {
+    const content = readTextIfThere(join(folder, lockName));
+    return content !== null && isHeld(content) ? parse(content) : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Whether a process holds the lock with this content. Content of another form was cut short by a power failure: no process holds it. */
 function isHeld(content: string): boolean {
   const holder = parse(content);

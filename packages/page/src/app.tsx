@@ -1,0 +1,117 @@
+import { useEffect, useMemo, useReducer, useState } from 'preact/hooks';
+import { Notices } from './notices.js';
+import type { Range } from './plot.js';
+import { RunFacts } from './run-facts.js';
+import { RunList } from './run-list.js';
+import { type Connection, RunStore } from './run-store.js';
+import { Samples } from './samples.js';
+import { type Axis, StepCharts } from './step-charts.js';
+import { type Scheme, useTheme } from './theme.js';
+import { WorkerTimeline } from './worker-timeline.js';
+
+/** The page: a list of runs, and the shown ones laid over each other. Their names are in the address, so that a reload shows them again. */
+export function App() {
+  const [, redraw] = useReducer((count: number) => count + 1, 0);
+  const store = useMemo(() => new RunStore(() => redraw(undefined)), []);
+  const [selected, setSelected] = useState<readonly string[]>(() => location.hash.slice(1).split('+').filter(Boolean));
+  const [axis, setAxis] = useState<Axis>('step');
+  const [smoothing, setSmoothing] = useState(0.9);
+  const [range, setRange] = useState<Range>(null);
+  const [theme, scheme, choose] = useTheme();
+  useEffect(() => store.listen(), [store]);
+
+  const { entries } = store;
+  const known = selected.filter((id) => entries.some((entry) => entry.id === id));
+  const chosen = known.length > 0 ? known : entries.length > 0 ? [latestOf(entries)] : [];
+  useEffect(() => {
+    store.select(chosen);
+    if (chosen.length > 0) history.replaceState(null, '', `#${chosen.join('+')}`);
+  }, [store, chosen.join('+')]);
+
+  const select = (ids: readonly string[]) => {
+    setSelected(ids);
+    setRange(null);
+  };
+  const count = (by: Axis) => {
+    setAxis(by);
+    setRange(null);
+  };
+  const runs = store.shown;
+  const shownRuns = useMemo(
+    () => runs,
+    [runs.map(({ detail }) => `${detail.id} ${detail.revision}`).join(), runs.length],
+  );
+  const charts = { runs: shownRuns, axis, smoothing, range, onRange: setRange, theme };
+  return (
+    <>
+      <header class="top">
+        <h1>Mayfly</h1>
+        <ConnectionMark connection={store.connection} />
+        <div class="controls">
+          <label>
+            by{' '}
+            <select value={axis} onChange={({ currentTarget }) => count(currentTarget.value as Axis)}>
+              <option value="step">step</option>
+              <option value="time">time</option>
+            </select>
+          </label>
+          <label>
+            smoothing{' '}
+            <input
+              {...{ type: 'range', min: 0, max: 0.99, step: 0.01, value: smoothing }}
+              onInput={({ currentTarget }) => setSmoothing(Number(currentTarget.value))}
+            />
+          </label>
+          <button type="button" disabled={range === null} onClick={() => setRange(null)}>
+            show all
+          </button>
+          <label>
+            colors{' '}
+            <select value={scheme} onChange={({ currentTarget }) => choose(currentTarget.value as Scheme)}>
+              <option value="auto">as the system</option>
+              <option value="light">light</option>
+              <option value="dark">dark</option>
+            </select>
+          </label>
+        </div>
+      </header>
+      <div class="body">
+        <RunList {...{ entries, selected: chosen, onSelect: select, theme }} />
+        <main>
+          {entries.length === 0 && store.connection === 'live' && (
+            <p class="empty">There is no run here yet. One that starts appears by itself.</p>
+          )}
+          {shownRuns.length > 0 && (
+            <>
+              <RunFacts runs={shownRuns} theme={theme} />
+              <StepCharts columns={['loss']} {...charts} />
+              {shownRuns.map((run) => (
+                <WorkerTimeline key={run.detail.id} run={run} theme={theme} />
+              ))}
+              <StepCharts columns={['grad_norm', 'tokens_per_second', 'lr', 'loss_scale']} {...charts} />
+              <Samples runs={shownRuns} theme={theme} />
+              {shownRuns.map((run) => (
+                <Notices key={run.detail.id} run={run} />
+              ))}
+            </>
+          )}
+        </main>
+      </div>
+    </>
+  );
+}
+
+const latestOf = (entries: RunStore['entries']): string =>
+  entries.reduce((latest, entry) => ((entry.updated ?? 0) > (latest.updated ?? 0) ? entry : latest)).id;
+
+const words: Readonly<Record<Connection, string>> = {
+  connecting: 'connecting',
+  live: 'live',
+  lost: 'mayfly watch has ended: this is what it last told',
+};
+
+const ConnectionMark = ({ connection }: { readonly connection: Connection }) => (
+  <span class={`connection ${connection}`} role="status">
+    {words[connection]}
+  </span>
+);

@@ -1,0 +1,146 @@
+import type { RunDetail, RunEntry, StepColumn } from '@mayfly/core/watch';
+
+/** The steps of a run, in columns. */
+export interface StepColumns {
+  readonly rewinds: number;
+  readonly rows: number;
+  readonly columns: Readonly<Record<StepColumn, Float64Array>>;
+}
+
+/** A run that is shown, with all that is known of it. */
+export interface ShownRun {
+  readonly detail: RunDetail;
+  readonly steps: StepColumns;
+}
+
+/** Whether the page hears from the server. */
+export type Connection = 'connecting' | 'live' | 'lost';
+
+/** Fetches the details of a run again after this time at the earliest, in milliseconds. */
+const DETAIL_MS = 1000;
+
+/** The runs of the server, kept up to date by its events. Steps that are here are not fetched again. */
+export class RunStore {
+  #entries = new Map<string, RunEntry>();
+  #shown = new Map<string, ShownRun>();
+  #selected: readonly string[] = [];
+  #connection: Connection = 'connecting';
+  readonly #updating = new Set<string>();
+  readonly #detailAt = new Map<string, number>();
+  readonly #onChange: () => void;
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  get entries(): readonly RunEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  get connection(): Connection {
+    return this.#connection;
+  }
+
+  /** The selected runs that have arrived, in the order of their selection. */
+  get shown(): readonly ShownRun[] {
+    return this.#selected.flatMap((id) => this.#shown.get(id) ?? []);
+  }
+
+  /** Follows the server's events until the result is called. */
+  listen(): () => void {
+    const events = new EventSource('api/events');
+    events.addEventListener('runs', ({ data }) => {
+      this.#entries = new Map((JSON.parse(data) as RunEntry[]).map((entry) => [entry.id, entry]));
+      this.#connection = 'live';
+      this.#changed();
+    });
+    events.addEventListener('change', ({ data }) => {
+      for (const entry of JSON.parse(data) as RunEntry[]) this.#entries.set(entry.id, entry);
+      this.#changed();
+    });
+    events.onerror = () => {
+      this.#connection = 'lost';
+      this.#onChange();
+    };
+    return () => events.close();
+  }
+
+  select(ids: readonly string[]): void {
+    this.#selected = ids;
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#onChange();
+    for (const id of this.#selected) void this.#update(id);
+  }
+
+  /** Fetches what a selected run has gained. One update of a run at a time. */
+  async #update(id: string): Promise<void> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || this.#updating.has(id)) return;
+    this.#updating.add(id);
+    try {
+      const known = this.#shown.get(id);
+      const [steps, detail] = await Promise.all([this.#steps(entry, known?.steps), this.#detail(entry, known?.detail)]);
+      this.#shown.set(id, { steps, detail });
+      this.#onChange();
+    } catch {
+      // The server is gone, of which the event stream tells.
+    } finally {
+      this.#updating.delete(id);
+    }
+    const now = this.#entries.get(id);
+    const shown = this.#shown.get(id);
+    const isBehind = shown !== undefined && now !== undefined && shown.detail.revision !== now.revision;
+    if (isBehind && this.#selected.includes(id)) setTimeout(() => void this.#update(id), DETAIL_MS);
+  }
+
+  async #steps({ id, rows, rewinds }: RunEntry, known: StepColumns | undefined): Promise<StepColumns> {
+    const kept = known?.rewinds === rewinds ? known : undefined;
+    if (kept?.rows === rows) return kept;
+    const response = await answerOf(`api/runs/${id}/steps?from=${kept?.rows ?? 0}`);
+    const names = response.headers.get('x-columns')!.split(',') as StepColumn[];
+    const sent = Number(response.headers.get('x-rewinds'));
+    // The run was rewound meanwhile: these are the rows after those that no longer count.
+    if (sent !== rewinds && kept !== undefined) return this.#steps({ id, rows, rewinds: sent } as RunEntry, undefined);
+    const gained = new Float64Array(await response.arrayBuffer());
+    return appended(kept, gained, names, sent);
+  }
+
+  async #detail({ id, events }: RunEntry, known: RunDetail | undefined): Promise<RunDetail> {
+    const entry = this.#entries.get(id)!;
+    const isRecent = performance.now() - (this.#detailAt.get(id) ?? Number.NEGATIVE_INFINITY) < DETAIL_MS;
+    // Steps come in the entry alone.
+    if (known !== undefined && (known.events === events || isRecent)) {
+      return { ...known, ...entry, ...(isRecent && known.events !== events ? { revision: known.revision } : {}) };
+    }
+    this.#detailAt.set(id, performance.now());
+    return (await (await answerOf(`api/runs/${id}`)).json()) as RunDetail;
+  }
+}
+
+async function answerOf(address: string): Promise<Response> {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(await response.text());
+  return response;
+}
+
+function appended(
+  known: StepColumns | undefined,
+  gained: Float64Array,
+  names: readonly StepColumn[],
+  rewinds: number,
+): StepColumns {
+  const added = gained.length / names.length;
+  const rows = (known?.rows ?? 0) + added;
+  const columns = names.map((name, index) => {
+    const own = gained.subarray(index * added, (index + 1) * added);
+    if (known === undefined) return [name, own] as const;
+    const joined = new Float64Array(rows);
+    joined.set(known.columns[name]);
+    joined.set(own, known.rows);
+    return [name, joined] as const;
+  });
+  return { rewinds, rows, columns: Object.fromEntries(columns) as Record<StepColumn, Float64Array> };
+}

@@ -1,0 +1,81 @@
+/** Rows of a column from `from` up to `to`, not included. */
+export interface Rows {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The index of the first value that is not below `value`, in ascending values. */
+export function lowerBound(values: Float64Array, value: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (values[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The rows whose x lies in a range, and one more on each side, so that lines reach the edges. */
+export function rowsIn(x: Float64Array, least: number, most: number): Rows {
+  const from = Math.max(0, lowerBound(x, least) - 1);
+  const to = Math.min(x.length, lowerBound(x, most) + 1);
+  return { from, to: Math.max(from, to) };
+}
+
+/**
+ * At most 2 × `columns` points of a curve that look like all of it: the lowest and the highest of each of `columns` equal ranges of x, in the
+ * order of x. Values that are not numbers are left out.
+ */
+export function thin(x: Float64Array, y: Float64Array, { from, to }: Rows, columns: number): [number[], number[]] {
+  const xs: number[] = [];
+  const ys: number[] = [];
+  const push = (row: number) => {
+    xs.push(x[row]!);
+    ys.push(y[row]!);
+  };
+  if (to - from <= 2 * columns) {
+    for (let row = from; row < to; row++) if (!Number.isNaN(y[row]!)) push(row);
+    return [xs, ys];
+  }
+  const start = x[from]!;
+  const width = (x[to - 1]! - start) / columns || 1;
+  for (let row = from, column = 1; row < to; column++) {
+    const end = column === columns ? Number.POSITIVE_INFINITY : start + column * width;
+    let lowest = -1;
+    let highest = -1;
+    for (; row < to && x[row]! < end; row++) {
+      const value = y[row]!;
+      if (Number.isNaN(value)) continue;
+      if (lowest < 0 || value < y[lowest]!) lowest = row;
+      if (highest < 0 || value > y[highest]!) highest = row;
+    }
+    if (lowest < 0) continue;
+    push(Math.min(lowest, highest));
+    if (lowest !== highest) push(Math.max(lowest, highest));
+  }
+  return [xs, ys];
+}
+
+/**
+ * The exponential moving average of a curve, corrected for its start (Kingma and Ba, 2014). Values that are not numbers stay so, and do not
+ * count.
+ *
+ * @param weight Of the past, from 0 (the curve itself) to below 1.
+ */
+export function smooth(y: Float64Array, weight: number): Float64Array {
+  const result = new Float64Array(y.length);
+  let sum = 0;
+  let share = 0;
+  for (let row = 0; row < y.length; row++) {
+    const value = y[row]!;
+    if (!Number.isFinite(value)) {
+      result[row] = Number.NaN;
+      continue;
+    }
+    sum = weight * sum + (1 - weight) * value;
+    share = weight * share + (1 - weight);
+    result[row] = sum / share;
+  }
+  return result;
+}

@@ -1,0 +1,53 @@
+import { useEffect, useState } from 'preact/hooks';
+
+/** Colors that canvases need; they follow the style sheet's custom properties. */
+export interface Theme {
+  readonly text: string;
+  readonly faint: string;
+  readonly grid: string;
+  readonly surface: string;
+  readonly accent: string;
+  readonly warn: string;
+  readonly bad: string;
+  readonly idle: string;
+  readonly start: string;
+  readonly runs: readonly string[];
+}
+
+export type Scheme = 'auto' | 'light' | 'dark';
+
+function readTheme(): Theme {
+  const style = getComputedStyle(document.documentElement);
+  const color = (name: string) => style.getPropertyValue(`--${name}`).trim();
+  return {
+    ...{ text: color('text'), faint: color('faint'), grid: color('grid'), surface: color('surface') },
+    ...{
+      accent: color('serving'),
+      warn: color('retiring'),
+      bad: color('died'),
+      idle: color('standby'),
+      start: color('starting'),
+    },
+    runs: [1, 2, 3, 4, 5, 6].map((number) => color(`run-${number}`)),
+  };
+}
+
+/** The color of a run by its place among the shown ones. */
+export const colorOf = ({ runs }: Theme, index: number): string => runs[index % runs.length]!;
+
+/** The theme, which follows the system unless the reader chose a scheme, and the choice. */
+export function useTheme(): [Theme, Scheme, (scheme: Scheme) => void] {
+  const [scheme, choose] = useState<Scheme>(() => (localStorage.getItem('mayfly-scheme') as Scheme | null) ?? 'auto');
+  const [theme, setTheme] = useState<Theme>(readTheme);
+  useEffect(() => {
+    if (scheme === 'auto') delete document.documentElement.dataset.scheme;
+    else document.documentElement.dataset.scheme = scheme;
+    localStorage.setItem('mayfly-scheme', scheme);
+    setTheme(readTheme());
+    const query = matchMedia('(prefers-color-scheme: dark)');
+    const onChange = () => setTheme(readTheme());
+    query.addEventListener('change', onChange);
+    return () => query.removeEventListener('change', onChange);
+  }, [scheme]);
+  return [theme, scheme, choose];
+}
