@@ -1,0 +1,148 @@
+import { join } from 'node:path';
+import { WatchServer } from '@mayfly/core/watch';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { launchChromium, noChromium, openPage } from '../../fixtures/chromium.js';
+import { LogWriter } from '../../fixtures/log-lines.js';
+import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+
+if (noChromium !== null) console.log(`skipped: the page in a browser ${noChromium}`);
+
+const root = temporaryFolder();
+let browser: Browser;
+beforeAll(async () => {
+  if (noChromium === null) browser = await launchChromium();
+});
+afterAll(() => browser?.close());
+
+const worker = { id: 1, pid: 101, state: 'serving', kernels: 4, age_ms: 500, compilations: 4, evaluations: 0 };
+
+/** A run with a retirement, a death and a sample, and a second run with another rate. */
+function writeRuns(name: string): { readonly folder: string; readonly book: LogWriter } {
+  const folder = join(root, name);
+  const book = new LogWriter(join(folder, 'book'));
+  const options = { lr: 1e-3, batch: 8 };
+  const workers = [{ ...worker, budget: { compilations: 20 } }];
+  book.write('start', { model: 'tiny', steps: 100, first_step: 1, workers, options });
+  for (let step = 1; step <= 30; step++) book.step(step);
+  book.write('workerStart', { worker: 2, pid: 102 }).write('workerReady', { worker: 2 });
+  book.write('workerRetire', { worker: 1, reason: 'compilations', compilations: 20, evaluations: 300 });
+  book.write('kernelMove', { kernel: 'k', from: 1, to: 2, reason: 'update' });
+  book.write('workerExit', { worker: 1, exit_code: 0, signal: null, reason: null, expected: true });
+  for (let step = 31; step <= 60; step++) book.step(step, step === 40 ? null : 5 - step / 100);
+  book.write('workerExit', { worker: 2, exit_code: null, signal: 'SIGKILL', reason: null, expected: false });
+  book.write('evaluation', { step: 60, cross_entropy: 1.25 });
+  book.write('sample', { step: 60, prompt: 'Once', text: ' upon a <b>time</b>' });
+  const other = new LogWriter(join(folder, 'other'));
+  other.write('start', { model: 'tiny', steps: 50, first_step: 1, workers: [], options: { ...options, lr: 0.003 } });
+  for (let step = 1; step <= 50; step++) other.step(step, 4 - step / 50);
+  other.write('done', { reason: 'finished' });
+  return { folder, book };
+}
+
+async function shown(name: string, options = {}) {
+  const { folder, book } = writeRuns(name);
+  const server = await WatchServer.open({ folders: [folder], intervalMs: 50 });
+  onTestFinished(() => server.close());
+  const { page, faults } = await openPage(browser, server.url, options);
+  onTestFinished(() => page.context().close());
+  await page.getByRole('button', { name: /^book/ }).click();
+  await page.locator('[data-run="book"]').waitFor();
+  return { page, faults, book };
+}
+
+/** How many pixels of a chart's canvas are drawn on. */
+const ink = (page: Page, chart: string): Promise<number> =>
+  page.evaluate<number>(`{
+    const canvas = document.querySelector('${chart} canvas');
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    data.filter((value, index) => index % 4 === 3 && value > 0).length;
+  }`);
+
+test.skipIf(noChromium !== null)('the page shows what the log says, and what it gains', async () => {
+  const { page, faults, book } = await shown('book');
+  const card = page.locator('[data-run="book"]');
+  expect(await card.innerText()).toMatch(/book killed.*60 of 100.*4\.4000.*1\.2500.*10 ms.*skipped\s+1/s);
+  expect(await page.locator('[data-panel="samples"]').innerText()).toContain('Once upon a <b>time</b>');
+  expect(await page.locator('[data-panel="events"]').innerText()).toMatch(/workerExit\s+worker 2, signal SIGKILL/);
+  const workers = page.locator('[data-panel="workers"]');
+  expect(await workers.innerText()).toContain('2 processes, 1 retired, 1 died');
+  await workers.locator('summary').click();
+  expect(await workers.locator('tbody tr').allInnerTexts()).toEqual([
+    expect.stringMatching(/^2\s+102\s.*died: SIGKILL$/s),
+    expect.stringMatching(/^1\s+101\s.*20\/20\s+300\s+retired: compilations$/s),
+  ]);
+  for (const chart of ['loss', 'grad_norm', 'tokens_per_second', 'lr', 'loss_scale']) {
+    expect([chart, (await ink(page, `[data-chart="${chart}"]`)) > 1000]).toEqual([chart, true]);
+  }
+  expect(await ink(page, '[data-panel="workers"]')).toBeGreaterThan(1000);
+  book.start(31).step(31, 2.5);
+  await expect.poll(() => card.innerText()).toMatch(/31 of 100.*2\.5000.*resumed\s+1 ×/s);
+  expect(faults).toEqual([]);
+});
+
+test.skipIf(noChromium !== null)(
+  'two runs are laid over each other, with the options in which they differ',
+  async () => {
+    const { page, faults } = await shown('overlay');
+    await page.getByRole('checkbox', { name: 'Lay other over' }).check();
+    await page.locator('[data-run="other"]').waitFor();
+    expect(await page.locator('[data-panel="facts"] table').innerText()).toMatch(
+      /option\s+book\s+other\s+lr\s+0.001\s+0.003/,
+    );
+    const legend = await page.locator('[data-chart="loss"] .u-legend').innerText();
+    expect(legend).toMatch(/book smoothed.*book each step.*other smoothed/s);
+    await page.reload();
+    await page.locator('[data-run="other"]').waitFor();
+    expect(await page.locator('[data-run]').count()).toBe(2);
+    expect(faults).toEqual([]);
+  },
+);
+
+test.skipIf(noChromium !== null)('charts are moved and zoomed by keys and by dragging, all together', async () => {
+  const { page } = await shown('keys');
+  const showAll = page.getByRole('button', { name: 'show all' });
+  expect(await showAll.isDisabled()).toBe(true);
+  await page.locator('[data-chart="loss"] .plot').focus();
+  await page.keyboard.press('+');
+  await expect.poll(() => showAll.isDisabled()).toBe(false);
+  await page.keyboard.press('0');
+  await expect.poll(() => showAll.isDisabled()).toBe(true);
+  const box = (await page.locator('[data-chart="loss"] .u-over').boundingBox())!;
+  await page.mouse.move(box.x + 100, box.y + 50);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 300, box.y + 50, { steps: 5 });
+  await page.mouse.up();
+  await expect.poll(() => showAll.isDisabled()).toBe(false);
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test.skipIf(noChromium !== null)(`at the width of a phone nothing scrolls sideways, ${colorScheme}`, async () => {
+    const { page, faults } = await shown(`phone-${colorScheme}`, {
+      viewport: { width: 390, height: 800 },
+      colorScheme,
+    });
+    const widths = await page.evaluate('[document.documentElement.scrollWidth, innerWidth]');
+    expect(widths).toEqual([390, 390]);
+    const { backgroundColor, color } = await page.evaluate<Record<string, string>>(
+      '({ ...getComputedStyle(document.body) })',
+    );
+    const [background, text] = [backgroundColor, color].map((each) => Number(/\d+/.exec(each!)![0]));
+    expect(background! < text!).toBe(colorScheme === 'dark');
+    expect(faults).toEqual([]);
+  });
+}
+
+test.skipIf(noChromium !== null)('a folder without runs says so, and a run that begins appears', async () => {
+  const folder = join(root, 'none');
+  new LogWriter(join(folder, 'x', 'y', 'too-deep'));
+  const server = await WatchServer.open({ folders: [folder], intervalMs: 50 });
+  onTestFinished(() => server.close());
+  const { page } = await openPage(browser, server.url);
+  onTestFinished(() => page.context().close());
+  await page.getByText('There is no run here yet').waitFor();
+  new LogWriter(join(folder, 'first')).start().step(1);
+  await page.locator('[data-run="first"]').waitFor();
+  await server.close();
+  await page.getByText('mayfly watch has ended').waitFor();
+});
