@@ -14,6 +14,7 @@ export const trees = [
     floors: [
       ...[
         'cli',
+        'watch',
         'doctor',
         'observe',
         'export',
@@ -26,6 +27,7 @@ export const trees = [
         'model',
         'data',
         'checkpoint',
+        'history',
         'run',
       ],
       ...['pool', 'machine', 'memory', 'mil', 'files'],

@@ -1,4 +1,6 @@
 import { useEffect, useMemo, useReducer, useState } from 'preact/hooks';
+import { Kernels } from './kernels.js';
+import { Memory } from './memory.js';
 import { Notices } from './notices.js';
 import type { Range } from './plot.js';
 import { RunFacts } from './run-facts.js';
@@ -89,6 +91,12 @@ export function App() {
                 <WorkerTimeline key={run.detail.id} run={run} theme={theme} />
               ))}
               <StepCharts columns={['grad_norm', 'tokens_per_second', 'lr', 'loss_scale']} {...charts} />
+              {shownRuns.map((run) => (
+                <Kernels key={run.detail.id} run={run} theme={theme} />
+              ))}
+              {shownRuns.map((run) => (
+                <Memory key={run.detail.id} run={run} theme={theme} />
+              ))}
               <Samples runs={shownRuns} theme={theme} />
               {shownRuns.map((run) => (
                 <Notices key={run.detail.id} run={run} />

@@ -19,6 +19,14 @@ export function formatTick(value: number): string {
   return size < 10_000 ? formatFigure(value) : compact.format(value);
 }
 
+const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
+
+/** Decimal units: `434 MB`. */
+export function formatBytes(bytes: number): string {
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power]}`;
+}
+
 /** `850 ms`, `12.3 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;

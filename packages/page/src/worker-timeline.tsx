@@ -10,7 +10,7 @@ import type { Theme } from './theme.js';
 const LANE = 24;
 const BAR = 16;
 const AXIS = 40;
-/** Moves that are drawn at most; in a longer range every second, third … is. */
+/** Moves that are drawn at most: more would cover the bars, and are drawn once a part is zoomed into. */
 const MOST_MOVES = 600;
 /** Rows of the table below. */
 const MOST_ROWS = 200;
@@ -241,13 +241,12 @@ function drawMoves({ ctx }: uPlot, visible: readonly PlacedLife[], moves: Scene[
   const { x, top, theme, ratio, least, most } = frame;
   const lanes = new Map(visible.map(({ life, lane }) => [`${life.session}.${life.worker}`, lane]));
   const inRange = moves.filter(([, time, from]) => from !== 0 && time >= least && time <= most);
-  const every = Math.ceil(inRange.length / MOST_MOVES);
+  if (inRange.length > MOST_MOVES) return;
   ctx.strokeStyle = theme.text;
   ctx.globalAlpha = 0.45;
   ctx.lineWidth = ratio;
   ctx.beginPath();
-  for (let index = 0; index < inRange.length; index += every) {
-    const [session, time, from, to] = inRange[index]!;
+  for (const [session, time, from, to] of inRange) {
     const [one, other] = [lanes.get(`${session}.${from}`), lanes.get(`${session}.${to}`)];
     if (one === undefined || other === undefined || one === other) continue;
     const [upper, lower] = [Math.min(one, other), Math.max(one, other)];

@@ -9,6 +9,17 @@ export interface Notice {
   readonly record: LogRecord;
 }
 
+/** Memory at the time of a record `stats`, in bytes. */
+export interface MemoryPoint {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  /** Resident in the main process, the arena's used pages included. */
+  readonly main: number;
+  readonly arena: number;
+  /** Resident in all workers. */
+  readonly workers: number;
+}
+
 /** Records that say little to people, or that are counted elsewhere. */
 const silent: ReadonlySet<unknown> = new Set(['start', 'done']);
 
@@ -25,6 +36,8 @@ export class RunHistory {
   #evaluations: LogRecord[] = [];
   #samples: LogRecord[] = [];
   #notices: Notice[] = [];
+  #memory: MemoryPoint[] = [];
+  #kernels: readonly LogRecord[] = [];
   #lastTime = Number.NaN;
   #rewinds = 0;
   #revision = 0;
@@ -76,6 +89,16 @@ export class RunHistory {
     return this.#notices;
   }
 
+  /** Memory over time, a point for each record `stats`. */
+  get memory(): readonly MemoryPoint[] {
+    return this.#memory;
+  }
+
+  /** The kernels of the latest record `stats`, with the latencies of their evaluations in the latest session. */
+  get kernels(): readonly LogRecord[] {
+    return this.#kernels;
+  }
+
   /** The time of the last record, in milliseconds since 1970; NaN before the first. */
   get lastTime(): number {
     return this.#lastTime;
@@ -122,6 +145,8 @@ export class RunHistory {
     this.#evaluations = [];
     this.#samples = [];
     this.#notices = [];
+    this.#memory = [];
+    this.#kernels = [];
     this.#rewinds += 1;
   }
 
@@ -142,6 +167,9 @@ export class RunHistory {
       case 'sample':
         this.#samples.push(record);
         break;
+      case 'stats':
+        this.#takeStats(record, time);
+        break;
       case 'done':
         this.#done = record;
         this.#workers.end(time, 'closed');
@@ -154,6 +182,18 @@ export class RunHistory {
     }
     if (!silent.has(record.event) && isNotice(record)) this.#notices.push({ time, record });
     this.#lastTime = time;
+  }
+
+  #takeStats({ memory, workers, kernels }: LogRecord, time: number): void {
+    const own = recordsIn(workers);
+    this.#workers.count(own);
+    this.#kernels = recordsIn(kernels);
+    if (!isRecord(memory)) return;
+    const resident = own.reduce((sum, { rss_bytes }) => sum + (Number(rss_bytes) || 0), 0);
+    this.#memory.push({
+      ...{ time, workers: resident },
+      ...{ main: Number(memory.main_bytes), arena: Number(memory.arena_used_bytes) },
+    });
   }
 
   #begin(record: LogRecord, time: number): void {
@@ -172,6 +212,7 @@ export class RunHistory {
 /** Steps, evaluations, samples, moves and the ordinary events of workers have a place of their own. */
 const shownElsewhere: ReadonlySet<unknown> = new Set([
   'step',
+  'stats',
   'evaluation',
   'sample',
   'kernelMove',
@@ -182,3 +223,5 @@ const shownElsewhere: ReadonlySet<unknown> = new Set([
 
 const isNotice = ({ event, expected }: LogRecord): boolean =>
   !shownElsewhere.has(event) && !(event === 'workerExit' && expected === true);
+
+const recordsIn = (value: unknown): LogRecord[] => (Array.isArray(value) ? value.filter(isRecord) : []);

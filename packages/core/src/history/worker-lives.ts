@@ -91,6 +91,14 @@ export class WorkerLives {
     }
   }
 
+  /** Takes what living workers have used so far, from a record `stats`. */
+  count(workers: readonly LogRecord[]): void {
+    for (const worker of workers) {
+      const life = this.#open.get(Number(worker.id));
+      if (life !== undefined) Object.assign(life, usedBy(worker, life));
+    }
+  }
+
   /** Ends all open lives: the session is over, or its process died. */
   end(time: number, how: 'closed' | 'lost' = 'lost'): void {
     for (const life of this.#open.values()) {

@@ -1,5 +1,6 @@
 import { isRecord } from '../files/read-file.js';
 import type { LogRecord } from '../history/log-tail.js';
+import type { MemoryPoint } from '../history/run-history.js';
 import { stepColumns } from '../history/step-table.js';
 import type { WorkerLife } from '../history/worker-lives.js';
 import type { WatchedRun } from './watched-runs.js';
@@ -38,6 +39,8 @@ export interface RunDetail extends RunEntry {
   readonly samples: readonly LogRecord[];
   readonly notices: readonly { readonly time: number; readonly record: LogRecord }[];
   readonly workers: readonly WorkerLife[];
+  readonly memory: readonly MemoryPoint[];
+  readonly kernels: readonly LogRecord[];
   /** The latest moves of kernels, at most 20,000. */
   readonly moves: readonly (readonly [
     session: number,
@@ -69,14 +72,14 @@ export function runEntry({ id, name, history, status }: WatchedRun): RunEntry {
 }
 
 export function runDetail(run: WatchedRun): RunDetail {
-  const { start, done, sessions, evaluations, samples, notices, workers } = run.history;
+  const { start, done, sessions, evaluations, samples, notices, memory, kernels, workers } = run.history;
   const moves = workers.moves
     .slice(-MOST_MOVES)
     .map(({ session, time, from, to, kernel, reason }) => [session, time, from ?? 0, to, kernel, reason] as const);
   const lives = workers.lives;
   return {
     ...runEntry(run),
-    ...{ start: withoutWorkers(start), done, sessions, evaluations, samples, workers: lives, moves },
+    ...{ start: withoutWorkers(start), done, sessions, evaluations, samples, memory, kernels, workers: lives, moves },
     notices: notices.slice(-MOST_NOTICES),
   };
 }
