@@ -163,6 +163,12 @@ const runs = {
     remedy: 'Wait for it to end. If it ran on another host and has ended, remove the lock file that the message names.',
     isInput: true,
   },
+  ERR_WATCH_PORT: {
+    cause: '`mayfly watch` cannot listen on its port. The message has the reason.',
+    remedy: 'Give another `--port`, or none for a free one.',
+    isInput: false,
+    see: 'guides/watch#in-a-browser',
+  },
   ERR_RUN_FILE: {
     cause: "The folder's `run.yaml` is damaged, or of another version.",
     remedy: 'Put it back, or remove it: then the latest checkpoint counts.',

@@ -218,7 +218,9 @@ const shownElsewhere: ReadonlySet<unknown> = new Set([
   'kernelMove',
   'workerStart',
   'workerReady',
+  'workerServe',
   'workerRetire',
+  'workerDrain',
 ]);
 
 const isNotice = ({ event, expected }: LogRecord): boolean =>

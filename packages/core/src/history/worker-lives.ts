@@ -9,7 +9,7 @@ export interface WorkerLife {
   readonly pid: number;
   readonly start: number;
   ready: number | null;
-  /** When the first kernel was placed on it. */
+  /** When it began to take kernels: until then it is a standby. */
   serving: number | null;
   retire: number | null;
   exit: number | null;
@@ -63,6 +63,7 @@ export class WorkerLives {
   /** Takes an event of a worker or a kernel, and returns whether it was one. */
   take(record: LogRecord, time: number): boolean {
     if (record.event === 'workerStart') {
+      if (isRecord(record.budget)) this.#budget = numberOf(record.budget.compilations);
       this.#add(record.worker, record.pid, time);
       return true;
     }
@@ -75,6 +76,9 @@ export class WorkerLives {
     switch (record.event) {
       case 'workerReady':
         life.ready = time;
+        return true;
+      case 'workerServe':
+        life.serving ??= time;
         return true;
       case 'workerRetire':
         Object.assign(life, { retire: time, reason: textOf(record.reason), ...usedBy(record, life) });
