@@ -166,7 +166,6 @@ const runs = {
   ERR_WATCH_PORT: {
     cause: '`mayfly watch` cannot listen on its port. The message has the reason.',
     remedy: 'Give another `--port`, or none for a free one.',
-    isInput: false,
     see: 'guides/watch#in-a-browser',
   },
   ERR_RUN_FILE: {
