@@ -82,7 +82,7 @@ export function compareReport(figures: readonly Comparison[] = compareFigures())
       ...compared.map(({ aim, counts: { before, now } }) => [
         `${aim.chip}: ${aim.what}`,
         change(before.dispatches, now.dispatches),
-        change(before.copiedBytes / 1e6, now.copiedBytes / 1e6),
+        change(before.copiedBytes / 1e6, (now.copiedBytes + now.prefetchedBytes) / 1e6),
         change(before.host.copiedBytes / 1e6, now.host.copiedBytes / 1e6),
         change(sum(before.waits), sum(now.waits)),
       ]),
