@@ -6,7 +6,7 @@ import { afterAll, expect, test } from 'vitest';
 import { mutatedFrames, pieces, seeded } from '../../fixtures/frame-mutations.js';
 import { decodeFrames, FrameKind, MOST_PAYLOAD } from '../../fixtures/frames.js';
 
-const { dispatch, completion, control } = FrameKind;
+const { dispatch, completion, control, prefetch } = FrameKind;
 const arena = addon.createArena(1 << 16);
 afterAll(() => arena.close());
 
@@ -33,8 +33,8 @@ test('the main process reads any damaged stream as its specification does: 4,000
     const stream = mutatedFrames(random, [completion, control]);
     const expected = decodeFrames(stream, [completion, control], MOST_PAYLOAD.main);
     const { events, error } = await receive(pieces(stream, random, 200));
-    const wanted = expected.frames.map(({ kind, id, word, first, second, payload }) =>
-      kind === control ? Buffer.from(payload) : [id, word, first, payload.toString(), second],
+    const wanted = expected.frames.map(({ kind, id, word, first, second, prefetched, payload }) =>
+      kind === control ? Buffer.from(payload) : [id, word, first, payload.toString(), second, prefetched],
     );
     expect(events, `seed ${seed}`).toEqual(wanted);
     expect(error?.code, `seed ${seed}`).toBe(expected.broken ? 'ERR_FRAME' : undefined);
@@ -51,8 +51,8 @@ test('a worker reads any damaged stream as its specification does: 2,000 of them
   const device = addon.openDevice('cpu', arena);
   for (let seed = 1; seed <= 2000; seed++) {
     const random = seeded(seed);
-    const stream = mutatedFrames(random, [dispatch, control]);
-    const expected = decodeFrames(stream, [dispatch, control], MOST_PAYLOAD.worker);
+    const stream = mutatedFrames(random, [dispatch, control, prefetch]);
+    const expected = decodeFrames(stream, [dispatch, control, prefetch], MOST_PAYLOAD.worker);
     const [near, far] = addon.socketPair();
     const socket = addon.serveSocket(near, device);
     for (const chunk of pieces(stream, random, 200)) writeSync(far, chunk);
