@@ -113,6 +113,7 @@ function exportedNames(folder) {
   const { exports } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
   const counts = {};
   for (const [entry, { types }] of Object.entries(exports)) {
+    if (types === undefined) continue; // package.json
     const text = readFileSync(join(root, folder, types), 'utf8');
     const lists = [...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, names]) => names.split(','));
     const declared = [

@@ -2,14 +2,13 @@
  * The inside of this package, for the repository's own tests and benchmarks, from the same build that users get. Nothing here is
  * promised to stay.
  */
-export { addon } from '@mayfly/native';
+export { addon, mostSimilar } from '@mayfly/native';
 export {
   bag,
   bagOf,
   flag,
   limit,
   milliseconds,
-  mostSimilar,
   number,
   numberOr,
   oneOf,

@@ -2,7 +2,7 @@ import { convolution, dynamicPrograms, presets, staticPrograms } from '@mayfly/c
 import { chipNames, lint, loadProfile, rules } from '@mayfly/native';
 import { expect, test } from 'vitest';
 import { lintExamples } from '../../fixtures/lint-examples.js';
-import { clean } from '../../fixtures/lint-text.js';
+import { clean, unary } from '../../fixtures/lint-text.js';
 
 test('every rule has an example, and every example a rule', () => {
   expect(Object.keys(lintExamples).sort()).toEqual(rules.map(({ id }) => id).sort());
@@ -42,6 +42,19 @@ test('reports position, violation and grade', () => {
     line: 4,
     column: 51,
   });
+});
+
+test.each([
+  ['rellu(x = p)', 'MIL has no operation rellu (Did you mean relu?)'],
+  ['reduce_summ(axes = axes, keep_dims = yes, x = p)', 'MIL has no operation reduce_summ (Did you mean reduce_sum?)'],
+  ['constexpr_cats(x = p)', 'MIL has no operation constexpr_cats (Did you mean constexpr_cast?)'],
+  ['frobnicate(x = p)', 'MIL has no operation frobnicate'],
+])('has one error for an operation that does not exist: %s', (call, message) => {
+  const text = unary(call);
+  const line = text.split('\n').findIndex((part) => part.includes(call)) + 1;
+  const column = text.split('\n')[line - 1]!.indexOf(call) + 1;
+  const errors = lint(text, loadProfile('m4')).filter(({ level }) => level === 'error');
+  expect(errors).toEqual([expect.objectContaining({ rule: 'unknown-operation', message, line, column })]);
 });
 
 test('rejects text that is not MIL', () => {

@@ -1,6 +1,5 @@
-import { MayflyError } from '@mayfly/native';
+import { MayflyError, mostSimilar } from '@mayfly/native';
 import type { Command } from 'commander';
-import { mostSimilar } from '../check.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { textTable } from '../observe/table.js';
 import { print } from '../observe/text.js';

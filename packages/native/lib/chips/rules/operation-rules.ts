@@ -1,8 +1,29 @@
+import { mostSimilar } from '../../most-similar.js';
+import { milOperations } from '../mil-operations.js';
 import type { OperationView, ProgramView } from '../program-view.js';
 import type { Rule, Violation } from './rule.js';
 
 /** Rules on which operations there are, and with which arguments. */
 export const operationRules: readonly Rule[] = [
+  {
+    id: 'unknown-operation',
+    severity: 'compile',
+    summary: 'Every operation is one of MIL.',
+    known: 'all',
+    sources: ['CT'],
+    grade: 'A',
+    *check(program) {
+      // Constants, too: `constexpr_cats` would be one by its name.
+      const producers = [...program.values.values()].flatMap(({ producer }) => producer ?? []);
+      for (const operation of new Set(producers)) {
+        const { operation: name } = operation;
+        if (milOperations.includes(name)) continue;
+        const similar = mostSimilar(name, milOperations);
+        const hint = similar === null ? '' : ` (Did you mean ${similar}?)`;
+        yield { message: `MIL has no operation ${name}${hint}`, at: operation };
+      }
+    },
+  },
   {
     id: 'no-lowering',
     severity: 'compile',
@@ -13,7 +34,7 @@ export const operationRules: readonly Rule[] = [
     *check(program) {
       for (const operation of program.operations) {
         const { operation: name } = operation;
-        if (!noLowering.has(name) && !name.startsWith('scatter')) continue;
+        if (!noLowering.has(name)) continue;
         yield { message: `${name} is not for the Neural Engine: compute it on the host`, at: operation };
       }
     },
@@ -106,6 +127,7 @@ export const operationRules: readonly Rule[] = [
 const noLowering: ReadonlySet<string> = new Set([
   ...['reduce_prod', 'mod', 'logical_and', 'logical_or', 'logical_xor', 'one_hot', 'band_part', 'gru', 'lstm'],
   ...['cumsum', 'non_zero', 'sliding_windows', 'constexpr_cast'],
+  ...['scatter', 'scatter_along_axis', 'scatter_nd'],
 ]);
 
 function* each(
