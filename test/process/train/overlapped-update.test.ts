@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { createPool, createTrainer, type Pool, type StepRecord, type TrainOptions } from '@mayfly/core';
-import { addon } from '@mayfly/native';
+import { TokenArray } from '@mayfly/core/testing';
+import { addon, type OuterProduct } from '@mayfly/native';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { smallConfig } from '../../fixtures/small-model.js';
 import { fingerprint, runTraining, smallRun, smallStream } from '../../fixtures/small-run.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
@@ -121,6 +123,31 @@ describe('whatever reads the parameters waits for all of the update', () => {
     if (name !== 'close') await steps.return(undefined);
   });
 
+  test('evaluate, with a table of its own for the classifier, of tokens that the next step does not read', async () => {
+    const runs: string[] = [];
+    // The rows that the next step reads, nine parameters of two layers, final norm, classifier, the other rows.
+    const gate = holdUp('adamw', 1 + 2 * 9 + 1 + 1);
+    await using pool = await watchedPool(runs);
+    const model = { ...smallConfig, vocab: 256, tiedHead: false };
+    await using trainer = await createTrainer({ ...options, pool, model });
+    const steps = trainer.steps();
+    await steps.next();
+    runs.length = 0;
+    const evaluation = trainer.evaluate(
+      new TokenArray(
+        Uint16Array.from({ length: 33 }, () => 255),
+        'others',
+      ),
+      [0, 1],
+    );
+    await turns();
+    expect(runs).toEqual([]);
+    gate.open();
+    await evaluation;
+    expect(runs).not.toEqual([]);
+    await steps.return(undefined);
+  });
+
   test('digest and summary between two steps are those of the updated parameters', async () => {
     const digests = async (settle: boolean) => {
       await using trainer = await createTrainer(options);
@@ -195,4 +222,22 @@ test('weight gradients of a pass go on while the next pass of the step begins, w
   gate.open();
   await done;
   expect(fingerprint({ summary: trainer.summary() })).toEqual(expected);
+});
+
+test('the gradient of a classifier on the device follows those of the layers, but in the last pass', async () => {
+  const tables: boolean[] = [];
+  const { outerProducts } = addon.mathQueue;
+  vi.spyOn(addon.mathQueue as { outerProducts: typeof outerProducts }, 'outerProducts').mockImplementation(
+    (arena, products: readonly OuterProduct[], threads) => {
+      tables.push(products[0]!.aType === 'fp32');
+      return outerProducts(arena, products, threads);
+    },
+  );
+  const blocks = [false, false, false, false];
+  for (const tiedHead of [true, false]) {
+    tables.length = 0;
+    const model = { ...smallConfig, vocab: 256, tiedHead };
+    await runTraining({ ...common, accumulate: 3, steps: 1, model, classifier: 'device', pool: { standby: 0 } });
+    expect(tables).toEqual([...blocks, true, ...blocks, true, true, ...blocks]);
+  }
 });

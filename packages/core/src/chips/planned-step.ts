@@ -90,6 +90,16 @@ export function planStep(given: PlanOptions): PlannedStep {
       dispatches: sum(() => 1),
     };
   };
+  const backward = workOf(/Backward(\.|$)/);
+  const timedBlocks = blocks.toReversed().map(({ block, flow }) => {
+    const own = kernels.filter(({ name }) => name.split('.')[0] === `${block.name}Backward`);
+    const names = new Set(flow.parameters.map(({ parameter }) => parameter));
+    const products = trained.filter(({ layer, decay, name }) => layer === 0 && decay && names.has(name));
+    return {
+      kernels: (layers * own.reduce((sum, { evaluateUs }) => sum + evaluateUs, 0)) / 1000 / backward.evaluationsMs,
+      matrices: elements(products) / matrices,
+    };
+  });
   // Other work hides prefetches but for the weights of the first layer, the first chunk of a table, and the saved tensors of the last block.
   const table = isAdapted || !onDevice ? 0 : onDevice.stagedBytes / onDevice.programs.chunks;
   const stagedBytes =
@@ -114,7 +124,8 @@ export function planStep(given: PlanOptions): PlannedStep {
       parameters: updates ? parameters : 0,
       writesHalf: isPacked,
       forward: workOf(/Forward(\.|$)/),
-      backward: workOf(/Backward(\.|$)/),
+      backward,
+      blocks: timedBlocks,
       onDevice: onDevice?.work,
       stagedBytes,
       compilationsMs: updates ? compilationsMs : 0,

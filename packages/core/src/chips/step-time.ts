@@ -36,6 +36,14 @@ export interface KernelWork {
   readonly dispatches: number;
 }
 
+/** A block of a layer in the backward pass, as shares of the layer. */
+export interface TimedBlock {
+  /** Of the time of kernels. */
+  readonly kernels: number;
+  /** Of the elements of trained matrices. */
+  readonly matrices: number;
+}
+
 /** A step as counts of work, which constants of a chip turn into time. */
 export interface TimedStep {
   readonly config: ModelConfig;
@@ -50,6 +58,8 @@ export interface TimedStep {
   readonly parameters: number;
   /** Elements of a layer's trained matrices. */
   readonly matrices: number;
+  /** Blocks of a layer in the order of the backward pass. */
+  readonly blocks: readonly TimedBlock[];
   /** Whether AdamW writes fp16 copies of matrices in passing. */
   readonly writesHalf: boolean;
   /** Of all layers. */
@@ -60,7 +70,7 @@ export interface TimedStep {
   /** Of updated weights and saved tensors, bytes that the step waits for while workers copy them into surfaces. */
   readonly stagedBytes: number;
   readonly compilationsMs: number;
-  /** Whether weight gradients go on while the next pass begins, and an update while the next step does. */
+  /** Whether an update goes on while the next step begins. */
   readonly overlaps: boolean;
 }
 
@@ -114,8 +124,10 @@ function partsOf(step: TimedStep, profile: ChipProfile) {
     onDevice: time(onDevice),
     elementwise: moveMs(activation * (2 * layers * normBytes + END_BYTES) + logitBytes),
     tables,
-    /** On one queue of the host. A classifier on the device leaves it the gradient of its table. */
-    queued: layers * gemmMs(2 * matrices * columns) + (onDevice ? tables : 0),
+    /** Weight gradients of a layer, on one queue of the host. */
+    products: gemmMs(2 * matrices * columns),
+    /** On the same queue, where the classifier is on the device: the gradient of its table. */
+    queuedTable: onDevice ? tables : 0,
     norm: parameters === 0 ? 0 : streamMs(STREAM_BYTES.square * parameters),
     adamw: parameters === 0 ? 0 : streamMs(STREAM_BYTES.adamw * written),
   };
@@ -125,10 +137,14 @@ function partsOf(step: TimedStep, profile: ChipProfile) {
 export function timeStep(step: TimedStep, profile: ChipProfile): StepParts {
   const { counts, accumulate, onDevice: isOnDevice, overlaps } = step;
   const { streamMs, copyMs, waitMs } = ratesOf(profile, step.products);
-  const { forward, backward, onDevice, elementwise, tables, queued, norm, adamw } = partsOf(step, profile);
+  const { forward, backward, onDevice, elementwise, tables, products, queuedTable, norm, adamw } = partsOf(
+    step,
+    profile,
+  );
   const { copiedBytes, convertedElements, addedElements, foldedElements } = counts.host;
-  const behind = (...hidden: readonly KernelTimes[]) =>
-    Math.max(0, queued - hidden.reduce((sum, each) => sum + each.evaluations + each.copies, 0));
+  const lastPass = exposedGradients(products, queuedTable, backward, step);
+  // The table's gradient comes last, and the next forward pass needs it at its end alone.
+  const otherPass = exposedGradients(products, 0, backward, step) + Math.max(0, queuedTable - lengthOf(forward));
   return {
     kernels: accumulate * (forward.evaluations + backward.evaluations + onDevice.evaluations),
     copies: accumulate * (forward.copies + backward.copies + onDevice.copies) + copyMs(step.stagedBytes),
@@ -138,7 +154,7 @@ export function timeStep(step: TimedStep, profile: ChipProfile): StepParts {
       accumulate * elementwise +
       streamMs(2 * copiedBytes + CONVERSION_BYTES * convertedElements) +
       streamMs(STREAM_BYTES.add * addedElements + STREAM_BYTES.fold * foldedElements),
-    weightGradients: (accumulate - 1) * (overlaps ? behind(forward, backward) : behind(backward)) + behind(backward),
+    weightGradients: (accumulate - 1) * otherPass + lastPass,
     update: norm + (overlaps ? exposedUpdate(adamw, forward, step) : adamw),
     waits: waitMs(counts.waits.kernels),
     compilations: step.compilationsMs,
@@ -149,6 +165,34 @@ export function timeStep(step: TimedStep, profile: ChipProfile): StepParts {
 interface KernelTimes {
   readonly evaluations: number;
   readonly copies: number;
+}
+
+const lengthOf = ({ evaluations, copies }: KernelTimes): number => evaluations + copies;
+
+/** A block waits for the weight gradients of the same block two layers above, whose surfaces it gets (`BACKWARD_RING`). */
+const SURFACES = 2;
+
+/**
+ * What the backward pass does not hide of weight gradients: those of a block are queued when its kernels have ended, after the gradient of
+ * the classifier's table. The next forward pass hides nothing: it begins with the layer whose gradients come last.
+ */
+function exposedGradients(
+  products: number,
+  table: number,
+  backward: KernelTimes,
+  { config: { layers }, blocks }: TimedStep,
+): number {
+  const layer = lengthOf(backward) / layers;
+  const ends: number[] = [];
+  let kernels = 0;
+  let queue = table;
+  for (let index = 0; index < layers * blocks.length; index++) {
+    const block = blocks[index % blocks.length]!;
+    kernels = Math.max(kernels, ends[index - SURFACES * blocks.length] ?? 0) + block.kernels * layer;
+    queue = Math.max(queue, kernels) + block.matrices * products;
+    ends.push(queue);
+  }
+  return queue - lengthOf(backward);
 }
 
 /** Milliseconds that each part of the chip works in a step, if nothing waits for anything: no step is shorter than the longest. */
@@ -164,7 +208,8 @@ export interface BusyTimes {
 /** The least times of a step by the work that each part of the chip has. */
 export function busyTimes(step: TimedStep, profile: ChipProfile): BusyTimes {
   const { kernels, copies, classifier, hostMath } = timeStep(step, profile);
-  const { queued, norm, adamw } = partsOf(step, profile);
+  const { products, queuedTable, norm, adamw } = partsOf(step, profile);
+  const queued = step.config.layers * products + queuedTable;
   return {
     engine: kernels + copies,
     products: classifier + step.accumulate * queued,
@@ -186,7 +231,7 @@ function exposedUpdate(
   // Adapters are those of layers alone.
   const table = vocab * dim > parameters ? 0 : (vocab * dim) / parameters;
   const inLayers = Math.max(0, 1 - (tiedHead ? 1 : 2) * table);
-  const layer = (forward.evaluations + forward.copies) / layers;
+  const layer = lengthOf(forward) / layers;
   const rows = Math.min(1, columns / vocab) * table;
   let end = rows * adamw;
   for (let index = 1; index <= layers; index++) {

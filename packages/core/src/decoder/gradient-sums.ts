@@ -26,6 +26,8 @@ export interface PassGradients {
   offset(name: string, layer?: number): number;
   /** True: the pass writes the gradient at `offset`. False: it rounds it to fp32 and adds it to the one that is there. */
   readonly overwrite: boolean;
+  /** Whether it is the last pass of the step. */
+  readonly isLast: boolean;
   /** Arena offset of fp32 [vocab, dim] for a table's gradient, which is made of several sums; null with `overwrite`, where `offset` is its place. */
   readonly table: number | null;
   /**
@@ -87,6 +89,7 @@ export class GradientSums {
       finishProduct: (name, layer) => this.#square(entryOf(name, layer), index),
       offset: (name, layer) => offsetIn(this.#blocks[top]!, entryOf(name, layer)),
       overwrite,
+      isLast: index === this.#passes - 1,
       table,
       finish: (name, layer) => finish(entryOf(name, layer), []),
       finishTable: (name) => finish(entryOf(name), table === null ? [] : [table]),

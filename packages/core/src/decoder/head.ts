@@ -35,8 +35,10 @@ export class Head {
   readonly #updates: PendingTasks<UpdatedPart>;
   readonly #stopwatch: Stopwatch;
   #classifier: DeviceClassifier | null;
-  /** The gradient of the classifier's table, while it is computed beside the layers' kernels. */
+  /** The gradient of the classifier's table, while it is computed beside kernels. */
   #tableGradient: Promise<unknown> | null = null;
+  /** Queues it, where the pass has not yet. */
+  #queueTable: (() => void) | null = null;
   /** int32 [columns]: window after window. */
   readonly #tokens: Tensor<'int32'>;
   readonly #targets: Tensor<'int32'>;
@@ -113,10 +115,12 @@ export class Head {
   }
 
   /**
-   * Queues the gradient of the embeddings' table, given that of the embeddings, fp32 [dim, columns], unless the table is frozen.
-   * Reads the tokens at once, so that the next may be set.
+   * Queues the gradient of the embeddings' table, given that of the embeddings, fp32 [dim, columns], unless the table is frozen, and
+   * the classifier's where the pass has not yet. Reads the tokens at once, so that the next may be set.
    */
   async embedBackward(gradient: Tensor<'fp32'>, gradients: PassGradients): Promise<void> {
+    this.#queueTable?.();
+    this.#queueTable = null;
     if (!this.#state.isTrained('embedding')) {
       await this.#tableGradient;
       return;
@@ -265,13 +269,18 @@ export class Head {
         columns,
       }),
     ]);
-    if (classifier !== null && table !== null) {
-      // Beside the layers' kernels, in the queue before what adds to it.
-      this.#tableGradient = classifier.tableGradient(this.#normed, table);
-      this.#tableGradient.catch(() => {});
-    }
-    // A tied table is complete only with the embedding's part.
-    if (isTrained && !tiedHead) gradients.finishTable('head');
+    const queueTable = () => {
+      if (classifier !== null && table !== null) {
+        this.#tableGradient = classifier.tableGradient(this.#normed, table);
+        this.#tableGradient.catch(() => {});
+      }
+      // A tied table is complete only with the embedding's part.
+      if (isTrained && !tiedHead) gradients.finishTable('head');
+    };
+    // After the layers' gradients, forward kernels of the step's next pass hide it.
+    const isLater = classifier !== null && !gradients.isLast;
+    if (!isLater) queueTable();
+    this.#queueTable = isLater ? queueTable : null;
     if (this.#unused === null) gradients.finish('finalNorm');
     const [loss] = await this.#stopwatch.wait('hostMath', results);
     return loss;
