@@ -7,6 +7,7 @@ const entries = {
   ...Object.fromEntries(
     ['mil', 'chips', 'model', 'observe', 'checkpoint', 'watch'].map((folder) => [folder, `src/${folder}/index.ts`]),
   ),
+  opentelemetry: 'src/observe/opentelemetry.ts',
   layers: 'src/layers.ts',
   testing: 'src/testing.ts',
 };
