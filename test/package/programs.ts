@@ -31,8 +31,9 @@ const end = `main().catch((error) => { console.error(error); process.exit(1); })
 const names = '{ createPool, createTrainer, MilBuilder }';
 export const esModule = `import ${names} from '@mayfly/core';\n${body}await main();\n`;
 export const commonJs = `const ${names} = require('@mayfly/core');\n${body}${end}`;
-/** The parts of @mayfly/core that programs import, as package.json names them. */
-const entries = Object.keys(core.exports).filter((entry) => entry !== './package.json');
+/** The parts of @mayfly/core that programs import, as package.json names them, but for the one that needs an optional peer. */
+const notImported = ['./package.json', './opentelemetry'];
+const entries = Object.keys(core.exports).filter((entry) => !notImported.includes(entry));
 const everyEntry = entries.map(
   (entry, index) => `export * as entry${index} from '${entry.replace('.', '@mayfly/core')}';\n`,
 );
