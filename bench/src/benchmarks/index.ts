@@ -17,6 +17,7 @@ import { spawn } from './spawn.js';
 import { speed } from './speed.js';
 import { staticRotation } from './static-rotation.js';
 import { step } from './step.js';
+import { watch } from './watch.js';
 
 /** In the order in which `all` runs them. */
 export const benchmarks: readonly Benchmark[] = [
@@ -37,5 +38,6 @@ export const benchmarks: readonly Benchmark[] = [
   generation,
   cores,
   scaling,
+  watch,
   installation,
 ];

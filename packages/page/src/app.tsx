@@ -5,10 +5,10 @@ import { Notices } from './notices.js';
 import type { Range } from './plot.js';
 import { RunFacts } from './run-facts.js';
 import { RunList } from './run-list.js';
-import { type Connection, RunStore } from './run-store.js';
+import { type Connection, RunStore, type ShownRun } from './run-store.js';
 import { Samples } from './samples.js';
 import { type Axis, StepCharts } from './step-charts.js';
-import { type Scheme, useTheme } from './theme.js';
+import { type Scheme, type Theme, useTheme } from './theme.js';
 import { WorkerTimeline } from './worker-timeline.js';
 
 /** The page: a list of runs, and the shown ones laid over each other. Their names are in the address, so that a reload shows them again. */
@@ -44,6 +44,8 @@ export function App() {
     [runs.map(({ detail }) => `${detail.id} ${detail.revision}`).join(), runs.length],
   );
   const charts = { runs: shownRuns, axis, smoothing, range, onRange: setRange, theme };
+  // Moving the charts draws nothing else anew.
+  const panels = useMemo(() => panelsOf(shownRuns, theme), [shownRuns, theme]);
   return (
     <>
       <header class="top">
@@ -85,22 +87,11 @@ export function App() {
           )}
           {shownRuns.length > 0 && (
             <>
-              <RunFacts runs={shownRuns} theme={theme} />
+              {panels.facts}
               <StepCharts columns={['loss']} {...charts} />
-              {shownRuns.map((run) => (
-                <WorkerTimeline key={run.detail.id} run={run} theme={theme} />
-              ))}
+              {panels.workers}
               <StepCharts columns={['grad_norm', 'tokens_per_second', 'lr', 'loss_scale']} {...charts} />
-              {shownRuns.map((run) => (
-                <Kernels key={run.detail.id} run={run} theme={theme} />
-              ))}
-              {shownRuns.map((run) => (
-                <Memory key={run.detail.id} run={run} theme={theme} />
-              ))}
-              <Samples runs={shownRuns} theme={theme} />
-              {shownRuns.map((run) => (
-                <Notices key={run.detail.id} run={run} />
-              ))}
+              {panels.others}
             </>
           )}
         </main>
@@ -108,6 +99,18 @@ export function App() {
     </>
   );
 }
+
+/** What does not depend on the range of the charts. */
+const panelsOf = (runs: readonly ShownRun[], theme: Theme) => ({
+  facts: <RunFacts runs={runs} theme={theme} />,
+  workers: runs.map((run) => <WorkerTimeline key={run.detail.id} run={run} theme={theme} />),
+  others: [
+    ...runs.map((run) => <Kernels key={`${run.detail.id} kernels`} run={run} theme={theme} />),
+    ...runs.map((run) => <Memory key={`${run.detail.id} memory`} run={run} theme={theme} />),
+    <Samples key="samples" runs={runs} theme={theme} />,
+    ...runs.map((run) => <Notices key={`${run.detail.id} events`} run={run} />),
+  ],
+});
 
 const latestOf = (entries: RunStore['entries']): string =>
   entries.reduce((latest, entry) => ((entry.updated ?? 0) > (latest.updated ?? 0) ? entry : latest)).id;

@@ -39,12 +39,13 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+const times = new Intl.DateTimeFormat(undefined, {
+  ...{ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' },
+  hour12: false,
+});
+
 /** `28 Nov, 14:03:09`, in the reader's time zone. */
-export const formatTime = (time: number): string =>
-  new Date(time).toLocaleString(undefined, {
-    ...{ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' },
-    hour12: false,
-  });
+export const formatTime = (time: number): string => times.format(time);
 
 /** `1 worker`, `3 workers`. */
 export const plural = (count: number, noun: string): string => `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;

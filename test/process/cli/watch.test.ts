@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { get, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { RunLock } from '@mayfly/core/testing';
@@ -171,6 +172,21 @@ test('mayfly runs and mayfly plot say what the logs say', async () => {
   expect([points.metric, points.points.length, points.points[0]]).toEqual(['loss', 300, [1, 4.99]]);
   const none = await mayfly(['plot', join(folder, 'two'), '--metric', 'validation']);
   expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('--metric')]);
+});
+
+test('a file, and a folder without runs, in place of a folder of runs', async () => {
+  const file = join(root, 'book.txt');
+  writeFileSync(file, 'text');
+  mkdirSync(join(root, 'empty'));
+  for (const command of ['runs', 'watch', 'plot']) {
+    const { code, stderr } = await mayfly([command, file]);
+    expect([command, code, stderr]).toEqual([command, 2, `mayfly: Cannot read the folder ${file}: not a directory\n`]);
+  }
+  const { code, stderr } = await mayfly(['plot', join(root, 'empty')]);
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(/^mayfly: Expected a run or a folder of runs, got none in /),
+  ]);
 });
 
 test('mayfly runs in a folder without runs says so', async () => {

@@ -1,4 +1,4 @@
-import { invalidArgument } from '@mayfly/native';
+import { invalidArgument, MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag, oneOf, whole } from '../check.js';
 import { findRuns } from '../history/find-runs.js';
@@ -37,7 +37,7 @@ export function addPlotCommand(program: Command): void {
   const command = program
     .command('plot')
     .description('Draw a metric of runs in the terminal')
-    .argument('<dir...>', 'runs, or folders of runs')
+    .argument('[dir...]', 'runs, or folders of runs (default: runs)')
     .addHelpText('after', notes);
   addOptions(command, plotCommandOptions).action(plot);
 }
@@ -48,9 +48,10 @@ interface PlotFlags extends JsonFlag {
   readonly height?: number;
 }
 
-async function plot(folders: readonly string[], flags: CommandFlags): Promise<void> {
-  const given = optionsFrom<PlotFlags>(plotCommandOptions, flags);
-  const { metric = 'loss', json = false, log = false, height = 16 } = given;
+async function plot(given: readonly string[], flags: CommandFlags): Promise<void> {
+  const options = optionsFrom<PlotFlags>(plotCommandOptions, flags);
+  const { metric = 'loss', json = false, log = false, height = 16 } = options;
+  const folders = given.length === 0 ? ['runs'] : given;
   const curves: Curve[] = [];
   for (const { folder, name } of findRuns(folders)) {
     const history = new RunHistory(folder);
@@ -60,6 +61,12 @@ async function plot(folders: readonly string[], flags: CommandFlags): Promise<vo
   if (json) {
     for (const curve of curves) print(process.stdout, `${toJsonLine({ metric, ...curve })}\n`);
     return;
+  }
+  if (curves.length === 0) {
+    throw new MayflyError(
+      'ERR_FILE_NOT_FOUND',
+      `Expected a run or a folder of runs, got none in ${folders.join(', ')}`,
+    );
   }
   if (curves.every(({ points }) => points.length === 0)) {
     throw invalidArgument('--metric', `one that ${curves.length === 1 ? 'the run has' : 'the runs have'}`, metric);

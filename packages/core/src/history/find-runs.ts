@@ -48,8 +48,13 @@ function runsIn(top: string, prefix: string, depth: number): string[] {
 const isFolder = (entry: Dirent): boolean =>
   entry.isDirectory() && entry.name !== 'node_modules' && !entry.name.startsWith('.');
 
-const hasLog = (folder: string): boolean =>
-  statSync(join(folder, logName), { throwIfNoEntry: false })?.isFile() ?? false;
+function hasLog(folder: string): boolean {
+  try {
+    return statSync(join(folder, logName)).isFile();
+  } catch {
+    return false;
+  }
+}
 
 /** A folder below the given one may belong to somebody else. */
 function unlessUnreadable(list: () => string[]): string[] {

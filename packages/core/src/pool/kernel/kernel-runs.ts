@@ -160,6 +160,7 @@ function bind(
 /** The expected and the actual value; null if the tensor fits. */
 function faultOf(tensor: Tensor, port: Port, arena: Arena): [expected: string, actual: string] | null {
   if (typeof tensor !== 'object' || tensor === null) return ['a tensor', inspect(tensor, { maxStringLength: 100 })];
+  if (tensor.arena === undefined) return ['a tensor, as pool.arena.tensor allocates', kindOf(tensor)];
   if (tensor.arena !== arena.native) return ["a tensor of this pool's arena", "another arena's"];
   const { dtype, offset, bytes } = tensor;
   if (dtype !== port.dtype || bytes !== port.bytes) {
@@ -169,3 +170,8 @@ function faultOf(tensor: Tensor, port: Port, arena: Arena): [expected: string, a
   const inside = Number.isSafeInteger(offset) && offset >= 0 && offset + bytes <= arena.bytes;
   return inside ? null : [`within the arena's ${arena.bytes} bytes`, `${bytes} bytes at ${offset}`];
 }
+
+const kindOf = (value: object): string =>
+  ArrayBuffer.isView(value)
+    ? `a ${value.constructor.name}`
+    : inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY });
