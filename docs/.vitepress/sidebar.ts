@@ -27,6 +27,7 @@ export const sidebar = [
     items: [
       { text: 'Your first program', link: '/pool/first-program' },
       { text: 'The pool alone', link: '/pool/' },
+      { text: 'A pool in a server', link: '/pool/server' },
       { text: 'MIL programs', link: '/pool/mil' },
       { text: 'Observing a pool', link: '/pool/observe' },
     ],
