@@ -1,5 +1,5 @@
-// The other end of a frame socket (docs/internals/protocol.md) in as few instructions as there can be: every frame that comes on
-// descriptor 3 goes back as a completion.
+// The other end of a frame socket (docs/internals/protocol.md) in as few instructions as there can be: every frame that
+// comes on descriptor 3 goes back as a completion.
 #include <unistd.h>
 
 enum { kFrame = 64, kKindAt = 4, kCompletion = 2 };

@@ -103,12 +103,18 @@ export function App() {
 /** What does not depend on the range of the charts. */
 const panelsOf = (runs: readonly ShownRun[], theme: Theme) => ({
   facts: <RunFacts runs={runs} theme={theme} />,
-  workers: runs.map((run) => <WorkerTimeline key={run.detail.id} run={run} theme={theme} />),
+  workers: runs.map((run) => (
+    <WorkerTimeline key={run.detail.id} run={run} isOneOfMany={runs.length > 1} theme={theme} />
+  )),
   others: [
-    ...runs.map((run) => <Kernels key={`${run.detail.id} kernels`} run={run} theme={theme} />),
-    ...runs.map((run) => <Memory key={`${run.detail.id} memory`} run={run} theme={theme} />),
+    ...runs.map((run) => (
+      <Kernels key={`${run.detail.id} kernels`} run={run} isOneOfMany={runs.length > 1} theme={theme} />
+    )),
+    ...runs.map((run) => (
+      <Memory key={`${run.detail.id} memory`} run={run} isOneOfMany={runs.length > 1} theme={theme} />
+    )),
     <Samples key="samples" runs={runs} theme={theme} />,
-    ...runs.map((run) => <Notices key={`${run.detail.id} events`} run={run} />),
+    ...runs.map((run) => <Notices key={`${run.detail.id} events`} run={run} isOneOfMany={runs.length > 1} />),
   ],
 });
 

@@ -1,5 +1,5 @@
 import { formatCount, formatFigure } from './format.js';
-import type { ShownRun } from './run-store.js';
+import { type PanelProps, titleOf } from './run-store.js';
 import type { Theme } from './theme.js';
 
 interface Bucket {
@@ -11,14 +11,15 @@ const WIDTH = 160;
 const HEIGHT = 18;
 
 /** Latencies of each kernel's evaluations, with their distribution: each bar reaches to twice the time of the one before. */
-export function Kernels({ run: { detail }, theme }: { readonly run: ShownRun; readonly theme: Theme }) {
+export function Kernels({ theme, ...panel }: PanelProps & { readonly theme: Theme }) {
+  const { detail } = panel.run;
   if (detail.kernels.length === 0) return null;
   const ends = detail.kernels.flatMap(({ buckets }) => bucketsOf(buckets).map(({ below_us }) => Math.log2(below_us)));
   const range = [Math.min(...ends), Math.max(...ends)] as const;
   return (
-    <section class="panel" data-panel="kernels" aria-label={`Kernels of ${detail.name}`}>
+    <section class="panel" data-panel="kernels" aria-label={titleOf('Kernels', panel)}>
       <header>
-        <h2>Kernels</h2>
+        <h2>{titleOf('Kernels', panel)}</h2>
         <span class="faint">microseconds of an evaluation, in this session</span>
       </header>
       <div class="scroll">

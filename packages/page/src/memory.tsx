@@ -2,11 +2,12 @@ import { useMemo, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
 import { formatBytes } from './format.js';
 import { Plot, type Range } from './plot.js';
-import type { ShownRun } from './run-store.js';
+import { type PanelProps, titleOf } from './run-store.js';
 import type { Theme } from './theme.js';
 
 /** Memory of the main process, of its arena and of the workers, over time. */
-export function Memory({ run: { detail }, theme }: { readonly run: ShownRun; readonly theme: Theme }) {
+export function Memory({ theme, ...panel }: PanelProps & { readonly theme: Theme }) {
+  const { detail } = panel.run;
   const [range, setRange] = useState<Range>(null);
   const { memory, name } = detail;
   const data = useMemo<uPlot.AlignedData>(
@@ -24,7 +25,7 @@ export function Memory({ run: { detail }, theme }: { readonly run: ShownRun; rea
   return (
     <figure class="chart" data-chart="memory">
       <figcaption>
-        Memory <small>resident</small>
+        {titleOf('Memory', panel)} <small>resident</small>
       </figcaption>
       <Plot
         {...{ options, data, whole, shown: range ?? whole, onRange: setRange }}

@@ -1,17 +1,18 @@
 import { formatCount, formatTime } from './format.js';
-import type { ShownRun } from './run-store.js';
+import { type PanelProps, titleOf } from './run-store.js';
 
 const MOST = 100;
 
 /** All that happened beside steps, the latest first. */
-export function Notices({ run: { detail } }: { readonly run: ShownRun }) {
+export function Notices(panel: PanelProps) {
+  const { detail } = panel.run;
   const { notices } = detail;
   if (notices.length === 0) return null;
   const shown = notices.slice(-MOST).reverse();
   return (
-    <section class="panel" data-panel="events" aria-labelledby="events">
+    <section class="panel" data-panel="events" aria-label={titleOf('Events', panel)}>
       <header>
-        <h2 id="events">Events</h2>
+        <h2>{titleOf('Events', panel)}</h2>
         {notices.length > MOST && (
           <span class="faint">
             the latest {MOST} of {formatCount(notices.length)}

@@ -95,7 +95,10 @@ function Differences({ runs }: { readonly runs: readonly ShownRun[] }) {
 /** Options of bags as `pool.workers`. */
 function flat(value: unknown, prefix = ''): Map<string, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return value === undefined || prefix === '' ? new Map() : new Map([[prefix.slice(0, -1), String(value)]]);
+    return value === undefined || prefix === '' ? new Map() : new Map([[prefix.slice(0, -1), textOf(value)]]);
   }
   return new Map(Object.entries(value).flatMap(([name, each]) => [...flat(each, `${prefix}${name}.`)]));
 }
+
+/** Without the last digits of products such as 0.1 × 0.003. */
+const textOf = (value: unknown): string => String(typeof value === 'number' ? Number(value.toPrecision(12)) : value);

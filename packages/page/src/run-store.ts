@@ -13,6 +13,17 @@ export interface ShownRun {
   readonly steps: StepColumns;
 }
 
+/** What a panel of one run is given. */
+export interface PanelProps {
+  readonly run: ShownRun;
+  /** Whether there is such a panel for other runs, too, so that it names its own. */
+  readonly isOneOfMany: boolean;
+}
+
+/** The heading of a panel: `Workers`, or `Workers of book`. */
+export const titleOf = (what: string, { run, isOneOfMany }: PanelProps): string =>
+  isOneOfMany ? `${what} of ${run.detail.name}` : what;
+
 /** Whether the page hears from the server. */
 export type Connection = 'connecting' | 'live' | 'lost';
 

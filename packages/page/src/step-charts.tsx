@@ -240,7 +240,7 @@ function optionsOf(
         size: 34,
         values: (_, ticks) => ticks.map((tick) => (axis === 'step' ? tick.toLocaleString('en-US') : clock(tick))),
       },
-      { ...axisLook, size: 52, values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : formatTick(tick))) },
+      { ...axisLook, size: 58, values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : formatTick(tick))) },
     ],
     series: [
       { label: axis, value: (_, x) => (x === null ? '' : axis === 'step' ? x.toLocaleString('en-US') : clock(x)) },

@@ -4,7 +4,7 @@ import type uPlot from 'uplot';
 import { formatCount, formatDuration, formatTime, plural } from './format.js';
 import { type Phase, type PlacedLife, phasesOf, placeLives } from './lanes.js';
 import { Plot, type Range } from './plot.js';
-import type { ShownRun } from './run-store.js';
+import { type PanelProps, type ShownRun, titleOf } from './run-store.js';
 import type { Theme } from './theme.js';
 
 const LANE = 24;
@@ -16,7 +16,8 @@ const MOST_MOVES = 600;
 const MOST_ROWS = 200;
 
 /** The lives of a run's workers: a bar for each process from its start to its exit. */
-export function WorkerTimeline({ run: { detail }, theme }: { readonly run: ShownRun; readonly theme: Theme }) {
+export function WorkerTimeline({ theme, ...panel }: PanelProps & { readonly theme: Theme }) {
+  const { detail } = panel.run;
   const [range, setRange] = useState<Range>(null);
   const [pointed, setPointed] = useState<PlacedLife | null>(null);
   const now = useNow(detail.state === 'running', detail.updated ?? 0);
@@ -39,9 +40,9 @@ export function WorkerTimeline({ run: { detail }, theme }: { readonly run: Shown
   );
   const last = detail.sessions.at(-1);
   return (
-    <section class="panel" data-panel="workers" aria-labelledby="lives">
+    <section class="panel" data-panel="workers" aria-label={titleOf('Workers', panel)}>
       <header>
-        <h2 id="lives">Workers</h2>
+        <h2>{titleOf('Workers', panel)}</h2>
         <span class="faint">{summaryOf(detail.workers)}</span>
         <nav class="buttons" aria-label="Range of the timeline">
           <button type="button" aria-pressed={range === null} onClick={() => setRange(null)}>

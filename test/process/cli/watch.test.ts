@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { get, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { RunLock } from '@mayfly/core/testing';
@@ -139,6 +139,7 @@ test('train --watch shows the run while it trains, in a process that ends with i
     },
   });
   expect(ended.code).toBe(0);
+  expect(readFileSync(join(out, 'log.jsonl'), 'utf8')).not.toContain('token=');
   expect(seen).toMatchObject([{ name: 'trained', model: 'tiny', folder: out }]);
   await expect
     .poll(() =>

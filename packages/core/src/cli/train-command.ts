@@ -130,11 +130,12 @@ async function train(flags: CommandFlags): Promise<void> {
   using interruption = new Interruption((signal) => {
     reporter.record('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);
   });
+  using page = watch && trainer.options.out !== undefined ? await WatchPage.open(trainer.options.out) : null;
+  // Before the reporter starts: the address has the page's token, which must not be in the log.
+  if (page !== null) reporter.record('watch', { url: page.url }, `watch   ${page.url}`);
   reporter.start(trainer);
   const address = observers.start(trainer);
   if (address !== null) reporter.record('metrics', { address }, `metrics ${address}`);
-  using page = watch && trainer.options.out !== undefined ? await WatchPage.open(trainer.options.out) : null;
-  if (page !== null) reporter.record('watch', { url: page.url }, `watch   ${page.url}`);
   if (trainer.step === trainer.options.steps) recordFinished(reporter, { step: trainer.step, reason: 'finished' });
   const summary = await trainer.train({ signal: interruption.signal });
   reporter.done(summary);

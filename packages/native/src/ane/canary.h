@@ -49,7 +49,8 @@ struct CanaryReport {
 };
 
 // Asks all questions, for `mayfly doctor`: dialect, round trip, weights of equal programs, weight files, ports, the
-// client, direct evaluation, shared surfaces, prefetched inputs, reload of weights. Never throws; needs about 19 compilations.
+// client, direct evaluation, shared surfaces, prefetched inputs, reload of weights. Never throws; needs about 19
+// compilations.
 std::vector<CanaryReport> RunCanaries(const ProgramOptions& options);
 
 }  // namespace mayfly::ane

@@ -1,5 +1,6 @@
 // The classes and methods of AppleNeuralEngine.framework that this device uses, in one table, and a probe that says
-// which of them this system has. Selectors and argument kinds: the public reverse engineering named in docs/internals/ane.md.
+// which of them this system has. Selectors and argument kinds: the public reverse engineering named in
+// docs/internals/ane.md.
 #pragma once
 
 #include <string>

@@ -93,8 +93,8 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
         env, "NativeDevice",
         {InstanceAccessor<&DeviceObject::Name>("name"), InstanceAccessor<&DeviceObject::Api>("api"),
          InstanceMethod<&DeviceObject::Compile>("compile"), InstanceMethod<&DeviceObject::Evaluate>("evaluate"),
-         InstanceMethod<&DeviceObject::Prefetch>("prefetch"), InstanceMethod<&DeviceObject::Unload>("unload"), InstanceMethod<&DeviceObject::Stats>("stats"),
-         InstanceMethod<&DeviceObject::Close>("close")},
+         InstanceMethod<&DeviceObject::Prefetch>("prefetch"), InstanceMethod<&DeviceObject::Unload>("unload"),
+         InstanceMethod<&DeviceObject::Stats>("stats"), InstanceMethod<&DeviceObject::Close>("close")},
         const_cast<DeviceTable*>(table));
   }
 

@@ -30,8 +30,8 @@ struct Frame {
   uint8_t parts = 0;
   uint64_t first = 0;   // input offset, or nanoseconds
   uint64_t second = 0;  // output offset, or bytes copied between the arena and the device's memory
-  // Of a dispatch or prefetch (InputReuse in device/device.h), as are its fresh columns. Of a completion the low and the
-  // high half of the bytes of the input that were prefetched.
+  // Of a dispatch or prefetch (InputReuse in device/device.h), as are its fresh columns. Of a completion the low and
+  // the high half of the bytes of the input that were prefetched.
   uint32_t generation = 0;
   uint32_t output_generation = 0;
   uint64_t third = 0;  // fresh columns of the input, or when the evaluation ended

@@ -241,9 +241,9 @@ constexpr std::pair<std::string_view, RefusedAt> kPhases[] = {{"compile", Refuse
                                                               {"table", RefusedAt::kTable}};
 
 [[noreturn]] void Unknown(std::string_view entry) {
-  throw Error(
-      "ERR_INVALID_ARGUMENT",
-      "Expected a pattern to refuse, pattern[=N][@phase][/elements] (docs/topics/variants.md), got " + std::string(entry));
+  throw Error("ERR_INVALID_ARGUMENT",
+              "Expected a pattern to refuse, pattern[=N][@phase][/elements] (docs/topics/variants.md), got " +
+                  std::string(entry));
 }
 
 // Cuts the text behind the last `mark` off, if there is one.

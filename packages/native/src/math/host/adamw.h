@@ -11,8 +11,8 @@ namespace mayfly {
 
 // g = gradient · gradient_scale; m and v follow g and g²; with both corrected for `step` (from 1):
 // w −= lr·(m̂ / (√v̂ + eps) + weight_decay·w). All fp32, flat. `half`, unless null, receives w as fp16: as a matrix
-// [count / columns, columns], or with `transpose` its transpose, in rows `half_stride` apart. Of a matrix without `half`
-// only `rows` are updated, unless there are none: ranges [first, last).
+// [count / columns, columns], or with `transpose` its transpose, in rows `half_stride` apart. Of a matrix without
+// `half` only `rows` are updated, unless there are none: ranges [first, last).
 struct AdamwArgs {
   float* weights;
   const float* gradients;

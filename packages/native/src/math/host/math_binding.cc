@@ -13,8 +13,7 @@ namespace mayfly {
 namespace {
 
 double Nanoseconds(MathQueue::Clock::time_point time) {
-  return static_cast<double>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
 }
 
 Napi::Value TakeSpans(const Napi::CallbackInfo& info) {

@@ -63,7 +63,7 @@ class MathQueue {
   std::shared_ptr<Mailbox> mailbox_;  // null where nothing was queued yet, and after the end
   bool timed_ = false;
   std::vector<Span> spans_;
-  std::deque<Pending> pending_;       // in the order of the queue, which is the order of their ends
+  std::deque<Pending> pending_;  // in the order of the queue, which is the order of their ends
 };
 
 }  // namespace mayfly

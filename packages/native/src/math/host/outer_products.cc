@@ -142,8 +142,9 @@ void OuterProducts(const std::vector<OuterProduct>& products, int threads, Threa
   for (const OuterProduct* first = products.data(); first != end;) {
     const OuterProduct* last = first + 1;
     const auto isApart = [&](const OuterProduct& product) {
-      return std::none_of(
-          first, last, [&](const OuterProduct& before) { return Disturbs(before, product) || Disturbs(product, before); });
+      return std::none_of(first, last, [&](const OuterProduct& before) {
+        return Disturbs(before, product) || Disturbs(product, before);
+      });
     };
     while (last != end && isApart(*last)) ++last;
     RunSideBySide(first, last, wide, pool);
