@@ -42,7 +42,7 @@ function optionsOf(theme: Theme): Omit<uPlot.Options, 'width' | 'height'> {
   const value = (_: uPlot, bytes: number | null) => (bytes === null ? '' : formatBytes(bytes));
   const line = (label: string, stroke: string) => ({ label, stroke, value, width: 1.5, points: { show: false } });
   return {
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     scales: { x: { time: true, auto: false }, y: { range: (_, __, most) => [0, 1.1 * most] } },
     axes: [
       { ...look, font },

@@ -230,7 +230,7 @@ function optionsOf(
     font: '12px system-ui, sans-serif',
   };
   return {
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     cursor: { sync: { key: `steps by ${axis}` }, points: { size: 6 } },
     scales: { x: { time: false, auto: false }, y: kind.isLogarithmic ? { distr: 3 } : {} },
     legend: { live: true },

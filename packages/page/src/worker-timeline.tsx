@@ -139,7 +139,7 @@ function timelineOptions(scene: Scene, lanes: number): Omit<uPlot.Options, 'widt
   const { theme } = scene;
   const look = { stroke: theme.faint, grid: { stroke: theme.grid, width: 1 }, ticks: { stroke: theme.grid, width: 1 } };
   return {
-    padding: [4, 8, 0, 8],
+    padding: [4, 18, 0, 30],
     legend: { show: false },
     cursor: {
       y: false,
