@@ -142,7 +142,7 @@ test('chooses programs anew, keeps the answers, and plans with a variant', async
       ...['--choose', '--json', '--device', 'sim:m4,no-rules', '--seq', '32'],
     );
   const first = await choose('operation:softmax');
-  expect(first.code).toBe(1);
+  expect(first.code).toBe(2);
   expect(first.stderr).toMatch(/got none: fused.*single \(compile: .*softmax/);
   const { code, stdout } = await choose('cycle-path');
   expect({ code, ...JSON.parse(stdout) }).toMatchObject({
