@@ -19,7 +19,7 @@ symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
 const everyPage = [
   ...['README.md', 'packages/core/README.md', 'packages/native/README.md'],
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.md') && !/^(?:api|\.vitepress)\//.test(path))
+    .filter((path) => path.endsWith('.md') && !/^(?:reference\/api|\.vitepress)\//.test(path))
     .map((path) => `docs/${path}`)
     .sort(),
 ];
