@@ -103,7 +103,7 @@ export class RunStore {
     }
     const now = this.#entries.get(id);
     const shown = this.#shown.get(id);
-    const isBehind = shown !== undefined && now !== undefined && shown.detail.revision !== now.revision;
+    const isBehind = now !== undefined && (shown === undefined || lacks(shown, now));
     if (isBehind && this.#selected.includes(id)) setTimeout(() => void this.#update(id), DETAIL_MS);
   }
 
@@ -122,14 +122,19 @@ export class RunStore {
   async #detail({ id, events }: RunEntry, known: RunDetail | undefined): Promise<RunDetail> {
     const entry = this.#entries.get(id)!;
     const isRecent = performance.now() - (this.#detailAt.get(id) ?? Number.NEGATIVE_INFINITY) < DETAIL_MS;
-    // Steps come in the entry alone.
-    if (known !== undefined && (known.events === events || isRecent)) {
-      return { ...known, ...entry, ...(isRecent && known.events !== events ? { revision: known.revision } : {}) };
+    if (known !== undefined && known.events === events) return { ...known, ...entry };
+    // What the entry counts has not arrived: the next update fetches it.
+    if (known !== undefined && isRecent) {
+      return { ...known, ...entry, events: known.events, revision: known.revision };
     }
     this.#detailAt.set(id, performance.now());
     return (await (await answerOf(`api/runs/${id}`)).json()) as RunDetail;
   }
 }
+
+/** Whether a run has gained something since it was fetched. */
+const lacks = ({ detail, steps }: ShownRun, { revision, rows, rewinds }: RunEntry): boolean =>
+  detail.revision !== revision || steps.rows !== rows || steps.rewinds !== rewinds;
 
 async function answerOf(address: string): Promise<Response> {
   const response = await fetch(address);

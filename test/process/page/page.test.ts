@@ -116,6 +116,15 @@ test.skipIf(noChromium !== null)('charts are moved and zoomed by keys and by dra
   await expect.poll(() => showAll.isDisabled()).toBe(false);
 });
 
+test.skipIf(noChromium !== null)('records that follow each other closely all arrive', async () => {
+  const { page, book } = await shown('closely');
+  const samples = page.locator('[data-panel="samples"]');
+  for (let step = 61; step <= 63; step++) {
+    book.step(step).write('sample', { step, prompt: 'Once', text: ` number ${step}` });
+    await expect.poll(() => samples.innerText()).toContain(`number ${step}`);
+  }
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test.skipIf(noChromium !== null)(`at the width of a phone nothing scrolls sideways, ${colorScheme}`, async () => {
     const { page, faults } = await shown(`phone-${colorScheme}`, {
