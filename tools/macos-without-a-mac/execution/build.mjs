@@ -13,7 +13,7 @@ const LOADER_FLAGS = ['-std=c++17', '-O1', '-Wall', '-Wextra', '-Werror'];
 const folder = (name) => join(root, 'build', 'macos', name);
 /** The parts of device sim that the emulator shares. */
 const SIM = ['refusals', 'numerics'].map((name) => `src/sim/${name}.cc`);
-const BUNDLE = [file('round_trip'), ...sources.ane];
+const BUNDLE = [file('round_trip'), ...sources.ane, 'src/parallel/affinity.cc'];
 
 /** LLVM's libc++ for arm64, unpacked from Debian's packages. */
 export const arm64Libraries = join(folder('arm64-libraries'), 'usr', 'lib', 'llvm-14', 'lib');

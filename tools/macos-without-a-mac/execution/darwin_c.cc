@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -208,6 +209,41 @@ DarwinMutex* MakeRecursive(DarwinMutex* mutex) {
   return mutex;
 }
 
+// macOS's begins with a signature; the zeros behind it have no room for one of glibc's, which is made at the first use.
+struct DarwinCondition {
+  long signature;
+  std::atomic<pthread_cond_t*> made;
+};
+static_assert(sizeof(DarwinCondition) <= 48);
+
+pthread_cond_t* Made(DarwinCondition* condition) {
+  if (condition->signature != 0x3CB0B1BB) std::abort();
+  pthread_cond_t* made = condition->made.load();
+  if (made != nullptr) return made;
+  auto* const fresh = new pthread_cond_t PTHREAD_COND_INITIALIZER;
+  if (condition->made.compare_exchange_strong(made, fresh)) return fresh;
+  delete fresh;
+  return made;
+}
+
+void NotifyOne(DarwinCondition* condition) { pthread_cond_signal(Made(condition)); }
+void NotifyAll(DarwinCondition* condition) { pthread_cond_broadcast(Made(condition)); }
+// A std::unique_lock begins with the pointer to its mutex.
+void Wait(DarwinCondition* condition, DarwinMutex** lock) {
+  if (pthread_cond_wait(Made(condition), &(*lock)->mutex) != 0) std::abort();
+}
+DarwinCondition* DestroyCondition(DarwinCondition* condition) {
+  delete condition->made.load();
+  return condition;
+}
+
+int SetThisThreadsName(const char* name) { return pthread_setname_np(pthread_self(), name); }
+
+void* Dlsym(void* handle, const char* name) {
+  void* const darwin_default = reinterpret_cast<void*>(-2);
+  return dlsym(handle == darwin_default ? RTLD_DEFAULT : handle, name);
+}
+
 // Every import is bound before the first call.
 void NeverCalled() { std::abort(); }
 
@@ -232,6 +268,8 @@ const std::unordered_map<std::string, void*> kOwn = {
     {"_fstat$INODE64", Pointer(Fstat)},
 #endif
     {"_dlopen", Pointer(Dlopen)},
+    {"_dlsym", Pointer(Dlsym)},
+    {"_pthread_setname_np", Pointer(SetThisThreadsName)},
     {"_uname", Pointer(Uname)},
     {"___bzero", Pointer(bzero)},
     {"_bzero", Pointer(bzero)},
@@ -242,6 +280,10 @@ const std::unordered_map<std::string, void*> kOwn = {
     {"__ZNSt3__15mutex4lockEv", Pointer(Lock)},
     {"__ZNSt3__15mutex6unlockEv", Pointer(Unlock)},
     {"__ZNSt3__15mutexD1Ev", Pointer(Destroy)},
+    {"__ZNSt3__118condition_variable10notify_oneEv", Pointer(NotifyOne)},
+    {"__ZNSt3__118condition_variable10notify_allEv", Pointer(NotifyAll)},
+    {"__ZNSt3__118condition_variable4waitERNS_11unique_lockINS_5mutexEEE", Pointer(Wait)},
+    {"__ZNSt3__118condition_variableD1Ev", Pointer(DestroyCondition)},
     {"__ZNSt3__115recursive_mutexC1Ev", Pointer(MakeRecursive)},
     {"__ZNSt3__115recursive_mutex4lockEv", Pointer(Lock)},
     {"__ZNSt3__115recursive_mutex6unlockEv", Pointer(Unlock)},
@@ -250,7 +292,7 @@ const std::unordered_map<std::string, void*> kOwn = {
 
 const std::unordered_set<std::string> kSame = {
     "__Unwind_Resume", "___cxa_atexit", "___stack_chk_fail",
-    "_close",          "_dlerror",      "_dlsym",
+    "_close",          "_dlerror",      "_pthread_create",
     "_exp2",           "_fclose",       "_fflush",
     "_flock",          "_fopen",        "_fread",
     "_free",           "_fseek",        "_fseeko",
@@ -259,12 +301,13 @@ const std::unordered_set<std::string> kSame = {
     "_memchr",         "_memcmp",       "_memcpy",
     "_memmove",        "_memset",       "_newlocale",
     "_strcmp",         "_strlen",       "_strtod_l",
-    "_uselocale",      "_write",
+    "_uselocale",      "_write",        "_pthread_setspecific",
 };
 
-// Of libc++ whose objects hold what the C library lays out in its own way; mutexes are above.
+// Of libc++ whose objects hold what the C library lays out in its own way; what is used of them is above. A std::thread
+// holds a pthread_t, eight bytes in both, of which zero is no thread.
 bool DiffersInLayout(const std::string& symbol) {
-  for (const char* part : {"mutex", "condition_variable", "6thread", "__thread"}) {
+  for (const char* part : {"mutex", "condition_variable"}) {
     if (symbol.find(part) != std::string::npos) return true;
   }
   return false;
