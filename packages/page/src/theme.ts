@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 /** Colors that canvases need; they follow the style sheet's custom properties. */
 export interface Theme {
@@ -39,15 +39,16 @@ export const colorOf = ({ runs }: Theme, index: number): string => runs[index % 
 export function useTheme(): [Theme, Scheme, (scheme: Scheme) => void] {
   const [scheme, choose] = useState<Scheme>(() => (localStorage.getItem('mayfly-scheme') as Scheme | null) ?? 'auto');
   const [theme, setTheme] = useState<Theme>(readTheme);
-  useEffect(() => {
-    if (scheme === 'auto') delete document.documentElement.dataset.scheme;
-    else document.documentElement.dataset.scheme = scheme;
+  useLayoutEffect(() => {
     localStorage.setItem('mayfly-scheme', scheme);
-    setTheme(readTheme());
     const query = matchMedia('(prefers-color-scheme: dark)');
-    const onChange = () => setTheme(readTheme());
-    query.addEventListener('change', onChange);
-    return () => query.removeEventListener('change', onChange);
+    const apply = () => {
+      document.documentElement.dataset.scheme = scheme === 'auto' ? (query.matches ? 'dark' : 'light') : scheme;
+      setTheme(readTheme());
+    };
+    apply();
+    query.addEventListener('change', apply);
+    return () => query.removeEventListener('change', apply);
   }, [scheme]);
   return [theme, scheme, choose];
 }
