@@ -1,11 +1,11 @@
-import { isMayflyError } from '@mayfly/native';
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { findRuns } from '../history/find-runs.js';
-import { RunHistory } from '../history/run-history.js';
-import { type RunStatus, runStatus } from '../history/run-state.js';
+import type { RunStatus } from '../history/run-state.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { textTable } from '../observe/table.js';
 import { formatCount, print, printable } from '../observe/text.js';
+import { runEntry } from '../watch/run-views.js';
+import { type WatchedRun, WatchedRuns } from '../watch/watched-runs.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 
 const notes = `
@@ -45,42 +45,19 @@ interface ListedRun extends RunStatus {
 
 async function runs(given: readonly string[], flags: CommandFlags): Promise<void> {
   const { json = false } = optionsFrom<JsonFlag>(runsCommandOptions, flags);
-  const found = foundIn(given);
-  const listed: ListedRun[] = [];
-  for (const { folder, name } of found) {
-    const history = new RunHistory(folder);
-    await history.refresh();
-    listed.push(listedRun(name, history));
-  }
+  const watched = new WatchedRuns(given.length === 0 ? ['runs'] : given);
+  // The folder `runs` that nobody named need not exist.
+  if (given.length > 0 || existsSync('runs')) await watched.refresh();
+  const listed = watched.all.map(listedRun);
   if (json) for (const run of listed) print(process.stdout, `${toJsonLine(run)}\n`);
   else print(process.stdout, `${listed.length === 0 ? 'no runs' : table(listed)}\n`);
 }
 
-/** The folder `runs` that nobody named need not exist. */
-function foundIn(given: readonly string[]): ReturnType<typeof findRuns> {
-  if (given.length > 0) return findRuns(given);
-  try {
-    return findRuns(['runs']);
-  } catch (error) {
-    if (isMayflyError(error) && error.code === 'ERR_FILE_NOT_FOUND') return [];
-    throw error;
-  }
-}
-
-function listedRun(name: string, history: RunHistory): ListedRun {
-  const { folder, start, steps, best, sessions, lastTime } = history;
-  const last = steps.count - 1;
-  const loss = last < 0 ? null : steps.column('loss')[last]!;
-  const model = typeof start?.model === 'string' ? start.model : null;
-  const iso = (time: number | undefined) =>
-    time === undefined || Number.isNaN(time) ? null : new Date(time).toISOString();
-  return {
-    ...{ name, folder, ...runStatus(history), model, best },
-    step: last < 0 ? 0 : steps.column('step')[last]!,
-    steps: typeof start?.steps === 'number' ? start.steps : null,
-    loss: loss !== null && Number.isFinite(loss) ? loss : null,
-    ...{ started: iso(sessions[0]), updated: iso(lastTime) },
-  };
+function listedRun(run: WatchedRun): ListedRun {
+  const { name, folder, state, pid, host, model, best, step, steps, loss, started, updated } = runEntry(run);
+  const iso = (time: number | null) => (time === null ? null : new Date(time).toISOString());
+  const times = { started: iso(started), updated: iso(updated) };
+  return { name, folder, state, pid, host, model, best, step, steps, loss, ...times };
 }
 
 function table(listed: readonly ListedRun[]): string {
