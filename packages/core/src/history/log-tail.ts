@@ -1,7 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRecord } from '../files/read-file.js';
-import { logName } from '../run/run-log.js';
+import { logName, recordIn } from '../run/run-log.js';
 
 /** A line of `log.jsonl`: keys in snake_case. */
 export type LogRecord = Readonly<Record<string, unknown>>;
@@ -67,17 +66,12 @@ export class LogTail {
     const lines = Buffer.concat([this.#rest, bytes.subarray(0, end)]).toString('utf8');
     this.#rest = Buffer.from(bytes.subarray(end + 1));
     for (const line of lines.split('\n')) {
-      const record = parsed(line);
+      const record = recordIn(line);
       if (record !== null) onRecord(record);
     }
   }
 }
 
-function parsed(line: string): LogRecord | null {
-  try {
-    const value: unknown = JSON.parse(line);
-    return isRecord(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
+/** A field's number or text; null for anything else. */
+export const numberOf = (value: unknown): number | null => (typeof value === 'number' ? value : null);
+export const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);

@@ -1,5 +1,5 @@
 import { isRecord } from '../files/read-file.js';
-import type { LogRecord } from './log-tail.js';
+import { type LogRecord, numberOf, textOf } from './log-tail.js';
 
 /** The life of one worker process, from the records of a log. Times are milliseconds since 1970, null where it did not come to that. */
 export interface WorkerLife {
@@ -154,6 +154,3 @@ const usedBy = (record: LogRecord, life: WorkerLife) => ({
   compilations: numberOf(record.compilations) ?? life.compilations,
   evaluations: numberOf(record.evaluations) ?? life.evaluations,
 });
-
-const numberOf = (value: unknown): number | null => (typeof value === 'number' ? value : null);
-const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);

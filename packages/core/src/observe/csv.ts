@@ -1,5 +1,6 @@
+import type { LogRecord } from '../history/log-tail.js';
 import { RecordFile } from './record-file.js';
-import type { LogRecord, RecordSink } from './record-sink.js';
+import type { RecordSink } from './record-sink.js';
 
 const columns = [
   'step',

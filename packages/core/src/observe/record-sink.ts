@@ -1,9 +1,7 @@
+import type { LogRecord } from '../history/log-tail.js';
 import { readRunLog } from '../run/run-log.js';
 import { toJsonLine } from '../run/run-records.js';
 import type { Trainer } from '../train/trainer.js';
-
-/** A line of a run's log, with the keys of the file. */
-export type LogRecord = Readonly<Record<string, unknown>>;
 
 /** Writes a run's records for another program. */
 export interface RecordSink extends Disposable {

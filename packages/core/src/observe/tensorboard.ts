@@ -1,8 +1,9 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { LogRecord } from '../history/log-tail.js';
 import { ProtobufWriter } from './protobuf.js';
 import { RecordFile } from './record-file.js';
-import type { LogRecord, RecordSink } from './record-sink.js';
+import type { RecordSink } from './record-sink.js';
 
 /* Numbers of the fields in tensorflow/core: util/event.proto, framework/summary.proto, framework/tensor.proto. */
 const event = { wallTime: 1, step: 2, fileVersion: 3, summary: 5 } as const;

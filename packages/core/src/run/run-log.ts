@@ -63,15 +63,19 @@ function endsInLine(fd: number): boolean {
   return size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a;
 }
 
-/** The records in a run's folder, oldest first, with the keys of the file. Incomplete lines are left out. */
-export function readRunLog(folder: string): Readonly<Record<string, unknown>>[] {
-  const lines = readFileSync(join(folder, logName), 'utf8').split('\n');
-  return lines.flatMap((line) => {
-    try {
-      const value: unknown = JSON.parse(line);
-      return isRecord(value) ? [value] : [];
-    } catch {
-      return [];
-    }
-  });
+/** The record in a line of a log, with the keys of the file; null where the line is incomplete or damaged. */
+export function recordIn(line: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    return isRecord(value) ? value : null;
+  } catch {
+    return null;
+  }
 }
+
+/** The records in a run's folder, oldest first. Incomplete lines are left out. */
+export const readRunLog = (folder: string): Readonly<Record<string, unknown>>[] =>
+  readFileSync(join(folder, logName), 'utf8')
+    .split('\n')
+    .map(recordIn)
+    .filter((record) => record !== null);

@@ -1,5 +1,5 @@
 import { isRecord } from '../files/read-file.js';
-import type { LogRecord } from '../history/log-tail.js';
+import { type LogRecord, numberOf, textOf } from '../history/log-tail.js';
 import type { MemoryPoint } from '../history/run-history.js';
 import { stepColumns } from '../history/step-table.js';
 import type { WorkerLife } from '../history/worker-lives.js';
@@ -98,6 +98,4 @@ function withoutWorkers(start: LogRecord | null): LogRecord | null {
   return isRecord(rest) ? rest : null;
 }
 
-const numberOf = (value: unknown): number | null => (typeof value === 'number' ? value : null);
-const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 const finiteOf = (value: number): number | null => (Number.isFinite(value) ? value : null);
