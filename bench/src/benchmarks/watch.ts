@@ -71,7 +71,7 @@ async function look(page: Page, url: string): Promise<Look> {
   const chart = page.locator('[data-chart="loss"] .plot');
   await chart.focus();
   for (let i = 0; i < 5; i++) await page.keyboard.press('+');
-  // One redraw of all charts: what it draws, for the columns that their curves have.
+  // Counts the points of one redraw of all charts, and the pixel columns of all curves.
   await page.waitForTimeout(500);
   await page.evaluate('void (window.drawn.points = 0)');
   await page.keyboard.press('ArrowLeft');

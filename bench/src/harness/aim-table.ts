@@ -25,7 +25,7 @@ export class AimTable {
     };
   }
 
-  /** Runs alternatives in turns. The samples of those that could be measured, by name. */
+  /** Runs alternatives in turns, and returns the samples of each that could be measured, by name. */
   async run<Sample extends Record<string, number>>(
     title: string,
     runs: Readonly<Record<string, () => Promise<Sample>>>,

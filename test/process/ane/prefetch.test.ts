@@ -1,20 +1,13 @@
 import { createPool } from '@mayfly/core';
 import { expect, test } from 'vitest';
-import { type AneStep, aneRunner, onEachRuntime, useRuntime } from '../../fixtures/ane-emulator.js';
+import { type AneStep, onEachRuntime, useRuntime } from '../../fixtures/ane-emulator.js';
 import { scaleProgram } from '../../fixtures/programs.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+import { BYTES, N, twoProgramRunner } from '../../fixtures/two-programs.js';
 
-const N = 64;
-const BYTES = 4 * N;
-const run = aneRunner();
+const run = twoProgramRunner();
 const folder = temporaryFolder();
 
-/** Programs 0 and 1: y = 2 x and y = 3 x. */
-const compiled: AneStep[] = [
-  ['open'],
-  ['compile', { text: scaleProgram(N, 2) }],
-  ['compile', { text: scaleProgram(N, 3) }],
-];
 /** The second half of the input is weights. */
 const weights = { freshColumns: N / 2, generation: 5 };
 const half = { at: 0, fromStride: BYTES, rows: 1, rowBytes: BYTES / 2 };
@@ -23,11 +16,9 @@ const half = { at: 0, fromStride: BYTES, rows: 1, rowBytes: BYTES / 2 };
 onEachRuntime((tier, runtime) => {
   useRuntime(tier, runtime, folder);
 
+  /** Without the steps that give nothing, the prefetches. */
   async function results(steps: readonly AneStep[], env: Record<string, string> = {}) {
-    const { results, exitCode, stderr, report } = await run(runtime, [...compiled, ...steps, ['close']], env);
-    expect(exitCode).toBe(0);
-    expect(report?.live).toEqual({ models: 0, loaded: 0, surfaces: 0 });
-    const values = results.slice(compiled.length, -1).map((each) => Object.values(each)[0]);
+    const { values, stderr } = await run(runtime, steps, env);
     return { values: values.filter((value) => value !== null), stderr };
   }
 

@@ -1,20 +1,13 @@
 import { createPool } from '@mayfly/core';
 import { expect, test } from 'vitest';
-import { type AneStep, aneRunner, onEachRuntime, useRuntime } from '../../fixtures/ane-emulator.js';
+import { type AneStep, onEachRuntime, useRuntime } from '../../fixtures/ane-emulator.js';
 import { scaleProgram } from '../../fixtures/programs.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+import { BYTES, N, twoProgramRunner } from '../../fixtures/two-programs.js';
 
-const N = 64;
-const BYTES = 4 * N;
-const run = aneRunner();
+const run = twoProgramRunner();
 const folder = temporaryFolder();
 
-/** Programs 0 and 1: y = 2 x and y = 3 x. */
-const compiled: AneStep[] = [
-  ['open'],
-  ['compile', { text: scaleProgram(N, 2) }],
-  ['compile', { text: scaleProgram(N, 3) }],
-];
 const made = { freshColumns: N, generation: 0, outputGeneration: 5 };
 const unchanged = { freshColumns: 0, generation: 5 };
 
@@ -22,14 +15,7 @@ const unchanged = { freshColumns: 0, generation: 5 };
 onEachRuntime((tier, runtime) => {
   useRuntime(tier, runtime, folder);
 
-  /** What the steps after the compilations gave. */
-  async function results(steps: readonly AneStep[], env: Record<string, string> = {}) {
-    const { results, exitCode, stderr, report } = await run(runtime, [...compiled, ...steps, ['close']], env);
-    expect(exitCode).toBe(0);
-    expect(report?.live).toEqual({ models: 0, loaded: 0, surfaces: 0 });
-    const values = results.slice(compiled.length, -1).map((each) => Object.values(each)[0]);
-    return { values, stderr };
-  }
+  const results = (steps: readonly AneStep[], env: Record<string, string> = {}) => run(runtime, steps, env);
 
   test('an output is read in place under its generation, and only then', async () => {
     const { values, stderr } = await results([
