@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { isRunning, RunLock, thisProcess } from '@mayfly/core/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
@@ -32,11 +33,14 @@ describe('a process', () => {
   });
 
   test.skipIf(process.platform !== 'linux')('has ended when only nobody has waited for it', async () => {
-    // The shell becomes a program that does not wait for its child, whose id it has told.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    // The shell becomes a program that does not wait for its child, which ends only then: at the end of file of descriptor 3.
+    const script = 'sh -c "read line <&3" & echo $!; exec sleep 60';
+    const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore', 'pipe'] });
     try {
-      const [told] = await once(parent.stdout.setEncoding('utf8'), 'data');
+      const [told] = await once(parent.stdout!.setEncoding('utf8'), 'data');
       const pid = Number(told);
+      await expect.poll(() => readFileSync(`/proc/${parent.pid}/comm`, 'latin1')).toBe('sleep\n');
+      (parent.stdio[3] as Writable).end();
       const zombie = () => /^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
       await expect.poll(zombie).toBe(true);
       expect(isRunning({ host: hostname(), pid, started: null })).toBe(false);
