@@ -127,8 +127,8 @@ test('train --watch shows the run while it trains, in a process that ends with i
   const out = join(root, 'trained');
   let url = '';
   let seen: unknown[] = [];
-  const ended = await mayfly(['train', ...flags, '--out', out, '--watch', '--json'], {
-    onLine: async (line) => {
+  const ended = await mayfly(['train', ...flags, '--steps', '1000000', '--out', out, '--watch', '--json'], {
+    onLine: async (line, child) => {
       const record = JSON.parse(line);
       if (record.event !== 'watch') return;
       url = record.url;
@@ -136,9 +136,10 @@ test('train --watch shows the run while it trains, in a process that ends with i
       const cookie = headers['set-cookie']![0]!.split(';')[0]!;
       const { body } = await ask(`${new URL(url).origin}/api/runs`, { cookie });
       seen = JSON.parse(String(body));
+      child.kill('SIGINT');
     },
   });
-  expect(ended.code).toBe(0);
+  expect(ended.code).toBe(130);
   expect(readFileSync(join(out, 'log.jsonl'), 'utf8')).not.toContain('token=');
   expect(seen).toMatchObject([{ name: 'trained', model: 'tiny', folder: out }]);
   await expect
