@@ -1,7 +1,7 @@
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createPool } from '@mayfly/core';
+import { createPool, createTrainer, type Trainer } from '@mayfly/core';
 import { type DispatchMessage, openTrace, type WorkerMessage } from '@mayfly/core/observe';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { scaleProgram } from '../../fixtures/programs.js';
@@ -25,18 +25,34 @@ const folder = temporaryFolder();
 const path = { json: join(folder, 'run.trace.json'), pftrace: join(folder, 'run.pftrace') };
 const options = {
   ...{ model: 'tiny', data: smallStream(folder), ...smallRun },
-  pool: { standby: 1, budget: { evaluations: 30 } },
+  pool: { standby: 1, budget: { evaluations: 10 } },
 } as const;
 let events: Event[] = [];
 let killed = 0;
 const exits: WorkerMessage[] = [];
 
-/** A training whose workers retire, in which one is killed while it evaluates. */
+/** Waits for a standby, and for the end of retirements: a worker past its budget serves on until a successor is there. */
+async function successorReady({ pool }: Trainer): Promise<void> {
+  const count = (wanted: string) => pool.stats().workers.filter(({ state }) => state === wanted).length;
+  while (count('standby') === 0 || count('retiring') > 0) {
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        pool.off('workerReady', end);
+        pool.off('workerExit', end);
+        resolve();
+      };
+      pool.on('workerReady', end);
+      pool.on('workerExit', end);
+    });
+  }
+}
+
+/** A training with a retirement in every step, in which a worker is killed while it evaluates. */
 beforeAll(async () => {
   const { start } = tracingChannel('mayfly:dispatch');
   const onSent = (message: unknown) => {
     const { id, pid } = message as DispatchMessage;
-    if (killed !== 0 || id !== 17) return;
+    if (killed !== 0 || id !== 5) return;
     killed = pid;
     process.kill(pid, 'SIGKILL');
   };
@@ -46,7 +62,9 @@ beforeAll(async () => {
   {
     using _json = openTrace(path.json);
     using _protobuf = openTrace(path.pftrace);
-    const { summary } = await runTraining(options);
+    await using trainer = await createTrainer(options);
+    for await (const _ of trainer.steps()) await successorReady(trainer);
+    const summary = trainer.summary();
     expect(fingerprint({ summary })).toEqual(fingerprint(await runTraining({ ...options, pool: { standby: 0 } })));
   }
   start.unsubscribe(onSent);
