@@ -30,7 +30,7 @@ export const trees = [
         'history',
         'run',
       ],
-      ...['pool', 'machine', 'memory', 'mil', 'files'],
+      ...['pool', 'collective', 'machine', 'memory', 'mil', 'files'],
     ],
   },
   { folder: 'packages/core/src/pool', floors: ['fleet', 'kernel', 'worker'] },

@@ -53,6 +53,7 @@ export const sidebar = [
     items: [
       { text: 'A worker in one picture', link: '/internals/' },
       { text: 'The life of a worker', link: '/internals/lifecycle' },
+      { text: 'The ranks of a run', link: '/internals/collective' },
       { text: 'The Neural Engine', link: '/internals/ane' },
       { text: 'The simulator and plan', link: '/internals/simulator' },
       { text: 'The wire', link: '/internals/protocol' },

@@ -16,6 +16,8 @@ export {
   type Port,
   type Precision,
 } from '@mayfly/native';
+export type { ArenaRange, Collective, CollectiveCallOptions } from './collective/collective.js';
+export { type OpenCollectiveOptions, openCollective } from './collective/open-collective.js';
 export type { ChatMessage, ChatTemplate, ChatText } from './data/chat-template.js';
 export type { DataFormat } from './data/data-files.js';
 export { type OpenDataOptions, openData } from './data/open-data.js';

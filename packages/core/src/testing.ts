@@ -30,6 +30,8 @@ export { planTraining } from './chips/training-plan.js';
 export { defaultText } from './cli/command-options.js';
 export { errorGroups, errorTable } from './cli/error-table.js';
 export { commandTables, createProgram } from './cli/program.js';
+export { findLaunch, isLaunchVariable } from './collective/launcher.js';
+export { SingleGroup } from './collective/single-group.js';
 export { commandOptions } from './command-line.js';
 export { ByteTokenizer } from './data/byte-tokenizer.js';
 export { checkTokens } from './data/check-tokens.js';

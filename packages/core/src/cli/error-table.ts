@@ -389,6 +389,16 @@ const engine = {
   },
 } as const satisfies Record<string, ErrorEntry>;
 
+const ranks = {
+  ERR_COLLECTIVE: {
+    cause:
+      "Processes that a launcher started cannot work together: the launcher's library cannot be loaded or is another one, the ranks called different operations, a rank closed the group or gave up, a deadline passed, or MPI reported an error. The message says which.",
+    remedy:
+      'Look at the first message of any rank. Start all ranks again, from the last checkpoint; the group cannot be used any more.',
+    see: 'internals/collective',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
 const addon = {
   ERR_ADDON_LOAD: {
     cause:
@@ -450,6 +460,7 @@ export const errorGroups: readonly ErrorGroup[] = [
   { heading: 'MIL programs and chips', errors: programs },
   { heading: 'Kernels and workers', errors: pool },
   { heading: 'The Neural Engine', errors: engine },
+  { heading: 'Several ranks', errors: ranks },
   { heading: 'The addon', errors: addon },
 ];
 

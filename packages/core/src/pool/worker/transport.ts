@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { type AneApi, addon, type Connection, type ConnectionHandlers } from '@mayfly/native';
 import { PROTOCOL_VERSION, type WorkerSettings } from '@mayfly/worker';
+import { isLaunchVariable } from '../../collective/launcher.js';
 import { ANE_API } from '../../machine/ane-api.js';
 import type { Arena } from '../../memory/arena.js';
 
@@ -36,10 +37,12 @@ const keepFreedMemory = { MALLOC_MMAP_THRESHOLD_: String(2 ** 25), MALLOC_TRIM_T
 
 /**
  * Without Node's own variables: they would make a worker open an inspector, take our socket for Node's IPC channel, or read
- * certificates that it never needs (NODE_EXTRA_CA_CERTS takes half of a start).
+ * certificates that it never needs (NODE_EXTRA_CA_CERTS takes half of a start). And without those of a launcher of ranks.
  */
 function workerEnvironment(env: Environment): Record<string, string> {
-  const kept = Object.entries({ ...keepFreedMemory, ...env }).filter(([name]) => !name.startsWith('NODE_'));
+  const kept = Object.entries({ ...keepFreedMemory, ...env }).filter(
+    ([name]) => !name.startsWith('NODE_') && !isLaunchVariable(name),
+  );
   return Object.fromEntries(kept.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
