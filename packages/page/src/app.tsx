@@ -17,7 +17,7 @@ export function App() {
   const store = useMemo(() => new RunStore(() => redraw(undefined)), []);
   const [selected, setSelected] = useState<readonly string[]>(() => location.hash.slice(1).split('+').filter(Boolean));
   const [axis, setAxis] = useState<Axis>('step');
-  const [smoothing, setSmoothing] = useState(0.9);
+  const [smoothing, setSmoothing] = useState(0.6);
   const [range, setRange] = useState<Range>(null);
   const [theme, scheme, choose] = useTheme();
   useEffect(() => store.listen(), [store]);
@@ -41,7 +41,7 @@ export function App() {
   const runs = store.shown;
   const shownRuns = useMemo(
     () => runs,
-    [runs.map(({ detail }) => `${detail.id} ${detail.revision}`).join(), runs.length],
+    [runs.map(({ detail }) => `${detail.id} ${detail.revision} ${detail.state}`).join(), runs.length],
   );
   const charts = { runs: shownRuns, axis, smoothing, range, onRange: setRange, theme };
   // Moving the charts draws nothing else anew.
@@ -53,7 +53,7 @@ export function App() {
         <ConnectionMark connection={store.connection} />
         <div class="controls">
           <label>
-            by{' '}
+            x axis{' '}
             <select value={axis} onChange={({ currentTarget }) => count(currentTarget.value as Axis)}>
               <option value="step">step</option>
               <option value="time">time</option>
@@ -72,7 +72,7 @@ export function App() {
           <label>
             colors{' '}
             <select value={scheme} onChange={({ currentTarget }) => choose(currentTarget.value as Scheme)}>
-              <option value="auto">as the system</option>
+              <option value="auto">system</option>
               <option value="light">light</option>
               <option value="dark">dark</option>
             </select>

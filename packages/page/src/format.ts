@@ -15,8 +15,8 @@ const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSig
 /** A number beside an axis: `0.25`, `12K`, `1.5M`, `3e-4`. */
 export function formatTick(value: number): string {
   const size = Math.abs(value);
-  if (size !== 0 && size < 1e-3) return Number(value.toPrecision(3)).toExponential();
-  return size < 10_000 ? formatFigure(value) : compact.format(value);
+  if (size !== 0 && size < 1e-4) return Number(value.toPrecision(3)).toExponential();
+  return size < 10_000 ? figures.format(value) : compact.format(value);
 }
 
 const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
@@ -46,6 +46,32 @@ const times = new Intl.DateTimeFormat(undefined, {
 
 /** `28 Nov, 14:03:09`, in the reader's time zone. */
 export const formatTime = (time: number): string => times.format(time);
+
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const clockOfSeconds = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const clockOfTenths = new Intl.DateTimeFormat('en-GB', {
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 1,
+});
+const days = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+
+/**
+ * Times beside an axis as exact as their distance asks for: `14:03`, `14:03:09`, `03:09.5`, `Nov 28`. The first of another day has its date in a
+ * second line.
+ *
+ * @param seconds Since 1970.
+ * @param distance Between two of them, in seconds.
+ */
+export function formatTimeTicks(seconds: readonly number[], distance: number): string[] {
+  if (distance >= 86_400) return seconds.map((each) => days.format(1000 * each));
+  const form = distance >= 60 ? clock : distance >= 1 ? clockOfSeconds : clockOfTenths;
+  return seconds.map((each, index) => {
+    const day = days.format(1000 * each);
+    const isNewDay = index > 0 && days.format(1000 * seconds[index - 1]!) !== day;
+    return `${form.format(1000 * each)}${isNewDay ? `\n${day}` : ''}`;
+  });
+}
 
 /** `1 worker`, `3 workers`. */
 export const plural = (count: number, noun: string): string => `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;

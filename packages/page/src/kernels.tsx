@@ -13,8 +13,9 @@ const HEIGHT = 18;
 /** Latencies of each kernel's evaluations, with their distribution: each bar reaches to twice the time of the one before. */
 export function Kernels({ theme, ...panel }: PanelProps & { readonly theme: Theme }) {
   const { detail } = panel.run;
-  if (detail.kernels.length === 0) return null;
-  const ends = detail.kernels.flatMap(({ buckets }) => bucketsOf(buckets).map(({ below_us }) => Math.log2(below_us)));
+  const kernels = detail.kernels.filter(({ count }) => Number(count) > 0);
+  if (kernels.length === 0) return null;
+  const ends = kernels.flatMap(({ buckets }) => bucketsOf(buckets).map(({ below_us }) => Math.log2(below_us)));
   const range = [Math.min(...ends), Math.max(...ends)] as const;
   return (
     <section class="panel" data-panel="kernels" aria-label={titleOf('Kernels', panel)}>
@@ -36,7 +37,7 @@ export function Kernels({ theme, ...panel }: PanelProps & { readonly theme: Them
             </tr>
           </thead>
           <tbody>
-            {detail.kernels.map(({ name, worker, count, p50_us, p99_us, max_us, buckets }) => (
+            {kernels.map(({ name, worker, count, p50_us, p99_us, max_us, buckets }) => (
               <tr key={String(name)}>
                 <td>{String(name)}</td>
                 <td>{worker === null ? '' : String(worker)}</td>

@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
-import { formatBytes } from './format.js';
-import { Plot, type Range } from './plot.js';
+import { formatBytes, formatTime, formatTimeTicks } from './format.js';
+import { legendLook, Plot, type Range } from './plot.js';
 import { type PanelProps, titleOf } from './run-store.js';
 import type { Theme } from './theme.js';
 
@@ -45,9 +45,18 @@ function optionsOf(theme: Theme): Omit<uPlot.Options, 'width' | 'height'> {
     padding: [8, 18, 0, 0],
     scales: { x: { time: true, auto: false }, y: { range: (_, __, most) => [0, 1.1 * most] } },
     axes: [
-      { ...look, font },
+      {
+        ...{ ...look, font, space: 84, size: 46 },
+        values: (_, ticks, __, ___, distance) => formatTimeTicks(ticks, distance),
+      },
       { ...look, font, size: 64, values: (_, ticks) => ticks.map(formatBytes) },
     ],
-    series: [{}, line('main process', theme.runs[0]!), line('arena', theme.runs[2]!), line('workers', theme.runs[1]!)],
+    legend: legendLook,
+    series: [
+      { label: 'time', value: (_, time) => (time === null ? '' : formatTime(1000 * time)) },
+      line('main process', theme.runs[0]!),
+      line('arena', theme.runs[2]!),
+      line('workers', theme.runs[1]!),
+    ],
   };
 }

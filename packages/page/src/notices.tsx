@@ -1,32 +1,39 @@
-import { formatCount, formatTime } from './format.js';
-import { type PanelProps, titleOf } from './run-store.js';
+import { formatCount, formatDuration, formatTime, plural } from './format.js';
+import { type PanelProps, type ShownRun, titleOf } from './run-store.js';
+import { sessionsOf } from './sessions.js';
 
 const MOST = 100;
 
+interface Row {
+  readonly time: number;
+  readonly name: string;
+  readonly text: string;
+  readonly isBad: boolean;
+}
+
 /** All that happened beside steps, the latest first. */
 export function Notices(panel: PanelProps) {
-  const { detail } = panel.run;
-  const { notices } = detail;
-  if (notices.length === 0) return null;
-  const shown = notices.slice(-MOST).reverse();
+  const rows = rowsOf(panel.run.detail);
+  if (rows.length === 0) return null;
+  const shown = rows.slice(-MOST).reverse();
   return (
     <section class="panel" data-panel="events" aria-label={titleOf('Events', panel)}>
       <header>
         <h2>{titleOf('Events', panel)}</h2>
-        {notices.length > MOST && (
+        {rows.length > MOST && (
           <span class="faint">
-            the latest {MOST} of {formatCount(notices.length)}
+            the latest {MOST} of {formatCount(rows.length)}
           </span>
         )}
       </header>
       <div class="scroll events">
         <table>
           <tbody>
-            {shown.map(({ time, record }, index) => (
-              <tr key={notices.length - index} class={isBad(record) ? 'bad' : ''}>
+            {shown.map(({ time, name, text, isBad }, index) => (
+              <tr key={rows.length - index} class={isBad ? 'bad' : ''}>
                 <td>{formatTime(time)}</td>
-                <td>{String(record.event)}</td>
-                <td>{textOf(record)}</td>
+                <td>{name}</td>
+                <td>{text}</td>
               </tr>
             ))}
           </tbody>
@@ -36,18 +43,60 @@ export function Notices(panel: PanelProps) {
   );
 }
 
-const isBad = ({ event }: Readonly<Record<string, unknown>>): boolean =>
-  event === 'error' || event === 'workerExit' || event === 'checkpointFail' || event === 'logGap';
+/** The notices of the log, and the starts and ends of the run's processes. */
+function rowsOf(detail: ShownRun['detail']): Row[] {
+  const rows = detail.notices.map(({ time, record }) => ({
+    ...{ time, name: names[String(record.event)] ?? String(record.event), text: textOf(record) },
+    isBad: bad.has(String(record.event)),
+  }));
+  const processes = sessionsOf(detail).flatMap(({ from, to, isKilled }, index): Row[] => [
+    ...(index === 0 ? [] : [{ time: from, name: 'resume', text: 'another process continues the run', isBad: false }]),
+    ...(to !== null && isKilled
+      ? [{ time: to, name: 'end', text: 'the process of the run ended without a word', isBad: true }]
+      : []),
+  ]);
+  return [...rows, ...processes].sort((one, other) => one.time - other.time);
+}
+
+const bad: ReadonlySet<string> = new Set(['error', 'workerExit', 'checkpointFail', 'logGap']);
+
+const names: Readonly<Record<string, string>> = {
+  workerExit: 'death',
+  checkpointFail: 'no checkpoint',
+  logGap: 'gap of the log',
+  interrupt: 'signal',
+};
+
+type NoticeRecord = ShownRun['detail']['notices'][number]['record'];
+
+function textOf(record: NoticeRecord): string {
+  const number = (name: string) => Number(record[name] ?? 0);
+  switch (record.event) {
+    case 'checkpoint':
+      return `step ${formatCount(number('step'))} saved in ${formatDuration(number('ms'))} as ${record.path}`;
+    case 'workerExit': {
+      const how = record.signal === null ? `exited with code ${record.exit_code}` : `was ended by ${record.signal}`;
+      const why = typeof record.reason === 'string' ? ` (${record.reason})` : '';
+      const age = record.age_ms === undefined ? '' : `, ${formatDuration(number('age_ms'))} old`;
+      return `worker ${record.worker} (pid ${record.pid}) ${how}${why}${age}: its work is repeated`;
+    }
+    case 'interrupt':
+      return `${record.signal}: the run finishes its step, saves and ends`;
+    case 'logGap':
+      return `${plural(number('records'), 'record')} could not be written`;
+    default:
+      return fieldsOf(record);
+  }
+}
 
 /** The fields of a record in its order, without those that the table has beside it. */
-function textOf(record: Readonly<Record<string, unknown>>): string {
-  return Object.entries(record)
+const fieldsOf = (record: NoticeRecord): string =>
+  Object.entries(record)
     .filter(([name, value]) => !['event', 'time', 'monotonic_ms'].includes(name) && value !== null && value !== '')
     .map(([name, value]) => `${name.replaceAll('_', ' ')} ${shown(value)}`)
     .join(', ');
-}
 
 function shown(value: unknown): string {
-  if (typeof value === 'number') return value.toLocaleString('en-US', { maximumSignificantDigits: 6 });
+  if (typeof value === 'number') return String(Number(value.toPrecision(6)));
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -17,6 +17,19 @@ export interface PlotProps {
   readonly onWidth?: (width: number) => void;
 }
 
+/** Markers of the legend are filled with the color of their line. */
+export const legendLook: uPlot.Legend = {
+  live: true,
+  markers: {
+    width: 0,
+    fill: ({ series }, index) => {
+      const { stroke, dash } = series[index]!;
+      const color = String(typeof stroke === 'function' ? (stroke as () => unknown)() : stroke);
+      return dash === undefined ? color : `repeating-linear-gradient(90deg, ${color} 0 4px, transparent 4px 6px)`;
+    },
+  },
+};
+
 /** Part of the range by which an arrow key moves it. */
 const STEP = 0.15;
 const ZOOM = 1.35;
@@ -57,6 +70,9 @@ export function Plot({ label, options, data, height, shown, whole, onRange, onWi
     };
     const made = new uPlot({ ...options, cursor, hooks, width: element.clientWidth, height }, data, element);
     plot.current = made;
+    for (const name of element.querySelectorAll<HTMLElement>('.u-legend .u-series:not(:first-child) th')) {
+      toggleByKeys(name);
+    }
     const tellWidth = () => latest.current.onWidth?.(made.bbox.width / devicePixelRatio);
     tellWidth();
     const observer = new ResizeObserver(() => {
@@ -104,13 +120,29 @@ export function Plot({ label, options, data, height, shown, whole, onRange, onWi
     <div
       class="plot"
       ref={host}
-      role="img"
+      role="application"
       aria-label={`${label}. Arrow keys move, plus and minus zoom, 0 shows all.`}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: it is moved and zoomed by keys.
       tabIndex={0}
       onKeyDown={onKeyDown}
     />
   );
+}
+
+/** Hides a curve and shows it again by keys, as a click on its name does. */
+function toggleByKeys(name: HTMLElement): void {
+  name.tabIndex = 0;
+  name.setAttribute('role', 'button');
+  name.setAttribute('aria-pressed', 'true');
+  name.addEventListener('click', () => {
+    name.setAttribute('aria-pressed', String(!name.parentElement!.classList.contains('u-off')));
+  });
+  name.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter' && event.key !== ' ') return;
+    event.preventDefault();
+    event.stopPropagation();
+    name.click();
+  });
 }
 
 /** The range that a key asks for; undefined for other keys. */

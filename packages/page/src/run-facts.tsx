@@ -45,7 +45,7 @@ function RunCard({ run: { detail, steps }, color }: { readonly run: ShownRun; re
         {parameters !== null && `${formatCount(parameters)} parameters, `}
         {device !== null && `on ${device}`}
         {started !== null && `; started ${formatTime(started)}`}
-        {updated !== null && state !== 'running' && `, last heard of ${formatTime(updated)}`}
+        {updated !== null && state !== 'running' && `, last record ${formatTime(updated)}`}
       </p>
       <p class="faint path">{folder}</p>
     </article>

@@ -7,9 +7,14 @@ export interface StepColumns {
   readonly columns: Readonly<Record<StepColumn, Float64Array>>;
 }
 
+/** A run's state as far as the page knows: one that was running may have ended since the server did. */
+export type KnownState = RunEntry['state'] | 'unknown';
+type Known<T extends RunEntry> = Omit<T, 'state'> & { readonly state: KnownState };
+export type KnownEntry = Known<RunEntry>;
+
 /** A run that is shown, with all that is known of it. */
 export interface ShownRun {
-  readonly detail: RunDetail;
+  readonly detail: Known<RunDetail>;
   readonly steps: StepColumns;
 }
 
@@ -33,7 +38,7 @@ const DETAIL_MS = 1000;
 /** The runs of the server, kept up to date by its events. Steps that are here are not fetched again. */
 export class RunStore {
   #entries = new Map<string, RunEntry>();
-  #shown = new Map<string, ShownRun>();
+  #shown = new Map<string, { readonly detail: RunDetail; readonly steps: StepColumns }>();
   #selected: readonly string[] = [];
   #connection: Connection = 'connecting';
   readonly #updating = new Set<string>();
@@ -44,8 +49,8 @@ export class RunStore {
     this.#onChange = onChange;
   }
 
-  get entries(): readonly RunEntry[] {
-    return [...this.#entries.values()];
+  get entries(): readonly KnownEntry[] {
+    return [...this.#entries.values()].map((entry) => this.#known(entry));
   }
 
   get connection(): Connection {
@@ -54,7 +59,15 @@ export class RunStore {
 
   /** The selected runs that have arrived, in the order of their selection. */
   get shown(): readonly ShownRun[] {
-    return this.#selected.flatMap((id) => this.#shown.get(id) ?? []);
+    return this.#selected.flatMap((id) => {
+      const run = this.#shown.get(id);
+      return run === undefined ? [] : [{ ...run, detail: this.#known(run.detail) }];
+    });
+  }
+
+  #known<T extends RunEntry>(entry: T): Known<T> {
+    const isUnknown = this.#connection === 'lost' && (entry.state === 'running' || entry.state === 'remote');
+    return isUnknown ? { ...entry, state: 'unknown' } : entry;
   }
 
   /** Follows the server's events until the result is called. */
@@ -133,8 +146,10 @@ export class RunStore {
 }
 
 /** Whether a run has gained something since it was fetched. */
-const lacks = ({ detail, steps }: ShownRun, { revision, rows, rewinds }: RunEntry): boolean =>
-  detail.revision !== revision || steps.rows !== rows || steps.rewinds !== rewinds;
+const lacks = (
+  { detail, steps }: Pick<ShownRun, 'steps'> & { readonly detail: RunDetail },
+  { revision, rows, rewinds }: RunEntry,
+): boolean => detail.revision !== revision || steps.rows !== rows || steps.rewinds !== rewinds;
 
 async function answerOf(address: string): Promise<Response> {
   const response = await fetch(address);

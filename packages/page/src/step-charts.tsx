@@ -2,9 +2,9 @@ import type { StepColumn } from '@mayfly/core/watch';
 import { useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import { formatFigure, formatTick } from './format.js';
-import { Plot, type Range } from './plot.js';
+import { legendLook, Plot, type Range } from './plot.js';
 import type { ShownRun } from './run-store.js';
-import { type Rows, rowsIn, smooth, thin } from './series.js';
+import { lowerBound, type Rows, rowsIn, smooth, thin } from './series.js';
 import { colorOf, type Theme } from './theme.js';
 
 /** What steps are counted by on the horizontal axis: their number, or the time since the run's first start. */
@@ -22,21 +22,25 @@ export interface StepChartsProps {
   readonly theme: Theme;
 }
 
+/** More lines of resumes than these have no names. */
+const MOST_NAMED = 4;
+
 interface ChartKind {
   readonly column: StepColumn;
   readonly title: string;
   readonly unit: string;
   readonly isSmoothed: boolean;
-  readonly isLogarithmic?: boolean;
+  /** Base of the vertical axis, where it is logarithmic. */
+  readonly logarithm?: 2 | 10;
   readonly isTall?: boolean;
 }
 
 const kinds: readonly ChartKind[] = [
   { column: 'loss', title: 'Loss', unit: 'nats per token', isSmoothed: true, isTall: true },
-  { column: 'grad_norm', title: 'Gradient norm', unit: '', isSmoothed: true, isLogarithmic: true },
+  { column: 'grad_norm', title: 'Gradient norm', unit: '', isSmoothed: true, logarithm: 10 },
   { column: 'tokens_per_second', title: 'Speed', unit: 'tokens per second', isSmoothed: true },
   { column: 'lr', title: 'Learning rate', unit: '', isSmoothed: false },
-  { column: 'loss_scale', title: 'Loss scale', unit: 'skipped steps marked', isSmoothed: false, isLogarithmic: true },
+  { column: 'loss_scale', title: 'Loss scale', unit: 'skipped steps marked', isSmoothed: false, logarithm: 2 },
 ];
 
 /** The curves of the shown runs, laid over each other. All have the same range of x. */
@@ -78,11 +82,22 @@ function StepChart({ kind, runs, axis, smoothing, whole, shown, onRange, theme }
     });
     return (tables.length === 0 ? [[]] : uPlot.join(tables.map(([x, y]) => [x, y]))) as uPlot.AlignedData;
   }, [curves, shown[0], shown[1], width, validated, marked]);
+  // The drawing hook reads these, so that a chart is not made anew with every step.
+  const [resumes] = useState<Resumes>({ at: [] });
+  resumes.at = useMemo(() => runs.flatMap((run, index) => resumesOf(run, axis, index)), [runs, axis]);
   const names = runs.map(({ detail }) => detail.name).join('\n');
   const hasSmoothed = kind.isSmoothed && smoothing > 0;
   const options = useMemo(
     () =>
-      optionsOf(kind, { axis, names: names === '' ? [] : names.split('\n'), hasSmoothed, validated, marked, theme }),
+      optionsOf(kind, {
+        axis,
+        names: names === '' ? [] : names.split('\n'),
+        hasSmoothed,
+        validated,
+        marked,
+        theme,
+        resumes,
+      }),
     [kind, axis, names, hasSmoothed, validated, marked, theme],
   );
   return (
@@ -132,6 +147,42 @@ function useCurves(column: StepColumn, runs: readonly ShownRun[], axis: Axis, sm
   );
 }
 
+/** Where resumed processes of the runs took over, on the horizontal axis, each with the run's place. */
+interface Resumes {
+  at: readonly (readonly [x: number, index: number])[];
+}
+
+function resumesOf({ detail, steps }: ShownRun, axis: Axis, index: number): [number, number][] {
+  return detail.sessions.slice(1).flatMap((time) => {
+    if (axis === 'time') return [[(time - (detail.started ?? 0)) / 1000, index]];
+    const row = lowerBound(steps.columns.time, time);
+    return row === 0 || row === steps.rows ? [] : [[steps.columns.step[row]!, index]];
+  });
+}
+
+function drawResumes({ ctx, bbox, scales, valToPos }: uPlot, { at }: Resumes, theme: Theme): void {
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'top';
+  ctx.setLineDash([4 * ratio, 4 * ratio]);
+  ctx.lineWidth = ratio;
+  for (const [value, index] of at) {
+    if (value < scales.x!.min! || value > scales.x!.max!) continue;
+    const x = valToPos(value, 'x', true);
+    ctx.strokeStyle = ctx.fillStyle = at.some((each) => each[1] !== index) ? colorOf(theme, index) : theme.faint;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    const width = ctx.measureText('resumed').width + 5 * ratio;
+    const isAtEdge = x + width > bbox.left + bbox.width;
+    if (at.length <= MOST_NAMED) ctx.fillText('resumed', isAtEdge ? x - width : x + 5 * ratio, bbox.top + 2 * ratio);
+  }
+  ctx.restore();
+}
+
 /** Seconds for times. */
 function xOf(columns: ShownRun['steps']['columns'], started: number | null, axis: Axis): Float64Array {
   return axis === 'step' ? columns.step : columns.time.map((time) => (time - (started ?? 0)) / 1000);
@@ -175,11 +226,12 @@ interface Look {
   readonly validated: boolean;
   readonly marked: boolean;
   readonly theme: Theme;
+  readonly resumes: Resumes;
 }
 
 function optionsOf(
   kind: ChartKind,
-  { axis, names, hasSmoothed, validated, marked, theme }: Look,
+  { axis, names, hasSmoothed, validated, marked, theme, resumes }: Look,
 ): Omit<uPlot.Options, 'width' | 'height'> {
   const line = { spanGaps: true, points: { show: false } } as const;
   const value = (_: uPlot, shown: number | null) => (shown === null ? '' : formatFigure(shown));
@@ -192,7 +244,7 @@ function optionsOf(
         ? {
             ...line,
             value,
-            stroke: `color-mix(in srgb, ${stroke} 30%, transparent)`,
+            stroke: `color-mix(in srgb, ${stroke} 45%, transparent)`,
             width: 1,
             label: `${label} each step`.trim(),
           }
@@ -230,10 +282,14 @@ function optionsOf(
     font: '12px system-ui, sans-serif',
   };
   return {
-    padding: [8, 18, 0, 0],
+    padding: [8, 24, 0, 0],
     cursor: { sync: { key: `steps by ${axis}` }, points: { size: 6 } },
-    scales: { x: { time: false, auto: false }, y: kind.isLogarithmic ? { distr: 3 } : {} },
-    legend: { live: true },
+    scales: {
+      x: { time: false, auto: false },
+      y: kind.logarithm === undefined ? {} : { distr: 3, log: kind.logarithm },
+    },
+    legend: legendLook,
+    hooks: { drawAxes: [(self) => drawResumes(self, resumes, theme)] },
     axes: [
       {
         ...axisLook,

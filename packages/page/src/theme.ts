@@ -11,6 +11,8 @@ export interface Theme {
   readonly bad: string;
   readonly idle: string;
   readonly start: string;
+  /** Of texts on bars. */
+  readonly onBar: string;
   readonly runs: readonly string[];
 }
 
@@ -27,6 +29,7 @@ function readTheme(): Theme {
       bad: color('died'),
       idle: color('standby'),
       start: color('starting'),
+      onBar: color('on-bar'),
     },
     runs: [1, 2, 3, 4, 5, 6].map((number) => color(`run-${number}`)),
   };

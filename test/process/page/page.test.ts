@@ -30,7 +30,8 @@ function writeRuns(name: string): { readonly folder: string; readonly book: LogW
   book.write('kernelMove', { kernel: 'k', from: 1, to: 2, reason: 'update' });
   book.write('workerExit', { worker: 1, exit_code: 0, signal: null, reason: null, expected: true });
   for (let step = 31; step <= 60; step++) book.step(step, step === 40 ? null : 5 - step / 100);
-  book.write('workerExit', { worker: 2, exit_code: null, signal: 'SIGKILL', reason: null, expected: false });
+  book.write('workerExit', { worker: 2, pid: 102, exit_code: null, signal: 'SIGKILL', reason: null, expected: false });
+  book.write('workerStart', { worker: 3, pid: 103 }).write('workerReady', { worker: 3 });
   book.write('evaluation', { step: 60, cross_entropy: 1.25 });
   book.write('sample', { step: 60, prompt: 'Once', text: ' upon a <b>time</b>' });
   const other = new LogWriter(join(folder, 'other'));
@@ -64,11 +65,14 @@ test.skipIf(noChromium !== null)('the page shows what the log says, and what it 
   const card = page.locator('[data-run="book"]');
   expect(await card.innerText()).toMatch(/book killed.*60 of 100.*4\.4000.*1\.2500.*10 ms.*skipped\s+1/s);
   expect(await page.locator('[data-panel="samples"]').innerText()).toContain('Once upon a <b>time</b>');
-  expect(await page.locator('[data-panel="events"]').innerText()).toMatch(/workerExit\s+worker 2, signal SIGKILL/);
+  expect(await page.locator('[data-panel="events"]').innerText()).toMatch(
+    /end\s+the process of the run ended without a word.*death\s+worker 2 \(pid 102\) was ended by SIGKILL/s,
+  );
   const workers = page.locator('[data-panel="workers"]');
-  expect(await workers.innerText()).toContain('2 processes, 1 retired, 1 died');
+  expect(await workers.innerText()).toContain('3 processes, 1 retired, 1 died');
   await workers.locator('summary').click();
   expect(await workers.locator('tbody tr').allInnerTexts()).toEqual([
+    expect.stringMatching(/^3\s+103\s.*ended without a word, with the run$/s),
     expect.stringMatching(/^2\s+102\s.*died: SIGKILL$/s),
     expect.stringMatching(/^1\s+101\s.*20\/20\s+300\s+retired: compilations$/s),
   ]);

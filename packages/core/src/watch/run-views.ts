@@ -76,13 +76,20 @@ export function runDetail(run: WatchedRun): RunDetail {
   const moves = workers.moves
     .slice(-MOST_MOVES)
     .map(({ session, time, from, to, kernel, reason }) => [session, time, from ?? 0, to, kernel, reason] as const);
-  const lives = workers.lives;
+  const lives = isAtWork(run) ? workers.lives : workers.lives.map((life) => closed(life, run.history.lastTime));
   return {
     ...runEntry(run),
     ...{ start: withoutWorkers(start), done, sessions, evaluations, samples, memory, kernels, workers: lives, moves },
     notices: notices.slice(-MOST_NOTICES),
   };
 }
+
+/** Whether a process may still add to the log. */
+const isAtWork = ({ status: { state } }: WatchedRun): boolean => state === 'running' || state === 'remote';
+
+/** A life that the log leaves open, of a run whose process is gone. */
+const closed = (life: WorkerLife, lastTime: number): WorkerLife =>
+  life.end === null ? { ...life, exit: Math.max(lastTime, life.start), end: 'lost' } : life;
 
 /**
  * The rows of a run's step table from `from` on, column after column in the order of `stepColumns`, as little-endian 64-bit floats.
