@@ -51,12 +51,12 @@ const cases: readonly (readonly [string, () => string[], RegExp])[] = [
   [
     'a file that is not there',
     () => ['train', '--data', at('none.txt')],
-    /^mayfly: Cannot find text at .+none\.txt: no such file or directory\n$/,
+    /^mayfly: Cannot find text at .+none\.txt: no such file or directory \[ERR_FILE_NOT_FOUND\]\n$/,
   ],
   [
     'a model that is not there',
     () => train('--model', at('none.bin')),
-    /^mayfly: Cannot find .+ or a checkpoint at .+none\.bin: no such file or directory\n$/,
+    /^mayfly: Cannot find .+ or a checkpoint at .+none\.bin: no such file or directory \[ERR_FILE_NOT_FOUND\]\n$/,
   ],
   [
     'a device that is not there',

@@ -79,7 +79,7 @@ test('refuses a pipe and a file larger than any program unread', async () => {
   truncateSync(sparse, 2 ** 40);
   expect(await run('lint', pipe)).toMatchObject({
     code: 2,
-    stderr: `mayfly: Cannot read MIL text at ${pipe}: it is a pipe\n`,
+    stderr: `mayfly: Cannot read MIL text at ${pipe}: it is a pipe [ERR_FILE]\n`,
   });
   expect(await run('lint', sparse)).toMatchObject({
     code: 2,

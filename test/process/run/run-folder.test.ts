@@ -115,7 +115,7 @@ describe('a folder that holds a run', () => {
     await expect(createTrainer({ ...small, out, overwrite: true })).rejects.toMatchObject({ code: 'ERR_RUN_LOCKED' });
     const other = await mayfly(['train', '--resume', out]);
     expect(other).toMatchObject({ code: 2, lines: [] });
-    expect(other.stderr).toContain(`got one of process ${process.pid}\n`);
+    expect(other.stderr).toContain(`got one of process ${process.pid} [ERR_RUN_LOCKED]\n`);
     await trainer.train();
     expect(checkpoints()).toEqual(['step-00000004.mayfly']);
   });
@@ -215,7 +215,7 @@ test('a disk that is full at the start is an error, and no file remains', () => 
   // A limit on file sizes stands for a full disk: the same path, another errno.
   const words = [process.execPath, launcher, 'train', ...flags, '--out', join(out, 'a/b')];
   const { status, stderr } = spawnSync('sh', ['-c', 'ulimit -f 0 && exec "$@"', 'sh', ...words], { encoding: 'utf8' });
-  expect(stderr).toBe(`mayfly: Cannot write to the folder ${join(out, 'a/b')}: file too large\n`);
+  expect(stderr).toBe(`mayfly: Cannot write to the folder ${join(out, 'a/b')}: file too large [ERR_FILE]\n`);
   expect(status).toBe(2);
   expect(existsSync(out)).toBe(false);
 });

@@ -20,7 +20,8 @@ export interface ErrorLineOptions {
 
 /**
  * The message that the command prints for an error. An error in the input takes one line. Other errors may take more, for
- * example to quote what a worker last wrote to stderr.
+ * example to quote what a worker last wrote to stderr. The first line ends with the error's code, which `mayfly explain` knows, except
+ * where an option is wrong: then the message says all.
  */
 export function errorLine(
   error: unknown,
@@ -30,7 +31,12 @@ export function errorLine(
   if (debug && error instanceof Error) return `mayfly: ${withCauses(error)}`;
   const text = error instanceof Error ? error.message : String(error);
   const message = exitCodeOf(error) === ExitCode.badInput ? text.replace(/\s*\n\s*/g, ' ') : text;
-  return `mayfly: ${withFlags(message, flags)}`;
+  return `mayfly: ${withCode(error, withFlags(message, flags))}`;
+}
+
+function withCode(error: unknown, message: string): string {
+  if (!isMayflyError(error) || error.code === 'ERR_INVALID_ARGUMENT') return message;
+  return message.replace(/$/m, ` [${error.code}]`);
 }
 
 /** Replaces the library's names of options by the flags that the user wrote. */

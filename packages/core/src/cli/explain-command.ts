@@ -8,7 +8,7 @@ import { errorGroups, errorTable } from './error-table.js';
 import { ExitCode } from './errors.js';
 
 const examples = `
-Without a code, lists all of them. \`MAYFLY_DEBUG=1\` prints the code of an error and where it arose.
+Without a code, lists all of them. An error of the command ends with its code; \`MAYFLY_DEBUG=1\` prints where it arose.
 
 Examples:
   $ mayfly explain ERR_BUDGET`;
