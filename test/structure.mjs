@@ -14,6 +14,7 @@ export const trees = [
     floors: [
       ...[
         'cli',
+        'launch',
         'watch',
         'doctor',
         'observe',

@@ -20,6 +20,8 @@ export const sidebar = [
       { text: 'Export', link: '/guides/export' },
       { text: 'Run for days', link: '/guides/run-for-days' },
       { text: 'Watch a run', link: '/guides/watch' },
+      { text: 'Several Macs', link: '/guides/several-macs' },
+      { text: 'A Linux cluster', link: '/guides/cluster' },
     ],
   },
   {

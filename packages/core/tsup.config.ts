@@ -13,7 +13,12 @@ const entries = {
 };
 
 export default defineConfig({
-  entry: { ...entries, cli: 'src/cli/main.ts', 'tokenize-thread': 'src/data/tokenize-thread.ts' },
+  entry: {
+    ...entries,
+    cli: 'src/cli/main.ts',
+    'launch-rank': 'src/launch/rank.ts',
+    'tokenize-thread': 'src/data/tokenize-thread.ts',
+  },
   format: 'esm',
   target: 'node20',
   dts: { entry: entries },

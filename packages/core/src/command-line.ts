@@ -17,8 +17,8 @@ export function* commandOptions(table: AnyOptionTable, path: readonly string[] =
   }
 }
 
-/** `--min-lr` for `--min-lr <x>`. */
-export const flagName = ({ flag }: OptionEntry<unknown>): string => flag!.split(' ')[0]!;
+/** `--min-lr` for `--min-lr <x>`, `--ranks` for `-n, --ranks <n>`. */
+export const flagName = ({ flag }: OptionEntry<unknown>): string => /--[\w-]+/.exec(flag!)![0];
 
 /** The command-line arguments that set `options`. */
 export function optionWords(table: AnyOptionTable, options: object): string[] {

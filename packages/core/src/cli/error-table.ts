@@ -397,6 +397,20 @@ const ranks = {
       'Look at the first message of any rank. Start all ranks again, from the last checkpoint; the group cannot be used any more.',
     see: 'internals/collective',
   },
+  ERR_MPI: {
+    cause: 'No `mpirun` of Open MPI or MPICH is on the path, or none of the one that `--mpi` names.',
+    remedy:
+      'Install one, on every host: `brew install open-mpi` on a Mac, `apt-get install openmpi-bin` on Debian and Ubuntu.',
+    isInput: true,
+    see: 'guides/several-macs',
+  },
+  ERR_RANK: {
+    cause:
+      'A rank of `mayfly launch` ended with an error, or a signal killed it, and `mpirun` ended the others; or `mpirun` failed before any rank ran, for example because a host cannot be reached. The message has the rank, or the last lines of `mpirun`.',
+    remedy:
+      'Look at the lines of the rank above the message. Resume with the command that it has, or let `--restarts` do so.',
+    see: 'guides/several-macs',
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 const addon = {

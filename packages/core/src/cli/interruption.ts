@@ -4,7 +4,7 @@ import { addon } from '@mayfly/native';
 import { print } from '../observe/text.js';
 import { ExitCode } from './errors.js';
 
-type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGUSR1';
 
 /**
  * Whether the command was started to outlive its terminal. Node resets ignored signals at its start, so the launcher `bin/mayfly`, a
@@ -13,7 +13,8 @@ type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
  */
 const hangUpIgnored = process.env.MAYFLY_HANGUP === 'ignored' || /(^|\/)nohup$/.test(process.env._ ?? '');
 
-const signals: readonly Signal[] = hangUpIgnored ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** SIGUSR1 is the one that every MPI passes on to ranks as it is, and that schedulers send before the time of a job is up. */
+const signals: readonly Signal[] = ['SIGINT', 'SIGTERM', 'SIGUSR1', ...(hangUpIgnored ? [] : (['SIGHUP'] as const))];
 
 const terminals = [0, 1, 2].filter((fd) => isatty(fd));
 
@@ -70,16 +71,18 @@ export async function untilInterrupted(interruption: Interruption, run: () => Pr
 }
 
 /**
- * Until it is disposed of, turns the first SIGINT, SIGTERM or SIGHUP into an abort, so that a run can finish its step and save; the
- * second ends the process at once. A closed reader of stdout counts as a signal. One at a time.
+ * Until it is disposed of, turns the first SIGINT, SIGTERM, SIGHUP or SIGUSR1 into an abort, so that a run can finish its step and save; the
+ * second ends the process at once, or calls `onSecond`. A closed reader of stdout counts as a signal. One at a time.
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();
   readonly #onFirst: (signal: Signal | 'SIGPIPE') => void;
+  readonly #onSecond: (() => void) | null;
   #exitCode: number | null = null;
 
-  constructor(onFirst: (signal: Signal | 'SIGPIPE') => void = () => {}) {
+  constructor(onFirst: (signal: Signal | 'SIGPIPE') => void = () => {}, onSecond: (() => void) | null = null) {
     this.#onFirst = onFirst;
+    this.#onSecond = onSecond;
     for (const signal of signals) process.on(signal, this.#interrupt);
     onBrokenPipe = () => this.#interrupt('SIGPIPE');
   }
@@ -105,10 +108,13 @@ export class Interruption implements Disposable {
   }
 
   readonly #interrupt = (signal: Signal | 'SIGPIPE'): void => {
-    if (this.#exitCode !== null) return;
+    if (this.#exitCode !== null) {
+      this.#onSecond?.();
+      return;
+    }
     this.#exitCode = 128 + constants.signals[signal];
     // Not by a listener: the second signal must also end a process whose JavaScript is busy.
-    endAtOnce();
+    if (this.#onSecond === null) endAtOnce();
     this.#onFirst(signal);
     this.#controller.abort();
   };

@@ -9,6 +9,7 @@ import { addEvalCommand, evalCommandOptions } from './eval-command.js';
 import { addExplainCommand, explainCommandOptions } from './explain-command.js';
 import { addExportCommand, exportCommandOptions } from './export-command.js';
 import { addGenerateCommand, generateCommandOptions } from './generate-command.js';
+import { addLaunchCommand, launchCommandOptions } from './launch-command.js';
 import { addLintCommand, lintCommandOptions } from './lint-command.js';
 import { addPlanCommand, planCommandOptions } from './plan-command.js';
 import { addPlotCommand, plotCommandOptions } from './plot-command.js';
@@ -24,6 +25,7 @@ const { description } = createRequire(import.meta.url)('../package.json') as Rec
 /** The options of each command, by its name. */
 export const commandTables: Readonly<Record<string, AnyOptionTable>> = {
   train: trainCommandOptions,
+  launch: launchCommandOptions,
   eval: evalCommandOptions,
   generate: generateCommandOptions,
   export: exportCommandOptions,
@@ -57,6 +59,7 @@ export function createProgram(): Command {
     .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 120, 120) });
   addVersionOption(program);
   addTrainCommand(program);
+  addLaunchCommand(program);
   addEvalCommand(program);
   addGenerateCommand(program);
   addExportCommand(program);

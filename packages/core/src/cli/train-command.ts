@@ -64,7 +64,7 @@ export function addTrainCommand(program: Command): void {
 }
 
 /** The folder of a run without `--out`. */
-const newRunFolder = (): string => join('runs', new Date().toISOString().replaceAll(':', '-'));
+export const newRunFolder = (): string => join('runs', new Date().toISOString().replaceAll(':', '-'));
 
 function recordFinished(reporter: Reporter, { step, reason }: FinishedRun): void {
   const why = reason === 'finished' ? `all of its ${step} steps are done` : `its patience ended it after step ${step}`;
