@@ -24,6 +24,8 @@ export interface OptionEntry<Value> {
   readonly saved?: true;
   /** A resumed run may not change it. */
   readonly fixed?: true;
+  /** Not saved, and yet the same on all ranks of a run; what is saved is, too. */
+  readonly agreed?: true;
   /** The rows of an option whose value is a bag of options. */
   readonly members?: Readonly<Record<string, OptionEntry<unknown>>>;
 }

@@ -411,6 +411,13 @@ const ranks = {
       'Look at the lines of the rank above the message. Resume with the command that it has, or let `--restarts` do so.',
     see: 'guides/several-macs',
   },
+  ERR_RANKS_DIFFER: {
+    isInput: true,
+    cause:
+      'The processes of one training were started with options that differ, or read data, a model or a tokenizer that differ. The message names what, and the rank.',
+    remedy: 'Start all ranks with the same options, and copy the same files to every machine.',
+    see: 'topics/training',
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 const addon = {

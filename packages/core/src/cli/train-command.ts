@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag, text } from '../check.js';
+import type { Collective } from '../collective/collective.js';
+import { openCollective } from '../collective/open-collective.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { type ObserverOptions, Observers, observerOptions } from '../observe/observers.js';
 import { openReporter } from '../observe/open-reporter.js';
@@ -13,6 +15,7 @@ import { createTrainer, trainingMemory } from '../train/create-trainer.js';
 import { type FinishedRun, finishedRun } from '../train/finished-run.js';
 import { type MemoryNeeds, memoryLimit } from '../train/memory-needs.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
+import { isShared, Ranks } from '../train/ranks.js';
 import {
   addOptions,
   type CommandFlags,
@@ -22,6 +25,7 @@ import {
   splitOptions,
 } from './command-options.js';
 import { configOptions, mergeOptions, readConfigFile } from './config-file.js';
+import { exitCodeOf } from './errors.js';
 import { Interruption, outliveOutput } from './interruption.js';
 import { WatchPage } from './watch-page.js';
 
@@ -115,29 +119,57 @@ async function train(flags: CommandFlags): Promise<void> {
     );
   }
   if (memory) return printMemory(await trainingMemory(options), json);
+  await using collective = await openCollective();
+  try {
+    await trainWith(collective, options, { observed, json, watch });
+  } catch (error) {
+    // The first rank reports it.
+    if (collective.rank === 0 || !isShared(error)) throw error;
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+interface Shown {
+  readonly observed: ObserverOptions;
+  readonly json: boolean;
+  readonly watch: boolean;
+}
+
+/** Only the first rank shows the run. */
+async function trainWith(
+  collective: Collective,
+  options: TrainOptions,
+  { observed, json, watch }: Shown,
+): Promise<void> {
+  const ranks = new Ranks(collective);
+  const { isFirst } = ranks;
   outliveOutput();
-  using reporter = openReporter(process.stdout, { json });
+  using reporter = isFirst ? openReporter(process.stdout, { json }) : null;
   const isNamed = options.resume !== undefined || options.autoResume === true;
   const { out = isNamed ? undefined : newRunFolder() } = options;
-  const finished = options.autoResume === true ? await finishedRun(options) : null;
-  if (finished !== null) return recordFinished(reporter, finished);
+  const finished = options.autoResume === true ? await ranks.fromFirst(() => finishedRun(options)) : null;
+  if (finished !== null) {
+    if (reporter !== null) recordFinished(reporter, finished);
+    return;
+  }
   // Before the workers start, and until they have ended.
-  await using observers = await Observers.open(observed);
-  const status = new StartStatus();
-  const starting = createTrainer({ ...options, out, onProgress: status.onProgress });
-  await using trainer = await starting.finally(() => status[Symbol.dispose]());
+  await using observers = await Observers.open(isFirst ? observed : {});
+  const status = isFirst ? new StartStatus() : null;
+  const starting = createTrainer({ ...options, out, collective, ...(status && { onProgress: status.onProgress }) });
+  await using trainer = await starting.finally(() => status?.[Symbol.dispose]());
   // Before this, a signal ends the command at once: there is nothing to save.
   using interruption = new Interruption((signal) => {
-    reporter.record('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);
+    reporter?.record('interrupt', { signal }, `${signal}: finishing the step; once more to stop at once`);
   });
-  using page = watch && trainer.options.out !== undefined ? await WatchPage.open(trainer.options.out) : null;
+  using page = isFirst && watch && trainer.options.out !== undefined ? await WatchPage.open(trainer.options.out) : null;
   // Before the reporter starts: the address has the page's token, which must not be in the log.
-  if (page !== null) reporter.record('watch', { url: page.url }, `watch   ${page.url}`);
-  reporter.start(trainer);
+  if (page !== null) reporter?.record('watch', { url: page.url }, `watch   ${page.url}`);
+  reporter?.start(trainer);
   const address = observers.start(trainer);
-  if (address !== null) reporter.record('metrics', { address }, `metrics ${address}`);
-  if (trainer.step === trainer.options.steps) recordFinished(reporter, { step: trainer.step, reason: 'finished' });
+  if (address !== null) reporter?.record('metrics', { address }, `metrics ${address}`);
+  if (reporter !== null && trainer.step === trainer.options.steps)
+    recordFinished(reporter, { step: trainer.step, reason: 'finished' });
   const summary = await trainer.train({ signal: interruption.signal });
-  reporter.done(summary);
+  reporter?.done(summary);
   if (interruption.exitCode !== null) process.exitCode = interruption.exitCode;
 }

@@ -120,9 +120,14 @@ export class Windows {
     }
   }
 
-  /** As `next`, which will give the same batch afterwards. */
-  peek(inputs: Int32Array, targets: Int32Array): void {
+  /**
+   * As `next`, which will give the same batch afterwards.
+   *
+   * @param skipped Windows before the batch, which are passed over. Default: 0.
+   */
+  peek(inputs: Int32Array, targets: Int32Array, skipped = 0): void {
     const before = this.state();
+    for (let window = 0; window < skipped; window++) this.#order.next();
     this.next(inputs, targets);
     this.restore(before);
   }

@@ -1,4 +1,5 @@
 import { addon, type Precision } from '@mayfly/native';
+import type { Collective } from '../collective/collective.js';
 import { ArenaMeter, type TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { CompactVocabulary } from '../model/compact-vocabulary.js';
@@ -8,6 +9,7 @@ import type { ProgramShape } from '../programs/shape.js';
 import { DeviceClassifier } from './device-classifier.js';
 import { haveDocumentMasks, writeDocuments } from './document-masks.js';
 import { Dropout, type TrainingPass } from './dropout.js';
+import { GradientExchange } from './gradient-exchange.js';
 import { GradientSums } from './gradient-sums.js';
 import { Head } from './head.js';
 import { type FrozenPart, type LayersOption, planLayers } from './layer-plan.js';
@@ -55,6 +57,8 @@ export interface DecoderOptions {
   readonly passes?: number | undefined;
   /** Whether the model is trained. Default false. */
   readonly training?: boolean | undefined;
+  /** The ranks over which gradients are summed. Default: none but this process. */
+  readonly collective?: Collective | undefined;
   /** Threads that compute weight gradients while kernels run; 0 computes them on the calling thread. Default 1. */
   readonly hostThreads?: number | undefined;
 }
@@ -72,6 +76,8 @@ export class Decoder {
   #layers: Layers;
   readonly weightGradients: WeightGradients | null;
   readonly gradientSums: GradientSums | null;
+  /** Null where there are no other ranks. */
+  readonly exchange: GradientExchange | null;
   /** Updates under way, by part of the model. A pass settles the parts that it reads; other readers and writers of parameters settle them first. */
   readonly updates = new PendingTasks<UpdatedPart>();
   readonly stopwatch = new Stopwatch();
@@ -103,7 +109,10 @@ export class Decoder {
         ? new DeviceClassifier(source, { state, columns, form, precision, stopwatch })
         : null;
     this.#head = new Head(source, { state, columns, precision, updates, stopwatch, classifier: this.#classifier });
-    this.gradientSums = training ? new GradientSums(source, this.state, passes, stopwatch.work) : null;
+    const { collective } = options;
+    const hasOthers = training && collective !== undefined && collective.size > 1;
+    this.exchange = hasOthers ? new GradientExchange(state, collective) : null;
+    this.gradientSums = training ? new GradientSums(source, state, passes, stopwatch.work, this.exchange) : null;
     const { dropout = 0 } = options.lora ?? {};
     this.#dropout = dropout > 0 ? new Dropout(dropout, options.seed ?? 0) : null;
     this.#training = this.gradientSums && {
@@ -241,6 +250,7 @@ export class Decoder {
   async dispose(): Promise<void> {
     // The queue is in order: once it has written these no bytes, all before is done. The arena may be closed already.
     await addon.mathQueue.zero(this.state.parameters.arena, 0, 0).catch(() => {});
+    await this.exchange?.settle();
     await this.updates.settleAll().catch(() => {});
     await this.layers.dispose();
     await this.#classifier?.dispose();

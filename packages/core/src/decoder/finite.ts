@@ -60,11 +60,19 @@ export async function expectFinite(finite: boolean, decoder: Decoder): Promise<v
   throw new MayflyError('ERR_NOT_FINITE', `the model's output is not finite: ${await explainOverflow(decoder)}`);
 }
 
-/** Why the last forward pass gave no finite output, in one phrase. */
-export async function explainOverflow(decoder: Decoder): Promise<string> {
+/**
+ * Why the last forward pass gave no finite output, in one phrase.
+ *
+ * @param ofRanks Gives what all ranks found, where several run passes of one step. Default: this process alone.
+ */
+export async function explainOverflow(
+  decoder: Decoder,
+  ofRanks: (found: string | null) => Promise<(string | null)[]> = async (found) => [found],
+): Promise<string> {
   if (!(await allFinite(decoder.state.parameters))) return 'its parameters are not';
-  const place = await decoder.findOverflow();
-  return place === null
+  const places = await ofRanks(await decoder.findOverflow());
+  const place = places.find((each) => each !== null);
+  return place === undefined
     ? 'its activations overflow after the last layer'
     : `activations of ${place} exceed 65504, the largest fp16 number`;
 }

@@ -2,6 +2,7 @@ import { addon } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ParameterEntry } from '../model/parameters.js';
+import type { GradientExchange } from './gradient-exchange.js';
 import { type ModelState, offsetIn } from './model-state.js';
 import { PendingTasks } from './pending-tasks.js';
 import type { WorkCounter } from './work-counter.js';
@@ -52,15 +53,24 @@ export class GradientSums {
   readonly #passes: number;
   readonly #work: WorkCounter;
   readonly #sums = new PendingTasks<ParameterEntry>();
+  /** Sums the gradients over the ranks; null where there is one rank. */
+  readonly #exchange: GradientExchange | null;
   /** Of the gradients of the last step that are complete. */
   readonly #squares = new Map<ParameterEntry, Promise<number>>();
 
-  constructor(source: TensorSource, state: ModelState, passes: number, work: WorkCounter) {
+  constructor(
+    source: TensorSource,
+    state: ModelState,
+    passes: number,
+    work: WorkCounter,
+    exchange: GradientExchange | null = null,
+  ) {
     const { trained, config } = state;
     const more = Array.from({ length: blocksFor(passes) - 1 }, () => source.tensor('fp32', [trained.count]));
     this.#state = state;
     this.#passes = passes;
     this.#work = work;
+    this.#exchange = exchange;
     this.#blocks = [state.gradients, ...more];
     this.#table = passes === 1 ? null : source.tensor('fp32', [config.vocab, config.dim]);
   }
@@ -96,8 +106,9 @@ export class GradientSums {
     };
   }
 
-  /** L2 norm of the sum of all passes: the root of each tensor's sum of squares, added up in layout order in double precision. Not finite if any gradient is not. */
+  /** L2 norm of the sum of all passes, of all ranks: the root of each tensor's sum of squares, added up in layout order in double precision. Not finite if any gradient is not. */
   async norm(): Promise<number> {
+    this.#exchange?.flush();
     await this.#sums.settleAll();
     const sums = await Promise.all(this.#state.trained.entries.map((entry) => this.#squares.get(entry)!));
     return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
@@ -120,7 +131,8 @@ export class GradientSums {
   #square(entry: ParameterEntry, index: number): void {
     if (index < this.#passes - 1) return;
     const { arena } = this.#state.gradients;
-    const squares = addon.mathQueue.sumOfSquares(arena, offsetIn(this.#blocks[0]!, entry), entry.count);
+    const sum = () => addon.mathQueue.sumOfSquares(arena, offsetIn(this.#blocks[0]!, entry), entry.count);
+    const squares = this.#exchange === null ? sum() : this.#exchange.add(entry).then(sum);
     // `norm` gets the error; until then it must not count as an unhandled rejection.
     squares.catch(() => {});
     this.#squares.set(entry, squares);

@@ -27,25 +27,62 @@ export async function windowLoss(
   signal?: AbortSignal,
   lossOf = (targets: Int32Array): Promise<number> => decoder.crossEntropy(targets),
 ): Promise<WindowLoss> {
-  const { batch, sequence } = decoder.layers.shape;
-  checkWindows(stream, sequence, [first, end]);
-  const reader = new WindowReader(stream, sequence);
-  const [inputs, targets] = [new Int32Array(batch * sequence), new Int32Array(batch * sequence)];
-  const documents = decoder.hasDocumentMasks ? new Int32Array(batch * sequence) : undefined;
+  const losses = new WindowLosses(decoder, stream, [first, end], lossOf);
   let sum = 0;
   let counted = 0;
-  for (let window = first; window < end; window += batch) {
+  for (let batch = 0; batch < losses.batches; batch++) {
     signal?.throwIfAborted();
-    const count = Math.min(batch, end - window) * sequence;
-    for (let row = 0; row < count; row += sequence)
-      reader.read(window * sequence + row, row, inputs, targets, documents);
-    const filled = targets.subarray(0, count);
-    await decoder.forward(inputs.subarray(0, count), { documents: documents?.subarray(0, count) });
-    sum += await lossOf(filled);
-    counted += countTargets(filled);
+    const { loss, targets } = await losses.of(batch);
+    sum += loss;
+    counted += targets;
     await expectFinite(Number.isFinite(sum), decoder);
   }
   return { crossEntropy: sum / Math.max(1, counted), targets: counted };
+}
+
+/** The losses of windows, batch by batch: the sums that `windowLoss` adds up in order. */
+export class WindowLosses {
+  readonly batches: number;
+  readonly #decoder: Decoder;
+  readonly #range: readonly [first: number, end: number];
+  readonly #lossOf: (targets: Int32Array) => Promise<number>;
+  readonly #reader: WindowReader;
+  readonly #inputs: Int32Array;
+  readonly #targets: Int32Array;
+  readonly #documents: Int32Array | undefined;
+
+  /** @throws As `windowLoss`. */
+  constructor(
+    decoder: Decoder,
+    stream: TokenStream,
+    [first, end]: readonly [number, number],
+    lossOf = (targets: Int32Array): Promise<number> => decoder.crossEntropy(targets),
+  ) {
+    const { batch, sequence } = decoder.layers.shape;
+    checkWindows(stream, sequence, [first, end]);
+    this.batches = Math.ceil((end - first) / batch);
+    this.#decoder = decoder;
+    this.#range = [first, end];
+    this.#lossOf = lossOf;
+    this.#reader = new WindowReader(stream, sequence);
+    this.#inputs = new Int32Array(batch * sequence);
+    this.#targets = new Int32Array(batch * sequence);
+    this.#documents = decoder.hasDocumentMasks ? new Int32Array(batch * sequence) : undefined;
+  }
+
+  /** The sum of the losses of a batch, from 0, and how many of its targets count. */
+  async of(index: number): Promise<{ readonly loss: number; readonly targets: number }> {
+    const { batch, sequence } = this.#decoder.layers.shape;
+    const [inputs, documents] = [this.#inputs, this.#documents];
+    const [first, end] = this.#range;
+    const window = first + index * batch;
+    const count = Math.min(batch, end - window) * sequence;
+    for (let row = 0; row < count; row += sequence)
+      this.#reader.read(window * sequence + row, row, inputs, this.#targets, documents);
+    const targets = this.#targets.subarray(0, count);
+    await this.#decoder.forward(inputs.subarray(0, count), { documents: documents?.subarray(0, count) });
+    return { loss: await this.#lossOf(targets), targets: countTargets(targets) };
+  }
 }
 
 /** Throws `ERR_INVALID_ARGUMENT` for a range that the stream does not have. */

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { addon, invalidArgument, MayflyError } from '@mayfly/native';
+import { SingleGroup } from '../collective/single-group.js';
 import { isTokenData } from '../data/data-files.js';
 import { openData } from '../data/open-data.js';
 import { runTokenizer } from '../data/open-tokenizer.js';
@@ -19,7 +20,7 @@ import { openDataOptions } from '../inference/data-options.js';
 import { modelTokenizer } from '../inference/model-tokenizer.js';
 import { ArenaScope } from '../memory/scope.js';
 import { tokenizerSections } from '../model/checkpoint-model.js';
-import type { CompactVocabulary } from '../model/compact-vocabulary.js';
+import { CompactVocabulary } from '../model/compact-vocabulary.js';
 import { type ModelConfig, validateConfig } from '../model/config.js';
 import { initializeAdapters, initializeParameters } from '../model/initialize.js';
 import { loadModel, type ModelSource } from '../model/load-model.js';
@@ -30,7 +31,7 @@ import { checkSizes } from '../programs/define-layer.js';
 import { needsCanaries } from '../variants/choose-form.js';
 import { openDecoderPool, type PlannedDecoder, planDecoder } from '../variants/decoder-pool.js';
 import { VariantFallback } from '../variants/variant-fallback.js';
-import { expectMemory, type MemoryNeeds, memoryNeeds } from './memory-needs.js';
+import { expectMemory, type MemoryNeeds, memoryLimit, memoryNeeds } from './memory-needs.js';
 import {
   type FilledTrainOptions,
   type NamedConfig,
@@ -42,61 +43,91 @@ import {
   withEpochs,
 } from './options.js';
 import { RANGE_CHECK_BYTES, RangeCheck } from './range-check.js';
+import { expectSameInputsOnRanks, expectSameOptions, ranksHere } from './rank-agreement.js';
+import { Ranks } from './ranks.js';
 import { describeOptions, describeRun } from './run-description.js';
 import { RunFolder } from './run-folder.js';
 import { expectSameInputs, identifyInputs, type RunInputs } from './run-inputs.js';
 import { noTokensSeen, runVocabulary } from './run-vocabulary.js';
 import { Samples } from './samples.js';
 import { Trainer } from './trainer.js';
-import { checkpointBytes, readRun, restoreTraining } from './training-checkpoint.js';
+import { checkpointBytes, type ResumedRun, readRun, restoreTraining } from './training-checkpoint.js';
 import type { TrainingProgress } from './training-header.js';
 import { Validation } from './validation.js';
 import { openValidation } from './validation-data.js';
+
+/** Reading much data, and compiling many kernels, takes as long as it takes. */
+const LONG = { timeoutMs: Number.POSITIVE_INFINITY } as const;
 
 /**
  * Opens model and data, starts a pool with an arena of the size that the run needs, and compiles the kernels. The caller closes the
  * trainer.
  *
+ * With a `collective` every rank calls it. Where it fails on one, it fails on all.
+ *
  * @throws `ERR_INVALID_ARGUMENT` for an option that makes no sense; the errors of opening the model, the data or the checkpoint
  * to be resumed; `ERR_CHIP_RULES` where the device's chip would not run the programs right; `ERR_BUDGET` where no worker can hold
- * its share of the kernels; `ERR_MEMORY` where the run needs more memory than there is; `ERR_ARENA_FULL` where a given pool's arena is too small.
+ * its share of the kernels; `ERR_MEMORY` where the run needs more memory than there is; `ERR_ARENA_FULL` where a given pool's arena is too small;
+ * `ERR_RANKS_DIFFER` where ranks have other options, or other data; `ERR_COLLECTIVE` where another rank does not answer.
  */
 export async function createTrainer(given: TrainOptions): Promise<Trainer> {
   const startedAt = performance.now();
-  await using opened = new DisposeStack();
   const checked: TrainOptions = checkOptions('createTrainer', trainOptions, given);
-  const run = await RunFolder.open(checked);
-  opened.adopt(run, (folder) => folder?.close());
-  const begun = await openRun(locate(checked, run));
-  const { config, before, fill } = begun;
+  const ranks = new Ranks(checked.collective ?? new SingleGroup());
+  try {
+    return await makeTrainer(checked, ranks, startedAt);
+  } catch (error) {
+    ranks.giveUp(error);
+    throw error;
+  }
+}
+
+async function makeTrainer(checked: TrainOptions, ranks: Ranks, startedAt: number): Promise<Trainer> {
+  await using opened = new DisposeStack();
+  const { run, located, resumed } = await locate(checked, ranks, opened);
+  const begun = await ranks.together(() => openRun(located, resumed));
+  const { config, before } = begun;
   let { options } = begun;
   const { seq: sequence, lora, signal } = options;
+  await expectSameOptions(ranks, options);
+  const sharing = await ranksHere(ranks);
   // The data decide on the size of a compact vocabulary, and so on everything else.
-  const early = options.compactVocabulary ? await openInputs(begun, opened) : undefined;
+  const early = options.compactVocabulary ? await openInTurn(begun, ranks, opened) : undefined;
   const vocabulary = early && (await vocabularyOf(begun, early));
-  const { plan, plans, place } = await planRun(begun, checked.pool, vocabulary);
+  const { plan, plans, place } = await ranks.together(() => planRun(begun, checked.pool, vocabulary), LONG);
   const shared = place instanceof Pool ? place : undefined;
-  if (shared === undefined) expectMemory(needsOf(plan, options));
-  const { tokenizer, tokenizerFiles, training, heldOut, fresh, identifying, windowsPerEpoch } =
-    early ?? (await openInputs(begun, opened));
-  options = withEpochs(options, windowsPerEpoch);
+  await ranks.together(() => {
+    if (shared === undefined) expectMemory(needsOf(plan, options), memoryLimit() / sharing);
+  });
+  const { tokenizer, tokenizerFiles, training, heldOut, fresh, found, windowsPerEpoch } =
+    early ?? (await openInTurn(begun, ranks, opened));
+  options = withEpochs(options, windowsPerEpoch, ranks.size);
 
-  signal?.throwIfAborted();
-  const pool = opened.adopt(await openDecoderPool(plan, place), (own) => (own === shared ? undefined : own.close()));
+  const pool = await ranks.together(async () => {
+    signal?.throwIfAborted();
+    return opened.adopt(await openDecoderPool(plan, place), (own) => (own === shared ? undefined : own.close()));
+  });
   const scope = opened.adopt(new ArenaScope(pool.arena), (own) => shared && own.free());
-  const found = await identifying;
-  if (before !== undefined && !options.allowChangedData) expectSameInputs(before, found);
+  const now = await found();
+  if (before !== undefined && !options.allowChangedData) expectSameInputs(before, now);
   // Keeps the identity of model files that are missing now: they may exist again at a later resume.
-  const inputs = { ...found, model: found.model ?? before?.model ?? null };
+  const inputs = { ...now, model: now.model ?? before?.model ?? null };
 
   const { precision } = pool;
   const layersSource = opened.adopt(new ArenaScope(pool.arena), (own) => shared && own.free());
-  const decoder = new Decoder(scope, { ...plan, layersSource, precision, hostThreads: options.hostThreads });
-  const progress = await fill(decoder.state);
+  const { collective } = ranks;
+  const hostThreads =
+    options.origins.hostThreads === 'derived'
+      ? Math.max(1, Math.floor(options.hostThreads / sharing))
+      : options.hostThreads;
+  const decoder = new Decoder(scope, { ...plan, layersSource, precision, hostThreads, collective });
+  const { state } = decoder;
+  const progress = await ranks.fromFirst(() => begun.fill(state), LONG);
+  await ranks.broadcast([state.parameters, state.firstMoments, state.secondMoments]);
   const windows = progress === undefined ? fresh : new Windows(training, sequence, progress.windows, 0, options.epochs);
   const done = progress?.counts.step ?? 0;
   if (done > options.steps) throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
-  const validation = heldOut && new Validation(decoder, heldOut, tokenizer, options, progress?.validation);
+  const validation = heldOut && new Validation(decoder, ranks, heldOut, tokenizer, options, progress?.validation);
   const samples =
     options.sample === undefined ? undefined : new Samples(decoder, tokenizer, { ...options, sample: options.sample });
   const ranges = options.checkRange ? opened.adopt(new RangeCheck(pool), (check) => check.close()) : null;
@@ -105,7 +136,7 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
     ? new VariantFallback(decoder, plan, place, { pool, compiler, layersSource })
     : null;
   const load = () => fallback?.load() ?? decoder.load(compiler);
-  await loadKernels(pool, { load, isShared: shared !== undefined, signal });
+  await ranks.together(() => loadKernels(pool, { load, isShared: shared !== undefined, signal }), LONG);
 
   const carried = {
     inputs,
@@ -113,25 +144,30 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
     adapters: lora && loraOf(plans[0]!.definition.base!, lora),
     tokenizer: tokenizerFiles === undefined ? {} : await tokenizerSections(tokenizerFiles),
   };
-  // The best checkpoint, its successor, and the best before the last checkpoint.
-  const keep = options.keep + (validation === undefined ? 0 : 3);
-  await run?.expectRoom(keep, checkpointBytes(decoder.state, carried), options.steps - done);
-  const described = describeOptions(typeof given.model === 'object' ? { ...options, model: given.model } : options);
-  await run?.begin(done, { ...described, inputs, ...(carried.layers && { layers: carried.layers }) });
-  const checkpoint = progress === undefined || run === null ? null : await run.checkpointAt(done);
+  const { best } = progress?.validation ?? {};
+  const folder = await ranks.fromFirst(async () => {
+    if (run === null) return { saves: false, checkpoint: null, bestCheckpoint: null };
+    // The best checkpoint, its successor, and the best before the last checkpoint.
+    const keep = options.keep + (validation === undefined ? 0 : 3);
+    await run.expectRoom(keep, checkpointBytes(decoder.state, carried), options.steps - done);
+    const { model } = checked;
+    const described = describeOptions(typeof model === 'object' ? { ...options, model } : options);
+    await run.begin(done, { ...described, inputs, ...(carried.layers && { layers: carried.layers }) });
+    const checkpoint = progress === undefined ? null : await run.checkpointAt(done);
+    return { saves: true, checkpoint, bestCheckpoint: best ? await run.bestAt(best.step) : null };
+  });
   const { chipWarning, formNotes, workersNote, documentMaskBytes } = plan;
   const close = () => owned.disposeAsync();
-  const { best } = progress?.validation ?? {};
-  const bestCheckpoint = best ? ((await run?.bestAt(best.step)) ?? null) : null;
   const measured = { stream: heldOut ?? training, on: heldOut ? 'validation' : 'data' } as const;
-  const state = { measured, progress, run, checkpoint, carried, validation, samples, bestCheckpoint };
+  const parts = { measured, progress, run, ...folder, carried, validation, samples };
   const trainer = new Trainer({
     options,
     tokenizer,
     windows,
     decoder,
     pool,
-    ...state,
+    ranks,
+    ...parts,
     chipWarning,
     form: fallback?.plan.form ?? plan.form,
     formNotes,
@@ -154,10 +190,10 @@ export async function createTrainer(given: TrainOptions): Promise<Trainer> {
  */
 export async function trainingMemory(given: TrainOptions): Promise<MemoryNeeds> {
   const checked: TrainOptions = checkOptions('createTrainer', trainOptions, given);
-  const begun = await openRun(checked);
+  const begun = await openRun(checked, await resumedRun(checked));
   await using opened = new DisposeStack();
   const vocabulary = begun.options.compactVocabulary
-    ? await vocabularyOf(begun, await openInputs(begun, opened))
+    ? await vocabularyOf(begun, await openInTurn(begun, new Ranks(new SingleGroup()), opened))
     : undefined;
   const { plan } = await planRun(begun, checked.pool, vocabulary);
   return needsOf(plan, begun.options);
@@ -215,9 +251,31 @@ async function planRun(
 }
 
 /** The compact vocabulary of a run, once its data were read. */
-async function vocabularyOf(run: Run, inputs: Awaited<ReturnType<typeof openInputs>>): Promise<CompactVocabulary> {
-  await inputs.identifying;
+async function vocabularyOf(run: Run, inputs: Awaited<ReturnType<typeof openInTurn>>): Promise<CompactVocabulary> {
+  await inputs.found();
   return runVocabulary({ ...inputs, sample: run.options.sample }, run.vocabulary);
+}
+
+/**
+ * The inputs of all ranks, opened. The first rank tokenizes first, so that those that share its cache folder find its tokens there. `found`
+ * identifies the inputs, which are the same on all ranks then.
+ */
+async function openInTurn(begun: Run, ranks: Ranks, opened: DisposeStack) {
+  const first = await ranks.together(() => (ranks.isFirst ? openInputs(begun, opened) : null), LONG);
+  const { identifying, ...inputs } = await ranks.together(() => first ?? openInputs(begun, opened), LONG);
+  let found: Promise<RunInputs> | null = null;
+  const identify = async () => {
+    const own = await ranks.together(() => identifying, LONG);
+    await expectSameInputsOnRanks(ranks, own);
+    return own;
+  };
+  return {
+    ...inputs,
+    found: () => {
+      found ??= identify();
+      return found;
+    },
+  };
 }
 
 /** Tokenizer and data, opened. They are read once to identify them, beside what else is to be done. */
@@ -311,27 +369,36 @@ interface Run {
   readonly fill: (state: ModelState) => Promise<TrainingProgress | undefined>;
 }
 
-/** The options, completed from the run's folder. */
-function locate(checked: TrainOptions, run: RunFolder | null): TrainOptions {
-  const begunWith: TrainOptions = checkOptions('the run that begins again', trainOptions, run?.begunWith);
+/** The run's folder, on the first rank; the options, completed from it; and the run that is resumed. */
+async function locate(checked: TrainOptions, ranks: Ranks, opened: DisposeStack) {
+  const run = await ranks.together(() => (ranks.isFirst ? RunFolder.open(checked) : null));
+  opened.adopt(run, (folder) => folder?.close());
+  const { begunWith, out, resume } = await ranks.fromFirst(() => ({
+    begunWith: checkOptions('the run that begins again', trainOptions, run?.begunWith) as TrainOptions,
+    out: run?.path,
+    resume: run?.resume,
+  }));
   const pool = checked.pool instanceof Pool ? checked.pool : { ...begunWith.pool, ...checked.pool };
-  return { ...begunWith, ...checked, pool, out: run?.path, resume: run?.resume };
+  const located: TrainOptions = { ...begunWith, ...checked, pool, out, resume };
+  const resumed = await ranks.fromFirst(() => resumedRun(located));
+  // A class does not travel.
+  const { vocabulary } = resumed ?? {};
+  const own = vocabulary && new CompactVocabulary(vocabulary.classes, vocabulary.whole);
+  return { run, located, resumed: resumed && { ...resumed, vocabulary: own } };
 }
 
+/** The run that is resumed, as its checkpoint describes it; null for a new one. */
+const resumedRun = async ({ resume, layers }: TrainOptions): Promise<ResumedRun | null> =>
+  resume === undefined ? null : await readRun(resume, layers);
+
 /** Options, model and where the parameters come from: initialized, a model's, or those of the run to be resumed. */
-async function openRun(given: TrainOptions): Promise<Run> {
+async function openRun(given: TrainOptions, run: ResumedRun | null): Promise<Run> {
   const plain = plainTrainOptions(given);
   const ownConfig = typeof given.model === 'object' ? shapeOf(given.model) : undefined;
   const stream = typeof given.data === 'object' ? given.data : undefined;
   const { resume } = given;
-  if (resume !== undefined) {
-    const {
-      config,
-      options: resumed,
-      inputs: before,
-      tokenizer: carried,
-      vocabulary,
-    } = await readRun(resume, given.layers);
+  if (run !== null && resume !== undefined) {
+    const { config, options: resumed, inputs: before, tokenizer: carried, vocabulary } = run;
     const resolved = resolveTrainOptions(plain, { resumed });
     const read = stream === undefined ? runTokenizer(resumed) : resumed.tokenizer;
     const options = forModel(withDerived(resolved, 'tokenizer', read), config);
@@ -343,9 +410,9 @@ async function openRun(given: TrainOptions): Promise<Run> {
     const isNew = plain.model !== undefined && ownConfig === undefined;
     const modelPath = isNew ? (await loadModel(options.model)).path : before?.model?.source;
     const tokenizerSource = plain.tokenizer ?? carried ?? options.tokenizer;
-    const base = options.lora && before?.model ? (await loadModel(before.model.source)).parameters : undefined;
     const fill: Run['fill'] = async (state) => {
       // A checkpoint of adapters does not hold the model.
+      const base = options.lora && before?.model ? (await loadModel(before.model.source)).parameters : undefined;
       if (options.lora !== undefined) await fillParameters(state, base, options);
       return restoreTraining(resume, state, given.layers);
     };

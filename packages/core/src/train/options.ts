@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { invalidArgument, type Precision } from '@mayfly/native';
-import { abortSignal, bagOf, callback, flag, number, oneOf, type Rule, rule, text, whole } from '../check.js';
+import { abortSignal, bagOf, callback, flag, number, object, oneOf, type Rule, rule, text, whole } from '../check.js';
+import type { Collective } from '../collective/collective.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { type FrozenPart, frozenRule, type LayersOption } from '../decoder/layer-plan.js';
 import { type LoraOptions, type LoraSettings, loraOptions, resolveLora } from '../decoder/lora-options.js';
@@ -77,7 +78,7 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
   readonly seq?: number | undefined;
   /** Last step of the run, counted from its beginning. Default 1000. */
   readonly steps?: number | undefined;
-  /** Forward and backward passes per step; the loss is the mean over all of their targets. Default 1. */
+  /** Forward and backward passes per step, of each rank; the loss is the mean over all of their targets. Default 1. */
   readonly accumulate?: number | undefined;
   /** Windows at random offsets, one after another, or shuffled without replacement. Default `random`; with `epochs` `shuffled`. */
   readonly order?: 'random' | 'sequential' | 'shuffled' | undefined;
@@ -128,6 +129,11 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
    * and about a third more work. With dynamic weights. Default false.
    */
   readonly recompute?: boolean | undefined;
+  /**
+   * The processes that train together, from `openCollective`, which the trainer leaves open: each calls `createTrainer` with the same options
+   * and takes its own passes of every step (docs/topics/training.md). Default: this process alone.
+   */
+  readonly collective?: Collective | undefined;
   /** Called before each canary of the choice of programs, with the canary's name. Default: none. */
   readonly onProgress?: ((text: string) => void) | undefined;
   /** When aborted, rejects the start with its reason. Default: none. */
@@ -228,7 +234,7 @@ export const trainOptions = {
   },
   accumulate: {
     ...{ rule: whole(1, MOST), default: 1, ...saved },
-    ...{ flag: '--accumulate <n>', help: 'passes per step', group: groups.optimizer },
+    ...{ flag: '--accumulate <n>', help: 'passes per step, of each rank', group: groups.optimizer },
   },
   ...optimizerOptions,
   ...validationOptions,
@@ -317,13 +323,14 @@ export const trainOptions = {
     ...{ help: 'remove the run in --out', group: groups.output },
   },
   allowChangedData: {
-    ...{ rule: flag, default: false, flag: '--allow-changed-data' },
+    ...{ rule: flag, default: false, agreed: true, flag: '--allow-changed-data' },
     ...{ help: 'resume although model, data or tokenizer have changed', group: groups.output },
   },
   allowChangedPrecision: {
-    ...{ rule: flag, default: false, flag: '--allow-changed-precision' },
+    ...{ rule: flag, default: false, agreed: true, flag: '--allow-changed-precision' },
     ...{ help: 'resume with another --precision, or another library of blas', group: groups.output },
   },
+  collective: { rule: object<Collective>() },
   onProgress: { rule: callback<NonNullable<TrainOptions['onProgress']>>() },
   signal: { rule: abortSignal },
 } as const satisfies OptionTable<TrainOptions>;
@@ -360,6 +367,7 @@ export type FilledTrainOptions = {
     | 'out'
     | 'resume'
     | 'signal'
+    | 'collective'
     | 'dataFormat'
     | 'dataColumn'
     | 'epochs'
@@ -373,6 +381,7 @@ export type FilledTrainOptions = {
     | 'out'
     | 'resume'
     | 'signal'
+    | 'collective'
     | 'dataFormat'
     | 'dataColumn'
     | 'epochs']: TrainOptions[Name];
@@ -469,10 +478,10 @@ function expectSameShare(given: PlainTrainOptions, resumed: SavedTrainOptions): 
  *
  * @throws `ERR_INVALID_ARGUMENT` for a schedule that does not fit them.
  */
-export function withEpochs(options: FilledTrainOptions, windows: number): FilledTrainOptions {
+export function withEpochs(options: FilledTrainOptions, windows: number, ranks: number): FilledTrainOptions {
   const { epochs, batch, accumulate } = options;
   if (epochs === undefined) return options;
-  const steps = Math.ceil((epochs * windows) / (batch * accumulate));
+  const steps = Math.ceil((epochs * windows) / (batch * accumulate * ranks));
   const filled = { ...options, steps, origins: { ...options.origins, steps: 'derived' as const } };
   expectPossibleSchedule(filled);
   return filled;

@@ -15,6 +15,7 @@ export function describeRun({
   chipWarning,
   form,
   classes,
+  ranks,
   ...trainer
 }: Trainer) {
   return {
@@ -29,7 +30,8 @@ export function describeRun({
     weights: options.weights,
     steps: options.steps,
     firstStep: step + 1,
-    tokensPerStep: options.batch * options.seq * options.accumulate,
+    tokensPerStep: options.batch * options.seq * options.accumulate * ranks,
+    ...(ranks === 1 ? {} : { ranks }),
     out: options.out ?? null,
     run,
     options: plainOptions(options),
@@ -64,7 +66,8 @@ function plainOptions({
   signal: __,
   layers: ___,
   onProgress: ____,
-  pool: { signal: _____, env: ______, ...pool },
+  collective: _____,
+  pool: { signal: ______, env: _______, ...pool },
   ...options
 }: Omit<FilledTrainOptions, 'model'> & { readonly model: string | NamedConfig }) {
   return Object.fromEntries(Object.entries({ ...options, pool }).filter(([, value]) => value !== undefined));

@@ -5,6 +5,7 @@ import type { Decoder } from '../decoder/decoder.js';
 import { sumByTree } from '../decoder/gradient-sums.js';
 import { Optimizer, type OptimizerSettings, type TableRows } from '../decoder/optimizer.js';
 import type { LossScaler } from './loss-scaler.js';
+import type { Ranks } from './ranks.js';
 import { learningRate, type Schedule } from './schedules.js';
 
 /** The result of one training step. */
@@ -29,7 +30,16 @@ export interface StepRecord {
 }
 
 export interface TrainStepOptions extends OptimizerSettings, Schedule {
+  /** Passes of each rank. */
   readonly accumulate: number;
+}
+
+/** What a rank says to the others with a step. */
+export interface StepVote {
+  /** It was asked to end the run. */
+  readonly ends: boolean;
+  /** A checkpoint is due. */
+  readonly saves: boolean;
 }
 
 /** Counts that a checkpoint stores. */
@@ -58,8 +68,11 @@ export class TrainStep {
   readonly #scaler: LossScaler;
   readonly #options: TrainStepOptions;
   readonly #optimizer: Optimizer;
-  /** The batch of each pass of a step. */
+  readonly #ranks: Ranks;
+  /** The batch of each pass of a step that is this rank's. */
   readonly #batches: readonly Batch[];
+  /** Takes those of the others, of which only the targets that count matter. */
+  readonly #others: Batch | null;
   #step: number;
   #work: StepWork | null = null;
   #optimizerStep: number;
@@ -69,6 +82,7 @@ export class TrainStep {
     windows: Windows,
     scaler: LossScaler,
     options: TrainStepOptions,
+    ranks: Ranks,
     { step, optimizerStep }: StepCounts = { step: 0, optimizerStep: 0 },
   ) {
     this.#decoder = decoder;
@@ -77,11 +91,14 @@ export class TrainStep {
     this.#options = options;
     this.#optimizer = new Optimizer(decoder.state, options, decoder.precision);
     const { columns } = decoder.layers;
-    this.#batches = Array.from({ length: options.accumulate }, () => ({
+    const batch = (): Batch => ({
       inputs: new Int32Array(columns),
       targets: new Int32Array(columns),
       documents: decoder.hasDocumentMasks ? new Int32Array(columns) : undefined,
-    }));
+    });
+    this.#ranks = ranks;
+    this.#batches = Array.from({ length: options.accumulate }, batch);
+    this.#others = ranks.size === 1 ? null : batch();
     this.#step = step;
     this.#optimizerStep = optimizerStep;
   }
@@ -95,9 +112,14 @@ export class TrainStep {
     return this.#work;
   }
 
-  /** Tokens in a step. */
+  /** Tokens in a step, of all ranks. */
   get tokens(): number {
-    return this.#decoder.layers.columns * this.#options.accumulate;
+    return this.#decoder.layers.columns * this.#options.accumulate * this.#ranks.size;
+  }
+
+  /** The index of this rank's first pass among those of a step. */
+  get #firstPass(): number {
+    return this.#ranks.rank * this.#options.accumulate;
   }
 
   /** Waits for the last update. Needed before anything but a pass of the decoder reads or writes parameters or moments. */
@@ -105,14 +127,30 @@ export class TrainStep {
     await this.#decoder.stopwatch.wait('hostMath', this.#decoder.updates.settleAll());
   }
 
-  async run(): Promise<StepRecord> {
+  /**
+   * @param vote Called when all work of the step is queued: what this rank says to the others.
+   * @param onVotes Called with what all ranks said, by rank, before the step's update. Not called where there are no others.
+   */
+  async run(vote: () => StepVote, onVotes: (votes: readonly StepVote[]) => void): Promise<StepRecord> {
     const start = performance.now();
     const { scale } = this.#scaler;
     const { stopwatch, gradientSums } = this.#decoder;
     const before = stopwatch.work.total;
-    const loss = await this.#gradients(scale);
+    const { losses, divisor } = await this.#gradients(scale);
     this.#decoder.layers.scaleTaps(scale);
-    const gradNorm = (await stopwatch.wait('hostMath', gradientSums!.norm())) / scale;
+    const own = sumByTree(losses);
+    let sum = own;
+    let norm: number;
+    if (this.#decoder.exchange === null) norm = await stopwatch.wait('hostMath', gradientSums!.norm());
+    else {
+      const all = Promise.all([gradientSums!.norm(), this.#exchange(own, vote)]);
+      const [ofGradients, ranks] = await stopwatch.wait('hostMath', all);
+      norm = ofGradients;
+      sum = ranks.sum;
+      onVotes(ranks.votes);
+    }
+    const gradNorm = norm / scale;
+    const loss = sum / divisor;
     const lr = learningRate(this.#options, this.#optimizerStep + 1);
     const accepted = this.#scaler.accept(Number.isFinite(gradNorm) && Number.isFinite(loss));
     if (accepted) this.#update(lr, this.#optimizer.clipFactor(gradNorm) / scale);
@@ -123,23 +161,35 @@ export class TrainStep {
     return { step: this.#step, loss, gradNorm, lr, ms, tokensPerSecond, lossScale: scale, skipped: !accepted };
   }
 
-  /** Mean loss over the counted targets of all passes and, in the arena, `scale` times its gradient. */
-  async #gradients(scale: number): Promise<number> {
+  /** The losses of this rank's passes, how many targets of all count and, in the arena, `scale` times the gradient of the mean loss. */
+  async #gradients(scale: number): Promise<{ readonly losses: readonly number[]; readonly divisor: number }> {
     const { weightGradients, stopwatch } = this.#decoder;
+    const first = this.#firstPass;
     const losses: number[] = [];
     let counted = 0;
-    for (const { inputs, targets, documents } of this.#batches) {
+    for (let pass = 0; pass < this.#options.accumulate * this.#ranks.size; pass++) {
+      const { inputs, targets, documents } = this.#batches[pass - first] ?? this.#others!;
       this.#windows.next(inputs, targets, documents);
       counted += countTargets(targets);
     }
     // Without a counted target the sums are zero, and so are their means.
     const divisor = Math.max(1, counted);
     for (const [pass, { inputs, targets, documents }] of this.#batches.entries()) {
-      await this.#decoder.forward(inputs, { documents, training: { step: this.#step, pass } });
+      await this.#decoder.forward(inputs, { documents, training: { step: this.#step, pass: first + pass } });
       losses.push(await this.#decoder.backward(targets, scale / divisor, pass));
     }
     await stopwatch.wait('hostThreads', weightGradients!.settleAll());
-    return sumByTree(losses) / divisor;
+    return { losses, divisor };
+  }
+
+  /** Exchanges this rank's loss and vote, behind the gradients. */
+  async #exchange(own: number, vote: () => StepVote): Promise<{ sum: number; votes: StepVote[] }> {
+    const exchange = this.#decoder.exchange!;
+    const { ends, saves } = vote();
+    const call = () => this.#ranks.gatherNumbers([own, Number(ends), Number(saves)]);
+    const all = await exchange.exposed(exchange.inOrder(Promise.resolve(), call));
+    const votes = all.map(([, end, save]) => ({ ends: end === 1, saves: save === 1 }));
+    return { sum: sumByTree(all.map(([loss]) => loss!)), votes };
   }
 
   #update(lr: number, gradientScale: number): void {
@@ -155,11 +205,12 @@ export class TrainStep {
     this.#decoder.updatesTable();
   }
 
-  /** Rows of the embedding that the next step's first pass reads. */
+  /** Rows of the embedding that this rank's first pass of the next step reads. */
   #expectNext(): TableRows | null {
     const { inputs, targets } = this.#batches[0]!;
     try {
-      this.#windows.peek(inputs, targets);
+      const { sequence } = this.#decoder.layers.shape;
+      this.#windows.peek(inputs, targets, (this.#firstPass * inputs.length) / sequence);
       return this.#decoder.expectTokens(inputs);
     } catch {
       // The pass itself will fail, and say why.

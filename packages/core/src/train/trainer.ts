@@ -26,14 +26,16 @@ import { checkpointChannel, evaluationChannel, sampleChannel, stepChannel } from
 import { CheckpointSchedule } from './checkpoint-schedule.js';
 import { SequenceDigest, tensorDigest, tensorDigestInPieces } from './digest.js';
 import { Divergence } from './divergence.js';
+import { Ending } from './ending.js';
 import { LossScaler } from './loss-scaler.js';
 import type { FilledTrainOptions } from './options.js';
 import type { RangeCheck } from './range-check.js';
+import { asShared, type Ranks } from './ranks.js';
 import { resumeCommand } from './resume-command.js';
 import type { RunFolder } from './run-folder.js';
 import { RunStats } from './run-stats.js';
 import type { Sample, Samples } from './samples.js';
-import { type StepRecord, TrainStep } from './train-step.js';
+import { type StepRecord, type StepVote, TrainStep } from './train-step.js';
 import { type EndReason, summarize, type TrainSummary } from './train-summary.js';
 import { type CarriedInputs, saveTraining } from './training-checkpoint.js';
 import type { TrainingProgress } from './training-header.js';
@@ -81,9 +83,12 @@ export interface TrainerParts {
   readonly windows: Windows;
   readonly decoder: Decoder;
   readonly pool: Pool;
+  readonly ranks: Ranks;
   readonly progress: TrainingProgress | undefined;
-  /** Null where no checkpoints and no log are written. */
+  /** Null where no checkpoints and no log are written, and on all ranks but the first. */
   readonly run: RunFolder | null;
+  /** Whether the first rank writes checkpoints. */
+  readonly saves: boolean;
   /** The checkpoint of the run's folder from which it continues. */
   readonly checkpoint: CheckpointFile | null;
   readonly chipWarning: string | null;
@@ -161,7 +166,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.workersNote = parts.workersNote;
     this.documentMaskBytes = parts.documentMaskBytes;
     this.#scaler = new LossScaler(options.lossScale, progress?.lossScaler);
-    this.#step = new TrainStep(decoder, windows, this.#scaler, options, progress?.counts);
+    this.#step = new TrainStep(decoder, windows, this.#scaler, options, parts.ranks, progress?.counts);
     this.#divergence = new Divergence(options.maxSkips);
     this.#stats = new RunStats(pool, (fields) => this.record('stats', fields));
     this.#losses = new SequenceDigest(progress?.lossDigest);
@@ -183,6 +188,11 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     return this.#parts.run?.run ?? null;
   }
 
+  /** Number of processes that train together. */
+  get ranks(): number {
+    return this.#parts.ranks.size;
+  }
+
   /** Milliseconds that the main process spent waiting and computing since the trainer was created, by activity. */
   get activityMs(): Readonly<Record<Activity, number>> {
     return this.#parts.decoder.stopwatch.milliseconds;
@@ -191,15 +201,16 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   /**
    * Trains to the last step, until the evaluations have used up the option `patience`, or until `signal` is aborted: then the step under
    * way is finished. Writes a checkpoint at the end in each case, if the run has a folder. One such call at a time, or one loop over `steps`.
+   * With several ranks all of them call it; the signal of one ends the run on all, after the same step.
    *
-   * @throws `ERR_DIVERGED` after `maxSkips` skipped steps in a row, or if the last step was skipped.
+   * @throws `ERR_COLLECTIVE` where another rank cannot go on; `ERR_DIVERGED` after `maxSkips` skipped steps in a row, or if the last step was skipped.
    */
   async train({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<TrainSummary> {
     for await (const _ of this.steps({ signal }));
     return this.summary();
   }
 
-  /** As `train`, and yields each step. Leaving the loop ends the run as an abort does. */
+  /** As `train`, and yields each step. Leaving the loop ends the run as an abort does; several ranks have to leave it after the same step. */
   async *steps({
     signal,
   }: {
@@ -213,7 +224,10 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       await this.#parts.run?.hold();
       const { allowSleep } = this.options;
       using _ = await PowerWatch.open({ allowSleep, onState: (state) => this.#onPower(state) });
-      yield* this.#untilEnd(signal);
+      yield* this.#untilEnd(new Ending(signal, this.#parts.ranks));
+    } catch (error) {
+      this.#parts.ranks.giveUp(error);
+      throw error;
     } finally {
       this.#parts.run?.release();
       this.#isTraining = false;
@@ -234,13 +248,15 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   }
 
   async #save(): Promise<string | null> {
-    const { run, decoder, carried } = this.#parts;
-    if (run === null) return null;
+    const { run, decoder, carried, ranks, saves } = this.#parts;
+    if (!saves) return null;
     const start = performance.now();
     const { step } = this;
     try {
       await this.#settle();
-      const path = await saveTraining(run, decoder.state, this.#progress(), this.options, carried);
+      const path = await ranks.fromFirst(() =>
+        saveTraining(run!, decoder.state, this.#progress(), this.options, carried),
+      );
       const event = { step, path, ms: performance.now() - start };
       this.#checkpoint = { step, path };
       this.record('checkpoint', event);
@@ -369,19 +385,20 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.emit('power', state);
   }
 
-  async *#untilEnd(signal: AbortSignal | undefined): AsyncGenerator<StepRecord, void, undefined> {
+  async *#untilEnd(ending: Ending): AsyncGenerator<StepRecord, void, undefined> {
     this.#reason = 'running';
     let last: StepRecord | null = null;
     try {
       this.#stats.write(this.step, this.activityMs);
-      await this.#look(signal);
-      while (this.#goesOn && !signal?.aborted) {
-        last = await this.#runStep(signal);
+      await ending.ask();
+      await this.#look(ending);
+      while (this.#goesOn && !ending.isAgreed) {
+        last = await this.#runStep(ending);
         yield last;
       }
       await this.#settle();
-      if (last !== null && !signal?.aborted && this.#divergence.hasFailed) await this.#diverge(last);
-      if (last !== null && !signal?.aborted) await this.#measureWholeVocabulary(signal);
+      if (last !== null && !ending.isAgreed && this.#divergence.hasFailed) await this.#diverge(last);
+      if (last !== null && !ending.isAgreed) await this.#measureWholeVocabulary(ending.signal);
     } catch (error) {
       this.#reason = 'failed';
       // The first error counts.
@@ -416,12 +433,19 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     return this.step < this.options.steps && !this.#parts.validation?.isExhausted;
   }
 
-  async #runStep(signal: AbortSignal | undefined): Promise<StepRecord> {
+  async #runStep(ending: Ending): Promise<StepRecord> {
     const scaleCanFall = this.#scaler.canFall;
+    let saves: boolean | null = null;
+    const vote = (): StepVote => ({ ends: ending.isWanted, saves: this.#schedule.isDue(this.step + 1) });
+    const onVotes = (votes: readonly StepVote[]) => {
+      ending.agree(votes.some(({ ends }) => ends));
+      // Of the clocks, one decides.
+      saves = votes[0]!.saves;
+    };
     const record = await traced(
       stepChannel,
       () => this.#message(1),
-      () => this.#inAnyVariant(() => this.#step.run()),
+      () => this.#inAnyVariant(() => this.#step.run(vote, onVotes)),
     );
     this.#losses.add(record.loss);
     this.#lastLoss = record.loss;
@@ -433,24 +457,26 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const parametersAreLost = !Number.isFinite(record.loss) && !(await allFinite(this.#parts.decoder.state.parameters));
     if (parametersAreLost || this.#divergence.isOver) await this.#diverge(record);
     if (this.#divergence.lossIsFinite) await this.#prove();
-    await this.#look(signal);
+    await this.#look(ending);
     // The checkpoint of the last step is written at the end of the run, where a failure is an error.
     const isLast = record.step === this.options.steps;
-    if (this.#parts.run !== null && !isLast && this.#schedule.isDue(record.step)) await this.#trySave();
+    if (this.#parts.saves && !isLast && (saves ?? this.#schedule.isDue(record.step))) await this.#trySave();
     return record;
   }
 
   /** Evaluates the model, and lets it write, where one or the other is due after the last step. An abort ends it; it is then due again. */
-  async #look(signal: AbortSignal | undefined): Promise<void> {
+  async #look(ending: Ending): Promise<void> {
     const { step } = this;
-    const { validation, samples } = this.#parts;
+    const { validation, ranks } = this.#parts;
+    const samples = ranks.isFirst ? this.#parts.samples : undefined;
+    const { signal } = ending;
     if (validation?.isDue(step) || samples?.isDue(step)) await this.#settle();
     try {
       if (validation?.isDue(step)) {
         const evaluation = await traced(
           evaluationChannel,
           () => this.#message(),
-          () => this.#inAnyVariant(() => validation.evaluate(step, signal)),
+          () => this.#inAnyVariant(() => validation.evaluate(step, ending)),
         );
         const event = { ...evaluation, checkpoint: evaluation.isBest ? await this.#trySaveBest() : null };
         this.record('evaluation', event);
@@ -466,13 +492,14 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
         this.emit('sample', sample);
       }
     } catch (error) {
-      if (!signal?.aborted || error !== signal.reason) throw error;
+      if (!ending.interrupted(error)) throw error;
     }
   }
 
   /** At the end of a run with a compact vocabulary: its loss over all ids. */
   async #measureWholeVocabulary(signal: AbortSignal | undefined): Promise<void> {
-    const { decoder, measured } = this.#parts;
+    const { decoder, measured, ranks } = this.#parts;
+    if (!ranks.isFirst) return;
     const { stream, on } = measured;
     const most = this.options.evaluateWindows;
     this.#wholeVocabulary = await this.#inAnyVariant(() => wholeVocabularyLoss(decoder, stream, { most, on, signal }));
@@ -483,8 +510,9 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   /** Repeats work whose kernel the device refuses, in the next variant of its half. */
   async #inAnyVariant<Result>(work: () => Promise<Result>): Promise<Result> {
-    const { fallback, windows } = this.#parts;
-    if (fallback === null) return await work();
+    const { fallback, windows, ranks } = this.#parts;
+    // Other ranks would not repeat the step.
+    if (fallback === null || ranks.size > 1) return await work();
     for (;;) {
       const before = windows.state();
       try {
@@ -503,11 +531,13 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   /** @returns The folder of the checkpoint; null where none was written. */
   async #trySaveBest(): Promise<string | null> {
-    const { run, decoder, carried } = this.#parts;
-    if (run === null) return null;
+    const { run, decoder, carried, ranks, saves } = this.#parts;
+    if (!saves) return null;
     this.#bestCheckpoint = null;
     await this.#tolerate(async () => {
-      this.#bestCheckpoint = await saveTraining(run, decoder.state, this.#progress(), this.options, carried, 'best');
+      this.#bestCheckpoint = await ranks.fromFirst(() =>
+        saveTraining(run!, decoder.state, this.#progress(), this.options, carried, 'best'),
+      );
     });
     return this.#bestCheckpoint;
   }
@@ -519,7 +549,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     } catch (error) {
       if (!isMayflyError(error) || !passing.has(error.code)) throw error;
       this.record('checkpointFail', { step, error });
-      process.emitWarning(`no checkpoint of step ${step}, the run goes on: ${error.message}`);
+      if (this.#parts.ranks.isFirst)
+        process.emitWarning(`no checkpoint of step ${step}, the run goes on: ${error.message}`);
     }
   }
 
@@ -553,9 +584,11 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       // If only gradients overflowed, the parameters are still sound.
       await this.#trySave();
       await this.#prove();
-      throw this.#divergence.error(record, '', this.#wayBack());
+      throw asShared(this.#divergence.error(record, '', this.#wayBack()));
     }
-    throw this.#divergence.error(record, await explainOverflow(this.#parts.decoder), this.#wayBack());
+    const { decoder, ranks } = this.#parts;
+    const cause = await explainOverflow(decoder, (found) => ranks.gather(found));
+    throw asShared(this.#divergence.error(record, cause, this.#wayBack()));
   }
 
   #wayBack(): string {

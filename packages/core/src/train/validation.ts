@@ -4,6 +4,9 @@ import type { Tokenizer } from '../data/tokenizer.js';
 import { countWindows } from '../data/windows.js';
 import type { Decoder } from '../decoder/decoder.js';
 import { windowLoss } from '../inference/window-loss.js';
+import type { Ending } from './ending.js';
+import type { Ranks } from './ranks.js';
+import { sharedWindowLoss } from './shared-window-loss.js';
 
 /** Tokens that are decoded at once. */
 const CHUNK = 2 ** 16;
@@ -49,6 +52,7 @@ export interface ValidationSchedule {
 /** Measures the loss on validation data, on the kernels of training, and remembers the lowest. */
 export class Validation {
   readonly #decoder: Decoder;
+  readonly #ranks: Ranks;
   readonly #stream: TokenStream;
   readonly #tokenizer: Tokenizer | undefined;
   readonly #schedule: ValidationSchedule;
@@ -58,6 +62,7 @@ export class Validation {
 
   constructor(
     decoder: Decoder,
+    ranks: Ranks,
     stream: TokenStream,
     tokenizer: Tokenizer | undefined,
     schedule: ValidationSchedule,
@@ -65,6 +70,7 @@ export class Validation {
   ) {
     const windows = countWindows(stream, decoder.layers.shape.sequence);
     this.#decoder = decoder;
+    this.#ranks = ranks;
     this.#stream = stream;
     this.#tokenizer = tokenizer;
     this.#schedule = schedule;
@@ -90,16 +96,16 @@ export class Validation {
   /**
    * Evaluates the parameters as they are. A loss that is not finite is no error: training decides what follows from it.
    *
-   * @throws The signal's reason, between two batches; nothing is noted then.
+   * @throws An error that `ending` knows, between two batches; nothing is noted then.
    */
-  async evaluate(step: number, signal: AbortSignal | undefined): Promise<Evaluation> {
+  async evaluate(step: number, ending: Ending): Promise<Evaluation> {
     const start = performance.now();
     const { sequence } = this.#decoder.layers.shape;
     this.#bytes ??= targetBytes(this.#stream, this.#tokenizer, {
       count: this.#windows * sequence,
       ignored: this.#decoder.hasDocumentMasks ? UNCOUNTED | DOCUMENT_START : UNCOUNTED,
     });
-    const { crossEntropy, targets } = await this.#loss(signal);
+    const { crossEntropy, targets } = await this.#loss(ending);
     const bits = (crossEntropy * targets) / Math.LN2;
     const bitsPerByte = this.#bytes === null ? null : bits / this.#bytes;
     const { best } = this.#state;
@@ -109,9 +115,11 @@ export class Validation {
     return { step, crossEntropy, bitsPerByte, targets, ms: performance.now() - start, isBest, sinceBest };
   }
 
-  async #loss(signal: AbortSignal | undefined) {
+  async #loss(ending: Ending) {
+    const [ranks, stream, windows] = [this.#ranks, this.#stream, this.#windows];
+    if (ranks.size > 1) return await sharedWindowLoss(this.#decoder, stream, windows, { ranks, ending });
     try {
-      return await windowLoss(this.#decoder, this.#stream, [0, this.#windows], signal);
+      return await windowLoss(this.#decoder, stream, [0, windows], ending.signal);
     } catch (error) {
       if (!isMayflyError(error) || error.code !== 'ERR_NOT_FINITE') throw error;
       return { crossEntropy: Number.NaN, targets: this.#windows * this.#decoder.layers.shape.sequence };

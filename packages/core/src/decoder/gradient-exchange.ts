@@ -1,0 +1,145 @@
+import { addon } from '@mayfly/native';
+import type { Collective } from '../collective/collective.js';
+import type { ParameterEntry } from '../model/parameters.js';
+import { type ModelState, offsetIn } from './model-state.js';
+
+/** Most bytes of gradients that are exchanged at once. */
+const BUCKET_BYTES = 2 ** 25;
+/** Of a small model, too, the first gradients leave while others are computed. */
+const LEAST_BUCKETS = 8;
+
+/** Time and bytes of the exchange since the trainer was made. */
+export interface ExchangeStats {
+  /** Milliseconds in which gradients or parameters were exchanged. */
+  readonly busyMs: number;
+  /** Those of them in which a step waited for nothing else. */
+  readonly exposedMs: number;
+}
+
+/**
+ * Sums the gradients of a step over the ranks while others are still computed: buckets of tensors, each as soon as the queue has made all of
+ * it. Every rank queues its gradients in the same order, and so calls the group in the same order.
+ */
+export class GradientExchange {
+  readonly #state: ModelState;
+  readonly #collective: Collective;
+  readonly #bucketBytes: number;
+  /** The one that is being filled. */
+  #bucket: Bucket | null = null;
+  /** Resolves once the call of the group before the next one was made. */
+  #called: Promise<unknown> = Promise.resolve();
+  /** Resolves once all calls have ended. */
+  #done: Promise<unknown> = Promise.resolve();
+  /** Calls that have not ended. */
+  #calls = 0;
+  #calledAt = 0;
+  #busyMs = 0;
+  #exposedMs = 0;
+
+  constructor(state: ModelState, collective: Collective) {
+    this.#state = state;
+    this.#collective = collective;
+    this.#bucketBytes = Math.min(BUCKET_BYTES, Math.ceil(state.gradients.bytes / LEAST_BUCKETS));
+  }
+
+  get stats(): ExchangeStats {
+    return { busyMs: this.#busyMs, exposedMs: this.#exposedMs };
+  }
+
+  /** Takes a tensor whose gradient is complete, or all of it is queued. Resolves once it is the sum over the ranks, in the arena. */
+  add(entry: ParameterEntry): Promise<void> {
+    this.#bucket ??= new Bucket();
+    const { summed } = this.#bucket;
+    this.#bucket.add(entry);
+    if (this.#bucket.bytes >= this.#bucketBytes) this.flush();
+    return summed;
+  }
+
+  /** Sends the bucket as it is. Call it when the gradients of a step are queued. */
+  flush(): void {
+    const bucket = this.#bucket;
+    if (bucket === null) return;
+    this.#bucket = null;
+    const { arena } = this.#state.gradients;
+    // The queue is in order: once it has written these no bytes, all gradients before are there.
+    const made = addon.mathQueue.zero(arena, 0, 0);
+    bucket.settle(
+      this.inOrder(made, () => Promise.all(this.#rangesOf(bucket).map((range) => this.#collective.allReduce(range)))),
+    );
+  }
+
+  /** Makes a call of the group once `ready` has resolved and all calls before have been made. */
+  inOrder<Result>(ready: Promise<unknown>, call: () => Promise<Result>): Promise<Result> {
+    // A call that could not be made takes those after it along: they would meet others on the other ranks.
+    const turn = Promise.all([this.#called, ready]);
+    this.#called = turn;
+    const done = turn.then(() => this.#timed(call));
+    // The error reaches whoever waits for the step; until then it must not count as an unhandled rejection.
+    turn.catch(() => {});
+    done.catch(() => {});
+    this.#done = Promise.allSettled([this.#done, done]);
+    return done;
+  }
+
+  /** Waits for calls where a step has nothing else to do. */
+  async exposed<Result>(calls: Promise<Result>): Promise<Result> {
+    const start = performance.now();
+    try {
+      return await calls;
+    } finally {
+      this.#exposedMs += performance.now() - start;
+    }
+  }
+
+  /** Resolves once no call of the group uses the arena. */
+  async settle(): Promise<void> {
+    await this.#done;
+  }
+
+  /** The gradients of tensors that lie side by side are one range; a range is at most as long as a bucket. */
+  #rangesOf({ entries }: Bucket) {
+    const { gradients } = this.#state;
+    const { arena } = gradients;
+    const ranges: { arena: typeof arena; offset: number; bytes: number }[] = [];
+    for (const entry of entries.toSorted((a, b) => a.offset - b.offset)) {
+      const [offset, end] = [offsetIn(gradients, entry), offsetIn(gradients, entry) + 4 * entry.count];
+      for (let start = offset; start < end; start += BUCKET_BYTES) {
+        const bytes = Math.min(BUCKET_BYTES, end - start);
+        const last = ranges.at(-1);
+        const follows = last !== undefined && last.offset + last.bytes === start && last.bytes + bytes <= BUCKET_BYTES;
+        if (follows) last.bytes += bytes;
+        else ranges.push({ arena, offset: start, bytes });
+      }
+    }
+    return ranges;
+  }
+
+  async #timed<Result>(call: () => Promise<Result>): Promise<Result> {
+    if (this.#calls++ === 0) this.#calledAt = performance.now();
+    try {
+      return await call();
+    } finally {
+      if (--this.#calls === 0) this.#busyMs += performance.now() - this.#calledAt;
+    }
+  }
+}
+
+/** Tensors whose gradients are exchanged together. */
+class Bucket {
+  readonly entries: ParameterEntry[] = [];
+  bytes = 0;
+  readonly summed: Promise<void>;
+  /** Takes the promise that decides on `summed`. */
+  settle!: (exchanged: Promise<unknown>) => void;
+
+  constructor() {
+    this.summed = new Promise((resolve, reject) => {
+      this.settle = (exchanged) => void exchanged.then(() => resolve(), reject);
+    });
+  }
+
+  add(entry: ParameterEntry): void {
+    this.entries.push(entry);
+    this.bytes += 4 * entry.count;
+  }
+}
