@@ -38,7 +38,20 @@ export const trees = [
   { folder: 'packages/native/lib', floors: ['chips', 'contract'] },
   {
     folder: 'packages/native/src',
-    floors: ['ane', 'sim', 'cpu', 'ipc', 'device', 'mil', 'math/host', 'math/gemm', 'math/simd', 'parallel', 'shm'],
+    floors: [
+      'ane',
+      'sim',
+      'cpu',
+      'ipc',
+      'collective',
+      'device',
+      'mil',
+      'math/host',
+      'math/gemm',
+      'math/simd',
+      'parallel',
+      'shm',
+    ],
   },
 ];
 

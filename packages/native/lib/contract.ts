@@ -1,5 +1,6 @@
 import type { AneInspection } from './contract/ane-inspection.js';
 import type { NativeArena } from './contract/arena.js';
+import type { NativeCollective } from './contract/collective.js';
 import type { DeviceOptions, NativeDevice } from './contract/device.js';
 import type { HostMath, Matmul, QueuedMath } from './contract/host-math.js';
 import type { MilFunction, MilRecordFinding } from './contract/mil-function.js';
@@ -15,6 +16,7 @@ import type { DeviceLimit } from './errors.js';
 
 export * from './contract/ane-inspection.js';
 export * from './contract/arena.js';
+export * from './contract/collective.js';
 export * from './contract/device.js';
 export * from './contract/host-math.js';
 export * from './contract/mil-function.js';
@@ -90,6 +92,7 @@ export interface Addon {
    * MAYFLY_BLAS names. Throws `ERR_BLAS` if it cannot be loaded or multiplies wrongly.
    */
   blas(): string;
+  collective: NativeCollective;
   ane: AneInspection;
   math: HostMath;
   mathQueue: QueuedMath;

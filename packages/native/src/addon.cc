@@ -29,6 +29,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonData(env));
   ExportAne(env, exports);
   ExportArena(env, exports);
+  ExportCollective(env, exports);
   ExportDevice(env, exports, Devices());
   ExportInspect(env, exports);
   ExportMath(env, exports);

@@ -7,6 +7,7 @@
 
 namespace mayfly {
 
+class CollectiveCalls;
 class EventLoop;
 class MathQueue;
 class Reaper;
@@ -22,8 +23,10 @@ struct AddonData {
   Napi::FunctionReference worker_socket;
   // Makes JavaScript errors (lib/errors.ts).
   Napi::FunctionReference error_factory;
-  // They end before the environment does: the handles of the loop, the children and the queued math.
+  // They end before the environment does: the handles of the loop, the calls of a group, the children and the queued
+  // math.
   std::unique_ptr<EventLoop> loop;
+  std::unique_ptr<CollectiveCalls> collective;
   std::unique_ptr<Reaper> reaper;
   std::unique_ptr<MathQueue> math_queue;
 };

@@ -11,6 +11,8 @@ class DeviceTable;
 void ExportAne(Napi::Env env, Napi::Object exports);
 // createArena, attachArena, availableMemory.
 void ExportArena(Napi::Env env, Napi::Object exports);
+// collective.
+void ExportCollective(Napi::Env env, Napi::Object exports);
 // openDevice, deviceNames. The table must outlive the addon.
 void ExportDevice(Napi::Env env, Napi::Object exports, const DeviceTable& table);
 // inspectMil and inspectRecords.

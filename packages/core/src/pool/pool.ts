@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
 import { addon, type Matmul, type Precision } from '@mayfly/native';
+import { signalOf, unwatchAbort, watchAbort } from '../abort-watch.js';
 import { failedCall, withCallersStack } from '../callers-stack.js';
 import { anyText, flag, object } from '../check.js';
 import { DeferredEmitter } from '../deferred-emitter.js';
 import { Arena } from '../memory/arena.js';
-import { signalOf, unwatchAbort, watchAbort } from './abort-watch.js';
 import { Admission } from './admission.js';
 import { eventChannels } from './channels.js';
 import { closeDeadlineError, kernelDisposedError, poolClosedError } from './errors.js';

@@ -1,7 +1,7 @@
 import type { CompileOptions, InputReuse, Port } from '@mayfly/native';
+import { signalOf, unwatchAbort, watchAbort } from '../../abort-watch.js';
 import { failedCall } from '../../callers-stack.js';
 import type { Tensor } from '../../memory/tensor.js';
-import { signalOf, unwatchAbort, watchAbort } from '../abort-watch.js';
 import type { Admission } from '../admission.js';
 import { isLackOfWorkers, kernelDisposedError } from '../errors.js';
 import type { CallOptions, Kernel, KernelSummary, MoveReason, RunOptions, Tensors, WeightSources } from '../types.js';

@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 import { type InputReuse, invalidArgument, type Port } from '@mayfly/native';
+import { unwatchAbort, watchAbort } from '../../abort-watch.js';
 import { failedCall } from '../../callers-stack.js';
 import type { Arena } from '../../memory/arena.js';
 import type { Tensor } from '../../memory/tensor.js';
-import { unwatchAbort, watchAbort } from '../abort-watch.js';
 import type { Admission } from '../admission.js';
 import type { Kernel, Tensors } from '../types.js';
 import type { RunOwner } from '../worker/in-flight.js';

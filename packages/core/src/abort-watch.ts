@@ -1,4 +1,4 @@
-import { abortSignal } from '../check.js';
+import { abortSignal } from './check.js';
 
 /** A call that a signal ends. */
 export interface Abortable {
