@@ -44,6 +44,7 @@ export { splitTokens, TokenArray, TokenSlice, type TokenStream } from './data/to
 export type { Tokenizer } from './data/tokenizer.js';
 export { countWindows, type WindowState, Windows } from './data/windows.js';
 export { arenaBytesFor, Decoder } from './decoder/decoder.js';
+export { gradientHistograms } from './decoder/gradient-histograms.js';
 export { blocksFor, mergesAfter, sumByTree } from './decoder/gradient-sums.js';
 export { Optimizer } from './decoder/optimizer.js';
 export { updateRules } from './decoder/parameter-groups.js';

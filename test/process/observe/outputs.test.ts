@@ -26,6 +26,8 @@ beforeAll(async () => {
     table,
     '--tensorboard',
     board,
+    '--tensorboard-histograms',
+    '4',
     '--metrics',
     '0',
     '--sample',
@@ -88,6 +90,39 @@ describe('what a training writes for other programs', () => {
     120_000,
   );
 
+  test.skipIf(!hasProtoc)(
+    "an event file has histograms of every tensor's gradient, of every fourth step (with protoc of protobuf-compiler)",
+    () => {
+      const written = eventRecords().filter((record) => record.includes('gradients/'));
+      const decoded = written
+        .slice(0, 3)
+        .map((record) => protocDecode('tensorboard.proto', 'tensorflow.Event', record));
+      // The first part of the run had no such option.
+      const due = steps().filter(({ step }) => (step as number) % 4 === 0);
+      expect(written).toHaveLength(due.length);
+      expect(decoded.map((event) => Number(/^step: (\d+)/m.exec(event)![1]))).toEqual(
+        due.slice(0, 3).map(({ step }) => step),
+      );
+      const numbers = (text: string, name: string) =>
+        Array.from(text.matchAll(new RegExp(`\\b${name}: (\\S+)`, 'g')), ([, value]) => Number(value));
+      for (const [index, event] of decoded.entries()) {
+        expect(event).not.toMatch(/^\s*\d+: /m);
+        expect(event).toContain('tag: "gradients/embedding"');
+        expect(event).toContain('tag: "gradients/layer 0/wq"');
+        const norm = Math.sqrt(numbers(event, 'sum_squares').reduce((sum, square) => sum + square, 0));
+        expect(norm).toBeCloseTo(due[index]!.grad_norm as number, 4);
+        for (const histogram of event.split('tag: ').slice(1)) {
+          const limits = numbers(histogram, 'bucket_limit');
+          expect(limits).toEqual(limits.toSorted((a, b) => a - b));
+          expect(limits.at(-1)).toBeGreaterThanOrEqual(numbers(histogram, 'max')[0]!);
+          const total = numbers(histogram, 'bucket').reduce((sum, count) => sum + count, 0);
+          expect(total).toBe(numbers(histogram, 'num')[0]);
+        }
+      }
+    },
+    120_000,
+  );
+
   test('metrics are served while it trains', () => {
     const value = (name: string) =>
       Number(new RegExp(`^${name.replace(/[{}"+]/g, '\\$&')} (\\S+)$`, 'm').exec(metrics)?.[1]);
@@ -105,6 +140,20 @@ describe('what a training writes for other programs', () => {
     for (const [, name] of metrics.matchAll(/^([a-z_]+)(?:\{.*\})? \S+$/gm)) {
       expect([...typed]).toContain(name!.replace(/_(bucket|sum|count)$/, ''));
     }
+  });
+
+  test('histograms without an event file are refused', async () => {
+    const refused = await mayfly([
+      'train',
+      '--data',
+      text,
+      '--tensorboard-histograms',
+      '4',
+      '--out',
+      join(folder, 'none'),
+    ]);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('Expected --tensorboard-histograms to be given together with tensorboard, got 4');
   });
 
   test('a port that another program has is refused', async () => {

@@ -1,6 +1,9 @@
+import { tracingChannel } from 'node:diagnostics_channel';
+import { invalidArgument } from '@mayfly/native';
 import { text, whole } from '../check.js';
 import { DisposeStack } from '../files/dispose-stack.js';
 import type { OptionTable } from '../option-table.js';
+import type { StepMessage } from '../train/channels.js';
 import type { Trainer } from '../train/trainer.js';
 import { CsvSink } from './csv.js';
 import { MetricsServer } from './metrics-server.js';
@@ -12,6 +15,7 @@ import { openTrace } from './trace/open-trace.js';
 export interface ObserverOptions {
   readonly trace?: string;
   readonly tensorboard?: string;
+  readonly tensorboardHistograms?: number;
   readonly csv?: string;
   readonly metrics?: number;
 }
@@ -28,6 +32,10 @@ export const observerOptions = {
     ...{ rule: text, flag: '--tensorboard <dir>', group },
     help: 'write an event file for TensorBoard into a folder',
   },
+  tensorboardHistograms: {
+    ...{ rule: whole(1), flag: '--tensorboard-histograms <n>', group },
+    help: "histograms of each tensor's gradient in the event file, every n steps",
+  },
   csv: { rule: text, flag: '--csv <file>', group, help: 'write a table with a row for each step' },
   metrics: {
     ...{ rule: whole(0, 65_535), flag: '--metrics <port>', group },
@@ -39,17 +47,27 @@ export const observerOptions = {
 export class Observers implements AsyncDisposable {
   readonly #opened = new DisposeStack();
   readonly #sinks: RecordSink[] = [];
+  /** Histograms of gradients: where they go, and every how many steps. */
+  #gradients: { readonly board: TensorBoardSink; readonly every: number } | null = null;
   #metrics: MetricsServer | null = null;
 
   private constructor() {}
 
   /** Opens what the options name. Call it before the trainer is made, so that a trace has everything. */
-  static async open({ trace, tensorboard, csv, metrics }: ObserverOptions): Promise<Observers> {
+  static async open(options: ObserverOptions): Promise<Observers> {
+    const { trace, tensorboard, tensorboardHistograms: every, csv, metrics } = options;
+    if (every !== undefined && tensorboard === undefined) {
+      throw invalidArgument('tensorboardHistograms', 'given together with tensorboard', every);
+    }
     const observers = new Observers();
     const opened = observers.#opened;
     try {
       if (trace !== undefined) opened.adopt(openTrace(trace), (each) => each[Symbol.dispose]());
-      if (tensorboard !== undefined) observers.#sinks.push(new TensorBoardSink(tensorboard));
+      if (tensorboard !== undefined) {
+        const board = new TensorBoardSink(tensorboard);
+        observers.#sinks.push(board);
+        if (every !== undefined) observers.#gradients = { board, every };
+      }
       if (csv !== undefined) observers.#sinks.push(new CsvSink(csv));
       for (const sink of observers.#sinks) opened.adopt(sink, (each) => each[Symbol.dispose]());
       if (metrics !== undefined) {
@@ -65,8 +83,24 @@ export class Observers implements AsyncDisposable {
   /** Call it once, before the first step. Returns where metrics are served, or null. */
   start(trainer: Trainer): string | null {
     for (const sink of this.#sinks) follow(trainer, sink);
+    if (this.#gradients !== null) this.#followGradients(trainer, this.#gradients);
     this.#metrics?.start(trainer);
     return this.#metrics === null ? null : `http://127.0.0.1:${this.#metrics.port}/metrics`;
+  }
+
+  #followGradients(
+    trainer: Trainer,
+    { board, every }: { readonly board: TensorBoardSink; readonly every: number },
+  ): void {
+    const { asyncEnd } = tracingChannel('mayfly:step');
+    // Called before the next step begins, which replaces the gradients.
+    const onStep = (message: unknown) => {
+      const { trainer: of, step, result } = message as StepMessage;
+      if (of !== trainer || result === undefined || step % every !== 0) return;
+      board.writeGradients(step, trainer.gradientHistograms());
+    };
+    asyncEnd.subscribe(onStep);
+    this.#opened.adopt(onStep, (each) => asyncEnd.unsubscribe(each));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

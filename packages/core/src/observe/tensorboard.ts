@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { GradientHistogram } from '../decoder/gradient-histograms.js';
 import type { LogRecord } from '../history/log-tail.js';
 import { ProtobufWriter } from './protobuf.js';
 import { RecordFile } from './record-file.js';
@@ -7,9 +8,10 @@ import type { RecordSink } from './record-sink.js';
 
 /* Numbers of the fields in tensorflow/core: util/event.proto, framework/summary.proto, framework/tensor.proto. */
 const event = { wallTime: 1, step: 2, fileVersion: 3, summary: 5 } as const;
-const summaryValue = { value: 1, tag: 1, simpleValue: 2, tensor: 8, metadata: 9 } as const;
+const summaryValue = { value: 1, tag: 1, simpleValue: 2, histogram: 5, tensor: 8, metadata: 9 } as const;
 const metadata = { plugin: 1, pluginName: 1 } as const;
 const tensor = { dtype: 1, shape: 2, strings: 8, dimension: 2, size: 1 } as const;
+const histogram = { min: 1, max: 2, count: 3, sum: 4, sumOfSquares: 5, limits: 6, counts: 7 } as const;
 const DT_STRING = 7;
 
 /** Scalars by the record that has them. */
@@ -25,7 +27,7 @@ const scalars: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   evaluation: { cross_entropy: 'validation/loss', bits_per_byte: 'validation/bits per byte' },
 };
 
-/** An event file of TensorBoard: scalars of steps and evaluations, and the texts that the model writes. */
+/** An event file of TensorBoard: scalars of steps and evaluations, the texts that the model writes, and histograms of gradients. */
 export class TensorBoardSink implements RecordSink {
   readonly #file: RecordFile;
 
@@ -39,13 +41,23 @@ export class TensorBoardSink implements RecordSink {
 
   write(record: LogRecord): void {
     const { event: name, step, time } = record;
-    const values = [...this.#scalars(record), ...this.#texts(record)];
-    if (values.length === 0) return;
-    const summary = new ProtobufWriter();
-    for (const value of values) summary.bytes(summaryValue.value, value);
-    this.#event(Date.parse(time as string), step as number, (written) => written.bytes(event.summary, summary));
+    this.#summary(Date.parse(time as string), step as number, [...this.#scalars(record), ...this.#texts(record)]);
     // TensorBoard reads while the run goes on.
     if (name !== 'step') this.#file.flush();
+  }
+
+  /** Adds the distribution of each tensor's gradient. */
+  writeGradients(step: number, gradients: readonly GradientHistogram[]): void {
+    const values = gradients.map(({ name, layer, min, max, count, sum, sumOfSquares, buckets }) => {
+      const written = new ProtobufWriter().double(histogram.min, min).double(histogram.max, max);
+      written.double(histogram.count, count).double(histogram.sum, sum).double(histogram.sumOfSquares, sumOfSquares);
+      const limits = buckets.map(({ below }) => below);
+      const counts = buckets.map((bucket) => bucket.count);
+      written.doubles(histogram.limits, limits).doubles(histogram.counts, counts);
+      const tag = `gradients/${layer === null ? '' : `layer ${layer}/`}${name}`;
+      return new ProtobufWriter().bytes(summaryValue.tag, tag).bytes(summaryValue.histogram, written);
+    });
+    this.#summary(Date.now(), step, values);
   }
 
   [Symbol.dispose](): void {
@@ -70,6 +82,13 @@ export class TensorBoardSink implements RecordSink {
       .bytes(summaryValue.tag, 'sample')
       .bytes(summaryValue.tensor, strings.bytes(tensor.strings, `${prompt}${text}`))
       .bytes(summaryValue.metadata, new ProtobufWriter().bytes(metadata.plugin, plugin));
+  }
+
+  #summary(atMs: number, step: number, values: readonly ProtobufWriter[]): void {
+    if (values.length === 0) return;
+    const summary = new ProtobufWriter();
+    for (const value of values) summary.bytes(summaryValue.value, value);
+    this.#event(atMs, step, (written) => written.bytes(event.summary, summary));
   }
 
   #event(atMs: number, step: number, content: (written: ProtobufWriter) => void): void {

@@ -2,6 +2,7 @@ import { isMayflyError, MayflyError } from '@mayfly/native';
 import type { StepWork } from '../chips/step-work.js';
 import { countTargets, type Windows } from '../data/windows.js';
 import type { Decoder } from '../decoder/decoder.js';
+import { type GradientHistogram, gradientHistograms } from '../decoder/gradient-histograms.js';
 import { sumByTree } from '../decoder/gradient-sums.js';
 import { Optimizer, type OptimizerSettings, type TableRows } from '../decoder/optimizer.js';
 import type { LossScaler } from './loss-scaler.js';
@@ -75,6 +76,8 @@ export class TrainStep {
   readonly #others: Batch | null;
   #step: number;
   #work: StepWork | null = null;
+  /** By which the gradients in the arena are multiplied; null before the first step. */
+  #gradientScale: number | null = null;
   #optimizerStep: number;
 
   constructor(
@@ -110,6 +113,11 @@ export class TrainStep {
   /** The work of the last step; null before the first. */
   get work(): StepWork | null {
     return this.#work;
+  }
+
+  /** Of the last step; none before the first. */
+  gradientHistograms(): GradientHistogram[] {
+    return this.#gradientScale === null ? [] : gradientHistograms(this.#decoder.state, this.#gradientScale);
   }
 
   /** Tokens in a step, of all ranks. */
@@ -155,6 +163,7 @@ export class TrainStep {
     const accepted = this.#scaler.accept(Number.isFinite(gradNorm) && Number.isFinite(loss));
     if (accepted) this.#update(lr, this.#optimizer.clipFactor(gradNorm) / scale);
     this.#step += 1;
+    this.#gradientScale = scale;
     this.#work = stopwatch.work.since(before);
     const ms = performance.now() - start;
     const tokensPerSecond = (1000 * this.tokens) / ms;

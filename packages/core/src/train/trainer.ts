@@ -5,6 +5,7 @@ import type { Tokenizer } from '../data/tokenizer.js';
 import type { Windows } from '../data/windows.js';
 import type { Decoder } from '../decoder/decoder.js';
 import { allFinite, explainOverflow } from '../decoder/finite.js';
+import type { GradientHistogram } from '../decoder/gradient-histograms.js';
 import type { Activity } from '../decoder/stopwatch.js';
 import type { Tap } from '../decoder/tap.js';
 import { wholeWindows } from '../decoder/text-model.js';
@@ -328,6 +329,14 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
    */
   tap(layer: number, name: string): Tap {
     return this.#parts.decoder.layers.tap(layer, name);
+  }
+
+  /**
+   * The distribution of each trained tensor's gradient in the last step, in a few nanoseconds per parameter. Empty before the first step. Do not
+   * call it while a step runs.
+   */
+  gradientHistograms(): readonly GradientHistogram[] {
+    return this.#step.gradientHistograms();
   }
 
   /** SHA-256 of the parameters: equal only for runs that are equal bit for bit. */
