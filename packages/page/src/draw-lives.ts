@@ -9,6 +9,9 @@ import { causeOf, usedText } from './worker-words.js';
 export const LANE = 24;
 const BAR = 16;
 const THIN = 6;
+/** Pixels below which a bar shows no phases, and a label has no room. */
+const SLIVER = 3;
+const NARROW = 12;
 /** Moves that are drawn at most for each pixel of the width: more would cover the bars, and are drawn once a part is zoomed into. */
 const MOST_MOVES = 0.5;
 
@@ -25,12 +28,10 @@ export interface Scene {
 export function drawLives(plot: uPlot, { placed, sessions, moves, theme, pointed }: Scene): void {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
-  const x = (time: number) => plot.valToPos(time / 1000, 'x', true);
   const top = (lane: number) => bbox.top + lane * LANE * ratio + ((LANE - BAR) / 2) * ratio;
   const [least, most] = [plot.scales.x!.min! * 1000, plot.scales.x!.max! * 1000];
-  const fills: Readonly<Record<Phase, string>> = {
-    ...{ starting: theme.start, standby: theme.idle, serving: theme.accent, retiring: theme.warn },
-  };
+  const scale = bbox.width / (most - least);
+  const x = (time: number) => bbox.left + (time - least) * scale;
   ctx.save();
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
@@ -40,43 +41,89 @@ export function drawLives(plot: uPlot, { placed, sessions, moves, theme, pointed
   ctx.textBaseline = 'middle';
   drawGaps(plot, sessions, x, theme);
   const visible = placed.filter(({ life, end }) => end >= least && life.start <= most);
+  const bars = new Bars(theme);
   for (const each of visible) {
     const { life, lane, end } = each;
-    for (const { phase, from, to } of phasesOf(each)) {
-      ctx.fillStyle = fills[phase];
-      // A line of the background's color between two phases: their colors are of like brightness.
-      const isNext = phase === 'retiring' && x(to) - x(from) > 3 * ratio;
-      const left = x(from) + (isNext ? ratio : 0);
-      const box = [left, top(lane), Math.max(x(to) - left, ratio), BAR * ratio] as const;
-      if (phase === 'starting') ctx.fillRect(box[0], box[1] + ((BAR - THIN) / 2) * ratio, box[2], THIN * ratio);
-      else if (phase === 'standby') outline(ctx, box, theme);
-      else ctx.fillRect(...box);
+    const [left, right] = [x(life.start), x(end)];
+    if (right - left < SLIVER * ratio) {
+      bars.sliver(lane, left, right, top(lane));
+      continue;
     }
-    if (each.life === pointed?.life) {
-      ctx.strokeStyle = theme.text;
-      ctx.lineWidth = 2 * ratio;
-      ctx.strokeRect(x(life.start), top(lane), x(end) - x(life.start), BAR * ratio);
-    }
-    label(ctx, each, x, top(lane) + (BAR / 2) * ratio, bbox, ratio, theme);
+    for (const { phase, from, to } of phasesOf(each)) bars.add(phase, x(from), x(to), top(lane));
+  }
+  bars.draw(ctx);
+  for (const each of visible) label(ctx, each, x, top(each.lane) + (BAR / 2) * ratio, bbox, ratio, theme);
+  if (pointed !== null) {
+    ctx.strokeStyle = theme.text;
+    ctx.lineWidth = 2 * ratio;
+    const [left, right] = [x(pointed.life.start), x(pointed.end)];
+    ctx.strokeRect(left, top(pointed.lane), Math.max(right - left, 2 * ratio), BAR * ratio);
   }
   drawMoves(plot, visible, moves, { x, top, theme, ratio, least, most });
-  for (const { life, lane, end } of visible) {
-    if (life.end !== 'died') continue;
-    const next = visible.filter((other) => other.lane === lane && other.life.start > end);
-    const room = Math.min(bbox.left + bbox.width, ...next.map((other) => x(other.life.start))) - x(end);
-    drawDeath(ctx, causeOf(life), x(end), top(lane) + (BAR / 2) * ratio, room, theme);
+  // Lives are in the order of their starts: the one after a death in its lane is met first.
+  const next = new Map<number, number>();
+  for (const { life, lane, end } of visible.toReversed()) {
+    if (life.end === 'died') {
+      const room = (next.get(lane) ?? bbox.left + bbox.width) - x(end);
+      drawDeath(ctx, causeOf(life), x(end), top(lane) + (BAR / 2) * ratio, room, theme);
+    }
+    next.set(lane, x(life.start));
   }
   ctx.restore();
 }
 
-/** A standby's part of its bar: it serves nothing, and is empty. */
-function outline(ctx: CanvasRenderingContext2D, box: readonly [number, number, number, number], theme: Theme): void {
-  const width = 1.5 * devicePixelRatio;
-  const [x, y, wide, high] = box;
-  ctx.fillRect(x, y, wide, high);
-  if (wide <= 3 * width) return;
-  ctx.fillStyle = theme.surface;
-  ctx.fillRect(x + width, y + width, wide - 2 * width, high - 2 * width);
+type Box = readonly [x: number, y: number, width: number, height: number];
+
+/** The parts of all bars by their color: in a long run there are thousands, and a change of the color takes longer than a box. */
+class Bars {
+  readonly #ratio = devicePixelRatio;
+  readonly #boxes: Record<Phase | 'hole', Box[]> = { starting: [], standby: [], serving: [], retiring: [], hole: [] };
+  readonly #colors: Readonly<Record<Phase | 'hole', string>>;
+  /** From where to where the latest bars of a lane reach that are too narrow to show more. */
+  readonly #slivers = new Map<number, { readonly left: number; right: number; readonly y: number }>();
+
+  constructor({ start, idle, accent, warn, surface }: Theme) {
+    this.#colors = { starting: start, standby: idle, serving: accent, retiring: warn, hole: surface };
+  }
+
+  add(phase: Phase, from: number, to: number, y: number): void {
+    const ratio = this.#ratio;
+    // A line of the background's color between two phases: their colors are of like brightness.
+    const left = phase === 'retiring' && to - from > 3 * ratio ? from + ratio : from;
+    const width = Math.max(to - left, ratio);
+    if (phase === 'starting') {
+      this.#boxes.starting.push([left, y + ((BAR - THIN) / 2) * ratio, width, THIN * ratio]);
+      return;
+    }
+    this.#boxes[phase].push([left, y, width, BAR * ratio]);
+    // A standby serves nothing: its part is empty.
+    const edge = 1.5 * ratio;
+    if (phase !== 'standby' || width <= 3 * edge) return;
+    this.#boxes.hole.push([left + edge, y + edge, width - 2 * edge, BAR * ratio - 2 * edge]);
+  }
+
+  /** A bar without room for its phases. Those that touch are drawn as one. */
+  sliver(lane: number, left: number, right: number, y: number): void {
+    const before = this.#slivers.get(lane);
+    if (before !== undefined && left <= before.right + this.#ratio) {
+      before.right = Math.max(right, before.right);
+      return;
+    }
+    if (before !== undefined) this.#addSliver(before);
+    this.#slivers.set(lane, { left, right, y });
+  }
+
+  draw(ctx: CanvasRenderingContext2D): void {
+    for (const sliver of this.#slivers.values()) this.#addSliver(sliver);
+    for (const phase of ['starting', 'serving', 'retiring', 'standby', 'hole'] as const) {
+      ctx.fillStyle = this.#colors[phase];
+      for (const box of this.#boxes[phase]) ctx.fillRect(...box);
+    }
+  }
+
+  #addSliver({ left, right, y }: { readonly left: number; readonly right: number; readonly y: number }): void {
+    this.#boxes.serving.push([left, y, Math.max(right - left, this.#ratio), BAR * this.#ratio]);
+  }
 }
 
 /** The time between two processes of the run, and after the last, in which none trained. */
@@ -151,6 +198,7 @@ function label(
   if (since === null) return;
   const from = Math.max(x(since), bbox.left) + 4 * ratio;
   const room = Math.min(x(end), bbox.left + bbox.width) - from - 4 * ratio;
+  if (room < NARROW * ratio) return;
   const long = life.compilations === null ? `${life.worker}` : `${life.worker}  ${usedText(life)}`;
   const text = [long, `${life.worker}`].find((each) => ctx.measureText(each).width <= room);
   if (text === undefined) return;

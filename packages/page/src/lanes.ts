@@ -11,9 +11,10 @@ export interface PlacedLife {
 
 /** Room behind a death for its cause, as a share of the whole time, where few workers died. */
 const CAUSE = 0.07;
-const FEW = 12;
-/** Room between two bars of a lane, as a share of the whole time. */
+const FEW = 6;
+/** Room between two bars of a lane, as a share of the whole time, and at most of the mean life. */
 const GAP = 0.0005;
+const SHARE = 0.05;
 
 /**
  * Places lives so that those of one lane do not overlap, each in the uppermost lane that is free.
@@ -25,9 +26,12 @@ export function placeLives(
   now: number,
 ): { readonly placed: PlacedLife[]; readonly lanes: number } {
   const ordered = [...lives].sort((one, other) => one.start - other.start);
-  const gap = ordered.length === 0 ? 0 : GAP * (now - ordered[0]!.start);
-  const isFew = lives.filter(({ end }) => end === 'died').length <= FEW;
-  const cause = isFew ? (gap / GAP) * CAUSE : 0;
+  const whole = ordered.length === 0 ? 0 : now - ordered[0]!.start;
+  const lived = ordered.reduce((sum, { start, exit }) => sum + (exit ?? now) - start, 0);
+  // Short lives of a long run would not share lanes if they were kept apart further.
+  const gap = Math.min(GAP * whole, (SHARE * lived) / Math.max(ordered.length, 1));
+  const isFew = ordered.filter(({ end }) => end === 'died').length <= FEW;
+  const cause = isFew ? CAUSE * whole : 0;
   const free: number[] = [];
   const placed = ordered.map((life) => {
     const end = life.exit ?? Math.max(now, life.start);

@@ -20,7 +20,8 @@ export function WorkerTimeline({ theme, ...panel }: PanelProps & { readonly them
   const { detail } = panel.run;
   const [range, setRange] = useState<Range>(null);
   const [pointed, setPointed] = useState<PlacedLife | null>(null);
-  const now = useNow(detail.state === 'running', detail.updated ?? 0);
+  const [isOpen, setOpen] = useState(false);
+  const now = useNow(detail.state === 'running', detail.started ?? 0, detail.updated ?? 0);
   const { placed, lanes } = useMemo(() => placeLives(detail.workers, now), [detail.workers, now]);
   const whole: readonly [number, number] = [detail.started ?? 0, Math.max(now, (detail.started ?? 0) + 1000)];
   const first = Math.min(whole[0], placed[0]?.life.start ?? whole[0]);
@@ -91,7 +92,12 @@ export function WorkerTimeline({ theme, ...panel }: PanelProps & { readonly them
       <p class="pointed" aria-live="polite">
         {pointed === null ? 'Point at a bar for its story.' : storyOf(pointed)}
       </p>
-      <WorkerTable placed={placed} />
+      <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+        <summary>
+          As a table{placed.length > MOST_ROWS ? `: the latest ${MOST_ROWS} of ${formatCount(placed.length)}` : ''}
+        </summary>
+        {isOpen && <WorkerTable placed={placed} />}
+      </details>
     </section>
   );
 }
@@ -99,39 +105,34 @@ export function WorkerTimeline({ theme, ...panel }: PanelProps & { readonly them
 function WorkerTable({ placed }: { readonly placed: readonly PlacedLife[] }) {
   const shown = placed.slice(-MOST_ROWS).reverse();
   return (
-    <details>
-      <summary>
-        As a table{placed.length > MOST_ROWS ? `: the latest ${MOST_ROWS} of ${formatCount(placed.length)}` : ''}
-      </summary>
-      <div class="scroll">
-        <table>
-          <thead>
-            <tr>
-              <th>worker</th>
-              <th>pid</th>
-              <th>started</th>
-              <th>lived</th>
-              <th>compilations</th>
-              <th>evaluations</th>
-              <th>end</th>
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th>worker</th>
+            <th>pid</th>
+            <th>started</th>
+            <th>lived</th>
+            <th>compilations</th>
+            <th>evaluations</th>
+            <th>end</th>
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map(({ life, end }) => (
+            <tr key={`${life.session}.${life.worker}`} data-end={life.end ?? 'lives'}>
+              <td>{life.worker}</td>
+              <td>{life.pid}</td>
+              <td>{formatTime(life.start)}</td>
+              <td>{formatDuration(end - life.start)}</td>
+              <td>{usedText(life)}</td>
+              <td>{life.evaluations === null ? '' : formatCount(life.evaluations)}</td>
+              <td>{endText(life)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {shown.map(({ life, end }) => (
-              <tr key={`${life.session}.${life.worker}`} data-end={life.end ?? 'lives'}>
-                <td>{life.worker}</td>
-                <td>{life.pid}</td>
-                <td>{formatTime(life.start)}</td>
-                <td>{formatDuration(end - life.start)}</td>
-                <td>{usedText(life)}</td>
-                <td>{life.evaluations === null ? '' : formatCount(life.evaluations)}</td>
-                <td>{endText(life)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </details>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
@@ -171,13 +172,18 @@ function timelineOptions(scene: TimelineScene, lanes: number): Omit<uPlot.Option
 const lifeAt = (placed: readonly PlacedLife[], time: number, at: number): PlacedLife | null =>
   placed.find(({ life, lane, end }) => lane === at && time >= life.start && time <= end) ?? null;
 
-/** The present time, twice a second while the run is running; then the time of its last record. */
-function useNow(isRunning: boolean, last: number): number {
+/** Milliseconds between two updates of the present time at least, and how many of them the time since the start has at most. */
+const NOW_MS = 500;
+const MOST_NOWS = 1000;
+
+/** The present time while the run is running, renewed when that moves a bar by about a pixel; then the time of its last record. */
+function useNow(isRunning: boolean, started: number, last: number): number {
   const [now, setNow] = useState(Date.now());
+  const interval = Math.max(NOW_MS, 2 ** Math.ceil(Math.log2((last - started) / MOST_NOWS)));
   useEffect(() => {
     if (!isRunning) return;
-    const timer = setInterval(() => setNow(Date.now()), 500);
+    const timer = setInterval(() => setNow(Date.now()), interval);
     return () => clearInterval(timer);
-  }, [isRunning]);
+  }, [isRunning, interval]);
   return isRunning ? Math.max(now, last) : last;
 }

@@ -29,6 +29,16 @@ test('lives of one lane do not overlap, and lanes are as few as lives at once', 
   }
 });
 
+test('short lives of a long run share lanes', () => {
+  const lives = Array.from({ length: 1000 }, (_, index) => life(index, 10 * index, 10 * index + 8));
+  expect(placeLives(lives, 1e9).lanes).toBe(1);
+});
+
+test('a death keeps its lane free for its cause, where few died', () => {
+  const lives = [life(1, 0, 500, { end: 'died' }), life(2, 501, 600), life(3, 700, 1000)];
+  expect(placeLives(lives, 1000).placed.map(({ lane }) => lane)).toEqual([0, 1, 0]);
+});
+
 test('a life that has not ended reaches to now', () => {
   expect(placeLives([life(1, 100, null)], 500).placed[0]).toMatchObject({ lane: 0, end: 500 });
 });
