@@ -172,16 +172,20 @@ const lengthOf = ({ evaluations, copies }: KernelTimes): number => evaluations +
 /** A block waits for the weight gradients of the same block two layers above, whose surfaces it gets (`BACKWARD_RING`). */
 const SURFACES = 2;
 
+/** What the backward pass does not hide of weight gradients. The next forward pass hides nothing: it begins with the layer whose gradients come last. */
+const exposedGradients = (products: number, table: number, backward: KernelTimes, step: TimedStep): number =>
+  gradientEnds(products, table, backward, step).at(-1)! - lengthOf(backward);
+
 /**
- * What the backward pass does not hide of weight gradients: those of a block are queued when its kernels have ended, after the gradient of
- * the classifier's table. The next forward pass hides nothing: it begins with the layer whose gradients come last.
+ * When the weight gradients of each block are made, in milliseconds from the begin of the backward pass: those of a block are queued when its
+ * kernels have ended, after the gradient of the classifier's table.
  */
-function exposedGradients(
+function gradientEnds(
   products: number,
   table: number,
   backward: KernelTimes,
   { config: { layers }, blocks }: TimedStep,
-): number {
+): number[] {
   const layer = lengthOf(backward) / layers;
   const ends: number[] = [];
   let kernels = 0;
@@ -192,7 +196,13 @@ function exposedGradients(
     queue = Math.max(queue, kernels) + block.matrices * products;
     ends.push(queue);
   }
-  return queue - lengthOf(backward);
+  return ends;
+}
+
+/** When the gradients of a step's last pass are made, in milliseconds from the begin of its backward pass; its kernels, or the last of them, end it. */
+export function lastGradients(step: TimedStep, profile: ChipProfile) {
+  const { backward, products, queuedTable } = partsOf(step, profile);
+  return { table: queuedTable, blocks: gradientEnds(products, queuedTable, backward, step) };
 }
 
 /** Milliseconds that each part of the chip works in a step, if nothing waits for anything: no step is shorter than the longest. */

@@ -1,8 +1,10 @@
 import { invalidArgument, loadProfile, MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
-import { flag, text, whole } from '../check.js';
+import { flag, number, oneOf, text, whole } from '../check.js';
 import { bestPlan, bestVariants } from '../chips/best-plan.js';
-import { type Classifier, planOptions, type WeightStrategy } from '../chips/plan-options.js';
+import { type LinkName, linkNames, links } from '../chips/links.js';
+import { type Classifier, type PlanOptions, planOptions, type WeightStrategy } from '../chips/plan-options.js';
+import { type LinkSpeed, planRanks, type RankPlan } from '../chips/rank-plan.js';
 import type { HostProducts } from '../chips/step-time.js';
 import { planTraining, type TrainingPlan } from '../chips/training-plan.js';
 import { planLayers } from '../decoder/layer-plan.js';
@@ -37,6 +39,10 @@ interface PlanFlags {
   readonly documentMask?: boolean;
   readonly precision?: HostProducts | 'auto';
   readonly withoutUpdate?: boolean;
+  readonly ranks?: number;
+  readonly link?: LinkName;
+  readonly bandwidth?: number;
+  readonly latency?: number;
   readonly calibration?: boolean;
   readonly aims?: boolean;
   readonly compare?: boolean;
@@ -57,6 +63,7 @@ Examples:
   $ mayfly plan --model qwen3-0.6b --lora-rank 8
   $ mayfly plan --model stories110m --variant attention=sdpaBwd,silu=exp
   $ mayfly plan --model stories110m --precision blas --classes 9205 --without-update
+  $ mayfly plan --model stories110m --ranks 8 --link thunderbolt5
   $ mayfly plan --calibration
   $ mayfly plan --aims
   $ mayfly plan --compare`;
@@ -88,6 +95,22 @@ export const planCommandOptions = {
   documentMask: {
     ...{ rule: flag, default: false, flag: '--document-mask' },
     help: 'attention stays within the documents of a window',
+  },
+  ranks: {
+    ...{ rule: whole(1, 2 ** 16), defaultText: 'no table of ranks', flag: '--ranks <n>' },
+    help: 'machines that share the passes of a step: adds a table of time against their number',
+  },
+  link: {
+    ...{ rule: oneOf(...linkNames), defaultText: 'thunderbolt5', flag: '--link <name>' },
+    help: `between them: ${linkNames.join(', ')}`,
+  },
+  bandwidth: {
+    ...{ rule: number('above 0', (value) => value > 0), defaultText: "the link's", flag: '--bandwidth <x>' },
+    help: 'gigabytes per second that a rank sends while it receives as many',
+  },
+  latency: {
+    ...{ rule: number('from 0 up', (value) => value >= 0), defaultText: "the link's", flag: '--latency <x>' },
+    help: 'microseconds of a short message between ranks',
   },
   calibration: {
     ...{ rule: flag, default: false, flag: '--calibration' },
@@ -167,12 +190,47 @@ async function planCommand(given: CommandFlags): Promise<void> {
     device: best.processor < best.step.total ? 'cpu' : 'ane',
     milliseconds: Math.min(best.processor, best.step.total),
   };
+  const ranked =
+    flags.ranks === undefined
+      ? null
+      : rankTable(flags, { ...timed, weights: best.weights, classifier: best.classifier });
   print(
     process.stdout,
     json
-      ? `${toJsonLine({ model, chip, best: advice.weights, advice, plans })}\n`
-      : report(model, profile.title, plans, advice),
+      ? `${toJsonLine({ model, chip, best: advice.weights, advice, plans, ...ranked?.fields })}\n`
+      : `${report(model, profile.title, plans, advice)}${ranked?.text ?? ''}`,
   );
+}
+
+/** The shortest step on 1, 2, 4, … ranks up to the number that is asked for. */
+function rankTable({ ranks = 1, link: name = 'thunderbolt5', ...own }: PlanFlags, options: PlanOptions) {
+  const { title, bandwidth, latency } = links[name];
+  const speed: LinkSpeed = { bandwidth: own.bandwidth ?? bandwidth.value, latency: own.latency ?? latency.value };
+  const doubled = Array.from({ length: Math.ceil(Math.log2(ranks)) }, (_, power) => 2 ** power);
+  const plans = planRanks(options, speed, [...doubled, ranks]);
+  const rows: [string, (plan: RankPlan) => string][] = [
+    ['ranks', (plan) => count(plan.ranks)],
+    ['a step', ({ total }) => ms(total)],
+    ['  exchange of gradients', ({ exchange }) => ms(exchange)],
+    ['  not hidden by the backward pass', ({ exposed }) => ms(exposed)],
+    ['sent by each rank', ({ sentBytes }) => `${(sentBytes / 1e6).toFixed(0)} MB`],
+    ['tokens per second', ({ tokensPerSecond }) => count(tokensPerSecond)],
+    ['of perfect', ({ efficiency }) => `${(100 * efficiency).toFixed(1)}%`],
+  ];
+  const origin = (value: number | undefined, figure: (typeof links)[LinkName]['latency']) =>
+    value === undefined ? `${figure.assumed ? 'assumed, ' : ''}${figure.source}` : 'given';
+  const text = [
+    '',
+    `${options.weights} weights on several machines, by ${title}`,
+    textTable(
+      rows.map(([label, of]) => [label, ...plans.map(of)]),
+      { numbers: true },
+    ),
+    `bandwidth ${speed.bandwidth.toFixed(2)} GB/s: ${origin(own.bandwidth, bandwidth)}`,
+    `latency ${speed.latency} µs: ${origin(own.latency, latency)}`,
+    '',
+  ].join('\n');
+  return { text, fields: { link: { name, title, ...speed }, ranks: plans } };
 }
 
 /** What makes the shortest step. */
