@@ -25,7 +25,7 @@ export class ChromeTrace implements TraceFile {
 
   slice({ pid, tid, name, category, beganMs, endedMs, fields, flowFrom, flowTo }: Slice): void {
     const ts = microseconds(beganMs);
-    const dur = Math.max(0, microseconds(endedMs) - ts);
+    const dur = Math.max(0, microseconds(endedMs) - ts - GAP);
     const place = { pid, tid, ts, cat: category };
     this.#write({ ph: 'X', name, ...place, dur: rounded(dur), ...(fields && { args: fields }) });
     // A flow belongs to the slice around its time.
@@ -43,6 +43,12 @@ export class ChromeTrace implements TraceFile {
     this.#isFirst = false;
   }
 }
+
+/**
+ * A nanosecond, by which a slice ends early: readers add and subtract times in floating point, and find that slices which touch overlap.
+ * In speedscope a worker's states would lie within one another.
+ */
+const GAP = 0.001;
 
 /** To nanoseconds: more digits would only take space. */
 const microseconds = (milliseconds: number): number => rounded(1000 * milliseconds);
