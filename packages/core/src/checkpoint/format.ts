@@ -43,12 +43,22 @@ export interface CheckpointHeader extends CheckpointFields {
 /** Raw bytes by name: in one piece, or in several that follow each other. */
 export type Sections = Readonly<Record<string, Uint8Array | readonly Uint8Array[]>>;
 
+/** A piece of a section that is fetched when its turn to be written comes. */
+export interface FetchedPiece {
+  readonly byteLength: number;
+  /** Called once. The bytes must not change until the next piece is asked for. */
+  readonly read: () => Promise<Uint8Array>;
+}
+
+/** Sections that are written, whose pieces need not all be at hand. */
+export type WrittenSections = Readonly<Record<string, Uint8Array | readonly (Uint8Array | FetchedPiece)[]>>;
+
 /** The pieces of a section. */
-export const piecesOf = (section: Sections[string]): readonly Uint8Array[] =>
+export const piecesOf = <Piece>(section: Uint8Array | readonly Piece[]): readonly (Uint8Array | Piece)[] =>
   section instanceof Uint8Array ? [section] : section;
 
 /** The bytes of a section. */
-export const sectionBytes = (section: Sections[string]): number =>
+export const sectionBytes = (section: WrittenSections[string]): number =>
   piecesOf(section).reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 /** The place of a section in the file. */
@@ -69,7 +79,10 @@ export interface CheckpointHead {
 }
 
 /** Encodes everything before the first section, and places the sections. */
-export function encodeHead(header: CheckpointHeader, sections: Sections): { bytes: Buffer; head: CheckpointHead } {
+export function encodeHead(
+  header: CheckpointHeader,
+  sections: WrittenSections,
+): { bytes: Buffer; head: CheckpointHead } {
   let end = 0;
   const table = Object.entries(sections).map(([name, section]) => {
     const byteLength = sectionBytes(section);

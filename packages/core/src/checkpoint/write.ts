@@ -5,7 +5,7 @@ import { writeAtomically } from '../files/atomic-file.js';
 import { fileError } from '../files/errors.js';
 import { makeFolder } from '../files/folders.js';
 import { checkpointPath, listCheckpoints, sweepTemporaries } from './directory.js';
-import { type CheckpointFields, type CheckpointHeader, encodeHead, piecesOf, type Sections } from './format.js';
+import { type CheckpointFields, type CheckpointHeader, encodeHead, piecesOf, type WrittenSections } from './format.js';
 import { runOf } from './read.js';
 
 /** Written and hashed at a time: a few milliseconds each, so the event loop stays responsive. */
@@ -33,7 +33,7 @@ export async function writeCheckpoint(
   directory: string,
   step: number,
   header: CheckpointFields,
-  sections: Sections,
+  sections: WrittenSections,
   { keep = 3, keepEvery = 0, signal }: WriteCheckpointOptions = {},
 ): Promise<string> {
   if (!Number.isSafeInteger(step) || step < 0) throw invalidArgument('step', 'a whole number from 0 up', step);
@@ -55,7 +55,7 @@ export async function writeCheckpoint(
 async function writeFile(
   file: FileHandle,
   header: CheckpointHeader,
-  sections: Sections,
+  sections: WrittenSections,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { bytes, head } = encodeHead(header, sections);
@@ -63,7 +63,8 @@ async function writeFile(
   await output.write(bytes);
   for (const { name, offset } of head.ranges) {
     await output.padTo(offset);
-    for (const piece of piecesOf(sections[name]!)) await output.write(piece);
+    for (const piece of piecesOf(sections[name]!))
+      await output.write(piece instanceof Uint8Array ? piece : await piece.read());
   }
   await output.padTo(head.digestOffset);
   await output.finish();

@@ -19,6 +19,7 @@ import { ModelState } from './model-state.js';
 import type { TableRows, UpdatedPart } from './optimizer.js';
 import type { ParameterRules } from './parameter-groups.js';
 import { PendingTasks } from './pending-tasks.js';
+import type { ShardPlace } from './shards.js';
 import { Stopwatch } from './stopwatch.js';
 import type { KernelCompiler } from './timed-kernel.js';
 import { WeightGradients } from './weight-gradients.js';
@@ -59,6 +60,8 @@ export interface DecoderOptions {
   readonly training?: boolean | undefined;
   /** The ranks over which gradients are summed. Default: none but this process. */
   readonly collective?: Collective | undefined;
+  /** This process among those that share the optimizer's state. Default: it has all of it. */
+  readonly shards?: ShardPlace | undefined;
   /** Threads that compute weight gradients while kernels run; 0 computes them on the calling thread. Default 1. */
   readonly hostThreads?: number | undefined;
 }
@@ -97,7 +100,16 @@ export class Decoder {
     const { stopwatch, updates } = this;
     this.precision = precision;
     const plans = planLayers({ ...config, documentMask }, weights, options.layers, options.lora);
-    this.state = new ModelState(source, config, training, plans, options.freeze, options.rules, options.vocabulary);
+    this.state = new ModelState(
+      source,
+      config,
+      training,
+      plans,
+      options.freeze,
+      options.rules,
+      options.vocabulary,
+      options.shards,
+    );
     this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
     const { state, weightGradients } = this;

@@ -1,5 +1,7 @@
 import { addon } from '@mayfly/native';
-import type { Collective } from '../collective/collective.js';
+import type { ArenaRange, Collective } from '../collective/collective.js';
+import { exchangeNumbers } from '../collective/exchange-numbers.js';
+import type { Tensor } from '../memory/tensor.js';
 import type { ParameterEntry } from '../model/parameters.js';
 import { type ModelState, offsetIn } from './model-state.js';
 
@@ -14,6 +16,11 @@ export interface ExchangeStats {
   readonly busyMs: number;
   /** Those of them in which a step waited for nothing else. */
   readonly exposedMs: number;
+}
+
+/** A range of tensors that one rank owns; null where all ranks do. */
+interface OwnedRange extends ArenaRange {
+  readonly owner: number | null;
 }
 
 /**
@@ -46,7 +53,7 @@ export class GradientExchange {
     return { busyMs: this.#busyMs, exposedMs: this.#exposedMs };
   }
 
-  /** Takes a tensor whose gradient is complete, or all of it is queued. Resolves once it is the sum over the ranks, in the arena. */
+  /** Takes a tensor whose gradient is complete, or all of it is queued. Resolves once it is the sum over the ranks, at its owner, or on all. */
   add(entry: ParameterEntry): Promise<void> {
     this.#bucket ??= new Bucket();
     const { summed } = this.#bucket;
@@ -63,9 +70,7 @@ export class GradientExchange {
     const { arena } = this.#state.gradients;
     // The queue is in order: once it has written these no bytes, all gradients before are there.
     const made = addon.mathQueue.zero(arena, 0, 0);
-    bucket.settle(
-      this.inOrder(made, () => Promise.all(this.#rangesOf(bucket).map((range) => this.#collective.allReduce(range)))),
-    );
+    bucket.settle(this.inOrder(made, () => Promise.all(this.#rangesOf(bucket).map((range) => this.#sum(range)))));
   }
 
   /** Makes a call of the group once `ready` has resolved and all calls before have been made. */
@@ -96,19 +101,48 @@ export class GradientExchange {
     await this.#done;
   }
 
-  /** The gradients of tensors that lie side by side are one range; a range is at most as long as a bucket. */
-  #rangesOf({ entries }: Bucket) {
-    const { gradients } = this.#state;
-    const { arena } = gradients;
-    const ranges: { arena: typeof arena; offset: number; bytes: number }[] = [];
+  /** The sums of squares of all tensors, in the order of the layout, from those that each rank has of its own tensors. */
+  async squares(own: ReadonlyMap<ParameterEntry, Promise<number>>): Promise<number[]> {
+    const { trained, shards } = this.#state;
+    const sums = Promise.all(trained.entries.map((entry) => own.get(entry)!));
+    if (shards === null) return await sums;
+    const call = async () => exchangeNumbers(this.#collective, await sums);
+    const all = await this.inOrder(sums, call);
+    return trained.entries.map((entry, index) => all[shards.ownerOf(entry)]![index]!);
+  }
+
+  /** Copies tensors of the parameters from their owners to all ranks, behind the calls before; `updated` resolves when this rank's own are new. */
+  broadcast(entries: readonly ParameterEntry[], updated: Promise<unknown>): Promise<unknown> {
+    const { parameters, layout } = this.#state;
+    const places = entries.map(({ name, layer }) => layout.entry(name, layer));
+    const ranges = this.#ranges(places, parameters);
+    return this.inOrder(updated, () =>
+      Promise.all(ranges.map((range) => this.#collective.broadcast(range, range.owner!))),
+    );
+  }
+
+  #sum({ owner, ...range }: OwnedRange): Promise<void> {
+    return owner === null ? this.#collective.allReduce(range) : this.#collective.reduce(range, owner);
+  }
+
+  #rangesOf({ entries }: Bucket): OwnedRange[] {
+    return this.#ranges(entries, this.#state.gradients);
+  }
+
+  /** Tensors of one owner that lie side by side are one range; a range is at most as long as a bucket. */
+  #ranges(entries: readonly ParameterEntry[], block: Tensor<'fp32'>): OwnedRange[] {
+    const { shards } = this.#state;
+    const { arena } = block;
+    const ranges: { arena: typeof arena; offset: number; bytes: number; owner: number | null }[] = [];
     for (const entry of entries.toSorted((a, b) => a.offset - b.offset)) {
-      const [offset, end] = [offsetIn(gradients, entry), offsetIn(gradients, entry) + 4 * entry.count];
+      const owner = shards?.ownerOf(entry) ?? null;
+      const [offset, end] = [offsetIn(block, entry), offsetIn(block, entry) + 4 * entry.count];
       for (let start = offset; start < end; start += BUCKET_BYTES) {
         const bytes = Math.min(BUCKET_BYTES, end - start);
         const last = ranges.at(-1);
-        const follows = last !== undefined && last.offset + last.bytes === start && last.bytes + bytes <= BUCKET_BYTES;
-        if (follows) last.bytes += bytes;
-        else ranges.push({ arena, offset: start, bytes });
+        const follows = last !== undefined && last.owner === owner && last.offset + last.bytes === start;
+        if (follows && last.bytes + bytes <= BUCKET_BYTES) last.bytes += bytes;
+        else ranges.push({ arena, offset: start, bytes, owner });
       }
     }
     return ranges;

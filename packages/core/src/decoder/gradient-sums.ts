@@ -110,7 +110,10 @@ export class GradientSums {
   async norm(): Promise<number> {
     this.#exchange?.flush();
     await this.#sums.settleAll();
-    const sums = await Promise.all(this.#state.trained.entries.map((entry) => this.#squares.get(entry)!));
+    const sums =
+      this.#exchange === null
+        ? await Promise.all(this.#state.trained.entries.map((entry) => this.#squares.get(entry)!))
+        : await this.#exchange.squares(this.#squares);
     return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
   }
 
@@ -132,7 +135,8 @@ export class GradientSums {
     if (index < this.#passes - 1) return;
     const { arena } = this.#state.gradients;
     const sum = () => addon.mathQueue.sumOfSquares(arena, offsetIn(this.#blocks[0]!, entry), entry.count);
-    const squares = this.#exchange === null ? sum() : this.#exchange.add(entry).then(sum);
+    const isOwn = this.#state.shards?.owns(entry) ?? true;
+    const squares = this.#exchange === null ? sum() : this.#exchange.add(entry).then(() => (isOwn ? sum() : 0));
     // `norm` gets the error; until then it must not count as an unhandled rejection.
     squares.catch(() => {});
     this.#squares.set(entry, squares);

@@ -6,6 +6,10 @@ import { type ParameterEntry, ParameterLayout } from '../model/parameters.js';
 import { CompactParameters } from './compact-parameters.js';
 import type { FrozenPart, LayerPlan } from './layer-plan.js';
 import { type ParameterRules, type UpdateRule, updateRules } from './parameter-groups.js';
+import { type ShardPlace, Shards } from './shards.js';
+
+/** As long as the pieces in which checkpoints are read. */
+const TRANSFER_BYTES = 2 ** 22;
 
 /**
  * A model's fp32 masters in the arena and, for training, what the optimizer keeps beside them: blocks of one layout, without what is
@@ -14,17 +18,23 @@ import { type ParameterRules, type UpdateRule, updateRules } from './parameter-g
 export class ModelState {
   /** Where parameters lie. */
   readonly layout: ParameterLayout;
-  /** Where gradients and moments lie: those of the parameters that are updated. */
+  /** Where gradients lie, and first moments where one process has all: those of the parameters that are updated. */
   readonly trained: ParameterLayout;
   /** How each of these is updated. */
   readonly updates: ReadonlyMap<ParameterEntry, UpdateRule>;
-  /** Where second moments lie: those of the parameters that AdamW updates. */
+  /** Where second moments lie where one process has all: those of the parameters that AdamW updates. */
   readonly adapted: ParameterLayout;
+  /** Which rank has a tensor's moments, and updates it; null where this process has all. */
+  readonly shards: Shards | null;
+  /** Where the moments lie that this process has. */
+  readonly own: { readonly trained: ParameterLayout; readonly adapted: ParameterLayout };
   readonly parameters: Tensor<'fp32'>;
   /** The following have no elements where the model is not trained. */
   readonly gradients: Tensor<'fp32'>;
   readonly firstMoments: Tensor<'fp32'>;
   readonly secondMoments: Tensor<'fp32'>;
+  /** Takes a piece of the moments of another rank, as a checkpoint is read by; null where this process has all. */
+  readonly transfer: Tensor<'fp32'> | null;
   /** How they are a part of the whole model's; null where they are the whole. */
   readonly compact: CompactParameters | null;
   readonly #frozen: ReadonlySet<FrozenPart>;
@@ -39,6 +49,8 @@ export class ModelState {
     rules: ParameterRules = {},
     /** Its vocabulary as a part of the whole model's. */
     vocabulary?: CompactVocabulary,
+    /** This process among those that share the moments. */
+    place?: ShardPlace,
   ) {
     const specs = plans.map(({ definition }) => definition.parameters(config));
     const specsOf = (layer: number) => specs[layer]!;
@@ -59,12 +71,24 @@ export class ModelState {
       return entry !== undefined && this.updates.get(entry)!.optimizer === 'adamw';
     };
     this.adapted = new ParameterLayout(config, specsOf, takesAdamw);
+    const shards = place === undefined ? null : new Shards(this.trained.entries, place);
+    this.shards = shards;
+    const ownPart = (whole: ParameterLayout) =>
+      shards === null
+        ? whole
+        : new ParameterLayout(
+            config,
+            specsOf,
+            (name, layer) => whole.find(name, layer) !== undefined && shards.owns({ name, layer }),
+          );
+    this.own = { trained: ownPart(this.trained), adapted: ownPart(this.adapted) };
     const block = (count: number) => source.tensor('fp32', [count]);
     this.parameters = block(this.layout.count);
     this.compact = vocabulary ? new CompactParameters(source, vocabulary, this.layout, this.parameters, specsOf) : null;
     this.gradients = block(this.trained.count);
-    this.firstMoments = block(this.trained.count);
-    this.secondMoments = block(this.adapted.count);
+    this.firstMoments = block(this.own.trained.count);
+    this.secondMoments = block(this.own.adapted.count);
+    this.transfer = shards && block(Math.min(this.trained.count, TRANSFER_BYTES / 4));
   }
 
   /** The shape of the whole model. */

@@ -1,5 +1,6 @@
 import { addon, type Precision } from '@mayfly/native';
 import type { ParameterEntry } from '../model/parameters.js';
+import type { GradientExchange } from './gradient-exchange.js';
 import type { FrozenPart } from './layer-plan.js';
 import { type ModelState, offsetIn, partOf } from './model-state.js';
 import type { Matrix } from './surface.js';
@@ -65,10 +66,20 @@ export class Optimizer {
   readonly #state: ModelState;
   readonly #options: OptimizerSettings;
   readonly #precision: Precision;
+  readonly #exchange: GradientExchange | null;
 
-  /** @param precision Of Muon's matrix products. */
-  constructor(state: ModelState, options: OptimizerSettings, precision: Precision = 'exact') {
+  /**
+   * @param precision Of Muon's matrix products.
+   * @param exchange Brings parameters from their owners, where the state is shared out.
+   */
+  constructor(
+    state: ModelState,
+    options: OptimizerSettings,
+    precision: Precision = 'exact',
+    exchange: GradientExchange | null = null,
+  ) {
     this.#state = state;
+    this.#exchange = exchange;
     this.#options = options;
     this.#precision = precision;
   }
@@ -96,11 +107,35 @@ export class Optimizer {
     return this.#pieces(rows).map(({ part, entries, only }) => {
       const isLayer = typeof part === 'number';
       const places = isLayer ? layers.weightSlots(part) : null;
-      const updated = Promise.all(
-        entries.map((entry) => this.#update(entry, places?.get(entry.name), only, { lr, step, gradientScale })),
-      );
+      const rates = { lr, step, gradientScale };
+      const { shards } = this.#state;
+      const own = shards === null ? entries : entries.filter((entry) => shards.owns(entry));
+      const updated = Promise.all(own.map((entry) => this.#update(entry, places?.get(entry.name), only, rates)));
+      if (shards !== null) return { part, done: this.#fromOwners(entries, updated, part, places, layers) };
       return { part, done: isLayer ? layers.restage(part, updated) : updated };
     });
+  }
+
+  /** Brings the tensors that other ranks update. Their copies for kernels are queued only then, and so is what follows them. */
+  async #fromOwners(
+    entries: readonly ParameterEntry[],
+    updated: Promise<unknown>,
+    part: UpdatedPart,
+    places: ReadonlyMap<string, WeightSlot> | null,
+    layers: UpdatedLayers,
+  ): Promise<void> {
+    const { parameters, shards } = this.#state;
+    await this.#exchange!.broadcast(entries, updated);
+    if (typeof part !== 'number') return;
+    const copies = entries.flatMap((entry) => {
+      const place = places?.get(entry.name);
+      if (place === undefined || shards!.owns(entry)) return [];
+      const [rows, columns] = entry.shape;
+      const from = { from: this.#state.parameter(entry.name, entry.layer), fromStride: columns };
+      const to = { to: place.offset, toStride: place.stride, transpose: place.transposed };
+      return [addon.mathQueue.toHalf(parameters.arena, { ...from, ...to, rows, columns })];
+    });
+    await layers.restage(part, Promise.all(copies));
   }
 
   #pieces(rows: TableRows | null): Piece[] {
@@ -121,14 +156,14 @@ export class Optimizer {
     only: Piece['only'],
     { lr, step, gradientScale }: { readonly lr: number; readonly step: number; readonly gradientScale: number },
   ): Promise<void> {
-    const { parameters, gradients, firstMoments, secondMoments, adapted, updates } = this.#state;
+    const { parameters, gradients, firstMoments, secondMoments, own, updates } = this.#state;
     const { betas, eps, muonMomentum, muonScale } = this.#options;
     const rule = updates.get(entry)!;
     const [rows, columns] = entry.shape;
     const shared = {
       weights: this.#state.parameter(entry.name, entry.layer),
       gradients: offsetIn(gradients, entry),
-      m: offsetIn(firstMoments, entry),
+      m: offsetIn(firstMoments, own.trained.entry(entry.name, entry.layer)),
       lr: lr * rule.lr,
       weightDecay: rule.weightDecay,
       gradientScale,
@@ -149,7 +184,7 @@ export class Optimizer {
     }
     return addon.mathQueue.adamw(parameters.arena, {
       ...shared,
-      v: offsetIn(secondMoments, adapted.entry(entry.name, entry.layer)),
+      v: offsetIn(secondMoments, own.adapted.entry(entry.name, entry.layer)),
       count: entry.count,
       columns,
       ...only,

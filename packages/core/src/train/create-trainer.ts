@@ -32,6 +32,7 @@ import { needsCanaries } from '../variants/choose-form.js';
 import { openDecoderPool, type PlannedDecoder, planDecoder } from '../variants/decoder-pool.js';
 import { VariantFallback } from '../variants/variant-fallback.js';
 import { expectMemory, type MemoryNeeds, memoryLimit, memoryNeeds } from './memory-needs.js';
+import { MomentTransfer } from './moment-transfer.js';
 import {
   type FilledTrainOptions,
   type NamedConfig,
@@ -94,7 +95,7 @@ async function makeTrainer(checked: TrainOptions, ranks: Ranks, startedAt: numbe
   // The data decide on the size of a compact vocabulary, and so on everything else.
   const early = options.compactVocabulary ? await openInTurn(begun, ranks, opened) : undefined;
   const vocabulary = early && (await vocabularyOf(begun, early));
-  const { plan, plans, place } = await ranks.together(() => planRun(begun, checked.pool, vocabulary), LONG);
+  const { plan, plans, place } = await ranks.together(() => planRun(begun, checked.pool, vocabulary, ranks), LONG);
   const shared = place instanceof Pool ? place : undefined;
   await ranks.together(() => {
     if (shared === undefined) expectMemory(needsOf(plan, options), memoryLimit() / sharing);
@@ -122,8 +123,7 @@ async function makeTrainer(checked: TrainOptions, ranks: Ranks, startedAt: numbe
       : options.hostThreads;
   const decoder = new Decoder(scope, { ...plan, layersSource, precision, hostThreads, collective });
   const { state } = decoder;
-  const progress = await ranks.fromFirst(() => begun.fill(state), LONG);
-  await ranks.broadcast([state.parameters, state.firstMoments, state.secondMoments]);
+  const progress = await fillRanks(begun, state, ranks);
   const windows = progress === undefined ? fresh : new Windows(training, sequence, progress.windows, 0, options.epochs);
   const done = progress?.counts.step ?? 0;
   if (done > options.steps) throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
@@ -207,6 +207,7 @@ async function planRun(
   { options, config: whole }: Run,
   given: TrainOptions['pool'],
   vocabulary: CompactVocabulary | undefined,
+  { rank, size }: Pick<Ranks, 'rank' | 'size'> = { rank: 0, size: 1 },
 ) {
   const config = vocabulary?.configOf(whole) ?? whole;
   const { batch, seq: sequence, weights, layers, lora, accumulate: passes, signal, variant, onProgress } = options;
@@ -244,6 +245,7 @@ async function planRun(
     passes,
     variant,
     onProgress,
+    ...(options.shardOptimizer && size > 1 && { shards: { rank, size } }),
   };
   const extraBytes = options.checkRange ? RANGE_CHECK_BYTES : 0;
   const plan = await planDecoder({ ...shape, training: true, extraBytes }, place);
@@ -366,7 +368,7 @@ interface Run {
   /** Of the run that is resumed. */
   readonly vocabulary: CompactVocabulary | undefined;
   /** Writes the first parameters (and moments) and returns the progress of a resumed run. */
-  readonly fill: (state: ModelState) => Promise<TrainingProgress | undefined>;
+  readonly fill: (state: ModelState, transfer: MomentTransfer | null) => Promise<TrainingProgress | undefined>;
 }
 
 /** The run's folder, on the first rank; the options, completed from it; and the run that is resumed. */
@@ -410,11 +412,11 @@ async function openRun(given: TrainOptions, run: ResumedRun | null): Promise<Run
     const isNew = plain.model !== undefined && ownConfig === undefined;
     const modelPath = isNew ? (await loadModel(options.model)).path : before?.model?.source;
     const tokenizerSource = plain.tokenizer ?? carried ?? options.tokenizer;
-    const fill: Run['fill'] = async (state) => {
+    const fill: Run['fill'] = async (state, transfer) => {
       // A checkpoint of adapters does not hold the model.
       const base = options.lora && before?.model ? (await loadModel(before.model.source)).parameters : undefined;
       if (options.lora !== undefined) await fillParameters(state, base, options);
-      return restoreTraining(resume, state, given.layers);
+      return restoreTraining(resume, state, given.layers, transfer);
     };
     return { options, config, before, given, stream, modelPath, tokenizerSource, vocabulary, fill };
   }
@@ -440,6 +442,33 @@ async function openRun(given: TrainOptions, run: ResumedRun | null): Promise<Run
   };
 }
 
+/** Fills the memory of all ranks from the first, and gives all of them the progress of a resumed run. */
+async function fillRanks(run: Run, state: ModelState, ranks: Ranks): Promise<TrainingProgress | undefined> {
+  const { parameters, firstMoments, secondMoments, shards } = state;
+  const transfer = shards && new MomentTransfer(ranks, state);
+  const isResumed = run.given.resume !== undefined;
+  const progress = await ranks.together(async () => {
+    if (!ranks.isFirst) {
+      await zeroMoments(state);
+      if (isResumed) await transfer?.take();
+      return undefined;
+    }
+    try {
+      return await run.fill(state, transfer);
+    } finally {
+      if (isResumed) await transfer?.finishScatter();
+    }
+  }, LONG);
+  await ranks.broadcast(transfer === null ? [parameters, firstMoments, secondMoments] : [parameters]);
+  return await ranks.fromFirst(() => progress);
+}
+
+/** In the arena of a pool that is given, another run may have left its own. */
+async function zeroMoments({ firstMoments, secondMoments }: ModelState): Promise<void> {
+  for (const { arena, offset, bytes } of [firstMoments, secondMoments])
+    await addon.mathQueue.zero(arena, offset, bytes);
+}
+
 /** Writes a model's parameters, or drawn ones where it has none, and those that adapters begin with. */
 async function fillParameters(
   state: ModelState,
@@ -455,9 +484,7 @@ async function fillParameters(
   };
   await (compact === null ? write(target) : compact.fill(write));
   initializeAdapters(state.layout, target, seed);
-  // In the arena of a pool that is given, another run may have left its own.
-  for (const { arena, offset, bytes } of [state.firstMoments, state.secondMoments])
-    await addon.mathQueue.zero(arena, offset, bytes);
+  await zeroMoments(state);
   if (parameters !== undefined) await checkValues(state, model);
 }
 

@@ -130,6 +130,11 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
    */
   readonly recompute?: boolean | undefined;
   /**
+   * Shares the optimizer's state out over the ranks: each has the moments of its own tensors, which it updates, and gets the others'
+   * parameters from their owners. Less memory, the same bits. With `collective`. Default false.
+   */
+  readonly shardOptimizer?: boolean | undefined;
+  /**
    * The processes that train together, from `openCollective`, which the trainer leaves open: each calls `createTrainer` with the same options
    * and takes its own passes of every step (docs/topics/training.md). Default: this process alone.
    */
@@ -276,6 +281,10 @@ export const trainOptions = {
   recompute: {
     ...{ rule: flag, default: false, flag: '--recompute', group: groups.workers },
     help: 'keep fewer activations: run forward programs again in the backward pass',
+  },
+  shardOptimizer: {
+    ...{ rule: flag, default: false, agreed: true, flag: '--shard-optimizer', group: groups.workers },
+    help: 'with several ranks, share the moments out over them: less memory, the same bits',
   },
   allowSleep: {
     ...{ rule: flag, default: false, flag: '--allow-sleep', group: groups.workers },

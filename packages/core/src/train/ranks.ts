@@ -1,6 +1,7 @@
 import { deserialize, serialize } from 'node:v8';
 import { isMayflyError, MayflyError } from '@mayfly/native';
 import type { ArenaRange, Collective, CollectiveCallOptions } from '../collective/collective.js';
+import { exchangeNumbers } from '../collective/exchange-numbers.js';
 
 /** Of one rank's message. A group bounds the messages of all ranks together. */
 const MESSAGE_BYTES = 2 ** 22;
@@ -49,12 +50,8 @@ export class Ranks {
   }
 
   /** The numbers of every rank, by rank. */
-  async gatherNumbers(values: readonly number[]): Promise<Float64Array[]> {
-    const own = Float64Array.from(values);
-    if (this.size === 1) return [own];
-    const messages = await this.collective.exchange(new Uint8Array(own.buffer));
-    // Of a message's own, which begins at a multiple of 8.
-    return messages.map((message) => new Float64Array(new Uint8Array(message).buffer));
+  gatherNumbers(values: readonly number[]): Promise<Float64Array[]> {
+    return exchangeNumbers(this.collective, values);
   }
 
   /** What rank 0 makes, plain data, on all ranks. Its error is the error of all. */

@@ -4,7 +4,7 @@ import { access, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { invalidArgument, isMayflyError, MayflyError } from '@mayfly/native';
 import { type CheckpointFile, checkpointPath, listCheckpoints } from '../checkpoint/directory.js';
-import type { CheckpointFields, Sections } from '../checkpoint/format.js';
+import type { CheckpointFields, WrittenSections } from '../checkpoint/format.js';
 import { isCheckpointOf, readCheckpointHeader, runOf } from '../checkpoint/read.js';
 import { type Kept, pruneCheckpoints, type WriteCheckpointOptions, writeCheckpoint } from '../checkpoint/write.js';
 import { fileError } from '../files/errors.js';
@@ -171,7 +171,7 @@ export class RunFolder {
   async save(
     step: number,
     fields: CheckpointFields,
-    sections: Sections,
+    sections: WrittenSections,
     options: WriteCheckpointOptions,
     folder = this.path,
   ): Promise<string> {
@@ -195,7 +195,7 @@ export class RunFolder {
    * @returns The folder, which names the model.
    * @throws As `save`.
    */
-  async saveBest(step: number, fields: CheckpointFields, sections: Sections): Promise<string> {
+  async saveBest(step: number, fields: CheckpointFields, sections: WrittenSections): Promise<string> {
     await this.save(step, fields, sections, { keep: Number.MAX_SAFE_INTEGER }, this.#best);
     return this.#best;
   }

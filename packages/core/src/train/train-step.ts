@@ -92,7 +92,7 @@ export class TrainStep {
     this.#windows = windows;
     this.#scaler = scaler;
     this.#options = options;
-    this.#optimizer = new Optimizer(decoder.state, options, decoder.precision);
+    this.#optimizer = new Optimizer(decoder.state, options, decoder.precision, decoder.exchange);
     const { columns } = decoder.layers;
     const batch = (): Batch => ({
       inputs: new Int32Array(columns),
@@ -216,6 +216,8 @@ export class TrainStep {
 
   /** Rows of the embedding that this rank's first pass of the next step reads. */
   #expectNext(): TableRows | null {
+    // Where other ranks update it, the table comes as a whole.
+    if (this.#decoder.state.shards !== null) return null;
     const { inputs, targets } = this.#batches[0]!;
     try {
       const { sequence } = this.#decoder.layers.shape;

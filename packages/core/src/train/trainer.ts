@@ -255,9 +255,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const { step } = this;
     try {
       await this.#settle();
-      const path = await ranks.fromFirst(() =>
-        saveTraining(run!, decoder.state, this.#progress(), this.options, carried),
-      );
+      const path = await saveTraining(run, decoder.state, this.#progress(), this.options, carried, { ranks });
       const event = { step, path, ms: performance.now() - start };
       this.#checkpoint = { step, path };
       this.record('checkpoint', event);
@@ -544,9 +542,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     if (!saves) return null;
     this.#bestCheckpoint = null;
     await this.#tolerate(async () => {
-      this.#bestCheckpoint = await ranks.fromFirst(() =>
-        saveTraining(run!, decoder.state, this.#progress(), this.options, carried, 'best'),
-      );
+      const place = { ranks, place: 'best' } as const;
+      this.#bestCheckpoint = await saveTraining(run, decoder.state, this.#progress(), this.options, carried, place);
     });
     return this.#bestCheckpoint;
   }

@@ -1,6 +1,6 @@
 import { MayflyError } from '@mayfly/native';
-import { type Sections, sectionBytes } from '../checkpoint/format.js';
-import { readCheckpoint, readCheckpointParts } from '../checkpoint/read.js';
+import { type Sections, sectionBytes, type WrittenSections } from '../checkpoint/format.js';
+import { type Checkpoint, readCheckpoint, readCheckpointParts } from '../checkpoint/read.js';
 import type { TokenizerFiles } from '../data/tokenizer-files.js';
 import { allFinite, checkValues } from '../decoder/finite.js';
 import type { LayersOption } from '../decoder/layer-plan.js';
@@ -10,7 +10,9 @@ import { type Lora, storedElements } from '../model/adapters.js';
 import { carriedTokenizer } from '../model/checkpoint-model.js';
 import { type CompactVocabulary, carriedVocabulary, classesSection } from '../model/compact-vocabulary.js';
 import type { ModelConfig } from '../model/config.js';
+import { MomentTransfer } from './moment-transfer.js';
 import { type FilledTrainOptions, type SavedTrainOptions, savedTrainOptions } from './options.js';
+import type { Ranks } from './ranks.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunInputs } from './run-inputs.js';
 import { type TrainingProgress, trainingHeader } from './training-header.js';
@@ -30,22 +32,54 @@ export interface CarriedInputs {
  * Writes a checkpoint; returns its path. `keep` older ones remain, one more than asked for, until a step has shown that the parameters
  * in the new one give a finite loss.
  *
+ * @param run Null on all ranks but the first, which call it, too.
  * @param place `best` replaces the checkpoint of the lowest validation loss instead.
  * @throws `ERR_NOT_FINITE` if parameters or moments are not finite: earlier checkpoints remain.
  */
 export async function saveTraining(
-  run: RunFolder,
+  run: RunFolder | null,
   state: ModelState,
   progress: TrainingProgress,
   options: FilledTrainOptions,
-  { inputs, layers, adapters, tokenizer }: CarriedInputs,
-  place: 'run' | 'best' = 'run',
+  carried: CarriedInputs,
+  { ranks, place = 'run' }: { readonly ranks: Ranks; readonly place?: 'run' | 'best' },
 ): Promise<string> {
-  for (const name of ['parameters', 'firstMoments', 'secondMoments'] as const) {
-    if (await allFinite(state[name])) continue;
-    const { step } = progress.counts;
-    throw new MayflyError('ERR_NOT_FINITE', `no checkpoint of step ${step} was written: its ${name} are not finite`);
-  }
+  await ranks.together(async () => {
+    for (const name of ['parameters', 'firstMoments', 'secondMoments'] as const) {
+      if (await allFinite(state[name])) continue;
+      const { step } = progress.counts;
+      throw new MayflyError('ERR_NOT_FINITE', `no checkpoint of step ${step} was written: its ${name} are not finite`);
+    }
+  });
+  const transfer = state.shards && new MomentTransfer(ranks, state);
+  const path = await ranks.together(async () => {
+    if (run === null) return await transfer?.give();
+    try {
+      const sections = { ...sectionsOf(state), ...transfer?.gathered() };
+      return await writeTraining(run, state, sections, { progress, options, carried, place });
+    } finally {
+      await transfer?.finishGather();
+    }
+  });
+  return await ranks.fromFirst(() => path as string);
+}
+
+async function writeTraining(
+  run: RunFolder,
+  state: ModelState,
+  own: WrittenSections,
+  {
+    progress,
+    options,
+    carried: { inputs, layers, adapters, tokenizer },
+    place,
+  }: {
+    readonly progress: TrainingProgress;
+    readonly options: FilledTrainOptions;
+    readonly carried: CarriedInputs;
+    readonly place: 'run' | 'best';
+  },
+): Promise<string> {
   const vocabulary = state.compact?.vocabulary;
   const header = {
     config: state.wholeConfig,
@@ -57,14 +91,16 @@ export async function saveTraining(
     ...(vocabulary && { vocabulary: { classes: vocabulary.classes.length, sha256: vocabulary.sha256 } }),
   };
   const { keep, keepEvery } = options;
-  const sections = { ...sectionsOf(state), ...tokenizer };
+  const sections = { ...own, ...tokenizer };
   if (place === 'best') return run.saveBest(progress.counts.step, header, sections);
   return run.save(progress.counts.step, header, sections, { keep: keep + 1, keepEvery });
 }
 
 /** The approximate size of a checkpoint: without header and padding, which are small. */
 export const checkpointBytes = (state: ModelState, { tokenizer }: CarriedInputs): number =>
-  Object.values({ ...sectionsOf(state), ...tokenizer }).reduce((sum, section) => sum + sectionBytes(section), 0);
+  Object.values({ ...sectionsOf(state), ...tokenizer }).reduce((sum, section) => sum + sectionBytes(section), 0) +
+  // The moments of other ranks.
+  4 * (state.trained.count - state.own.trained.count + state.adapted.count - state.own.adapted.count);
 
 /** Makes paths among the options absolute, so that they are right in any working directory. */
 function placed(options: SavedTrainOptions, { model, data, validation, tokenizer }: RunInputs): SavedTrainOptions {
@@ -104,19 +140,32 @@ function asGiven({ minLr, ...options }: SavedTrainOptions): SavedTrainOptions {
   return minLr === undefined || minLr === Number(options.lr) / 10 ? options : { ...options, minLr };
 }
 
-/** Reads parameters and moments into `state`; calls `onWarning` for each damaged checkpoint that it skips. */
+/**
+ * Reads parameters and moments into `state`; calls `onWarning` for each damaged checkpoint that it skips.
+ *
+ * @param transfer Hands out moments that the ranks share. Default: this process has all.
+ */
 export async function restoreTraining(
   source: string,
   state: ModelState,
   layers?: LayersOption,
+  transfer: MomentTransfer | null = null,
   onWarning: (message: string) => void = (message) => process.emitWarning(message),
 ): Promise<TrainingProgress> {
   const { [classesSection]: _, ...targets } = sectionsOf(state);
-  const checkpoint = await readCheckpoint(source, targets);
+  const checkpoint =
+    transfer === null ? await readCheckpoint(source, targets) : await scatterCheckpoint(source, targets, transfer);
   for (const warning of checkpoint.warnings) onWarning(warning);
   const { progress } = trainingHeader(checkpoint, layers);
   await checkValues(state, checkpoint.path);
   return progress;
+}
+
+/** Reads a checkpoint that is known to be whole, since what other ranks got could not be taken back. */
+async function scatterCheckpoint(source: string, targets: Sections, transfer: MomentTransfer): Promise<Checkpoint> {
+  const { path, warnings } = await readCheckpoint(source, {});
+  await transfer.beginScatter();
+  return { ...(await readCheckpoint(path, { ...targets, ...transfer.scattered() })), warnings };
 }
 
 function sectionsOf(state: ModelState): Sections {
