@@ -1,12 +1,14 @@
 // A rank that runs trainings one after the other, and says how each ended. Argument: a list of them, as JSON.
 import { createTrainer, openCollective } from '@mayfly/core';
 
-/** Tokens of which the targets of some windows alone count. */
-function partlyCounted({ window, counted, every, path: source }) {
+/** Tokens of which the targets of some windows alone count; a disk that fails on one rank, in training. */
+function partlyCounted({ window, counted, every, failsOn }, rank) {
   const length = 40 * window + 1;
   return {
-    ...{ source, length, close() {}, [Symbol.dispose]() {} },
+    ...{ source: 'made', length, close() {}, [Symbol.dispose]() {} },
     read: (offset, target) => {
+      if (failsOn === rank && offset === 4 * window && target.length === window + 1)
+        throw new Error('the disk is gone');
       for (let index = 0; index < target.length; index++) target[index] = ((offset + index) * 7) % 251;
     },
     readMarks: (offset, target) => {
@@ -23,7 +25,7 @@ async function outcome({ options, byRank = {}, counted, stop }, collective) {
   const { rank } = collective;
   const controller = new AbortController();
   const records = [];
-  const data = counted && partlyCounted(counted);
+  const data = counted && partlyCounted(counted, rank);
   let trainer = null;
   try {
     trainer = await createTrainer({ ...options, ...byRank[rank], ...(data && { data }), collective });

@@ -2,9 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TrainOptions, TrainSummary } from '@mayfly/core';
+import { readCheckpointHeader } from '@mayfly/core/checkpoint';
 import { expect, test } from 'vitest';
 import { fullProduct } from '../../fixtures/full-product.js';
 import { describeLaunchers, type Launcher, linesOfRanks, runRanks } from '../../fixtures/mpirun.js';
+import { smallTokens } from '../../fixtures/small-model.js';
 import { fingerprint, runTraining, smallStream } from '../../fixtures/small-run.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
@@ -31,6 +33,7 @@ const ways: Readonly<Record<string, TrainOptions>> = {
 };
 
 interface Training {
+  readonly name?: string;
   readonly options: TrainOptions;
   /** Options of one rank alone. */
   readonly byRank?: Readonly<Record<number, TrainOptions>>;
@@ -92,4 +95,61 @@ describeLaunchers('training on ranks', (launcher) => {
       for (const line of lines) expect({ name, ...line }).toMatchObject({ name, ended, ...(best && { best }) });
     }
   });
+
+  test.runIf(fullProduct || launcher.name === 'Open MPI')(
+    'goes on from a checkpoint of another number of ranks, with moments in one piece or shared out',
+    async () => {
+      const steps = { first: 2, last: 4 };
+      const whole = await inOne('resumed', { ...small, steps: steps.last, accumulate: 4 });
+      const [shared, single] = ['shared', 'single'].map((name) => join(folder, `${launcher.name}-${name}`));
+      await runTraining({ ...small, accumulate: 4, steps: steps.first, out: single });
+      const [begun, resumed] = await onRanks(launcher, 2, [
+        { options: { ...small, accumulate: 2, steps: steps.first, out: shared, shardOptimizer: true } },
+        {
+          options: { resume: single, data: tokens, accumulate: 2, steps: steps.last, pool, shardOptimizer: true },
+          // Only the first rank reads it.
+          byRank: { 1: { resume: 'nowhere' } },
+        },
+      ]);
+      expect(begun).toMatchObject([{ reason: 'finished' }, { reason: 'finished' }]);
+      for (const line of resumed!) expect(line).toMatchObject({ ended: whole.ended });
+      const rest = await runTraining({ resume: shared, data: tokens, accumulate: 4, steps: steps.last, pool });
+      expect(fingerprint(rest)).toEqual(whole.ended);
+    },
+  );
+
+  test.runIf(fullProduct || launcher.name === 'MPICH')(
+    'decides on all ranks as one: overflow, a signal, inputs and options that differ, an error of one rank',
+    async () => {
+      const other = join(folder, 'other.u16');
+      writeFileSync(other, smallTokens(3000, 200));
+      const counted = { window: 16, every: 2, counted: 1 };
+      const inOrder = { ...small, order: 'sequential', data: undefined } as const;
+      const out = join(folder, `${launcher.name}-stopped`);
+      const found = await onRanks(launcher, 2, [
+        { options: { ...inOrder, lossScale: 1e9, steps: 2 } as never, counted },
+        { options: { ...small, steps: 5, out }, stop: { rank: 1, step: 2 } },
+        { options: small, byRank: { 1: { lr: 1 } } },
+        { options: small, byRank: { 1: { data: other } } },
+        { options: small, byRank: { 1: { data: join(folder, 'missing.u16') } } },
+        { options: { ...inOrder, steps: 9 } as never, counted: { ...counted, failsOn: 1 } },
+      ]);
+      const [overflow, stopped, option, input, missing, broken] = found;
+      const skipped = { skipped: true, gradNorm: null, loss: expect.any(Number) };
+      for (const line of overflow!) {
+        expect(line).toMatchObject({ records: [skipped, skipped], error: { code: 'ERR_DIVERGED' } });
+        expect(line.records).toEqual(overflow![0]!.records);
+      }
+      for (const line of stopped!) expect(line).toMatchObject({ reason: 'aborted', ended: { step: 3 } });
+      expect(await readCheckpointHeader(out)).toMatchObject({ header: { step: 3 } });
+      const differs = (message: RegExp) =>
+        [0, 1].map(() => ({ error: { code: 'ERR_RANKS_DIFFER', message: expect.stringMatching(message) } }));
+      expect(option).toMatchObject(differs(/^Expected lr to be 0.003 as on rank 0, got 1 on rank 1$/));
+      expect(input).toMatchObject(differs(/data of all ranks.*other.u16 .* on rank 1$/));
+      expect(missing!.map(({ error }) => error?.code)).toEqual(['ERR_FILE_NOT_FOUND', 'ERR_FILE_NOT_FOUND']);
+      expect(missing![0]!.error!.message).toMatch(/^rank 1: .*missing.u16/);
+      expect(broken![1]!.error!.message).toBe('the disk is gone');
+      expect(broken![0]).toMatchObject({ error: { code: 'ERR_COLLECTIVE' } });
+    },
+  );
 });

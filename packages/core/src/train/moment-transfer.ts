@@ -70,7 +70,7 @@ export class MomentTransfer {
     const sink = (name: Name): SectionSink => ({
       bytes: this.#bytesOf(name),
       write: async (bytes, position) => {
-        new Uint8Array(this.#view(bytes.length)).set(bytes);
+        this.#view(bytes.length).set(bytes);
         this.#sent[name] = position + bytes.length;
         await this.#handOut(name, position, bytes.length);
       },
