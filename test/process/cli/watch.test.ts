@@ -182,7 +182,11 @@ test('a file, and a folder without runs, in place of a folder of runs', async ()
   mkdirSync(join(root, 'empty'));
   for (const command of ['runs', 'watch', 'plot']) {
     const { code, stderr } = await mayfly([command, file]);
-    expect([command, code, stderr]).toEqual([command, 2, `mayfly: Cannot read the folder ${file}: not a directory [ERR_FILE]\n`]);
+    expect([command, code, stderr]).toEqual([
+      command,
+      2,
+      `mayfly: Cannot read the folder ${file}: not a directory [ERR_FILE]\n`,
+    ]);
   }
   const { code, stderr } = await mayfly(['plot', join(root, 'empty')]);
   expect([code, stderr]).toEqual([

@@ -30,7 +30,6 @@ export class MpiGroup implements Collective {
   readonly size: number;
   readonly library: string;
   readonly #timeoutMs: number;
-  #calls = 0;
   #closed: Promise<void> | null = null;
 
   /** Joins the ranks. Throws `ERR_COLLECTIVE`. */
@@ -105,7 +104,9 @@ export class MpiGroup implements Collective {
 
   async #close(): Promise<void> {
     const ended = addon.collective.run({
-      ...{ id: ++this.#calls, kind: 'close', root: 0, ranges: [] },
+      kind: 'close',
+      root: 0,
+      ranges: [],
       timeoutMs: Infinity,
     });
     await within(
@@ -119,14 +120,13 @@ export class MpiGroup implements Collective {
   async #run(kind: Operation, call: Call, options?: CollectiveCallOptions): Promise<Uint8Array[] | undefined> {
     const { signal, timeoutMs = this.#timeoutMs } = checkOptions(kind, options);
     if (this.#closed !== null) throw closedError();
-    const id = ++this.#calls;
-    const ended = addon.collective.run({ root: 0, ...call, id, kind, timeoutMs });
+    const ended = addon.collective.run({ root: 0, ...call, kind, timeoutMs });
     if (signal === undefined) return ended;
     let abortable: { aborted(reason: unknown): void } | undefined;
     const aborted = new Promise<never>((_, reject) => {
       abortable = {
         aborted: (reason) => {
-          addon.collective.cancel(id);
+          addon.collective.cancel();
           reject(reason);
         },
       };

@@ -17,8 +17,6 @@ export interface JoinOptions {
 
 /** One operation of a group; ranges lie in `arena`. */
 export interface CollectiveCall {
-  /** For `cancel`. */
-  readonly id: number;
   readonly kind: 'allReduce' | 'reduce' | 'allGather' | 'broadcast' | 'barrier' | 'exchange' | 'close';
   readonly timeoutMs: number;
   /** Of a reduce, its owner. */
@@ -37,8 +35,8 @@ export interface NativeCollective {
   open(options: JoinOptions): Promise<void>;
   /** Calls are queued. The promise of an exchange has every rank's message. */
   run(call: CollectiveCall): Promise<Uint8Array[] | undefined>;
-  /** Fails the call, and with it all that are pending or follow; nothing if it has ended. */
-  cancel(id: number): void;
+  /** Fails all calls that are pending or follow, on every rank. */
+  cancel(): void;
   /** The library's name and version, in one line; empty before `open` has resolved. */
   library(): string;
   /** Bytes of data that were sent. */

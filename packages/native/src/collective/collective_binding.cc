@@ -54,7 +54,6 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
 Napi::Value Run(const Napi::CallbackInfo& info) {
   const Napi::Object call = ObjectOf(info[0], "call");
   auto operation = std::make_shared<Operation>();
-  operation->id = WholeNumber(call.Get("id"), "id");
   operation->kind = KindOf(Text(call.Get("kind"), "kind"));
   operation->timeout = TimeoutOf(call);
   operation->root = static_cast<int>(WholeNumber(call.Get("root"), "root", 0, kMostRanks));
@@ -91,7 +90,7 @@ void ExportCollective(Napi::Env env, Napi::Object exports) {
   Set(&collective, "open", Open);
   Set(&collective, "run", Run);
   Set(&collective, "cancel", [](const Napi::CallbackInfo& info) {
-    Group::OfProcess().Cancel(WholeNumber(info[0], "id"));
+    Group::OfProcess().Cancel();
     return info.Env().Undefined();
   });
   Set(&collective, "library",

@@ -74,9 +74,9 @@ void Group::Submit(std::shared_ptr<Operation> operation) {
   listener_(operation);
 }
 
-void Group::Cancel(uint64_t id) {
+void Group::Cancel() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  cancelled_.push_back(id);
+  cancelled_ = true;
   wake_.notify_one();
 }
 
@@ -144,7 +144,6 @@ void Group::Serve() noexcept {
 }
 
 void Group::Join() {
-  const std::vector<int> before = OpenDescriptors();
   mpi_ = Mpi::Load(settings_.files);
   // Before the library's own destructors, which would pull it from under the thread.
   std::atexit([] { OfProcess().Leave(); });
@@ -166,11 +165,11 @@ void Group::Join() {
   for (int rank = 0; rank < size; ++rank) places[rank] = rank;
   const Mpi::Parts parts{ones.data(), places.data()};
   WaitFor(mpi_->AllToAll(from.data(), parts, to.data(), parts, Mpi::kShards));
+  // Also those that the launcher left open: MPICH's waits for the end of every process that has one of them. Node has
+  // marked its own.
   for (const int fd : OpenDescriptors()) {
-    if (!std::binary_search(before.begin(), before.end(), fd)) SetCloseOnExec(fd);
+    if (fd > STDERR_FILENO) SetCloseOnExec(fd);
   }
-  // Of MPICH's launcher, which waits for the end of every process that has it.
-  if (const char* control = std::getenv("HYDI_CONTROL_FD")) SetCloseOnExec(std::atoi(control));
   headers_.resize(size);
   const std::lock_guard<std::mutex> lock(mutex_);
   transfers_ = std::make_unique<Transfers>(mpi_.get(), settings_.slice_bytes);
@@ -183,13 +182,13 @@ void Group::WaitFor(Mpi::Request request) const {
 
 bool Group::TakeCalls() {
   std::deque<std::shared_ptr<Operation>> taken;
-  std::vector<uint64_t> cancelled;
+  bool cancelled;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     taken.swap(submitted_);
-    cancelled.swap(cancelled_);
+    cancelled = std::exchange(cancelled_, false);
   }
-  const bool any = !taken.empty() || !cancelled.empty();
+  const bool any = !taken.empty() || cancelled;
   for (std::shared_ptr<Operation>& operation : taken) {
     if (operation->kind == Kind::kClose) {
       closing_ = operation;
@@ -197,14 +196,8 @@ bool Group::TakeCalls() {
     }
     calls_.push_back(std::move(operation));
   }
-  const auto is_pending = [&](uint64_t id) {
-    const auto is = [id](const std::shared_ptr<Operation>& each) { return each->id == id && !each->settled; };
-    return (agreeing_ != nullptr && is(agreeing_)) || std::any_of(calls_.begin(), calls_.end(), is) ||
-           (transfers_ != nullptr && std::any_of(transfers_->operations().begin(), transfers_->operations().end(), is));
-  };
-  for (const uint64_t id : cancelled) {
-    if (is_pending(id)) GiveUp(0, "The group of ranks has ended: a call of this rank was cancelled");
-  }
+  // Even if it has ended in this moment: its caller was told that it has not.
+  if (cancelled) GiveUp(0, "The group of ranks has ended: a call of this rank was cancelled");
   return any;
 }
 
@@ -356,9 +349,7 @@ void Group::Wait(bool changed) {
   if (broken_ || (agreeing_ == nullptr && !moves)) {
     const bool listens = !broken_ && !finalized_;
     std::unique_lock<std::mutex> lock(mutex_);
-    const auto is_called = [&] {
-      return !submitted_.empty() || !cancelled_.empty() || leaving_ || abort_code_.has_value();
-    };
+    const auto is_called = [&] { return !submitted_.empty() || cancelled_ || leaving_ || abort_code_.has_value(); };
     if (!listens) return wake_.wait(lock, is_called);
     if (wake_.wait_for(lock, kIdle, is_called)) return;
     lock.unlock();

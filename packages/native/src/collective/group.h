@@ -39,8 +39,8 @@ class Group {
   // Starts the thread, which joins the ranks and ends `open`. Throws ERR_COLLECTIVE the second time.
   void Open(Settings settings, Listener listener, std::shared_ptr<Operation> open);
   void Submit(std::shared_ptr<Operation> operation);
-  // Gives up if the operation has not ended.
-  void Cancel(uint64_t id);
+  // Ends the group for all ranks, since a call of this one was cancelled.
+  void Cancel();
   // Ends the processes of all ranks.
   [[noreturn]] void Abort(int code);
   // Makes no call of MPI any more, and ends the thread; waits for that a moment.
@@ -84,7 +84,7 @@ class Group {
   std::condition_variable wake_, left_condition_;
   bool started_ = false, leaving_ = false, left_ = false;  // guarded by mutex_
   std::deque<std::shared_ptr<Operation>> submitted_;       // guarded by mutex_
-  std::vector<uint64_t> cancelled_;                        // guarded by mutex_
+  bool cancelled_ = false;                                 // guarded by mutex_
   std::optional<int> abort_code_;                          // guarded by mutex_
   std::string name_;                                       // guarded by mutex_
 

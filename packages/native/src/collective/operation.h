@@ -30,7 +30,6 @@ struct Operation {
     uint64_t bytes;
   };
 
-  uint64_t id = 0;
   Kind kind = Kind::kBarrier;
   std::shared_ptr<Arena> arena;  // that the ranges lie in
   std::vector<Range> ranges;     // one; of kAllGather one for each rank
