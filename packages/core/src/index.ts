@@ -86,7 +86,7 @@ export type { FilledTrainOptions, NamedConfig, TrainOptions } from './train/opti
 export type { KernelRange } from './train/range-check.js';
 export type { Sample } from './train/samples.js';
 export type { StepRecord } from './train/train-step.js';
-export type { EndReason, TrainSummary } from './train/train-summary.js';
+export type { EndReason, ExchangeSummary, TrainSummary } from './train/train-summary.js';
 export type { Trainer, TrainerEvents } from './train/trainer.js';
 export type { BestEvaluation, Evaluation } from './train/validation.js';
 export type { WholeVocabularyLoss } from './train/whole-vocabulary-loss.js';

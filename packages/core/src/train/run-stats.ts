@@ -1,5 +1,6 @@
 import type { Activity } from '../decoder/stopwatch.js';
 import type { Pool } from '../pool/pool.js';
+import type { ExchangeSummary } from './train-summary.js';
 
 /** Milliseconds between two records `stats` of a run's log, at least. */
 const EVERY_MS = 30_000;
@@ -11,10 +12,13 @@ const EVERY_MS = 30_000;
 export class RunStats {
   readonly #pool: Pool;
   readonly #write: (fields: object) => void;
+  readonly #exchange: () => ExchangeSummary | null;
   #writtenAt = Number.NEGATIVE_INFINITY;
 
-  constructor(pool: Pool, write: (fields: object) => void) {
+  /** @param exchange What went between the ranks; null where there is one. */
+  constructor(pool: Pool, write: (fields: object) => void, exchange: () => ExchangeSummary | null) {
     this.#pool = pool;
+    this.#exchange = exchange;
     this.#write = write;
   }
 
@@ -27,8 +31,10 @@ export class RunStats {
     this.#writtenAt = performance.now();
     const { workers, kernels, ...counts } = this.#pool.stats();
     const { bytes, usedBytes } = this.#pool.arena;
+    const exchange = this.#exchange();
     this.#write({
       step,
+      ...(exchange && { exchange }),
       ...counts,
       activityMs,
       memory: { mainBytes: process.memoryUsage.rss(), arenaBytes: bytes, arenaUsedBytes: usedBytes },

@@ -152,7 +152,7 @@ export class TrainStep {
     if (this.#decoder.exchange === null) norm = await stopwatch.wait('hostMath', gradientSums!.norm());
     else {
       const all = Promise.all([gradientSums!.norm(), this.#exchange(own, vote)]);
-      const [ofGradients, ranks] = await stopwatch.wait('hostMath', all);
+      const [ofGradients, ranks] = await stopwatch.wait('hostMath', this.#decoder.exchange.exposed(all));
       norm = ofGradients;
       sum = ranks.sum;
       onVotes(ranks.votes);
@@ -196,7 +196,7 @@ export class TrainStep {
     const exchange = this.#decoder.exchange!;
     const { ends, saves } = vote();
     const call = () => this.#ranks.gatherNumbers([own, Number(ends), Number(saves)]);
-    const all = await exchange.exposed(exchange.inOrder(Promise.resolve(), call));
+    const all = await exchange.inOrder(Promise.resolve(), call);
     const votes = all.map(([, end, save]) => ({ ends: end === 1, saves: save === 1 }));
     return { sum: sumByTree(all.map(([loss]) => loss!)), votes };
   }

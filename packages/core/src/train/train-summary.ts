@@ -9,6 +9,18 @@ import type { WholeVocabularyLoss } from './whole-vocabulary-loss.js';
 /** Why a run ended; `running` before it did. `patience`: the evaluations without a lower loss used it up. */
 export type EndReason = 'running' | 'finished' | 'patience' | 'aborted' | 'failed';
 
+/** What went between the ranks of a run, as this rank saw it. */
+export interface ExchangeSummary {
+  /** Number of processes. */
+  readonly ranks: number;
+  /** Bytes that this rank sent, a step: gradients, losses and, where moments are shared out, parameters. */
+  readonly sentBytesPerStep: number;
+  /** Milliseconds of a step in which something was exchanged. */
+  readonly msPerStep: number;
+  /** The share of that time in which this rank had other work, from 0 to 1; it waits for slower ranks in the rest, too. */
+  readonly hiddenShare: number;
+}
+
 /** The closing table of a run. Times are milliseconds, sums since the trainer was made. */
 export interface TrainSummary {
   readonly reason: EndReason;
@@ -30,6 +42,8 @@ export interface TrainSummary {
   readonly compilations: number;
   /** The work of the last step, as `mayfly plan` counts it; null before the first. */
   readonly stepWork: StepWork | null;
+  /** With several ranks only. */
+  readonly exchange?: ExchangeSummary;
   readonly workersUsed: number;
   readonly retirements: number;
   /** Workers that ended unasked. */
@@ -67,6 +81,7 @@ export interface SummaryFacts {
   readonly wallMs: number;
   readonly activityMs: Readonly<Record<Activity, number>>;
   readonly stepWork: StepWork | null;
+  readonly exchange: ExchangeSummary | null;
   readonly pool: PoolStats;
   readonly checkpoint: string | null;
   readonly resumeCommand: string | null;
@@ -94,6 +109,7 @@ export function summarize(facts: SummaryFacts): TrainSummary {
     dispatches: pool.dispatches,
     compilations: pool.compilations,
     stepWork: facts.stepWork,
+    ...(facts.exchange && { exchange: facts.exchange }),
     workersUsed: pool.workersStarted,
     retirements: pool.retirements,
     workerDeaths: pool.deaths,

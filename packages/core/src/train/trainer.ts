@@ -37,7 +37,7 @@ import type { RunFolder } from './run-folder.js';
 import { RunStats } from './run-stats.js';
 import type { Sample, Samples } from './samples.js';
 import { type StepRecord, type StepVote, TrainStep } from './train-step.js';
-import { type EndReason, summarize, type TrainSummary } from './train-summary.js';
+import { type EndReason, type ExchangeSummary, summarize, type TrainSummary } from './train-summary.js';
 import { type CarriedInputs, saveTraining } from './training-checkpoint.js';
 import type { TrainingProgress } from './training-header.js';
 import type { Evaluation, Validation } from './validation.js';
@@ -139,6 +139,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   readonly #stats: RunStats;
   #lastLoss: number | null;
   #stepMs = 0;
+  /** Bytes that went to other ranks outside of steps. */
+  #sentApart: number;
   readonly #schedule: CheckpointSchedule;
   #bestCheckpoint: string | null;
   /** The latest checkpoint that this trainer wrote. */
@@ -168,8 +170,13 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.documentMaskBytes = parts.documentMaskBytes;
     this.#scaler = new LossScaler(options.lossScale, progress?.lossScaler);
     this.#step = new TrainStep(decoder, windows, this.#scaler, options, parts.ranks, progress?.counts);
+    this.#sentApart = parts.ranks.collective.sentBytes;
     this.#divergence = new Divergence(options.maxSkips);
-    this.#stats = new RunStats(pool, (fields) => this.record('stats', fields));
+    this.#stats = new RunStats(
+      pool,
+      (fields) => this.record('stats', fields),
+      () => this.#exchange(),
+    );
     this.#losses = new SequenceDigest(progress?.lossDigest);
     this.#lastLoss = progress?.lastLoss ?? null;
     this.#firstStep = this.#step.counts.step;
@@ -255,7 +262,9 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const { step } = this;
     try {
       await this.#settle();
-      const path = await saveTraining(run, decoder.state, this.#progress(), this.options, carried, { ranks });
+      const path = await this.#apart(() =>
+        saveTraining(run, decoder.state, this.#progress(), this.options, carried, { ranks }),
+      );
       const event = { step, path, ms: performance.now() - start };
       this.#checkpoint = { step, path };
       this.record('checkpoint', event);
@@ -359,6 +368,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       wallMs: performance.now() - this.#parts.startedAt,
       activityMs: this.activityMs,
       stepWork: this.#step.work,
+      exchange: this.#exchange(),
       pool: this.pool.stats(),
       checkpoint,
       resumeCommand: canResume ? resumeCommand(run.path, this.options) : null,
@@ -483,7 +493,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
         const evaluation = await traced(
           evaluationChannel,
           () => this.#message(),
-          () => this.#inAnyVariant(() => validation.evaluate(step, ending)),
+          () => this.#apart(() => this.#inAnyVariant(() => validation.evaluate(step, ending))),
         );
         const event = { ...evaluation, checkpoint: evaluation.isBest ? await this.#trySaveBest() : null };
         this.record('evaluation', event);
@@ -543,7 +553,9 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.#bestCheckpoint = null;
     await this.#tolerate(async () => {
       const place = { ranks, place: 'best' } as const;
-      this.#bestCheckpoint = await saveTraining(run, decoder.state, this.#progress(), this.options, carried, place);
+      this.#bestCheckpoint = await this.#apart(() =>
+        saveTraining(run, decoder.state, this.#progress(), this.options, carried, place),
+      );
     });
     return this.#bestCheckpoint;
   }
@@ -611,6 +623,31 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       lastLoss: this.#lastLoss,
       validation: this.#parts.validation?.state,
     };
+  }
+
+  /** What went between the ranks in the steps so far; null where there is one rank. */
+  #exchange(): ExchangeSummary | null {
+    const { ranks, decoder } = this.#parts;
+    if (decoder.exchange === null) return null;
+    const steps = Math.max(1, this.step - this.#firstStep);
+    const { busyMs, exposedMs } = decoder.exchange.stats;
+    return {
+      ranks: ranks.size,
+      sentBytesPerStep: (ranks.collective.sentBytes - this.#sentApart) / steps,
+      msPerStep: busyMs / steps,
+      hiddenShare: busyMs === 0 ? 0 : Math.max(0, 1 - exposedMs / busyMs),
+    };
+  }
+
+  /** Does work between steps, whose messages are no part of them. No update is under way. */
+  async #apart<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { collective } = this.#parts.ranks;
+    const before = collective.sentBytes;
+    try {
+      return await work();
+    } finally {
+      this.#sentApart += collective.sentBytes - before;
+    }
   }
 
   #best(): TrainSummary['best'] {
