@@ -18,8 +18,8 @@ const signals: readonly Signal[] = ['SIGINT', 'SIGTERM', 'SIGUSR1', ...(hangUpIg
 
 const terminals = [0, 1, 2].filter((fd) => isatty(fd));
 
-/** Written when a signal ends the command at once; shows the cursor again, which a display has hidden. */
-const farewell = `${terminals.includes(2) ? '\u001B[?25h' : ''}mayfly: interrupted\n`;
+/** Written when a signal ends the command at once; shows the cursor again, which a display has hidden, and erases the display below it. */
+const farewell = `${terminals.includes(2) ? '\u001B[?25h\r\u001B[J' : ''}mayfly: interrupted\n`;
 
 /** From now on a signal ends the command at once, with exit code 128 + its number, even while JavaScript is busy. */
 function endAtOnce(): void {

@@ -1,8 +1,8 @@
-import { createLogUpdate } from 'log-update';
 import wrapAnsi from 'wrap-ansi';
 import type { StepRecord } from '../train/train-step.js';
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
+import { LiveLines } from './live-lines.js';
 import type { Reporter } from './reporter.js';
 import { closingTable, evaluationLine, powerLine, runHeader, sampleText } from './run-text.js';
 import {
@@ -39,7 +39,7 @@ type Line = Part | readonly Part[];
 /** Redraws a few lines at the end of a terminal. Lines about workers scroll above them. */
 export class ProgressDisplay implements Reporter {
   readonly #stream: NodeJS.WriteStream;
-  readonly #update: ReturnType<typeof createLogUpdate>;
+  readonly #lines: LiveLines;
   #trainer: Trainer | null = null;
   #timer: NodeJS.Timeout | null = null;
   #drawnAt = 0;
@@ -50,7 +50,7 @@ export class ProgressDisplay implements Reporter {
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
-    this.#update = createLogUpdate(stream);
+    this.#lines = new LiveLines(stream);
   }
 
   start(trainer: Trainer): void {
@@ -81,7 +81,7 @@ export class ProgressDisplay implements Reporter {
   [Symbol.dispose](): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
-    this.#update.done();
+    this.#lines[Symbol.dispose]();
   }
 
   #onStep(record: StepRecord): void {
@@ -100,7 +100,7 @@ export class ProgressDisplay implements Reporter {
     this.#drawnAt = performance.now();
     if (this.#trainer === null) return;
     const lines = [...this.#stepLines(this.#trainer), ...workerLines(this.#trainer)];
-    this.#update(['', ...lines.map((line) => this.#render(line, 2))].join('\n'));
+    this.#lines.show(['', ...lines.map((line) => this.#render(line, 2))].join('\n'));
   }
 
   #stepLines({ step, options: { steps, batch, seq, accumulate } }: Trainer): Line[] {
@@ -123,7 +123,7 @@ export class ProgressDisplay implements Reporter {
 
   /** Writes a line above the redrawn ones. */
   #scroll(line: Line, indent = 0): void {
-    this.#update.persist(this.#render(line, indent));
+    this.#lines.writeAbove(this.#render(line, indent));
   }
 
   /** The only place that produces output: makes texts printable and breaks them between words. */

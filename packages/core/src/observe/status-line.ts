@@ -1,4 +1,4 @@
-import { createLogUpdate } from 'log-update';
+import { LiveLines } from './live-lines.js';
 import { canRedraw, print, printable } from './text.js';
 
 /** Nothing is shown for the first two seconds. */
@@ -10,26 +10,25 @@ const PATIENCE_MS = 2000;
  */
 export class StatusLine implements Disposable {
   readonly #stream: NodeJS.WriteStream;
-  readonly #update: ReturnType<typeof createLogUpdate> | null;
+  readonly #line: LiveLines | null;
   readonly #started = performance.now();
   #shownAt = Number.NEGATIVE_INFINITY;
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
     this.#stream = stream;
-    this.#update = canRedraw(stream) ? createLogUpdate(stream) : null;
+    this.#line = canRedraw(stream) ? new LiveLines(stream) : null;
   }
 
   show(text: string): void {
     const now = performance.now();
     if (now - this.#started < PATIENCE_MS) return;
-    if (this.#update !== null) this.#update(printable(text));
+    if (this.#line !== null) this.#line.show(printable(text));
     else if (now - this.#shownAt >= PATIENCE_MS) print(this.#stream, `${text}\n`);
     else return;
     this.#shownAt = now;
   }
 
   [Symbol.dispose](): void {
-    this.#update?.clear();
-    this.#update?.done();
+    this.#line?.clear();
   }
 }
