@@ -1,4 +1,9 @@
 // The group of ranks as an object of JavaScript functions (NativeCollective in lib/contract.ts).
+// Compiled for size: its functions run seldom, or wait.
+#ifndef __clang__
+#pragma GCC optimize("Os")
+#endif
+
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -73,14 +78,14 @@ Napi::Value Run(const Napi::CallbackInfo& info) {
   return {env, DataOf(env).collective->Submit(env, std::move(operation))};
 }
 
-template <class Body>
+using Body = Napi::Value (*)(const Napi::CallbackInfo&);
+
 void Set(Napi::Object* object, const char* name, Body body) {
-  object->Set(name, Napi::Function::New(
-                        object->Env(),
-                        [body](const Napi::CallbackInfo& info) -> Napi::Value {
-                          return Guard(info.Env(), [&]() -> Napi::Value { return body(info); });
-                        },
-                        name));
+  object->Set(
+      name,
+      Napi::Function::New(
+          object->Env(),
+          [body](const Napi::CallbackInfo& info) { return Guard(info.Env(), [&] { return body(info); }); }, name));
 }
 
 }  // namespace
@@ -89,16 +94,17 @@ void ExportCollective(Napi::Env env, Napi::Object exports) {
   Napi::Object collective = Napi::Object::New(env);
   Set(&collective, "open", Open);
   Set(&collective, "run", Run);
-  Set(&collective, "cancel", [](const Napi::CallbackInfo& info) {
+  Set(&collective, "cancel", [](const Napi::CallbackInfo& info) -> Napi::Value {
     Group::OfProcess().Cancel();
     return info.Env().Undefined();
   });
-  Set(&collective, "library",
-      [](const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), Group::OfProcess().name()); });
-  Set(&collective, "sentBytes", [](const Napi::CallbackInfo& info) {
+  Set(&collective, "library", [](const Napi::CallbackInfo& info) -> Napi::Value {
+    return Napi::String::New(info.Env(), Group::OfProcess().name());
+  });
+  Set(&collective, "sentBytes", [](const Napi::CallbackInfo& info) -> Napi::Value {
     return Napi::Number::New(info.Env(), static_cast<double>(Group::OfProcess().sent_bytes()));
   });
-  Set(&collective, "leave", [](const Napi::CallbackInfo& info) {
+  Set(&collective, "leave", [](const Napi::CallbackInfo& info) -> Napi::Value {
     Group::OfProcess().Leave();
     return info.Env().Undefined();
   });

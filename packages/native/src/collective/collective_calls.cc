@@ -1,3 +1,8 @@
+// Compiled for size: its functions run seldom, or wait.
+#ifndef __clang__
+#pragma GCC optimize("Os")
+#endif
+
 #include "collective/collective_calls.h"
 
 #include <algorithm>

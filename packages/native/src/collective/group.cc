@@ -1,3 +1,8 @@
+// Compiled for size: its functions run seldom, or wait.
+#ifndef __clang__
+#pragma GCC optimize("Os")
+#endif
+
 #include "collective/group.h"
 
 #include <unistd.h>
@@ -5,6 +10,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -37,7 +44,14 @@ uint64_t HashOfSizes(const Operation& operation) {
   return hash;
 }
 
-std::string Text(uint64_t number) { return std::to_string(number); }
+[[gnu::noinline]] std::string Text(uint64_t number) { return std::to_string(number); }
+
+// One call instead of a chain of additions, each of which is inlined.
+[[gnu::noinline]] std::string Joined(std::initializer_list<std::string_view> parts) {
+  std::string text;
+  for (const std::string_view part : parts) text += part;
+  return text;
+}
 
 }  // namespace
 
@@ -149,13 +163,12 @@ void Group::Join() {
   std::atexit([] { OfProcess().Leave(); });
   mpi_->Init();
   if (mpi_->size() != settings_.size || mpi_->rank() != settings_.rank) {
-    const std::string found = "rank " + Text(mpi_->rank()) + " of " + Text(mpi_->size());
     mpi_->Finalize();
     finalized_ = true;
-    throw Error("ERR_COLLECTIVE", "Cannot join the ranks: the launcher (" + settings_.launcher +
-                                      ") calls this process rank " + Text(settings_.rank) + " of " +
-                                      Text(settings_.size) + ", " + mpi_->name() + " " + found +
-                                      ". The library must be the launcher's own");
+    throw Error("ERR_COLLECTIVE",
+                Joined({"Cannot join the ranks: the launcher (", settings_.launcher, ") calls this process rank ",
+                        Text(settings_.rank), " of ", Text(settings_.size), ", ", mpi_->name(), " rank ",
+                        Text(mpi_->rank()), " of ", Text(mpi_->size()), ". The library must be the launcher's own"}));
   }
   mpi_->OpenChannels();
   // Messages between all pairs, so that their connections are there when descriptors are marked.
@@ -284,20 +297,19 @@ std::string Group::Disagreement() const {
   for (size_t rank = 0; rank < headers_.size(); ++rank) {
     const Header& header = headers_[rank];
     const auto kind = static_cast<Kind>(header.kind);
-    const std::string who = "rank " + Text(rank);
+    const std::string who = Text(rank);
     if (kind == Kind::kGiveUp) {
       const char* why = header.root == 0 ? "a call was cancelled there" : "a call did not end there in its time";
-      return "The group of ranks has ended: " + who + " gave up, since " + why;
+      return Joined({"The group of ranks has ended: rank ", who, " gave up, since ", why});
     }
-    if (kind == Kind::kClose) return "The group of ranks has ended: " + who + " closed it";
-    if (rank > 0) calls += ", ";
-    calls += who + " " + NameOf(kind);
-    if (kind != Kind::kBarrier) calls += " of " + Text(header.bytes) + " bytes";
-    if (kind == Kind::kReduce) calls += " to rank " + Text(header.root);
-    if (kind == Kind::kBroadcast) calls += " from rank " + Text(header.root);
+    if (kind == Kind::kClose) return Joined({"The group of ranks has ended: rank ", who, " closed it"});
+    calls += Joined({rank > 0 ? ", " : "", "rank ", who, " ", NameOf(kind)});
+    if (kind != Kind::kBarrier) calls += Joined({" of ", Text(header.bytes), " bytes"});
+    if (kind == Kind::kReduce) calls += Joined({" to rank ", Text(header.root)});
+    if (kind == Kind::kBroadcast) calls += Joined({" from rank ", Text(header.root)});
   }
-  return "The ranks do not agree on call " + Text(header_.number) + ": " + calls +
-         ". All ranks must make the same calls in the same order";
+  return Joined({"The ranks do not agree on call ", Text(header_.number), ": ", calls,
+                 ". All ranks must make the same calls in the same order"});
 }
 
 void Group::CheckDeadline() {
@@ -310,8 +322,8 @@ void Group::CheckDeadline() {
   }
   if (gave_up_ || oldest == nullptr || oldest->settled || now - oldest_since_ < oldest->timeout) return;
   const auto timeout = std::chrono::duration_cast<milliseconds>(oldest->timeout).count();
-  GiveUp(1, oldest->Describe() + " has not ended within " + Text(timeout) +
-                " ms: another rank is late, stopped or gone, or the connection to it is");
+  GiveUp(1, Joined({oldest->Describe(), " has not ended within ", Text(timeout),
+                    " ms: another rank is late, stopped or gone, or the connection to it is"}));
 }
 
 // The data of calls on which the ranks agree still move, since others wait for them.

@@ -1,3 +1,8 @@
+// Compiled for size: its functions run seldom, or wait.
+#ifndef __clang__
+#pragma GCC optimize("Os")
+#endif
+
 #include "collective/mpi.h"
 
 #include <dlfcn.h>
@@ -20,6 +25,21 @@ template <class Handle>
 Handle HandleOf(uintptr_t bits) {
   if constexpr (std::is_pointer_v<Handle>) return reinterpret_cast<Handle>(bits);
   if constexpr (!std::is_pointer_v<Handle>) return static_cast<Handle>(bits);
+}
+
+// Outside the class template, so that they are compiled once; the same for the size of the addon: not inlined.
+[[gnu::noinline]] void* SymbolOf(void* library, const std::string& name, const char* symbol) {
+  void* const found = dlsym(library, symbol);
+  if (found == nullptr) throw Error("ERR_COLLECTIVE", "Cannot use " + name + ": it has no " + symbol);
+  return found;
+}
+
+[[noreturn, gnu::noinline]] void Refuse(int (*error_string)(int, char*, int*), const std::string& name, int code,
+                                        const char* call) {
+  std::vector<char> text(8192);
+  int length = 0;
+  error_string(code, text.data(), &length);
+  throw Error("ERR_COLLECTIVE", std::string(call) + " of " + name + " failed: " + text.data());
 }
 
 // Handles are pointers (Open MPI, the standard interface) or ints (MPICH): with more arguments than registers, calls
@@ -119,16 +139,11 @@ class Library final : public Mpi {
  private:
   template <class Function>
   void Take(Function* function, const char* symbol) {
-    *function = Find<Function>(library_, symbol);
-    if (*function == nullptr) throw Error("ERR_COLLECTIVE", "Cannot use " + name() + ": it has no " + symbol);
+    *function = reinterpret_cast<Function>(SymbolOf(library_, name(), symbol));
   }
 
   void Check(int code, const char* call) const {
-    if (code == 0) return;
-    std::vector<char> text(8192);
-    int length = 0;
-    error_string_(code, text.data(), &length);
-    throw Error("ERR_COLLECTIVE", std::string(call) + " of " + name() + " failed: " + text.data());
+    if (code != 0) Refuse(error_string_, name(), code, call);
   }
 
   static Request Pack(Handle handle) {
