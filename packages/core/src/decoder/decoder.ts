@@ -1,27 +1,29 @@
 import { addon, type Precision } from '@mayfly/native';
 import type { Collective } from '../collective/collective.js';
 import { ArenaMeter, type TensorSource } from '../memory/scope.js';
-import type { Tensor } from '../memory/tensor.js';
 import type { CompactVocabulary } from '../model/compact-vocabulary.js';
 import type { ModelConfig } from '../model/config.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { ProgramShape } from '../programs/shape.js';
 import { DeviceClassifier } from './device-classifier.js';
-import { haveDocumentMasks, writeDocuments } from './document-masks.js';
-import { Dropout, type TrainingPass } from './dropout.js';
+import { haveDocumentMasks } from './document-masks.js';
+import { Dropout } from './dropout.js';
 import { GradientExchange } from './gradient-exchange.js';
 import { GradientSums } from './gradient-sums.js';
-import { Head } from './head.js';
+import type { Head } from './head.js';
 import { type FrozenPart, type LayersOption, planLayers } from './layer-plan.js';
 import { Layers, type LayersOptions } from './layers.js';
 import type { LoraSettings } from './lora-options.js';
 import { ModelState } from './model-state.js';
-import type { TableRows, UpdatedPart } from './optimizer.js';
+import type { TableRows, UpdatedLayers, UpdatedPart, WeightSlot } from './optimizer.js';
 import type { ParameterRules } from './parameter-groups.js';
+import { type ForwardOptions, PassRunner } from './pass-runner.js';
 import { PendingTasks } from './pending-tasks.js';
 import type { ShardPlace } from './shards.js';
 import { Stopwatch } from './stopwatch.js';
+import type { Tap } from './tap.js';
 import type { KernelCompiler } from './timed-kernel.js';
+import { Turns } from './turns.js';
 import { WeightGradients } from './weight-gradients.js';
 
 /** Options of a decoder. */
@@ -56,6 +58,8 @@ export interface DecoderOptions {
   readonly recompute?: boolean | undefined;
   /** Passes whose gradients are summed into one step. Default 1. */
   readonly passes?: number | undefined;
+  /** Passes of a step that run at the same time, each in memory of its own. Default 1. */
+  readonly inFlight?: number | undefined;
   /** Whether the model is trained. Default false. */
   readonly training?: boolean | undefined;
   /** The ranks over which gradients are summed. Default: none but this process. */
@@ -66,17 +70,11 @@ export interface DecoderOptions {
   readonly hostThreads?: number | undefined;
 }
 
-/** Parts that only a trained model has. */
-interface Training {
-  readonly sums: GradientSums;
-  /** Gradient of the residual stream, fp32 [dim, columns]. */
-  readonly gradient: Tensor<'fp32'>;
-}
-
 /** A model laid out in an arena with everything that runs it: parameters, layers, and the passes through them. */
-export class Decoder {
+export class Decoder implements UpdatedLayers {
   readonly state: ModelState;
-  #layers: Layers;
+  /** As many as there are passes in flight, at least one: what is no training runs on the first. */
+  readonly runners: readonly PassRunner[];
   readonly weightGradients: WeightGradients | null;
   readonly gradientSums: GradientSums | null;
   /** Null where there are no other ranks. */
@@ -84,20 +82,18 @@ export class Decoder {
   /** Updates under way, by part of the model. A pass settles the parts that it reads; other readers and writers of parameters settle them first. */
   readonly updates = new PendingTasks<UpdatedPart>();
   readonly stopwatch = new Stopwatch();
+  /** Of the passes of a step in flight. */
+  readonly turns = new Turns();
   /** Of the host's matrix products. */
   readonly precision: Precision;
-  readonly #head: Head;
   #classifier: DeviceClassifier | null;
-  readonly #training: Training | null;
-  /** Null where nothing is dropped. */
-  readonly #dropout: Dropout | null;
   readonly #layersOptions: Omit<LayersOptions, 'source' | 'form'>;
 
   /** Takes all the memory it will ever need. The caller fills in the parameters before `load`. */
   constructor(source: TensorSource, options: DecoderOptions) {
-    const { config, batch, sequence, weights, form = {}, precision = 'exact', passes = 1 } = options;
+    const { config, batch, sequence, weights, form = {}, precision = 'exact', passes = 1, inFlight = 1 } = options;
     const { training = false, hostThreads = 1, recompute = false, documentMask } = options;
-    const { stopwatch, updates } = this;
+    const { stopwatch, updates, turns } = this;
     this.precision = precision;
     const plans = planLayers({ ...config, documentMask }, weights, options.layers, options.lora);
     this.state = new ModelState(
@@ -113,38 +109,57 @@ export class Decoder {
     this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
     const { state, weightGradients } = this;
-    this.#layersOptions = { state, shape, plans, precision, weightGradients, updates, stopwatch, recompute };
-    this.#layers = new Layers({ ...this.#layersOptions, source: options.layersSource ?? source, form });
-    const { columns } = this.layers;
-    this.#classifier =
+    const shared = { state, precision, updates, stopwatch, turns, weightGradients };
+    this.#layersOptions = { ...shared, shape, plans, recompute, inFlight };
+    const layers = this.#writeLayers(options.layersSource ?? source, form, inFlight);
+    const { columns } = layers[0]!;
+    const classifier =
       form.classifier === 'device'
         ? new DeviceClassifier(source, { state, columns, form, precision, stopwatch })
         : null;
-    this.#head = new Head(source, { state, columns, precision, updates, stopwatch, classifier: this.#classifier });
+    this.#classifier = classifier;
     const { collective } = options;
     const hasOthers = training && collective !== undefined && collective.size > 1;
     this.exchange = hasOthers ? new GradientExchange(state, collective) : null;
-    this.gradientSums = training ? new GradientSums(source, state, passes, stopwatch.work, this.exchange) : null;
-    const { dropout = 0 } = options.lora ?? {};
-    this.#dropout = dropout > 0 ? new Dropout(dropout, options.seed ?? 0) : null;
-    this.#training = this.gradientSums && {
-      sums: this.gradientSums,
-      gradient: source.tensor('fp32', [config.dim, columns]),
-    };
+    const sums = training ? new GradientSums(source, state, passes, stopwatch.work, this.exchange, inFlight) : null;
+    this.gradientSums = sums;
+    const { dropout: rate = 0 } = options.lora ?? {};
+    this.runners = layers.map((own) => {
+      const dropout = rate > 0 ? new Dropout(rate, options.seed ?? 0) : null;
+      return new PassRunner(source, own, { ...shared, inFlight, classifier, dropout, sums });
+    });
   }
 
   /** Kernels that `load` compiles. */
   get kernels(): number {
-    return this.#layers.kernels + (this.#classifier?.kernels ?? 0);
+    const layers = this.runners.reduce((sum, each) => sum + each.layers.kernels, 0);
+    return layers + (this.#classifier?.kernels ?? 0);
   }
 
   /** Whether attention stays within the documents that `forward` is told. */
   get hasDocumentMasks(): boolean {
-    return haveDocumentMasks(this.#layers);
+    return haveDocumentMasks(this.layers);
   }
 
+  /** Those of the first pass in flight. */
   get layers(): Layers {
-    return this.#layers;
+    return this.#first.layers;
+  }
+
+  /** Where an update writes a layer's parameters as fp16 in passing. */
+  weightSlots(layer: number): ReadonlyMap<string, WeightSlot> {
+    return this.layers.weightSlots(layer);
+  }
+
+  async restage(layer: number, updated: Promise<unknown>): Promise<void> {
+    await Promise.all(this.runners.map(({ layers }) => layers.restage(layer, updated)));
+  }
+
+  /** As `Layers.tap`: the values are those of the last pass of a step, whichever of those in flight that is. */
+  tap(layer: number, name: string): Tap {
+    const tap = this.layers.tap(layer, name);
+    for (const { layers } of this.runners.slice(1)) layers.follow(tap);
+    return tap;
   }
 
   /** Replaces the adapters of all layers, in memory and where kernels read them. */
@@ -152,7 +167,7 @@ export class Decoder {
     const { parameters, layout } = this.state;
     await this.updates.settleAll();
     parameters.array().set(values, layout.baseCount);
-    await this.#layers.rewrite();
+    for (const { layers } of this.runners) await layers.rewrite();
   }
 
   /** Unloads the layers' kernels when nothing uses their tensors any more. */
@@ -167,10 +182,27 @@ export class Decoder {
    * products can move to the host, and not back.
    */
   writeLayers(source: TensorSource, form: ProgramForm): void {
-    this.#layers = new Layers({ ...this.#layersOptions, source, form });
+    const layers = this.#writeLayers(source, form, this.runners.length);
+    for (const [index, runner] of this.runners.entries()) runner.layers = layers[index]!;
     if (form.classifier === 'device') return;
     this.#classifier = null;
-    this.#head.leaveDevice();
+    for (const { head } of this.runners) head.leaveDevice();
+  }
+
+  #writeLayers(source: TensorSource, form: ProgramForm, inFlight: number): Layers[] {
+    const written: Layers[] = [];
+    for (let runner = 0; runner < inFlight; runner++) {
+      written.push(new Layers({ ...this.#layersOptions, source, form, runner, like: written[0] }));
+    }
+    return written;
+  }
+
+  get #first(): PassRunner {
+    return this.runners[0]!;
+  }
+
+  get #head(): Head {
+    return this.#first.head;
   }
 
   /** Compiles the kernels with the parameters as they are. */
@@ -179,7 +211,8 @@ export class Decoder {
   }
 
   async #load(compiler: KernelCompiler): Promise<void> {
-    await this.layers.load(compiler);
+    const loaded = await Promise.allSettled(this.runners.map(({ layers }) => layers.load(compiler)));
+    for (const each of loaded) if (each.status === 'rejected') throw each.reason;
     await this.#classifier?.load(compiler);
   }
 
@@ -196,21 +229,9 @@ export class Decoder {
   /**
    * From token ids to the normalized output of the last layer. Takes at most `columns` ids, window after window; missing ids count as
    * 0, and causal attention hides them from earlier ones.
-   *
-   * @param documents The number of each token's document within its window, from 0, where the layers have document masks. Default: each
-   * window is one document.
-   * @param training Draws the masks of dropout for a pass. Without it, nothing is dropped.
    */
-  async forward(
-    tokens: ArrayLike<number>,
-    { documents, training }: { readonly documents?: Int32Array | undefined; readonly training?: TrainingPass } = {},
-  ): Promise<void> {
-    this.#dropout?.write(this.layers, training);
-    if (this.hasDocumentMasks) writeDocuments(this.layers, documents);
-    this.#head.setTokens(tokens);
-    await this.#head.embed(this.layers.input);
-    await this.layers.forward();
-    await this.#head.normalize(this.layers.output);
+  forward(tokens: ArrayLike<number>, options?: ForwardOptions): Promise<void> {
+    return this.#first.forward(tokens, options);
   }
 
   /**
@@ -219,14 +240,8 @@ export class Decoder {
    * sum, unscaled. Gradients may still be under way afterwards: settle `weightGradients`, and wait for the norm of `gradientSums` after the last
    * pass, before they are read.
    */
-  async backward(targets: ArrayLike<number>, gradientScale: number, pass = 0): Promise<number> {
-    const { sums, gradient } = this.#training!;
-    const gradients = sums.pass(pass);
-    this.layers.prefetchBackward();
-    const loss = await this.#head.lossBackward(targets, this.layers.output, gradient, gradientScale, gradients);
-    await this.layers.backward(gradient, gradients);
-    this.weightGradients!.add('embedding', this.#head.embedBackward(gradient, gradients));
-    return loss;
+  backward(targets: ArrayLike<number>, gradientScale: number, pass = 0): Promise<number> {
+    return this.#first.backward(targets, gradientScale, pass);
   }
 
   /** Sum of −log p(target) over the first `targets.length` columns of the last forward pass, without ignored targets (−1). */
@@ -245,17 +260,15 @@ export class Decoder {
   }
 
   /**
-   * Runs the tokens of the last pass again to find the first block of a layer that puts out infinities or NaN, e.g.
+   * Runs the tokens of the last pass again, or of the last passes in flight, to find the first block of a layer that puts out infinities or NaN, e.g.
    * `layer-3.feedForward (gate)`; null where no layer does.
    */
   async findOverflow(): Promise<string | null> {
-    let found: string | null = null;
-    await this.#head.embed(this.layers.input);
-    await this.layers.forward((block) => {
-      const slot = found === null ? block.overflow() : undefined;
-      if (slot !== undefined) found = `${block.key} (${slot})`;
-    });
-    return found;
+    for (const runner of this.runners) {
+      const found = await runner.findOverflow();
+      if (found !== null) return found;
+    }
+    return null;
   }
 
   /** Unloads the kernels once no queued host math uses the tensors any more, which belong to their source. */
@@ -264,7 +277,7 @@ export class Decoder {
     await addon.mathQueue.zero(this.state.parameters.arena, 0, 0).catch(() => {});
     await this.exchange?.settle();
     await this.updates.settleAll().catch(() => {});
-    await this.layers.dispose();
+    await Promise.all(this.runners.map(({ layers }) => layers.dispose()));
     await this.#classifier?.dispose();
   }
 }

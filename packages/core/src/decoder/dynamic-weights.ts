@@ -15,7 +15,13 @@ import type { WeightSlot } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
 import { rowsOf, SurfaceRing, type SurfaceTensor } from './surface.js';
 import { type KernelCompiler, TimedKernel } from './timed-kernel.js';
-import { BACKWARD_RING, type NormInput, type StrategyOptions, type WeightStrategy } from './weight-strategy.js';
+import {
+  BACKWARD_RING,
+  groupOf,
+  type NormInput,
+  type StrategyOptions,
+  type WeightStrategy,
+} from './weight-strategy.js';
 
 interface Program {
   readonly source: DynamicBlock['forward'][number];
@@ -40,20 +46,27 @@ export class DynamicWeights implements WeightStrategy {
   /** Residual stream before each block and after the last; the same memory where the backward pass needs only the last. */
   readonly #residuals: readonly Tensor<'fp32'>[];
   readonly #programs: ReadonlyMap<BlockPlace, Programs>;
-  #kernels: readonly Passes<TimedKernel>[] = [];
+  /** Has the weights and, where each block has its own, the kernels; null where these are its own. */
+  readonly #like: DynamicWeights | null;
+  readonly #isShared: boolean;
+  /** The kernels of each, once `load` is called. */
+  #compiled: Promise<ReadonlyMap<Programs, Passes<TimedKernel>>> | null = null;
 
   constructor(options: StrategyOptions) {
     const { source, shape, form, places, recompute, weights, input, stopwatch } = options;
     const isShared = weights === 'dynamic';
+    const like = (options.like as DynamicWeights | undefined) ?? null;
+    this.#like = like;
+    this.#isShared = isShared;
     const program = (each: Program['source']): Program => ({
       source: each,
       weights: new ProgramWeights(source, each.program),
     });
-    const definitions = [...new Set(places.map(({ definition }) => definition))];
+    const definitions = like === null ? [...new Set(places.map(({ definition }) => definition))] : [];
     this.#options = options;
     const write = isShared ? dynamicBlocks : adapterBlocks;
     const written = definitions.flatMap((definition) => write(definition, shape, form));
-    this.#programs = new Map(
+    const own: ReadonlyMap<BlockPlace, Programs> = new Map(
       written.flatMap(({ block, forward, backward }) => {
         const served = places.filter((place) => place.block === block);
         const programs = (name: string, layer: number | null, users: readonly BlockPlace[]): Programs => ({
@@ -64,6 +77,7 @@ export class DynamicWeights implements WeightStrategy {
         return served.map((place) => [place, shared ?? programs(blockKey(place), place.layer, [place])] as const);
       }),
     );
+    this.#programs = like === null ? own : like.#programs;
     const residuals = [input];
     for (const { needsBackward } of places) {
       residuals.push(needsBackward ? source.tensor('fp32', input.shape) : residuals.at(-1)!);
@@ -108,6 +122,7 @@ export class DynamicWeights implements WeightStrategy {
   }
 
   get kernels(): number {
+    if (!this.#ownsKernels) return 0;
     return [...new Set(this.#programs.values())].reduce(
       (sum, { forward, backward }) => sum + forward.length + backward.length,
       0,
@@ -115,15 +130,36 @@ export class DynamicWeights implements WeightStrategy {
   }
 
   async load(compiler: KernelCompiler): Promise<void> {
-    const { stopwatch, state } = this.#options;
-    await this.rewrite();
+    if (this.#like === null) this.#initialize();
+    this.#compiled = this.#ownsKernels ? this.#compile(compiler) : this.#like!.#compiled!;
+    const [kernels] = await Promise.all([this.#compiled, this.rewrite()]);
+    const { gathersInputs = false } = compiler;
+    for (const block of this.blocks) block.load(kernels.get(this.#programs.get(block.place)!)!, gathersInputs);
+    for (const block of this.blocks) block.prefetchWeights();
+  }
+
+  /** Writes the constants that never change, before any pass in flight compiles with them. */
+  #initialize(): void {
+    for (const { forward, backward } of new Set(this.#programs.values())) {
+      for (const { source, weights } of [...forward, ...backward]) weights.initialize(source.constants);
+    }
+  }
+
+  /** Of programs that serve all blocks, each pass in flight has kernels. */
+  get #ownsKernels(): boolean {
+    return this.#like === null || this.#isShared;
+  }
+
+  async #compile(compiler: KernelCompiler): Promise<ReadonlyMap<Programs, Passes<TimedKernel>>> {
+    const { stopwatch, state, inFlight, runner } = this.#options;
     const compile = async ({ name: block, layer, ...passes }: Programs, direction: keyof Passes<Program>) => {
       const kernels: TimedKernel[] = [];
       for (const { source, weights } of passes[direction]) {
-        weights.initialize(source.constants);
         if (layer !== null) await weights.write(state, layer, source.constantWeights).written;
         const name = kernelName(block, direction, source);
-        const kernel = await compiler.compile({ name, text: source.program.text, weights: weights.sources });
+        const own = layer === null ? undefined : groupOf(layer, this.#options, compiler);
+        const group = layer === null && inFlight > 1 ? `pass-${runner}` : own;
+        const kernel = await compiler.compile({ name, text: source.program.text, weights: weights.sources, group });
         kernels.push(new TimedKernel(kernel, stopwatch));
       }
       return kernels;
@@ -134,11 +170,7 @@ export class DynamicWeights implements WeightStrategy {
         return [programs, { forward, backward: await compile(programs, 'backward') }] as const;
       }),
     );
-    const kernels = new Map(compiled);
-    const { gathersInputs = false } = compiler;
-    for (const block of this.blocks) block.load(kernels.get(this.#programs.get(block.place)!)!, gathersInputs);
-    for (const block of this.blocks) block.prefetchWeights();
-    this.#kernels = [...kernels.values()];
+    return new Map(compiled);
   }
 
   /** Writes the weights that are part of the input. */
@@ -173,7 +205,10 @@ export class DynamicWeights implements WeightStrategy {
   }
 
   async dispose(): Promise<void> {
-    const kernels = this.#kernels.flatMap(({ forward, backward }) => [...forward, ...backward]);
+    if (!this.#ownsKernels) return;
+    // What did not compile has nothing to unload.
+    const compiled = (await this.#compiled?.catch(() => null)) ?? new Map<Programs, Passes<TimedKernel>>();
+    const kernels = [...compiled.values()].flatMap(({ forward, backward }) => [...forward, ...backward]);
     await Promise.all(kernels.map((kernel) => kernel.dispose()));
   }
 
@@ -200,11 +235,12 @@ export class DynamicWeights implements WeightStrategy {
     return [...each].map(([input, source]) => ({ input, source })).filter(({ source }) => source.weights.length > 0);
   }
 
-  /** Queues copies of the weights that have several places, from the first to the others. */
+  /** Queues copies of the weights that have several places, from the first to the others. An update writes those of the first pass in flight. */
   #copyWeights(block: LayerBlock): Promise<void>[] {
     const { arena } = block.input.tensor;
     const slots = this.#slotsOf(block);
-    const first = new Map(slots.toReversed());
+    const written = this.#like?.blocks[this.blocks.indexOf(block)];
+    const first = new Map((written === undefined ? slots : this.#slotsOf(written)).toReversed());
     return slots
       .filter(([parameter, slot]) => first.get(parameter) !== slot)
       .map(([parameter, slot]) => {

@@ -19,6 +19,12 @@ export interface ProductSum {
 
 /** Where one pass writes its gradients: a product through `product`, what the host computes in another way through `offset`. */
 export interface PassGradients {
+  /** Of the pass within its step, from 0. */
+  readonly index: number;
+  /** The pass whose sums of tables must be complete before this one begins its own: −1 where that is none, or one that is not in flight any more. */
+  readonly tableAfter: number;
+  /** Where passes are in flight at the same time: the wait for queued additions to a gradient that the caller is about to write beside the queue. */
+  settled(name: string, layer: number): Promise<void> | null;
   /** For a gradient that is one product, which is added to those of earlier passes as it is made, as far as the tree says so. */
   product(name: string, layer?: number): ProductSum;
   /** Call when the product is queued. In the last pass it queues the sum of squares. */
@@ -49,8 +55,10 @@ export class GradientSums {
   readonly #state: ModelState;
   /** Sums of passes that wait for their neighbours, of earlier ones first. The first block is the model's gradients. */
   readonly #blocks: readonly Tensor<'fp32'>[];
-  readonly #table: Tensor<'fp32'> | null;
+  /** Of passes in flight that add to a sum. */
+  readonly #tables: readonly Tensor<'fp32'>[];
   readonly #passes: number;
+  readonly #inFlight: number;
   readonly #work: WorkCounter;
   readonly #sums = new PendingTasks<ParameterEntry>();
   /** Sums the gradients over the ranks; null where there is one rank. */
@@ -58,12 +66,14 @@ export class GradientSums {
   /** Of the gradients of the last step that are complete. */
   readonly #squares = new Map<ParameterEntry, Promise<number>>();
 
+  /** @param inFlight Passes that run at the same time: each takes its turn with each sum, in the order of the passes. Default 1. */
   constructor(
     source: TensorSource,
     state: ModelState,
     passes: number,
     work: WorkCounter,
     exchange: GradientExchange | null = null,
+    inFlight = 1,
   ) {
     const { trained, config } = state;
     const more = Array.from({ length: blocksFor(passes) - 1 }, () => source.tensor('fp32', [trained.count]));
@@ -72,7 +82,10 @@ export class GradientSums {
     this.#work = work;
     this.#exchange = exchange;
     this.#blocks = [state.gradients, ...more];
-    this.#table = passes === 1 ? null : source.tensor('fp32', [config.vocab, config.dim]);
+    this.#inFlight = inFlight;
+    this.#tables = Array.from({ length: tablesFor(passes, config.tiedHead ? inFlight : 1) }, () =>
+      source.tensor('fp32', [config.vocab, config.dim]),
+    );
   }
 
   /**
@@ -84,12 +97,15 @@ export class GradientSums {
     const merges = mergesAfter(index, this.#passes);
     const entryOf = (name: string, layer = -1) => this.#state.trained.entry(name, layer);
     const overwrite = index % 2 === 0;
-    const table = overwrite ? null : this.#table!.offset;
+    const table = overwrite ? null : this.#tables[(index >> 1) % this.#tables.length]!.offset;
     /** Blocks that take the gradient in, from the top down; the last is where the sum goes. */
     const sums = this.#blocks.slice(top - merges, overwrite ? top : top + 1).toReversed();
     const target = sums.at(-1) ?? this.#blocks[top]!;
     const finish = (entry: ParameterEntry, made: readonly number[]) => this.#finish(entry, made, index, merges);
     return {
+      index,
+      tableAfter: overwrite ? this.#lastUserOf(top, index) : -1,
+      settled: (name, layer) => this.#settled(entryOf(name, layer)),
       product: (name, layer) => {
         const entry = entryOf(name, layer);
         this.#work.did('foldedElements', merges * entry.count);
@@ -104,6 +120,19 @@ export class GradientSums {
       finish: (name, layer) => finish(entryOf(name, layer), []),
       finishTable: (name) => finish(entryOf(name), table === null ? [] : [table]),
     };
+  }
+
+  /** The last pass before `index` that may be in flight and whose sum of a table ends in a block; −1 where there is none. */
+  #lastUserOf(block: number, index: number): number {
+    for (let before = index - 1; before > index - this.#inFlight && before >= 0; before--) {
+      const top = blockOf(before);
+      if (block <= top && block >= top - mergesAfter(before, this.#passes)) return before;
+    }
+    return -1;
+  }
+
+  #settled(entry: ParameterEntry): Promise<void> | null {
+    return this.#inFlight > 1 && this.#sums.has(entry) ? this.#sums.settle(entry) : null;
   }
 
   /** L2 norm of the sum of all passes, of all ranks: the root of each tensor's sum of squares, added up in layout order in double precision. Not finite if any gradient is not. */
@@ -149,6 +178,9 @@ export function blocksFor(passes: number): number {
   for (let index = 0; index < passes; index++) most = Math.max(most, blockOf(index));
   return most + 1;
 }
+
+/** Tables that hold gradients of passes before they are added to a sum: of so many passes in flight, every second one has its own. */
+export const tablesFor = (passes: number, inFlight: number): number => (passes === 1 ? 0 : Math.ceil(inFlight / 2));
 
 /** Sums that are complete once pass `index` of `passes` is; after the last pass all blocks become one. */
 export function mergesAfter(index: number, passes: number): number {

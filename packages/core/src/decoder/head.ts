@@ -22,6 +22,8 @@ export interface HeadOptions {
   readonly stopwatch: Stopwatch;
   /** Where the classifier's products run: on the device, or null where they are host math. */
   readonly classifier: DeviceClassifier | null;
+  /** Passes that use the classifier at the same time, one after the other. */
+  readonly inFlight: number;
 }
 
 /**
@@ -34,6 +36,7 @@ export class Head {
   readonly #precision: Precision;
   readonly #updates: PendingTasks<UpdatedPart>;
   readonly #stopwatch: Stopwatch;
+  readonly #inFlight: number;
   #classifier: DeviceClassifier | null;
   /** The gradient of the classifier's table, while it is computed beside kernels. */
   #tableGradient: Promise<unknown> | null = null;
@@ -58,13 +61,15 @@ export class Head {
   /** [columns]: of each column the logarithm of its sum of exponentials, where another sum will be added. */
   readonly #logSumExp: Tensor<'fp32'> | null;
 
-  constructor(source: TensorSource, { state, columns, precision, updates, stopwatch, classifier }: HeadOptions) {
+  constructor(source: TensorSource, options: HeadOptions) {
+    const { state, columns, precision, updates, stopwatch, classifier, inFlight } = options;
     const { dim, vocab } = state.config;
     this.#state = state;
     this.#columns = columns;
     this.#precision = precision;
     this.#updates = updates;
     this.#stopwatch = stopwatch;
+    this.#inFlight = inFlight;
     this.#classifier = classifier;
     this.#tokens = source.tensor('int32', [columns]);
     this.#targets = source.tensor('int32', [columns]);
@@ -75,6 +80,11 @@ export class Head {
     this.#part = source.tensor('fp32', [dim, columns]);
     this.#logits = source.tensor('fp32', [vocab]);
     this.#logSumExp = state.compact && source.tensor('fp32', [columns]);
+  }
+
+  /** Whether embedding and classifier have one table, and its gradient is computed: in two parts, at the loss and at the end of a pass. */
+  get tiesTable(): boolean {
+    return this.#state.config.tiedHead && this.#state.isTrained('embedding');
   }
 
   /** From then on the classifier's products are host math. No pass may be under way. */
@@ -277,8 +287,8 @@ export class Head {
       // A tied table is complete only with the embedding's part.
       if (isTrained && !tiedHead) gradients.finishTable('head');
     };
-    // After the layers' gradients, forward kernels of the step's next pass hide it.
-    const isLater = classifier !== null && !gradients.isLast;
+    // After the layers' gradients, forward kernels of the step's next pass hide it, unless another pass needs the logits' memory.
+    const isLater = classifier !== null && this.#inFlight === 1 && !gradients.isLast;
     if (!isLater) queueTable();
     this.#queueTable = isLater ? queueTable : null;
     if (this.#unused === null) gradients.finish('finalNorm');

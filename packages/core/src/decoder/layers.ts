@@ -13,9 +13,10 @@ import type { UpdatedLayers, UpdatedPart, WeightSlot } from './optimizer.js';
 import type { PendingTasks } from './pending-tasks.js';
 import { StaticWeights } from './static-weights.js';
 import type { Stopwatch } from './stopwatch.js';
-import type { Matrix } from './surface.js';
+import type { Matrix, SurfaceTensor } from './surface.js';
 import { Tap } from './tap.js';
 import type { KernelCompiler } from './timed-kernel.js';
+import type { Turns } from './turns.js';
 import { type WeightGradients, weightGradient } from './weight-gradients.js';
 import type { NormInput, WeightStrategy } from './weight-strategy.js';
 
@@ -36,6 +37,14 @@ export interface LayersOptions {
   /** Updates under way, by part of the model. */
   readonly updates: PendingTasks<UpdatedPart>;
   readonly stopwatch: Stopwatch;
+  /** Of the passes of a step in flight. */
+  readonly turns: Turns;
+  /** The same layers in other memory, for passes in flight beside these: they have the weights and, where each block has its own, the kernels. */
+  readonly like?: Layers | undefined;
+  /** Passes in flight. Default: 1. */
+  readonly inFlight?: number | undefined;
+  /** Which of them these layers run, from 0. Default: 0. */
+  readonly runner?: number | undefined;
 }
 
 /**
@@ -58,6 +67,7 @@ export class Layers implements UpdatedLayers {
   readonly #stopwatch: Stopwatch;
   readonly #weightGradients: WeightGradients | null;
   readonly #updates: PendingTasks<UpdatedPart>;
+  readonly #turns: Turns;
   /** Each runs the neighbouring layers that have its weights. */
   readonly #strategies: readonly WeightStrategy[];
   readonly #normInputs: readonly (() => NormInput)[];
@@ -65,9 +75,10 @@ export class Layers implements UpdatedLayers {
   readonly #ones: Tensor<'fp16'> | null;
   /** Takes the norm's gradient of blocks that are not trained. */
   readonly #unused: Tensor<'fp32'> | null;
-  readonly #taps = new Map<LayerBlock, Tap[]>();
+  readonly #taps = new Map<LayerBlock, { readonly tap: Tap; readonly surface: SurfaceTensor }[]>();
 
-  constructor({ plans, precision, weightGradients, updates, ...shared }: LayersOptions) {
+  constructor({ plans, precision, weightGradients, updates, turns, like, ...rest }: LayersOptions) {
+    const shared = { inFlight: 1, runner: 0, ...rest };
     const { source, state, shape, stopwatch } = shared;
     this.shape = shape;
     this.columns = shape.batch * shape.sequence;
@@ -76,15 +87,21 @@ export class Layers implements UpdatedLayers {
     this.#precision = precision;
     this.#weightGradients = weightGradients;
     this.#updates = updates;
+    this.#turns = turns;
     this.#stopwatch = stopwatch;
     this.input = source.tensor('fp32', [shape.dim, this.columns]);
-    const places = placeBlocks(plans, state, shared.form);
+    const places = like?.blocks.map(({ place }) => place) ?? placeBlocks(plans, state, shared.form);
     const strategies: WeightStrategy[] = [];
     let input = this.input;
     for (const [first, end, weights] of runsOf(places, (index) => plans[places[index]!.layer]!.weights)) {
       const Strategy = weights === 'static' ? StaticWeights : DynamicWeights;
       const settle = (block: LayerBlock) => this.#settle(block);
-      const strategy = new Strategy({ ...shared, places: places.slice(first, end), weights, input, settle });
+      const own = { places: places.slice(first, end), weights, input, settle };
+      const strategy = new Strategy({
+        ...shared,
+        ...own,
+        like: like === undefined ? undefined : like.#strategies[strategies.length],
+      });
       strategies.push(strategy);
       input = strategy.output;
     }
@@ -115,15 +132,20 @@ export class Layers implements UpdatedLayers {
     await Promise.all(this.#strategies.map((strategy) => strategy.load(compiler)));
   }
 
-  /** @param onBlock Called when the outputs of a block are there, in the order of the pass. */
-  async forward(onBlock: (block: LayerBlock) => void = () => {}): Promise<void> {
+  /**
+   * @param pass Its number within the step. Default 0.
+   * @param onBlock Called when the outputs of a block are there, in the order of the pass.
+   */
+  async forward(pass = 0, onBlock: (block: LayerBlock) => void = () => {}): Promise<void> {
     const onOutputs = (block: LayerBlock) => {
-      for (const tap of this.#taps.get(block) ?? []) if (!tap.isGradient) tap.read();
+      for (const { tap, surface } of this.#taps.get(block) ?? []) if (!tap.isGradient) tap.read(surface, pass);
       onBlock(block);
     };
     // Blocks share the outputs that weight gradients of the pass before may still read.
-    if (this.#recompute && this.#weightGradients !== null) {
-      await this.#stopwatch.wait('hostThreads', this.#weightGradients.settleAll());
+    const gradients = this.#recompute ? this.#weightGradients : null;
+    if (gradients !== null) {
+      const read = Promise.all(this.blocks.map((block) => gradients.settle(block)));
+      await this.#stopwatch.wait('hostThreads', read);
     }
     for (const strategy of this.#strategies) await strategy.forward(onOutputs);
   }
@@ -153,13 +175,15 @@ export class Layers implements UpdatedLayers {
     for (let index = last; index >= lowest; index--) {
       const wait = await this.blocks[index]!.startBackward();
       // The kernel that everything waits for comes first.
-      if (index < last) this.#submitWeightGradients(this.blocks[index + 1]!, gradients);
+      if (index < last) await this.#submitWeightGradients(this.blocks[index + 1]!, gradients);
       if (index > lowest) await this.#prepareBackward(index - 1);
       await wait();
-      for (const tap of this.#taps.get(this.blocks[index]!) ?? []) if (tap.isGradient) tap.read();
-      this.#stopwatch.time('hostMath', () => this.#normBackward(index, gradient, gradients));
+      for (const { tap, surface } of this.#taps.get(this.blocks[index]!) ?? []) {
+        if (tap.isGradient) tap.read(surface, gradients.index);
+      }
+      await this.#normBackward(index, gradient, gradients);
     }
-    this.#submitWeightGradients(this.blocks[lowest]!, gradients);
+    await this.#submitWeightGradients(this.blocks[lowest]!, gradients);
   }
 
   /** Writes the weights again that are part of kernels' inputs. */
@@ -197,13 +221,20 @@ export class Layers implements UpdatedLayers {
     }
     const { block, slot } = found[0]!;
     const tap = new Tap(block, slot, block.surfaceOf(slot)!);
-    this.#taps.set(block, [...(this.#taps.get(block) ?? []), tap]);
+    this.follow(tap);
     return tap;
+  }
+
+  /** Lets a tap of the same layers in other memory read here, too. */
+  follow(tap: Tap): void {
+    const { layer, name, slot } = tap;
+    const block = this.blocks.find(({ place }) => place.layer === layer && name === `${place.block.name}.${slot}`)!;
+    this.#taps.set(block, [...(this.#taps.get(block) ?? []), { tap, surface: block.surfaceOf(slot)! }]);
   }
 
   /** @param scale The loss scale that the gradients were computed with. */
   scaleTaps(scale: number): void {
-    for (const tap of [...this.#taps.values()].flat()) tap.scaledBy(scale);
+    for (const { tap } of [...this.#taps.values()].flat()) tap.scaledBy(scale);
   }
 
   #strategyOf(layer: number): WeightStrategy {
@@ -215,7 +246,7 @@ export class Layers implements UpdatedLayers {
     const { layer } = block.place;
     if (this.#updates.has(layer)) await this.#stopwatch.wait('hostMath', this.#updates.settle(layer));
     const gradients = this.#weightGradients;
-    if (gradients?.has(block.key)) await this.#stopwatch.wait('hostThreads', gradients.settle(block.key));
+    if (gradients?.has(block)) await this.#stopwatch.wait('hostThreads', gradients.settle(block));
   }
 
   /** Waits for the last user of a block's backward surfaces, computes what was not kept of its forward pass, and copies the block's saved tensors into them. */
@@ -227,9 +258,13 @@ export class Layers implements UpdatedLayers {
     block.prepareBackward();
   }
 
-  #submitWeightGradients(block: LayerBlock, gradients: PassGradients): void {
-    const { layer, isTrained, flow } = block.place;
-    if (!isTrained) return;
+  async #submitWeightGradients(block: LayerBlock, gradients: PassGradients): Promise<void> {
+    if (!block.place.isTrained) return;
+    await this.#turns.take(block.key, gradients.index, () => this.#queueWeightGradients(block, gradients));
+  }
+
+  #queueWeightGradients(block: LayerBlock, gradients: PassGradients): void {
+    const { layer, flow } = block.place;
     this.#stopwatch.time('dispatch', () => {
       const precision = this.#precision;
       const products = flow.parameters.map(({ parameter, dy, x }) =>
@@ -238,13 +273,27 @@ export class Layers implements UpdatedLayers {
           precision,
         }),
       );
-      this.#weightGradients!.submit(block.key, products);
+      this.#weightGradients!.submit(block, products);
       this.#stopwatch.work.did('weightGradients', products.length);
       for (const { parameter } of flow.parameters) gradients.finishProduct(parameter, layer);
     });
   }
 
-  #normBackward(index: number, gradient: Tensor<'fp32'>, { offset, overwrite, finish }: PassGradients): void {
+  async #normBackward(index: number, gradient: Tensor<'fp32'>, gradients: PassGradients): Promise<void> {
+    const { key, place } = this.blocks[index]!;
+    const { block, layer } = place;
+    const compute = () => this.#stopwatch.time('hostMath', () => this.#computeNormBackward(index, gradient, gradients));
+    if (!this.#state.isUpdated(block.norm, layer)) {
+      compute();
+      return;
+    }
+    await this.#turns.take(`${key}.norm`, gradients.index, async () => {
+      await gradients.settled(block.norm, layer);
+      compute();
+    });
+  }
+
+  #computeNormBackward(index: number, gradient: Tensor<'fp32'>, { offset, overwrite, finish }: PassGradients): void {
     const here = this.blocks[index]!;
     const { block, layer } = here.place;
     const dOut = here.matrix('dxn');

@@ -10,6 +10,7 @@ import type { UpdatedPart } from './optimizer.js';
 import { PendingTasks } from './pending-tasks.js';
 import { Stopwatch } from './stopwatch.js';
 import type { KernelCompiler } from './timed-kernel.js';
+import { Turns } from './turns.js';
 import { WeightGradients } from './weight-gradients.js';
 
 /** What a layer is run with. */
@@ -40,7 +41,7 @@ export async function runLayer(
   const stopwatch = new Stopwatch();
   const updates = new PendingTasks<UpdatedPart>();
   const shared = { source, state, shape, form, plans, precision: 'exact' as const };
-  const layers = new Layers({ ...shared, recompute: false, weightGradients, updates, stopwatch });
+  const layers = new Layers({ ...shared, recompute: false, weightGradients, updates, stopwatch, turns: new Turns() });
   const parameters = state.parameters.array();
   for (const { name, layer, offset } of state.layout.entries) if (layer === 0) parameters.set(inputs[name]!, offset);
   await layers.load(pool);

@@ -8,7 +8,13 @@ import type { WeightSlot } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
 import { SurfaceRing, SurfaceTensor } from './surface.js';
 import { type KernelCompiler, TimedKernel } from './timed-kernel.js';
-import { BACKWARD_RING, type NormInput, type StrategyOptions, type WeightStrategy } from './weight-strategy.js';
+import {
+  BACKWARD_RING,
+  groupOf,
+  type NormInput,
+  type StrategyOptions,
+  type WeightStrategy,
+} from './weight-strategy.js';
 
 /** A program and its weight files, which no other block shares. */
 interface Program {
@@ -26,6 +32,9 @@ export class StaticWeights implements WeightStrategy {
   readonly output: Tensor<'fp32'>;
   readonly #options: StrategyOptions;
   readonly #programs: ReadonlyMap<LayerBlock, Passes<Program>>;
+  /** Has the programs and their kernels; null where these are its own. */
+  readonly #like: StaticWeights | null;
+  #loaded: Promise<void> | null = null;
 
   constructor(options: StrategyOptions) {
     const { source, state, shape, form, places, input, stopwatch } = options;
@@ -35,6 +44,7 @@ export class StaticWeights implements WeightStrategy {
     );
     const surfaces = new SurfaceRing(source);
     this.#options = options;
+    this.#like = (options.like as StaticWeights | undefined) ?? null;
     this.output = state.training ? source.tensor('fp32', input.shape) : input;
     let x = source.tensor('fp16', [1, shape.dim, 1, shape.batch * shape.sequence]);
     let before: LayerBlock | undefined;
@@ -76,7 +86,7 @@ export class StaticWeights implements WeightStrategy {
       weights: new ProgramWeights(source, each.program),
     });
     this.#programs = new Map(
-      this.blocks.map((block) => {
+      (this.#like === null ? this.blocks : []).map((block) => {
         const { forward, backward } = written.get(block.place.block)!;
         return [
           block,
@@ -93,7 +103,18 @@ export class StaticWeights implements WeightStrategy {
     );
   }
 
-  async load(compiler: KernelCompiler): Promise<void> {
+  load(compiler: KernelCompiler): Promise<void> {
+    this.#loaded = this.#like === null ? this.#compile(compiler) : this.#share(this.#like, compiler);
+    return this.#loaded;
+  }
+
+  /** Takes the kernels of `like`, once it has them. */
+  async #share(like: StaticWeights, { gathersInputs = false }: KernelCompiler): Promise<void> {
+    await like.#loaded;
+    for (const [index, block] of this.blocks.entries()) block.load(like.blocks[index]!.kernels, gathersInputs);
+  }
+
+  async #compile(compiler: KernelCompiler): Promise<void> {
     const compile = (block: LayerBlock, direction: keyof Passes<Program>, programs: readonly Program[]) =>
       Promise.all(
         programs.map(async (program) => {
@@ -101,7 +122,8 @@ export class StaticWeights implements WeightStrategy {
           weights.initialize(source.constants);
           await this.#writeWeights(block, program);
           const name = kernelName(block.key, direction, source);
-          const kernel = await compiler.compile({ name, text: source.program.text, weights: weights.sources });
+          const group = groupOf(block.place.layer, this.#options, compiler);
+          const kernel = await compiler.compile({ name, text: source.program.text, weights: weights.sources, group });
           return new TimedKernel(kernel, this.#options.stopwatch);
         }),
       );
@@ -163,10 +185,9 @@ export class StaticWeights implements WeightStrategy {
   }
 
   async dispose(): Promise<void> {
+    const own = this.#like === null ? this.blocks : [];
     await Promise.all(
-      this.blocks.flatMap(({ kernels: { forward, backward } }) =>
-        [...forward, ...backward].map((kernel) => kernel.dispose()),
-      ),
+      own.flatMap(({ kernels: { forward, backward } }) => [...forward, ...backward].map((kernel) => kernel.dispose())),
     );
   }
 

@@ -28,7 +28,16 @@ export interface ActivityMessage {
 
 const channel = plainChannel('mayfly:activity');
 
-/** Milliseconds per activity, and the work done. Activities of the main process never overlap, so they add up to at most the wall time. */
+/** An activity under way. */
+interface Begun {
+  readonly activity: Activity;
+  readonly waited: boolean;
+}
+
+/**
+ * Milliseconds per activity, and the work done. Passes in flight wait at the same time: then the time is that of a call on the main thread, else
+ * of the wait that began first. So activities never overlap, and add up to at most the wall time.
+ */
 export class Stopwatch {
   readonly work = new WorkCounter();
   readonly #milliseconds: Record<Activity, number> = {
@@ -39,34 +48,56 @@ export class Stopwatch {
     dispatch: 0,
   };
 
+  /** Waits under way, in the order of their beginnings, and calls on the main thread. */
+  readonly #waits = new Set<Begun>();
+  readonly #calls: Begun[] = [];
+  /** The one whose time it is, and since when. */
+  #current: Begun | null = null;
+  #since = 0;
+
   get milliseconds(): Readonly<Record<Activity, number>> {
     return { ...this.#milliseconds };
   }
 
   /** Times a call on the main thread. */
   time<T>(activity: Activity, call: () => T): T {
-    const start = performance.now();
+    this.#calls.push({ activity, waited: false });
+    this.#turn();
     try {
       return call();
     } finally {
-      this.#add(activity, false, start);
+      this.#calls.pop();
+      this.#turn();
     }
   }
 
   /** Times the wait for a promise. */
   async wait<T>(activity: Activity, promise: Promise<T>): Promise<T> {
     this.work.waited(activity);
-    const start = performance.now();
+    const begun = { activity, waited: true };
+    this.#waits.add(begun);
+    this.#turn();
     try {
       return await promise;
     } finally {
-      this.#add(activity, true, start);
+      this.#waits.delete(begun);
+      this.#turn();
     }
   }
 
-  #add(activity: Activity, waited: boolean, beganMs: number): void {
+  /** Something began or ended: the time until now belongs to what was the current activity. */
+  #turn(): void {
+    const [first = null] = this.#waits;
+    const next = this.#calls.at(-1) ?? first;
+    if (next === this.#current) return;
     const endedMs = performance.now();
-    this.#milliseconds[activity] += endedMs - beganMs;
-    if (channel.hasSubscribers) channel.publish({ activity, waited, beganMs, endedMs } satisfies ActivityMessage);
+    const beganMs = this.#since;
+    if (this.#current !== null) {
+      const { activity, waited } = this.#current;
+      this.#milliseconds[activity] += endedMs - beganMs;
+      if (channel.hasSubscribers) channel.publish({ activity, waited, beganMs, endedMs } satisfies ActivityMessage);
+    }
+    this.#current = next;
+    this.#since = endedMs;
   }
 }

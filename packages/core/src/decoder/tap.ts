@@ -12,10 +12,12 @@ export class Tap {
   readonly columns: number;
   /** Whether the values are gradients of the mean loss of a step. */
   readonly isGradient: boolean;
-  readonly #surface: SurfaceTensor;
-  readonly #slot: string;
+  /** @internal */
+  readonly slot: string;
   #values: Float32Array | null = null;
   #scale = 1;
+  /** The pass of the step that they are of. */
+  #pass = 0;
 
   /** @internal */
   constructor(block: LayerBlock, slot: string, surface: SurfaceTensor) {
@@ -23,8 +25,7 @@ export class Tap {
     this.layer = layer;
     this.name = `${kind.name}.${slot}`;
     this.isGradient = slot === 'dy' || flow.gradients.includes(slot);
-    this.#surface = surface;
-    this.#slot = slot;
+    this.slot = slot;
     const { rows, columns } = surface.slot(slot);
     this.rows = rows;
     this.columns = columns;
@@ -36,9 +37,11 @@ export class Tap {
     return this.#values?.map((value) => value / scale) ?? null;
   }
 
-  /** @internal Takes the values as they are in the arena. */
-  read(): void {
-    this.#values = this.#surface.values(this.#slot);
+  /** @internal Takes the values of a pass as they are in its surface, unless those of a later pass of the step are there. */
+  read(surface: SurfaceTensor, pass: number): void {
+    if (pass < this.#pass) return;
+    this.#pass = pass;
+    this.#values = surface.values(this.slot);
   }
 
   /** @internal The gradients of the last step are `scale` times too large.
@@ -46,5 +49,6 @@ export class Tap {
    * @param scale The loss scale that the gradients were computed with. */
   scaledBy(scale: number): void {
     this.#scale = scale;
+    this.#pass = 0;
   }
 }

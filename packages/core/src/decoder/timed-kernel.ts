@@ -9,6 +9,8 @@ export interface KernelCompiler {
   readonly arena: Arena;
   /** Whether the device copies the parts of an input from where they lie, so that the caller need not copy them into place. Default: false. */
   readonly gathersInputs?: boolean;
+  /** Processes that evaluate kernels. Default: 1. */
+  readonly workers?: number;
   compile(program: PoolProgram, options?: CallOptions): Promise<Kernel>;
 }
 

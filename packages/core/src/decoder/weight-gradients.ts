@@ -6,9 +6,9 @@ import type { Matrix } from './surface.js';
 /**
  * Weight gradients, computed on the host-math queue while the next kernels run. Tasks run in the order in which they were
  * submitted, so every gradient is the same sum whatever the number of threads. A task reads its operands until it is settled. Its part is
- * the half of a layer whose surfaces it reads.
+ * the block of a layer whose surfaces it reads, or a table.
  */
-export class WeightGradients extends PendingTasks<string> {
+export class WeightGradients extends PendingTasks<object | string> {
   readonly #arena: NativeArena;
   readonly #threads: number;
 
@@ -19,12 +19,12 @@ export class WeightGradients extends PendingTasks<string> {
     this.#threads = threads;
   }
 
-  submit(key: string, products: readonly OuterProduct[]): void {
+  submit(part: object | string, products: readonly OuterProduct[]): void {
     if (this.#threads === 0) {
       addon.math.outerProducts(this.#arena, products);
       return;
     }
-    this.add(key, addon.mathQueue.outerProducts(this.#arena, products, this.#threads));
+    this.add(part, addon.mathQueue.outerProducts(this.#arena, products, this.#threads));
   }
 }
 

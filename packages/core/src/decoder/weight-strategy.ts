@@ -27,8 +27,21 @@ export interface StrategyOptions {
   readonly recompute: boolean;
   /** Residual stream before the first of them, fp32 [dim, columns]. */
   readonly input: Tensor<'fp32'>;
+  /** That of the same blocks in other memory, for passes in flight beside these; the first has none. */
+  readonly like?: WeightStrategy | undefined;
+  /** Passes in flight, and which of them these blocks run, from 0. */
+  readonly inFlight: number;
+  readonly runner: number;
   /** Waits until a block may run: until its layer is updated, and nothing reads the outputs of its forward programs. */
   readonly settle: (block: LayerBlock) => Promise<void>;
+}
+
+/**
+ * The group of a layer's own kernels, which passes in flight share: neighbouring layers are on one worker, so that one pass is there while
+ * another is elsewhere.
+ */
+export function groupOf(layer: number, { inFlight, state }: StrategyOptions, { workers = 1 }: KernelCompiler) {
+  return inFlight === 1 ? undefined : `layers-${Math.floor((layer * workers) / state.config.layers)}`;
 }
 
 /** The input of a block's RMSNorm in the arena. */

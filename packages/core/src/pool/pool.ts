@@ -14,7 +14,7 @@ import { KernelHandle } from './kernel/kernel-handle.js';
 import { WeightStore } from './kernel/weights.js';
 import { type FilledPoolOptions, type PoolOptions, resolvePoolOptions } from './pool-options.js';
 import type { CallOptions, Kernel, PoolEvents, PoolProgram, PoolStats } from './types.js';
-import { assertBudgetCovers } from './worker/budget.js';
+import { assertBudgetCovers, type Budget } from './worker/budget.js';
 import { chaosTransport } from './worker/chaos-transport.js';
 import { Clock } from './worker/clock.js';
 import { processTransport, type StartTransport } from './worker/transport.js';
@@ -104,9 +104,10 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
     return new Promise((resolve, reject) => {
       const signal = signalOf(options);
       const given = object<PoolProgram>().check('program', program);
-      const { text, weights = {}, name = `kernel-${++this.#names}`, function: function_, unchecked } = given;
+      const { text, weights = {}, name = `kernel-${++this.#names}`, function: function_, unchecked, group } = given;
       anyText.check('text', text);
       if (function_ !== undefined) anyText.check('function', function_);
+      if (group !== undefined) anyText.check('group', group);
       if (unchecked !== undefined) flag.check('unchecked', unchecked);
       const compileOptions = { ...(function_ && { function: function_ }), ...(unchecked && { unchecked }) };
       anyText.check('name', name);
@@ -121,7 +122,15 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
         else resolve(failedCall(error));
       };
       const kernel = this.#admission.admitWith(
-        () => new KernelHandle(name, text, compileOptions, weights, placement, this.#store, this.#admission, settle),
+        () =>
+          new KernelHandle(
+            { name, text, options: compileOptions, group },
+            weights,
+            placement,
+            this.#store,
+            this.#admission,
+            settle,
+          ),
       );
       const abortable = {
         aborted: (reason: unknown) => {
@@ -133,6 +142,11 @@ export class Pool extends DeferredEmitter<PoolEvents> implements AsyncDisposable
       placement.kernels.add(kernel);
       void kernel.reconcile();
     });
+  }
+
+  /** When its workers retire: the budget of its options, lowered to the limits that the device turned out to have. */
+  get budget(): Budget {
+    return this.#fleet.placement.budget;
   }
 
   /** Statistics since the pool was made, with every worker and kernel that it has now. A copy: later work does not change it. */

@@ -25,6 +25,11 @@ export interface PoolProgram {
    * `ane` only; others must read the text. Default: false.
    */
   readonly unchecked?: boolean;
+  /**
+   * Kernels of one group are placed on one worker, as long as that has room, and those of other groups elsewhere: of use where groups run at
+   * the same time, and the kernels of each one after the other. Default: none; a kernel goes to the worker that has the fewest.
+   */
+  readonly group?: string | undefined;
 }
 
 /** Options of a call to a pool or a kernel. */

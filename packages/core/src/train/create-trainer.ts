@@ -211,7 +211,7 @@ async function planRun(
 ) {
   const config = vocabulary?.configOf(whole) ?? whole;
   const { batch, seq: sequence, weights, layers, lora, accumulate: passes, signal, variant, onProgress } = options;
-  const { seed, recompute, documentMask } = options;
+  const { seed, recompute, documentMask, inFlight } = options;
   const freeze = lora === undefined ? (options.freeze ?? []) : frozenByAdapters(config, options.freeze ?? []);
   const plans = planLayers({ ...config, documentMask }, weights, layers, lora);
   if (documentMask) checkDocumentMasks(plans);
@@ -243,6 +243,7 @@ async function planRun(
     rules,
     recompute,
     passes,
+    inFlight,
     variant,
     onProgress,
     ...(options.shardOptimizer && size > 1 && { shards: { rank, size } }),

@@ -80,6 +80,11 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
   readonly steps?: number | undefined;
   /** Forward and backward passes per step, of each rank; the loss is the mean over all of their targets. Default 1. */
   readonly accumulate?: number | undefined;
+  /**
+   * Passes of a step that run at the same time, each in memory of its own, with the same result to the bit. Default: as many as the pool has
+   * workers; on device `cpu` no more than cores.
+   */
+  readonly inFlight?: number | undefined;
   /** Windows at random offsets, one after another, or shuffled without replacement. Default `random`; with `epochs` `shuffled`. */
   readonly order?: 'random' | 'sequential' | 'shuffled' | undefined;
   /** How often the data are trained on, which decides `steps`. Default: as often as `steps` takes. */
@@ -248,6 +253,10 @@ export const trainOptions = {
     ...{ derive: () => Math.min(8, availableParallelism()), defaultText: 'the cores, 8 at most' },
     ...{ flag: '--host-threads <n>', help: 'threads for weight gradients; 0: main thread', group: groups.workers },
   },
+  inFlight: {
+    ...{ rule: whole(1, MOST), defaultText: 'as many as workers', flag: '--in-flight <n>', group: groups.workers },
+    help: 'passes of a step that run at the same time, each in memory of its own',
+  },
   pool: { rule: poolRule, members: poolRows },
   weights: {
     ...{ rule: weightsOption.rule, flag: weightsOption.flag, ...saved, group: groups.workers },
@@ -380,6 +389,7 @@ export type FilledTrainOptions = {
     | 'dataFormat'
     | 'dataColumn'
     | 'epochs'
+    | 'inFlight'
   >]-?: NonNullable<TrainOptions[Name]>;
 } & {
   readonly [Name in
@@ -393,7 +403,8 @@ export type FilledTrainOptions = {
     | 'collective'
     | 'dataFormat'
     | 'dataColumn'
-    | 'epochs']: TrainOptions[Name];
+    | 'epochs'
+    | 'inFlight']: TrainOptions[Name];
 } & {
   readonly model: string;
   readonly data: string;

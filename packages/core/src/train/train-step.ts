@@ -174,7 +174,6 @@ export class TrainStep {
   async #gradients(scale: number): Promise<{ readonly losses: readonly number[]; readonly divisor: number }> {
     const { weightGradients, stopwatch } = this.#decoder;
     const first = this.#firstPass;
-    const losses: number[] = [];
     let counted = 0;
     for (let pass = 0; pass < this.#options.accumulate * this.#ranks.size; pass++) {
       const { inputs, targets, documents } = this.#batches[pass - first] ?? this.#others!;
@@ -183,10 +182,7 @@ export class TrainStep {
     }
     // Without a counted target the sums are zero, and so are their means.
     const divisor = Math.max(1, counted);
-    for (const [pass, { inputs, targets, documents }] of this.#batches.entries()) {
-      await this.#decoder.forward(inputs, { documents, training: { step: this.#step, pass: first + pass } });
-      losses.push(await this.#decoder.backward(targets, scale / divisor, pass));
-    }
+    const losses = await this.#runPasses(scale / divisor);
     await stopwatch.wait('hostThreads', weightGradients!.settleAll());
     return { losses, divisor };
   }
@@ -201,13 +197,35 @@ export class TrainStep {
     return { sum: sumByTree(all.map(([loss]) => loss!)), votes };
   }
 
+  /** Runs all passes, as many at a time as the decoder has in flight, and returns their losses. After an error nothing runs any more. */
+  async #runPasses(gradientScale: number): Promise<number[]> {
+    const { runners, turns } = this.#decoder;
+    const before = this.#firstPass;
+    const losses: number[] = [];
+    turns.begin();
+    const ended = runners.map(async (runner, first) => {
+      try {
+        for (let pass = first; pass < this.#batches.length && turns.failure === null; pass += runners.length) {
+          const { inputs, targets, documents } = this.#batches[pass]!;
+          await runner.forward(inputs, { documents, training: { step: this.#step, pass: before + pass } });
+          losses[pass] = await runner.backward(targets, gradientScale, pass);
+        }
+      } catch (error) {
+        turns.fail(error);
+      }
+    });
+    await Promise.all(ended);
+    if (turns.failure !== null) throw turns.failure.error;
+    return losses;
+  }
+
   #update(lr: number, gradientScale: number): void {
-    const { layers, stopwatch, updates } = this.#decoder;
+    const { stopwatch, updates } = this.#decoder;
     this.#optimizerStep += 1;
     stopwatch.work.did('updates', this.#decoder.state.trained.entries.length);
     stopwatch.time('dispatch', () => {
       const rows = this.#expectNext();
-      for (const { part, done } of this.#optimizer.step(lr, this.#optimizerStep, gradientScale, layers, rows)) {
+      for (const { part, done } of this.#optimizer.step(lr, this.#optimizerStep, gradientScale, this.#decoder, rows)) {
         updates.add(part, inUpdateOf(this.#step + 1, done));
       }
     });

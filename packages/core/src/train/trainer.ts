@@ -335,7 +335,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
    * @throws `ERR_INVALID_ARGUMENT`, which lists the values that the layer has.
    */
   tap(layer: number, name: string): Tap {
-    return this.#parts.decoder.layers.tap(layer, name);
+    return this.#parts.decoder.tap(layer, name);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { elementCount, isSimName, MayflyError, parseSimName } from '@mayfly/native';
 import { arenaBytesFor, type DecoderOptions, measureDecoder } from '../decoder/decoder.js';
 import { type LayerPlan, planLayers } from '../decoder/layer-plan.js';
@@ -35,6 +36,8 @@ export interface PlannedDecoder extends DecoderPlan {
   /** Warnings of the device's chip about the programs, in one line; null if there are none. */
   readonly chipWarning: string | null;
   readonly arenaBytes: number;
+  /** Passes of a step that run at the same time. */
+  readonly inFlight: number;
   /** How many of these document masks take; null without them. */
   readonly documentMaskBytes: number | null;
   /** Processes that hold its kernels within their budget; those that were asked for, if any were. */
@@ -67,11 +70,16 @@ export async function planDecoder(
     }),
   });
   const chipWarning = checkChipRules(device, { shape, weights, plans, form, training });
-  const { bytes, kernels } = measureDecoder({ ...plan, form });
+  const { kernels } = measureDecoder({ ...plan, form, inFlight: 1 });
+  const processes = workersFor(kernels, given);
+  const inFlight = passesInFlight({ ...plan, form }, given, device, processes.workers ?? 1);
+  const { bytes } = measureDecoder({ ...plan, form, inFlight });
   const own = bytes + (plan.extraBytes ?? 0);
   // Only what is used is committed.
-  const arenaBytes = own + (needsCanaries(device) ? largestForm(plan, plans, form) : 0);
-  const documentMaskBytes = documentMask ? bytes - measureDecoder({ ...plan, form, documentMask: false }).bytes : null;
+  const arenaBytes = own + (needsCanaries(device) ? largestForm({ ...plan, inFlight }, plans, form) : 0);
+  const documentMaskBytes = documentMask
+    ? bytes - measureDecoder({ ...plan, form, inFlight, documentMask: false }).bytes
+    : null;
   return {
     ...plan,
     form,
@@ -79,8 +87,35 @@ export async function planDecoder(
     chipWarning,
     arenaBytes,
     documentMaskBytes,
-    ...workersFor(kernels, given),
+    inFlight,
+    ...processes,
   };
+}
+
+/**
+ * As many passes as there are workers for; of a device that is this machine's processor, no more than it has cores. Fewer where the workers'
+ * budget does not hold the kernels of so many.
+ */
+function passesInFlight(
+  { passes = 1, inFlight, ...plan }: DecoderPlan & { readonly form: ProgramForm },
+  given: Pool | PoolOptions,
+  device: string,
+  workers: number,
+): number {
+  if (inFlight !== undefined) return Math.min(passes, inFlight);
+  let most = Math.min(passes, device === 'ane' ? workers : Math.min(workers, availableParallelism()));
+  if (most === 1) return 1;
+  const [, held] = tightestLimit(given);
+  const room = workers * held - (given instanceof Pool ? given.stats().kernels.length : 0);
+  while (most > 1 && measureDecoder({ ...plan, passes, inFlight: most }).kernels > room) most--;
+  return most;
+}
+
+/** Of the limits of one process, that which holds the fewest kernels. */
+function tightestLimit(given: Pool | PoolOptions): readonly [limit: string, most: number] {
+  const { device, budget } = given instanceof Pool ? given : resolvePoolOptions({ ...given, signal: undefined });
+  const limits = Object.entries(processLimits(device, budget)).sort(([, a], [, b]) => a - b);
+  return limits[0]!;
 }
 
 /** As many workers as the budget of one demands for so many kernels. */
@@ -88,9 +123,7 @@ function workersFor(kernels: number, given: Pool | PoolOptions): Pick<PlannedDec
   if (given instanceof Pool || given.workers !== undefined) {
     return { workers: given.workers, workersNote: null };
   }
-  const { device, budget } = resolvePoolOptions({ ...given, signal: undefined });
-  const limits = Object.entries(processLimits(device, budget)).sort(([, a], [, b]) => a - b);
-  const [limit, most] = limits[0]!;
+  const [limit, most] = tightestLimit(given);
   const workers = Math.ceil(kernels / most);
   const workersNote =
     workers === 1

@@ -50,6 +50,8 @@ export class Placement implements KernelOwner {
   readonly #health: Health;
   readonly #trials: Trials;
   readonly #events: DeferredEmitter<PoolEvents>;
+  /** Where each group's kernels go. */
+  readonly #homes = new Map<string, Worker>();
   /** Limits that the device turned out to have below the budget, for every worker. */
   #lowered: Partial<Record<DeviceLimit, number>> = {};
   /** The error of every call from now on; null while kernels are placed. */
@@ -157,6 +159,8 @@ export class Placement implements KernelOwner {
   /** The kernel takes no more calls, because of `error`. */
   forget(kernel: KernelHandle, error: Error): void {
     this.kernels.delete(kernel);
+    const { group } = kernel;
+    if (group !== undefined && ![...this.kernels].some((other) => other.group === group)) this.#homes.delete(group);
     this.#trials.end(kernel);
     addTo(this.#stalledMs, kernel.stalledMs);
     if (isQuarantine(error)) this.#events.emit('kernelQuarantine', { kernel: kernel.name, error });
@@ -213,6 +217,7 @@ export class Placement implements KernelOwner {
       this.assertOpen();
       const worker = this.#choose(kernel, reason);
       if (worker !== null) {
+        if (kernel.group !== undefined) this.#homes.set(kernel.group, worker);
         worker.reserve();
         await this.#governor.compilation();
         return worker;
@@ -230,8 +235,8 @@ export class Placement implements KernelOwner {
   /**
    * Chooses the worker for the next compilation. Retires workers that have reached a limit.
    *
-   * In this order: the kernel's own worker, if it may compile and no other has two kernels less; a standby, if one should serve; the
-   * serving worker with the fewest kernels. Null if it is better to wait for a worker.
+   * In this order: the kernel's own worker, if it may compile and no other has two kernels less; the worker to which the last kernel of its
+   * group went, if it may compile; a standby, if one should serve; the serving worker with the fewest kernels. Null if it is better to wait for a worker.
    */
   #choose(kernel: KernelHandle, reason: MoveReason): Worker | null {
     if (this.#trials.open.has(kernel)) return this.#chooseSecond(kernel);
@@ -243,6 +248,8 @@ export class Placement implements KernelOwner {
       if (limit !== null && (keepsKernels(limit) || !this.#retirements.underWay)) this.#retirements.retire(own, limit);
     }
     const serving = this.#roster.in('serving');
+    const home = kernel.group === undefined ? undefined : this.#homes.get(kernel.group);
+    if (home?.state === 'serving' && !home.lost && reason !== 'spread' && this.#limit(home) === null) return home;
     const standby = this.#roster.in('standby')[0];
     if (serving.length < workers && standby !== undefined) {
       this.#roster.promote(standby);

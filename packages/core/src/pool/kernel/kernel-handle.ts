@@ -23,6 +23,15 @@ export interface KernelOwner {
   forget(kernel: KernelHandle, error: Error): void;
 }
 
+/** A program as a kernel keeps it, with the kernel's name and group. */
+export interface KernelProgram {
+  readonly name: string;
+  /** MIL text. */
+  readonly text: string;
+  readonly options: CompileOptions;
+  readonly group?: string | undefined;
+}
+
 /**
  * A handle to a program. Runs are kept in the order of their calls: each is sent to a program of its generation, and a switch
  * to another program waits until nothing is in flight on the old one. One loop, `reconcile`, gets the programs: it compares
@@ -32,8 +41,7 @@ export class KernelHandle implements Kernel, RunOwner {
   inputs: readonly Port[] = [];
   outputs: readonly Port[] = [];
   readonly history = new WorkHistory();
-  readonly #text: string;
-  readonly #options: CompileOptions;
+  readonly #program: KernelProgram;
   readonly #owner: KernelOwner;
   readonly #store: WeightStore;
   readonly #admission: Admission;
@@ -60,22 +68,28 @@ export class KernelHandle implements Kernel, RunOwner {
 
   /** @param settle Called when the first program is compiled, or with the error of that. */
   constructor(
-    readonly name: string,
-    text: string,
-    options: CompileOptions,
+    program: KernelProgram,
     weights: WeightSources,
     owner: KernelOwner,
     store: WeightStore,
     admission: Admission,
     settle: (error: Error | null) => void,
   ) {
-    this.#text = text;
-    this.#options = options;
+    this.#program = program;
     this.#owner = owner;
     this.#store = store;
     this.#admission = admission;
     this.#runs = new KernelRuns<KernelHandle>(this, store.arena, admission);
-    this.#generations = new Generations(store.store(weights, text), settle);
+    this.#generations = new Generations(store.store(weights, program.text), settle);
+  }
+
+  get name(): string {
+    return this.#program.name;
+  }
+
+  /** As `PoolProgram.group`. */
+  get group(): string | undefined {
+    return this.#program.group;
   }
 
   /** Its program with the weights of the current generation. */
@@ -279,11 +293,12 @@ export class KernelHandle implements Kernel, RunOwner {
   }
 
   #sourceOf({ weights: { ranges } }: Generation): ProgramSource {
-    return { text: this.#text, weights: ranges, options: this.#options };
+    const { text, options } = this.#program;
+    return { text, weights: ranges, options };
   }
 
   #stored(weights: WeightSources | undefined): StoredWeights {
-    const stored = weights === undefined ? this.#generations.again() : this.#store.store(weights, this.#text);
+    const stored = weights === undefined ? this.#generations.again() : this.#store.store(weights, this.#program.text);
     if (this.#failure === null) return stored;
     // A getter in the weights has disposed of the kernel.
     stored.free();
