@@ -25,6 +25,7 @@ export default defineConfig([
       'generate-run': 'src/scripts/generate-run.ts',
       'llama-cpp-run': 'src/scripts/llama-cpp-run.ts',
       'spawn-stall': 'src/scripts/spawn-stall.ts',
+      'observe-run': 'src/scripts/observe-run.ts',
       'recovery-run': 'src/scripts/recovery-run.ts',
       ...workers('echo-atomics', 'echo-fork', 'echo-function', 'echo-workerpool'),
     },

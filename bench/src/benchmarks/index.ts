@@ -9,6 +9,7 @@ import { generation } from './generate.js';
 import { idle } from './idle.js';
 import { installation } from './install.js';
 import { isolationTax } from './isolation-tax.js';
+import { observe } from './observe.js';
 import { pipeline } from './pipeline.js';
 import { recovery } from './recovery.js';
 import { retire } from './retire.js';
@@ -38,6 +39,7 @@ export const benchmarks: readonly Benchmark[] = [
   generation,
   cores,
   scaling,
+  observe,
   watch,
   installation,
 ];
