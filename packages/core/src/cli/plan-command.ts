@@ -185,7 +185,7 @@ async function planCommand(given: CommandFlags): Promise<void> {
     weights: best.weights,
     classifier: best.classifier,
     variants: bestVariants({ ...timed, weights: best.weights, classifier: best.classifier }),
-    // Kernels of a step run one after the other, so more workers than hold them make no step shorter.
+    // The plan times passes one after the other: it does not know what passes in flight on more workers gain.
     workers: best.workers,
     device: best.processor < best.step.total ? 'cpu' : 'ane',
     milliseconds: Math.min(best.processor, best.step.total),
