@@ -10,7 +10,9 @@ const { offset, count } = trained.entries.find(({ name, layer }) => name === 'wq
 const histogram = (values: readonly number[], scale: number) => {
   gradients.set(0);
   gradients.array().set(values, offset);
-  return gradientHistograms({ gradients, trained }, scale).find(({ name, layer }) => name === 'wq' && layer === 0)!;
+  return gradientHistograms({ gradients, trained, shards: null }, scale).find(
+    ({ name, layer }) => name === 'wq' && layer === 0,
+  )!;
 };
 
 test('a gradient is counted in buckets of an eighth of each power of two, unscaled', () => {

@@ -25,13 +25,14 @@ const MAGNITUDES = BUCKETS / 2;
 /** The first bucket of infinities and NaN. */
 const NOT_FINITE = 255 << 3;
 
-/** The distributions of the gradients in the arena, which are those of the mean loss multiplied by `scale`. */
+/** The distributions of the gradients in the arena, which are those of the mean loss multiplied by `scale`; where ranks share them out, of this rank's own. */
 export function gradientHistograms(
-  { gradients, trained }: Pick<ModelState, 'gradients' | 'trained'>,
+  { gradients, trained, shards }: Pick<ModelState, 'gradients' | 'trained' | 'shards'>,
   scale: number,
 ): GradientHistogram[] {
   const all = gradients.array();
-  return trained.entries.map(({ name, layer, offset, count }) => ({
+  const own = shards === null ? trained.entries : trained.entries.filter((entry) => shards.owns(entry));
+  return own.map(({ name, layer, offset, count }) => ({
     ...{ name, layer: layer < 0 ? null : layer },
     ...histogramOf(all.subarray(offset, offset + count), scale),
   }));

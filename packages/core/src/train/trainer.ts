@@ -339,8 +339,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   }
 
   /**
-   * The distribution of each trained tensor's gradient in the last step, in a few nanoseconds per parameter. Empty before the first step. Do not
-   * call it while a step runs.
+   * The distribution of each trained tensor's gradient in the last step, in a few nanoseconds per parameter; with `shardOptimizer` of the tensors
+   * whose moments this rank has. Empty before the first step. Do not call it while a step runs.
    */
   gradientHistograms(): readonly GradientHistogram[] {
     return this.#step.gradientHistograms();
