@@ -1,9 +1,9 @@
+import type { RunEntry } from '@mayfly/core/watch';
 import { formatCount } from './format.js';
-import type { KnownEntry } from './run-store.js';
 import { colorOf, type Theme } from './theme.js';
 
 export interface RunListProps {
-  readonly entries: readonly KnownEntry[];
+  readonly entries: readonly RunEntry[];
   readonly selected: readonly string[];
   readonly onSelect: (ids: readonly string[]) => void;
   readonly theme: Theme;

@@ -7,14 +7,9 @@ export interface StepColumns {
   readonly columns: Readonly<Record<StepColumn, Float64Array>>;
 }
 
-/** A run's state as far as the page knows: one that was running may have ended since the server did. */
-export type KnownState = RunEntry['state'] | 'unknown';
-type Known<T extends RunEntry> = Omit<T, 'state'> & { readonly state: KnownState };
-export type KnownEntry = Known<RunEntry>;
-
 /** A run that is shown, with all that is known of it. */
 export interface ShownRun {
-  readonly detail: Known<RunDetail>;
+  readonly detail: RunDetail;
   readonly steps: StepColumns;
 }
 
@@ -49,7 +44,7 @@ export class RunStore {
     this.#onChange = onChange;
   }
 
-  get entries(): readonly KnownEntry[] {
+  get entries(): readonly RunEntry[] {
     return [...this.#entries.values()].map((entry) => this.#known(entry));
   }
 
@@ -65,7 +60,8 @@ export class RunStore {
     });
   }
 
-  #known<T extends RunEntry>(entry: T): Known<T> {
+  /** A run that was running may have ended since the server did. */
+  #known<T extends RunEntry>(entry: T): T {
     const isUnknown = this.#connection === 'lost' && (entry.state === 'running' || entry.state === 'remote');
     return isUnknown ? { ...entry, state: 'unknown' } : entry;
   }

@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RunHistory } from '@mayfly/core/watch';
+import { RunHistory, runStatus } from '@mayfly/core/watch';
 import { beforeEach, expect, test } from 'vitest';
 import { LogWriter } from '../../fixtures/log-lines.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
@@ -124,4 +124,13 @@ test('workers of a session whose process was killed end with its last record, an
     { session: 0, worker: 1, exit: killed, end: 'lost' },
     { session: 1, worker: 1, exit: null },
   ]);
+});
+
+test('damaged steps and evaluations do not count, and a log without a start says nothing of the run', async () => {
+  log.raw('null\n[1]\n{"event":"begin","v":2}\n').write('step', { step: 'one' }).write('evaluation', { step: 1 });
+  await history.refresh();
+  expect([history.steps.count, history.evaluations, runStatus(history).state]).toEqual([0, [], 'unknown']);
+  log.start().step(1);
+  await history.refresh();
+  expect([history.steps.count, runStatus(history).state]).toEqual([1, 'killed']);
 });

@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, type Dirent, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import { fileError } from '../files/errors.js';
@@ -9,7 +9,7 @@ const DEPTH = 2;
 
 /**
  * The folders of runs, each with its name below the given folder that holds it (a folder that is a run itself has its own name). Sorted by
- * name, each folder once.
+ * name, each folder once. Folders and logs below a given folder that cannot be read are left out: they may belong to somebody else.
  *
  * @throws `ERR_FILE_NOT_FOUND` if a given folder does not exist, `ERR_FILE` if it cannot be read.
  */
@@ -40,7 +40,7 @@ function runsIn(top: string, prefix: string, depth: number): string[] {
   const folders = readdirSync(join(top, prefix), { withFileTypes: true }).filter(isFolder);
   return folders.flatMap(({ name }) => {
     const path = join(prefix, name);
-    if (hasLog(join(top, path))) return [path];
+    if (hasLog(join(top, path))) return isReadable(join(top, path, logName)) ? [path] : [];
     return depth > 1 ? unlessUnreadable(() => runsIn(top, path, depth - 1)) : [];
   });
 }
@@ -51,6 +51,15 @@ const isFolder = (entry: Dirent): boolean =>
 function hasLog(folder: string): boolean {
   try {
     return statSync(join(folder, logName)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
   } catch {
     return false;
   }

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileError } from '../files/errors.js';
 import { logName, recordIn } from '../run/run-log.js';
 
 /** A line of `log.jsonl`: keys in snake_case. */
@@ -26,6 +27,7 @@ export class LogTail {
    *
    * @param onRestart Called before the first record where the file is not the one that was read before, or became shorter.
    * @returns Whether there was anything new. False where the file does not exist.
+   * @throws `ERR_FILE` if the file cannot be read.
    */
   async read(onRecord: (record: LogRecord) => void, onRestart: () => void): Promise<boolean> {
     let file: FileHandle;
@@ -33,7 +35,7 @@ export class LogTail {
       file = await open(this.#path, 'r');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-      throw error;
+      throw fileError(`read ${this.#path}`, error);
     }
     try {
       const { ino, size } = await file.stat();

@@ -159,9 +159,11 @@ export class RunHistory {
         this.#begin(record, time);
         break;
       case 'step':
+        if (!Number.isSafeInteger(record.step)) return;
         if (this.#steps.add(record)) this.#rewinds += 1;
         break;
       case 'evaluation':
+        if (typeof record.step !== 'number' || typeof record.cross_entropy !== 'number') return;
         this.#evaluations.push(record);
         break;
       case 'sample':
