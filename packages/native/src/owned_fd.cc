@@ -1,14 +1,10 @@
 #include "owned_fd.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstdlib>
-#include <memory>
 
 namespace mayfly {
 
@@ -18,24 +14,6 @@ void OwnedFd::Close() {
   const int error = errno;
   close(fd);
   errno = error;
-}
-
-std::vector<int> OpenDescriptors() {
-#ifdef __linux__
-  constexpr const char* kFolder = "/proc/self/fd";
-#else
-  constexpr const char* kFolder = "/dev/fd";
-#endif
-  std::vector<int> descriptors;
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(kFolder), closedir);
-  if (!folder) return descriptors;
-  const int own = dirfd(folder.get());
-  while (const dirent* entry = readdir(folder.get())) {
-    const int fd = std::atoi(entry->d_name);
-    if (entry->d_name[0] != '.' && fd != own) descriptors.push_back(fd);
-  }
-  std::sort(descriptors.begin(), descriptors.end());
-  return descriptors;
 }
 
 void SetCloseOnExec(int fd) { fcntl(fd, F_SETFD, FD_CLOEXEC); }

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <utility>
-#include <vector>
 
 namespace mayfly {
 
@@ -42,9 +41,6 @@ std::array<OwnedFd, 2> MakeSocketPair();
 OwnedFd DuplicateFrom(int fd, int least);
 // open(2), begun again where a signal interrupts it.
 OwnedFd OpenFile(const char* path, int flags, unsigned mode = 0);
-
-// The open descriptors of the process, in ascending order. Empty where the system does not say.
-std::vector<int> OpenDescriptors();
 
 // For an inherited descriptor.
 void SetCloseOnExec(int fd);

@@ -28,6 +28,8 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr uint64_t kVersion = 1;
+// Of those that are open, the highest; systems give the lowest number that is free.
+constexpr int kMostDescriptors = 1 << 13;
 // How long Leave and Abort wait for the thread, which may be within a call of MPI.
 constexpr milliseconds kPatience{500};
 // How long a rank that gave up tries to tell the others before it closes without them.
@@ -180,9 +182,7 @@ void Group::Join() {
   WaitFor(mpi_->AllToAll(from.data(), parts, to.data(), parts, Mpi::kShards));
   // Also those that the launcher left open: MPICH's waits for the end of every process that has one of them. Node has
   // marked its own.
-  for (const int fd : OpenDescriptors()) {
-    if (fd > STDERR_FILENO) SetCloseOnExec(fd);
-  }
+  for (int fd = STDERR_FILENO + 1; fd < kMostDescriptors; ++fd) SetCloseOnExec(fd);
   headers_.resize(size);
   const std::lock_guard<std::mutex> lock(mutex_);
   transfers_ = std::make_unique<Transfers>(mpi_.get(), settings_.slice_bytes);
