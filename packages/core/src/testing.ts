@@ -52,6 +52,7 @@ export { blocksFor, mergesAfter, sumByTree } from './decoder/gradient-sums.js';
 export { Optimizer } from './decoder/optimizer.js';
 export { updateRules } from './decoder/parameter-groups.js';
 export { type LayerCase, runLayer } from './decoder/run-layer.js';
+export { Turns } from './decoder/turns.js';
 export { WeightGradients, weightGradient } from './decoder/weight-gradients.js';
 export { probeLimits } from './doctor/probe-limits.js';
 export { ProbeWorker } from './doctor/probe-worker.js';
