@@ -1,9 +1,9 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { invalidArgument, MayflyError } from '@mayfly/native';
 import { Command } from 'commander';
 import { flag, oneOf, text, whole } from '../check.js';
-import { listCheckpoints } from '../checkpoint/directory.js';
+import { type CheckpointFile, listCheckpoints } from '../checkpoint/directory.js';
 import { mayflyCommand, optionWords, shellWords } from '../command-line.js';
 import { type Hostfile, readHostfile } from '../launch/hostfile.js';
 import { Job, type JobEnd } from '../launch/job.js';
@@ -13,6 +13,7 @@ import { toJsonLine } from '../observe/json-lines.js';
 import { print, wantsColors } from '../observe/text.js';
 import type { AnyOptionTable } from '../option-table.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
+import { resumeWords } from '../train/resume-command.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 import { configOptions, readConfigFile } from './config-file.js';
 import { ExitCode } from './errors.js';
@@ -128,7 +129,6 @@ async function launch([name = '', ...given]: string[], flags: CommandFlags): Pro
     },
     () => job?.kill(),
   );
-  const again = mayflyCommand(['launch', ...optionWords(launchCommandOptions, options), '--', ...task.restartWords]);
   for (let attempt = 0; ; attempt++) {
     job = new Job(commandOf(rankScript, attempt === 0 ? task.words : task.restartWords), messages());
     const end = await job.ended;
@@ -151,8 +151,9 @@ async function launch([name = '', ...given]: string[], flags: CommandFlags): Pro
       process.exitCode = ExitCode.badInput;
       return;
     }
-    if (json) report('failed', { ...failure, resume_command: checkpoint && again }, '');
-    const saved = checkpoint === null ? '' : `\nThe last checkpoint is ${checkpoint.path}\nresume  ${again}`;
+    const resume = mayflyCommand(['launch', ...optionWords(launchCommandOptions, options), '--', ...task.resumeWords]);
+    if (json) report('failed', { ...failure, resume_command: checkpoint && resume }, '');
+    const saved = checkpoint === null ? '' : `\nThe last checkpoint is ${checkpoint.path}\nresume  ${resume}`;
     throw new MayflyError('ERR_RANK', `${failureText(end)}${saved}`);
   }
 }
@@ -160,10 +161,14 @@ async function launch([name = '', ...given]: string[], flags: CommandFlags): Pro
 const hostsOf = ({ hosts }: LaunchOptions): Hostfile =>
   hosts === undefined ? { hosts: [], env: {} } : readHostfile(hosts);
 
+type TaskOptions = TrainOptions & { readonly config?: string };
+
 /** The command that the ranks run, checked before any starts, so that an error in it comes once. */
 class Task {
   readonly words: readonly string[];
   readonly resumes: boolean;
+  readonly #options: TaskOptions;
+  /** Of the run, absolute; null where there is none. */
   readonly #folder: string | null;
 
   constructor(name: string, words: readonly string[]) {
@@ -172,35 +177,37 @@ class Task {
     const command = addOptions(new Command(name), table)
       .exitOverride()
       .configureOutput({ outputError: () => {} });
-    const options = optionsFrom<TrainOptions & { readonly config?: string }>(
-      table,
-      command.parse(words, { from: 'user' }).opts(),
-    );
+    this.#options = optionsFrom<TaskOptions>(table, command.parse(words, { from: 'user' }).opts());
     this.resumes = name === 'train';
-    const folder = this.resumes ? folderOf(options) : null;
-    // Without a name, each rank would name it after its own clock.
-    const own = this.resumes && folder === null ? ['--out', newRunFolder()] : [];
-    this.words = [name, ...words, ...own];
-    this.#folder = folder ?? own[1] ?? null;
+    const named = this.resumes ? folderOf(this.#options) : null;
+    // Its name is part of the command, so that a restart finds it.
+    const made = this.resumes && named === null ? newRunFolder() : null;
+    this.words = [name, ...words, ...(made === null ? [] : ['--out', made])];
+    const folder = named ?? made;
+    this.#folder = folder === null ? null : resolve(folder);
   }
 
   /** The command that goes on with the run, or begins it where there is no checkpoint yet. */
   get restartWords(): readonly string[] {
-    const isNamed = this.words.some((word) => /^--(resume|auto-resume)(=|$)/.test(word));
-    return isNamed || !this.resumes
-      ? this.words
-      : [...this.words.filter((word) => word !== '--overwrite'), '--auto-resume'];
+    const { resume, autoResume } = this.#options;
+    if (resume !== undefined || autoResume === true) return this.words;
+    return [...this.words.filter((word) => word !== '--overwrite'), '--auto-resume'];
+  }
+
+  /** The command that resumes the run from any folder. */
+  get resumeWords(): readonly string[] {
+    return resumeWords(this.#folder!, this.#options);
   }
 
   /** The latest checkpoint of the run, on this machine; null where there is none. */
-  async lastCheckpoint() {
+  async lastCheckpoint(): Promise<CheckpointFile | null> {
     if (this.#folder === null) return null;
     const found = await listCheckpoints(this.#folder).catch(() => []);
     return found[0] ?? null;
   }
 }
 
-function folderOf({ out, resume, config }: TrainOptions & { readonly config?: string }): string | null {
+function folderOf({ out, resume, config }: TaskOptions): string | null {
   const configured = config === undefined ? {} : (configOptions(readConfigFile(config), trainOptions) as TrainOptions);
   const named = out ?? configured.out ?? resume ?? configured.resume;
   // Of a checkpoint that is resumed, its folder.

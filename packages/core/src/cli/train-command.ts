@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
-import { flag, text } from '../check.js';
+import { flag, milliseconds, text } from '../check.js';
 import type { Collective } from '../collective/collective.js';
 import { openCollective } from '../collective/open-collective.js';
 import { toJsonLine } from '../observe/json-lines.js';
@@ -49,6 +49,10 @@ export const trainCommandOptions = {
   memory: {
     ...{ rule: flag, default: false, flag: '--memory', group: 'Workers:' },
     help: 'print the memory that the run needs, and do not start it',
+  },
+  rankTimeout: {
+    ...{ rule: milliseconds(1, { orNever: true }), default: 600_000, flag: '--rank-timeout <ms>', group: 'Workers:' },
+    help: 'with several ranks, after which one that does not take part ends the run of all',
   },
   ...observerOptions,
   watch: {
@@ -99,11 +103,12 @@ interface TrainFlags extends TrainOptions, ObserverOptions, JsonFlag {
   readonly watch?: boolean;
   readonly config?: string;
   readonly memory?: boolean;
+  readonly rankTimeout?: number;
 }
 
 async function train(flags: CommandFlags): Promise<void> {
   const read = optionsFrom<TrainFlags>(trainCommandOptions, flags);
-  const { json = false, memory = false, watch = false, config, ...all } = read;
+  const { json = false, memory = false, watch = false, config, rankTimeout: timeoutMs, ...all } = read;
   const [observed, given] = splitOptions<ObserverOptions, TrainOptions>(observerOptions, all);
   const options =
     config === undefined
@@ -119,7 +124,7 @@ async function train(flags: CommandFlags): Promise<void> {
     );
   }
   if (memory) return printMemory(await trainingMemory(options), json);
-  await using collective = await openCollective();
+  await using collective = await openCollective({ timeoutMs });
   try {
     await trainWith(collective, options, { observed, json, watch });
   } catch (error) {

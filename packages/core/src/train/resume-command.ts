@@ -19,14 +19,19 @@ const notAgain: ReadonlySet<string> = new Set([
  * @param folder Absolute.
  */
 export function resumeCommand(folder: string, options: FilledTrainOptions): string {
+  const given = Object.entries(options).filter(
+    ([name]) => options.origins[name as keyof typeof trainOptions] === 'given',
+  );
+  return mayflyCommand(resumeWords(folder, Object.fromEntries(given)));
+}
+
+/** The words of that command behind `mayfly`, from the options that were given. */
+export function resumeWords(folder: string, given: object): string[] {
   const table: AnyOptionTable = trainOptions;
   const rows = Object.entries(table)
-    .filter(
-      ([name, row]) =>
-        !row.saved && !notAgain.has(name) && options.origins[name as keyof typeof trainOptions] === 'given',
-    )
+    .filter(([name, row]) => !row.saved && !notAgain.has(name) && name in given)
     .map(([name, { members, ...row }]) => [name, members === undefined ? row : { ...row, members: unsaved(members) }]);
-  return mayflyCommand(['train', '--resume', folder, ...optionWords(Object.fromEntries(rows), options)]);
+  return ['train', '--resume', folder, ...optionWords(Object.fromEntries(rows), given)];
 }
 
 const unsaved = (rows: AnyOptionTable): AnyOptionTable =>
