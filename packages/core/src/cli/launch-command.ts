@@ -139,7 +139,8 @@ async function launch([name = '', ...given]: string[], flags: CommandFlags): Pro
     if (end.failed === null && end.code === 0) return;
     const checkpoint = await task.lastCheckpoint();
     const failure = { ...end.failed, checkpoint: checkpoint?.path ?? null };
-    const goesOn = attempt < restarts && end.failed !== null && end.failed.code !== ExitCode.badInput;
+    const code = end.failed === null ? end.code : end.failed.code;
+    const goesOn = attempt < restarts && code !== ExitCode.badInput;
     if (goesOn) {
       const from = checkpoint === null ? 'from its beginning' : `from step ${checkpoint.step}`;
       const message = `${failureText(end)}; going on ${from}, restart ${attempt + 1} of ${restarts}`;
@@ -229,7 +230,7 @@ function messages() {
 function failureText({ failed, code, lastWords }: JobEnd): string {
   if (failed === null) {
     const words = lastWords.length === 0 ? '' : `, and said:\n${lastWords.join('\n')}`;
-    return `mpirun ended with ${code === null ? 'a signal' : `exit code ${code}`} before its ranks${words}`;
+    return `mpirun ended with ${code === null ? 'a signal' : `exit code ${code}`}${words}`;
   }
   const { rank, pid, host, signal } = failed;
   const how = signal === null ? `with exit code ${failed.code}` : `by ${signal}`;

@@ -25,7 +25,7 @@ import {
   splitOptions,
 } from './command-options.js';
 import { configOptions, mergeOptions, readConfigFile } from './config-file.js';
-import { exitCodeOf } from './errors.js';
+import { errorLine, exitCodeOf } from './errors.js';
 import { Interruption, outliveOutput } from './interruption.js';
 import { WatchPage } from './watch-page.js';
 
@@ -128,8 +128,13 @@ async function train(flags: CommandFlags): Promise<void> {
   try {
     await trainWith(collective, options, { observed, json, watch });
   } catch (error) {
+    // The other ranks would wait for this one, and a rank that hangs would keep the launcher.
+    if (collective.size > 1 && !isShared(error)) {
+      print(process.stderr, `${errorLine(error)}\n`);
+      collective.abort(exitCodeOf(error));
+    }
     // The first rank reports it.
-    if (collective.rank === 0 || !isShared(error)) throw error;
+    if (collective.rank === 0) throw error;
     process.exitCode = exitCodeOf(error);
   }
 }
