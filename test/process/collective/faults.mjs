@@ -26,7 +26,9 @@ const channels = () =>
     return lstatSync(file, { throwIfNoEntry: false }) ? [readlinkSync(file)] : [];
   });
 
-const group = await openCollective({ timeoutMs: 60_000 }).catch((error) => {
+// To close a group takes no longer than its deadline in any case.
+const timeoutMs = scenario === 'stopped' ? Infinity : 60_000;
+const group = await openCollective({ timeoutMs }).catch((error) => {
   console.log(
     JSON.stringify({ rank: Number(process.env.PMI_RANK ?? process.env.OMPI_COMM_WORLD_RANK), found: [wording(error)] }),
   );
@@ -71,6 +73,12 @@ const cases = {
     await group.barrier();
     if (rank === 1) process.kill(process.pid, 'SIGKILL');
     await note(group.barrier());
+  },
+  async stopped() {
+    await group.barrier();
+    if (rank === 1) process.kill(process.pid, 'SIGSTOP');
+    await note(group.barrier({ timeoutMs: 50 }));
+    process.exitCode = 5;
   },
   async aborted() {
     await group.barrier();

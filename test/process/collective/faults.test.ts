@@ -67,6 +67,12 @@ describeLaunchers('a group', (launcher) => {
     expect(code).not.toBe(0);
   });
 
+  byBoth('lets a rank that gave up close and end while another is stopped', async () => {
+    const { found, code, stderr } = await run(launcher, 'stopped');
+    expect(found, stderr).toEqual([[expect.stringContaining('barrier has not ended within 50 ms')]]);
+    expect(code).not.toBe(0);
+  });
+
   byBoth('ends all ranks by abort, with its exit code', async () => {
     const { found, code } = await run(launcher, 'aborted');
     expect(found).toEqual([]);

@@ -143,7 +143,7 @@ void Group::Serve() noexcept {
     try {
       changed |= Turn();
     } catch (const std::exception& error) {
-      broken_ = true;
+      broken_ = changed = true;
       EndAll(error.what());
     }
     Wait(changed);
@@ -249,8 +249,8 @@ bool Group::Turn() {
     Settle(std::exchange(closing_, nullptr));
     changed = true;
   }
-  // The others may be gone.
-  if (closing_ != nullptr && gave_up_ && Clock::now() - closing_since_ > kFarewell) broken_ = true;
+  // The others may be gone. The next turn settles the close.
+  if (closing_ != nullptr && gave_up_ && Clock::now() - closing_since_ > kFarewell) broken_ = changed = true;
   return changed;
 }
 
