@@ -28,6 +28,17 @@ describe.skipIf(blasAbsent !== null)('products by a BLAS', () => {
     }
   });
 
+  test('are added up over the passes of a step', async () => {
+    const passes = { ...options, batch: 1, accumulate: 3, steps: 2 };
+    const one = await runTraining({ ...passes, hostThreads: 0, pool: { ...options.pool, threads: 1 } });
+    const two = await runTraining({ ...passes, hostThreads: 2 });
+    expect(fingerprint(two)).toEqual(fingerprint(one));
+    const exact = await runTraining({ ...passes, pool: { ...options.pool, precision: 'exact' } });
+    for (const [index, { loss }] of one.records.entries()) {
+      expect(Math.abs(loss - exact.records[index]!.loss)).toBeLessThan(1e-3);
+    }
+  });
+
   test('are chosen once for a run', async () => {
     const out = temporaryFolder();
     await runTraining({ ...options, out });

@@ -99,3 +99,56 @@ test('an error reaches whoever settles the key, and no other key', async () => {
   await expect(tasks.settle('a')).rejects.toMatchObject({ name: 'MayflyError', code: 'ERR_ARENA_BOUNDS' });
   await tasks.settleAll();
 });
+
+describe('tasks that are held back', () => {
+  /** A task that ends when the test says so. */
+  function task(name: string, began: string[]) {
+    let end!: () => void;
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const queue = () => {
+      began.push(name);
+      return ended;
+    };
+    return { name, queue, end };
+  }
+
+  test('begin by rank, then in the order in which they came, and keep one ahead of the queue', async () => {
+    const began: string[] = [];
+    const held = new WeightGradients(memory.arena, 1);
+    const tasks = ['a', 'b', 'high', 'low', 'high again'].map((name) => task(name, began));
+    const ranks = [1, 1, 7, 3, 7];
+    for (const [index, { name, queue }] of tasks.entries()) held.hold(name, ranks[index]!, queue);
+    expect(began).toEqual(['a', 'b']);
+    for (const [index, { name, end }] of tasks.slice(0, 2).entries()) {
+      end();
+      await held.settle(name);
+      expect(began).toEqual(['a', 'b', 'low', 'high'].slice(0, 3 + index));
+    }
+    for (const { end } of tasks) end();
+    await held.settleAll();
+    expect(began).toEqual(['a', 'b', 'low', 'high', 'high again']);
+  });
+
+  test('are dropped with an error for whoever waits, but for those that the queue has', async () => {
+    const began: string[] = [];
+    const held = new WeightGradients(memory.arena, 1);
+    const tasks = ['a', 'b', 'c', 'd'].map((name) => task(name, began));
+    for (const [rank, { name, queue }] of tasks.entries()) held.hold(name, rank, queue);
+    const waits = ['c', 'd'].map((name) => expect(held.settle(name)).rejects.toMatchObject({ code: 'ERR_CLOSED' }));
+    held.drop();
+    await Promise.all(waits);
+    for (const { end } of tasks) end();
+    await held.settleAll();
+    expect(began).toEqual(['a', 'b']);
+  });
+
+  test('that fail reach whoever waits for them, and the next ones begin', async () => {
+    const held = new WeightGradients(memory.arena, 1);
+    held.hold('bad', 0, () => Promise.reject(new Error('no memory')));
+    held.hold('good', 1, () => Promise.resolve());
+    await expect(held.settle('bad')).rejects.toThrow('no memory');
+    await held.settle('good');
+  });
+});

@@ -39,6 +39,8 @@ function stepsBefore(key: string, strategies: readonly AimStrategy[]): readonly 
     const { work } = strategy;
     const forward = { ...work.forward, copiedBytes: forwardBytes };
     const backward = { ...work.backward, copiedBytes: backwardBytes };
-    return [{ ...strategy, work: { ...work, counts, stagedBytes, forward, backward, overlaps: false } }];
+    return [
+      { ...strategy, work: { ...work, counts, stagedBytes, forward, backward, overlaps: false, holdsBack: false } },
+    ];
   });
 }

@@ -90,13 +90,18 @@ export function planStep(given: PlanOptions): PlannedStep {
       dispatches: sum(() => 1),
     };
   };
+  const forward = workOf(/Forward(\.|$)/);
   const backward = workOf(/Backward(\.|$)/);
   const timedBlocks = blocks.toReversed().map(({ block, flow }) => {
-    const own = kernels.filter(({ name }) => name.split('.')[0] === `${block.name}Backward`);
+    const evaluationsMs = (pass: string) => {
+      const own = kernels.filter(({ name }) => name.split('.')[0] === `${block.name}${pass}`);
+      return (layers * own.reduce((sum, { evaluateUs }) => sum + evaluateUs, 0)) / 1000;
+    };
     const names = new Set(flow.parameters.map(({ parameter }) => parameter));
     const products = trained.filter(({ layer, decay, name }) => layer === 0 && decay && names.has(name));
     return {
-      kernels: (layers * own.reduce((sum, { evaluateUs }) => sum + evaluateUs, 0)) / 1000 / backward.evaluationsMs,
+      forward: evaluationsMs('Forward') / forward.evaluationsMs,
+      kernels: evaluationsMs('Backward') / backward.evaluationsMs,
       matrices: elements(products) / matrices,
     };
   });
@@ -123,13 +128,14 @@ export function planStep(given: PlanOptions): PlannedStep {
       normsForward: isPacked,
       parameters: updates ? parameters : 0,
       writesHalf: isPacked,
-      forward: workOf(/Forward(\.|$)/),
+      forward,
       backward,
       blocks: timedBlocks,
       onDevice: onDevice?.work,
       stagedBytes,
       compilationsMs: updates ? compilationsMs : 0,
       overlaps: true,
+      holdsBack: accumulate > 1,
     },
   };
 }

@@ -83,20 +83,19 @@ function planExchange(step: TimedStep, profile: ChipProfile, link: LinkSpeed, ra
   return { exchange, exposed: end - computed + agreements, sentBytes: exchangedBytes(bytes, ranks) };
 }
 
-/** The gradients of a step in the order in which they are complete: a head of its own, blocks from the last layer on, the embedding. */
+/** The gradients of a step in the order in which they are complete. */
 function gradients(step: TimedStep, profile: ChipProfile): Made[] {
   const { config, parameters, blocks } = step;
   const { layers, vocab, dim, tiedHead } = config;
-  const { table: tableAt, blocks: ends } = lastGradients(step, profile);
+  const ends = lastGradients(step, profile);
   // Adapters are those of layers alone.
   const table = vocab * dim > parameters ? 0 : 4 * vocab * dim;
   const inLayers = 4 * parameters - (tiedHead ? 1 : 2) * table;
-  const last = ends.at(-1)!;
   return [
-    { bytes: tiedHead ? 0 : table, at: tableAt },
-    ...ends.map((at, index) => ({ bytes: (blocks[index % blocks.length]!.matrices * inLayers) / layers, at })),
-    { bytes: table, at: last },
-  ];
+    { bytes: tiedHead ? 0 : table, at: ends.head },
+    ...ends.blocks.map((at, index) => ({ bytes: (blocks[index % blocks.length]!.matrices * inLayers) / layers, at })),
+    { bytes: table, at: ends.embedding },
+  ].toSorted((a, b) => a.at - b.at);
 }
 
 /**

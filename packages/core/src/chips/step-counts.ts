@@ -175,10 +175,21 @@ export function countStep(step: CountedStep): StepWork {
       // For each loss, with the conversions of a classifier on the device, and for the norm.
       hostMath:
         (classifier ? 5 * accumulate + (isAdapted || !updates ? 0 : 1) : accumulate) + (updates ? 1 + parts : 0),
-      // For backward surfaces, which two layers have in turn; those of the last two are awaited by the next pass, or at the end of the step.
-      hostThreads: (accumulate * Math.max(0, layers - 2) + (accumulate - 1) * Math.min(2, layers)) * blocks.length + 1,
+      hostThreads: gradientWaits(step) + 1,
     },
   };
+}
+
+/**
+ * Waits of a step for weight gradients but for the last, for all. One pass waits for backward surfaces, which two layers have in turn. Of
+ * several, each waits for those of the pass before, block by block, and for those of the tables; these are two passes back where the
+ * classifier is on the device.
+ */
+function gradientWaits({ config: { layers }, blocks, trained, accumulate, classifier }: CountedStep): number {
+  if (accumulate === 1) return Math.max(0, layers - 2) * blocks.length;
+  const hasTables = trained.some(({ name }) => name === 'embedding' || name === 'head');
+  const tables = hasTables ? Math.max(0, accumulate - (classifier ? 2 : 1)) : 0;
+  return (accumulate - 1) * layers * blocks.length + tables;
 }
 
 const elementsIn = (entries: readonly ParameterEntry[]): number => entries.reduce((sum, { count }) => sum + count, 0);

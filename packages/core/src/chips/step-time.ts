@@ -1,6 +1,7 @@
 import type { ChipProfile } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
 import type { StepWork } from './step-work.js';
+import { type QueueTask, Timeline } from './timeline.js';
 
 /**
  * What computes the host's matrix products: Mayfly's own loops, or Accelerate, which only `blas` calls.
@@ -36,9 +37,11 @@ export interface KernelWork {
   readonly dispatches: number;
 }
 
-/** A block of a layer in the backward pass, as shares of the layer. */
+/** A block of a layer, as shares of the layer. */
 export interface TimedBlock {
-  /** Of the time of kernels. */
+  /** Of the time of forward kernels. */
+  readonly forward: number;
+  /** Of the time of backward kernels. */
   readonly kernels: number;
   /** Of the elements of trained matrices. */
   readonly matrices: number;
@@ -72,6 +75,8 @@ export interface TimedStep {
   readonly compilationsMs: number;
   /** Whether an update goes on while the next step begins. */
   readonly overlaps: boolean;
+  /** Whether the weight gradients of a pass are held back until the next pass needs the memory that they read. */
+  readonly holdsBack: boolean;
 }
 
 /** Bytes of a norm's element with the residual sum beside it: reads fp32 and fp16, writes fp32 and fp16; backward fp32 twice, and both types once more. */
@@ -87,6 +92,9 @@ const CONVERSION_BYTES = 6;
 /** Of parameters and gradients, which all cores stream as AdamW does: a sum of squares, adding to another gradient, adding one more on the way, an fp16 copy, AdamW itself. */
 const STREAM_BYTES = { square: 4, add: 12, fold: 4, half: 2, adamw: 28 } as const;
 
+/** Backward surfaces of a kind of block where weight gradients are not held back. */
+const BACKWARD_RING = 2;
+
 /** Milliseconds that a chip takes for amounts of work. */
 function ratesOf({ clock, host }: ChipProfile, products: HostProducts) {
   const gigaflops = products === 'blas' ? host.gemmGflops.value : host.ownGemmGflops.value;
@@ -101,108 +109,218 @@ function ratesOf({ clock, host }: ChipProfile, products: HostProducts) {
     copyMs: (bytes: number) => bytes / (host.copyGBps.value * 1e6),
     /** Locking the two surfaces of each dispatch. */
     lockMs: (dispatches: number) => (dispatches * 2 * clock.lockUs.value) / 1000,
-    waitMs: (dispatches: number) => (dispatches * host.roundTripUs.value) / 1000,
   };
 }
 
-/** Parts of a pass and of an update, in milliseconds, before anything hides any. */
-function partsOf(step: TimedStep, profile: ChipProfile) {
-  const { config, counts, accumulate, columns, parameters, matrices, forward, backward, onDevice } = step;
-  const { layers, dim, vocab } = config;
+/** What each task of a step takes, in milliseconds. */
+function tasksOf(step: TimedStep, profile: ChipProfile) {
+  const { config, counts, accumulate, columns, parameters, matrices, forward, backward, onDevice, blocks } = step;
+  const { layers, dim, vocab, tiedHead } = config;
   const { gemmMs, moveMs, streamMs, copyMs, lockMs } = ratesOf(profile, step.products);
   const activation = dim * columns;
-  const normBytes = (step.normsForward ? NORM_BYTES.forward : 0) + NORM_BYTES.backward;
-  const logitBytes = (LOGIT_BYTES / PARALLEL_CORES) * vocab * columns;
+  const isOnDevice = onDevice !== undefined;
+  const evaluation = ({ evaluationsMs, copiedBytes, dispatches }: KernelWork, share: number) => ({
+    kernels: evaluationsMs * share,
+    copies: (copyMs(copiedBytes) + lockMs(dispatches)) * share,
+    waits: (dispatches * profile.host.roundTripUs.value * share) / 1000,
+  });
   const tables = gemmMs((2 * counts.host.classifierProducts * vocab * activation) / accumulate);
-  const copies = (work: KernelWork) => copyMs(work.copiedBytes) + lockMs(work.dispatches);
-  const time = (work: KernelWork | undefined) =>
-    work === undefined ? { evaluations: 0, copies: 0 } : { evaluations: work.evaluationsMs, copies: copies(work) };
+  // Adapters are those of layers alone.
+  const table = parameters === 0 || vocab * dim > parameters ? 0 : (vocab * dim) / parameters;
+  const inTables = (tiedHead ? 1 : 2) * table;
   const written = parameters + (step.writesHalf ? (STREAM_BYTES.half / STREAM_BYTES.adamw) * matrices * layers : 0);
-  return {
-    forward: time(forward),
-    backward: time(backward),
-    onDevice: time(onDevice),
-    elementwise: moveMs(activation * (2 * layers * normBytes + END_BYTES) + logitBytes),
-    tables,
-    /** Weight gradients of a layer, on one queue of the host. */
-    products: gemmMs(2 * matrices * columns),
-    /** On the same queue, where the classifier is on the device: the gradient of its table. */
-    queuedTable: onDevice ? tables : 0,
-    norm: parameters === 0 ? 0 : streamMs(STREAM_BYTES.square * parameters),
-    adamw: parameters === 0 ? 0 : streamMs(STREAM_BYTES.adamw * written),
-  };
-}
-
-/** The time of a step: counts of work by the constants of a chip. */
-export function timeStep(step: TimedStep, profile: ChipProfile): StepParts {
-  const { counts, accumulate, onDevice: isOnDevice, overlaps } = step;
-  const { streamMs, copyMs, waitMs } = ratesOf(profile, step.products);
-  const { forward, backward, onDevice, elementwise, tables, products, queuedTable, norm, adamw } = partsOf(
-    step,
-    profile,
-  );
+  const adamw = streamMs(STREAM_BYTES.adamw * written);
+  const norm = streamMs(STREAM_BYTES.square * parameters);
   const { copiedBytes, convertedElements, addedElements, foldedElements } = counts.host;
-  const lastPass = exposedGradients(products, queuedTable, backward, step);
-  // The table's gradient comes last, and the next forward pass needs it at its end alone.
-  const otherPass = exposedGradients(products, 0, backward, step) + Math.max(0, queuedTable - lengthOf(forward));
+  /** Conversions of a classifier on the device, in a pass: of its input, of logits and their gradients, of its input's gradient, and once of its table. */
+  const chunks = onDevice === undefined ? 0 : onDevice.dispatches / 2;
+  const conversion = (elements: number) => streamMs(CONVERSION_BYTES * elements);
+  const ofClassifier = accumulate * 2 * (chunks * activation + vocab * columns * Number(isOnDevice));
+  const partAdditions = Math.max(0, chunks - 1) * activation;
+  const sums = streamMs(
+    STREAM_BYTES.add * (addedElements - accumulate * partAdditions) + STREAM_BYTES.fold * foldedElements,
+  );
+  const trainedTables = layers * matrices === 0 ? 0 : (vocab * dim) / (vocab * dim + layers * matrices);
+  const isAdapted = parameters > 0 && table === 0;
+  const sumsInTable = isAdapted ? 0 : trainedTables;
+  const blockShare = (of: (block: TimedBlock) => number) => blocks.toReversed().map((block) => of(block) / layers);
   return {
-    kernels: accumulate * (forward.evaluations + backward.evaluations + onDevice.evaluations),
-    copies: accumulate * (forward.copies + backward.copies + onDevice.copies) + copyMs(step.stagedBytes),
-    // What a classifier on the device leaves the host is among conversions, sums and weight gradients.
-    classifier: isOnDevice ? 0 : accumulate * tables,
-    hostMath:
-      accumulate * elementwise +
-      streamMs(2 * copiedBytes + CONVERSION_BYTES * convertedElements) +
-      streamMs(STREAM_BYTES.add * addedElements + STREAM_BYTES.fold * foldedElements),
-    weightGradients: (accumulate - 1) * otherPass + lastPass,
-    update: norm + (overlaps ? exposedUpdate(adamw, forward, step) : adamw),
-    waits: waitMs(counts.waits.kernels),
-    compilations: step.compilationsMs,
+    /** Of each block of a layer, from the bottom up. */
+    forward: blockShare(({ forward: share }) => share).map((share) => evaluation(forward, share)),
+    backward: blockShare(({ kernels }) => kernels).map((share) => evaluation(backward, share)),
+    /** All chunks of one pass of a classifier on the device. */
+    onDevice: onDevice && evaluation(onDevice, 0.5),
+    /** What workers copy in a pass while the step waits. */
+    staged: copyMs(step.stagedBytes) / accumulate,
+    normForward: step.normsForward ? moveMs(NORM_BYTES.forward * activation) : 0,
+    normBackward: moveMs(NORM_BYTES.backward * activation),
+    ends: moveMs(END_BYTES * activation),
+    /** The rest: what conversions a layer's ends need, copies between surfaces, and a table for a classifier on the device. */
+    moved: (streamMs(2 * copiedBytes) + conversion(convertedElements - ofClassifier)) / accumulate,
+    logits: moveMs((LOGIT_BYTES / PARALLEL_CORES) * vocab * columns),
+    classifier: isOnDevice ? 0 : tables,
+    /** Of a classifier on the device: the gradient of its table. */
+    tableGradient: isOnDevice ? tables : 0,
+    classifierInput: conversion(chunks * activation),
+    classifierLogits: conversion(isOnDevice ? vocab * columns : 0),
+    classifierSums: streamMs(STREAM_BYTES.add * partAdditions),
+    /** Weight gradients of each block of a layer, from the bottom up, with what is added to them on the way. */
+    products: blockShare(({ matrices: share }) => share).map(
+      (share) => layers * share * gemmMs(2 * matrices * columns) + ((1 - sumsInTable) * sums * share) / accumulate,
+    ),
+    tableSums: (sumsInTable * sums) / accumulate,
+    square: { layers: (1 - inTables) * norm, tables: inTables * norm },
+    adamw: {
+      rows: Math.min(1, columns / vocab) * table * adamw,
+      layer: ((1 - inTables) * adamw) / layers,
+      tables: (inTables - Math.min(1, columns / vocab) * table) * adamw,
+    },
+    norm,
+    update: adamw,
+    sums,
   };
 }
 
-/** Milliseconds of the kernels of one pass. */
-interface KernelTimes {
-  readonly evaluations: number;
-  readonly copies: number;
+/** Enough for the updates of one to meet the passes of the next as they do ever after. */
+const STEPS = 3;
+
+/** The time of a step: counts of work by the constants of a chip, where each part waits for what the code has it wait for. */
+export function timeStep(step: TimedStep, profile: ChipProfile): StepParts {
+  const { parts } = runSteps(step, profile);
+  const each = (part: keyof StepParts) => parts.get(part) ?? 0;
+  return {
+    kernels: each('kernels'),
+    copies: each('copies'),
+    classifier: each('classifier'),
+    hostMath: each('hostMath'),
+    weightGradients: each('weightGradients'),
+    update: each('update'),
+    waits: each('waits'),
+    compilations: each('compilations'),
+  };
 }
 
-const lengthOf = ({ evaluations, copies }: KernelTimes): number => evaluations + copies;
-
-/** A block waits for the weight gradients of the same block two layers above, whose surfaces it gets (`BACKWARD_RING`). */
-const SURFACES = 2;
-
-/** What the backward pass does not hide of weight gradients. The next forward pass hides nothing: it begins with the layer whose gradients come last. */
-const exposedGradients = (products: number, table: number, backward: KernelTimes, step: TimedStep): number =>
-  gradientEnds(products, table, backward, step).at(-1)! - lengthOf(backward);
+/** Rank of what is held back of the tables' gradients, and its parts, as `Head` and `DeviceClassifier` have them. */
+const TABLES = Number.POSITIVE_INFINITY;
+const TABLE_PARTS = 16;
 
 /**
- * When the weight gradients of each block are made, in milliseconds from the begin of the backward pass: those of a block are queued when its
- * kernels have ended, after the gradient of the classifier's table.
+ * When the gradients of a step's last pass are made, in milliseconds from the begin of its backward pass: of a head of its own, of blocks from
+ * the last one on, and of the embedding.
  */
-function gradientEnds(
-  products: number,
-  table: number,
-  backward: KernelTimes,
-  { config: { layers }, blocks }: TimedStep,
-): number[] {
-  const layer = lengthOf(backward) / layers;
-  const ends: number[] = [];
-  let kernels = 0;
-  let queue = table;
-  for (let index = 0; index < layers * blocks.length; index++) {
-    const block = blocks[index % blocks.length]!;
-    kernels = Math.max(kernels, ends[index - SURFACES * blocks.length] ?? 0) + block.kernels * layer;
-    queue = Math.max(queue, kernels) + block.matrices * products;
-    ends.push(queue);
-  }
-  return ends;
+export function lastGradients(step: TimedStep, profile: ChipProfile) {
+  const { begin, products, table } = runSteps(step, profile).last;
+  // A loss on the host has made the gradient of its table.
+  return {
+    head: step.onDevice === undefined ? 0 : table - begin,
+    blocks: products.map((end) => end - begin).toReversed(),
+    embedding: table - begin,
+  };
 }
 
-/** When the gradients of a step's last pass are made, in milliseconds from the begin of its backward pass; its kernels, or the last of them, end it. */
-export function lastGradients(step: TimedStep, profile: ChipProfile) {
-  const { backward, products, queuedTable } = partsOf(step, profile);
-  return { table: queuedTable, blocks: gradientEnds(products, queuedTable, backward, step) };
+/** The parts of the last of some steps, and when the gradients of its last pass were made. */
+function runSteps(step: TimedStep, profile: ChipProfile) {
+  const timeline = new Timeline<keyof StepParts>();
+  const run = stepOn(timeline, step, profile);
+  let last = run();
+  for (let count = 1; count < STEPS; count++) {
+    timeline.takeParts();
+    last = run();
+  }
+  return { parts: timeline.takeParts(), last };
+}
+
+type StepTimeline = Timeline<keyof StepParts>;
+type StepTask = QueueTask<keyof StepParts>;
+
+/** Runs a step on a timeline, as `TrainStep` does. */
+function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
+  const { config, accumulate, blocks, overlaps, holdsBack, writesHalf, parameters } = step;
+  const tasks = tasksOf(step, profile);
+  const count = config.layers * blocks.length;
+  const layerOf = (index: number) => Math.floor(index / blocks.length);
+  const of = <Each>(each: readonly Each[], index: number): Each => each[index % blocks.length]!;
+  /** Under way: weight gradients by block, those of the tables, and updates by part. */
+  const products: StepTask[] = [];
+  /** By turn: with a classifier on the device, passes have the tensors that these are made of in turn. */
+  const tables: (StepTask | undefined)[] = [];
+  const turns = holdsBack && tasks.onDevice !== undefined ? 2 : 1;
+  let updates: { rows: StepTask; layers: StepTask[]; tables: StepTask } | undefined;
+
+  const forward = (pass: number) => {
+    timeline.wait(updates?.rows);
+    timeline.compute('hostMath', tasks.moved + tasks.ends / 2);
+    timeline.evaluate({ copies: tasks.staged })();
+    for (let index = 0; index < count; index++) {
+      timeline.wait(updates?.layers[layerOf(index)]);
+      timeline.wait(products[index]);
+      timeline.compute('hostMath', tasks.normForward);
+      timeline.evaluate(of(tasks.forward, index))();
+    }
+    timeline.wait(tables[pass % turns]);
+  };
+
+  const loss = () => {
+    timeline.wait(updates?.tables);
+    updates = undefined;
+    if (tasks.onDevice === undefined) {
+      timeline.wait(timeline.queue({ classifier: tasks.classifier, hostMath: tasks.logits + tasks.ends / 2 }));
+      return;
+    }
+    timeline.wait(timeline.queue({ hostMath: tasks.classifierInput }));
+    timeline.evaluate(tasks.onDevice)();
+    timeline.wait(timeline.queue({ hostMath: tasks.classifierLogits + tasks.logits }));
+    for (let part = 0; part < TABLE_PARTS; part++) {
+      timeline.hold(TABLES, { weightGradients: tasks.tableGradient / TABLE_PARTS });
+    }
+    timeline.wait(timeline.queue({ hostMath: tasks.classifierLogits }));
+    timeline.evaluate(tasks.onDevice)();
+    timeline.wait(timeline.queue({ hostMath: tasks.classifierInput + tasks.classifierSums + tasks.ends / 2 }));
+  };
+
+  const backward = (pass: number) => {
+    const isLast = pass === accumulate - 1;
+    const square = isLast ? tasks.square : { layers: 0, tables: 0 };
+    const submit = (index: number) => {
+      const parts = { weightGradients: of(tasks.products, index), update: square.layers / count };
+      products[index] = holdsBack && !isLast ? timeline.hold(index, parts) : timeline.queue(parts);
+    };
+    const ring = holdsBack ? Number.POSITIVE_INFINITY : BACKWARD_RING * blocks.length;
+    for (let index = count - 1; index >= 0; index--) {
+      const wait = timeline.evaluate(of(tasks.backward, index));
+      if (index < count - 1) submit(index + 1);
+      if (index - 1 + ring < count) timeline.wait(products[index - 1 + ring]);
+      wait();
+      timeline.compute('hostMath', tasks.normBackward);
+    }
+    submit(0);
+    tables[pass % turns] = timeline.hold(TABLES, { hostMath: tasks.tableSums, update: square.tables });
+  };
+
+  return () => {
+    let begin = 0;
+    for (let pass = 0; pass < accumulate; pass++) {
+      forward(pass);
+      loss();
+      begin = timeline.now;
+      backward(pass);
+    }
+    for (const task of [...products, ...tables]) timeline.wait(task);
+    const table = tables[(accumulate - 1) % turns]!.end!;
+    const last = { begin, products: products.splice(0).map(({ end }) => end!), table };
+    tables.length = 0;
+    if (parameters === 0) return last;
+    updates = {
+      rows: timeline.queue({ update: tasks.adamw.rows }),
+      layers: Array.from({ length: config.layers }, () => timeline.queue({ update: tasks.adamw.layer })),
+      tables: timeline.queue({ update: tasks.adamw.tables }),
+    };
+    // Where an update compiles, nothing is hidden.
+    if (overlaps && writesHalf) return last;
+    timeline.wait(updates.tables);
+    timeline.compute('compilations', step.compilationsMs);
+    return last;
+  };
 }
 
 /** Milliseconds that each part of the chip works in a step, if nothing waits for anything: no step is shorter than the longest. */
@@ -217,37 +335,22 @@ export interface BusyTimes {
 
 /** The least times of a step by the work that each part of the chip has. */
 export function busyTimes(step: TimedStep, profile: ChipProfile): BusyTimes {
-  const { kernels, copies, classifier, hostMath } = timeStep(step, profile);
-  const { products, queuedTable, norm, adamw } = partsOf(step, profile);
-  const queued = step.config.layers * products + queuedTable;
+  const { config, accumulate, forward, backward, onDevice, columns, matrices, counts } = step;
+  const { copyMs, lockMs, gemmMs } = ratesOf(profile, step.products);
+  const { layers } = config;
+  const tasks = tasksOf(step, profile);
+  const engine = [forward, backward, ...(onDevice ? [onDevice] : [])].reduce(
+    (sum, work) => sum + work.evaluationsMs + copyMs(work.copiedBytes) + lockMs(work.dispatches),
+    tasks.staged,
+  );
+  const norms = layers * step.blocks.length * (tasks.normForward + tasks.normBackward);
+  const loss = tasks.logits + tasks.ends + 2 * (tasks.classifierInput + tasks.classifierLogits) + tasks.classifierSums;
+  const classifier = 2 * counts.host.classifierProducts * config.vocab * config.dim * columns;
   return {
-    engine: kernels + copies,
-    products: classifier + step.accumulate * queued,
-    memory: hostMath + norm + adamw,
+    engine: accumulate * engine,
+    products: gemmMs(classifier + 2 * accumulate * layers * matrices * columns),
+    memory: accumulate * (norms + loss + tasks.moved) + tasks.sums + tasks.norm + tasks.update,
   };
-}
-
-/**
- * What the next forward pass does not hide of AdamW: rows of the embedding are updated first, then each layer, which runs as soon as it is, then
- * the tables, which the classifier waits for. Where an update compiles, nothing is hidden.
- */
-function exposedUpdate(
-  adamw: number,
-  forward: KernelTimes,
-  { config, parameters, writesHalf, columns }: TimedStep,
-): number {
-  if (parameters === 0 || !writesHalf) return adamw;
-  const { layers, vocab, dim, tiedHead } = config;
-  // Adapters are those of layers alone.
-  const table = vocab * dim > parameters ? 0 : (vocab * dim) / parameters;
-  const inLayers = Math.max(0, 1 - (tiedHead ? 1 : 2) * table);
-  const layer = lengthOf(forward) / layers;
-  const rows = Math.min(1, columns / vocab) * table;
-  let end = rows * adamw;
-  for (let index = 1; index <= layers; index++) {
-    end = Math.max(end, (rows + (inLayers * index) / layers) * adamw) + layer;
-  }
-  return Math.max(end, adamw) - layers * layer;
 }
 
 /**
@@ -260,14 +363,13 @@ function exposedUpdate(
 export function timeOnProcessor(
   step: TimedStep,
   profile: ChipProfile,
-  parts: StepParts,
   { flops, activationBytes }: { readonly flops: number; readonly activationBytes: number },
 ): number {
-  const { accumulate, config, matrices, columns, parameters } = step;
-  const { gemmMs, moveMs, streamMs } = ratesOf(profile, step.products);
+  const { accumulate, config, matrices, columns } = step;
+  const { gemmMs, moveMs } = ratesOf(profile, step.products);
   const kernels = gemmMs(flops + 2 * config.layers * matrices * columns) + moveMs(activationBytes);
   // On the device it leaves the host the product toward its table alone.
   const products = step.counts.host.classifierProducts + (step.onDevice ? 2 * accumulate : 0);
   const classifier = gemmMs(2 * products * config.vocab * config.dim * columns);
-  return accumulate * kernels + classifier + parts.hostMath + streamMs(STREAM_BYTES.adamw * parameters);
+  return accumulate * kernels + classifier + busyTimes(step, profile).memory;
 }

@@ -88,7 +88,7 @@ export function planTraining(given: PlanOptions): TrainingPlan {
     workers,
     kernels: kernels.map(({ text, ...kernel }) => ({ ...kernel, brokenRules: brokenRules(text, profile) })),
     step: { ...step, total },
-    processor: timeOnProcessor(work, profile, step, {
+    processor: timeOnProcessor(work, profile, {
       flops: perModel(({ flops }) => flops),
       activationBytes: perModel(({ activationBytes }) => activationBytes),
     }),

@@ -201,8 +201,8 @@ const runs = {
     remedy: 'Give at most as many tokens as the decoder was made for.',
   },
   ERR_CLOSED: {
-    cause: 'A stream was read after it was closed.',
-    remedy: 'Close it after the last read.',
+    cause: 'A stream was read, or a step of a trainer went on, after it was closed.',
+    remedy: 'Close it after the last read, or when the step has ended.',
   },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -109,7 +109,9 @@ export class Decoder implements UpdatedLayers {
     this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
     const { state, weightGradients } = this;
-    const shared = { state, precision, updates, stopwatch, turns, weightGradients };
+    // With recomputation memory is scarce, and forward programs overwrite their outputs. Passes in flight hide each other's.
+    const holdsBack = training && passes > 1 && !recompute && inFlight === 1;
+    const shared = { state, precision, updates, stopwatch, turns, weightGradients, holdsBack };
     this.#layersOptions = { ...shared, shape, plans, recompute, inFlight };
     const layers = this.#writeLayers(options.layersSource ?? source, form, inFlight);
     const { columns } = layers[0]!;
@@ -271,8 +273,9 @@ export class Decoder implements UpdatedLayers {
     return null;
   }
 
-  /** Unloads the kernels once no queued host math uses the tensors any more, which belong to their source. */
+  /** Unloads the kernels once no queued host math uses the tensors any more, which belong to their source. Drops weight gradients that are held back. */
   async dispose(): Promise<void> {
+    this.weightGradients?.drop();
     // The queue is in order: once it has written these no bytes, all before is done. The arena may be closed already.
     await addon.mathQueue.zero(this.state.parameters.arena, 0, 0).catch(() => {});
     await this.exchange?.settle();

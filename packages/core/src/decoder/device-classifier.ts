@@ -1,4 +1,4 @@
-import { addon, type Precision } from '@mayfly/native';
+import { addon, type OuterProduct, type Precision } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import { type ClassifierPrograms, classifierPrograms } from '../programs/classifier.js';
@@ -20,6 +20,9 @@ export interface DeviceClassifierOptions {
   readonly stopwatch: Stopwatch;
 }
 
+/** Classes in a part of the product that is the table's gradient: about a millisecond of it. */
+const TABLE_ROWS = 2048;
+
 /** A range of the vocabulary: its surfaces, of which both passes have the same input. */
 interface Chunk {
   readonly first: number;
@@ -36,6 +39,8 @@ export interface ClassifierPass {
   readonly x: Tensor<'fp32'>;
   /** int32 [columns]: −1 does not count. */
   readonly targets: Tensor<'int32'>;
+  /** Written by `loss`: the gradients of the logits, fp32 [vocab, columns]. */
+  readonly logits: Tensor<'fp32'>;
   readonly gradientScale: number;
 }
 
@@ -48,8 +53,6 @@ export class DeviceClassifier {
   readonly #options: DeviceClassifierOptions;
   readonly #programs: ClassifierPrograms;
   readonly #chunks: readonly Chunk[];
-  /** fp32 [vocab, columns]; after the loss its gradient. */
-  readonly #logits: Tensor<'fp32'>;
   /** A chunk's part of dx, fp32 [dim, columns]. */
   readonly #part: Tensor<'fp32'> | null;
   #isExpired = false;
@@ -61,7 +64,6 @@ export class DeviceClassifier {
     const programs = classifierPrograms({ dim, vocab, columns }, form);
     this.#options = options;
     this.#programs = programs;
-    this.#logits = source.tensor('fp32', [vocab, columns]);
     this.#part = state.training ? source.tensor('fp32', [dim, columns]) : null;
     this.#chunks = Array.from({ length: programs.chunks }, (_, index): Chunk => {
       const first = index * programs.rows;
@@ -126,8 +128,8 @@ export class DeviceClassifier {
     }
   }
 
-  /** Sum of −log p(target) over the columns that count; the logits become their gradients. No update of the table may be under way. */
-  async loss({ x, targets, gradientScale }: ClassifierPass): Promise<number> {
+  /** Sum of −log p(target) over the columns that count, and the gradients of the logits. No update of the table may be under way. */
+  async loss({ x, targets, logits: all, gradientScale }: ClassifierPass): Promise<number> {
     const { stopwatch, columns, state } = this.#options;
     const { dim, vocab } = state.config;
     const { arena } = x;
@@ -143,11 +145,11 @@ export class DeviceClassifier {
     );
     const converted = this.#chunks.map(({ first, count, logits }) => {
       const { offset, stride } = logits.slot('logits');
-      const to = this.#logits.offset + 4 * first * columns;
+      const to = all.offset + 4 * first * columns;
       return queue.toFloat(arena, { from: offset, fromStride: stride, to, toStride: columns, rows: count, columns });
     });
     const losing = queue.softmaxLoss(arena, {
-      ...{ logits: this.#logits.offset, targets: targets.offset, vocab, columns, gradientScale },
+      ...{ logits: all.offset, targets: targets.offset, vocab, columns, gradientScale },
     });
     stopwatch.work.did('convertedElements', (this.#chunks.length * dim + vocab) * columns);
     const [loss] = await stopwatch.wait('hostMath', Promise.all([losing, ...converted]));
@@ -155,7 +157,7 @@ export class DeviceClassifier {
   }
 
   /** Writes dx, fp32 [dim, columns], after `loss`. */
-  async backward(dx: Tensor<'fp32'>): Promise<void> {
+  async backward({ logits }: ClassifierPass, dx: Tensor<'fp32'>): Promise<void> {
     const { stopwatch, columns, state } = this.#options;
     const { dim, vocab } = state.config;
     const { arena } = dx;
@@ -165,7 +167,7 @@ export class DeviceClassifier {
       return parts.flatMap((name) => {
         const slot = input.slot(name);
         const rows = Math.min(slot.rows, count - row);
-        const from = this.#logits.offset + 4 * (first + row) * columns;
+        const from = logits.offset + 4 * (first + row) * columns;
         row += slot.rows;
         if (rows <= 0) return [];
         const matrix = { from, fromStride: columns, to: slot.offset, toStride: slot.stride };
@@ -188,16 +190,20 @@ export class DeviceClassifier {
     await stopwatch.wait('hostMath', Promise.all(sums));
   }
 
-  /** Queues the gradient of the table, fp32 [vocab, dim] at an arena offset, after `loss` and before the next. */
-  tableGradient(x: Tensor<'fp32'>, offset: number): Promise<void> {
+  /** Queues the gradient of the table, fp32 [vocab, dim] at an arena offset, after `loss`: a call for each of its parts. */
+  tableGradient({ x, logits }: ClassifierPass, offset: number): (() => Promise<void>)[] {
     const { columns, precision, state } = this.#options;
     const { dim, vocab } = state.config;
-    return queue.outerProducts(x.arena, [
-      {
-        ...{ a: this.#logits.offset, aType: 'fp32', aStride: columns, b: x.offset, bType: 'fp32', bStride: columns },
-        ...{ c: offset, m: vocab, n: dim, k: columns, precision, overwrite: true },
-      },
-    ]);
+    return Array.from({ length: Math.ceil(vocab / TABLE_ROWS) }, (_, part) => {
+      const first = part * TABLE_ROWS;
+      const a = logits.offset + 4 * first * columns;
+      const product: OuterProduct = {
+        ...{ a, aType: 'fp32', aStride: columns, b: x.offset, bType: 'fp32', bStride: columns },
+        ...{ c: offset + 4 * first * dim, m: Math.min(TABLE_ROWS, vocab - first), n: dim, k: columns },
+        ...{ precision, overwrite: true },
+      };
+      return () => queue.outerProducts(x.arena, [product]);
+    });
   }
 
   async dispose(): Promise<void> {

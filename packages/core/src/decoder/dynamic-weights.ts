@@ -53,7 +53,7 @@ export class DynamicWeights implements WeightStrategy {
   #compiled: Promise<ReadonlyMap<Programs, Passes<TimedKernel>>> | null = null;
 
   constructor(options: StrategyOptions) {
-    const { source, shape, form, places, recompute, weights, input, stopwatch } = options;
+    const { source, shape, form, places, recompute, holdsBack, weights, input, stopwatch } = options;
     const isShared = weights === 'dynamic';
     const like = (options.like as DynamicWeights | undefined) ?? null;
     this.#like = like;
@@ -84,6 +84,7 @@ export class DynamicWeights implements WeightStrategy {
     }
     this.#residuals = residuals;
     const surfaces = new SurfaceRing(source);
+    const ring = holdsBack ? Number.POSITIVE_INFINITY : BACKWARD_RING;
     this.blocks = places.map((place) => {
       const { needsBackward } = place;
       const { forward, backward } = this.#programs.get(place)!;
@@ -105,7 +106,7 @@ export class DynamicWeights implements WeightStrategy {
         place,
         {
           forward: forward.map((each, index) => stage(each, [index === 0 ? kept : 1, keptOutput])),
-          backward: (needsBackward ? backward : []).map((each) => stage(each, [BACKWARD_RING, BACKWARD_RING])),
+          backward: (needsBackward ? backward : []).map((each) => stage(each, [ring, ring])),
         },
         stopwatch,
         givenSurfaces(

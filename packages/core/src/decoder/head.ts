@@ -2,12 +2,13 @@ import { addon, MayflyError, type Precision } from '@mayfly/native';
 import { IGNORED_TARGET } from '../data/windows.js';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
-import type { DeviceClassifier } from './device-classifier.js';
+import type { ClassifierPass, DeviceClassifier } from './device-classifier.js';
 import type { PassGradients } from './gradient-sums.js';
 import type { ModelState } from './model-state.js';
 import type { TableRows, UpdatedPart } from './optimizer.js';
 import type { PendingTasks } from './pending-tasks.js';
 import type { Stopwatch } from './stopwatch.js';
+import type { WeightGradients } from './weight-gradients.js';
 
 const { mathQueue: queue } = addon;
 
@@ -24,6 +25,25 @@ export interface HeadOptions {
   readonly classifier: DeviceClassifier | null;
   /** Passes that use the classifier at the same time, one after the other. */
   readonly inFlight: number;
+  /** Null where the model is not trained. */
+  readonly weightGradients: WeightGradients | null;
+  /** Whether gradients of a pass may be under way while the next one runs. */
+  readonly holdsBack: boolean;
+}
+
+/** Rank of the tables' gradients, which the next pass needs last. */
+const TABLES = Number.POSITIVE_INFINITY;
+
+/** Tensors that the gradients of a pass's tables are made of, which the passes of a step use in turn. */
+interface Turn {
+  /** Output of the final RMSNorm, fp32 [dim, columns]. */
+  readonly normed: Tensor<'fp32'>;
+  /** Gradient of the residual stream, fp32 [dim, columns]; null where the model is not trained. */
+  readonly gradient: Tensor<'fp32'> | null;
+  /** Of a classifier on the device: logits, and then their gradients, fp32 [vocab, columns]. */
+  readonly logits: Tensor<'fp32'> | null;
+  /** The tokens that the gradient belongs to, int32 [columns]. */
+  readonly tokens: Tensor<'int32'>;
 }
 
 /**
@@ -38,10 +58,10 @@ export class Head {
   readonly #stopwatch: Stopwatch;
   readonly #inFlight: number;
   #classifier: DeviceClassifier | null;
-  /** The gradient of the classifier's table, while it is computed beside kernels. */
-  #tableGradient: Promise<unknown> | null = null;
-  /** Queues it, where the pass has not yet. */
-  #queueTable: (() => void) | null = null;
+  readonly #weightGradients: WeightGradients | null;
+  /** Two where a pass makes its own while gradients are made of those of the pass before. */
+  readonly #turns: Turn[];
+  #turn: Turn;
   /** int32 [columns]: window after window. */
   readonly #tokens: Tensor<'int32'>;
   readonly #targets: Tensor<'int32'>;
@@ -49,9 +69,7 @@ export class Head {
   readonly #expected: Tensor<'int32'> | null;
   /** Of the last update. */
   #updatedFirst: ReadonlySet<number> = new Set();
-  /** Output of the final RMSNorm, fp32 [dim, columns]. */
-  readonly #normed: Tensor<'fp32'>;
-  /** Its gradient; null where the model is not trained. */
+  /** Gradient of the output of the final RMSNorm, fp32 [dim, columns]; null where the model is not trained. */
   readonly #normedGradient: Tensor<'fp32'> | null;
   /** Takes the final norm's gradient where that is frozen. */
   readonly #unused: Tensor<'fp32'> | null;
@@ -61,8 +79,8 @@ export class Head {
   /** [columns]: of each column the logarithm of its sum of exponentials, where another sum will be added. */
   readonly #logSumExp: Tensor<'fp32'> | null;
 
-  constructor(source: TensorSource, options: HeadOptions) {
-    const { state, columns, precision, updates, stopwatch, classifier, inFlight } = options;
+  constructor(source: TensorSource, { state, classifier, ...options }: HeadOptions) {
+    const { columns, precision, updates, stopwatch, weightGradients, holdsBack, inFlight } = options;
     const { dim, vocab } = state.config;
     this.#state = state;
     this.#columns = columns;
@@ -71,10 +89,18 @@ export class Head {
     this.#stopwatch = stopwatch;
     this.#inFlight = inFlight;
     this.#classifier = classifier;
+    this.#weightGradients = weightGradients;
+    // On the host the loss makes the gradient of the table, whose sums have one order.
+    this.#turns = Array.from({ length: classifier !== null && holdsBack ? 2 : 1 }, () => ({
+      normed: source.tensor('fp32', [dim, columns]),
+      gradient: state.training ? source.tensor('fp32', [dim, columns]) : null,
+      logits: classifier === null ? null : source.tensor('fp32', [vocab, columns]),
+      tokens: source.tensor('int32', [columns]),
+    }));
+    this.#turn = this.#turns[0]!;
     this.#tokens = source.tensor('int32', [columns]);
     this.#targets = source.tensor('int32', [columns]);
     this.#expected = state.isAdapted('embedding') ? source.tensor('int32', [columns]) : null;
-    this.#normed = source.tensor('fp32', [dim, columns]);
     this.#normedGradient = state.training ? source.tensor('fp32', [dim, columns]) : null;
     this.#unused = state.training && !state.isTrained('finalNorm') ? source.tensor('fp32', [dim]) : null;
     this.#part = source.tensor('fp32', [dim, columns]);
@@ -90,6 +116,13 @@ export class Head {
   /** From then on the classifier's products are host math. No pass may be under way. */
   leaveDevice(): void {
     this.#classifier = null;
+    this.#turns.splice(1);
+    this.#turn = this.#turns[0]!;
+  }
+
+  /** Gradient of the residual stream in the pass under way, fp32 [dim, columns]; null where the model is not trained. */
+  get gradient(): Tensor<'fp32'> | null {
+    return this.#turn.gradient;
   }
 
   /** Sets the tokens of the next pass, at most `columns`. Missing ones count as 0, which causal attention hides from those before. */
@@ -124,35 +157,39 @@ export class Head {
     });
   }
 
-  /**
-   * Queues the gradient of the embeddings' table, given that of the embeddings, fp32 [dim, columns], unless the table is frozen, and
-   * the classifier's where the pass has not yet. Reads the tokens at once, so that the next may be set.
-   */
-  async embedBackward(gradient: Tensor<'fp32'>, gradients: PassGradients): Promise<void> {
-    this.#queueTable?.();
-    this.#queueTable = null;
-    if (!this.#state.isTrained('embedding')) {
-      await this.#tableGradient;
-      return;
-    }
+  /** Ends a pass: holds back the gradient of the embeddings' table, unless it is frozen, made of `gradient`. */
+  embedBackward(gradients: PassGradients): void {
+    const { tokens, gradient } = this.#turn;
     const { vocab, dim, tiedHead } = this.#state.config;
-    const { arena, offset } = gradient;
-    const tableGradient = gradients.table ?? gradients.offset('embedding');
-    const tokens = this.#tokens.offset;
-    await Promise.all([
-      this.#tableGradient,
-      // A tied table already has the classifier's part.
-      tiedHead ? null : queue.zero(arena, tableGradient, 4 * vocab * dim),
-      queue.embedBackward(arena, { gradient: offset, tokens, tableGradient, vocab, dim, columns: this.#columns }),
-      gradients.finishTable('embedding'),
-    ]);
+    // Every rank finishes gradients in one order: these after all of the layers.
+    if (this.#classifier !== null && this.#inFlight === 1 && this.#state.isTrained('head') && !tiedHead) {
+      this.#hold(async () => gradients.finishTable('head'));
+    }
+    if (this.#state.isTrained('embedding')) {
+      const { arena, offset } = gradient!;
+      const tableGradient = gradients.table ?? gradients.offset('embedding');
+      // The next pass may set its own before these are read.
+      tokens.array().set(this.#tokens.array());
+      const scatter = { gradient: offset, tokens: tokens.offset, tableGradient, vocab, dim, columns: this.#columns };
+      this.#hold(() =>
+        Promise.all([
+          // A tied table already has the classifier's part.
+          tiedHead ? null : queue.zero(arena, tableGradient, 4 * vocab * dim),
+          queue.embedBackward(arena, scatter),
+          gradients.finishTable('embedding'),
+        ]),
+      );
+    }
+    this.#turn = this.#turns[(this.#turns.indexOf(this.#turn) + 1) % this.#turns.length]!;
   }
 
   /** The final RMSNorm of x, fp32 [dim, columns], which loss and logits start from. */
   async normalize(x: Tensor<'fp32'>): Promise<void> {
     await this.#settle('finalNorm');
-    // It reads the output of the last pass.
-    await this.#tableGradient;
+    const turn = this.#turn;
+    if (this.#weightGradients?.has(turn)) {
+      await this.#stopwatch.wait('hostThreads', this.#weightGradients.settle(turn));
+    }
     const { eps, dim } = this.#state.config;
     const columns = this.#columns;
     this.#stopwatch.work.did('norms');
@@ -160,7 +197,7 @@ export class Head {
       addon.math.residualNorm(x.arena, {
         x: x.offset,
         weight: this.#state.parameter('finalNorm'),
-        out: this.#normed.offset,
+        out: this.#turn.normed.offset,
         outType: 'fp32',
         outStride: columns,
         eps,
@@ -176,7 +213,7 @@ export class Head {
     if (this.#classifier !== null) {
       await this.#settle('head');
       this.#targets.array().fill(IGNORED_TARGET, targets.length);
-      return await this.#classifier.loss({ x: this.#normed, targets: this.#targets, gradientScale: 0 });
+      return await this.#classifier.loss(this.#classifierPass(0));
     }
     return await this.#lossOf(this.#state.parameter('head'), this.#state.config.vocab, targets.length);
   }
@@ -206,7 +243,7 @@ export class Head {
     await this.#settle('head');
     return await this.#stopwatch.wait(
       'hostMath',
-      queue.crossEntropy(this.#normed.arena, {
+      queue.crossEntropy(this.#turn.normed.arena, {
         x: this.#firstColumns(columns).offset,
         table,
         targets: this.#targets.offset,
@@ -221,19 +258,19 @@ export class Head {
 
   /**
    * Returns what `crossEntropy` does, for a target (or −1) in every column. Writes `gradientScale` times its gradient to `gradient`, that
-   * of x, fp32 [dim, columns], and to those of classifier and norm.
+   * of x, and to those of classifier and norm.
    *
    * @param x The input of `normalize`.
    */
   async lossBackward(
     targets: ArrayLike<number>,
     x: Tensor<'fp32'>,
-    gradient: Tensor<'fp32'>,
     gradientScale: number,
     gradients: PassGradients,
   ): Promise<number> {
     const { vocab, dim, eps, tiedHead } = this.#state.config;
     const { arena } = x;
+    const gradient = this.#turn.gradient!;
     const normedGradient = this.#normedGradient!.offset;
     const isTrained = this.#state.isTrained('head');
     const columns = this.#columns;
@@ -247,11 +284,11 @@ export class Head {
     work.did('classifierProducts', (classifier === null ? 2 : 0) + (isTrained ? 1 : 0));
     work.did('norms');
     const table = isTrained ? (gradients.table ?? gradients.offset('head')) : null;
-    const done = classifier && (await this.#onDevice(classifier, gradientScale));
+    const done = classifier && (await this.#onDevice(classifier, gradientScale, table));
     const results = Promise.all([
       done ??
         queue.crossEntropy(arena, {
-          x: this.#normed.offset,
+          x: this.#turn.normed.offset,
           table: this.#state.parameter('head'),
           targets: this.#targets.offset,
           vocab,
@@ -279,27 +316,33 @@ export class Head {
         columns,
       }),
     ]);
-    const queueTable = () => {
-      if (classifier !== null && table !== null) {
-        this.#tableGradient = classifier.tableGradient(this.#normed, table);
-        this.#tableGradient.catch(() => {});
-      }
-      // A tied table is complete only with the embedding's part.
-      if (isTrained && !tiedHead) gradients.finishTable('head');
-    };
-    // After the layers' gradients, forward kernels of the step's next pass hide it, unless another pass needs the logits' memory.
-    const isLater = classifier !== null && this.#inFlight === 1 && !gradients.isLast;
-    if (!isLater) queueTable();
-    this.#queueTable = isLater ? queueTable : null;
+    // A tied table is complete only with the embedding's part, that of a classifier on the device with what is held back.
+    if (isTrained && !tiedHead && (classifier === null || this.#inFlight > 1)) gradients.finishTable('head');
     if (this.#unused === null) gradients.finish('finalNorm');
     const [loss] = await this.#stopwatch.wait('hostMath', results);
     return loss;
   }
 
-  async #onDevice(classifier: DeviceClassifier, gradientScale: number): Promise<number> {
-    const loss = await classifier.loss({ x: this.#normed, targets: this.#targets, gradientScale });
-    await classifier.backward(this.#normedGradient!);
+  /** @param table Where the gradient of the classifier's table goes; null where it is frozen. */
+  async #onDevice(classifier: DeviceClassifier, gradientScale: number, table: number | null): Promise<number> {
+    const pass = this.#classifierPass(gradientScale);
+    const loss = await classifier.loss(pass);
+    // In parts, so that conversions come between them.
+    if (table !== null) for (const part of classifier.tableGradient(pass, table)) this.#hold(part);
+    await classifier.backward(pass, this.#normedGradient!);
     return loss;
+  }
+
+  #classifierPass(gradientScale: number): ClassifierPass {
+    const { normed, logits } = this.#turn;
+    return { x: normed, targets: this.#targets, logits: logits!, gradientScale };
+  }
+
+  /** Holds back gradients of tables that are made of this turn's tensors. */
+  #hold(queue: () => Promise<unknown>): void {
+    // The losses of passes in flight make and take tables in the order of the queue.
+    if (this.#inFlight > 1) this.#weightGradients!.add(this.#turn, queue());
+    else this.#weightGradients!.hold(this.#turn, TABLES, queue);
   }
 
   /** Logits of the token after column `column`; the next call writes the same array. */
@@ -308,8 +351,8 @@ export class Head {
     await this.#settle('head');
     await this.#stopwatch.wait(
       'hostMath',
-      queue.logits(this.#normed.arena, {
-        x: this.#normed.offset,
+      queue.logits(this.#turn.normed.arena, {
+        x: this.#turn.normed.offset,
         column,
         columns: this.#columns,
         table: this.#state.parameter('head'),
@@ -328,9 +371,10 @@ export class Head {
   }
 
   #firstColumns(columns: number): Tensor<'fp32'> {
-    if (columns === this.#columns) return this.#normed;
-    addon.math.copyRows(this.#normed.arena, {
-      from: this.#normed.offset,
+    const { normed } = this.#turn;
+    if (columns === this.#columns) return normed;
+    addon.math.copyRows(normed.arena, {
+      from: normed.offset,
       fromStride: 4 * this.#columns,
       to: this.#part.offset,
       toStride: 4 * columns,

@@ -30,6 +30,11 @@ export interface LayersOptions {
   readonly plans: readonly LayerPlan[];
   /** Whether the backward pass runs forward programs again instead of keeping their outputs. */
   readonly recompute: boolean;
+  /**
+   * Whether the weight gradients of a pass that is not the last of its step are held back, until the next one needs the memory that they
+   * read. Blocks then share no backward surfaces. Not with `recompute`.
+   */
+  readonly holdsBack: boolean;
   /** Precision of the host's matrix products. */
   readonly precision: Precision;
   /** Null where the model is not trained. */
@@ -63,6 +68,7 @@ export class Layers implements UpdatedLayers {
   readonly blocks: readonly LayerBlock[];
   readonly #state: ModelState;
   readonly #recompute: boolean;
+  readonly #holdsBack: boolean;
   readonly #precision: Precision;
   readonly #stopwatch: Stopwatch;
   readonly #weightGradients: WeightGradients | null;
@@ -84,6 +90,7 @@ export class Layers implements UpdatedLayers {
     this.columns = shape.batch * shape.sequence;
     this.#state = state;
     this.#recompute = shared.recompute;
+    this.#holdsBack = shared.holdsBack;
     this.#precision = precision;
     this.#weightGradients = weightGradients;
     this.#updates = updates;
@@ -175,7 +182,7 @@ export class Layers implements UpdatedLayers {
     for (let index = last; index >= lowest; index--) {
       const wait = await this.blocks[index]!.startBackward();
       // The kernel that everything waits for comes first.
-      if (index < last) await this.#submitWeightGradients(this.blocks[index + 1]!, gradients);
+      if (index < last) await this.#submitWeightGradients(index + 1, gradients);
       if (index > lowest) await this.#prepareBackward(index - 1);
       await wait();
       for (const { tap, surface } of this.#taps.get(this.blocks[index]!) ?? []) {
@@ -183,7 +190,7 @@ export class Layers implements UpdatedLayers {
       }
       await this.#normBackward(index, gradient, gradients);
     }
-    await this.#submitWeightGradients(this.blocks[lowest]!, gradients);
+    await this.#submitWeightGradients(lowest, gradients);
   }
 
   /** Writes the weights again that are part of kernels' inputs. */
@@ -258,12 +265,14 @@ export class Layers implements UpdatedLayers {
     block.prepareBackward();
   }
 
-  async #submitWeightGradients(block: LayerBlock, gradients: PassGradients): Promise<void> {
+  async #submitWeightGradients(index: number, gradients: PassGradients): Promise<void> {
+    const block = this.blocks[index]!;
     if (!block.place.isTrained) return;
-    await this.#turns.take(block.key, gradients.index, () => this.#queueWeightGradients(block, gradients));
+    await this.#turns.take(block.key, gradients.index, () => this.#queueWeightGradients(index, gradients));
   }
 
-  #queueWeightGradients(block: LayerBlock, gradients: PassGradients): void {
+  #queueWeightGradients(index: number, gradients: PassGradients): void {
+    const block = this.blocks[index]!;
     const { layer, flow } = block.place;
     this.#stopwatch.time('dispatch', () => {
       const precision = this.#precision;
@@ -273,7 +282,9 @@ export class Layers implements UpdatedLayers {
           precision,
         }),
       );
-      this.#weightGradients!.submit(block, products);
+      // The next forward pass needs the surfaces of the lowest block first.
+      if (this.#holdsBack && !gradients.isLast) this.#weightGradients!.holdProducts(block, index, products);
+      else this.#weightGradients!.submit(block, products);
       this.#stopwatch.work.did('weightGradients', products.length);
       for (const { parameter } of flow.parameters) gradients.finishProduct(parameter, layer);
     });

@@ -1,6 +1,5 @@
 import type { Precision } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
-import type { Tensor } from '../memory/tensor.js';
 import type { DeviceClassifier } from './device-classifier.js';
 import { haveDocumentMasks, writeDocuments } from './document-masks.js';
 import type { Dropout, TrainingPass } from './dropout.js';
@@ -22,6 +21,8 @@ export interface PassRunnerOptions {
   readonly classifier: DeviceClassifier | null;
   readonly turns: Turns;
   readonly inFlight: number;
+  /** As `HeadOptions`. */
+  readonly holdsBack: boolean;
   /** Null where nothing is dropped. */
   readonly dropout: Dropout | null;
   /** The following are null where the model is not trained. */
@@ -46,15 +47,12 @@ export class PassRunner {
   layers: Layers;
   readonly head: Head;
   readonly #options: PassRunnerOptions;
-  /** Gradient of the residual stream, fp32 [dim, columns]; null where the model is not trained. */
-  readonly #gradient: Tensor<'fp32'> | null;
 
   constructor(source: TensorSource, layers: Layers, options: PassRunnerOptions) {
     const { columns } = layers;
     this.layers = layers;
     this.#options = options;
     this.head = new Head(source, { ...options, columns });
-    this.#gradient = options.sums && source.tensor('fp32', [options.state.config.dim, columns]);
   }
 
   /** As `Decoder.forward`. */
@@ -69,17 +67,16 @@ export class PassRunner {
 
   /** As `Decoder.backward`. */
   async backward(targets: ArrayLike<number>, gradientScale: number, pass: number): Promise<number> {
-    const { sums, weightGradients, turns } = this.#options;
-    const gradient = this.#gradient!;
+    const { sums, turns } = this.#options;
     const gradients = sums!.pass(pass);
     this.layers.prefetchBackward();
     if (this.head.tiesTable) await turns.after('embedding', gradients.tableAfter);
     const loss = await turns.take('loss', pass, () =>
-      this.head.lossBackward(targets, this.layers.output, gradient, gradientScale, gradients),
+      this.head.lossBackward(targets, this.layers.output, gradientScale, gradients),
     );
-    await this.layers.backward(gradient, gradients);
+    await this.layers.backward(this.head.gradient!, gradients);
     await turns.take('embedding', pass, () => {
-      weightGradients!.add('embedding', this.head.embedBackward(gradient, gradients));
+      this.head.embedBackward(gradients);
     });
     return loss;
   }

@@ -41,7 +41,15 @@ export async function runLayer(
   const stopwatch = new Stopwatch();
   const updates = new PendingTasks<UpdatedPart>();
   const shared = { source, state, shape, form, plans, precision: 'exact' as const };
-  const layers = new Layers({ ...shared, recompute: false, weightGradients, updates, stopwatch, turns: new Turns() });
+  const layers = new Layers({
+    ...shared,
+    recompute: false,
+    holdsBack: false,
+    weightGradients,
+    updates,
+    stopwatch,
+    turns: new Turns(),
+  });
   const parameters = state.parameters.array();
   for (const { name, layer, offset } of state.layout.entries) if (layer === 0) parameters.set(inputs[name]!, offset);
   await layers.load(pool);

@@ -37,12 +37,13 @@ export class StaticWeights implements WeightStrategy {
   #loaded: Promise<void> | null = null;
 
   constructor(options: StrategyOptions) {
-    const { source, state, shape, form, places, input, stopwatch } = options;
+    const { source, state, shape, form, places, holdsBack, input, stopwatch } = options;
     const definitions = [...new Set(places.map(({ definition }) => definition))];
     const written = new Map(
       definitions.flatMap((each) => staticBlocks(each, shape, form)).map((each) => [each.block, each]),
     );
     const surfaces = new SurfaceRing(source);
+    const ring = holdsBack ? Number.POSITIVE_INFINITY : BACKWARD_RING;
     this.#options = options;
     this.#like = (options.like as StaticWeights | undefined) ?? null;
     this.output = state.training ? source.tensor('fp32', input.shape) : input;
@@ -67,8 +68,8 @@ export class StaticWeights implements WeightStrategy {
             keepsInput: true,
           })),
           backward: (needsBackward ? backward : []).map(({ input, output, reads }) => ({
-            input: surfaces.next(input, BACKWARD_RING),
-            output: surfaces.next(output, BACKWARD_RING),
+            input: surfaces.next(input, ring),
+            output: surfaces.next(output, ring),
             reads,
             keepsInput: true,
           })),

@@ -9,7 +9,7 @@ import type { WeightSlot } from './optimizer.js';
 import type { Stopwatch } from './stopwatch.js';
 import type { KernelCompiler } from './timed-kernel.js';
 
-/** Backward surfaces per kind of block: host threads read one while kernels fill the other. */
+/** Surfaces per kind of block that the backward pass fills, where blocks share them: host threads read one while kernels fill the other. */
 export const BACKWARD_RING = 2;
 
 export interface StrategyOptions {
@@ -25,6 +25,8 @@ export interface StrategyOptions {
   readonly weights: LayerWeights;
   /** The backward pass runs forward programs again, whose outputs are therefore not kept. */
   readonly recompute: boolean;
+  /** Weight gradients are held back while the next pass begins: no two blocks share what these read. */
+  readonly holdsBack: boolean;
   /** Residual stream before the first of them, fp32 [dim, columns]. */
   readonly input: Tensor<'fp32'>;
   /** That of the same blocks in other memory, for passes in flight beside these; the first has none. */
