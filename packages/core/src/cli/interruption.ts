@@ -18,8 +18,11 @@ const signals: readonly Signal[] = ['SIGINT', 'SIGTERM', 'SIGUSR1', ...(hangUpIg
 
 const terminals = [0, 1, 2].filter((fd) => isatty(fd));
 
-/** Written when a signal ends the command at once; shows the cursor again, which a display has hidden, and erases the display below it. */
-const farewell = `${terminals.includes(2) ? '\u001B[?25h\r\u001B[J' : ''}mayfly: interrupted\n`;
+/** The last line of a command that a signal ends at once. */
+export const interruptedLine = 'mayfly: interrupted';
+
+/** That line for the terminal: shows the cursor again, which a display has hidden, and erases the display below it. */
+const farewell = `${terminals.includes(2) ? '\u001B[?25h\r\u001B[J' : ''}${interruptedLine}\n`;
 
 /** From now on a signal ends the command at once, with exit code 128 + its number, even while JavaScript is busy. */
 function endAtOnce(): void {
@@ -65,7 +68,7 @@ export async function untilInterrupted(interruption: Interruption, run: () => Pr
     await run();
   } catch (error) {
     if (interruption.exitCode === null) throw error;
-    process.stderr.write('mayfly: interrupted\n');
+    process.stderr.write(`${interruptedLine}\n`);
     process.exitCode = interruption.exitCode;
   }
 }

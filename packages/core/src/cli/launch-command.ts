@@ -17,7 +17,7 @@ import { resumeWords } from '../train/resume-command.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 import { configOptions, readConfigFile } from './config-file.js';
 import { ExitCode } from './errors.js';
-import { Interruption, outliveOutput } from './interruption.js';
+import { Interruption, interruptedLine, outliveOutput } from './interruption.js';
 import { stressCommandOptions } from './stress-command.js';
 import { newRunFolder, trainCommandOptions } from './train-command.js';
 
@@ -215,12 +215,16 @@ function folderOf({ out, resume, config }: TaskOptions): string | null {
   return named === undefined ? null : named.endsWith('.mayfly') ? join(named, '..') : named;
 }
 
-/** Prints the lines of ranks: those of rank 0 as they are, others with their rank, and none that another rank has just said. */
+/**
+ * Prints the lines of ranks: those of rank 0 as they are, others with their rank, and none that another rank has just said. That `mpirun`
+ * interrupted a rank is a consequence, of a signal or of a rank that failed, which `launch` itself reports.
+ */
 function messages() {
   let last = { rank: -1, text: '' };
   return {
     onOutput: (text: string) => print(process.stdout, `${text}\n`),
     onMessage: (rank: number, message: string) => {
+      if (message === interruptedLine) return;
       if (message !== last.text || rank === last.rank) print(process.stderr, `rank ${rank}: ${message}\n`);
       if (message !== last.text) last = { rank, text: message };
     },

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { flag, milliseconds, text } from '../check.js';
 import type { Collective } from '../collective/collective.js';
 import { openCollective } from '../collective/open-collective.js';
+import { LAUNCHED } from '../launch/rank-lines.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { type ObserverOptions, Observers, observerOptions } from '../observe/observers.js';
 import { openReporter } from '../observe/open-reporter.js';
@@ -131,6 +132,8 @@ async function train(flags: CommandFlags): Promise<void> {
     // The other ranks would wait for this one, and a rank that hangs would keep the launcher.
     if (collective.size > 1 && !isShared(error)) {
       print(process.stderr, `${errorLine(error)}\n`);
+      // Under `mayfly launch` the process that passes on the lines reads them before it ends the others; `abort` would not wait for it.
+      if (process.env[LAUNCHED] !== undefined) process.exit(exitCodeOf(error));
       collective.abort(exitCodeOf(error));
     }
     // The first rank reports it.
