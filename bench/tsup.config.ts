@@ -24,6 +24,7 @@ export default defineConfig([
       'step-run': 'src/scripts/step-run.ts',
       'generate-run': 'src/scripts/generate-run.ts',
       'llama-cpp-run': 'src/scripts/llama-cpp-run.ts',
+      'collective-run': 'src/scripts/collective-run.ts',
       'spawn-stall': 'src/scripts/spawn-stall.ts',
       'observe-run': 'src/scripts/observe-run.ts',
       'recovery-run': 'src/scripts/recovery-run.ts',

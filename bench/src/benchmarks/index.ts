@@ -1,5 +1,6 @@
 import type { Benchmark } from '../harness/report.js';
 import { adamw } from './adamw.js';
+import { collective } from './collective.js';
 import { compact } from './compact.js';
 import { cores } from './cores.js';
 import { dispatch } from './dispatch.js';
@@ -39,6 +40,7 @@ export const benchmarks: readonly Benchmark[] = [
   generation,
   cores,
   scaling,
+  collective,
   observe,
   watch,
   installation,
