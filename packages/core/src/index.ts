@@ -82,6 +82,7 @@ export type { Chaos } from './pool/worker/chaos-transport.js';
 export type { LatencySummary } from './pool/worker/latency.js';
 export type { RunRecord } from './run/run-records.js';
 export { createTrainer } from './train/create-trainer.js';
+export type { EnergyUse } from './train/energy-watch.js';
 export type { FilledTrainOptions, NamedConfig, TrainOptions } from './train/options.js';
 export type { KernelRange } from './train/range-check.js';
 export type { Sample } from './train/samples.js';

@@ -33,6 +33,10 @@
  *                                  hang, zeros, crash; exception alone for release and drain
  *   MAYFLY_EMULATOR_REFUSE         programs to refuse by their form, `pattern[=N][@phase][/elements]`, separated by
  *                                  commas: src/sim/refusals.cc, docs/topics/variants.md
+ *   MAYFLY_EMULATOR_IOREPORT       channels of libIOReport, `group|subgroup|name|unit|gains`, separated by commas: what a
+ *                                  counter gains with each sample (`5:5:-3`, the last goes on), or what each state of a
+ *                                  histogram does (`1GB/s=3:2GB/s=1`). Default: none; in the classes written in C++ alone
+ *   MAYFLY_EMULATOR_IOREPORT_REFUSES  a group of channels that cannot be subscribed to
  *   MAYFLY_EMULATOR_COUNT          1: the report has the bytes that clients wrote into surfaces, element by element of fp16
  *   MAYFLY_EMULATOR_REPORT         a file that gets counts and live objects at the end of the process, as JSON; %p
  *                                  stands for the process id

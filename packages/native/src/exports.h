@@ -7,7 +7,7 @@ namespace mayfly {
 
 class DeviceTable;
 
-// ane: probe, canaries, dialect.
+// ane: probe, canaries, dialect, openEnergyMeter.
 void ExportAne(Napi::Env env, Napi::Object exports);
 // createArena, attachArena, availableMemory.
 void ExportArena(Napi::Env env, Napi::Object exports);

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useReducer, useState } from 'preact/hooks';
+import { Energy } from './energy.js';
 import { Kernels } from './kernels.js';
 import { Memory } from './memory.js';
 import { Notices } from './notices.js';
@@ -112,6 +113,9 @@ const panelsOf = (runs: readonly ShownRun[], theme: Theme) => ({
     )),
     ...runs.map((run) => (
       <Memory key={`${run.detail.id} memory`} run={run} isOneOfMany={runs.length > 1} theme={theme} />
+    )),
+    ...runs.map((run) => (
+      <Energy key={`${run.detail.id} energy`} run={run} isOneOfMany={runs.length > 1} theme={theme} />
     )),
     <Samples key="samples" runs={runs} theme={theme} />,
     ...runs.map((run) => <Notices key={`${run.detail.id} events`} run={run} isOneOfMany={runs.length > 1} />),

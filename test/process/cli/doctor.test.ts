@@ -14,7 +14,7 @@ import {
 } from '@mayfly/core/testing';
 import { addon } from '@mayfly/native';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { aneEnvironment, onEachRuntime } from '../../fixtures/ane-emulator.js';
+import { aneEnvironment, emulators, onEachRuntime } from '../../fixtures/ane-emulator.js';
 import { mayfly } from '../../fixtures/command.js';
 import { askAddon, modelledSets } from '../../fixtures/instruction-sets.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
@@ -185,13 +185,18 @@ onEachRuntime((tier, runtime) => {
     doctor({ env: aneEnvironment(runtime, staged, env) }, ...options);
 
   test('reports every method of the framework and the results of the canaries', async () => {
-    const { code, stdout, stderr } = await ane({ MAYFLY_EMULATOR_MISSING: '_ANEClient' });
+    const counters = { MAYFLY_EMULATOR_IOREPORT: 'Energy Model||ANE0|mJ|5,AMC Stats|Perf Counters|DCS RD|B|9' };
+    const { code, stdout, stderr } = await ane({ MAYFLY_EMULATOR_MISSING: '_ANEClient', ...counters });
     // On a slow machine it says what it is busy with.
     expect({ code, stderr: stderr.replaceAll(/^trying .*\n/gm, '') }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^framework +found; chip h16; core, chip, engine, attributes$/m);
     expect(stdout).toMatch(/^ {2}dialect +ios18$/m);
     expect(stdout).toMatch(/^ {2}reload of weight files +no effect$/m);
     expect(stdout).toMatch(/^ {2}not usable +\+\[_ANEClient sharedConnection\] is not there$/m);
+    const isCounted = runtime === emulators[0]!.path;
+    expect(stdout).toMatch(
+      isCounted ? /^ {2}energy +ANE0; memory by AMC Stats$/m : /^ {2}energy +.*does not export IOReport/m,
+    );
     expect(stdout).toMatch(/^device ane +right: /m);
     expect(stdout).toMatch(/^auto takes +ane$/m);
   });

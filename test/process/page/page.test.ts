@@ -82,6 +82,15 @@ test.skipIf(noChromium !== null)('the page shows what the log says, and what it 
   expect(await ink(page, '[data-panel="workers"]')).toBeGreaterThan(1000);
   book.start(31).step(31, 2.5);
   await expect.poll(() => card.innerText()).toMatch(/31 of 100.*2\.5000.*resumed\s+1 ×/s);
+  // Charts of energy are those of what the run's machine counts.
+  expect(await page.locator('[data-chart="energy"], [data-chart="traffic"]').count()).toBe(0);
+  for (const joules of [1.25, 1.5])
+    book.write('energy', { joules_per_step: joules, memory_bytes_per_second: 31e9, ane_bytes_per_second: null });
+  await page.locator('[data-chart="traffic"]').waitFor();
+  expect(await page.locator('[data-chart="traffic"] .u-legend').innerText()).not.toContain('Neural Engine');
+  for (const chart of ['energy', 'traffic']) {
+    await expect.poll(() => ink(page, `[data-chart="${chart}"]`)).toBeGreaterThan(1000);
+  }
   expect(faults).toEqual([]);
 });
 

@@ -263,6 +263,7 @@ function doctorText({
         : framework.reason,
     ),
     ...framework.canaries.map(({ name, outcome }) => row(`  ${name}`, outcome)),
+    ...(framework.available ? [row('  energy', energyText(framework.energy))] : []),
     ...missingMethods(framework).map((method) => row('  not usable', method)),
     ...devices.flatMap(({ limits: measured, ...device }) => [
       deviceRow({ limits: measured, ...device }),
@@ -295,6 +296,14 @@ const refusedText = (refused: Readonly<Record<string, string>>): string =>
   Object.entries(refused)
     .map(([name, reason]) => `; not ${name}: ${reason}`)
     .join('');
+
+/** `ANE0_0, ANE0_1; memory by AMC Stats`. */
+function energyText(energy: DoctorReport['framework']['energy']): string {
+  if ('fault' in energy) return energy.fault;
+  const { dies, memorySource } = energy;
+  const memory = memorySource === '' ? 'memory is not counted' : `memory by ${memorySource}`;
+  return `${dies.length === 0 ? 'energy is not counted' : dies.join(', ')}; ${memory}`;
+}
 
 /** The missing and changed parts of an installed framework. */
 const missingMethods = ({ methods }: DoctorReport['framework']): readonly string[] =>

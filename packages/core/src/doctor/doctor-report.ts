@@ -9,7 +9,7 @@ import {
   type Matmul,
   parseSimName,
 } from '@mayfly/native';
-import { askAne } from '../machine/ane.js';
+import { askAne, type EnergyCounters } from '../machine/ane.js';
 import { chooseAneApi, limitsKey } from '../machine/ane-api.js';
 import { answersFolder } from '../machine/answers.js';
 import { type ChoiceQuestion, type StoredChoice, storedChoices } from '../machine/choices.js';
@@ -180,17 +180,33 @@ async function examineDevice(device: string, noEngine: string, signal: AbortSign
 export interface FrameworkReport extends AneProbe {
   /** Empty if there is no engine. */
   readonly canaries: readonly AneCanary[];
+  /** The counters of energy and memory that can be read here, or why none can. */
+  readonly energy: EnergyCounters | { readonly fault: string };
 }
 
-/** Lists the classes and selectors that device ane uses, present or not, and runs the canaries in a process of their own. */
+/** Lists the classes and selectors that device ane uses, present or not, and runs the canaries and reads counters in processes of their own. */
 export async function probeFramework(signal?: AbortSignal): Promise<FrameworkReport> {
   const probe = addon.ane.probe();
-  if (!probe.available) return { ...probe, canaries: [] };
+  if (!probe.available) return { ...probe, canaries: [], energy: { fault: probe.reason } };
+  return { ...probe, canaries: await runCanaries(signal), energy: await findCounters(signal) };
+}
+
+async function runCanaries(signal: AbortSignal | undefined): Promise<FrameworkReport['canaries']> {
   try {
-    return { ...probe, canaries: await askAne('canaries', signal) };
+    return await askAne('canaries', signal);
   } catch (error) {
     signal?.throwIfAborted();
-    const outcome = error instanceof Error ? error.message : String(error);
-    return { ...probe, canaries: [{ name: 'canaries', outcome, ok: false }] };
+    return [{ name: 'canaries', outcome: messageOf(error), ok: false }];
   }
 }
+
+async function findCounters(signal: AbortSignal | undefined): Promise<FrameworkReport['energy']> {
+  try {
+    return await askAne('openEnergyMeter', signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { fault: messageOf(error) };
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

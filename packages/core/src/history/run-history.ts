@@ -1,5 +1,5 @@
 import { isRecord } from '../files/read-file.js';
-import { type LogRecord, LogTail } from './log-tail.js';
+import { type LogRecord, LogTail, numberOf } from './log-tail.js';
 import { StepTable } from './step-table.js';
 import { WorkerLives } from './worker-lives.js';
 
@@ -20,6 +20,17 @@ export interface MemoryPoint {
   readonly workers: number;
 }
 
+/** A record `energy`: means over some steps, null where the machine does not count. */
+export interface EnergyPoint {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly joulesPerStep: number | null;
+  /** Bytes per second between memory and chip. */
+  readonly memory: number | null;
+  /** The Neural Engine's share. */
+  readonly ane: number | null;
+}
+
 /** Records that say little to people, or that are counted elsewhere. */
 const silent: ReadonlySet<unknown> = new Set(['start', 'done']);
 
@@ -37,6 +48,7 @@ export class RunHistory {
   #samples: LogRecord[] = [];
   #notices: Notice[] = [];
   #memory: MemoryPoint[] = [];
+  #energy: EnergyPoint[] = [];
   #kernels: readonly LogRecord[] = [];
   #lastTime = Number.NaN;
   #rewinds = 0;
@@ -94,6 +106,11 @@ export class RunHistory {
     return this.#memory;
   }
 
+  /** Energy over time: a point for each record `energy`. */
+  get energy(): readonly EnergyPoint[] {
+    return this.#energy;
+  }
+
   /** The kernels of the latest record `stats`, with the latencies of their evaluations in the latest session. */
   get kernels(): readonly LogRecord[] {
     return this.#kernels;
@@ -146,6 +163,7 @@ export class RunHistory {
     this.#samples = [];
     this.#notices = [];
     this.#memory = [];
+    this.#energy = [];
     this.#kernels = [];
     this.#rewinds += 1;
   }
@@ -171,6 +189,12 @@ export class RunHistory {
         break;
       case 'stats':
         this.#takeStats(record, time);
+        break;
+      case 'energy':
+        this.#energy.push({
+          ...{ time, joulesPerStep: numberOf(record.joules_per_step) },
+          ...{ memory: numberOf(record.memory_bytes_per_second), ane: numberOf(record.ane_bytes_per_second) },
+        });
         break;
       case 'done':
         this.#done = record;
@@ -215,6 +239,7 @@ export class RunHistory {
 const shownElsewhere: ReadonlySet<unknown> = new Set([
   'step',
   'stats',
+  'energy',
   'evaluation',
   'sample',
   'kernelMove',

@@ -2,19 +2,23 @@ import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { type AneCanary, MayflyError } from '@mayfly/native';
+import { type AneCanary, MayflyError, type NativeEnergyMeter } from '@mayfly/native';
 
-/** Answers that `addon.ane` finds by compiling tiny programs. */
+/** The counters of energy and memory that gave a readable change in a few milliseconds. */
+export type EnergyCounters = Pick<NativeEnergyMeter, 'dies' | 'memorySource'>;
+
+/** Answers of `addon.ane` that may end the process that asks. */
 export interface AneAnswers {
   readonly canaries: readonly AneCanary[];
   readonly dialect: 'ios18' | 'ios16';
+  readonly openEnergyMeter: EnergyCounters;
 }
 
 /** Many times the duration of a dozen tiny compilations: a service that has not answered by then is stuck. */
 const DEADLINE_MS = 120_000;
 
 /**
- * Asks the Neural Engine from a separate process: compilations count towards the limit of a process, and may crash it.
+ * Asks `addon.ane` from a separate process: compilations count towards the limit of a process, and may crash it.
  *
  * @throws `ERR_ANE_PROBE`, with the process's error message.
  */

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { invalidArgument } from '@mayfly/native';
+import type { EnergyUse } from '../train/energy-watch.js';
 import type { StepRecord } from '../train/train-step.js';
 import type { Trainer } from '../train/trainer.js';
 import type { Evaluation } from '../train/validation.js';
@@ -13,6 +14,10 @@ export class MetricsServer implements AsyncDisposable {
   #last: StepRecord | null = null;
   #evaluation: Evaluation | null = null;
   #skipped = 0;
+  /** Joules by die. */
+  readonly #joules = new Map<string, number>();
+  #memoryBytes: number | null = null;
+  #aneBytes: number | null = null;
 
   private constructor() {
     this.#server = createServer((request, response) => {
@@ -49,6 +54,7 @@ export class MetricsServer implements AsyncDisposable {
       this.#last = record;
       if (record.skipped) this.#skipped += 1;
     });
+    trainer.on('energy', (use) => this.#add(use));
     trainer.on('evaluation', (evaluation) => {
       this.#evaluation = evaluation;
     });
@@ -58,6 +64,12 @@ export class MetricsServer implements AsyncDisposable {
     this.#pool?.[Symbol.dispose]();
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #add({ ms, dies, memoryBytesPerSecond: memory, aneBytesPerSecond: ane }: EnergyUse): void {
+    for (const { name, joules } of dies) this.#joules.set(name, (this.#joules.get(name) ?? 0) + joules);
+    if (memory !== null) this.#memoryBytes = (this.#memoryBytes ?? 0) + (memory * ms) / 1000;
+    if (ane !== null) this.#aneBytes = (this.#aneBytes ?? 0) + (ane * ms) / 1000;
   }
 
   #text(): string {
@@ -78,6 +90,18 @@ export class MetricsServer implements AsyncDisposable {
       const { crossEntropy } = this.#evaluation;
       metrics.gauge('mayfly_validation_loss', 'Loss on the validation data, in nats per token.', [[{}, crossEntropy]]);
     }
+    const counted = (value: number | null) => (value === null ? [] : [[{}, value] as const]);
+    metrics.counter(
+      'mayfly_ane_energy_joules_total',
+      "Energy of the Neural Engine's dies while steps ran.",
+      Array.from(this.#joules, ([die, joules]) => [{ die }, joules]),
+    );
+    metrics.counter(
+      'mayfly_memory_traffic_bytes_total',
+      'Bytes that the chip read from memory and wrote to it while steps ran.',
+      counted(this.#memoryBytes),
+    );
+    metrics.counter('mayfly_ane_traffic_bytes_total', "The Neural Engine's share of them.", counted(this.#aneBytes));
     return metrics.toString();
   }
 }

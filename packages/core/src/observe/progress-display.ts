@@ -1,10 +1,11 @@
 import wrapAnsi from 'wrap-ansi';
+import type { EnergyUse } from '../train/energy-watch.js';
 import type { StepRecord } from '../train/train-step.js';
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
 import { LiveLines } from './live-lines.js';
 import type { Reporter } from './reporter.js';
-import { closingTable, evaluationLine, powerLine, runHeader, sampleText } from './run-text.js';
+import { closingTable, energyText, evaluationLine, powerLine, runHeader, sampleText } from './run-text.js';
 import {
   formatCount,
   formatDuration,
@@ -44,6 +45,7 @@ export class ProgressDisplay implements Reporter {
   #timer: NodeJS.Timeout | null = null;
   #drawnAt = 0;
   #last: StepRecord | null = null;
+  #energy: EnergyUse | null = null;
   #stepMs = 0;
   #losses: number[] = [];
   #stride = 1;
@@ -57,6 +59,9 @@ export class ProgressDisplay implements Reporter {
     this.#trainer = trainer;
     for (const line of runHeader(trainer)) this.#scroll(line, HEADER_INDENT);
     trainer.on('step', (record) => this.#onStep(record));
+    trainer.on('energy', (use) => {
+      this.#energy = use;
+    });
     new WorkerLines(trainer, (line) => this.#scroll({ color: 33, text: line }));
     trainer.on('evaluation', (evaluation) => this.#scroll(evaluationLine(evaluation)));
     trainer.on('sample', (sample) => this.#scroll(sampleText(sample)));
@@ -118,6 +123,7 @@ export class ProgressDisplay implements Reporter {
         ` ${sparkline(this.#losses, Math.max(1, Math.min(SPARKLINE_WIDTH, this.#stream.columns - LOSS_WIDTH)))}`,
       ],
       `${formatFigure(this.#stepMs)} ms/step, ${formatCount(tokens)} tokens/s, grad ${formatFigure(last.gradNorm)}, lr ${formatSmall(last.lr)}`,
+      ...(this.#energy === null ? [] : [energyText(this.#energy)]),
     ];
   }
 

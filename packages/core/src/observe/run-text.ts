@@ -2,6 +2,7 @@ import { addon, type Matmul, type Precision } from '@mayfly/native';
 import { blocksFor } from '../decoder/gradient-sums.js';
 import type { PowerState } from '../machine/power-state.js';
 import { countParameters } from '../model/config.js';
+import type { EnergyUse } from '../train/energy-watch.js';
 import type { Sample } from '../train/samples.js';
 import type { StepRecord } from '../train/train-step.js';
 import type { TrainSummary } from '../train/train-summary.js';
@@ -110,6 +111,16 @@ export function powerLine({ source, lowPowerMode, thermal, speedLimit }: PowerSt
     ...(source === null ? [] : [`on ${source}`]),
   ];
   return `power   ${facts.length === 0 ? 'unknown' : facts.join(', ')}`;
+}
+
+/** `Neural Engine 1.24 J/step (ANE0_0 0.62 J, ANE0_1 0.62 J), memory 31.0 GB/s`. */
+export function energyText({ joulesPerStep, steps, dies, memoryBytesPerSecond }: EnergyUse): string {
+  const each = dies.map(({ name, joules }) => `${name} ${formatFigure(joules / steps)} J`).join(', ');
+  const parts = dies.length > 1 ? ` (${each})` : '';
+  return [
+    ...(joulesPerStep === null ? [] : [`Neural Engine ${formatFigure(joulesPerStep)} J/step${parts}`]),
+    ...(memoryBytesPerSecond === null ? [] : [`memory ${formatFigure(memoryBytesPerSecond / 1e9)} GB/s`]),
+  ].join(', ');
 }
 
 /** The summary of a finished run, as aligned lines. */

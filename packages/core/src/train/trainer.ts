@@ -28,6 +28,7 @@ import { CheckpointSchedule } from './checkpoint-schedule.js';
 import { SequenceDigest, tensorDigest, tensorDigestInPieces } from './digest.js';
 import { Divergence } from './divergence.js';
 import { Ending } from './ending.js';
+import { type EnergyUse, EnergyWatch } from './energy-watch.js';
 import { LossScaler } from './loss-scaler.js';
 import type { FilledTrainOptions } from './options.js';
 import type { RangeCheck } from './range-check.js';
@@ -57,6 +58,8 @@ export interface TrainerEvents {
   checkpoint: [event: { readonly step: number; readonly path: string; readonly ms: number }];
   /** On a Mac: its low-power mode, thermal pressure and source of power, at the start of training and when they change. */
   power: [state: PowerState];
+  /** On a Mac with device ane: its energy and memory traffic over the last steps, once a second at most. */
+  energy: [use: EnergyUse];
   /** Each line of the run's log, also where no log is written. */
   record: [record: RunRecord];
 }
@@ -137,6 +140,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   readonly #recorders: readonly (readonly [keyof PoolEvents, (payload: object) => void])[];
   readonly #divergence: Divergence;
   readonly #stats: RunStats;
+  #energy: EnergyWatch | null = null;
   #lastLoss: number | null;
   #stepMs = 0;
   /** Bytes that went to other ranks outside of steps. */
@@ -232,6 +236,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       await this.#parts.run?.hold();
       const { allowSleep } = this.options;
       using _ = await PowerWatch.open({ allowSleep, onState: (state) => this.#onPower(state) });
+      this.#energy = EnergyWatch.open(this.pool.device, this.step);
       yield* this.#untilEnd(new Ending(signal, this.#parts.ranks));
     } catch (error) {
       this.#parts.ranks.giveUp(error);
@@ -402,6 +407,12 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.emit('power', state);
   }
 
+  #onEnergy(use: EnergyUse | null | undefined): void {
+    if (!use) return;
+    this.record('energy', use);
+    this.emit('energy', use);
+  }
+
   async *#untilEnd(ending: Ending): AsyncGenerator<StepRecord, void, undefined> {
     this.#reason = 'running';
     let last: StepRecord | null = null;
@@ -427,6 +438,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       if (this.#reason === 'running') {
         this.#reason = this.#goesOn ? 'aborted' : this.step < this.options.steps ? 'patience' : 'finished';
         await this.#settle();
+        this.#onEnergy(this.#energy?.read(this.step));
         await this.#saveIfSound();
         await this.#prune();
         const { parameters } = this.#parts.decoder.state;
@@ -471,6 +483,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.record('step', record);
     this.emit('step', record);
     this.#stats.look(record.step, this.activityMs);
+    this.#onEnergy(this.#energy?.look(record.step));
     const parametersAreLost = !Number.isFinite(record.loss) && !(await allFinite(this.#parts.decoder.state.parameters));
     if (parametersAreLost || this.#divergence.isOver) await this.#diverge(record);
     if (this.#divergence.lossIsFinite) await this.#prove();

@@ -1,6 +1,6 @@
 import { isRecord } from '../files/read-file.js';
 import { type LogRecord, numberOf, textOf } from '../history/log-tail.js';
-import type { MemoryPoint } from '../history/run-history.js';
+import type { EnergyPoint, MemoryPoint } from '../history/run-history.js';
 import { stepColumns } from '../history/step-table.js';
 import type { WorkerLife } from '../history/worker-lives.js';
 import type { WatchedRun } from './watched-runs.js';
@@ -40,6 +40,7 @@ export interface RunDetail extends RunEntry {
   readonly notices: readonly { readonly time: number; readonly record: LogRecord }[];
   readonly workers: readonly WorkerLife[];
   readonly memory: readonly MemoryPoint[];
+  readonly energy: readonly EnergyPoint[];
   readonly kernels: readonly LogRecord[];
   /** The latest moves of kernels, at most 20,000. */
   readonly moves: readonly (readonly [
@@ -72,14 +73,25 @@ export function runEntry({ id, name, history, status }: WatchedRun): RunEntry {
 }
 
 export function runDetail(run: WatchedRun): RunDetail {
-  const { start, done, sessions, evaluations, samples, notices, memory, kernels, workers } = run.history;
+  const { start, done, sessions, evaluations, samples, notices, memory, energy, kernels, workers } = run.history;
   const moves = workers.moves
     .slice(-MOST_MOVES)
     .map(({ session, time, from, to, kernel, reason }) => [session, time, from ?? 0, to, kernel, reason] as const);
   const lives = isAtWork(run) ? workers.lives : workers.lives.map((life) => closed(life, run.history.lastTime));
   return {
     ...runEntry(run),
-    ...{ start: withoutWorkers(start), done, sessions, evaluations, samples, memory, kernels, workers: lives, moves },
+    ...{
+      start: withoutWorkers(start),
+      done,
+      sessions,
+      evaluations,
+      samples,
+      memory,
+      energy,
+      kernels,
+      workers: lives,
+      moves,
+    },
     notices: notices.slice(-MOST_NOTICES),
   };
 }

@@ -38,6 +38,27 @@ export interface AneCanary {
   readonly ok: boolean;
 }
 
+/** What a Mac's counters gained from one reading to the next. */
+export interface EnergyReading {
+  readonly seconds: number;
+  /** Joules of each die of the Neural Engine, by the name of its channel; null where energy is not counted, or a counter went backwards. */
+  readonly joules: Readonly<Record<string, number>> | null;
+  /** Bytes that the whole chip read from memory and wrote to it; null where they are not counted. */
+  readonly memoryBytes: number | null;
+  /** The Neural Engine's share of them. */
+  readonly aneBytes: number | null;
+}
+
+/** Counters of a Mac, for which no rights are needed. */
+export interface NativeEnergyMeter {
+  /** The channels of energy: `ANE`, or `ANE0_0` and `ANE0_1`. */
+  readonly dies: readonly string[];
+  /** The group of channels that counts bytes of memory; empty if none does. */
+  readonly memorySource: string;
+  /** What was counted since the last reading, or since the meter was opened. Errors: `ERR_ANE_EXCEPTION` and others. */
+  read(): EnergyReading;
+}
+
 /** The ane device's report on this machine. */
 export interface AneInspection {
   /** Compiles nothing and works everywhere. */
@@ -46,4 +67,9 @@ export interface AneInspection {
   canaries(): AneCanary[];
   /** The MIL dialect of programs: MAYFLY_ANE_DIALECT, else the one in which a canary compiles. */
   dialect(): 'ios18' | 'ios16';
+  /**
+   * Looks for counters of energy and memory, which takes some hundredths of a second the first time. Errors: `ERR_DEVICE_UNAVAILABLE` where
+   * there are none, as on every system but macOS.
+   */
+  openEnergyMeter(): NativeEnergyMeter;
 }

@@ -1,6 +1,10 @@
+#include <memory>
+#include <optional>
+
 #include "ane/ane_device.h"
 #include "ane/canary.h"
 #include "ane/chip.h"
+#include "ane/energy_meter.h"
 #include "ane/framework.h"
 #include "ane/settings.h"
 #include "exports.h"
@@ -84,6 +88,41 @@ Napi::Value Dialect(const Info& info) {
   });
 }
 
+Napi::Value ToJs(Napi::Env env, const ane::EnergyReading& reading) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("seconds", reading.seconds);
+  result.Set("joules", env.Null());
+  if (reading.joules) {
+    Napi::Object joules = Napi::Object::New(env);
+    for (const auto& [die, value] : *reading.joules) joules.Set(die, value);
+    result.Set("joules", joules);
+  }
+  const auto number = [env](const std::optional<double>& value) -> Napi::Value {
+    if (!value) return env.Null();
+    return Napi::Number::New(env, *value);
+  };
+  const auto& memory = reading.memory;
+  result.Set("memoryBytes", number(memory ? std::optional(memory->bytes) : std::nullopt));
+  result.Set("aneBytes", number(memory ? memory->ane_bytes : std::nullopt));
+  return result;
+}
+
+Napi::Value OpenEnergyMeter(const Info& info) {
+  return Guard(info.Env(), [&]() -> Napi::Value {
+    const Napi::Env env = info.Env();
+    const auto meter = std::make_shared<ane::EnergyMeter>();
+    Napi::Array dies = Napi::Array::New(env);
+    for (const std::string& die : meter->Dies()) dies.Set(dies.Length(), die);
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("dies", dies);
+    result.Set("memorySource", meter->MemorySource());
+    result.Set("read", Napi::Function::New(env, [meter](const Info& call) {
+                 return Guard(call.Env(), [&] { return ToJs(call.Env(), meter->Read()); });
+               }));
+    return result;
+  });
+}
+
 }  // namespace
 
 void ExportAne(Napi::Env env, Napi::Object exports) {
@@ -91,6 +130,7 @@ void ExportAne(Napi::Env env, Napi::Object exports) {
   ane.Set("probe", Napi::Function::New(env, Probe));
   ane.Set("canaries", Napi::Function::New(env, Canaries));
   ane.Set("dialect", Napi::Function::New(env, Dialect));
+  ane.Set("openEnergyMeter", Napi::Function::New(env, OpenEnergyMeter));
   exports.Set("ane", ane);
 }
 
