@@ -1,27 +1,12 @@
-import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const typedoc = join(dirname(createRequire(import.meta.url).resolve('typedoc/package.json')), 'bin/typedoc');
+const folder = fileURLToPath(new URL('../../packages/core/dist/', import.meta.url));
 
-test('every export is documented, its types are exported, and its links lead somewhere', () => {
-  // `npm run check` looks for errors of types.
-  const options = ['--emit', 'none', '--skipErrorChecking', '--logLevel', 'Warn'];
-  const { status, stdout, stderr } = spawnSync(process.execPath, [typedoc, ...options], {
-    cwd: root,
-    encoding: 'utf8',
-    env: { ...process.env, NO_COLOR: '1', NODE_NO_WARNINGS: '1' },
-  });
-  expect(`${stdout}${stderr}`).toBe('');
-  expect(status).toBe(0);
-});
-
+// `npm run docs`, a step of `.ci/run`, fails on an export without documentation, a type that is not exported and a dead link.
 test('declarations that users get leave out what is internal', () => {
-  const folder = join(root, 'packages/core/dist');
   const declarations = readdirSync(folder).filter((name) => name.endsWith('.d.ts'));
   expect(declarations).toContain('index.d.ts');
   const internal = declarations.filter((name) => readFileSync(join(folder, name), 'utf8').includes('@internal'));

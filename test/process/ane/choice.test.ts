@@ -4,6 +4,7 @@ import { createTrainer, evaluate, generate, type TrainOptions } from '@mayfly/co
 import { answersFolder, storedChoices } from '@mayfly/core/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type AneReport, onEachRuntime } from '../../fixtures/ane-emulator.js';
+import { fullProduct } from '../../fixtures/full-product.js';
 import { runTraining, smallStream } from '../../fixtures/small-run.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
@@ -122,7 +123,7 @@ function onStand(runtime: string | null, cases = patterns): void {
 }
 
 onEachRuntime((tier, runtime) => {
-  onStand(runtime, tier === 'T1' ? patterns : patterns.slice(0, 2));
+  onStand(runtime, tier === 'T1' || fullProduct ? patterns : patterns.slice(1, 2));
 
   test.each(['in-memory', 'client'])(
     'an abort amid a canary lets its process unload, and keeps no half of an answer (API %s)',
@@ -151,7 +152,7 @@ onEachRuntime((tier, runtime) => {
 });
 
 describe('sim', () => {
-  onStand(null, patterns.slice(0, 3));
+  onStand(null, fullProduct ? patterns : patterns.slice(0, 1));
 
   test('where no variant runs, one error has a reason for each', async () => {
     const { device, refuse } = stand(null);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { type AneReport, aneEnvironment, onEachRuntime } from '../../fixtures/ane-emulator.js';
 import { mayfly } from '../../fixtures/command.js';
+import { fullProduct } from '../../fixtures/full-product.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 /** Ways through device ane: a name, and the environment that chooses it. Each gives the numbers of device cpu. */
@@ -49,7 +50,8 @@ beforeAll(async () => {
 }, 60_000);
 
 onEachRuntime((tier, runtime) => {
-  test.each(ways)('train, eval, generate and doctor by %s', async (name, way) => {
+  const some = fullProduct ? ways : [ways[tier === 'T1' ? 1 : 0]!];
+  test.each(some)('train, eval, generate and doctor by %s', async (name, way) => {
     const [staged, reports] = ['staged', 'reports'].map((what) => join(root, `${tier} ${name} ${what}`));
     for (const folder of [staged!, reports!]) mkdirSync(folder);
     const env = {

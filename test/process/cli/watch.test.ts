@@ -174,6 +174,11 @@ test('mayfly runs and mayfly plot say what the logs say', async () => {
   expect([points.metric, points.points.length, points.points[0]]).toEqual(['loss', 300, [1, 4.99]]);
   const none = await mayfly(['plot', join(folder, 'two'), '--metric', 'validation']);
   expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('--metric')]);
+  const early = await mayfly(['plot', join(folder, 'three')]);
+  expect([early.code, early.stderr]).toEqual([
+    2,
+    expect.stringMatching(/^mayfly: Expected a run with steps, got none in /),
+  ]);
 });
 
 test('a file, and a folder without runs, in place of a folder of runs', async () => {

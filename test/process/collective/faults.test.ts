@@ -45,7 +45,7 @@ describeLaunchers('a group', (launcher) => {
     expect(code).toBe(0);
   });
 
-  byMpich('ends on all ranks when one cancels a call', async () => {
+  byBoth('ends on all ranks when one cancels a call', async () => {
     const { found, code, stderr } = await run(launcher, 'cancelled');
     expect(found, stderr).toEqual([[otherGaveUp('a call was cancelled there')], ['enough', ownCancelled]]);
     expect(code).toBe(0);

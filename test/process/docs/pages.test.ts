@@ -23,9 +23,8 @@ const everyPage = [
     .map((path) => `docs/${path}`)
     .sort(),
 ];
-/** The pages that a new user repeats word by word, and the guide with the most commands. */
-const isFirst = (page: string): boolean => /^README|^docs\/(?:guides\/watch|pool\/)/.test(page);
-const pages = fullProduct ? everyPage : everyPage.filter(isFirst);
+/** The page that a new user repeats word by word. */
+const pages = fullProduct ? everyPage : ['README.md'];
 
 const programs: string[] = [];
 const skipped: string[] = [];

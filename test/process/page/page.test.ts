@@ -3,6 +3,7 @@ import { WatchServer } from '@mayfly/core/watch';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { launchChromium, noChromium, openPage } from '../../fixtures/chromium.js';
+import { fullProduct } from '../../fixtures/full-product.js';
 import { LogWriter } from '../../fixtures/log-lines.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
@@ -129,7 +130,7 @@ test.skipIf(noChromium !== null)('charts are moved and zoomed by keys and by dra
   await expect.poll(() => showAll.isDisabled()).toBe(false);
 });
 
-test.skipIf(noChromium !== null)('records that follow each other closely all arrive', async () => {
+test.skipIf(noChromium !== null || !fullProduct)('records that follow each other closely all arrive', async () => {
   const { page, book } = await shown('closely');
   const samples = page.locator('[data-panel="samples"]');
   for (let step = 61; step <= 63; step++) {
@@ -138,7 +139,7 @@ test.skipIf(noChromium !== null)('records that follow each other closely all arr
   }
 });
 
-for (const colorScheme of ['light', 'dark'] as const) {
+for (const colorScheme of fullProduct ? (['light', 'dark'] as const) : (['dark'] as const)) {
   test.skipIf(noChromium !== null)(`at the width of a phone nothing scrolls sideways, ${colorScheme}`, async () => {
     const { page, faults } = await shown(`phone-${colorScheme}`, {
       viewport: { width: 390, height: 800 },

@@ -63,7 +63,11 @@ describe('a resumed run', () => {
     expect(readdirSync(join(out, aside!)).sort()).toEqual(['step-00000003.mayfly', 'step-00000004.mayfly']);
     expect(sha256(join(out, aside!, 'step-00000003.mayfly'))).toBe(third);
     expect(sha256(at(3))).not.toBe(third);
-    await expect.poll(() => heard).toContainEqual(expect.stringContaining(`${at(3)} is in the way of this run`));
+    await expect
+      .poll(() => heard)
+      .toContainEqual(
+        expect.stringContaining(`${at(3)} is of a later step than 2, from which this run goes on, and was moved to`),
+      );
     expect((await readCheckpointHeader(out)).header.step).toBe(3);
   });
 

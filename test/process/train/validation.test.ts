@@ -170,6 +170,11 @@ describe('validation', () => {
     const { summary } = await resume({ lr: 0.5, clip: 0 });
     expect(best()).toEqual(['step-00000002.mayfly']);
     expect(summary.best).toMatchObject({ step: 2, checkpoint: join(out, 'best') });
+    const aside = () => readdirSync(out).filter((name) => name.startsWith('set-aside-'));
+    // Beside checkpoints of the run, which may be of the same step.
+    expect(readdirSync(join(out, aside()[0]!, 'best'))).toEqual(['step-00000003.mayfly']);
+    await run({ overwrite: true });
+    expect(aside()).toEqual([]);
   });
 
   test('is an error where it makes no sense', async () => {

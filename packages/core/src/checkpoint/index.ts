@@ -3,7 +3,7 @@
  *
  * @module
  */
-export type { CheckpointFields, CheckpointHeader, Sections } from './format.js';
+export type { CheckpointFields, CheckpointHeader, FetchedPiece, Sections, WrittenSections } from './format.js';
 export {
   type Checkpoint,
   readCheckpoint,

@@ -53,9 +53,11 @@ async function plot(given: readonly string[], flags: CommandFlags): Promise<void
   const { metric = 'loss', json = false, log = false, height = 16 } = options;
   const folders = given.length === 0 ? ['runs'] : given;
   const curves: Curve[] = [];
+  let steps = 0;
   for (const { folder, name } of findRuns(folders)) {
     const history = new RunHistory(folder);
     await history.refresh();
+    steps += history.steps.count;
     curves.push({ name, points: pointsOf(history, metric) });
   }
   if (json) {
@@ -69,6 +71,9 @@ async function plot(given: readonly string[], flags: CommandFlags): Promise<void
     );
   }
   if (curves.every(({ points }) => points.length === 0)) {
+    if (steps === 0) {
+      throw new MayflyError('ERR_FILE_NOT_FOUND', `Expected a run with steps, got none in ${folders.join(', ')}`);
+    }
     throw invalidArgument('--metric', `one that ${curves.length === 1 ? 'the run has' : 'the runs have'}`, metric);
   }
   const width = Math.min(process.stdout.columns ?? 100, 200);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, existsSync, realpathSync, rmdirSync, statSync } from 'node:fs';
 import { access, readdir, rename, rm, rmdir } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { invalidArgument, isMayflyError, MayflyError } from '@mayfly/native';
 import { type CheckpointFile, checkpointPath, listCheckpoints } from '../checkpoint/directory.js';
 import type { CheckpointFields, WrittenSections } from '../checkpoint/format.js';
@@ -116,7 +116,8 @@ export class RunFolder {
     try {
       if (this.#plan.overwritten !== null) await removeRun(this.path, this.#plan.overwritten);
       for (const file of [...(await listCheckpoints(this.path)), ...(await checkpointsIn(this.#best))]) {
-        if (file.step > step && (await this.#isOwn(file.path))) await this.#setAside(file.path);
+        if (file.step > step && (await this.#isOwn(file.path)))
+          await this.#setAside(file.path, `is of a later step than ${step}, from which this run goes on,`);
       }
       this.#file = { ...this.#plan.identity, session: randomWord(), ...facts };
       await writeRunFile(this.path, this.#file);
@@ -178,7 +179,7 @@ export class RunFolder {
     const path = checkpointPath(folder, step);
     try {
       await this.hold();
-      if (existsSync(path) && !(await this.#isOwn(path))) await this.#setAside(path);
+      if (existsSync(path) && !(await this.#isOwn(path))) await this.#setAside(path, 'is of another run');
     } catch (error) {
       throw fileError(`write a checkpoint to ${path}`, error);
     }
@@ -241,10 +242,12 @@ export class RunFolder {
     return run !== null && isCheckpointOf(this.#file, run);
   }
 
-  async #setAside(path: string): Promise<void> {
-    makeFolder(this.#aside);
-    await rename(path, join(this.#aside, basename(path)));
-    process.emitWarning(`${path} is in the way of this run and was moved to ${this.#aside}`);
+  async #setAside(path: string, reason: string): Promise<void> {
+    // The run and its folder `best` may each have a checkpoint of a step.
+    const folder = join(this.#aside, relative(this.path, dirname(path)));
+    makeFolder(folder);
+    await rename(path, join(folder, basename(path)));
+    process.emitWarning(`${path} ${reason} and was moved to ${folder}`);
   }
 }
 
@@ -387,7 +390,8 @@ function runExists(path: string, found: string): MayflyError {
 async function removeRun(path: string, run: Pick<RunFile, 'run' | 'adopted'>): Promise<void> {
   const entries = await readdir(path, { withFileTypes: true });
   const aside = entries.filter((entry) => entry.isDirectory() && asideName.test(entry.name));
-  for (const folder of [path, join(path, bestName), ...aside.map(({ name }) => join(path, name))]) {
+  const folders = [path, ...aside.map(({ name }) => join(path, name))];
+  for (const folder of folders.flatMap((each) => [join(each, bestName), each])) {
     for (const file of await checkpointsIn(folder)) {
       const found = await runOf(file.path);
       if (found !== null && isCheckpointOf(run, found)) await rm(file.path);
