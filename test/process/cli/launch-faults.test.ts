@@ -162,7 +162,7 @@ describeLaunchers('mayfly launch', (launcher) => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGUSR1', 138],
-  ] as const)('%s saves, and the run goes on from there', async (signal, code) => {
+  ] as const)('%s saves, and names the command that goes on', async (signal, code) => {
     const out = pathOf(launcher, signal);
     let isSent = false;
     const ended = await launch(launcher, {
@@ -175,8 +175,9 @@ describeLaunchers('mayfly launch', (launcher) => {
     });
     expect(ended.code, ended.stderr).toBe(code);
     await expectNoneLeft(ended);
-    const { last_step, reason } = lastEvent(ended, 'done');
+    const { last_step, reason, resume_command } = lastEvent(ended, 'done');
     expect(reason).toBe('aborted');
+    expect(resume_command).toMatch(` launch --ranks 2 --mpi ${nameOf(launcher)} -- train --resume ${out} `);
     await expect(readCheckpointHeader(out)).resolves.toMatchObject({ header: { step: last_step } });
   });
 

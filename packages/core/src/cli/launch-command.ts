@@ -4,6 +4,7 @@ import { invalidArgument, MayflyError } from '@mayfly/native';
 import { Command } from 'commander';
 import { flag, oneOf, text, whole } from '../check.js';
 import { type CheckpointFile, listCheckpoints } from '../checkpoint/directory.js';
+import { launchVariables } from '../collective/launched.js';
 import { mayflyCommand, optionWords, shellWords } from '../command-line.js';
 import { type Hostfile, readHostfile } from '../launch/hostfile.js';
 import { Job, type JobEnd } from '../launch/job.js';
@@ -11,19 +12,17 @@ import { findMpirun, type MpiName, mpiNames, mpiTitles } from '../launch/mpi.js'
 import { mpirunCommand } from '../launch/mpirun-command.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { print, wantsColors } from '../observe/text.js';
-import type { AnyOptionTable } from '../option-table.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
 import { resumeWords } from '../train/resume-command.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 import { configOptions, readConfigFile } from './config-file.js';
 import { ExitCode } from './errors.js';
 import { Interruption, interruptedLine, outliveOutput } from './interruption.js';
-import { stressCommandOptions } from './stress-command.js';
 import { newRunFolder, trainCommandOptions } from './train-command.js';
 
 const notes = `
-Ranks are processes, each with a pool of its own, which share the passes of a step (docs/guides/several-macs.md). COMMAND is train or stress
-with its options, of which each rank takes its own part.
+Ranks are processes, each with a pool of its own, which share the passes of a step (docs/guides/several-macs.md). COMMAND is train
+with its options, and each rank takes its own part of a step.
 
 FILE has a host a line, as Open MPI ("mac-1 slots=2") or MPICH ("mac-1:2") has it, or is MLX's JSON. Node, this package and the data are at the
 same paths on every host.
@@ -76,15 +75,12 @@ export function addLaunchCommand(program: Command): void {
   program.enablePositionalOptions();
   const command = program
     .command('launch')
-    .description('Run train or stress on several ranks, of one or several machines, by an installed MPI')
-    .argument('<command...>', 'train or stress, with its options')
+    .description('Train on several ranks, of one or several machines, by an installed MPI')
+    .argument('<command...>', 'train, with its options')
     .passThroughOptions()
     .addHelpText('after', notes);
   addOptions(command, launchCommandOptions).action(launch);
 }
-
-/** Commands that join the other ranks. */
-const tables: Readonly<Record<string, AnyOptionTable>> = { train: trainCommandOptions, stress: stressCommandOptions };
 
 const rankScript = fileURLToPath(new URL('./launch-rank.js', import.meta.url));
 const mayflyScript = fileURLToPath(new URL('../bin/mayfly.js', import.meta.url));
@@ -93,8 +89,6 @@ async function launch([name = '', ...given]: string[], flags: CommandFlags): Pro
   const options = optionsFrom<LaunchOptions>(launchCommandOptions, flags);
   const { restarts = 0, json = false } = options;
   const task = new Task(name, given);
-  if (restarts > 0 && !task.resumes)
-    throw invalidArgument('--restarts', '0 for a command that does not resume', restarts);
   const { hosts, env: own } = hostsOf(options);
   const slots = hosts.reduce((sum, host) => sum + host.slots, 0);
   const { ranks = slots } = options;
@@ -104,11 +98,12 @@ async function launch([name = '', ...given]: string[], flags: CommandFlags): Pro
   const mpirun = await findMpirun(options.mpi);
   // The stdout of ranks is none of ours: in Open MPI it is a terminal that nobody sees.
   const env = { ...own, ...(wantsColors(process.stdout) ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }) };
-  const commandOf = (script: string, words: readonly string[]) =>
+  const commandOf = (script: string, words: readonly string[], more: Readonly<Record<string, string>> = {}) =>
     mpirunCommand(mpirun, {
-      ...{ ranks, hosts, network: options.network, env },
+      ...{ ranks, hosts, network: options.network, env: { ...env, ...more } },
       program: [process.execPath, script, ...words],
     });
+  const launchWords = ['launch', ...optionWords(launchCommandOptions, forResume(options)), '--'];
   const { mpi, version } = mpirun;
   if (options.dryRun === true) {
     const command = commandOf(mayflyScript, task.words);
@@ -130,7 +125,10 @@ async function launch([name = '', ...given]: string[], flags: CommandFlags): Pro
     () => job?.kill(),
   );
   for (let attempt = 0; ; attempt++) {
-    job = new Job(commandOf(rankScript, attempt === 0 ? task.words : task.restartWords), messages());
+    job = new Job(
+      commandOf(rankScript, attempt === 0 ? task.words : task.restartWords, launchVariables(launchWords)),
+      messages(),
+    );
     const end = await job.ended;
     if (interruption.exitCode !== null) {
       process.exitCode = interruption.exitCode;
@@ -152,12 +150,18 @@ async function launch([name = '', ...given]: string[], flags: CommandFlags): Pro
       process.exitCode = ExitCode.badInput;
       return;
     }
-    const resume = mayflyCommand(['launch', ...optionWords(launchCommandOptions, options), '--', ...task.resumeWords]);
+    const resume = mayflyCommand([...launchWords, ...task.resumeWords]);
     if (json) report('failed', { ...failure, resume_command: checkpoint && resume }, '');
     const saved = checkpoint === null ? '' : `\nThe last checkpoint is ${checkpoint.path}\nresume  ${resume}`;
     throw new MayflyError('ERR_RANK', `${failureText(end)}${saved}`);
   }
 }
+
+/** The options that a command from any folder repeats. */
+const forResume = ({ hosts, json, ...rest }: LaunchOptions): LaunchOptions => ({
+  ...rest,
+  ...(hosts !== undefined && { hosts: resolve(hosts) }),
+});
 
 const hostsOf = ({ hosts }: LaunchOptions): Hostfile =>
   hosts === undefined ? { hosts: [], env: {} } : readHostfile(hosts);
@@ -167,25 +171,21 @@ type TaskOptions = TrainOptions & { readonly config?: string };
 /** The command that the ranks run, checked before any starts, so that an error in it comes once. */
 class Task {
   readonly words: readonly string[];
-  readonly resumes: boolean;
   readonly #options: TaskOptions;
-  /** Of the run, absolute; null where there is none. */
-  readonly #folder: string | null;
+  /** Of the run, absolute. */
+  readonly #folder: string;
 
   constructor(name: string, words: readonly string[]) {
-    const table = tables[name];
-    if (table === undefined) throw invalidArgument('the command', Object.keys(tables).join(' or '), name);
-    const command = addOptions(new Command(name), table)
+    if (name !== 'train') throw invalidArgument('the command', 'train', name);
+    const command = addOptions(new Command(name), trainCommandOptions)
       .exitOverride()
       .configureOutput({ outputError: () => {} });
-    this.#options = optionsFrom<TaskOptions>(table, command.parse(words, { from: 'user' }).opts());
-    this.resumes = name === 'train';
-    const named = this.resumes ? folderOf(this.#options) : null;
+    this.#options = optionsFrom<TaskOptions>(trainCommandOptions, command.parse(words, { from: 'user' }).opts());
+    const named = folderOf(this.#options);
+    const folder = named ?? newRunFolder();
     // Its name is part of the command, so that a restart finds it.
-    const made = this.resumes && named === null ? newRunFolder() : null;
-    this.words = [name, ...words, ...(made === null ? [] : ['--out', made])];
-    const folder = named ?? made;
-    this.#folder = folder === null ? null : resolve(folder);
+    this.words = [name, ...words, ...(named === null ? ['--out', folder] : [])];
+    this.#folder = resolve(folder);
   }
 
   /** The command that goes on with the run, or begins it where there is no checkpoint yet. */
@@ -197,12 +197,11 @@ class Task {
 
   /** The command that resumes the run from any folder. */
   get resumeWords(): readonly string[] {
-    return resumeWords(this.#folder!, this.#options);
+    return resumeWords(this.#folder, this.#options);
   }
 
   /** The latest checkpoint of the run, on this machine; null where there is none. */
   async lastCheckpoint(): Promise<CheckpointFile | null> {
-    if (this.#folder === null) return null;
     const found = await listCheckpoints(this.#folder).catch(() => []);
     return found[0] ?? null;
   }

@@ -3,8 +3,8 @@ import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag, milliseconds, text } from '../check.js';
 import type { Collective } from '../collective/collective.js';
+import { launchedBy } from '../collective/launched.js';
 import { openCollective } from '../collective/open-collective.js';
-import { LAUNCHED } from '../launch/rank-lines.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { type ObserverOptions, Observers, observerOptions } from '../observe/observers.js';
 import { openReporter } from '../observe/open-reporter.js';
@@ -133,7 +133,7 @@ async function train(flags: CommandFlags): Promise<void> {
     if (collective.size > 1 && !isShared(error)) {
       print(process.stderr, `${errorLine(error)}\n`);
       // Under `mayfly launch` the process that passes on the lines reads them before it ends the others; `abort` would not wait for it.
-      if (process.env[LAUNCHED] !== undefined) process.exit(exitCodeOf(error));
+      if (launchedBy(process.env) !== null) process.exit(exitCodeOf(error));
       collective.abort(exitCodeOf(error));
     }
     // The first rank reports it.

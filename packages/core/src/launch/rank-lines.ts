@@ -1,6 +1,3 @@
-/** The variable by which a rank knows that `mayfly launch` reads what it writes and how it ends: its number of ranks. */
-export const LAUNCHED = 'MAYFLY_LAUNCHED';
-
 /** How the process of a rank ended. */
 export interface RankEnd {
   readonly rank: number;

@@ -4,10 +4,10 @@ import { constants, hostname } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { findLaunch } from '../collective/launcher.js';
-import { encodeRankLine, LAUNCHED, type RankLine } from './rank-lines.js';
+import { encodeRankLine, type RankLine } from './rank-lines.js';
 
 const { PMI_FD, HYDI_CONTROL_FD } = process.env;
-const { rank, size } = findLaunch(process.env) ?? { rank: 0, size: 1 };
+const rank = findLaunch(process.env)?.rank ?? 0;
 const send = (line: RankLine): void => void process.stdout.write(encodeRankLine(line));
 
 // Children get no descriptors from Node but those that it is told of. By these MPICH's runtime is reached.
@@ -21,10 +21,7 @@ const stdio = Array.from({ length: Math.max(2, ...inherited) + 1 }, (_, fd) => {
 const LINGER_MS = 1000;
 
 const command = fileURLToPath(new URL('../bin/mayfly.js', import.meta.url));
-const child = spawn(process.execPath, [...process.execArgv, command, ...process.argv.slice(2)], {
-  stdio,
-  env: { ...process.env, [LAUNCHED]: `${size}` },
-});
+const child = spawn(process.execPath, [...process.execArgv, command, ...process.argv.slice(2)], { stdio });
 
 // The launchers signal whole process groups: the child gets each signal itself.
 const seen = new Set<number>();

@@ -1,0 +1,13 @@
+/** Has, as JSON, the words in front of `train` in the command that started the ranks. */
+const NAME = 'MAYFLY_LAUNCHED';
+
+/** Variables by which ranks know that `mayfly launch` started them, and with which words, the last of which is `--`. */
+export const launchVariables = (words: readonly string[]): Readonly<Record<string, string>> => ({
+  [NAME]: JSON.stringify(words),
+});
+
+/** Those words, such as `launch --ranks 2 --`; null where `mayfly launch` did not start this process. It then reads what the process writes and how it ends. */
+export function launchedBy(env: Readonly<Record<string, string | undefined>>): readonly string[] | null {
+  const text = env[NAME];
+  return text === undefined ? null : (JSON.parse(text) as string[]);
+}
