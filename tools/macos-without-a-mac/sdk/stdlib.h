@@ -21,6 +21,7 @@ extern int __mb_cur_max;
 #define RAND_MAX 0x7fffffff
 
 [[noreturn]] void abort(void);
+int atexit(void (*)(void));
 [[noreturn]] void exit(int);
 [[noreturn]] void _Exit(int);
 void* malloc(size_t);
