@@ -140,9 +140,8 @@ test.skipIf(skipped !== null)('a training is watched from its start over two dea
   const victim = await killedWorker(first);
   await expect.poll(() => workers().innerText()).toContain('1 died');
   await workers().locator('summary').click();
-  expect((await rowsOf(page)).join('\n')).toMatch(
-    new RegExp(`^${victim.worker}\\s+${victim.pid}\\s.*died: SIGKILL`, 'm'),
-  );
+  const died = new RegExp(`^${victim.worker}\\s+${victim.pid}\\s.*died: SIGKILL`, 'm');
+  await expect.poll(async () => (await rowsOf(page)).join('\n')).toMatch(died);
   await workers().locator('summary').click();
   await first.event(({ event, step }) => event === 'checkpoint' && Number(step) >= 40);
   await picture(page, '2-death');
@@ -160,9 +159,11 @@ test.skipIf(skipped !== null)('a training is watched from its start over two dea
   page = again.page;
   await expect.poll(() => card().innerText()).toMatch(/book killed/);
   await workers().locator('summary').click();
-  const killed = await rowsOf(page);
-  expect(killed.filter((row) => row.includes('lives'))).toEqual([]);
-  expect(killed.filter((row) => row.includes('ended without a word, with the run')).length).toBeGreaterThanOrEqual(2);
+  const rowsWith = async (words: string) => (await rowsOf(page)).filter((row) => row.includes(words));
+  await expect
+    .poll(async () => (await rowsWith('ended without a word, with the run')).length)
+    .toBeGreaterThanOrEqual(2);
+  expect(await rowsWith('lives')).toEqual([]);
   await workers().locator('summary').click();
   await picture(page, '4-killed');
 

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <mutex>
+#include <string_view>
 #include <thread>
 
 #include "ane/foundation.h"
 #include "error.h"
+#include "number_text.h"
 
 namespace mayfly::ane {
 namespace {
@@ -19,11 +20,11 @@ using std::chrono::steady_clock;
 // Between the two samples that tell whether a group can be read.
 constexpr std::chrono::milliseconds kTrial{10};
 
-bool EndsWith(const std::string& text, const std::string& end) {
+bool EndsWith(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-bool StartsWith(const std::string& text, const std::string& start) { return text.compare(0, start.size(), start) == 0; }
+bool StartsWith(std::string_view text, std::string_view start) { return text.compare(0, start.size(), start) == 0; }
 
 // `ANE`, `ANE0`, `ANE0_1`; not `ANE0_SRAM`.
 bool IsDie(const std::string& name) {
@@ -111,14 +112,18 @@ std::optional<MemoryTraffic> BytesOfFrequencies(const Channels& channels, double
   return Traffic(sum, std::nullopt, std::nullopt);
 }
 
+constexpr std::string_view kGigabytes = "GB/s";
+
 // The mean of the rates that a histogram has the time for, in bytes per second. States are `16GB/s`.
 std::optional<double> MeanRate(const ReportChannel& channel) {
   double ticks = 0, sum = 0;
   for (const auto& [state, residency] : channel.States()) {
-    if (!EndsWith(state, "GB/s")) continue;
+    if (!EndsWith(state, kGigabytes)) continue;
+    const std::optional<double> rate = ReadNumber(state.substr(0, state.size() - kGigabytes.size()));
+    if (!rate) continue;
     if (residency < 0) return std::nullopt;
     ticks += static_cast<double>(residency);
-    sum += static_cast<double>(residency) * std::strtod(state.c_str(), nullptr) * 1e9;
+    sum += static_cast<double>(residency) * *rate * 1e9;
   }
   if (ticks == 0) return std::nullopt;
   return sum / ticks;
