@@ -1,3 +1,8 @@
+// Compiled for size: its functions run seldom.
+#ifndef __clang__
+#pragma GCC optimize("Os")
+#endif
+
 #include "ane/canary.h"
 
 #include <algorithm>
