@@ -1,5 +1,6 @@
 import type { ChipProfile } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
+import { TABLE_GRADIENT_ROWS } from '../programs/classifier.js';
 import type { StepWork } from './step-work.js';
 import { type QueueTask, Timeline } from './timeline.js';
 
@@ -161,10 +162,11 @@ function tasksOf(step: TimedStep, profile: ChipProfile) {
     classifier: isOnDevice ? 0 : tables,
     /** Of a classifier on the device: the gradient of its table. */
     tableGradient: isOnDevice ? tables : 0,
+    tableParts: Math.ceil(vocab / TABLE_GRADIENT_ROWS),
     classifierInput: conversion(chunks * activation),
     classifierLogits: conversion(isOnDevice ? vocab * columns : 0),
     classifierSums: streamMs(STREAM_BYTES.add * partAdditions),
-    /** Weight gradients of each block of a layer, from the bottom up, with what is added to them on the way. */
+    /** Weight gradients of each block of a layer, from the bottom up, and the sums of earlier passes that are added to them. */
     products: blockShare(({ matrices: share }) => share).map(
       (share) => layers * share * gemmMs(2 * matrices * columns) + ((1 - sumsInTable) * sums * share) / accumulate,
     ),
@@ -200,9 +202,8 @@ export function timeStep(step: TimedStep, profile: ChipProfile): StepParts {
   };
 }
 
-/** Rank of what is held back of the tables' gradients, and its parts, as `Head` and `DeviceClassifier` have them. */
+/** Rank of the tables' gradients, which the queue takes last. */
 const TABLES = Number.POSITIVE_INFINITY;
-const TABLE_PARTS = 16;
 
 /**
  * When the gradients of a step's last pass are made, in milliseconds from the begin of its backward pass: of a head of its own, of blocks from
@@ -270,8 +271,8 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
     timeline.wait(timeline.queue({ hostMath: tasks.classifierInput }));
     timeline.evaluate(tasks.onDevice)();
     timeline.wait(timeline.queue({ hostMath: tasks.classifierLogits + tasks.logits }));
-    for (let part = 0; part < TABLE_PARTS; part++) {
-      timeline.hold(TABLES, { weightGradients: tasks.tableGradient / TABLE_PARTS });
+    for (let part = 0; part < tasks.tableParts; part++) {
+      timeline.hold(TABLES, { weightGradients: tasks.tableGradient / tasks.tableParts });
     }
     timeline.wait(timeline.queue({ hostMath: tasks.classifierLogits }));
     timeline.evaluate(tasks.onDevice)();

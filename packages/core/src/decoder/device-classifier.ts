@@ -1,7 +1,7 @@
 import { addon, type OuterProduct, type Precision } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
-import { type ClassifierPrograms, classifierPrograms } from '../programs/classifier.js';
+import { type ClassifierPrograms, classifierPrograms, TABLE_GRADIENT_ROWS } from '../programs/classifier.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { ModelState } from './model-state.js';
 import type { Stopwatch } from './stopwatch.js';
@@ -19,9 +19,6 @@ export interface DeviceClassifierOptions {
   readonly precision: Precision;
   readonly stopwatch: Stopwatch;
 }
-
-/** Classes in a part of the product that is the table's gradient: about a millisecond of it. */
-const TABLE_ROWS = 2048;
 
 /** A range of the vocabulary: its surfaces, of which both passes have the same input. */
 interface Chunk {
@@ -194,12 +191,12 @@ export class DeviceClassifier {
   tableGradient({ x, logits }: ClassifierPass, offset: number): (() => Promise<void>)[] {
     const { columns, precision, state } = this.#options;
     const { dim, vocab } = state.config;
-    return Array.from({ length: Math.ceil(vocab / TABLE_ROWS) }, (_, part) => {
-      const first = part * TABLE_ROWS;
+    return Array.from({ length: Math.ceil(vocab / TABLE_GRADIENT_ROWS) }, (_, part) => {
+      const first = part * TABLE_GRADIENT_ROWS;
       const a = logits.offset + 4 * first * columns;
       const product: OuterProduct = {
         ...{ a, aType: 'fp32', aStride: columns, b: x.offset, bType: 'fp32', bStride: columns },
-        ...{ c: offset + 4 * first * dim, m: Math.min(TABLE_ROWS, vocab - first), n: dim, k: columns },
+        ...{ c: offset + 4 * first * dim, m: Math.min(TABLE_GRADIENT_ROWS, vocab - first), n: dim, k: columns },
         ...{ precision, overwrite: true },
       };
       return () => queue.outerProducts(x.arena, [product]);

@@ -13,6 +13,9 @@ const MOST_SUMMED = 2048;
 const MOST_COLUMNS = 16_384;
 const MULTIPLE = 32;
 
+/** Rows of the table in a part of the product that is its gradient: about a millisecond of it. */
+export const TABLE_GRADIENT_ROWS = 2048;
+
 /** The sizes that the classifier's programs are written for. */
 export interface ClassifierShape {
   readonly dim: number;
