@@ -1,5 +1,5 @@
 /**
- * Steps of one training in turns: with nobody that looks, and with everything that looks. Takes its task as JSON in argv[2], prints a sample as
+ * Measures steps of one training in turns, without observers and with all of them. Takes its task as JSON in argv[2], prints a sample as
  * JSON.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';

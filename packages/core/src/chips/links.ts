@@ -2,7 +2,7 @@
 interface LinkFigure {
   readonly value: number;
   readonly source: string;
-  /** Whether nobody is known to have measured it. */
+  /** Whether no measurement of it is known. */
   readonly assumed: boolean;
 }
 

@@ -20,9 +20,9 @@ interface Span<Part extends string> {
 }
 
 /**
- * Three that work beside each other: the main process, which does one thing after the other and waits; the engine, with its worker, which
- * evaluates in the order in which it is told to; and the host-math queue, which runs tasks in order, and those that are held back whenever it
- * has no other. Counts the main process's time as what it does and, while it waits, as what the engine does, or else the queue.
+ * The main process, the engine with its worker, and the host-math queue, which work beside each other. The main process computes and waits. The
+ * engine evaluates in the order of the calls. The queue runs its tasks in their order, and a held task when it has no other. The
+ * main process's time counts as its own computation and, while it waits, as the engine's work or, where the engine is idle, as the queue's.
  */
 export class Timeline<Part extends string> {
   #now = 0;

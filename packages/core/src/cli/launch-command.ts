@@ -96,7 +96,7 @@ async function launch([name = '', ...given]: string[], flags: CommandFlags): Pro
   if (hosts.length > 0 && ranks > slots)
     throw invalidArgument('--ranks', `${slots} at most, the slots of --hosts`, ranks);
   const mpirun = await findMpirun(options.mpi);
-  // The stdout of ranks is none of ours: in Open MPI it is a terminal that nobody sees.
+  // Open MPI gives ranks a pseudo terminal as stdout, so our own stdout decides on colors.
   const env = { ...own, ...(wantsColors(process.stdout) ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }) };
   const commandOf = (script: string, words: readonly string[], more: Readonly<Record<string, string>> = {}) =>
     mpirunCommand(mpirun, {

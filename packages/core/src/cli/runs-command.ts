@@ -46,7 +46,7 @@ interface ListedRun extends RunStatus {
 async function runs(given: readonly string[], flags: CommandFlags): Promise<void> {
   const { json = false } = optionsFrom<JsonFlag>(runsCommandOptions, flags);
   const watched = new WatchedRuns(given.length === 0 ? ['runs'] : given);
-  // The folder `runs` that nobody named need not exist.
+  // The default folder, `runs`, need not exist; a folder that was named must.
   if (given.length > 0 || existsSync('runs')) await watched.refresh();
   const listed = watched.all.map(listedRun);
   if (json) for (const run of listed) print(process.stdout, `${toJsonLine(run)}\n`);
