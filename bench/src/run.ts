@@ -1,36 +1,52 @@
-/** `npm run bench -- NAME... [--json] [--markdown] [--quick] [--repetitions N] [--plots FOLDER]`: see `bench/README.md`. */
-import { parseArgs } from 'node:util';
+/** `npm run bench -- NAME... [OPTIONS]`: see `--help` and `bench/README.md`. */
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { benchmarks } from './benchmarks/index.js';
 import { format } from './harness/format.js';
 import { writePlot } from './harness/plot.js';
 import { type Report, report } from './harness/report.js';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: 'boolean', default: false },
-    markdown: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
-    repetitions: { type: 'string' },
-    plots: { type: 'string' },
-  },
-});
-const names = positionals.includes('all') ? benchmarks.map(({ name }) => name) : positionals;
-const chosen = names.map((name) => benchmarks.find((benchmark) => benchmark.name === name));
-if (chosen.length === 0 || chosen.includes(undefined)) {
-  const known = [...benchmarks.map(({ name }) => name), 'all'].join(', ');
-  console.error(`Expected names of benchmarks (${known}), got ${positionals.join(' ') || 'none'}`);
-  process.exit(2);
+interface Options {
+  readonly json?: true;
+  readonly markdown?: true;
+  readonly quick?: true;
+  readonly repetitions?: number;
+  readonly plots?: string;
 }
 
-const repetitions = Number(values.repetitions ?? (values.quick ? 1 : 3));
-const reports: Report[] = [];
-for (const [index, benchmark] of chosen.entries()) {
-  console.error(`${benchmark!.name} (${index + 1} of ${chosen.length})`);
-  const done = await report(benchmark!, { quick: values.quick, repetitions });
-  console.error(`${benchmark!.name}: ${done.seconds.toFixed(0)} s`);
-  reports.push(done);
-  if (values.plots !== undefined && done.plot !== undefined) await writePlot(values.plots, done);
-  if (!values.json) console.log(`${format(done, values.markdown)}\n`);
+const names = benchmarks.map(({ name }) => name);
+const width = Math.max(...names.map((name) => name.length));
+const list = benchmarks.map(({ name, measures }) => `  ${name.padEnd(width)}  ${measures}`).join('\n');
+
+function positiveInteger(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new InvalidArgumentError(`Expected a positive integer, got \`${text}\``);
 }
-if (values.json) console.log(JSON.stringify(reports));
+
+await new Command('npm run bench --')
+  .description('Measures this machine; bench/README.md describes the method and the peers.')
+  .addArgument(new Argument('<name...>', 'benchmarks, or `all`').choices([...names, 'all']))
+  .addOption(new Option('--json', 'one array of reports at the end').conflicts('markdown'))
+  .option('--markdown', 'tables in Markdown')
+  .option('--quick', 'only show that everything runs: the figures mean nothing')
+  .option('--repetitions <n>', 'processes for each contender (default: 3, with --quick 1)', positiveInteger)
+  .option('--plots <folder>', 'draw the pictures of `scaling` there')
+  .addHelpText('after', `\nBenchmarks:\n${list}`)
+  .showSuggestionAfterError()
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .action(run)
+  .parseAsync();
+
+async function run(given: readonly string[], options: Options): Promise<void> {
+  const chosen = given.includes('all') ? benchmarks : benchmarks.filter(({ name }) => given.includes(name));
+  const { quick = false, repetitions = quick ? 1 : 3, plots } = options;
+  const reports: Report[] = [];
+  for (const [index, benchmark] of chosen.entries()) {
+    console.error(`${benchmark.name} (${index + 1} of ${chosen.length})`);
+    const done = await report(benchmark, { quick, repetitions });
+    console.error(`${benchmark.name}: ${done.seconds.toFixed(0)} s`);
+    reports.push(done);
+    if (plots !== undefined && done.plot !== undefined) await writePlot(plots, done);
+    if (!options.json) console.log(`${format(done, options.markdown ?? false)}\n`);
+  }
+  if (options.json) console.log(JSON.stringify(reports));
+}
