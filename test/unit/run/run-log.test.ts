@@ -71,10 +71,10 @@ describe('a run file', () => {
   const file = { run: 'ab12', adopted: false, created: '2026-01-02T03:04:05.678Z' };
 
   test('comes back', async () => {
-    expect(readRunFile(folder)).toBe(null);
+    expect(await readRunFile(folder)).toBe(null);
     const facts = { options: { lr: 1e-3, data: 'a: b # c', betas: [0.9, 0.95] }, given: ['lr', 'data'] };
     await writeRunFile(folder, { ...file, ...facts });
-    expect(readRunFile(folder)).toEqual({ ...file, ...facts });
+    expect(await readRunFile(folder)).toEqual({ ...file, ...facts });
     expect(readFileSync(join(folder, 'run.yaml'), 'utf8')).toMatch(/^# .*\n# .*\nformat: 1\nrun: ab12\n/);
   });
 
@@ -84,9 +84,9 @@ describe('a run file', () => {
     ['aliases without end', `a: &a [x]\nb: &b [${'*a,'.repeat(99)}]\nc: [${'*b,'.repeat(99)}]`, /Expected a run file/],
     ['a later format', 'format: 2\nrun: a', /Expected format 1, got 2: take the version/],
     ['no name', 'format: 1', /Expected the name of a run/],
-  ])('of %s is refused', (_, text, message) => {
+  ])('of %s is refused', async (_, text, message) => {
     writeFileSync(join(folder, 'run.yaml'), text);
-    expect(() => readRunFile(folder)).toThrow(message);
-    expect(() => readRunFile(folder)).toThrow(expect.objectContaining({ code: 'ERR_RUN_FILE' }));
+    const error = expect.objectContaining({ code: 'ERR_RUN_FILE', message: expect.stringMatching(message) });
+    await expect(readRunFile(folder)).rejects.toEqual(error);
   });
 });

@@ -127,7 +127,7 @@ export async function runOf(path: string): Promise<string | undefined | null> {
 
 async function readLatest(source: string, readBody: ReadBody, signal?: AbortSignal): Promise<Checkpoint> {
   const { paths, isDirectory } = await candidates(source);
-  const run = isDirectory ? readRunFile(source) : null;
+  const run = isDirectory ? await readRunFile(source) : null;
   const warnings: string[] = [];
   for (const path of paths) {
     try {

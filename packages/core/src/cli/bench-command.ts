@@ -50,6 +50,6 @@ async function benchCommand(given: string, flags: CommandFlags): Promise<void> {
     status.show(`${probe}: ${index + 1} of ${count}, ${what}`);
   await untilInterrupted(interruption, async () => {
     const lines = await runProbe(probe, { device, repeat, onProgress, signal: interruption.signal });
-    print(process.stdout, json ? `${toJsonLine({ probe, device, repeat, lines })}\n` : probeReport(lines));
+    print(process.stdout, json ? `${toJsonLine({ probe, device, repeat, lines })}\n` : await probeReport(lines));
   });
 }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { isMayflyError, MayflyError } from '@mayfly/native';
-import { type Document, isMap, isScalar, LineCounter, parseDocument, type YAMLMap } from 'yaml';
+import type { Document, YAMLMap } from 'yaml';
 import { bag } from '../check.js';
 import { isRecord, readFile } from '../files/read-file.js';
 import { type AnyOptionTable, rulesOf } from '../option-table.js';
@@ -23,6 +23,8 @@ export interface ConfigFile {
   readonly values: Readonly<Record<string, unknown>>;
   /** The line of a key in a mapping of the file, from 1. */
   readonly lineOf: (map: YAMLMap, key: string) => number;
+  /** The mapping at a key of another; undefined where there is none. */
+  readonly mapAt: (map: YAMLMap, key: string) => YAMLMap | undefined;
 }
 
 /**
@@ -31,7 +33,8 @@ export interface ConfigFile {
  *
  * @throws `ERR_INVALID_ARGUMENT`, which names file, line and key.
  */
-export function readConfigFile(path: string): ConfigFile {
+export async function readConfigFile(path: string): Promise<ConfigFile> {
+  const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml');
   const lines = new LineCounter();
   const document = parseDocument(readFile(path, 'a file of options').toString(), { lineCounter: lines });
   const [problem] = document.errors;
@@ -44,16 +47,20 @@ export function readConfigFile(path: string): ConfigFile {
     const start = isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
     return start === undefined ? 1 : lines.linePos(start).line;
   };
+  const mapAt = (map: YAMLMap, key: string): YAMLMap | undefined => {
+    const value = map.get(key, true);
+    return isMap(value) ? value : undefined;
+  };
   const { contents } = document;
   if (!isMap(contents)) throw misplaced(path, 1, 'Expected a mapping of options, got something else');
   const whole = valuesOf(contents, document);
-  const own = contents.get('options', true);
-  if (!('format' in whole && isMap(own))) return { path, map: contents, values: whole, lineOf };
+  const own = mapAt(contents, 'options');
+  if (!('format' in whole) || own === undefined) return { path, map: contents, values: whole, lineOf, mapAt };
   if (whole.layers !== undefined) {
     const line = lineOf(contents, 'layers');
     throw misplaced(path, line, "Expected a run of the decoder's own layers, got one with layers of defineLayer");
   }
-  return { path, map: own, values: repeated(path, whole, valuesOf(own, document)), lineOf };
+  return { path, map: own, values: repeated(path, whole, valuesOf(own, document)), lineOf, mapAt };
 }
 
 /** The options in a file. */
@@ -93,9 +100,9 @@ function checkedOptions(
   prefix: string,
 ): Record<string, unknown> {
   const entries = Object.entries(values).map(([key, value]) => {
-    const inner = map.get(key, true);
+    const inner = file.mapAt(map, key);
     const { members, rule } = table[key] ?? {};
-    if (members !== undefined && isMap(inner) && isRecord(value)) {
+    if (members !== undefined && inner !== undefined && isRecord(value)) {
       return [key, checkedOptions(file, inner, value, members, `${prefix}${key}.`)] as const;
     }
     try {

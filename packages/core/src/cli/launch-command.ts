@@ -88,7 +88,7 @@ const mayflyScript = fileURLToPath(new URL('../bin/mayfly.js', import.meta.url))
 async function launch([name = '', ...given]: string[], flags: CommandFlags): Promise<void> {
   const options = optionsFrom<LaunchOptions>(launchCommandOptions, flags);
   const { restarts = 0, json = false } = options;
-  const task = new Task(name, given);
+  const task = await readTask(name, given);
   const { hosts, env: own } = hostsOf(options);
   const slots = hosts.reduce((sum, host) => sum + host.slots, 0);
   const { ranks = slots } = options;
@@ -168,23 +168,16 @@ const hostsOf = ({ hosts }: LaunchOptions): Hostfile =>
 
 type TaskOptions = TrainOptions & { readonly config?: string };
 
-/** The command that the ranks run, checked before any starts, so that an error in it comes once. */
+/** The command that the ranks run. */
 class Task {
   readonly words: readonly string[];
   readonly #options: TaskOptions;
   /** Of the run, absolute. */
   readonly #folder: string;
 
-  constructor(name: string, words: readonly string[]) {
-    if (name !== 'train') throw invalidArgument('the command', 'train', name);
-    const command = addOptions(new Command(name), trainCommandOptions)
-      .exitOverride()
-      .configureOutput({ outputError: () => {} });
-    this.#options = optionsFrom<TaskOptions>(trainCommandOptions, command.parse(words, { from: 'user' }).opts());
-    const named = folderOf(this.#options);
-    const folder = named ?? newRunFolder();
-    // Its name is part of the command, so that a restart finds it.
-    this.words = [name, ...words, ...(named === null ? ['--out', folder] : [])];
+  constructor(words: readonly string[], options: TaskOptions, folder: string) {
+    this.words = words;
+    this.#options = options;
     this.#folder = resolve(folder);
   }
 
@@ -207,8 +200,22 @@ class Task {
   }
 }
 
-function folderOf({ out, resume, config }: TaskOptions): string | null {
-  const configured = config === undefined ? {} : (configOptions(readConfigFile(config), trainOptions) as TrainOptions);
+/** Checked before any rank starts, so that an error in it comes once. */
+async function readTask(name: string, words: readonly string[]): Promise<Task> {
+  if (name !== 'train') throw invalidArgument('the command', 'train', name);
+  const command = addOptions(new Command(name), trainCommandOptions)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} });
+  const options = optionsFrom<TaskOptions>(trainCommandOptions, command.parse(words, { from: 'user' }).opts());
+  const named = await folderOf(options);
+  const folder = named ?? newRunFolder();
+  // Its name is part of the command, so that a restart finds it.
+  return new Task([name, ...words, ...(named === null ? ['--out', folder] : [])], options, folder);
+}
+
+async function folderOf({ out, resume, config }: TaskOptions): Promise<string | null> {
+  const configured: TrainOptions =
+    config === undefined ? {} : configOptions(await readConfigFile(config), trainOptions);
   const named = out ?? configured.out ?? resume ?? configured.resume;
   // Of a checkpoint that is resumed, its folder.
   return named === undefined ? null : named.endsWith('.mayfly') ? join(named, '..') : named;

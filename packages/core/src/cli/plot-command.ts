@@ -77,7 +77,7 @@ async function plot(given: readonly string[], flags: CommandFlags): Promise<void
     throw invalidArgument('--metric', `one that ${curves.length === 1 ? 'the run has' : 'the runs have'}`, metric);
   }
   const width = Math.min(process.stdout.columns ?? 100, 200);
-  print(process.stdout, `${curvesText(curves, { metric, width, height, log })}\n`);
+  print(process.stdout, `${await curvesText(curves, { metric, width, height, log })}\n`);
 }
 
 function pointsOf({ steps, evaluations }: RunHistory, metric: Metric): readonly Point[] {

@@ -67,7 +67,7 @@ interface SweptRun {
 async function sweep(path: string, flags: CommandFlags): Promise<void> {
   const given = optionsFrom<{ readonly out?: string } & JsonFlag>(sweepCommandOptions, flags);
   const { json = false, out = join('runs', basename(path).replace(/\.ya?ml$/, '')) } = given;
-  const file = readConfigFile(path);
+  const file = await readConfigFile(path);
   const { sweep: swept, ...values } = file.values;
   const shared = configOptions({ ...file, values }, trainOptions) as TrainOptions;
   if (shared.data === undefined) throw new MayflyError('ERR_INVALID_ARGUMENT', `${path}: Expected data, got none`);

@@ -1,4 +1,4 @@
-import { isMap, type YAMLMap } from 'yaml';
+import type { YAMLMap } from 'yaml';
 import { isRecord } from '../files/read-file.js';
 import type { AnyOptionTable } from '../option-table.js';
 import { type ConfigFile, configOptions, misplaced } from './config-file.js';
@@ -25,8 +25,8 @@ const MOST_VALUES = 10_000;
  * @throws `ERR_INVALID_ARGUMENT`, which names file, line and key.
  */
 export function sweptOptions(file: ConfigFile, swept: unknown, table: AnyOptionTable): SweptOption[] {
-  const map = file.map.get('sweep', true);
-  if (!isMap(map) || !isRecord(swept) || Object.keys(swept).length === 0) {
+  const map = file.mapAt(file.map, 'sweep');
+  if (map === undefined || !isRecord(swept) || Object.keys(swept).length === 0) {
     throw misplaced(
       file.path,
       file.lineOf(file.map, 'sweep'),

@@ -114,7 +114,7 @@ async function train(flags: CommandFlags): Promise<void> {
   const options =
     config === undefined
       ? given
-      : mergeOptions(trainOptions, configOptions(readConfigFile(config), trainOptions), given);
+      : mergeOptions(trainOptions, configOptions(await readConfigFile(config), trainOptions), given);
   if (options.data === undefined && options.resume === undefined) {
     throw new MayflyError('ERR_INVALID_ARGUMENT', 'Expected --data with text or tokens, or --resume, got neither');
   }

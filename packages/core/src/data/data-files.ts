@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync } from 'hyparquet';
+import type { FileMetaData } from 'hyparquet';
 import { fileError } from '../files/errors.js';
 import { isFolder } from '../files/folders.js';
 import { readFully, withFile } from '../files/read-file.js';
@@ -194,6 +194,7 @@ async function* rowRanges({ path, size, format }: DataFile): AsyncGenerator<Data
 /** @throws `ERR_DATA_FORMAT` for a file that is no Parquet file. */
 export async function parquetFooter(path: string): Promise<FileMetaData> {
   look(path);
+  const { asyncBufferFromFile, parquetMetadataAsync } = await import('hyparquet');
   try {
     return await parquetMetadataAsync(await asyncBufferFromFile(path));
   } catch (cause) {

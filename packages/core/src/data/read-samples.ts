@@ -1,7 +1,5 @@
 import { closeSync, readSync } from 'node:fs';
 import { MayflyError } from '@mayfly/native';
-import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { openFile, withFile } from '../files/read-file.js';
 import { type DataRange, notParquet, parquetFooter } from './data-files.js';
 import { type RowOptions, type Sample, sampleOf } from './sample.js';
@@ -86,6 +84,8 @@ function* jsonLines(range: DataRange, options: RowOptions): Generator<ReadSample
 }
 
 async function* parquetRows({ path, begin, end, bytes }: DataRange, options: RowOptions): AsyncGenerator<ReadSample> {
+  const { asyncBufferFromFile, parquetReadObjects } = await import('hyparquet');
+  const { compressors } = await import('hyparquet-compressors');
   try {
     const [file, metadata] = [await asyncBufferFromFile(path), await parquetFooter(path)];
     const names = metadata.schema.map(({ name }) => name);

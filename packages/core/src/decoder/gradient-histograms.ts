@@ -56,7 +56,7 @@ function histogramOf(values: Float32Array, scale: number): Omit<GradientHistogra
   }
   const buckets: { below: number; count: number }[] = [];
   let reached = Number.NaN;
-  for (const { bucket, from, below } of edges) {
+  for (const { bucket, from, below } of edges()) {
     const here = counts[bucket]!;
     if (here === 0) continue;
     if (buckets.length > 0 && from !== reached) buckets.push({ below: from / scale, count: 0 });
@@ -74,22 +74,22 @@ function histogramOf(values: Float32Array, scale: number): Omit<GradientHistogra
   };
 }
 
+interface Edges {
+  readonly bucket: number;
+  readonly from: number;
+  readonly below: number;
+}
+
 /** The edges of all buckets of finite numbers, in ascending order. */
-const edges = [
-  ...Array.from({ length: NOT_FINITE }, (_, index) => {
-    const magnitude = NOT_FINITE - 1 - index;
-    return {
-      bucket: MAGNITUDES + magnitude,
-      from: -smallest(magnitude + 1),
-      below: magnitude === 0 ? 0 : -smallest(magnitude),
-    };
-  }),
-  ...Array.from({ length: NOT_FINITE }, (_, bucket) => ({
-    bucket,
-    from: smallest(bucket),
-    below: smallest(bucket + 1),
-  })),
-];
+function* edges(): Generator<Edges> {
+  for (let magnitude = NOT_FINITE - 1; magnitude >= 0; magnitude--) {
+    const below = magnitude === 0 ? 0 : -smallest(magnitude);
+    yield { bucket: MAGNITUDES + magnitude, from: -smallest(magnitude + 1), below };
+  }
+  for (let bucket = 0; bucket < NOT_FINITE; bucket++) {
+    yield { bucket, from: smallest(bucket), below: smallest(bucket + 1) };
+  }
+}
 
 /** The smallest magnitude in a bucket; above the last, 2¹²⁸. */
 function smallest(magnitude: number): number {

@@ -1,4 +1,3 @@
-import plot from 'simple-ascii-chart';
 import { formatFigure, formatSmall, printable } from './text.js';
 
 /** A step and a value. */
@@ -24,7 +23,11 @@ const MARGIN = 14;
 const marks = ['*', 'o', '+', 'x', '#', '@'] as const;
 
 /** Curves as characters, in one drawing, with a line for each that names its mark, its last value and its lowest. */
-export function curvesText(curves: readonly Curve[], { metric, width, height, log }: CurvesLook): string {
+export async function curvesText(
+  curves: readonly Curve[],
+  { metric, width, height, log }: CurvesLook,
+): Promise<string> {
+  const { default: plot } = await import('simple-ascii-chart');
   const columns = Math.max(width - MARGIN, 10);
   const drawn = curves.filter(({ points }) => points.length > 0);
   const scaled = drawn.map(({ points }) =>

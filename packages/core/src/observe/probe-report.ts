@@ -1,4 +1,3 @@
-import plot from 'simple-ascii-chart';
 import type { ProbeLine } from '../chips/hardware-probes.js';
 import { textTable } from './table.js';
 
@@ -9,8 +8,8 @@ type Ran = ProbeLine & { readonly compileMs: number; readonly evaluateUs: number
 const ran = (line: ProbeLine): line is Ran => line.reason === '';
 
 /** A table of a probe's programs, and a plot: throughput by weights if these vary, else time by work, else time by program. */
-export function probeReport(lines: readonly ProbeLine[]): string {
-  return `${table(lines)}${curve(lines.filter(ran))}`;
+export async function probeReport(lines: readonly ProbeLine[]): Promise<string> {
+  return `${table(lines)}${await curve(lines.filter(ran))}`;
 }
 
 function table(lines: readonly ProbeLine[]): string {
@@ -25,9 +24,10 @@ function table(lines: readonly ProbeLine[]): string {
   return `${textTable([header, ...rows], { numbers: true })}\n`;
 }
 
-function curve(lines: readonly Ran[]): string {
+async function curve(lines: readonly Ran[]): Promise<string> {
   const distinct = (of: (line: Ran) => number) => new Set(lines.map(of)).size;
   if (lines.length < 3) return '';
+  const { default: plot } = await import('simple-ascii-chart');
   const byWeights = distinct(({ weightBytes }) => weightBytes) > 2;
   const byWork = distinct(({ flops }) => flops) > 2;
   const points = lines.map((line, index): [number, number] => {

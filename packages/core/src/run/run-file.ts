@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { MayflyError } from '@mayfly/native';
-import { parse, stringify } from 'yaml';
 import { writeAtomically } from '../files/atomic-file.js';
 import { fileError } from '../files/errors.js';
 import { isRecord, readTextIfThere } from '../files/read-file.js';
@@ -25,6 +24,7 @@ export interface RunFile {
 }
 
 export async function writeRunFile(folder: string, { run, adopted, created, ...facts }: RunFile): Promise<void> {
+  const { stringify } = await import('yaml');
   const content = { format: FORMAT, run, adopted, created, ...facts };
   const text = stringify(content, { lineWidth: 120 });
   const commented = `${preface.replaceAll(/^/gm, '#')}\n${text}`;
@@ -35,7 +35,7 @@ export async function writeRunFile(folder: string, { run, adopted, created, ...f
  * @returns Null if the folder has no `run.yaml`.
  * @throws `ERR_RUN_FILE` if Mayfly did not write it, or a later version did.
  */
-export function readRunFile(folder: string): RunFile | null {
+export async function readRunFile(folder: string): Promise<RunFile | null> {
   const path = join(folder, runFileName);
   let text: string | null;
   try {
@@ -46,8 +46,8 @@ export function readRunFile(folder: string): RunFile | null {
   return text === null ? null : checked(text, path);
 }
 
-function checked(text: string, path: string): RunFile {
-  const { format, run, adopted, created, ...facts } = parsed(text, path);
+async function checked(text: string, path: string): Promise<RunFile> {
+  const { format, run, adopted, created, ...facts } = await parsed(text, path);
   if (format !== FORMAT) {
     throw new MayflyError(
       'ERR_RUN_FILE',
@@ -60,7 +60,8 @@ function checked(text: string, path: string): RunFile {
   return { ...facts, run, adopted: adopted === true, created: String(created) };
 }
 
-function parsed(text: string, path: string): Record<string, unknown> {
+async function parsed(text: string, path: string): Promise<Record<string, unknown>> {
+  const { parse } = await import('yaml');
   try {
     const value: unknown = parse(text, { maxAliasCount: 100 });
     if (isRecord(value)) return value;

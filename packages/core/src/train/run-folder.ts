@@ -151,7 +151,7 @@ export class RunFolder {
   async hold(): Promise<void> {
     makeFolder(this.path);
     this.#lock.ensure();
-    const found = readRunFile(this.path);
+    const found = await readRunFile(this.path);
     if (found === null) await writeRunFile(this.path, this.#file);
     else if (found.session !== this.#file.session) {
       throw runExists(this.path, `the run ${found.run}, which another trainer has continued`);
@@ -302,7 +302,7 @@ async function makePlan(path: string, options: RunFolderOptions, source: string 
   const { resume, overwrite = false, autoResume = false } = options;
   const isSame = source !== undefined && realpathSync(source) === realpathSync(path);
   if (overwrite && (isSame || autoResume)) throw invalidArgument('overwrite', 'left out where a run is resumed', true);
-  const file = readRunFile(path);
+  const file = await readRunFile(path);
   const isUsed = file !== null || (await listCheckpoints(path)).length > 0;
   if (isSame) return continueRun(path, file, resume!);
   if (isUsed && autoResume) return continueRun(path, file, path);
