@@ -27,6 +27,8 @@ export default defineConfig([
       'collective-run': 'src/scripts/collective-run.ts',
       'spawn-stall': 'src/scripts/spawn-stall.ts',
       'observe-run': 'src/scripts/observe-run.ts',
+      'observe-client': 'src/scripts/observe-client.ts',
+      'dispatch-many': 'src/scripts/dispatch-many.ts',
       'recovery-run': 'src/scripts/recovery-run.ts',
       ...workers('echo-atomics', 'echo-fork', 'echo-function', 'echo-workerpool'),
     },

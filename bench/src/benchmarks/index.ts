@@ -9,6 +9,7 @@ import { gemm } from './gemm.js';
 import { generation } from './generate.js';
 import { idle } from './idle.js';
 import { installation } from './install.js';
+import { instructions } from './instructions.js';
 import { isolationTax } from './isolation-tax.js';
 import { observe } from './observe.js';
 import { pipeline } from './pipeline.js';
@@ -42,6 +43,7 @@ export const benchmarks: readonly Benchmark[] = [
   scaling,
   collective,
   observe,
+  instructions,
   watch,
   installation,
 ];

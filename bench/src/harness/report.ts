@@ -7,7 +7,7 @@ export interface Figure {
   readonly case: string;
   readonly isolation: 'process' | 'thread' | 'none';
   readonly placement: Placement;
-  readonly unit: 'us' | 'ms' | 's' | 'GFLOP/s' | 'GB/s' | '%' | 'rms' | 'MiB';
+  readonly unit: 'us' | 'ms' | 's' | 'GFLOP/s' | 'GB/s' | '%' | 'rms' | 'MiB' | 'bytes' | 'instructions';
   readonly p50: number;
   readonly p99?: number;
   /** Processor time of the main process per operation, microseconds. */

@@ -1,98 +1,191 @@
 /**
- * Measures steps of one training in turns, without observers and with all of them. Takes its task as JSON in argv[2], prints a sample as
- * JSON.
+ * Measures steps of one training in turns: without observers, with each of them alone, with all, and without again. Takes its task as JSON in
+ * argv[2], prints a sample as JSON.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTrainer, presets, type RunRecord, TokenArray } from '@mayfly/core';
 import { openTrace } from '@mayfly/core/observe';
-import { CsvSink, MetricsServer, TensorBoardSink, toJsonLine, WatchPage } from '@mayfly/core/testing';
-import { type Paired, pairedRatio } from '../harness/paired-ratio.js';
+import { CsvSink, MetricsServer, recordFields, TensorBoardSink, WatchPage } from '@mayfly/core/testing';
+import { type Paired, rankedRatio } from '../harness/paired-ratio.js';
+import { median } from '../harness/statistics.js';
+import type { Look } from './observe-client.js';
 
 export interface ObserveTask {
-  /** Pairs of turns, and the steps of a turn. */
-  readonly pairs: number;
-  readonly steps: number;
+  /** Rounds end after so long; each has a turn of every case. */
+  readonly seconds: number;
   readonly quick: boolean;
 }
 
-export interface ObserveSample {
-  /** Milliseconds of a step without observers, by the clock and of the main process's processor time. */
-  readonly alone: { readonly wall: number; readonly cpu: number };
-  /** With observers, as a multiple. */
-  readonly ratio: { readonly wall: Paired; readonly cpu: Paired };
+/** What a turn has on. */
+export type ObserveCase = (typeof cases)[number];
+
+/** Of a case beside the turns without observers around each of its turns. */
+export interface ObserveFigures {
+  readonly case: ObserveCase;
+  /** Milliseconds of a step: by the clock, of processor time of the main process, and of its main thread (NaN where the system does not count that). */
+  readonly wall: number;
+  readonly cpu: number;
+  readonly thread: number;
+  /** As multiples of a step without. */
+  readonly wallRatio: Paired;
+  readonly cpuRatio: Paired;
+  /** More processor time of the main thread than a step without, in milliseconds. */
+  readonly moreThread: number;
 }
 
-const { pairs, steps, quick } = JSON.parse(process.argv[2]!) as ObserveTask;
-const WARMUP = 3;
-/** Prometheus's default is 60 s; more often than a user would. */
-const SCRAPE_MS = 5000;
+export interface ObserveSample {
+  readonly figures: readonly ObserveFigures[];
+  /** Bytes of a step in the trace. */
+  readonly traceBytes: number;
+}
 
+/** `nothing` beside nothing shows what the machine's own noise makes of equal things. `everything` is measured twice a round. */
+const cases = ['nothing', 'trace', 'everything', 'tables', 'metrics', 'everything', 'page'] as const;
+/** Short turns: a machine's speed drifts from second to second. */
+const STEPS = 4;
+const WARMUP = 8;
+
+const { seconds, quick } = JSON.parse(process.argv[2]!) as ObserveTask;
 const folder = mkdtempSync(join(tmpdir(), 'mayfly-observe-'));
 const out = join(folder, 'run');
 const config = quick ? presets.tiny : presets.stories15m;
 const ids = Uint16Array.from({ length: 65_536 }, (_, index) => (Math.imul(index, 2_654_435_761) >>> 16) % config.vocab);
 const trainer = await createTrainer({
   ...{ model: { ...config, name: 'observed' }, data: new TokenArray(ids, 'generated'), out },
-  ...{ batch: 1, seq: quick ? 32 : 256, steps: WARMUP + 2 * pairs * steps, lr: 1e-4, checkpointEvery: 1_000_000 },
+  ...{ batch: 1, seq: quick ? 32 : 256, steps: 1_000_000, lr: 1e-4, checkpointEvery: 10_000_000 },
   pool: { device: 'cpu' },
 });
 const running = trainer.steps();
-
-/** Everything that `mayfly train` offers: opens it, and returns the end of it. */
-async function observe(turn: number): Promise<() => Promise<void>> {
-  const trace = openTrace(join(folder, `${turn}.trace.json`));
-  const sinks = [new TensorBoardSink(join(folder, `events-${turn}`)), new CsvSink(join(folder, `${turn}.csv`))];
-  const onRecord = (record: RunRecord) => {
-    for (const sink of sinks) sink.write(JSON.parse(toJsonLine(record)));
-  };
-  trainer.on('record', onRecord);
-  const metrics = await MetricsServer.open(0);
-  metrics.start(trainer);
-  const scrape = () => void fetch(`http://127.0.0.1:${metrics.port}/metrics`).then((answer) => answer.text());
-  scrape();
-  const scraping = setInterval(scrape, SCRAPE_MS);
-  return async () => {
-    clearInterval(scraping);
-    trainer.off('record', onRecord);
-    await metrics[Symbol.asyncDispose]();
-    for (const sink of sinks) sink[Symbol.dispose]();
-    trace[Symbol.dispose]();
-  };
-}
-
-/** Milliseconds of the steps of a turn. Files and servers are opened and closed once in a run: that does not count. */
-async function turn(observed: boolean, index: number): Promise<{ wall: number; cpu: number }> {
-  const end = observed ? await observe(index) : null;
-  const [began, before] = [performance.now(), process.cpuUsage()];
-  for (let step = 0; step < steps; step++) await running.next();
-  const { user, system } = process.cpuUsage(before);
-  const wall = performance.now() - began;
-  await end?.();
-  return { wall, cpu: (user + system) / 1000 };
-}
-
 mkdirSync(out, { recursive: true });
-// A process of its own serves the page all the time: it costs the training a line of the log at most, which is always written.
+// A process of its own serves the page. While no browser listens it does nothing.
 const page = await WatchPage.open(out);
-for (let step = 0; step < WARMUP; step++) await running.next();
-const wall: [number, number][] = [];
-const cpu: [number, number][] = [];
-for (let pair = 0; pair < pairs; pair++) {
-  const took = new Map<boolean, { wall: number; cpu: number }>();
-  // Whoever is second finds the machine as the first has left it: they take turns in that, too.
-  for (const observed of pair % 2 === 0 ? [false, true] : [true, false]) took.set(observed, await turn(observed, pair));
-  const [alone, observed] = [took.get(false)!, took.get(true)!];
-  wall.push([alone.wall, observed.wall]);
-  cpu.push([alone.cpu, observed.cpu]);
+const client = fork(new URL('./observe-client.js', import.meta.url));
+
+interface Observed {
+  readonly look: Look;
+  /** Hands on what was collected: work that belongs to the steps. */
+  flush(): void;
+  close(): Promise<void>;
 }
+
+let turns = 0;
+let traceBytes = 0;
+let tracedSteps = 0;
+
+/** What `mayfly train` offers, or a part of it. */
+async function observe(which: ObserveCase | null): Promise<Observed> {
+  const has = (part: ObserveCase) => which === part || which === 'everything';
+  turns += 1;
+  const traceFile = join(folder, `${turns}.trace.json`);
+  const trace = has('trace') ? openTrace(traceFile) : null;
+  const sinks = has('tables')
+    ? [new TensorBoardSink(join(folder, `events-${turns}`)), new CsvSink(join(folder, `${turns}.csv`))]
+    : [];
+  const onRecord = (record: RunRecord) => {
+    for (const sink of sinks) sink.write(recordFields(record));
+  };
+  if (has('tables')) trainer.on('record', onRecord);
+  const metrics = has('metrics') ? await MetricsServer.open(0) : null;
+  metrics?.start(trainer);
+  return {
+    look: {
+      metrics: metrics === null ? null : `http://127.0.0.1:${metrics.port}/metrics`,
+      page: has('page') ? page.url : null,
+    },
+    flush() {
+      trainer.off('record', onRecord);
+      for (const sink of sinks) sink[Symbol.dispose]();
+      trace?.[Symbol.dispose]();
+    },
+    async close() {
+      await metrics?.[Symbol.asyncDispose]();
+      if (trace === null) return;
+      traceBytes += statSync(traceFile).size;
+      tracedSteps += STEPS;
+      rmSync(traceFile);
+    },
+  };
+}
+
+interface Took {
+  readonly wall: number;
+  readonly cpu: number;
+  readonly thread: number;
+}
+
+/** Milliseconds of a step. Opening and closing of servers, once in a run, does not count; writing files does. */
+async function turn(which: ObserveCase | null): Promise<Took> {
+  const { look, flush, close } = await observe(which);
+  const isLooked = look.metrics !== null || look.page !== null;
+  if (isLooked) client.send(look);
+  const [began, cpu, thread] = [performance.now(), process.cpuUsage(), threadMs()];
+  for (let step = 0; step < STEPS; step++) await running.next();
+  flush();
+  const threadTook = threadMs() - thread;
+  const { user, system } = process.cpuUsage(cpu);
+  const wall = performance.now() - began;
+  if (isLooked) {
+    const gone = once(client, 'message');
+    client.send(null as never);
+    await gone;
+  }
+  await close();
+  return { wall: wall / STEPS, cpu: (user + system) / 1000 / STEPS, thread: threadTook / STEPS };
+}
+
+/** Processor time of the main thread so far. */
+function threadMs(): number {
+  const file = `/proc/self/task/${process.pid}/schedstat`;
+  return existsSync(file) ? Number(readFileSync(file, 'latin1').split(' ')[0]) / 1e6 : Number.NaN;
+}
+
+for (let step = 0; step < WARMUP; step++) await running.next();
+// Code that runs for the first time is slow: nobody meets that in a long run.
+for (const which of cases) await turn(which);
+
+/** A turn of a case, and the geometric mean of those before and after, in which nothing is on: a drift of the machine cancels. */
+interface Beside {
+  readonly which: ObserveCase;
+  readonly took: Took;
+  readonly without: Took;
+}
+
+const taken: Beside[] = [];
+const end = performance.now() + 1000 * seconds;
+let before = await turn(null);
+for (let round = 0; performance.now() < end || round < 2; round++) {
+  // Each case has every other as its neighbour.
+  const shift = round % cases.length;
+  for (const which of [...cases.slice(shift), ...cases.slice(0, shift)]) {
+    const took = await turn(which);
+    const after = await turn(null);
+    const mean = (key: keyof Took) => Math.sqrt(before[key] * after[key]);
+    taken.push({ which, took, without: { wall: mean('wall'), cpu: mean('cpu'), thread: mean('thread') } });
+    before = after;
+  }
+}
+client.disconnect();
 page[Symbol.dispose]();
 await trainer.close();
 rmSync(folder, { recursive: true, force: true });
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length / steps;
-const sample: ObserveSample = {
-  alone: { wall: mean(wall.map(([alone]) => alone)), cpu: mean(cpu.map(([alone]) => alone)) },
-  ratio: { wall: pairedRatio(wall), cpu: pairedRatio(cpu) },
-};
-console.log(JSON.stringify(sample));
+
+const figures = [...new Set(cases)].map((which): ObserveFigures => {
+  const own = taken.filter((each) => each.which === which);
+  const medianOf = (key: keyof Took) => median(own.map(({ took }) => took[key]));
+  const ratioOf = (key: keyof Took) => rankedRatio(own.map(({ took, without }) => [without[key], took[key]]));
+  return {
+    case: which,
+    wall: medianOf('wall'),
+    cpu: medianOf('cpu'),
+    thread: medianOf('thread'),
+    wallRatio: ratioOf('wall'),
+    cpuRatio: ratioOf('cpu'),
+    moreThread: median(own.map(({ took, without }) => took.thread - without.thread)),
+  };
+});
+const sample: ObserveSample = { figures, traceBytes: traceBytes / tracedSteps };
+process.stdout.write(`${JSON.stringify(sample)}\n`, () => process.exit(0));

@@ -2,11 +2,12 @@ import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createPool, createTrainer, type Trainer } from '@mayfly/core';
 import { type DispatchMessage, openTrace, type WorkerMessage } from '@mayfly/core/observe';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium, noChromium } from '../../fixtures/chromium.js';
+import { runScript } from '../../fixtures/command.js';
 import { scaleProgram } from '../../fixtures/programs.js';
 import { hasProtoc, protocDecode } from '../../fixtures/protoc.js';
 import { fingerprint, runTraining, smallRun, smallStream } from '../../fixtures/small-run.js';
@@ -186,6 +187,39 @@ describe('a trace', () => {
     expect(await viewer.title()).toContain('run.trace.json');
     // It says so where slices overlap, or stay open.
     expect(said.filter((text) => /Tried to end|still open|rror/.test(text))).toEqual([]);
+  });
+
+  test('has every slice of thousands that came at once', async () => {
+    const file = join(folder, 'many.json');
+    const count = 6000;
+    {
+      using _ = openTrace(file);
+      await using pool = await createPool({ device: 'cpu', standby: 0, threads: 1 });
+      const kernel = await pool.compile({ name: 'triple', text: scaleProgram(8, 3) });
+      const [x, y] = [pool.arena.tensor('fp32', [1, 8]), pool.arena.tensor('fp32', [1, 8])];
+      for (let run = 0; run < count; run += 16) {
+        await Promise.all(Array.from({ length: Math.min(16, count - run) }, () => kernel.run(x, y)));
+      }
+    }
+    const written: Event[] = JSON.parse(readFileSync(file, 'utf8'));
+    for (const cat of ['dispatch', 'evaluation']) {
+      const ids = written.filter((event) => event.cat === cat).map(({ args }) => args!.id);
+      expect(ids).toEqual(Array.from({ length: count }, (_, id) => id));
+    }
+    for (const ph of ['s', 'f']) expect(written.filter((event) => event.ph === ph)).toHaveLength(count);
+  });
+
+  test.each(['json', 'pftrace'] as const)('%s can be read after its process was killed', async (form) => {
+    const file = join(folder, `killed.${form}`);
+    const script = fileURLToPath(new URL('../../fixtures/traced-until-killed.mjs', import.meta.url));
+    const { signal, stderr } = await runScript(script, [file, scaleProgram(8, 3)]);
+    expect(signal, stderr).toBe('SIGKILL');
+    if (form === 'json') {
+      const written: Event[] = JSON.parse(`${readFileSync(file, 'utf8')}]`);
+      expect(written.filter(({ cat }) => cat === 'evaluation').length).toBeGreaterThan(100);
+    } else if (hasProtoc) {
+      expect(protocDecode('perfetto.proto', 'perfetto.protos.Trace', file)).toContain('name: "triple"');
+    }
   });
 
   test('has one of two endings', () => {

@@ -1,4 +1,4 @@
-import { type RunRecord, runRecord, toJsonLine } from '../run/run-records.js';
+import { type RunRecord, recordLine, runRecord, toJsonLine } from '../run/run-records.js';
 import { describeRun } from '../train/run-description.js';
 import type { TrainSummary } from '../train/train-summary.js';
 import type { Trainer } from '../train/trainer.js';
@@ -34,6 +34,6 @@ export class JsonLines implements Reporter {
   [Symbol.dispose](): void {}
 
   #write(record: RunRecord): void {
-    this.#stream.write(`${toJsonLine(record)}\n`);
+    this.#stream.write(`${recordLine(record)}\n`);
   }
 }

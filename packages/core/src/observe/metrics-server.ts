@@ -11,6 +11,7 @@ import { PoolMetrics } from './pool-metrics.js';
 export class MetricsServer implements AsyncDisposable {
   readonly #server: Server;
   #pool: PoolMetrics | null = null;
+  #trainer: Trainer | null = null;
   #last: StepRecord | null = null;
   #evaluation: Evaluation | null = null;
   #skipped = 0;
@@ -50,27 +51,30 @@ export class MetricsServer implements AsyncDisposable {
 
   start(trainer: Trainer): void {
     this.#pool = new PoolMetrics(trainer.pool);
-    trainer.on('step', (record) => {
-      this.#last = record;
-      if (record.skipped) this.#skipped += 1;
-    });
-    trainer.on('energy', (use) => this.#add(use));
-    trainer.on('evaluation', (evaluation) => {
-      this.#evaluation = evaluation;
-    });
+    this.#trainer = trainer.on('step', this.#onStep).on('energy', this.#onEnergy).on('evaluation', this.#onEvaluation);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#pool?.[Symbol.dispose]();
+    this.#trainer?.off('step', this.#onStep).off('energy', this.#onEnergy).off('evaluation', this.#onEvaluation);
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #add({ ms, dies, memoryBytesPerSecond: memory, aneBytesPerSecond: ane }: EnergyUse): void {
+  readonly #onStep = (record: StepRecord): void => {
+    this.#last = record;
+    if (record.skipped) this.#skipped += 1;
+  };
+
+  readonly #onEvaluation = (evaluation: Evaluation): void => {
+    this.#evaluation = evaluation;
+  };
+
+  readonly #onEnergy = ({ ms, dies, memoryBytesPerSecond: memory, aneBytesPerSecond: ane }: EnergyUse): void => {
     for (const { name, joules } of dies) this.#joules.set(name, (this.#joules.get(name) ?? 0) + joules);
     if (memory !== null) this.#memoryBytes = (this.#memoryBytes ?? 0) + (memory * ms) / 1000;
     if (ane !== null) this.#aneBytes = (this.#aneBytes ?? 0) + (ane * ms) / 1000;
-  }
+  };
 
   #text(): string {
     const metrics = new MetricsText();

@@ -26,12 +26,14 @@ export class MetricsText {
   ): void {
     this.#head(name, help, 'histogram');
     for (const { labels, counts, sum } of samples) {
+      const given = textOfLabels(labels);
+      const bucket = `${name}_bucket{${given === '' ? '' : `${given},`}le="`;
       let total = 0;
       for (const { below, count } of counts) {
         total += count;
-        this.#sample(`${name}_bucket`, { ...labels, le: below }, total);
+        this.#lines.push(`${bucket}${below}"} ${total}`);
       }
-      this.#sample(`${name}_bucket`, { ...labels, le: '+Inf' }, total);
+      this.#lines.push(`${bucket}+Inf"} ${total}`);
       this.#sample(`${name}_sum`, labels, sum);
       this.#sample(`${name}_count`, labels, total);
     }
@@ -52,10 +54,15 @@ export class MetricsText {
   }
 
   #sample(name: string, labels: Labels, value: number): void {
-    const list = Object.entries(labels).map(([label, each]) => `${label}="${escaped(String(each))}"`);
-    this.#lines.push(`${name}${list.length === 0 ? '' : `{${list.join(',')}}`} ${textOf(value)}`);
+    const given = textOfLabels(labels);
+    this.#lines.push(`${name}${given === '' ? '' : `{${given}}`} ${textOf(value)}`);
   }
 }
+
+const textOfLabels = (labels: Labels): string =>
+  Object.entries(labels)
+    .map(([label, each]) => `${label}="${escaped(String(each))}"`)
+    .join(',');
 
 const escaped = (value: string): string =>
   value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');

@@ -4,16 +4,19 @@ import { fileError } from '../files/errors.js';
 import { makeFolder } from '../files/folders.js';
 
 const BUFFERED = 2 ** 16;
+const BUFFERED_MS = 1000;
 
 /**
- * A file to which an observer of a run appends. Writes are collected. If one fails, the observer must not end the run: one warning is
- * emitted, and the rest is dropped. Where the process exits before the file is closed, what was collected is written.
+ * A file to which an observer of a run appends. Writes are collected for a second, so that a process that is killed loses no more than the last one's.
+ * If one fails, the observer must not end the run: one warning is emitted, and the rest is dropped. Where the process exits before the file is
+ * closed, what was collected is written.
  */
 export class RecordFile implements Disposable {
   readonly #path: string;
   readonly #fd: number;
   #parts: Buffer[] = [];
   #bytes = 0;
+  #flushedAt = performance.now();
   #failed = false;
   #closed = false;
 
@@ -29,17 +32,20 @@ export class RecordFile implements Disposable {
     process.on('exit', this.#flushAtExit);
   }
 
+  /** @param part Bytes are not copied: they must stay as they are until `flush`. */
   write(part: string | Buffer): void {
     const bytes = typeof part === 'string' ? Buffer.from(part) : part;
     this.#parts.push(bytes);
     this.#bytes += bytes.length;
-    if (this.#bytes >= BUFFERED) this.flush();
+    if (this.#bytes >= BUFFERED || performance.now() - this.#flushedAt >= BUFFERED_MS) this.flush();
   }
 
   flush(): void {
-    const bytes = Buffer.concat(this.#parts);
+    const [only] = this.#parts;
+    const bytes = only !== undefined && this.#parts.length === 1 ? only : Buffer.concat(this.#parts);
     this.#parts = [];
     this.#bytes = 0;
+    this.#flushedAt = performance.now();
     if (this.#failed || this.#closed) return;
     try {
       for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../history/log-tail.js';
 import { readRunLog } from '../run/run-log.js';
-import { toJsonLine } from '../run/run-records.js';
+import { recordFields } from '../run/run-records.js';
 import type { Trainer } from '../train/trainer.js';
 
 /** Writes a run's records for another program. */
@@ -13,5 +13,5 @@ export function follow(trainer: Trainer, sink: RecordSink): void {
   const { out } = trainer.options;
   const isBefore = ({ step = 0 }: LogRecord) => (step as number) <= trainer.step;
   if (out !== undefined && trainer.step > 0) for (const record of readRunLog(out).filter(isBefore)) sink.write(record);
-  trainer.on('record', (record) => sink.write(JSON.parse(toJsonLine(record))));
+  trainer.on('record', (record) => sink.write(recordFields(record)));
 }

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRecord } from '../files/read-file.js';
-import { type RunRecord, toJsonLine } from './run-records.js';
+import { type RunRecord, recordLine, toJsonLine } from './run-records.js';
 
 export const logName = 'log.jsonl';
 
@@ -32,7 +32,7 @@ export class RunLog {
     const { time, monotonicMs } = record;
     const gap = { event: 'logGap', records: this.#dropped, time, monotonicMs };
     try {
-      this.#append(this.#dropped === 0 ? `${toJsonLine(record)}\n` : `${toJsonLine(gap)}\n${toJsonLine(record)}\n`);
+      this.#append(this.#dropped === 0 ? `${recordLine(record)}\n` : `${toJsonLine(gap)}\n${recordLine(record)}\n`);
       this.#dropped = 0;
     } catch (error) {
       if (this.#dropped === 0) {

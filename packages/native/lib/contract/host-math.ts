@@ -289,6 +289,9 @@ export type QueuedMath = {
   finish(): void;
   /** Whether calls made from now on are timed, for `takeSpans`. Default: they are not, and the clock is not read. */
   time(on: boolean): void;
-  /** The timed calls that have settled since the last time, in the order of the queue. Times are nanoseconds of `process.hrtime`. */
-  takeSpans(): { readonly name: string; readonly began: number; readonly ended: number }[];
+  /**
+   * The timed calls that have settled since the last time, in the order of the queue: three numbers for each, which are the place of its name in
+   * `names`, its beginning and its end in nanoseconds of `process.hrtime`.
+   */
+  takeSpans(): { readonly names: readonly string[]; readonly spans: Float64Array };
 };

@@ -1,5 +1,17 @@
 import { RecordFile } from '../record-file.js';
-import type { Slice, TraceFile, TrackName } from './trace-file.js';
+import { DecimalText } from './decimal-text.js';
+import type { SliceBuffer } from './slice-buffer.js';
+import type { SliceLabel, TraceFile, TrackName } from './trace-file.js';
+
+/** The text of a slice between its numbers, which slices with the same label share. */
+interface Text {
+  readonly toTime: Uint8Array;
+  /** Up to each of the kind's numbers. */
+  readonly toNumbers: readonly Uint8Array[];
+  readonly end: Uint8Array;
+  /** Of the arrow, up to its number; null without one. */
+  readonly toFlow: Uint8Array | null;
+}
 
 /**
  * The JSON form of Chrome's traces (Trace Event Format, array form): opened by Perfetto, speedscope and others. The format allows the
@@ -7,6 +19,8 @@ import type { Slice, TraceFile, TrackName } from './trace-file.js';
  */
 export class ChromeTrace implements TraceFile {
   readonly #file: RecordFile;
+  readonly #texts = new WeakMap<SliceLabel, Text>();
+  readonly #slices = new DecimalText();
   #isFirst = true;
 
   constructor(path: string) {
@@ -23,19 +37,67 @@ export class ChromeTrace implements TraceFile {
     this.#write({ ph: 'M', name: 'thread_sort_index', pid, tid, ts: 0, args: { sort_index: tid } });
   }
 
-  slice({ pid, tid, name, category, beganMs, endedMs, fields, flowFrom, flowTo }: Slice): void {
-    const ts = microseconds(beganMs);
-    const dur = Math.max(0, microseconds(endedMs) - ts - GAP);
-    const place = { pid, tid, ts, cat: category };
-    this.#write({ ph: 'X', name, ...place, dur: rounded(dur), ...(fields && { args: fields }) });
-    // A flow belongs to the slice around its time.
-    if (flowFrom !== undefined) this.#write({ ph: 's', id: flowFrom, name: 'dispatch', ...place, cat: 'flow' });
-    if (flowTo !== undefined) this.#write({ ph: 'f', bp: 'e', id: flowTo, name: 'dispatch', ...place, cat: 'flow' });
+  write(slices: SliceBuffer): void {
+    for (let index = 0; index < slices.count; index++) this.#slice(slices, index);
+    this.#file.write(this.#slices.written);
+    this.#file.flush();
+    this.#slices.clear();
   }
 
   [Symbol.dispose](): void {
     this.#file.write('\n]\n');
     this.#file[Symbol.dispose]();
+  }
+
+  #slice(slices: SliceBuffer, index: number): void {
+    const written = this.#slices;
+    const text = this.#textOf(slices.label(index));
+    const began = nanoseconds(slices.beganMs(index));
+    written.bytes(text.toTime);
+    written.thousandths(began);
+    written.bytes(toDuration);
+    written.thousandths(Math.max(0, nanoseconds(slices.endedMs(index)) - began - GAP));
+    const { toNumbers } = text;
+    for (let which = 0; which < toNumbers.length; which++) {
+      written.bytes(toNumbers[which]!);
+      written.whole(slices.number(index, which));
+    }
+    const fields = slices.fields(index);
+    if (fields !== undefined) written.bytes(Buffer.from(`,"args":${JSON.stringify(fields)}`));
+    written.bytes(text.end);
+    const flow = slices.flow(index);
+    if (text.toFlow === null || flow === 0) return;
+    // An arrow belongs to the slice around its time.
+    written.bytes(text.toFlow);
+    written.whole(flow);
+    written.bytes(toTime);
+    written.thousandths(began);
+    written.bytes(end);
+  }
+
+  #textOf(label: SliceLabel): Text {
+    const known = this.#texts.get(label);
+    if (known !== undefined) return known;
+    const {
+      name,
+      track: { pid, tid },
+      kind: { category, numbers = [], flow },
+    } = label;
+    const place = `"pid":${pid},"tid":${tid}`;
+    const slice = `,\n{"ph":"X","name":${JSON.stringify(name)},"cat":"${category}",${place},"ts":`;
+    const made: Text = {
+      toTime: Buffer.from(slice),
+      toNumbers: numbers.map((number, which) => Buffer.from(`${which === 0 ? ',"args":{' : ','}"${number}":`)),
+      end: Buffer.from(numbers.length === 0 ? '}' : '}}'),
+      toFlow:
+        flow === undefined
+          ? null
+          : Buffer.from(
+              `,\n{${flow === 'from' ? '"ph":"s"' : '"ph":"f","bp":"e"'},"name":"dispatch","cat":"flow",${place},"id":`,
+            ),
+    };
+    this.#texts.set(label, made);
+    return made;
   }
 
   #write(event: object): void {
@@ -44,13 +106,14 @@ export class ChromeTrace implements TraceFile {
   }
 }
 
+const toTime = Buffer.from(',"ts":');
+const toDuration = Buffer.from(',"dur":');
+const end = Buffer.from('}');
+
 /**
- * A nanosecond, by which a slice ends early: readers add and subtract times in floating point, and find that slices which touch overlap.
+ * Nanoseconds by which a slice ends early: readers add and subtract times in floating point, and find that slices which touch overlap.
  * In speedscope a worker's states would lie within one another.
  */
-const GAP = 0.001;
+const GAP = 1;
 
-/** To nanoseconds: more digits would only take space. */
-const microseconds = (milliseconds: number): number => rounded(1000 * milliseconds);
-
-const rounded = (value: number): number => Math.round(1000 * value) / 1000;
+const nanoseconds = (milliseconds: number): number => Math.max(0, Math.round(1e6 * milliseconds));

@@ -1,11 +1,12 @@
 import { addon } from '@mayfly/native';
 
-type Span = ReturnType<typeof addon.mathQueue.takeSpans>[number];
+/** Gets a call of the host-math queue, with its times in nanoseconds of `process.hrtime`. */
+type Listener = (name: string, began: number, ended: number) => void;
 
-const listeners = new Set<(span: Span) => void>();
+const listeners = new Set<Listener>();
 
 /** Times the calls of the host-math queue for a listener, which gets them when `deliverHostMath` is called. Returns the end of that. */
-export function watchHostMath(listener: (span: Span) => void): () => void {
+export function watchHostMath(listener: Listener): () => void {
   deliverHostMath();
   listeners.add(listener);
   addon.mathQueue.time(true);
@@ -18,5 +19,8 @@ export function watchHostMath(listener: (span: Span) => void): () => void {
 
 /** Hands over the calls that have been settled since the last time. */
 export function deliverHostMath(): void {
-  for (const span of addon.mathQueue.takeSpans()) for (const listener of listeners) listener(span);
+  const { names, spans } = addon.mathQueue.takeSpans();
+  for (const listener of listeners) {
+    for (let at = 0; at < spans.length; at += 3) listener(names[spans[at]!]!, spans[at + 1]!, spans[at + 2]!);
+  }
 }

@@ -1,7 +1,7 @@
 import { subscribe, type TracingChannel, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import { extname } from 'node:path';
 import { invalidArgument } from '@mayfly/native';
-import type { ActivityMessage } from '../../decoder/stopwatch.js';
+import type { Activity, ActivityMessage } from '../../decoder/stopwatch.js';
 import type { CompileMessage, DispatchMessage, WorkerMessage } from '../../pool/channels.js';
 import type { WorkerState } from '../../pool/types.js';
 import { nowOf } from '../../tracing.js';
@@ -9,13 +9,35 @@ import type { StepMessage, TrainerWorkMessage } from '../../train/channels.js';
 import { ChromeTrace } from './chrome-trace.js';
 import { deliverHostMath, watchHostMath } from './host-math.js';
 import { PerfettoTrace } from './perfetto-trace.js';
-import type { SliceArguments, TraceFile } from './trace-file.js';
-import { Track } from './track.js';
+import { SliceBuffer } from './slice-buffer.js';
+import type { SliceFields, SliceKind, TraceFile, TrackName } from './trace-file.js';
+import { type SliceSink, Track } from './track.js';
 import { WorkerTracks } from './worker-tracks.js';
 
 const formats: Readonly<Record<string, new (path: string) => TraceFile>> = {
   '.json': ChromeTrace,
   '.pftrace': PerfettoTrace,
+};
+
+/** Slices are written in batches, so often while there are any. */
+const WRITE_MS = 500;
+
+const kinds = {
+  trainer: { category: 'train' },
+  activity: { category: 'main' },
+  hostMath: { category: 'host math' },
+  sent: { category: 'dispatch', numbers: ['worker', 'id'], flow: 'from' },
+  evaluation: { category: 'evaluation', numbers: ['id', 'copiedBytes'], flow: 'to' },
+  unanswered: { category: 'evaluation', flow: 'to' },
+  compilation: { category: 'compile' },
+} as const satisfies Record<string, SliceKind>;
+
+const waitNames: Readonly<Record<Activity, string>> = {
+  kernels: 'wait for kernels',
+  hostMath: 'wait for hostMath',
+  hostThreads: 'wait for hostThreads',
+  compile: 'wait for compile',
+  dispatch: 'wait for dispatch',
 };
 
 /** The state that a worker has from each of its events on. */
@@ -30,7 +52,8 @@ const states: Readonly<Partial<Record<WorkerMessage['event'], WorkerState>>> = {
 /**
  * Writes a trace of everything that pools and trainers of this process do from now on, until it is disposed of: the states of each worker, the compilations
  * and evaluations of its device with arrows from where they were sent, the steps of a training, its host math and what it waits for. Opens in
- * https://ui.perfetto.dev and, in the JSON form, in speedscope. Every slice is closed: where a worker died, at its death.
+ * https://ui.perfetto.dev and, in the JSON form, in speedscope. Every slice is closed: where a worker died, at its death. Slices are written twice a
+ * second, so the file of a process that is killed lacks the last half second.
  *
  * @param path Ends in `.json` (the JSON form of Chrome's traces) or `.pftrace` (Perfetto's protobuf form).
  * @throws `ERR_INVALID_ARGUMENT` for another ending; `ERR_FILE`.
@@ -42,15 +65,17 @@ export function openTrace(path: string): Disposable {
   return new Trace(new Format(path));
 }
 
-class Trace implements Disposable {
+class Trace implements Disposable, SliceSink {
   readonly #file: TraceFile;
+  readonly #slices = new SliceBuffer();
+  #timer: NodeJS.Timeout | null = null;
   readonly #steps: Track;
   readonly #computed: Track;
   readonly #waits: Track;
   readonly #queue: Track;
   readonly #sends: Track;
   readonly #workers = new Map<number, WorkerTracks>();
-  /** When the work that is under way began. */
+  /** When the work that is under way began; dispatches say it themselves. */
   readonly #began = new Map<object, number>();
   readonly #subscriptions: (() => void)[] = [];
   #flows = 0;
@@ -60,25 +85,27 @@ class Trace implements Disposable {
     this.#file = file;
     const { pid } = process;
     file.process(pid, 'main process');
-    this.#steps = new Track(file, { pid, tid: 1 }, 'steps');
-    this.#computed = new Track(file, { pid, tid: 2 }, 'main thread');
-    this.#waits = new Track(file, { pid, tid: 3 }, 'waits');
-    this.#sends = new Track(file, { pid, tid: 4 }, 'dispatches sent');
-    this.#queue = new Track(file, { pid, tid: 5 }, 'host-math queue');
+    this.#steps = new Track(this, { pid, tid: 1 }, 'steps');
+    this.#computed = new Track(this, { pid, tid: 2 }, 'main thread');
+    this.#waits = new Track(this, { pid, tid: 3 }, 'waits');
+    this.#sends = new Track(this, { pid, tid: 4 }, 'dispatches sent');
+    this.#queue = new Track(this, { pid, tid: 5 }, 'host-math queue');
     this.#subscriptions.push(
-      watchHostMath(({ name, began, ended }) => {
-        this.#queue.add({ name, category: 'host math', beganMs: nowOf(began), endedMs: nowOf(ended) });
-      }),
+      watchHostMath((name, began, ended) => this.#queue.add(kinds.hostMath, name, nowOf(began), nowOf(ended))),
     );
+    process.on('exit', this.#writeAtExit);
     this.#plain('mayfly:worker', (message) => this.#onWorker(message as WorkerMessage));
     this.#plain('mayfly:activity', (message) => this.#onActivity(message as ActivityMessage));
-    this.#traced('mayfly:dispatch', {
-      onStart: (message) => this.#onSent(message as DispatchMessage),
-      onEnd: (message) => this.#onAnswered(message as DispatchMessage),
-    });
-    this.#traced('mayfly:compile', { onEnd: (message) => this.#onCompiled(message as CompileMessage) });
+    this.#traced(
+      'mayfly:dispatch',
+      (message) => this.#onSent(message as DispatchMessage),
+      (message) => this.#onAnswered(message as DispatchMessage),
+    );
+    this.#timed('mayfly:compile', (message, beganMs) => this.#onCompiled(message as CompileMessage, beganMs));
     for (const name of ['step', 'checkpoint', 'evaluation', 'sample']) {
-      this.#traced(`mayfly:${name}`, { onEnd: (message) => this.#onTrainer(name, message as TrainerWorkMessage) });
+      this.#timed(`mayfly:${name}`, (message, beganMs) =>
+        this.#onTrainer(name, message as TrainerWorkMessage, beganMs),
+      );
     }
   }
 
@@ -87,27 +114,48 @@ class Trace implements Disposable {
     for (const message of this.#flowOf.keys()) this.#unanswered(message as DispatchMessage, { unfinished: true });
     for (const worker of this.#workers.values()) worker.become(null, { unfinished: true });
     this.#workers.clear();
+    this.#write();
+    process.off('exit', this.#writeAtExit);
     this.#file[Symbol.dispose]();
   }
+
+  process(pid: number, name: string): void {
+    this.#file.process(pid, name);
+  }
+
+  track(name: TrackName, title: string): void {
+    this.#file.track(name, title);
+  }
+
+  get room(): SliceBuffer {
+    if (this.#slices.isFull) this.#write();
+    this.#timer ??= setTimeout(this.#writeInTime, WRITE_MS).unref();
+    return this.#slices;
+  }
+
+  #write(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#file.write(this.#slices);
+    this.#slices.clear();
+  }
+
+  readonly #writeInTime = (): void => {
+    deliverHostMath();
+    this.#write();
+  };
+
+  readonly #writeAtExit = (): void => this.#writeInTime();
 
   #plain(name: string, listener: (message: unknown) => void): void {
     subscribe(name, listener);
     this.#subscriptions.push(() => unsubscribe(name, listener));
   }
 
-  #traced(
-    name: string,
-    { onStart, onEnd }: { readonly onStart?: (message: object) => void; readonly onEnd: (message: object) => void },
-  ): void {
+  #traced(name: string, onStart: (message: object) => void, onEnd: (message: object) => void): void {
     const { start, asyncEnd }: TracingChannel<object, object> = tracingChannel(name);
-    const begin = (message: unknown) => {
-      this.#began.set(message as object, performance.now());
-      onStart?.(message as object);
-    };
-    const end = (message: unknown) => {
-      onEnd(message as object);
-      this.#began.delete(message as object);
-    };
+    const begin = (message: unknown) => onStart(message as object);
+    const end = (message: unknown) => onEnd(message as object);
     start.subscribe(begin);
     asyncEnd.subscribe(end);
     this.#subscriptions.push(() => {
@@ -116,10 +164,22 @@ class Trace implements Disposable {
     });
   }
 
+  /** For work whose messages do not say when it began: not known of what began before the trace. */
+  #timed(name: string, onEnd: (message: object, beganMs: number | undefined) => void): void {
+    this.#traced(
+      name,
+      (message) => this.#began.set(message, performance.now()),
+      (message) => {
+        onEnd(message, this.#began.get(message));
+        this.#began.delete(message);
+      },
+    );
+  }
+
   #worker({ worker, pid }: { readonly worker: number; readonly pid: number }): WorkerTracks {
     const known = this.#workers.get(pid);
     if (known !== undefined) return known;
-    const tracks = new WorkerTracks(this.#file, pid, worker);
+    const tracks = new WorkerTracks(this, pid, worker);
     this.#workers.set(pid, tracks);
     return tracks;
   }
@@ -142,52 +202,47 @@ class Trace implements Disposable {
     const { kernel, worker, id, sentMs } = message;
     this.#flows += 1;
     this.#flowOf.set(message, this.#flows);
-    const slice = { name: kernel, category: 'dispatch', beganMs: sentMs, endedMs: performance.now() };
-    this.#sends.add({ ...slice, fields: { worker, id }, flowFrom: this.#flows });
+    this.#sends.add(kinds.sent, kernel, sentMs, performance.now(), worker, id, this.#flows);
   }
 
   #onAnswered(message: DispatchMessage): void {
     const { kernel, id, evaluation, copiedBytes = 0, error } = message;
-    const flowTo = this.#flowOf.get(message);
+    const flow = this.#flowOf.get(message);
     if (evaluation === undefined) {
       this.#unanswered(message, { failed: true, error: error instanceof Error ? error.message : 'unknown' });
-    } else if (flowTo !== undefined) {
+    } else if (flow !== undefined) {
       const { beganMs, endedMs } = evaluation;
-      const fields = { id, copiedBytes };
-      this.#worker(message).device.add({ name: kernel, category: 'evaluation', beganMs, endedMs, fields, flowTo });
+      this.#worker(message).device.add(kinds.evaluation, kernel, beganMs, endedMs, id, copiedBytes, flow);
     }
     this.#flowOf.delete(message);
   }
 
   /** A dispatch that failed, or was lost with its worker, or that has not been answered yet. */
-  #unanswered(message: DispatchMessage, fields: SliceArguments): void {
+  #unanswered(message: DispatchMessage, fields: SliceFields): void {
     const { kernel, sentMs, id } = message;
-    const slice = { name: kernel, category: 'evaluation', beganMs: sentMs, endedMs: performance.now() };
-    this.#worker(message).device.add({ ...slice, fields: { id, ...fields }, flowTo: this.#flowOf.get(message) });
+    const flow = this.#flowOf.get(message);
+    const { device } = this.#worker(message);
+    device.describe(kinds.unanswered, kernel, sentMs, performance.now(), { id, ...fields }, flow);
   }
 
-  #onCompiled(message: CompileMessage): void {
+  #onCompiled(message: CompileMessage, requestedMs: number | undefined): void {
     const { kernel, reason, compilation, error } = message;
-    const name = `compile ${kernel}`;
-    const beganMs = compilation?.beganMs ?? this.#began.get(message);
+    const beganMs = compilation?.beganMs ?? requestedMs;
     if (beganMs === undefined) return;
     const endedMs = compilation?.endedMs ?? performance.now();
     const fields = { reason, ...(error instanceof Error && { failed: true, error: error.message }) };
-    this.#worker(message).device.add({ name, category: 'compile', beganMs, endedMs, fields });
+    this.#worker(message).device.describe(kinds.compilation, `compile ${kernel}`, beganMs, endedMs, fields);
   }
 
   #onActivity({ activity, waited, beganMs, endedMs }: ActivityMessage): void {
-    const track = waited ? this.#waits : this.#computed;
-    track.add({ name: waited ? `wait for ${activity}` : activity, category: 'main', beganMs, endedMs });
+    if (waited) this.#waits.add(kinds.activity, waitNames[activity], beganMs, endedMs);
+    else this.#computed.add(kinds.activity, activity, beganMs, endedMs);
   }
 
-  #onTrainer(name: string, message: StepMessage | TrainerWorkMessage): void {
-    deliverHostMath();
-    const beganMs = this.#began.get(message);
+  #onTrainer(name: string, message: StepMessage | TrainerWorkMessage, beganMs: number | undefined): void {
     if (beganMs === undefined) return;
-    const { step } = message;
-    const failed: SliceArguments = message.error instanceof Error ? { failed: true, error: message.error.message } : {};
-    const slice = { name: `${name} ${step}`, category: 'train', beganMs, endedMs: performance.now() };
-    this.#steps.add({ ...slice, fields: { step, ...failed } });
+    const { step, error } = message;
+    const fields: SliceFields = { step, ...(error instanceof Error && { failed: true, error: error.message }) };
+    this.#steps.describe(kinds.trainer, `${name} ${step}`, beganMs, performance.now(), fields);
   }
 }

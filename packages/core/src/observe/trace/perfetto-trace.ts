@@ -1,6 +1,7 @@
 import { ProtobufWriter } from '../protobuf.js';
 import { RecordFile } from '../record-file.js';
-import type { Slice, SliceArguments, TraceFile, TrackName } from './trace-file.js';
+import type { SliceBuffer } from './slice-buffer.js';
+import type { SliceFields, SliceLabel, TraceFile, TrackName } from './trace-file.js';
 
 /* Numbers of the fields in Perfetto's protos/perfetto/trace, by message. */
 const trace = { packet: 1 } as const;
@@ -20,9 +21,23 @@ const SEQUENCE = 1;
 /** Threads of a process: more tracks than a process here has. */
 const TRACKS = 1000;
 
+/** The fields of a slice's two events that slices with the same label share. */
+interface Events {
+  readonly begin: Uint8Array;
+  readonly end: Uint8Array;
+  readonly numbers: readonly string[];
+  readonly flow: number | null;
+}
+
 /** Perfetto's own form of a trace: protobuf, for ui.perfetto.dev and its trace processor. */
 export class PerfettoTrace implements TraceFile {
   readonly #file: RecordFile;
+  readonly #events = new WeakMap<SliceLabel, Events>();
+  /** What has not gone to the file, the packet and the event that are being written, and a field of that. */
+  readonly #packets = new ProtobufWriter();
+  readonly #packet = new ProtobufWriter();
+  readonly #event = new ProtobufWriter();
+  readonly #annotation = new ProtobufWriter();
 
   constructor(path: string) {
     this.#file = new RecordFile(path, 'a trace');
@@ -39,51 +54,66 @@ export class PerfettoTrace implements TraceFile {
     this.#describe(track, trackDescriptor.thread, described.bytes(threadDescriptor.name, name));
   }
 
-  slice(slice: Slice): void {
-    const { name, category, beganMs, endedMs, fields = {}, flowFrom, flowTo } = slice;
-    const begin = new ProtobufWriter();
-    for (const [key, value] of Object.entries(fields)) begin.bytes(trackEvent.debugAnnotations, annotation(key, value));
-    begin.varint(trackEvent.type, BEGIN).varint(trackEvent.trackUuid, uuidOf(slice));
-    begin.bytes(trackEvent.categories, category).bytes(trackEvent.name, name);
-    if (flowFrom !== undefined) begin.fixed64(trackEvent.flowIds, BigInt(flowFrom));
-    if (flowTo !== undefined) begin.fixed64(trackEvent.terminatingFlowIds, BigInt(flowTo));
-    this.#event(beganMs, begin);
-    const end = new ProtobufWriter().varint(trackEvent.type, END).varint(trackEvent.trackUuid, uuidOf(slice));
-    this.#event(endedMs, end);
+  write(slices: SliceBuffer): void {
+    for (let index = 0; index < slices.count; index++) this.#slice(slices, index);
+    this.#file.write(this.#packets.written);
+    this.#file.flush();
+    this.#packets.clear();
   }
 
   [Symbol.dispose](): void {
     this.#file[Symbol.dispose]();
   }
 
+  #slice(slices: SliceBuffer, index: number): void {
+    const { begin, end, numbers, flow } = this.#eventsOf(slices.label(index));
+    const event = this.#event.clear();
+    for (const [key, value] of Object.entries(slices.fields(index) ?? {})) this.#annotate(key, value);
+    for (let which = 0; which < numbers.length; which++) this.#annotate(numbers[which]!, slices.number(index, which));
+    event.fields(begin);
+    const arrow = slices.flow(index);
+    if (flow !== null && arrow !== 0) event.fixed64(flow, arrow);
+    this.#add(slices.beganMs(index), event.written);
+    this.#add(slices.endedMs(index), end);
+  }
+
+  #eventsOf(label: SliceLabel): Events {
+    const known = this.#events.get(label);
+    if (known !== undefined) return known;
+    const { track, name, kind } = label;
+    const begin = new ProtobufWriter().varint(trackEvent.type, BEGIN).varint(trackEvent.trackUuid, uuidOf(track));
+    const end = new ProtobufWriter().varint(trackEvent.type, END).varint(trackEvent.trackUuid, uuidOf(track));
+    const made = {
+      begin: begin.bytes(trackEvent.categories, kind.category).bytes(trackEvent.name, name).finish(),
+      end: end.finish(),
+      numbers: kind.numbers ?? [],
+      flow: kind.flow === undefined ? null : kind.flow === 'from' ? trackEvent.flowIds : trackEvent.terminatingFlowIds,
+    };
+    this.#events.set(label, made);
+    return made;
+  }
+
+  #annotate(name: string, value: SliceFields[string]): void {
+    const written = this.#annotation.clear();
+    if (typeof value === 'boolean') written.varint(debugAnnotation.boolean, Number(value));
+    else if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0)
+      written.varint(debugAnnotation.integer, value);
+    else if (typeof value === 'number') written.double(debugAnnotation.double, value);
+    else written.bytes(debugAnnotation.string, String(value));
+    this.#event.bytes(trackEvent.debugAnnotations, written.bytes(debugAnnotation.name, name));
+  }
+
+  #add(atMs: number, event: Uint8Array): void {
+    const packet = this.#packet.clear().varint(tracePacket.timestamp, Math.round(1e6 * atMs));
+    packet.varint(tracePacket.sequence, SEQUENCE).bytes(tracePacket.trackEvent, event);
+    this.#packets.bytes(trace.packet, packet);
+  }
+
   #describe(track: TrackName, field: number, described: ProtobufWriter): void {
     const descriptor = new ProtobufWriter().varint(trackDescriptor.uuid, uuidOf(track)).bytes(field, described);
-    this.#packet(new ProtobufWriter().bytes(tracePacket.trackDescriptor, descriptor));
-  }
-
-  #event(atMs: number, event: ProtobufWriter): void {
-    const timestamp = Math.round(1e6 * atMs);
-    this.#packet(
-      new ProtobufWriter()
-        .varint(tracePacket.timestamp, timestamp)
-        .varint(tracePacket.sequence, SEQUENCE)
-        .bytes(tracePacket.trackEvent, event),
-    );
-  }
-
-  #packet(packet: ProtobufWriter): void {
-    this.#file.write(new ProtobufWriter().bytes(trace.packet, packet).finish());
+    const packet = new ProtobufWriter().bytes(tracePacket.trackDescriptor, descriptor);
+    this.#packets.bytes(trace.packet, packet);
   }
 }
 
 const uuidOf = ({ pid, tid }: TrackName): number => pid * TRACKS + tid;
-
-function annotation(name: string, value: SliceArguments[string]): ProtobufWriter {
-  const written = new ProtobufWriter();
-  if (typeof value === 'boolean') written.varint(debugAnnotation.boolean, Number(value));
-  else if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0)
-    written.varint(debugAnnotation.integer, value);
-  else if (typeof value === 'number') written.double(debugAnnotation.double, value);
-  else written.bytes(debugAnnotation.string, String(value));
-  return written.bytes(debugAnnotation.name, name);
-}

@@ -1,3 +1,5 @@
+import type { SliceBuffer } from './slice-buffer.js';
+
 /** A sequence of slices that do not overlap, shown in one line: a thread, or something like one. */
 export interface TrackName {
   readonly pid: number;
@@ -5,23 +7,28 @@ export interface TrackName {
   readonly tid: number;
 }
 
-export type SliceArguments = Readonly<Record<string, string | number | boolean | null>>;
+export type SliceFields = Readonly<Record<string, string | number | boolean | null>>;
 
-export interface Slice extends TrackName {
-  readonly name: string;
+/** What slices of one kind have in common. Each is one constant: kinds are compared by identity. */
+export interface SliceKind {
   readonly category: string;
-  /** Milliseconds of `performance.now()`. */
-  readonly beganMs: number;
-  readonly endedMs: number;
-  readonly fields?: SliceArguments | undefined;
-  /** Connects this slice, where something begins, with the one that has the same number as `flowTo`. */
-  readonly flowFrom?: number | undefined;
-  readonly flowTo?: number | undefined;
+  /** Names of whole numbers from 0 to 2⁵³ − 1 that each slice has, two at most. */
+  readonly numbers?: readonly string[];
+  /** Whether an arrow begins or ends at a slice. The other end has the same number. */
+  readonly flow?: 'from' | 'to';
+}
+
+/** All of a slice but its numbers and times. Many slices share one. */
+export interface SliceLabel {
+  readonly track: TrackName;
+  readonly name: string;
+  readonly kind: SliceKind;
 }
 
 /** A format of traces. Slices come when they have ended, so that every slice in the file is closed. */
 export interface TraceFile extends Disposable {
   process(pid: number, name: string): void;
   track(track: TrackName, name: string): void;
-  slice(slice: Slice): void;
+  /** Writes slices, whose tracks were named before, and hands everything to the system. */
+  write(slices: SliceBuffer): void;
 }

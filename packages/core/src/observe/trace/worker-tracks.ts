@@ -1,6 +1,8 @@
 import type { WorkerState } from '../../pool/types.js';
-import type { SliceArguments, TraceFile } from './trace-file.js';
-import { Track } from './track.js';
+import type { SliceFields, SliceKind } from './trace-file.js';
+import { type SliceSink, Track } from './track.js';
+
+const stateKind: SliceKind = { category: 'worker' };
 
 /** The tracks of a worker's process: its states one after the other, and what its device did. */
 export class WorkerTracks {
@@ -9,19 +11,16 @@ export class WorkerTracks {
   #state: WorkerState | null = null;
   #sinceMs = 0;
 
-  constructor(file: TraceFile, pid: number, worker: number) {
-    file.process(pid, `worker ${worker}`);
-    this.#states = new Track(file, { pid, tid: 1 }, 'states');
-    this.device = new Track(file, { pid, tid: 2 }, 'device');
+  constructor(sink: SliceSink, pid: number, worker: number) {
+    sink.process(pid, `worker ${worker}`);
+    this.#states = new Track(sink, { pid, tid: 1 }, 'states');
+    this.device = new Track(sink, { pid, tid: 2 }, 'device');
   }
 
   /** @param fields Of the state that ends. */
-  become(state: WorkerState | null, fields?: SliceArguments): void {
+  become(state: WorkerState | null, fields?: SliceFields): void {
     const now = performance.now();
-    if (this.#state !== null) {
-      const slice = { name: this.#state, category: 'worker', beganMs: this.#sinceMs, endedMs: now };
-      this.#states.add({ ...slice, fields });
-    }
+    if (this.#state !== null) this.#states.describe(stateKind, this.#state, this.#sinceMs, now, fields);
     this.#state = state;
     this.#sinceMs = now;
   }
