@@ -64,9 +64,23 @@ const calls: Record<Exclude<OptionsCall, 'setThreads'>, { options: Record<string
     },
     tensors: ['x', 'table', 'targets', 'dx', 'dTable', 'logSumExp'],
   },
+  softmaxChunk: {
+    options: {
+      ...{ logits: 0, partials: 2048, targets: 16_384, vocab: 8, columns: 4 },
+      ...{ first: 4, rows: 4, from: 3072, fromStride: 4 },
+    },
+    tensors: ['logits', 'partials', 'targets', 'from'],
+  },
   softmaxLoss: {
-    options: { logits: 0, targets: 1024, vocab: 8, columns: 4 },
-    tensors: ['logits', 'targets'],
+    options: { logits: 0, partials: 2048, targets: 16_384, vocab: 8, columns: 4 },
+    tensors: ['logits', 'partials', 'targets'],
+  },
+  softmaxGradient: {
+    options: {
+      ...{ logits: 0, partials: 2048, targets: 16_384, vocab: 8, columns: 4 },
+      ...{ first: 4, rows: 4, to: 3072, toStride: 4 },
+    },
+    tensors: ['logits', 'partials', 'targets', 'to'],
   },
   gemm: {
     options: {
@@ -203,6 +217,12 @@ test('messages name the argument, what was expected and what came', () => {
     "Expected pairing to be 'interleaved' or 'half', got `both` (string)",
   );
   expect(() => call('rope', { ...calls.rope.options, headDim: 5 })).toThrow('Expected headDim to be even, got 5');
+  expect(() => call('softmaxChunk', { ...calls.softmaxChunk.options, rows: 9 })).toThrow(
+    'Expected rows to be at most 8, got 9',
+  );
+  expect(() => call('softmaxGradient', { ...calls.softmaxGradient.options, first: 5 })).toThrow(
+    'Expected first to be a whole number from 0 to 4, got 5 (number)',
+  );
   expect(() => call('adamw', { ...calls.adamw.options, beta1: 1 })).toThrow(
     'Expected beta1 to be a number from 0 to below 1, got 1 (number)',
   );

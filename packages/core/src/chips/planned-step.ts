@@ -106,7 +106,7 @@ export function planStep(given: PlanOptions): PlannedStep {
     };
   });
   // Other work hides prefetches but for the weights of the first layer, the first chunk of a table, and the saved tensors of the last block.
-  const table = isAdapted || !onDevice ? 0 : onDevice.stagedBytes / onDevice.programs.chunks;
+  const table = isAdapted ? 0 : (onDevice?.stagedBytes ?? 0);
   const stagedBytes =
     (updates ? perLayer((kernel) => kernel.stagedBytes) + table : 0) +
     accumulate * Math.max(...kernels.map(({ savedBytes }) => savedBytes));
@@ -152,7 +152,7 @@ function planClassifier(shape: ClassifierShape, form: ProgramForm, profile: Chip
   return {
     programs,
     work: { evaluationsMs: (chunks * evaluateUs) / 1000, copiedBytes: always, dispatches: 2 * chunks },
-    stagedBytes: afterUpdate,
+    stagedBytes: afterUpdate.always,
   };
 }
 

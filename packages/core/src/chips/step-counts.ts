@@ -93,15 +93,16 @@ export interface CountedStep {
   readonly updates: boolean;
 }
 
-/** Bytes that the dispatches of the classifier copy: in a pass, and after an update in addition. */
-export function classifierCopies({ chunks, input, parts, freshColumns, forward, backward }: ClassifierPrograms): {
-  readonly always: number;
-  readonly afterUpdate: number;
-} {
+/** The copies of a classifier's dispatches: those that a pass waits for, and of what a chunk reads, those beside the evaluation of the chunk before. */
+export function classifierCopies({ chunks, input, parts, freshColumns, forward, backward }: ClassifierPrograms) {
   const outputs = [forward, backward].reduce((sum, { output }) => sum + output.channels * output.width, 0);
+  const read = 2 * sizeOf(['xn', ...parts].map((name) => input.slots[name]!));
+  const table = 2 * input.channels * (input.width - freshColumns);
   return {
-    always: 2 * chunks * (sizeOf(['xn', ...parts].map((name) => input.slots[name]!)) + outputs),
-    afterUpdate: 2 * chunks * input.channels * (input.width - freshColumns),
+    always: read + 2 * chunks * outputs,
+    prefetched: (chunks - 1) * read,
+    /** Of the table, in addition. */
+    afterUpdate: { always: table, prefetched: (chunks - 1) * table },
   };
 }
 
@@ -121,9 +122,10 @@ export function countStep(step: CountedStep): StepWork {
   const names = trained.map((entry) => (entry.layer < 0 ? entry.name : entry.layer));
   /** Each waits for its update where a pass first reads it: the embedding for the rows of a pass, and for the others. */
   const parts = new Set(names).size + Number(names.includes('embedding'));
-  /** Of the classifier in a pass, and copies of its tables: none on the host. */
+  /** Of the classifier: none on the host. */
   const chunks = classifier?.chunks ?? 0;
   const copies = classifier && classifierCopies(classifier);
+  const expires = classifier !== undefined && updates && !isAdapted;
   const columns = shape.batch * shape.sequence;
   const tables = isAdapted ? [] : trained.filter(({ name }) => name === 'embedding' || name === 'head');
   const { products, vectors } = splitGradients(trained, blocks, tables);
@@ -139,12 +141,14 @@ export function countStep(step: CountedStep): StepWork {
     // The first program of all has no other before it.
     copiedBytes:
       accumulate *
-      (copied(({ always }) => always) +
-        (!isPacked && startsInPlace(blocks[0]!) ? 2 * activation : 0) +
-        (copies?.always ?? 0)),
+        (copied(({ always }) => always) +
+          (!isPacked && startsInPlace(blocks[0]!) ? 2 * activation : 0) +
+          (copies?.always ?? 0)) +
+      (expires ? copies!.afterUpdate.always : 0),
     prefetchedBytes:
-      accumulate * copied(({ saved }) => saved) +
-      (updates ? copied(({ afterUpdate }) => afterUpdate) + (isAdapted ? 0 : (copies?.afterUpdate ?? 0)) : 0),
+      accumulate * (copied(({ saved }) => saved) + (copies?.prefetched ?? 0)) +
+      (updates ? copied(({ afterUpdate }) => afterUpdate) : 0) +
+      (expires ? copies!.afterUpdate.prefetched : 0),
     host: {
       norms: accumulate * ((isPacked ? 2 : 1) * halves + 2),
       classifierProducts: accumulate * ((classifier ? 0 : 2) + (isAdapted ? 0 : 1)),
@@ -155,9 +159,8 @@ export function countStep(step: CountedStep): StepWork {
       copiedBytes: isPacked ? (updates ? perBlock(copiedInUpdate) : 0) : 2 * accumulate * activation * entries,
       convertedElements:
         accumulate * (isPacked ? 1 : 3) * activation +
-        (classifier
-          ? 2 * accumulate * (chunks * dim + vocab) * columns + (isAdapted || !updates ? 0 : vocab * dim)
-          : 0) +
+        (classifier ? accumulate * ((1 + chunks) * dim + 2 * vocab) * columns : 0) +
+        (expires ? vocab * dim : 0) +
         (isPacked || !updates
           ? 0
           : perLayer(({ weights }) => elementsOf(weights as readonly ConstantWeight[], parameters))),
@@ -172,9 +175,8 @@ export function countStep(step: CountedStep): StepWork {
     },
     waits: {
       kernels: accumulate * (perLayer(() => 1) + 2 * chunks),
-      // For each loss, with the conversions of a classifier on the device, and for the norm.
-      hostMath:
-        (classifier ? 5 * accumulate + (isAdapted || !updates ? 0 : 1) : accumulate) + (updates ? 1 + parts : 0),
+      // For each loss, where the classifier is on the device for each chunk's gradients and new table, too, and for the norm.
+      hostMath: accumulate * (1 + chunks) + (expires ? chunks : 0) + (updates ? 1 + parts : 0),
       hostThreads: gradientWaits(step) + 1,
     },
   };

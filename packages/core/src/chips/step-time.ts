@@ -84,6 +84,8 @@ export interface TimedStep {
 export const NORM_BYTES = { forward: 12, backward: 16 } as const;
 /** Bytes of a logit in cross-entropy on one core: 13 ms for 8.2 million on M3 Ultra (MAD PR 28). */
 export const LOGIT_BYTES = 64;
+/** Of cross-entropy, what comes before the loss: largest logits and exponentials. Measured on one core of an AMD Zen 5. */
+const EXPONENTIAL_SHARE = 0.6;
 /** Cores that share cross-entropy where it is parallel. */
 export const PARALLEL_CORES = 10;
 /** Bytes of an element of the residual stream in embedding, final norm and their gradients. */
@@ -133,24 +135,27 @@ function tasksOf(step: TimedStep, profile: ChipProfile) {
   const adamw = streamMs(STREAM_BYTES.adamw * written);
   const norm = streamMs(STREAM_BYTES.square * parameters);
   const { copiedBytes, convertedElements, addedElements, foldedElements } = counts.host;
-  /** Conversions of a classifier on the device, in a pass: of its input, of logits and their gradients, of its input's gradient, and once of its table. */
   const chunks = onDevice === undefined ? 0 : onDevice.dispatches / 2;
   const conversion = (elements: number) => streamMs(CONVERSION_BYTES * elements);
-  const ofClassifier = accumulate * 2 * (chunks * activation + vocab * columns * Number(isOnDevice));
+  /** Whether an update changes the table of a classifier on the device. */
+  const expires = isOnDevice && table > 0;
+  /** Conversions of a classifier on the device: in a pass of its input, of logits and their gradients, of each part of its input's gradient, and once of its table. */
+  const ofClassifier = isOnDevice
+    ? accumulate * ((1 + chunks) * activation + 2 * vocab * columns) + Number(expires) * vocab * dim
+    : 0;
   const partAdditions = Math.max(0, chunks - 1) * activation;
   const sums = streamMs(
     STREAM_BYTES.add * (addedElements - accumulate * partAdditions) + STREAM_BYTES.fold * foldedElements,
   );
   const trainedTables = layers * matrices === 0 ? 0 : (vocab * dim) / (vocab * dim + layers * matrices);
   const isAdapted = parameters > 0 && table === 0;
+  const logits = moveMs((LOGIT_BYTES / PARALLEL_CORES) * vocab * columns);
   const sumsInTable = isAdapted ? 0 : trainedTables;
   const blockShare = (of: (block: TimedBlock) => number) => blocks.toReversed().map((block) => of(block) / layers);
   return {
     /** Of each block of a layer, from the bottom up. */
     forward: blockShare(({ forward: share }) => share).map((share) => evaluation(forward, share)),
     backward: blockShare(({ kernels }) => kernels).map((share) => evaluation(backward, share)),
-    /** All chunks of one pass of a classifier on the device. */
-    onDevice: onDevice && evaluation(onDevice, 0.5),
     /** What workers copy in a pass while the step waits. */
     staged: copyMs(step.stagedBytes) / accumulate,
     normForward: step.normsForward ? moveMs(NORM_BYTES.forward * activation) : 0,
@@ -158,14 +163,22 @@ function tasksOf(step: TimedStep, profile: ChipProfile) {
     ends: moveMs(END_BYTES * activation),
     /** The rest: what conversions a layer's ends need, copies between surfaces, and a table for a classifier on the device. */
     moved: (streamMs(2 * copiedBytes) + conversion(convertedElements - ofClassifier)) / accumulate,
-    logits: moveMs((LOGIT_BYTES / PARALLEL_CORES) * vocab * columns),
+    logits,
     classifier: isOnDevice ? 0 : tables,
     /** Of a classifier on the device: the gradient of its table. */
     tableGradient: isOnDevice ? tables : 0,
     tableParts: Math.ceil(vocab / TABLE_GRADIENT_ROWS),
-    classifierInput: conversion(chunks * activation),
-    classifierLogits: conversion(isOnDevice ? vocab * columns : 0),
-    classifierSums: streamMs(STREAM_BYTES.add * partAdditions),
+    /** Of a chunk of the vocabulary, where the classifier is on the device. */
+    chunk: onDevice && {
+      chunks,
+      evaluation: evaluation(onDevice, 0.5 / chunks),
+      table: expires ? conversion((vocab * dim) / chunks) : 0,
+      softmax: (conversion(vocab * columns) + EXPONENTIAL_SHARE * logits) / chunks,
+      gradient: (conversion(vocab * columns) + (1 - EXPONENTIAL_SHARE) * logits) / chunks,
+      part: conversion(activation),
+      addition: streamMs(STREAM_BYTES.add * activation),
+    },
+    input: conversion(activation),
     /** Weight gradients of each block of a layer, from the bottom up, and the sums of earlier passes that are added to them. */
     products: blockShare(({ matrices: share }) => share).map(
       (share) => layers * share * gemmMs(2 * matrices * columns) + ((1 - sumsInTable) * sums * share) / accumulate,
@@ -245,7 +258,7 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
   const products: StepTask[] = [];
   /** By turn: with a classifier on the device, passes have the tensors that these are made of in turn. */
   const tables: (StepTask | undefined)[] = [];
-  const turns = holdsBack && tasks.onDevice !== undefined ? 2 : 1;
+  const turns = holdsBack && tasks.chunk !== undefined ? 2 : 1;
   let updates: { rows: StepTask; layers: StepTask[]; tables: StepTask } | undefined;
 
   const forward = (pass: number) => {
@@ -261,22 +274,39 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
     timeline.wait(tables[pass % turns]);
   };
 
-  const loss = () => {
+  /** Sends evaluations of all chunks, each once its input is written and so is the next one's, which the engine's worker copies meanwhile. */
+  const start = ({ chunks, evaluation }: NonNullable<typeof tasks.chunk>, written: readonly StepTask[]) => {
+    timeline.wait(written[0]);
+    return Array.from({ length: chunks }, (_, index) => {
+      timeline.wait(written[index + 1]);
+      return timeline.evaluate(evaluation);
+    });
+  };
+
+  const loss = (pass: number) => {
     timeline.wait(updates?.tables);
     updates = undefined;
-    if (tasks.onDevice === undefined) {
+    const { chunk } = tasks;
+    if (chunk === undefined) {
       timeline.wait(timeline.queue({ classifier: tasks.classifier, hostMath: tasks.logits + tasks.ends / 2 }));
       return;
     }
-    timeline.wait(timeline.queue({ hostMath: tasks.classifierInput }));
-    timeline.evaluate(tasks.onDevice)();
-    timeline.wait(timeline.queue({ hostMath: tasks.classifierLogits + tasks.logits }));
+    const queueEach = (hostMath: number) => Array.from({ length: chunk.chunks }, () => timeline.queue({ hostMath }));
+    const table = pass === 0 && chunk.table > 0 ? queueEach(chunk.table) : [];
+    timeline.compute('hostMath', tasks.input);
+    for (const wait of start(chunk, table)) {
+      wait();
+      timeline.queue({ hostMath: chunk.softmax });
+    }
+    const gradients = queueEach(chunk.gradient);
     for (let part = 0; part < tasks.tableParts; part++) {
       timeline.hold(TABLES, { weightGradients: tasks.tableGradient / tasks.tableParts });
     }
-    timeline.wait(timeline.queue({ hostMath: tasks.classifierLogits }));
-    timeline.evaluate(tasks.onDevice)();
-    timeline.wait(timeline.queue({ hostMath: tasks.classifierInput + tasks.classifierSums + tasks.ends / 2 }));
+    for (const [index, wait] of start(chunk, gradients).entries()) {
+      wait();
+      timeline.compute('hostMath', chunk.part + (index === 0 ? 0 : chunk.addition));
+    }
+    timeline.compute('hostMath', tasks.ends / 2);
   };
 
   const backward = (pass: number) => {
@@ -302,7 +332,7 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
     let begin = 0;
     for (let pass = 0; pass < accumulate; pass++) {
       forward(pass);
-      loss();
+      loss(pass);
       begin = timeline.now;
       backward(pass);
     }
@@ -345,12 +375,18 @@ export function busyTimes(step: TimedStep, profile: ChipProfile): BusyTimes {
     tasks.staged,
   );
   const norms = layers * step.blocks.length * (tasks.normForward + tasks.normBackward);
-  const loss = tasks.logits + tasks.ends + 2 * (tasks.classifierInput + tasks.classifierLogits) + tasks.classifierSums;
+  const { chunk } = tasks;
+  const loss =
+    tasks.ends +
+    (chunk === undefined
+      ? tasks.logits
+      : tasks.input + chunk.chunks * (chunk.softmax + chunk.gradient + chunk.part + chunk.addition) - chunk.addition);
+  const table = chunk === undefined ? 0 : chunk.chunks * chunk.table;
   const classifier = 2 * counts.host.classifierProducts * config.vocab * config.dim * columns;
   return {
     engine: accumulate * engine,
     products: gemmMs(classifier + 2 * accumulate * layers * matrices * columns),
-    memory: accumulate * (norms + loss + tasks.moved) + tasks.sums + tasks.norm + tasks.update,
+    memory: accumulate * (norms + loss + tasks.moved) + table + tasks.sums + tasks.norm + tasks.update,
   };
 }
 

@@ -1,9 +1,14 @@
 /** Milliseconds of a task, by the part of the step that they count as. */
 export type Parts<Part extends string> = Readonly<Partial<Record<Part, number>>>;
 
+/** Tasks that the queue has of those held back. */
+const TAKEN = 2;
+
 /** A task of the host-math queue. */
 export interface QueueTask<Part extends string> {
   readonly parts: Parts<Part>;
+  /** Whether it was held back. */
+  readonly isHeld: boolean;
   /** When it ends; undefined while it has not begun. */
   end?: number;
 }
@@ -21,7 +26,7 @@ interface Span<Part extends string> {
 
 /**
  * The main process, the engine with its worker, and the host-math queue, which work beside each other. The main process computes and waits. The
- * engine evaluates in the order of the calls. The queue runs its tasks in their order, and a held task when it has no other. The
+ * engine evaluates in the order of the calls. The queue runs its tasks in their order, among which are always two of those held back, if there are any. The
  * main process's time counts as its own computation and, while it waits, as the engine's work or, where the engine is idle, as the queue's.
  */
 export class Timeline<Part extends string> {
@@ -30,6 +35,7 @@ export class Timeline<Part extends string> {
   #queueFree = 0;
   readonly #queued: QueueTask<Part>[] = [];
   readonly #held: Held<Part>[] = [];
+  #taken = 0;
   #evaluated: Span<Part>[] = [];
   #computed: Span<Part>[] = [];
   readonly #parts = new Map<Part, number>();
@@ -62,16 +68,17 @@ export class Timeline<Part extends string> {
   /** Queues a task. */
   queue(parts: Parts<Part>): QueueTask<Part> {
     this.#runUntil(this.#now);
-    const task: QueueTask<Part> = { parts };
+    const task: QueueTask<Part> = { parts, isHeld: false };
     this.#queued.push(task);
     return task;
   }
 
-  /** Queues a task that runs whenever there is no other, those of a low rank first. */
+  /** Holds a task back until the queue has less than two of those held back: one of a low rank comes first, as in `WeightGradients`. */
   hold(rank: number, parts: Parts<Part>): QueueTask<Part> {
     this.#runUntil(this.#now);
-    const task: QueueTask<Part> = { parts };
+    const task: QueueTask<Part> = { parts, isHeld: true };
     this.#held.push({ rank, task });
+    this.#take();
     return task;
   }
 
@@ -105,15 +112,25 @@ export class Timeline<Part extends string> {
   }
 
   #runUntil(time: number): void {
-    while (this.#queueFree < time && this.#queued.length + this.#held.length > 0) this.#runNext();
+    while (this.#queueFree < time && this.#queued.length > 0) this.#runNext();
     this.#queueFree = Math.max(this.#queueFree, time);
   }
 
   #runNext(): void {
-    const lowest = this.#held.reduce((a, { rank }, index) => (rank < (this.#held[a]?.rank ?? rank + 1) ? index : a), 0);
-    const task = this.#queued.shift() ?? this.#held.splice(lowest, 1)[0]!.task;
+    const task = this.#queued.shift()!;
     this.#queueFree = addSpans(this.#computed, this.#queueFree, task.parts);
     task.end = this.#queueFree;
+    if (!task.isHeld) return;
+    this.#taken -= 1;
+    this.#take();
+  }
+
+  #take(): void {
+    while (this.#taken < TAKEN && this.#held.length > 0) {
+      const first = this.#held.reduce((a, { rank }, index) => (rank < this.#held[a]!.rank ? index : a), 0);
+      this.#queued.push(this.#held.splice(first, 1)[0]!.task);
+      this.#taken += 1;
+    }
   }
 
   #count(part: Part, ms: number): void {

@@ -1,4 +1,4 @@
-import { addon, type OuterProduct, type Precision } from '@mayfly/native';
+import { addon, type InputPart, type OuterProduct, type Precision } from '@mayfly/native';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import { type ClassifierPrograms, classifierPrograms, TABLE_GRADIENT_ROWS } from '../programs/classifier.js';
@@ -9,6 +9,9 @@ import { SurfaceTensor } from './surface.js';
 import { type KernelCompiler, TimedKernel } from './timed-kernel.js';
 
 const { mathQueue: queue } = addon;
+
+/** Classes whose logits the softmax takes together. */
+const SOFTMAX_ROWS = 256;
 
 export interface DeviceClassifierOptions {
   readonly state: ModelState;
@@ -36,7 +39,7 @@ export interface ClassifierPass {
   readonly x: Tensor<'fp32'>;
   /** int32 [columns]: −1 does not count. */
   readonly targets: Tensor<'int32'>;
-  /** Written by `loss`: the gradients of the logits, fp32 [vocab, columns]. */
+  /** Takes the logits and then their gradients, fp32 [vocab, columns]. */
   readonly logits: Tensor<'fp32'>;
   readonly gradientScale: number;
 }
@@ -52,6 +55,8 @@ export class DeviceClassifier {
   readonly #chunks: readonly Chunk[];
   /** A chunk's part of dx, fp32 [dim, columns]. */
   readonly #part: Tensor<'fp32'> | null;
+  /** Of the softmax under way. */
+  readonly #partials: Tensor<'fp32'>;
   #isExpired = false;
   #kernels: { readonly forward: TimedKernel; readonly backward: TimedKernel | null } | null = null;
 
@@ -62,6 +67,7 @@ export class DeviceClassifier {
     this.#options = options;
     this.#programs = programs;
     this.#part = state.training ? source.tensor('fp32', [dim, columns]) : null;
+    this.#partials = source.tensor('fp32', [2 * Math.ceil(vocab / SOFTMAX_ROWS) + 1, columns]);
     this.#chunks = Array.from({ length: programs.chunks }, (_, index): Chunk => {
       const first = index * programs.rows;
       return {
@@ -85,14 +91,14 @@ export class DeviceClassifier {
       // Classes that fill up the last chunk have no weights and no gradient.
       await queue.zero(arena, offset, bytes);
     }
-    await this.#refresh();
+    await stopwatch.wait('hostMath', Promise.all(this.#writeTable()));
     const compile = async (pass: 'forward' | 'backward') => {
       const { program } = this.#programs[pass];
       const name = `classifier${pass === 'forward' ? 'Forward' : 'Backward'}`;
       return new TimedKernel(await compiler.compile({ name, text: program.text, weights: {} }), stopwatch);
     };
     this.#kernels = { forward: await compile('forward'), backward: state.training ? await compile('backward') : null };
-    this.#prefetch();
+    for (const { input } of this.#chunks) this.#kernels.forward.prefetch(input);
   }
 
   /** The table that the kernels read is not the newest any more: the next `loss` writes it anew. */
@@ -100,94 +106,152 @@ export class DeviceClassifier {
     this.#isExpired = true;
   }
 
-  async #refresh(): Promise<void> {
+  /** Queues the table's conversion, chunk by chunk. */
+  #writeTable(): Promise<void>[] {
     this.#isExpired = false;
     const { state, stopwatch } = this.#options;
-    const { arena } = state.parameters;
     const { dim, vocab } = state.config;
-    const writes = this.#chunks.map(({ first, count, input }) => {
+    stopwatch.work.did('convertedElements', vocab * dim);
+    return this.#chunks.map(async ({ first, count, input }) => {
       const to = input.slot('table');
       const from = state.parameter('head') + 4 * first * dim;
       const matrix = { from, fromStride: dim, to: to.offset, toStride: to.stride, rows: count, columns: dim };
-      return queue.toHalf(arena, { ...matrix, transpose: true });
+      await queue.toHalf(state.parameters.arena, { ...matrix, transpose: true });
+      input.rewrittenFrom(this.#programs.freshColumns);
     });
-    await stopwatch.wait('hostMath', Promise.all(writes));
-    stopwatch.work.did('convertedElements', vocab * dim);
-    for (const { input } of this.#chunks) input.rewrittenFrom(this.#programs.freshColumns);
-    this.#prefetch();
   }
 
-  /** Lets the device copy the table, a chunk while it evaluates the one before. */
-  #prefetch(): void {
-    for (const { input } of this.#chunks) {
-      this.#kernels?.forward.prefetch(input);
-      this.#kernels?.backward?.prefetch(input);
+  /** Sum of −log p(target) over the columns that count. No update of the table may be under way. */
+  async loss(pass: ClassifierPass): Promise<number> {
+    const queued = new QueuedMath();
+    try {
+      await this.#evaluateLogits(pass, queued);
+      const losing = this.#queueLoss(pass, queued);
+      await this.#options.stopwatch.wait('hostMath', queued.done());
+      return await losing;
+    } finally {
+      await queued.ended();
     }
   }
 
-  /** Sum of −log p(target) over the columns that count, and the gradients of the logits. No update of the table may be under way. */
-  async loss({ x, targets, logits: all, gradientScale }: ClassifierPass): Promise<number> {
+  /**
+   * As `loss`. Writes dx, fp32 [dim, columns], and the gradients of the logits.
+   *
+   * @param onQueued Called once the queue has the gradients of the logits.
+   */
+  async lossBackward(pass: ClassifierPass, dx: Tensor<'fp32'>, onQueued: () => void): Promise<number> {
+    const queued = new QueuedMath();
+    try {
+      await this.#evaluateLogits(pass, queued);
+      const losing = this.#queueLoss(pass, queued);
+      const written = this.#chunks.map((chunk) => this.#queueGradients(pass, chunk, queued));
+      onQueued();
+      const inputs = this.#chunks.map(({ input, dx: output }) => {
+        const parts = this.#programs.parts.map((name) => input.part(name, input.slot(name)));
+        return { input, output, parts };
+      });
+      const waits = await this.#start(this.#kernels!.backward!, inputs, written);
+      for (const [index, chunk] of this.#chunks.entries()) {
+        await waits[index]!();
+        this.#addPart(chunk, dx);
+      }
+      await this.#options.stopwatch.wait('hostMath', queued.done());
+      return await losing;
+    } finally {
+      await queued.ended();
+    }
+  }
+
+  /** Evaluates the logits. Queues the softmax of a chunk while the device evaluates the next one. */
+  async #evaluateLogits(pass: ClassifierPass, queued: QueuedMath): Promise<void> {
+    const { x } = pass;
     const { stopwatch, columns, state } = this.#options;
     const { dim, vocab } = state.config;
     const { arena } = x;
-    if (this.#isExpired) await this.#refresh();
-    const given = this.#chunks.map(({ input }) => {
-      const to = input.slot('xn');
-      const matrix = { from: x.offset, fromStride: columns, to: to.offset, toStride: to.stride };
-      return queue.toHalf(arena, { ...matrix, rows: dim, columns });
-    });
-    await stopwatch.wait('hostMath', Promise.all(given));
-    await this.#runAll((chunk) =>
-      this.#kernels!.forward.start(chunk.input, chunk.logits, partsOf(chunk.input, ['xn'])),
-    );
-    const converted = this.#chunks.map(({ first, count, logits }) => {
-      const { offset, stride } = logits.slot('logits');
-      const to = all.offset + 4 * first * columns;
-      return queue.toFloat(arena, { from: offset, fromStride: stride, to, toStride: columns, rows: count, columns });
-    });
-    const losing = queue.softmaxLoss(arena, {
-      ...{ logits: all.offset, targets: targets.offset, vocab, columns, gradientScale },
-    });
-    stopwatch.work.did('convertedElements', (this.#chunks.length * dim + vocab) * columns);
-    const [loss] = await stopwatch.wait('hostMath', Promise.all([losing, ...converted]));
-    return loss;
+    const xn = this.#chunks[0]!.input.slot('xn');
+    const matrix = { from: x.offset, fromStride: columns, to: xn.offset, toStride: xn.stride, rows: dim, columns };
+    const written = this.#isExpired ? this.#writeTable().map((each) => queued.add(each)) : [];
+    // What everything waits for does not wait in the queue.
+    stopwatch.time('hostMath', () => addon.math.toHalf(arena, matrix));
+    stopwatch.work.did('convertedElements', (dim + vocab) * columns);
+    // All chunks read it where the first one has it.
+    const inputs = this.#chunks.map(({ input, logits }) => ({ input, output: logits, parts: [input.part('xn', xn)] }));
+    const waits = await this.#start(this.#kernels!.forward, inputs, written);
+    const problem = this.#problemOf(pass);
+    for (const [index, { first, count: rows, logits }] of this.#chunks.entries()) {
+      await waits[index]!();
+      const { offset: from, stride: fromStride } = logits.slot('logits');
+      queued.add(queue.softmaxChunk(arena, { ...problem, first, rows, from, fromStride }));
+    }
   }
 
-  /** Writes dx, fp32 [dim, columns], after `loss`. */
-  async backward({ logits }: ClassifierPass, dx: Tensor<'fp32'>): Promise<void> {
+  /** Sends evaluations of all chunks, each once its input is written, and lets the device copy that of one while it evaluates the one before. */
+  async #start(
+    kernel: TimedKernel,
+    chunks: readonly { input: SurfaceTensor; output: SurfaceTensor; parts: readonly InputPart[] }[],
+    written: readonly Promise<unknown>[],
+  ): Promise<(() => Promise<void>)[]> {
+    const waits: (() => Promise<void>)[] = [];
+    const settle = async (index: number) => {
+      if (index < written.length) await this.#options.stopwatch.wait('hostMath', written[index]!);
+    };
+    await settle(0);
+    for (const [index, { input, output, parts }] of chunks.entries()) {
+      const next = chunks[index + 1];
+      await settle(index + 1);
+      if (next !== undefined) kernel.prefetch(next.input, next.parts);
+      waits.push(await kernel.start(input, output, parts));
+    }
+    return waits;
+  }
+
+  #queueLoss(pass: ClassifierPass, queued: QueuedMath): Promise<number> {
+    const { gradientScale } = pass;
+    return queued.add(queue.softmaxLoss(pass.x.arena, { ...this.#problemOf(pass), gradientScale }));
+  }
+
+  #problemOf({ logits, targets }: ClassifierPass) {
+    const { columns, state } = this.#options;
+    const { vocab } = state.config;
+    return {
+      ...{ logits: logits.offset, partials: this.#partials.offset, targets: targets.offset },
+      ...{ vocab, columns },
+    };
+  }
+
+  /** Queues the gradients of a chunk's logits. */
+  #queueGradients(pass: ClassifierPass, { first, count, input }: Chunk, queued: QueuedMath): Promise<unknown> {
+    const problem = this.#problemOf(pass);
+    const { gradientScale, logits } = pass;
+    this.#options.stopwatch.work.did('convertedElements', count * problem.columns);
+    let row = 0;
+    const written = this.#programs.parts.flatMap((name) => {
+      const slot = input.slot(name);
+      const rows = Math.min(slot.rows, count - row);
+      const part = { first: first + row, rows, to: slot.offset, toStride: slot.stride };
+      row += slot.rows;
+      if (rows <= 0) return [];
+      return [queue.softmaxGradient(logits.arena, { ...problem, ...part, gradientScale })];
+    });
+    return queued.add(Promise.all(written));
+  }
+
+  /** Adds a chunk's part of dx to those of the chunks before. */
+  #addPart(chunk: Chunk, dx: Tensor<'fp32'>): void {
     const { stopwatch, columns, state } = this.#options;
-    const { dim, vocab } = state.config;
-    const { arena } = dx;
-    const { parts } = this.#programs;
-    const given = this.#chunks.flatMap(({ first, count, input }) => {
-      let row = 0;
-      return parts.flatMap((name) => {
-        const slot = input.slot(name);
-        const rows = Math.min(slot.rows, count - row);
-        const from = logits.offset + 4 * (first + row) * columns;
-        row += slot.rows;
-        if (rows <= 0) return [];
-        const matrix = { from, fromStride: columns, to: slot.offset, toStride: slot.stride };
-        return [queue.toHalf(arena, { ...matrix, rows, columns })];
-      });
+    const { dim: rows } = state.config;
+    const { offset: from, stride: fromStride } = chunk.dx.slot('dx');
+    const isFirst = chunk.first === 0;
+    const to = isFirst ? dx : this.#part!;
+    stopwatch.time('hostMath', () => {
+      addon.math.toFloat(dx.arena, { from, fromStride, to: to.offset, toStride: columns, rows, columns });
+      if (!isFirst) addon.math.add(dx.arena, [to.offset], dx.offset, dx.elements);
     });
-    await stopwatch.wait('hostMath', Promise.all(given));
-    await this.#runAll((chunk) => this.#kernels!.backward!.start(chunk.input, chunk.dx, partsOf(chunk.input, parts)));
-    const sums = this.#chunks.flatMap((chunk, index) => {
-      const { offset, stride } = chunk.dx.slot('dx');
-      const to = index === 0 ? dx : this.#part!;
-      const matrix = { from: offset, fromStride: stride, to: to.offset, toStride: columns, rows: dim, columns };
-      return [
-        queue.toFloat(arena, matrix),
-        ...(index === 0 ? [] : [queue.add(arena, [this.#part!.offset], dx.offset, dx.elements)]),
-      ];
-    });
-    stopwatch.work.did('convertedElements', (this.#chunks.length * dim + vocab) * columns);
-    stopwatch.work.did('addedElements', (this.#chunks.length - 1) * dx.elements);
-    await stopwatch.wait('hostMath', Promise.all(sums));
+    stopwatch.work.did('convertedElements', dx.elements);
+    if (!isFirst) stopwatch.work.did('addedElements', dx.elements);
   }
 
-  /** Queues the gradient of the table, fp32 [vocab, dim] at an arena offset, after `loss`: a call for each of its parts. */
+  /** Queues the gradient of the table, fp32 [vocab, dim] at an arena offset, after `lossBackward`: a call for each of its parts. */
   tableGradient({ x, logits }: ClassifierPass, offset: number): (() => Promise<void>)[] {
     const { columns, precision, state } = this.#options;
     const { dim, vocab } = state.config;
@@ -206,15 +270,26 @@ export class DeviceClassifier {
   async dispose(): Promise<void> {
     await Promise.all([this.#kernels?.forward.dispose(), this.#kernels?.backward?.dispose()]);
   }
-
-  /** Sends an evaluation for every chunk, then waits for all. */
-  async #runAll(start: (chunk: Chunk) => Promise<() => Promise<void>>): Promise<void> {
-    const waits: (() => Promise<void>)[] = [];
-    for (const chunk of this.#chunks) waits.push(await start(chunk));
-    for (const wait of waits) await wait();
-  }
 }
 
-/** Matrices of an input, where they are. */
-const partsOf = (input: SurfaceTensor, names: readonly string[]) =>
-  names.map((name) => input.part(name, input.slot(name)));
+/** Host math that was queued for one call. */
+class QueuedMath {
+  readonly #tasks: Promise<unknown>[] = [];
+
+  add<T>(task: Promise<T>): Promise<T> {
+    // Whoever waits for it gets the error; until then it must not count as an unhandled rejection.
+    task.catch(() => {});
+    this.#tasks.push(task);
+    return task;
+  }
+
+  /** Resolves once all is done. */
+  async done(): Promise<void> {
+    await Promise.all(this.#tasks);
+  }
+
+  /** Resolves once all has ended, so that nobody uses the memory any more. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#tasks);
+  }
+}

@@ -284,9 +284,31 @@ export class Head {
     work.did('classifierProducts', (classifier === null ? 2 : 0) + (isTrained ? 1 : 0));
     work.did('norms');
     const table = isTrained ? (gradients.table ?? gradients.offset('head')) : null;
-    const done = classifier && (await this.#onDevice(classifier, gradientScale, table));
-    const results = Promise.all([
-      done ??
+    const norm = {
+      x: x.offset,
+      xType: 'fp32',
+      xStride: columns,
+      weight: this.#state.parameter('finalNorm'),
+      dOut: normedGradient,
+      dOutType: 'fp32',
+      dOutStride: columns,
+      dx: gradient.offset,
+      dWeight: this.#unused?.offset ?? gradients.offset('finalNorm'),
+      overwrite: gradients.overwrite,
+      eps,
+      dim,
+      columns,
+    } as const;
+    let loss: number;
+    if (classifier !== null) {
+      loss = await this.#onDevice(classifier, gradientScale, table);
+      // What everything waits for does not wait in the queue, where the table's gradient is.
+      this.#stopwatch.time('hostMath', () => {
+        addon.math.zero(arena, gradient.offset, gradient.bytes);
+        addon.math.normBackward(arena, norm);
+      });
+    } else {
+      const results = Promise.all([
         queue.crossEntropy(arena, {
           x: this.#turn.normed.offset,
           table: this.#state.parameter('head'),
@@ -299,38 +321,24 @@ export class Head {
           gradientScale,
           precision: this.#precision,
         }),
-      queue.zero(arena, gradient.offset, gradient.bytes),
-      queue.normBackward(arena, {
-        x: x.offset,
-        xType: 'fp32',
-        xStride: columns,
-        weight: this.#state.parameter('finalNorm'),
-        dOut: normedGradient,
-        dOutType: 'fp32',
-        dOutStride: columns,
-        dx: gradient.offset,
-        dWeight: this.#unused?.offset ?? gradients.offset('finalNorm'),
-        overwrite: gradients.overwrite,
-        eps,
-        dim,
-        columns,
-      }),
-    ]);
+        queue.zero(arena, gradient.offset, gradient.bytes),
+        queue.normBackward(arena, norm),
+      ]);
+      [loss] = await this.#stopwatch.wait('hostMath', results);
+    }
     // A tied table is complete only with the embedding's part, that of a classifier on the device with what is held back.
     if (isTrained && !tiedHead && (classifier === null || this.#inFlight > 1)) gradients.finishTable('head');
     if (this.#unused === null) gradients.finish('finalNorm');
-    const [loss] = await this.#stopwatch.wait('hostMath', results);
     return loss;
   }
 
   /** @param table Where the gradient of the classifier's table goes; null where it is frozen. */
   async #onDevice(classifier: DeviceClassifier, gradientScale: number, table: number | null): Promise<number> {
     const pass = this.#classifierPass(gradientScale);
-    const loss = await classifier.loss(pass);
-    // In parts, so that conversions come between them.
-    if (table !== null) for (const part of classifier.tableGradient(pass, table)) this.#hold(part);
-    await classifier.backward(pass, this.#normedGradient!);
-    return loss;
+    return await classifier.lossBackward(pass, this.#normedGradient!, () => {
+      // In parts, so that sums and conversions come between them.
+      if (table !== null) for (const part of classifier.tableGradient(pass, table)) this.#hold(part);
+    });
   }
 
   #classifierPass(gradientScale: number): ClassifierPass {

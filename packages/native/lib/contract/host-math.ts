@@ -48,6 +48,24 @@ export interface OuterProduct {
   readonly addends?: readonly number[];
 }
 
+/** What the calls for one loss of logits that come in chunks share. */
+export interface SoftmaxProblem {
+  /** fp32 [vocab, columns]. */
+  logits: number;
+  /** fp32 [2·⌈vocab / 256⌉ + 1, columns]: what chunks leave for the loss, and the loss for gradients. */
+  partials: number;
+  /** int32 [columns]; −1 does not count. */
+  targets: number;
+  vocab: number;
+  columns: number;
+}
+
+/** Rows of a softmax's problem. */
+export interface SoftmaxRows {
+  first: number;
+  rows: number;
+}
+
 /** Host math on arena memory. Calls compute before they return, with the native thread pool where it pays. */
 export interface HostMath {
   /**
@@ -138,13 +156,21 @@ export interface HostMath {
     },
   ): number;
   /**
-   * The sum over columns of −log softmax(logits)[targets[n]], without columns whose target is −1 (ignored). logits fp32 [vocab, columns]
-   * become gradientScale · dLoss/dLogits.
+   * Takes the next `rows` logits of a vocabulary, from class `first` on, fp16 [rows, columns] with a row stride, of which `softmaxLoss` makes a loss once
+   * all have come, in their order. They become fp32 in `logits`, and exponentials as soon as their 256 classes are complete. The same bits whatever the
+   * chunks.
    */
-  softmaxLoss(
+  softmaxChunk(arena: NativeArena, o: SoftmaxProblem & SoftmaxRows & { from: number; fromStride: number }): void;
+  /** The sum over columns of −log softmax(logits)[targets[n]], after `softmaxChunk`, without columns whose target is −1 (ignored). */
+  softmaxLoss(arena: NativeArena, o: SoftmaxProblem & { gradientScale?: number }): number;
+  /**
+   * After `softmaxLoss` with the same scale, once for each class: makes rows of `logits` gradientScale · dLoss/dLogits, which `to` receives as fp16
+   * [rows, columns] with a row stride.
+   */
+  softmaxGradient(
     arena: NativeArena,
-    o: { logits: number; targets: number; vocab: number; columns: number; gradientScale?: number },
-  ): number;
+    o: SoftmaxProblem & SoftmaxRows & { to: number; toStride: number; gradientScale?: number },
+  ): void;
   /** logits[v] = Σ_d table[v, d]·x[d, column], fp32 [vocab]. The table's type is fp32 by default. */
   logits(
     arena: NativeArena,

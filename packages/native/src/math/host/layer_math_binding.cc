@@ -1,6 +1,8 @@
 // Host math of a transformer's layers, as JavaScript functions.
+#include <string>
 #include <vector>
 
+#include "error.h"
 #include "math/host/cross_entropy.h"
 #include "math/host/embedding.h"
 #include "math/host/logits.h"
@@ -65,6 +67,10 @@ auto NormGradient(const MathOptions& o) {
   return [=](ThreadPool& pool) { NormBackward(args, pool); };
 }
 
+float GradientScaleOf(const MathOptions& o) {
+  return o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
+}
+
 auto Loss(const MathOptions& o) {
   CrossEntropyArgs args{};
   args.vocab = o.Dimension("vocab");
@@ -75,22 +81,53 @@ auto Loss(const MathOptions& o) {
   args.dx = o.Optional<float>("dx", args.dim * args.columns);
   args.d_table = o.Optional<float>("dTable", args.vocab * args.dim);
   args.log_sum_exp = o.Optional<float>("logSumExp", args.columns);
-  args.gradient_scale = o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
+  args.gradient_scale = GradientScaleOf(o);
   args.precision = o.PrecisionOrExact();
   const int32_t* ids = o.Array<int32_t>("targets", args.columns);
   const std::vector<int32_t> targets = ReadTokens(ids, args.columns, args.vocab, "targets", kIgnoredTarget);
   return [=](ThreadPool& pool) { return CrossEntropy(args, targets, pool); };
 }
 
+SoftmaxProblem ProblemOf(const MathOptions& o) {
+  SoftmaxProblem problem;
+  problem.vocab = o.Dimension("vocab");
+  problem.columns = o.Dimension("columns");
+  problem.logits = o.Array<float>("logits", problem.vocab * problem.columns);
+  problem.partials = o.Array<float>("partials", problem.partial_rows() * problem.columns);
+  const int32_t* ids = o.Array<int32_t>("targets", problem.columns);
+  problem.targets = ReadTokens(ids, problem.columns, problem.vocab, "targets", kIgnoredTarget);
+  return problem;
+}
+
+template <class T>
+SoftmaxRows<T> RowsOf(const MathOptions& o, const SoftmaxProblem& problem, const char* name, const char* stride_name) {
+  const int64_t rows = o.Dimension("rows");
+  if (rows > problem.vocab) {
+    throw Error("ERR_INVALID_ARGUMENT",
+                "Expected rows to be at most " + std::to_string(problem.vocab) + ", got " + std::to_string(rows));
+  }
+  const int64_t first = o.Whole("first", 0, problem.vocab - rows);
+  const auto half = o.Rows<uint16_t>(name, stride_name, rows, problem.columns);
+  return {first, rows, half.data, half.stride};
+}
+
+auto ChunkOfLogits(const MathOptions& o) {
+  const SoftmaxProblem problem = ProblemOf(o);
+  const auto chunk = RowsOf<const uint16_t>(o, problem, "from", "fromStride");
+  return [=](ThreadPool& pool) { SoftmaxChunk(problem, chunk, pool); };
+}
+
 auto LossOfLogits(const MathOptions& o) {
-  SoftmaxLossArgs args{};
-  args.vocab = o.Dimension("vocab");
-  args.columns = o.Dimension("columns");
-  args.logits = o.Array<float>("logits", args.vocab * args.columns);
-  args.gradient_scale = o.Has("gradientScale") ? static_cast<float>(o.Number("gradientScale")) : 1.0f;
-  const int32_t* ids = o.Array<int32_t>("targets", args.columns);
-  const std::vector<int32_t> targets = ReadTokens(ids, args.columns, args.vocab, "targets", kIgnoredTarget);
-  return [=](ThreadPool& pool) { return SoftmaxLoss(args, targets, pool); };
+  const SoftmaxProblem problem = ProblemOf(o);
+  const float gradient_scale = GradientScaleOf(o);
+  return [=](ThreadPool& pool) { return SoftmaxLoss(problem, gradient_scale, pool); };
+}
+
+auto GradientOfLogits(const MathOptions& o) {
+  const SoftmaxProblem problem = ProblemOf(o);
+  const auto to = RowsOf<uint16_t>(o, problem, "to", "toStride");
+  const float gradient_scale = GradientScaleOf(o);
+  return [=](ThreadPool& pool) { SoftmaxGradient(problem, gradient_scale, to, pool); };
 }
 
 auto ColumnLogits(const MathOptions& o) {
@@ -135,7 +172,9 @@ void ExportLayerMath(const MathExports& math) {
   DefineMath(math, "residualNorm", NormForward);
   DefineMath(math, "normBackward", NormGradient);
   DefineMath(math, "crossEntropy", Loss);
+  DefineMath(math, "softmaxChunk", ChunkOfLogits);
   DefineMath(math, "softmaxLoss", LossOfLogits);
+  DefineMath(math, "softmaxGradient", GradientOfLogits);
   DefineMath(math, "logits", ColumnLogits);
   DefineMath(math, "rope", Rotate);
 }
