@@ -5,7 +5,6 @@
 #endif
 
 #include <algorithm>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -49,30 +48,30 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   settings.size = static_cast<int>(WholeNumber(options.Get("size"), "size", 2, kMostRanks));
   settings.rank = static_cast<int>(WholeNumber(options.Get("rank"), "rank", 0, settings.size - 1));
   settings.slice_bytes = WholeNumber(options.Get("sliceBytes"), "sliceBytes", 64, kMostSliceBytes) / 64 * 64;
-  auto operation = std::make_shared<Operation>();
-  operation->kind = Kind::kOpen;
-  operation->timeout = TimeoutOf(options);
+  Operation operation;
+  operation.kind = Kind::kOpen;
+  operation.timeout = TimeoutOf(options);
   const Napi::Env env = info.Env();
   return {env, DataOf(env).collective->Open(env, std::move(settings), std::move(operation))};
 }
 
 Napi::Value Run(const Napi::CallbackInfo& info) {
   const Napi::Object call = ObjectOf(info[0], "call");
-  auto operation = std::make_shared<Operation>();
-  operation->kind = KindOf(Text(call.Get("kind"), "kind"));
-  operation->timeout = TimeoutOf(call);
-  operation->root = static_cast<int>(WholeNumber(call.Get("root"), "root", 0, kMostRanks));
+  Operation operation;
+  operation.kind = KindOf(Text(call.Get("kind"), "kind"));
+  operation.timeout = TimeoutOf(call);
+  operation.root = static_cast<int>(WholeNumber(call.Get("root"), "root", 0, kMostRanks));
   const Napi::Array ranges = ArrayOf(call.Get("ranges"), "ranges");
-  if (ranges.Length() > 0) operation->arena = UnwrapArena(call.Get("arena"));
-  operation->ranges = ListOf(ranges, [&](const Napi::Value& each) -> Operation::Range {
+  if (ranges.Length() > 0) operation.arena = UnwrapArena(call.Get("arena"));
+  operation.ranges = ListOf(ranges, [&](const Napi::Value& each) -> Operation::Range {
     const Napi::Object range = ObjectOf(each, "range");
     const uint64_t offset = WholeNumber(range.Get("offset"), "offset"),
                    bytes = WholeNumber(range.Get("bytes"), "bytes");
-    return {operation->arena->At(offset, bytes), bytes};
+    return {operation.arena->At(offset, bytes), bytes};
   });
-  if (operation->kind == Kind::kExchange) {
+  if (operation.kind == Kind::kExchange) {
     const auto [data, bytes] = BytesOf(call.Get("message"), "message");
-    operation->message.assign(data, data + bytes);
+    operation.message.assign(data, data + bytes);
   }
   const Napi::Env env = info.Env();
   return {env, DataOf(env).collective->Submit(env, std::move(operation))};

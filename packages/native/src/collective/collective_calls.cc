@@ -6,12 +6,10 @@
 #include "collective/collective_calls.h"
 
 #include <algorithm>
-#include <deque>
-#include <mutex>
+#include <memory>
 #include <utility>
 
 #include "error.h"
-#include "napi_error.h"
 
 namespace mayfly {
 namespace {
@@ -38,90 +36,38 @@ napi_value MessagesOf(Napi::Env env, const Operation& operation) {
 
 }  // namespace
 
-// Where the group's thread tells the event loop of operations that have ended.
-struct CollectiveCalls::Mailbox {
-  std::mutex mutex;
-  uv_async_t* bell = nullptr;                    // guarded by mutex; null once the environment ends
-  std::deque<std::shared_ptr<Operation>> ended;  // guarded by mutex
+struct CollectiveCalls::Call : Operation, PendingPromises::Work {
+  explicit Call(Operation operation) : Operation(std::move(operation)) {}
 
-  void Put(const std::shared_ptr<Operation>& operation) {
-    const std::lock_guard<std::mutex> lock(mutex);
-    if (bell == nullptr) return;
-    ended.push_back(operation);
-    uv_async_send(bell);
+  napi_value Result(Napi::Env env) override {
+    if (!failure.empty()) throw Error("ERR_COLLECTIVE", failure);
+    if (kind == Kind::kExchange) return MessagesOf(env, *this);
+    napi_value undefined = nullptr;
+    napi_get_undefined(env, &undefined);
+    return undefined;
   }
 };
 
-napi_value CollectiveCalls::Open(Napi::Env env, Group::Settings settings, std::shared_ptr<Operation> operation) {
-  const auto mailbox = std::make_shared<Mailbox>();
-  AsyncHandle done(
-      loop_, "ERR_NATIVE", "for the ends of collective operations",
-      [](uv_loop_t* loop, uv_async_t* handle) { return uv_async_init(loop, handle, AsyncHandle::Entry); },
-      [this, env] { Settle(env); });
-  mailbox->bell = done.get();
-  Group::OfProcess().Open(
-      std::move(settings), [mailbox](const std::shared_ptr<Operation>& ended) { mailbox->Put(ended); }, operation);
-  done_ = std::move(done);
-  mailbox_ = mailbox;
-  return Promise(env, operation);
+napi_value CollectiveCalls::Open(Napi::Env env, Group::Settings settings, Operation operation) {
+  const auto call = std::make_shared<Call>(std::move(operation));
+  return promises_.Add(env, call, [&](const std::shared_ptr<PendingPromises::Mailbox>& mailbox) {
+    const auto listener = [mailbox](const std::shared_ptr<Operation>& ended) {
+      mailbox->Put(std::static_pointer_cast<Call>(ended));
+    };
+    Group::OfProcess().Open(std::move(settings), listener, call);
+    has_opened_ = true;
+  });
 }
 
-napi_value CollectiveCalls::Submit(Napi::Env env, std::shared_ptr<Operation> operation) {
-  if (mailbox_ == nullptr) throw Error("ERR_COLLECTIVE", "This thread has not opened the group of ranks");
-  const napi_value promise = Promise(env, operation);
-  Group::OfProcess().Submit(std::move(operation));
-  return promise;
-}
-
-napi_value CollectiveCalls::Promise(Napi::Env env, const std::shared_ptr<Operation>& operation) {
-  napi_deferred deferred = nullptr;
-  napi_value promise = nullptr;
-  if (napi_create_promise(env, &deferred, &promise) != napi_ok) throw Error("ERR_NATIVE", "Cannot make a promise");
-  pending_.emplace(operation.get(), deferred);
-  done_.SetReferenced(true);
-  return promise;
-}
-
-void CollectiveCalls::Settle(Napi::Env env) {
-  Napi::HandleScope handles(env);
-  Napi::AsyncContext context(env, "mayfly.collective");
-  Napi::CallbackScope callbacks(env, context);
-  std::deque<std::shared_ptr<Operation>> ended;
-  {
-    const std::lock_guard<std::mutex> lock(mailbox_->mutex);
-    ended.swap(mailbox_->ended);
-  }
-  for (const std::shared_ptr<Operation>& operation : ended) {
-    const auto found = pending_.find(operation.get());
-    const napi_deferred deferred = found->second;
-    pending_.erase(found);
-    // Where JavaScript can no longer run these do nothing.
-    napi_value value = nullptr;
-    if (!operation->failure.empty()) {
-      value = TryToJs(env, Error("ERR_COLLECTIVE", operation->failure));
-      if (value != nullptr) napi_reject_deferred(env, deferred, value);
-      continue;
-    }
-    if (operation->kind == Kind::kExchange) {
-      value = MessagesOf(env, *operation);
-    } else {
-      napi_get_undefined(env, &value);
-    }
-    if (value != nullptr) napi_resolve_deferred(env, deferred, value);
-  }
-  if (pending_.empty()) done_.SetReferenced(false);
+napi_value CollectiveCalls::Submit(Napi::Env env, Operation operation) {
+  if (!has_opened_) throw Error("ERR_COLLECTIVE", "This thread has not opened the group of ranks");
+  const auto call = std::make_shared<Call>(std::move(operation));
+  return promises_.Add(env, call, [&](const auto&) { Group::OfProcess().Submit(call); });
 }
 
 void CollectiveCalls::End() noexcept {
-  if (mailbox_ == nullptr) return;
-  {
-    const std::lock_guard<std::mutex> lock(mailbox_->mutex);
-    mailbox_->bell = nullptr;
-  }
-  mailbox_ = nullptr;
-  pending_.clear();
-  done_.Close();
-  Group::OfProcess().Leave();
+  promises_.End();
+  if (std::exchange(has_opened_, false)) Group::OfProcess().Leave();
 }
 
 }  // namespace mayfly

@@ -4,15 +4,14 @@
 #include <napi.h>
 
 #include <chrono>
-#include <deque>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "event_loop.h"
 #include "parallel/thread_pool.h"
+#include "pending_promises.h"
 
 namespace mayfly {
 
@@ -21,10 +20,9 @@ class MathQueue {
   // Returns what the call answers: a number, or nothing. It holds no JavaScript value.
   using Work = std::function<std::optional<double>(ThreadPool&)>;
 
-  explicit MathQueue(EventLoop* loop) : loop_(loop) {}
+  explicit MathQueue(EventLoop* loop) : promises_(loop, "for the ends of host math", "mayfly.math") {}
   MathQueue(const MathQueue&) = delete;
   MathQueue& operator=(const MathQueue&) = delete;
-  ~MathQueue() { End(); }
 
   using Clock = std::chrono::steady_clock;
 
@@ -45,25 +43,14 @@ class MathQueue {
 
   // Drops the work that has not begun; no promise is settled any more. Work that has begun ends by itself, on memory
   // that it holds.
-  void End() noexcept;
+  void End() noexcept { promises_.End(); }
 
  private:
-  struct Mailbox;
   struct Job;
-  struct Pending {
-    napi_deferred deferred;
-    std::shared_ptr<Job> job;
-  };
 
-  void Listen(Napi::Env env);
-  void Settle(Napi::Env env);
-
-  EventLoop* loop_;
-  AsyncHandle done_;
-  std::shared_ptr<Mailbox> mailbox_;  // null where nothing was queued yet, and after the end
+  PendingPromises promises_;
   bool timed_ = false;
   std::vector<Span> spans_;
-  std::deque<Pending> pending_;  // in the order of the queue, which is the order of their ends
 };
 
 }  // namespace mayfly
