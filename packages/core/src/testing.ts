@@ -98,6 +98,7 @@ export { aimsReport, compareReport } from './observe/aims-report.js';
 export { calibrationReport } from './observe/calibration-report.js';
 export { CsvSink } from './observe/csv.js';
 export { MetricsServer } from './observe/metrics-server.js';
+export { Observers } from './observe/observers.js';
 export { ProtobufWriter } from './observe/protobuf.js';
 export { markdownTable, textTable } from './observe/table.js';
 export { TensorBoardSink } from './observe/tensorboard.js';

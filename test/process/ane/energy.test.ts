@@ -1,10 +1,13 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTrainer } from '@mayfly/core';
-import { MetricsServer, readRunLog } from '@mayfly/core/testing';
+import { Observers, readRunLog } from '@mayfly/core/testing';
 import { RunHistory } from '@mayfly/core/watch';
 import { expect, onTestFinished, test } from 'vitest';
 import { aneRunner, onEachRuntime, useRuntime } from '../../fixtures/ane-emulator.js';
+import { hasProtoc, protocDecode } from '../../fixtures/protoc.js';
 import { smallRun, smallStream } from '../../fixtures/small-run.js';
+import { observed } from '../../fixtures/telemetry.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const folder = temporaryFolder();
@@ -98,17 +101,19 @@ onEachRuntime((tier, runtime) => {
 
   useRuntime(tier, runtime, folder);
 
-  test('a training has its energy in the log, on the page and in the metrics', async () => {
+  test('a training has its energy in the log, on the page, in metrics and in the files for other programs', async () => {
     process.env.MAYFLY_EMULATOR_IOREPORT = `${ultra},${memory}`;
     const out = join(folder, 'run');
     const data = smallStream(folder);
-    const metrics = await MetricsServer.open(0);
-    onTestFinished(() => metrics[Symbol.asyncDispose]());
+    await using telemetry = observed();
+    const [csv, tensorboard] = [join(folder, 'steps.csv'), join(folder, 'board')];
+    const observers = await Observers.open({ csv, tensorboard, metrics: 0 });
+    onTestFinished(() => observers[Symbol.asyncDispose]());
     await using trainer = await createTrainer({
       ...{ ...smallRun, data, out, variant: 'fused,silu=exp,rope=slice,split=1' },
       pool: { ...smallRun.pool, device: 'ane' },
     });
-    metrics.start(trainer);
+    const address = observers.start(trainer)!;
     await trainer.train();
     const uses = readRunLog(out).filter(({ event }) => event === 'energy');
     expect(uses.length).toBeGreaterThan(0);
@@ -126,7 +131,12 @@ onEachRuntime((tier, runtime) => {
     const history = new RunHistory(out);
     await history.refresh();
     expect(history.energy.map(({ joulesPerStep }) => joulesPerStep)).toEqual(uses.map((use) => use.joules_per_step));
-    const text = await (await fetch(`http://127.0.0.1:${metrics.port}/metrics`)).text();
+    const last = Number(uses.at(-1)!.steps);
+    expect(history.energy.at(-1)!.dies).toEqual([
+      { name: 'ANE0_0', joulesPerStep: 1.5 / last },
+      { name: 'ANE0_1', joulesPerStep: 0.0025 / last },
+    ]);
+    const text = await (await fetch(address)).text();
     const value = (name: string) =>
       Number(
         text
@@ -136,7 +146,51 @@ onEachRuntime((tier, runtime) => {
       );
     expect(value('mayfly_ane_energy_joules_total{die="ANE0_0"}')).toBeCloseTo(1.5 * uses.length, 9);
     expect(value('mayfly_ane_energy_joules_total{die="ANE0_1"}')).toBeCloseTo(0.0025 * uses.length, 9);
+    expect(value('mayfly_ane_step_joules{die="ANE0_1"}')).toBeCloseTo(0.0025 / last, 9);
     expect(value('mayfly_memory_traffic_bytes_total')).toBeCloseTo(1500 * uses.length, 6);
     expect(value('mayfly_ane_traffic_bytes_total')).toBeCloseTo(100 * uses.length, 6);
+
+    const points = await telemetry.points();
+    const point = (name: string, die?: string) =>
+      points.find(({ name: its, attributes }) => its === name && attributes.die === die)!;
+    for (const [name, unit, total, die] of [
+      ['mayfly.ane.energy.joules', 'J', 1.5 * uses.length, 'ANE0_0'],
+      ['mayfly.ane.step.joules', 'J', 0.0025 / last, 'ANE0_1'],
+      ['mayfly.memory.traffic.bytes', 'By', 1500 * uses.length],
+      ['mayfly.ane.traffic.bytes', 'By', 100 * uses.length],
+    ] as const) {
+      expect(point(name, die)).toMatchObject({ unit, attributes: { pool: 1 } });
+      expect(point(name, die).value).toBeCloseTo(total, 6);
+      expect(point(name, die).description).toMatch(/Assumed: no Mac has run it\.$/);
+    }
+
+    await observers[Symbol.asyncDispose]();
+    const [head, ...rows] = readFileSync(csv, 'utf8').trimEnd().split('\r\n');
+    expect(head).toMatch(/,joules_per_step,memory_bytes_per_second,ane_bytes_per_second,die_joules_per_step$/);
+    expect(rows).toHaveLength(smallRun.steps);
+    expect(rows.map((row) => row.split(',').slice(-4).join()).filter((cells) => cells !== ',,,')).toEqual(
+      uses.map(({ steps, ...use }) =>
+        [
+          ...[use.joules_per_step, use.memory_bytes_per_second, use.ane_bytes_per_second],
+          `ANE0_0=${1.5 / Number(steps)} ANE0_1=${0.0025 / Number(steps)}`,
+        ].join(),
+      ),
+    );
+    const board = readFileSync(join(tensorboard, readdirSync(tensorboard)[0]!));
+    for (const tag of ['energy/joules per step', 'energy/joules per step of ANE0_1', 'memory/bytes per second']) {
+      expect(board.includes(tag)).toBe(true);
+    }
+    if (hasProtoc) expect(energyEvent(board)).toMatch(/summary_description: ".*Assumed: no Mac has run it\."/);
   });
 });
+
+/** The last event with energy, as text. */
+function energyEvent(board: Buffer): string {
+  const at = board.lastIndexOf('energy/joules per step');
+  for (let from = 0; ; ) {
+    const length = Number(board.readBigUInt64LE(from));
+    const end = from + 12 + length;
+    if (at < end) return protocDecode('tensorboard.proto', 'tensorflow.Event', board.subarray(from + 12, end));
+    from = end + 4;
+  }
+}

@@ -1,43 +1,10 @@
 import { createPool } from '@mayfly/core';
 import { PoolMetrics } from '@mayfly/core/observe';
-import { instrument } from '@mayfly/core/opentelemetry';
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics';
-import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { expect, test } from 'vitest';
 import { scaleProgram } from '../../fixtures/programs.js';
 import { runTraining, smallRun, smallStream } from '../../fixtures/small-run.js';
+import { observed } from '../../fixtures/telemetry.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
-
-/** SDKs that keep what they export, and a subscription to the channels. */
-function observed() {
-  const spans = new InMemorySpanExporter();
-  const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] });
-  const metrics = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-  // Collects when it is flushed.
-  const reader = new PeriodicExportingMetricReader({ exporter: metrics, exportIntervalMillis: 2 ** 30 });
-  const meterProvider = new MeterProvider({ readers: [reader] });
-  const telemetry = instrument({ tracerProvider, meterProvider });
-  return {
-    spans: () => spans.getFinishedSpans(),
-    async points() {
-      await meterProvider.forceFlush();
-      const [exported] = metrics.getMetrics().at(-1)!.scopeMetrics;
-      return exported!.metrics.flatMap(({ descriptor, dataPoints }) =>
-        dataPoints.map(({ attributes, value }) => ({ ...descriptor, attributes, value })),
-      );
-    },
-    async [Symbol.asyncDispose]() {
-      telemetry[Symbol.dispose]();
-      await meterProvider.shutdown();
-      await tracerProvider.shutdown();
-    },
-  };
-}
 
 test('a pool has the metrics that Prometheus gets, and a span for each compilation and takeover', async () => {
   await using telemetry = observed();

@@ -25,6 +25,8 @@ export interface EnergyPoint {
   /** Milliseconds since 1970. */
   readonly time: number;
   readonly joulesPerStep: number | null;
+  /** Its parts: joules per step of each die. */
+  readonly dies: readonly { readonly name: string; readonly joulesPerStep: number }[];
   /** Bytes per second between memory and chip. */
   readonly memory: number | null;
   /** The Neural Engine's share. */
@@ -192,7 +194,7 @@ export class RunHistory {
         break;
       case 'energy':
         this.#energy.push({
-          ...{ time, joulesPerStep: numberOf(record.joules_per_step) },
+          ...{ time, joulesPerStep: numberOf(record.joules_per_step), dies: diesOf(record) },
           ...{ memory: numberOf(record.memory_bytes_per_second), ane: numberOf(record.ane_bytes_per_second) },
         });
         break;
@@ -252,5 +254,8 @@ const shownElsewhere: ReadonlySet<unknown> = new Set([
 
 const isNotice = ({ event, expected }: LogRecord): boolean =>
   !shownElsewhere.has(event) && !(event === 'workerExit' && expected === true);
+
+const diesOf = ({ dies, steps }: LogRecord): EnergyPoint['dies'] =>
+  recordsIn(dies).map(({ name, joules }) => ({ name: String(name), joulesPerStep: Number(joules) / Number(steps) }));
 
 const recordsIn = (value: unknown): LogRecord[] => (Array.isArray(value) ? value.filter(isRecord) : []);

@@ -12,7 +12,7 @@ export type {
   PoolMessage,
   WorkerMessage,
 } from '../pool/channels.js';
-export type { StepMessage, TrainerWorkMessage } from '../train/channels.js';
+export type { EnergyMessage, StepMessage, TrainerWorkMessage } from '../train/channels.js';
 export { openReporter } from './open-reporter.js';
 export { PoolMetrics } from './pool-metrics.js';
 export type { Reporter } from './reporter.js';

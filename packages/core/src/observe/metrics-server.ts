@@ -4,6 +4,7 @@ import type { EnergyUse } from '../train/energy-watch.js';
 import type { StepRecord } from '../train/train-step.js';
 import type { Trainer } from '../train/trainer.js';
 import type { Evaluation } from '../train/validation.js';
+import { EnergyTotals, energyMetricList } from './energy-metrics.js';
 import { MetricsText } from './metrics-text.js';
 import { PoolMetrics } from './pool-metrics.js';
 
@@ -15,10 +16,7 @@ export class MetricsServer implements AsyncDisposable {
   #last: StepRecord | null = null;
   #evaluation: Evaluation | null = null;
   #skipped = 0;
-  /** Joules by die. */
-  readonly #joules = new Map<string, number>();
-  #memoryBytes: number | null = null;
-  #aneBytes: number | null = null;
+  readonly #energy = new EnergyTotals();
 
   private constructor() {
     this.#server = createServer((request, response) => {
@@ -70,11 +68,7 @@ export class MetricsServer implements AsyncDisposable {
     this.#evaluation = evaluation;
   };
 
-  readonly #onEnergy = ({ ms, dies, memoryBytesPerSecond: memory, aneBytesPerSecond: ane }: EnergyUse): void => {
-    for (const { name, joules } of dies) this.#joules.set(name, (this.#joules.get(name) ?? 0) + joules);
-    if (memory !== null) this.#memoryBytes = (this.#memoryBytes ?? 0) + (memory * ms) / 1000;
-    if (ane !== null) this.#aneBytes = (this.#aneBytes ?? 0) + (ane * ms) / 1000;
-  };
+  readonly #onEnergy = (use: EnergyUse): void => this.#energy.add(use);
 
   #text(): string {
     const metrics = new MetricsText();
@@ -94,18 +88,7 @@ export class MetricsServer implements AsyncDisposable {
       const { crossEntropy } = this.#evaluation;
       metrics.gauge('mayfly_validation_loss', 'Loss on the validation data, in nats per token.', [[{}, crossEntropy]]);
     }
-    const counted = (value: number | null) => (value === null ? [] : [[{}, value] as const]);
-    metrics.counter(
-      'mayfly_ane_energy_joules_total',
-      "Energy of the Neural Engine's dies while steps ran.",
-      Array.from(this.#joules, ([die, joules]) => [{ die }, joules]),
-    );
-    metrics.counter(
-      'mayfly_memory_traffic_bytes_total',
-      'Bytes that the chip read from memory and wrote to it while steps ran.',
-      counted(this.#memoryBytes),
-    );
-    metrics.counter('mayfly_ane_traffic_bytes_total', "The Neural Engine's share of them.", counted(this.#aneBytes));
+    for (const { name, type, help, samples } of energyMetricList) metrics[type](name, help, samples(this.#energy));
     return metrics.toString();
   }
 }

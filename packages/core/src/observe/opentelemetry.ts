@@ -18,8 +18,9 @@ import {
 } from '@opentelemetry/api';
 import type { CompileMessage, DispatchMessage, KernelMessage, WorkerMessage } from '../pool/channels.js';
 import type { Pool } from '../pool/pool.js';
-import type { StepMessage, TrainerWorkMessage } from '../train/channels.js';
-import { evaluationHistogram, mainProcessMetric, poolMetricList } from './pool-metric-list.js';
+import type { EnergyMessage, StepMessage, TrainerWorkMessage } from '../train/channels.js';
+import { EnergyTotals, energyMetricList } from './energy-metrics.js';
+import { evaluationHistogram, type Metric, mainProcessMetric, poolMetricList } from './pool-metric-list.js';
 
 /** Options of {@link instrument}. */
 export interface InstrumentOptions {
@@ -141,11 +142,12 @@ function makeSpans(subscriptions: Subscriptions, tracer: Tracer): void {
   });
 }
 
-/** A pool, its number in this process, and its retirements by reason. */
+/** A pool, its number in this process, its retirements by reason, and the energy of its trainings. */
 interface Observed {
   readonly pool: WeakRef<Pool>;
   readonly number: number;
   readonly retirements: Map<string, number>;
+  readonly energy: EnergyTotals;
 }
 
 function makeMetrics(subscriptions: Subscriptions, meter: Meter): void {
@@ -155,8 +157,11 @@ function makeMetrics(subscriptions: Subscriptions, meter: Meter): void {
   const observed = (pool: object): Observed => {
     const known = numbers.get(pool);
     if (known !== undefined) return known;
-    const made = { pool: new WeakRef(pool as Pool), number: numberOfPools + 1, retirements: new Map<string, number>() };
     numberOfPools += 1;
+    const made: Observed = {
+      ...{ pool: new WeakRef(pool as Pool), number: numberOfPools },
+      ...{ retirements: new Map(), energy: new EnergyTotals() },
+    };
     numbers.set(pool, made);
     pools.add(made);
     return made;
@@ -166,6 +171,8 @@ function makeMetrics(subscriptions: Subscriptions, meter: Meter): void {
     if (message.event !== 'workerRetire') return;
     retirements.set(message.reason, (retirements.get(message.reason) ?? 0) + 1);
   });
+
+  subscriptions.plain<EnergyMessage>('mayfly:energy', (message) => observed(message.pool).energy.add(message));
 
   const latency = meter.createHistogram(nameOf(evaluationHistogram.name), {
     description: evaluationHistogram.help,
@@ -179,21 +186,13 @@ function makeMetrics(subscriptions: Subscriptions, meter: Meter): void {
     },
   });
 
-  const instruments = new Map(
-    poolMetricList.map(({ name, type, help, samples }) => {
-      const options = { description: help, unit: unitOf(name) };
-      const made: Observable =
-        type === 'counter'
-          ? meter.createObservableCounter(nameOf(name), options)
-          : meter.createObservableGauge(nameOf(name), options);
-      return [made, samples];
-    }),
-  );
+  const instruments = instrumentsOf(meter, poolMetricList);
+  const energyInstruments = instrumentsOf(meter, energyMetricList);
   const main = meter.createObservableGauge(nameOf(mainProcessMetric.name), {
     description: mainProcessMetric.help,
     unit: 'By',
   });
-  const all = [...instruments.keys(), main];
+  const all = [...instruments.keys(), ...energyInstruments.keys(), main];
   // One callback for all: the statistics of a pool are taken once.
   const observe: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
     result.observe(main, mainProcessMetric.value());
@@ -203,19 +202,39 @@ function makeMetrics(subscriptions: Subscriptions, meter: Meter): void {
         pools.delete(each);
         continue;
       }
-      const snapshot = { stats: pool.stats(), arena: pool.arena, retirements: each.retirements };
-      for (const [instrument, samples] of instruments) {
-        for (const [labels, value] of samples(snapshot))
-          result.observe(instrument, value, { pool: each.number, ...labels });
-      }
+      const { number, retirements, energy } = each;
+      const observeAll = <Source>(of: Instruments<Source>, source: Source) => {
+        for (const [instrument, samples] of of) {
+          for (const [labels, value] of samples(source)) result.observe(instrument, value, { pool: number, ...labels });
+        }
+      };
+      observeAll(instruments, { stats: pool.stats(), arena: pool.arena, retirements });
+      observeAll(energyInstruments, energy);
     }
   };
   meter.addBatchObservableCallback(observe, all);
   subscriptions.onEnd(() => meter.removeBatchObservableCallback(observe, all));
 }
 
+type Instruments<Source> = ReadonlyMap<Observable, Metric<Source>['samples']>;
+
+const instrumentsOf = <Source>(meter: Meter, list: readonly Metric<Source>[]): Instruments<Source> =>
+  new Map(
+    list.map(({ name, type, help, samples }) => {
+      const options = { description: help, unit: unitOf(name) };
+      const made: Observable =
+        type === 'counter'
+          ? meter.createObservableCounter(nameOf(name), options)
+          : meter.createObservableGauge(nameOf(name), options);
+      return [made, samples];
+    }),
+  );
+
 /** Prometheus's name with dots and without `_total`, which exporters for Prometheus turn back into it. */
 const nameOf = (name: string): string => name.replace(/_total$/, '').replaceAll('_', '.');
 
 /** Counts have none: exporters would add `_ratio` for the unit 1. */
-const unitOf = (name: string): string => (/_bytes$/.test(name) ? 'By' : /_seconds(_total)?$/.test(name) ? 's' : '');
+const unitOf = (name: string): string => {
+  const [, base] = /_(bytes|seconds|joules)(?:_total)?$/.exec(name) ?? [];
+  return base === undefined ? '' : { bytes: 'By', seconds: 's', joules: 'J' }[base]!;
+};

@@ -12,14 +12,16 @@ export interface PoolSnapshot {
   readonly retirements: ReadonlyMap<string, number>;
 }
 
-/** A metric of a pool whose value is read when somebody asks. */
-export interface PoolMetric {
+/** A metric whose value is read when somebody asks. */
+export interface Metric<Source> {
   /** Prometheus's; a counter's ends in `_total`. */
   readonly name: string;
   readonly type: 'counter' | 'gauge';
   readonly help: string;
-  readonly samples: (snapshot: PoolSnapshot) => readonly Sample[];
+  readonly samples: (source: Source) => readonly Sample[];
 }
+
+export type PoolMetric = Metric<PoolSnapshot>;
 
 const states = ['starting', 'standby', 'serving', 'retiring', 'exiting', 'exited'] as const;
 

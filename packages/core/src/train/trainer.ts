@@ -23,7 +23,7 @@ import type { ProgramForm } from '../programs/form.js';
 import { type RunRecord, runRecord } from '../run/run-records.js';
 import { traced } from '../tracing.js';
 import type { VariantFallback } from '../variants/variant-fallback.js';
-import { checkpointChannel, evaluationChannel, sampleChannel, stepChannel } from './channels.js';
+import { checkpointChannel, evaluationChannel, publishEnergy, sampleChannel, stepChannel } from './channels.js';
 import { CheckpointSchedule } from './checkpoint-schedule.js';
 import { SequenceDigest, tensorDigest, tensorDigestInPieces } from './digest.js';
 import { Divergence } from './divergence.js';
@@ -410,6 +410,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   #onEnergy(use: EnergyUse | null | undefined): void {
     if (!use) return;
     this.record('energy', use);
+    publishEnergy(this, use);
     this.emit('energy', use);
   }
 
