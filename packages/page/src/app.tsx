@@ -8,7 +8,9 @@ import { RunFacts } from './run-facts.js';
 import { RunList } from './run-list.js';
 import { type Connection, RunStore, type ShownRun } from './run-store.js';
 import { Samples } from './samples.js';
-import { type Axis, StepCharts } from './step-charts.js';
+import { type Axis, formatX } from './step-axis.js';
+import { StepCharts } from './step-charts.js';
+import { StepTable } from './step-table.js';
 import { type Scheme, type Theme, useTheme } from './theme.js';
 import { WorkerTimeline } from './worker-timeline.js';
 
@@ -20,8 +22,9 @@ export function App() {
   const [axis, setAxis] = useState<Axis>('step');
   const [smoothing, setSmoothing] = useState(0.6);
   const [range, setRange] = useState<Range>(null);
+  const [isPaused, setPaused] = useState(false);
   const [theme, scheme, choose] = useTheme();
-  useEffect(() => store.listen(), [store]);
+  useEffect(() => (isPaused ? undefined : store.listen()), [store, isPaused]);
 
   const { entries } = store;
   const known = selected.filter((id) => entries.some((entry) => entry.id === id));
@@ -46,12 +49,18 @@ export function App() {
   );
   const charts = { runs: shownRuns, axis, smoothing, range, onRange: setRange, theme };
   // Moving the charts draws nothing else anew.
-  const panels = useMemo(() => panelsOf(shownRuns, theme), [shownRuns, theme]);
+  const panels = useMemo(() => panelsOf(shownRuns, theme, isPaused), [shownRuns, theme, isPaused]);
   return (
     <>
       <header class="top">
+        <button type="button" class="skip" onClick={() => document.getElementById('main')!.focus()}>
+          Skip to the charts
+        </button>
         <h1>Mayfly</h1>
-        <ConnectionMark connection={store.connection} />
+        <ConnectionMark connection={isPaused ? 'paused' : store.connection} />
+        <span class="faint range" role="status">
+          {range !== null && `${axis} ${formatX(range[0], axis)} to ${formatX(range[1], axis)}`}
+        </span>
         <div class="controls">
           <label>
             x axis{' '}
@@ -70,6 +79,9 @@ export function App() {
           <button type="button" disabled={range === null} onClick={() => setRange(null)}>
             show all
           </button>
+          <button type="button" aria-pressed={isPaused} onClick={() => setPaused(!isPaused)}>
+            pause
+          </button>
           <label>
             colors{' '}
             <select value={scheme} onChange={({ currentTarget }) => choose(currentTarget.value as Scheme)}>
@@ -82,7 +94,7 @@ export function App() {
       </header>
       <div class="body">
         <RunList {...{ entries, selected: chosen, onSelect: select, theme }} />
-        <main>
+        <main id="main" tabIndex={-1}>
           {entries.length === 0 && store.connection === 'live' && (
             <p class="empty">There is no run here yet. One that starts appears by itself.</p>
           )}
@@ -92,6 +104,7 @@ export function App() {
               <StepCharts columns={['loss']} {...charts} />
               {panels.workers}
               <StepCharts columns={['grad_norm', 'tokens_per_second', 'lr', 'loss_scale']} {...charts} />
+              <StepTable {...{ runs: shownRuns, axis, range }} />
               {panels.others}
             </>
           )}
@@ -102,10 +115,10 @@ export function App() {
 }
 
 /** What does not depend on the range of the charts. */
-const panelsOf = (runs: readonly ShownRun[], theme: Theme) => ({
+const panelsOf = (runs: readonly ShownRun[], theme: Theme, isPaused: boolean) => ({
   facts: <RunFacts runs={runs} theme={theme} />,
   workers: runs.map((run) => (
-    <WorkerTimeline key={run.detail.id} run={run} isOneOfMany={runs.length > 1} theme={theme} />
+    <WorkerTimeline key={run.detail.id} {...{ run, isOneOfMany: runs.length > 1, theme, isPaused }} />
   )),
   others: [
     ...runs.map((run) => (
@@ -125,13 +138,14 @@ const panelsOf = (runs: readonly ShownRun[], theme: Theme) => ({
 const latestOf = (entries: RunStore['entries']): string =>
   entries.reduce((latest, entry) => ((entry.updated ?? 0) > (latest.updated ?? 0) ? entry : latest)).id;
 
-const words: Readonly<Record<Connection, string>> = {
+const words: Readonly<Record<Connection | 'paused', string>> = {
+  paused: 'paused',
   connecting: 'connecting',
   live: 'live',
   lost: 'mayfly watch has ended: this is what it last told',
 };
 
-const ConnectionMark = ({ connection }: { readonly connection: Connection }) => (
+const ConnectionMark = ({ connection }: { readonly connection: Connection | 'paused' }) => (
   <span class={`connection ${connection}`} role="status">
     {words[connection]}
   </span>

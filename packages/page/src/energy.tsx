@@ -7,22 +7,40 @@ import type { Theme } from './theme.js';
 
 type Point = PanelProps['run']['detail']['energy'][number];
 
+interface Line {
+  readonly label: string;
+  readonly value: (point: Point) => number | null;
+}
+
 interface ChartKind {
   readonly id: string;
   readonly title: string;
   readonly unit: string;
-  readonly lines: readonly { readonly label: string; readonly value: (point: Point) => number | null }[];
+  readonly lines: readonly Line[];
 }
 
 const giga = (bytes: number | null): number | null => (bytes === null ? null : bytes / 1e9);
 
-const kinds: readonly ChartKind[] = [
+/** The energy of each die, where there are several, and their sum. */
+function energyLines(points: readonly Point[]): Line[] {
+  const names = [...new Set(points.flatMap(({ dies }) => dies.map(({ name }) => name)))];
+  const ofDie = (name: string): Line => ({
+    label: name,
+    value: ({ dies }) => dies.find((die) => die.name === name)?.joulesPerStep ?? null,
+  });
+  return [
+    { label: 'J per step', value: ({ joulesPerStep }) => joulesPerStep },
+    ...(names.length > 1 ? names.map(ofDie) : []),
+  ];
+}
+
+const kindsOf = (points: readonly Point[]): readonly ChartKind[] => [
   {
-    ...{ id: 'energy', title: 'Energy', unit: 'joules of the Neural Engine per step' },
-    lines: [{ label: 'J per step', value: ({ joulesPerStep }) => joulesPerStep }],
+    ...{ id: 'energy', title: 'Energy', unit: 'joules of the Neural Engine per step; assumed' },
+    lines: energyLines(points),
   },
   {
-    ...{ id: 'traffic', title: 'Memory traffic', unit: 'GB per second' },
+    ...{ id: 'traffic', title: 'Memory traffic', unit: 'GB per second; assumed' },
     lines: [
       { label: 'chip', value: ({ memory }) => giga(memory) },
       { label: 'Neural Engine', value: ({ ane }) => giga(ane) },
@@ -30,11 +48,13 @@ const kinds: readonly ChartKind[] = [
   },
 ];
 
+const textOf = (value: number | null): string => (value === null ? 'not counted' : formatFigure(value));
+
 /** Energy and traffic of memory over time: a chart for each that the run's machine counts. */
 export function Energy(props: PanelProps & { readonly theme: Theme }) {
   const { energy } = props.run.detail;
   if (energy.length < 2) return null;
-  return kinds
+  return kindsOf(energy)
     .map((kind) => ({
       ...kind,
       lines: kind.lines.filter(({ value }) => energy.some((point) => value(point) !== null)),
@@ -61,6 +81,7 @@ function EnergyChart({ kind, theme, ...panel }: PanelProps & { readonly kind: Ch
       <Plot
         {...{ options, data, whole, shown: range ?? whole, onRange: setRange }}
         label={`${kind.title} of ${name}`}
+        summary={`The latest: ${kind.lines.map(({ label, value }) => `${label} ${textOf(value(energy.at(-1)!))}`).join(', ')}.`}
         height={180}
       />
     </figure>
@@ -85,7 +106,7 @@ function optionsOf(theme: Theme, labels: readonly string[]): Omit<uPlot.Options,
     series: [
       { label: 'time', value: (_, time) => (time === null ? '' : formatTime(1000 * time)) },
       ...labels.map((label, index) => ({
-        ...{ label, stroke: theme.runs[index]!, value, width: 1.5, points: { show: false } },
+        ...{ label, stroke: theme.runs[index % theme.runs.length]!, value, width: 1.5, points: { show: false } },
       })),
     ],
   };

@@ -12,10 +12,10 @@ export function formatFigure(value: number): string {
 
 const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
 
-/** A number beside an axis: `0.25`, `12K`, `1.5M`, `3e-4`. */
+/** A number beside an axis, in six characters or so: `0.25`, `12K`, `1.5M`, `3e-4`. */
 export function formatTick(value: number): string {
   const size = Math.abs(value);
-  if (size !== 0 && size < 1e-4) return Number(value.toPrecision(3)).toExponential();
+  if (size !== 0 && size < 1e-2) return Number(value.toPrecision(3)).toExponential();
   return size < 10_000 ? figures.format(value) : compact.format(value);
 }
 

@@ -1,5 +1,6 @@
 import { formatCount, formatFigure } from './format.js';
 import { type PanelProps, titleOf } from './run-store.js';
+import { Scroll } from './scroll.js';
 import type { Theme } from './theme.js';
 
 interface Bucket {
@@ -18,12 +19,12 @@ export function Kernels({ theme, ...panel }: PanelProps & { readonly theme: Them
   const ends = kernels.flatMap(({ buckets }) => bucketsOf(buckets).map(({ below_us }) => Math.log2(below_us)));
   const range = [Math.min(...ends), Math.max(...ends)] as const;
   return (
-    <section class="panel" data-panel="kernels" aria-label={titleOf('Kernels', panel)}>
+    <section class="panel" data-panel="kernels" aria-label={titleOf('Table of kernels', panel)}>
       <header>
         <h2>{titleOf('Kernels', panel)}</h2>
         <span class="faint">microseconds of an evaluation, in this session</span>
       </header>
-      <div class="scroll">
+      <Scroll label={titleOf('Kernels', panel)}>
         <table>
           <thead>
             <tr>
@@ -52,7 +53,7 @@ export function Kernels({ theme, ...panel }: PanelProps & { readonly theme: Them
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   );
 }

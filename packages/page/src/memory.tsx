@@ -21,7 +21,8 @@ export function Memory({ theme, ...panel }: PanelProps & { readonly theme: Theme
   );
   const options = useMemo(() => optionsOf(theme), [theme]);
   if (memory.length < 2) return null;
-  const whole: readonly [number, number] = [memory[0]!.time / 1000, memory.at(-1)!.time / 1000];
+  const last = memory.at(-1)!;
+  const whole: readonly [number, number] = [memory[0]!.time / 1000, last.time / 1000];
   return (
     <figure class="chart" data-chart="memory">
       <figcaption>
@@ -30,6 +31,7 @@ export function Memory({ theme, ...panel }: PanelProps & { readonly theme: Theme
       <Plot
         {...{ options, data, whole, shown: range ?? whole, onRange: setRange }}
         label={`Memory of ${name}`}
+        summary={`The latest: ${formatBytes(last.main)} in the main process, ${formatBytes(last.arena)} in the arena, ${formatBytes(last.workers)} in workers.`}
         height={180}
       />
     </figure>

@@ -1,5 +1,6 @@
 import { formatCount, formatDuration, formatTime, plural } from './format.js';
 import { type PanelProps, type ShownRun, titleOf } from './run-store.js';
+import { Scroll } from './scroll.js';
 import { sessionsOf } from './sessions.js';
 
 const MOST = 100;
@@ -17,7 +18,7 @@ export function Notices(panel: PanelProps) {
   if (rows.length === 0) return null;
   const shown = rows.slice(-MOST).reverse();
   return (
-    <section class="panel" data-panel="events" aria-label={titleOf('Events', panel)}>
+    <section class="panel" data-panel="events" aria-label={titleOf('Table of events', panel)}>
       <header>
         <h2>{titleOf('Events', panel)}</h2>
         {rows.length > MOST && (
@@ -26,7 +27,7 @@ export function Notices(panel: PanelProps) {
           </span>
         )}
       </header>
-      <div class="scroll events">
+      <Scroll class="events" label={titleOf('Events', panel)}>
         <table>
           <tbody>
             {shown.map(({ time, name, text, isBad }, index) => (
@@ -38,7 +39,7 @@ export function Notices(panel: PanelProps) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   );
 }
@@ -82,6 +83,10 @@ function textOf(record: NoticeRecord): string {
     }
     case 'interrupt':
       return `${record.signal}: the run finishes its step, saves and ends`;
+    case 'error': {
+      const { code, message } = (record.error ?? {}) as { readonly code?: string; readonly message?: string };
+      return [code, message].filter(Boolean).join(': ');
+    }
     case 'logGap':
       return `${plural(number('records'), 'record')} could not be written`;
     default:

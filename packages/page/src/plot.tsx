@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useId, useLayoutEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 
 /** From the lowest to the highest x that is shown; null for all. */
@@ -6,6 +6,8 @@ export type Range = readonly [number, number] | null;
 
 export interface PlotProps {
   readonly label: string;
+  /** What it shows, in words, for those who do not see it. */
+  readonly summary: string;
   readonly options: Omit<uPlot.Options, 'width' | 'height'>;
   readonly data: uPlot.AlignedData;
   readonly height: number;
@@ -36,10 +38,15 @@ const ZOOM = 1.35;
 
 /**
  * A uPlot whose range of x belongs to its parent: drag to zoom in, double-click for all, ctrl + wheel to zoom, sideways wheel to move; with the
- * keyboard arrows move, + and - zoom, 0 shows all.
+ * keyboard arrows move, + and - zoom, 0 and Escape show all. The names of its curves are buttons that hide them.
  */
-export function Plot({ label, options, data, height, shown, whole, onRange, onWidth }: PlotProps) {
+export function Plot({ label, summary, options, data, height, shown, whole, onRange, onWidth }: PlotProps) {
   const host = useRef<HTMLDivElement>(null);
+  const names = useRef<HTMLDivElement>(null);
+  const id = useId();
+  // Both outlive a plot that is made anew with other options.
+  const hidden = useRef(new Set<string>());
+  const focused = useRef(-1);
   const plot = useRef<uPlot | null>(null);
   // Handlers that live as long as the plot see the present props here.
   const latest = useRef({ shown, whole, onRange, onWidth });
@@ -68,11 +75,16 @@ export function Plot({ label, options, data, height, shown, whole, onRange, onWi
       drag: { x: true, y: false, setScale: false },
       bind: { dblclick: showAll },
     };
-    const made = new uPlot({ ...options, cursor, hooks, width: element.clientWidth, height }, data, element);
+    const series = options.series.map((each, index) =>
+      index > 0 && hidden.current.has(String(each.label)) ? { ...each, show: false } : each,
+    );
+    const legend: uPlot.Legend = { ...options.legend, mount: (_, table) => names.current!.append(table) };
+    const all = { ...options, series, legend, cursor, hooks, width: element.clientWidth, height };
+    const made = new uPlot(all, data, element);
     plot.current = made;
-    for (const name of element.querySelectorAll<HTMLElement>('.u-legend .u-series:not(:first-child) th')) {
-      toggleByKeys(name);
-    }
+    const buttons = [...names.current!.querySelectorAll<HTMLElement>('.u-series:not(:first-child) th')];
+    if (buttons.length > 0) asButtons(made, buttons, hidden.current);
+    buttons[focused.current]?.focus();
     const tellWidth = () => latest.current.onWidth?.(made.bbox.width / devicePixelRatio);
     tellWidth();
     const observer = new ResizeObserver(() => {
@@ -95,6 +107,7 @@ export function Plot({ label, options, data, height, shown, whole, onRange, onWi
     };
     made.over.addEventListener('wheel', onWheel, { passive: false });
     return () => {
+      focused.current = buttons.indexOf(document.activeElement as HTMLElement);
       observer.disconnect();
       made.destroy();
       plot.current = null;
@@ -117,32 +130,64 @@ export function Plot({ label, options, data, height, shown, whole, onRange, onWi
     onRange(range);
   };
   return (
-    <div
-      class="plot"
-      ref={host}
-      role="application"
-      aria-label={`${label}. Arrow keys move, plus and minus zoom, 0 shows all.`}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: it is moved and zoomed by keys.
-      tabIndex={0}
-      onKeyDown={onKeyDown}
-    />
+    <div class="plot">
+      <div
+        class="drawing"
+        ref={host}
+        role="application"
+        aria-roledescription="chart"
+        aria-label={label}
+        aria-describedby={id}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it is moved and zoomed by keys.
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+      />
+      <div ref={names} />
+      <p class="unseen" id={id}>
+        {summary} Arrow keys move, plus and minus zoom, 0 and Escape show all.
+      </p>
+    </div>
   );
 }
 
-/** Hides a curve and shows it again by keys, as a click on its name does. */
-function toggleByKeys(name: HTMLElement): void {
-  name.tabIndex = 0;
-  name.setAttribute('role', 'button');
-  name.setAttribute('aria-pressed', 'true');
-  name.addEventListener('click', () => {
-    name.setAttribute('aria-pressed', String(!name.parentElement!.classList.contains('u-off')));
-  });
-  name.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter' && event.key !== ' ') return;
-    event.preventDefault();
-    event.stopPropagation();
-    name.click();
-  });
+/** Makes buttons of the names in a plot's legend, for keys and screen readers. uPlot's clicks show and hide their curves. */
+function asButtons(plot: uPlot, names: readonly HTMLElement[], hidden: Set<string>): void {
+  const table = names[0]!.closest('table')!;
+  table.setAttribute('role', 'group');
+  table.setAttribute('aria-label', 'Curves');
+  for (const part of table.querySelectorAll('tbody, tr, td')) part.setAttribute('role', 'presentation');
+  const tell = () => {
+    for (const [index, name] of names.entries()) {
+      const { label, show = true } = plot.series[index + 1]!;
+      name.setAttribute('aria-pressed', String(show));
+      if (show) hidden.delete(String(label));
+      else hidden.add(String(label));
+    }
+  };
+  for (const name of names) {
+    name.tabIndex = 0;
+    name.setAttribute('role', 'button');
+    name.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' && event.key !== ' ') return;
+      event.preventDefault();
+      name.click();
+    });
+  }
+  plot.hooks.setSeries = [...(plot.hooks.setSeries ?? []), tell];
+  tell();
+}
+
+/**
+ * Which points of a curve are drawn as such: those that no line reaches, because what is beside them is no number or nothing. For
+ * `points.filter`.
+ */
+export function isolated({ data }: uPlot, index: number): number[] | null {
+  // Undefined values are those of another curve's x.
+  const own: number[] = [];
+  const values = data[index]!;
+  for (let row = 0; row < values.length; row++) if (values[row] !== undefined) own.push(row);
+  const isGap = (at: number) => own[at] === undefined || values[own[at]!] === null;
+  return own.filter((_, at) => !isGap(at) && isGap(at - 1) && isGap(at + 1));
 }
 
 /** The range that a key asks for; undefined for other keys. */
@@ -166,6 +211,7 @@ export function ranged(
       return within([middle - half * ZOOM, middle + half * ZOOM], whole);
     case '0':
     case 'Home':
+    case 'Escape':
       return null;
     default:
       return undefined;

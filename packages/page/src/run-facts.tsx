@@ -1,5 +1,6 @@
 import { formatCount, formatDuration, formatFigure, formatTime } from './format.js';
 import type { ShownRun } from './run-store.js';
+import { Scroll } from './scroll.js';
 import { colorOf, type Theme } from './theme.js';
 
 /** Steps whose mean speed predicts the end. */
@@ -33,7 +34,7 @@ function RunCard({ run: { detail, steps }, color }: { readonly run: ShownRun; re
       <progress max={last ?? 1} value={step} aria-label={`Steps of ${name}`} />
       <dl>
         <Fact name="step" value={`${formatCount(step)}${last === null ? '' : ` of ${formatCount(last)}`}`} />
-        {loss !== null && <Fact name="loss" value={loss.toFixed(4)} />}
+        {steps.rows > 0 && <Fact name="loss" value={loss === null ? 'no number' : loss.toFixed(4)} />}
         {best !== null && <Fact name="best validation" value={best.toFixed(4)} />}
         {recent.length > 0 && <Fact name="per step" value={`${formatFigure(ms)} ms`} />}
         {left !== null && <Fact name="left" value={formatDuration(left)} />}
@@ -45,6 +46,7 @@ function RunCard({ run: { detail, steps }, color }: { readonly run: ShownRun; re
         {parameters !== null && `${formatCount(parameters)} parameters, `}
         {device !== null && `on ${device}`}
         {started !== null && `; started ${formatTime(started)}`}
+        {state === 'gone' && '; its folder is gone, this is what it last told'}
         {updated !== null && state !== 'running' && `, last record ${formatTime(updated)}`}
       </p>
       <p class="faint path">{folder}</p>
@@ -67,7 +69,7 @@ function Differences({ runs }: { readonly runs: readonly ShownRun[] }) {
   );
   if (names.length === 0) return <p class="faint">All options are the same.</p>;
   return (
-    <div class="scroll">
+    <Scroll label="Options in which the runs differ">
       <table>
         <thead>
           <tr>
@@ -88,7 +90,7 @@ function Differences({ runs }: { readonly runs: readonly ShownRun[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

@@ -1,9 +1,9 @@
-import type { RunEntry } from '@mayfly/core/watch';
 import { formatCount } from './format.js';
+import type { ListedRun } from './run-store.js';
 import { colorOf, type Theme } from './theme.js';
 
 export interface RunListProps {
-  readonly entries: readonly RunEntry[];
+  readonly entries: readonly ListedRun[];
   readonly selected: readonly string[];
   readonly onSelect: (ids: readonly string[]) => void;
   readonly theme: Theme;
@@ -16,7 +16,7 @@ export function RunList({ entries, selected, onSelect, theme }: RunListProps) {
   return (
     <nav class="runs" aria-label="Runs">
       <ul>
-        {entries.map(({ id, name, state, step, steps, loss }) => {
+        {entries.map(({ id, name, state, step, steps, rows, loss }) => {
           const place = selected.indexOf(id);
           return (
             <li
@@ -36,7 +36,7 @@ export function RunList({ entries, selected, onSelect, theme }: RunListProps) {
                   <span class={`dot ${state}`} aria-hidden="true" />
                   {state}, {formatCount(step)}
                   {steps === null ? '' : `/${formatCount(steps)}`}
-                  {loss === null ? '' : `, loss ${loss.toFixed(3)}`}
+                  {rows === 0 ? '' : `, loss ${loss === null ? 'no number' : loss.toFixed(3)}`}
                 </span>
               </button>
             </li>

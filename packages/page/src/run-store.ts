@@ -7,9 +7,15 @@ export interface StepColumns {
   readonly columns: Readonly<Record<StepColumn, Float64Array>>;
 }
 
+/** What a run does, or how it ended, or that its folder is gone while it is shown. */
+export type ShownState = RunEntry['state'] | 'gone';
+
+/** A run in the list. */
+export type ListedRun = Omit<RunEntry, 'state'> & { readonly state: ShownState };
+
 /** A run that is shown, with all that is known of it. */
 export interface ShownRun {
-  readonly detail: RunDetail;
+  readonly detail: Omit<RunDetail, 'state'> & { readonly state: ShownState };
   readonly steps: StepColumns;
 }
 
@@ -32,8 +38,8 @@ const DETAIL_MS = 1000;
 
 /** The runs of the server, kept up to date by its events. Steps that are here are not fetched again. */
 export class RunStore {
-  #entries = new Map<string, RunEntry>();
-  #shown = new Map<string, { readonly detail: RunDetail; readonly steps: StepColumns }>();
+  #entries = new Map<string, ListedRun>();
+  #shown = new Map<string, ShownRun>();
   #selected: readonly string[] = [];
   #connection: Connection = 'connecting';
   readonly #updating = new Set<string>();
@@ -44,7 +50,7 @@ export class RunStore {
     this.#onChange = onChange;
   }
 
-  get entries(): readonly RunEntry[] {
+  get entries(): readonly ListedRun[] {
     return [...this.#entries.values()].map((entry) => this.#known(entry));
   }
 
@@ -54,14 +60,15 @@ export class RunStore {
 
   /** The selected runs that have arrived, in the order of their selection. */
   get shown(): readonly ShownRun[] {
-    return this.#selected.flatMap((id) => {
-      const run = this.#shown.get(id);
-      return run === undefined ? [] : [{ ...run, detail: this.#known(run.detail) }];
-    });
+    return this.#shownOf(this.#selected).map((run) => ({ ...run, detail: this.#known(run.detail) }));
+  }
+
+  #shownOf(ids: readonly string[]): ShownRun[] {
+    return ids.flatMap((id) => this.#shown.get(id) ?? []);
   }
 
   /** A run that was running may have ended since the server did. */
-  #known<T extends RunEntry>(entry: T): T {
+  #known<T extends ListedRun>(entry: T): T {
     const isUnknown = this.#connection === 'lost' && (entry.state === 'running' || entry.state === 'remote');
     return isUnknown ? { ...entry, state: 'unknown' } : entry;
   }
@@ -70,7 +77,13 @@ export class RunStore {
   listen(): () => void {
     const events = new EventSource('api/events');
     events.addEventListener('runs', ({ data }) => {
-      this.#entries = new Map((JSON.parse(data) as RunEntry[]).map((entry) => [entry.id, entry]));
+      const told = new Map<string, ListedRun>((JSON.parse(data) as RunEntry[]).map((entry) => [entry.id, entry]));
+      for (const { detail } of this.#shownOf(this.#selected)) {
+        if (told.has(detail.id)) continue;
+        told.set(detail.id, { ...detail, state: 'gone' });
+        this.#shown.set(detail.id, { ...this.#shown.get(detail.id)!, detail: { ...detail, state: 'gone' } });
+      }
+      this.#entries = told;
       this.#connection = 'live';
       this.#changed();
     });
@@ -85,8 +98,12 @@ export class RunStore {
     return () => events.close();
   }
 
+  /** A run whose folder is gone stays in the list while it is selected. */
   select(ids: readonly string[]): void {
     this.#selected = ids;
+    for (const { id, state } of this.#entries.values()) {
+      if (state === 'gone' && !ids.includes(id)) this.#entries.delete(id);
+    }
     this.#changed();
   }
 
@@ -98,7 +115,7 @@ export class RunStore {
   /** Fetches what a selected run has gained. One update of a run at a time. */
   async #update(id: string): Promise<void> {
     const entry = this.#entries.get(id);
-    if (entry === undefined || this.#updating.has(id)) return;
+    if (entry === undefined || entry.state === 'gone' || this.#updating.has(id)) return;
     this.#updating.add(id);
     try {
       const known = this.#shown.get(id);
@@ -112,23 +129,26 @@ export class RunStore {
     }
     const now = this.#entries.get(id);
     const shown = this.#shown.get(id);
-    const isBehind = now !== undefined && (shown === undefined || lacks(shown, now));
+    const isBehind = now !== undefined && now.state !== 'gone' && (shown === undefined || lacks(shown, now));
     if (isBehind && this.#selected.includes(id)) setTimeout(() => void this.#update(id), DETAIL_MS);
   }
 
-  async #steps({ id, rows, rewinds }: RunEntry, known: StepColumns | undefined): Promise<StepColumns> {
+  async #steps(
+    { id, rows, rewinds }: Pick<RunEntry, 'id' | 'rows' | 'rewinds'>,
+    known: StepColumns | undefined,
+  ): Promise<StepColumns> {
     const kept = known?.rewinds === rewinds ? known : undefined;
     if (kept?.rows === rows) return kept;
     const response = await answerOf(`api/runs/${id}/steps?from=${kept?.rows ?? 0}`);
     const names = response.headers.get('x-columns')!.split(',') as StepColumn[];
     const sent = Number(response.headers.get('x-rewinds'));
     // The run was rewound meanwhile: these are the rows after those that no longer count.
-    if (sent !== rewinds && kept !== undefined) return this.#steps({ id, rows, rewinds: sent } as RunEntry, undefined);
+    if (sent !== rewinds && kept !== undefined) return this.#steps({ id, rows, rewinds: sent }, undefined);
     const gained = new Float64Array(await response.arrayBuffer());
     return appended(kept, gained, names, sent);
   }
 
-  async #detail({ id, events }: RunEntry, known: RunDetail | undefined): Promise<RunDetail> {
+  async #detail({ id, events }: ListedRun, known: ShownRun['detail'] | undefined): Promise<ShownRun['detail']> {
     const entry = this.#entries.get(id)!;
     const isRecent = performance.now() - (this.#detailAt.get(id) ?? Number.NEGATIVE_INFINITY) < DETAIL_MS;
     if (known !== undefined && known.events === events) return { ...known, ...entry };
@@ -142,10 +162,8 @@ export class RunStore {
 }
 
 /** Whether a run has gained something since it was fetched. */
-const lacks = (
-  { detail, steps }: Pick<ShownRun, 'steps'> & { readonly detail: RunDetail },
-  { revision, rows, rewinds }: RunEntry,
-): boolean => detail.revision !== revision || steps.rows !== rows || steps.rewinds !== rewinds;
+const lacks = ({ detail, steps }: ShownRun, { revision, rows, rewinds }: ListedRun): boolean =>
+  detail.revision !== revision || steps.rows !== rows || steps.rewinds !== rewinds;
 
 async function answerOf(address: string): Promise<Response> {
   const response = await fetch(address);

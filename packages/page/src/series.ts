@@ -25,23 +25,29 @@ export function rowsIn(x: Float64Array, least: number, most: number): Rows {
 
 /**
  * At most 2 × `columns` points of a curve that look like all of it: the lowest and the highest of each of `columns` equal ranges of x, in the
- * order of x. Values that are not numbers are left out.
+ * order of x. Where a range has no number there is a null, a gap.
  */
-export function thin(x: Float64Array, y: Float64Array, { from, to }: Rows, columns: number): [number[], number[]] {
+export function thin(
+  x: Float64Array,
+  y: Float64Array,
+  { from, to }: Rows,
+  columns: number,
+): [number[], (number | null)[]] {
   const xs: number[] = [];
-  const ys: number[] = [];
+  const ys: (number | null)[] = [];
   const push = (row: number) => {
     xs.push(x[row]!);
-    ys.push(y[row]!);
+    ys.push(Number.isNaN(y[row]!) ? null : y[row]!);
   };
   if (to - from <= 2 * columns) {
-    for (let row = from; row < to; row++) if (!Number.isNaN(y[row]!)) push(row);
+    for (let row = from; row < to; row++) push(row);
     return [xs, ys];
   }
   const start = x[from]!;
   const width = (x[to - 1]! - start) / columns || 1;
   for (let row = from, column = 1; row < to; column++) {
     const end = column === columns ? Number.POSITIVE_INFINITY : start + column * width;
+    const first = row;
     let lowest = -1;
     let highest = -1;
     for (; row < to && x[row]! < end; row++) {
@@ -50,7 +56,10 @@ export function thin(x: Float64Array, y: Float64Array, { from, to }: Rows, colum
       if (lowest < 0 || value < y[lowest]!) lowest = row;
       if (highest < 0 || value > y[highest]!) highest = row;
     }
-    if (lowest < 0) continue;
+    if (lowest < 0) {
+      if (row > first) push(first);
+      continue;
+    }
     push(Math.min(lowest, highest));
     if (lowest !== highest) push(Math.max(lowest, highest));
   }

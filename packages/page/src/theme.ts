@@ -38,6 +38,10 @@ function readTheme(): Theme {
 /** The color of a run by its place among the shown ones. */
 export const colorOf = ({ runs }: Theme, index: number): string => runs[index % runs.length]!;
 
+/** The dashes of its line: more runs than colors are told apart by them. */
+export const dashOf = ({ runs }: Theme, index: number): number[] | undefined =>
+  [undefined, [9, 4], [4, 3], [9, 3, 2, 3]][Math.floor(index / runs.length) % 4];
+
 /** The theme, which follows the system unless the reader chose a scheme, and the choice. */
 export function useTheme(): [Theme, Scheme, (scheme: Scheme) => void] {
   const [scheme, choose] = useState<Scheme>(() => (localStorage.getItem('mayfly-scheme') as Scheme | null) ?? 'auto');

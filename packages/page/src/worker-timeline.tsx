@@ -5,6 +5,7 @@ import { formatCount, formatDuration, formatTime, formatTimeTicks, plural } from
 import { type PlacedLife, placeLives } from './lanes.js';
 import { Plot, type Range } from './plot.js';
 import { type PanelProps, titleOf } from './run-store.js';
+import { Scroll } from './scroll.js';
 import { sessionsOf } from './sessions.js';
 import type { Theme } from './theme.js';
 import { endText, storyOf, summaryOf, usedText } from './worker-words.js';
@@ -15,13 +16,19 @@ const MARGIN = 0.07;
 /** Rows of the table below. */
 const MOST_ROWS = 200;
 
+export interface WorkerTimelineProps extends PanelProps {
+  readonly theme: Theme;
+  /** Whether bars stop growing. */
+  readonly isPaused: boolean;
+}
+
 /** The lives of a run's workers: a bar for each process from its start to its exit. */
-export function WorkerTimeline({ theme, ...panel }: PanelProps & { readonly theme: Theme }) {
+export function WorkerTimeline({ theme, isPaused, ...panel }: WorkerTimelineProps) {
   const { detail } = panel.run;
   const [range, setRange] = useState<Range>(null);
   const [pointed, setPointed] = useState<PlacedLife | null>(null);
   const [isOpen, setOpen] = useState(false);
-  const now = useNow(detail.state === 'running', detail.started ?? 0, detail.updated ?? 0);
+  const now = useNow(detail.state === 'running', isPaused, detail.started ?? 0, detail.updated ?? 0);
   const { placed, lanes } = useMemo(() => placeLives(detail.workers, now), [detail.workers, now]);
   const whole: readonly [number, number] = [detail.started ?? 0, Math.max(now, (detail.started ?? 0) + 1000)];
   const first = Math.min(whole[0], placed[0]?.life.start ?? whole[0]);
@@ -49,12 +56,13 @@ export function WorkerTimeline({ theme, ...panel }: PanelProps & { readonly them
     [placed, sessions, detail.moves, pointed],
   );
   const last = detail.sessions.at(-1);
+  if (placed.length === 0) return null;
   return (
     <section class="panel" data-panel="workers" aria-label={titleOf('Workers', panel)}>
       <header>
         <h2>{titleOf('Workers', panel)}</h2>
         <span class="faint">{summaryOf(detail.workers)}</span>
-        <nav class="buttons" aria-label="Range of the timeline">
+        <nav class="buttons" aria-label={titleOf('Range of the timeline', panel)}>
           <button type="button" aria-pressed={range === null} onClick={() => setRange(null)}>
             whole run
           </button>
@@ -86,7 +94,8 @@ export function WorkerTimeline({ theme, ...panel }: PanelProps & { readonly them
       </ul>
       <Plot
         {...{ options, data, height, shown, whole: all }}
-        label={`Timeline of ${plural(detail.workers.length, 'worker')}; the table below has the same`}
+        label={`Timeline of ${plural(detail.workers.length, 'worker')}`}
+        summary={`${summaryOf(detail.workers)}. The table below has the same.`}
         onRange={setRange}
       />
       <p class="pointed" aria-live="polite">
@@ -96,16 +105,16 @@ export function WorkerTimeline({ theme, ...panel }: PanelProps & { readonly them
         <summary>
           As a table{placed.length > MOST_ROWS ? `: the latest ${MOST_ROWS} of ${formatCount(placed.length)}` : ''}
         </summary>
-        {isOpen && <WorkerTable placed={placed} />}
+        {isOpen && <WorkerTable placed={placed} label={titleOf('Table of workers', panel)} />}
       </details>
     </section>
   );
 }
 
-function WorkerTable({ placed }: { readonly placed: readonly PlacedLife[] }) {
+function WorkerTable({ placed, label }: { readonly placed: readonly PlacedLife[]; readonly label: string }) {
   const shown = placed.slice(-MOST_ROWS).reverse();
   return (
-    <div class="scroll">
+    <Scroll label={label}>
       <table>
         <thead>
           <tr>
@@ -132,7 +141,7 @@ function WorkerTable({ placed }: { readonly placed: readonly PlacedLife[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
@@ -177,13 +186,13 @@ const NOW_MS = 500;
 const MOST_NOWS = 1000;
 
 /** The present time while the run is running, renewed when that moves a bar by about a pixel; then the time of its last record. */
-function useNow(isRunning: boolean, started: number, last: number): number {
+function useNow(isRunning: boolean, isPaused: boolean, started: number, last: number): number {
   const [now, setNow] = useState(Date.now());
   const interval = Math.max(NOW_MS, 2 ** Math.ceil(Math.log2((last - started) / MOST_NOWS)));
   useEffect(() => {
-    if (!isRunning) return;
+    if (!isRunning || isPaused) return;
     const timer = setInterval(() => setNow(Date.now()), interval);
     return () => clearInterval(timer);
-  }, [isRunning, interval]);
+  }, [isRunning, isPaused, interval]);
   return isRunning ? Math.max(now, last) : last;
 }

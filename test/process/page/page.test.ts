@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { WatchServer } from '@mayfly/core/watch';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { launchChromium, noChromium, openPage } from '../../fixtures/chromium.js';
+import type { Browser, BrowserContextOptions } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { launchChromium, noChromium } from '../../fixtures/chromium.js';
 import { fullProduct } from '../../fixtures/full-product.js';
 import { LogWriter } from '../../fixtures/log-lines.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
+import { ink, watchedPage, writeRuns } from '../../fixtures/watched-page.js';
 
 if (noChromium !== null) console.log(`skipped: the page in a browser ${noChromium}`);
 
@@ -16,50 +16,14 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.close());
 
-const worker = { id: 1, pid: 101, state: 'serving', kernels: 4, age_ms: 500, compilations: 4, evaluations: 0 };
-
-/** A run with a retirement, a death and a sample, and a second run with another rate. */
-function writeRuns(name: string): { readonly folder: string; readonly book: LogWriter } {
+async function shown(name: string, options: BrowserContextOptions = {}) {
   const folder = join(root, name);
-  const book = new LogWriter(join(folder, 'book'));
-  const options = { lr: 1e-3, batch: 8 };
-  const workers = [{ ...worker, budget: { compilations: 20 } }];
-  book.write('start', { model: 'tiny', steps: 100, first_step: 1, workers, options });
-  for (let step = 1; step <= 30; step++) book.step(step);
-  book.write('workerStart', { worker: 2, pid: 102 }).write('workerReady', { worker: 2 });
-  book.write('workerRetire', { worker: 1, reason: 'compilations', compilations: 20, evaluations: 300 });
-  book.write('kernelMove', { kernel: 'k', from: 1, to: 2, reason: 'update' });
-  book.write('workerExit', { worker: 1, exit_code: 0, signal: null, reason: null, expected: true });
-  for (let step = 31; step <= 60; step++) book.step(step, step === 40 ? null : 5 - step / 100);
-  book.write('workerExit', { worker: 2, pid: 102, exit_code: null, signal: 'SIGKILL', reason: null, expected: false });
-  book.write('workerStart', { worker: 3, pid: 103 }).write('workerReady', { worker: 3 });
-  book.write('evaluation', { step: 60, cross_entropy: 1.25 });
-  book.write('sample', { step: 60, prompt: 'Once', text: ' upon a <b>time</b>' });
-  const other = new LogWriter(join(folder, 'other'));
-  other.write('start', { model: 'tiny', steps: 50, first_step: 1, workers: [], options: { ...options, lr: 0.003 } });
-  for (let step = 1; step <= 50; step++) other.step(step, 4 - step / 50);
-  other.write('done', { reason: 'finished' });
-  return { folder, book };
-}
-
-async function shown(name: string, options = {}) {
-  const { folder, book } = writeRuns(name);
-  const server = await WatchServer.open({ folders: [folder], intervalMs: 50 });
-  onTestFinished(() => server.close());
-  const { page, faults } = await openPage(browser, server.url, options);
-  onTestFinished(() => page.context().close());
+  const book = writeRuns(folder);
+  const { page, faults } = await watchedPage(browser, folder, options);
   await page.getByRole('button', { name: /^book/ }).click();
   await page.locator('[data-run="book"]').waitFor();
   return { page, faults, book };
 }
-
-/** How many pixels of a chart's canvas are drawn on. */
-const ink = (page: Page, chart: string): Promise<number> =>
-  page.evaluate<number>(`{
-    const canvas = document.querySelector('${chart} canvas');
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-    data.filter((value, index) => index % 4 === 3 && value > 0).length;
-  }`);
 
 test.skipIf(noChromium !== null)('the page shows what the log says, and what it gains', async () => {
   const { page, faults, book } = await shown('book');
@@ -85,9 +49,17 @@ test.skipIf(noChromium !== null)('the page shows what the log says, and what it 
   await expect.poll(() => card.innerText()).toMatch(/31 of 100.*2\.5000.*resumed\s+1 ×/s);
   // Charts of energy are those of what the run's machine counts.
   expect(await page.locator('[data-chart="energy"], [data-chart="traffic"]').count()).toBe(0);
+  const dies = [
+    { name: 'ANE0_0', joules: 3 },
+    { name: 'ANE0_1', joules: 2 },
+  ];
   for (const joules of [1.25, 1.5])
-    book.write('energy', { joules_per_step: joules, memory_bytes_per_second: 31e9, ane_bytes_per_second: null });
+    book.write('energy', {
+      ...{ joules_per_step: joules, steps: 4, dies },
+      ...{ memory_bytes_per_second: 31e9, ane_bytes_per_second: null },
+    });
   await page.locator('[data-chart="traffic"]').waitFor();
+  expect(await page.locator('[data-chart="energy"] .u-legend').innerText()).toMatch(/J per step.*ANE0_0.*ANE0_1/s);
   expect(await page.locator('[data-chart="traffic"] .u-legend').innerText()).not.toContain('Neural Engine');
   for (const chart of ['energy', 'traffic']) {
     await expect.poll(() => ink(page, `[data-chart="${chart}"]`)).toBeGreaterThan(1000);
@@ -117,7 +89,7 @@ test.skipIf(noChromium !== null)('charts are moved and zoomed by keys and by dra
   const { page } = await shown('keys');
   const showAll = page.getByRole('button', { name: 'show all' });
   expect(await showAll.isDisabled()).toBe(true);
-  await page.locator('[data-chart="loss"] .plot').focus();
+  await page.locator('[data-chart="loss"] .drawing').focus();
   await page.keyboard.press('+');
   await expect.poll(() => showAll.isDisabled()).toBe(false);
   await page.keyboard.press('0');
@@ -159,10 +131,7 @@ for (const colorScheme of fullProduct ? (['light', 'dark'] as const) : (['dark']
 test.skipIf(noChromium !== null)('a folder without runs says so, and a run that begins appears', async () => {
   const folder = join(root, 'none');
   new LogWriter(join(folder, 'x', 'y', 'too-deep'));
-  const server = await WatchServer.open({ folders: [folder], intervalMs: 50 });
-  onTestFinished(() => server.close());
-  const { page } = await openPage(browser, server.url);
-  onTestFinished(() => page.context().close());
+  const { page, server } = await watchedPage(browser, folder);
   await page.getByText('There is no run here yet').waitFor();
   new LogWriter(join(folder, 'first')).start().step(1);
   await page.locator('[data-run="first"]').waitFor();

@@ -35,6 +35,7 @@ interface ListedRun extends RunStatus {
   readonly model: string | null;
   readonly step: number;
   readonly steps: number | null;
+  /** Of the last step; null without one, and where it is no number. */
   readonly loss: number | null;
   /** The lowest validation loss. */
   readonly best: number | null;
@@ -50,7 +51,7 @@ async function runs(given: readonly string[], flags: CommandFlags): Promise<void
   if (given.length > 0 || existsSync('runs')) await watched.refresh();
   const listed = watched.all.map(listedRun);
   if (json) for (const run of listed) print(process.stdout, `${toJsonLine(run)}\n`);
-  else print(process.stdout, `${listed.length === 0 ? 'no runs' : table(listed)}\n`);
+  else print(process.stdout, `${listed.length === 0 ? 'no runs' : table(listed, process.stdout.columns)}\n`);
 }
 
 function listedRun(run: WatchedRun): ListedRun {
@@ -60,16 +61,38 @@ function listedRun(run: WatchedRun): ListedRun {
   return { name, folder, state, pid, host, model, best, step, steps, loss, ...times };
 }
 
-function table(listed: readonly ListedRun[]): string {
-  const header = ['run', 'state', 'step', 'loss', 'validation', 'model', 'last record'];
-  const rows = listed.map(({ name, state, pid, host, step, steps, loss, best, model, updated }) => [
-    printable(name),
-    state === 'running' ? `running (pid ${pid})` : state === 'remote' ? `on ${host}, pid ${pid}` : state,
-    `${formatCount(step)}${steps === null ? '' : `/${formatCount(steps)}`}`,
-    loss?.toFixed(4) ?? '',
-    best?.toFixed(4) ?? '',
-    printable(model ?? ''),
-    updated === null ? '' : updated.replace('T', ' ').slice(0, 19),
-  ]);
-  return textTable([header, ...rows], { rule: true });
+const header = ['run', 'state', 'step', 'loss', 'validation', 'model', 'last record'] as const;
+/** The columns that a narrow terminal lacks, in this order. */
+const spared: readonly (typeof header)[number][] = ['model', 'last record', 'validation', 'loss'];
+
+/** @param width Columns of the terminal; undefined where there is none. */
+function table(listed: readonly ListedRun[], width = Number.POSITIVE_INFINITY): string {
+  const rows = listed.map(({ name, state, pid, host, step, steps, loss, best, model, updated }) => ({
+    run: printable(name),
+    state: state === 'running' ? `running (pid ${pid})` : state === 'remote' ? `on ${host}, pid ${pid}` : state,
+    step: `${formatCount(step)}${steps === null ? '' : `/${formatCount(steps)}`}`,
+    loss: loss?.toFixed(4) ?? (step === 0 ? '' : 'no number'),
+    validation: best?.toFixed(4) ?? '',
+    model: printable(model ?? ''),
+    'last record': updated === null ? '' : `${ageText(Date.now() - Date.parse(updated))} ago`,
+  }));
+  for (let without = 0; ; without++) {
+    const columns = header.filter((name) => !spared.slice(0, without).includes(name));
+    const text = textTable([columns, ...rows.map((row) => columns.map((name) => row[name]))], { rule: true });
+    const isNarrow = text.split('\n').every((line) => line.length <= width);
+    if (isNarrow || without === spared.length) return text;
+  }
+}
+
+const ages = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+  [1000, 's'],
+] as const;
+
+/** `12 s`, `3 min`, `2 h`, `5 d`: whole units, rounded down. */
+function ageText(milliseconds: number): string {
+  const [size, unit] = ages.find(([each]) => milliseconds >= each) ?? ages.at(-1)!;
+  return `${formatCount(Math.max(0, Math.floor(milliseconds / size)))} ${unit}`;
 }

@@ -76,6 +76,10 @@ export class WatchServer {
     return this.#runs.all.length;
   }
 
+  get #ids(): string {
+    return this.#runs.all.map(({ id }) => id).join();
+  }
+
   /** Idempotent. */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
@@ -162,10 +166,10 @@ export class WatchServer {
   }
 
   async #refreshNow(): Promise<void> {
-    const before = this.#runs.all.length;
-    // A folder that is gone may come back.
+    const before = this.#ids;
+    // A folder that vanishes in the middle of this is gone the next time.
     const changed = await this.#runs.refresh().catch(() => []);
-    const isOther = this.#runs.all.length !== before;
+    const isOther = this.#ids !== before;
     for (const listener of this.#listeners) {
       if (isOther) send(listener, this.#runs.all);
       else if (changed.length > 0) send(listener, changed, 'change');

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { findRuns } from '../history/find-runs.js';
 import { RunHistory } from '../history/run-history.js';
 import { type RunStatus, runStatus } from '../history/run-state.js';
@@ -16,6 +17,7 @@ export interface WatchedRun {
 export class WatchedRuns {
   readonly #folders: readonly string[];
   readonly #runs = new Map<string, WatchedRun>();
+  #hasLooked = false;
 
   /** @param folders Runs, and folders of runs. */
   constructor(folders: readonly string[]) {
@@ -34,23 +36,29 @@ export class WatchedRuns {
   /**
    * Looks for new runs and reads what the logs have gained. One call at a time.
    *
-   * @returns The runs that have changed. Those whose folder is gone are dropped.
-   * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE` for a given folder.
+   * @returns The runs that have changed. Those whose folder is gone are dropped; it may come back.
+   * @throws `ERR_FILE_NOT_FOUND`, `ERR_FILE` for a given folder or a log, in the first call. Later ones leave out what cannot be read.
    */
   async refresh(): Promise<readonly WatchedRun[]> {
-    const found = new Map(findRuns(this.#folders).map(({ folder, name }) => [idOf(folder), { folder, name }]));
+    const isFirst = !this.#hasLooked;
+    const folders = isFirst ? this.#folders : this.#folders.filter((folder) => existsSync(folder));
+    const found = new Map(findRuns(folders).map(({ folder, name }) => [idOf(folder), { folder, name }]));
     for (const id of this.#runs.keys()) if (!found.has(id)) this.#runs.delete(id);
     const changed: WatchedRun[] = [];
     for (const [id, { folder, name }] of found) {
       const known = this.#runs.get(id);
       const history = known?.history ?? new RunHistory(folder);
-      const hasGained = await history.refresh();
+      const hasGained = await history.refresh().catch((error: unknown) => {
+        if (isFirst) throw error;
+        return false;
+      });
       const status = runStatus(history);
       const run = known ?? { id, name, history, status };
       if (hasGained || known === undefined || status.state !== run.status.state) changed.push(run);
       run.status = status;
       this.#runs.set(id, run);
     }
+    this.#hasLooked = true;
     return changed;
   }
 }
