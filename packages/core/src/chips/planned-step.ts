@@ -8,6 +8,7 @@ import type { LayerDefinition } from '../programs/layer-graph.js';
 import type { ProgramShape, Surface } from '../programs/shape.js';
 import { type PlanOptions, planOptions } from './plan-options.js';
 import { arePacked, classifierCopies, copiesOf, countStep, type PlannedBlock, writeBlocks } from './step-counts.js';
+import { holdsBack } from './step-schedule.js';
 import type { KernelWork, TimedStep } from './step-time.js';
 
 /** A kernel of a layer, as it is planned. */
@@ -135,7 +136,7 @@ export function planStep(given: PlanOptions): PlannedStep {
       stagedBytes,
       compilationsMs: updates ? compilationsMs : 0,
       overlaps: true,
-      holdsBack: accumulate > 1,
+      holdsBack: holdsBack({ passes: accumulate }),
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { ChipProfile } from '@mayfly/native';
 import type { PlanOptions } from './plan-options.js';
 import { planStep } from './planned-step.js';
+import { bucketBytes } from './step-schedule.js';
 import { lastGradients, type TimedStep } from './step-time.js';
 import { planTraining } from './training-plan.js';
 
@@ -28,9 +29,6 @@ export interface RankPlan {
   readonly efficiency: number;
 }
 
-/** Gradients are exchanged in buckets of this size, or in as many for a small model, as `GradientExchange` does. */
-const BUCKET_BYTES = 2 ** 25;
-const LEAST_BUCKETS = 8;
 /** Messages of a step on which all ranks wait for each other: its losses, the norm, whether to go on. */
 const AGREEMENTS = 3;
 
@@ -69,7 +67,7 @@ function planExchange(step: TimedStep, profile: ChipProfile, link: LinkSpeed, ra
   const made = gradients(step, profile);
   const { at: computed } = made.at(-1)!;
   const bytes = made.reduce((sum, each) => sum + each.bytes, 0);
-  const most = Math.min(BUCKET_BYTES, Math.ceil(bytes / LEAST_BUCKETS));
+  const most = bucketBytes(bytes);
   let [end, exchange, filled] = [0, 0, 0];
   for (const [index, each] of made.entries()) {
     filled += each.bytes;

@@ -1,6 +1,7 @@
 import type { ChipProfile } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
 import { TABLE_GRADIENT_ROWS } from '../programs/classifier.js';
+import { BACKWARD_RING, TABLES_RANK, tableTurns } from './step-schedule.js';
 import type { StepWork } from './step-work.js';
 import { type QueueTask, Timeline } from './timeline.js';
 
@@ -94,9 +95,6 @@ const END_BYTES = 40;
 const CONVERSION_BYTES = 6;
 /** Of parameters and gradients, which all cores stream as AdamW does: a sum of squares, adding to another gradient, adding one more on the way, an fp16 copy, AdamW itself. */
 const STREAM_BYTES = { square: 4, add: 12, fold: 4, half: 2, adamw: 28 } as const;
-
-/** Backward surfaces of a kind of block where weight gradients are not held back. */
-const BACKWARD_RING = 2;
 
 /** Milliseconds that a chip takes for amounts of work. */
 function ratesOf({ clock, host }: ChipProfile, products: HostProducts) {
@@ -215,9 +213,6 @@ export function timeStep(step: TimedStep, profile: ChipProfile): StepParts {
   };
 }
 
-/** Rank of the tables' gradients, which the queue takes last. */
-const TABLES = Number.POSITIVE_INFINITY;
-
 /**
  * When the gradients of a step's last pass are made, in milliseconds from the begin of its backward pass: of a head of its own, of blocks from
  * the last one on, and of the embedding.
@@ -258,7 +253,7 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
   const products: StepTask[] = [];
   /** By turn: with a classifier on the device, passes have the tensors that these are made of in turn. */
   const tables: (StepTask | undefined)[] = [];
-  const turns = holdsBack && tasks.chunk !== undefined ? 2 : 1;
+  const turns = tableTurns({ onDevice: tasks.chunk !== undefined, holdsBack });
   let updates: { rows: StepTask; layers: StepTask[]; tables: StepTask } | undefined;
 
   const forward = (pass: number) => {
@@ -300,7 +295,7 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
     }
     const gradients = queueEach(chunk.gradient);
     for (let part = 0; part < tasks.tableParts; part++) {
-      timeline.hold(TABLES, { weightGradients: tasks.tableGradient / tasks.tableParts });
+      timeline.hold(TABLES_RANK, { weightGradients: tasks.tableGradient / tasks.tableParts });
     }
     for (const [index, wait] of start(chunk, gradients).entries()) {
       wait();
@@ -325,7 +320,7 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
       timeline.compute('hostMath', tasks.normBackward);
     }
     submit(0);
-    tables[pass % turns] = timeline.hold(TABLES, { hostMath: tasks.tableSums, update: square.tables });
+    tables[pass % turns] = timeline.hold(TABLES_RANK, { hostMath: tasks.tableSums, update: square.tables });
   };
 
   return () => {

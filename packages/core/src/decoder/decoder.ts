@@ -1,4 +1,5 @@
 import { addon, type Precision } from '@mayfly/native';
+import { holdsBack } from '../chips/step-schedule.js';
 import type { Collective } from '../collective/collective.js';
 import { ArenaMeter, type TensorSource } from '../memory/scope.js';
 import type { CompactVocabulary } from '../model/compact-vocabulary.js';
@@ -109,9 +110,8 @@ export class Decoder implements UpdatedLayers {
     this.weightGradients = training ? new WeightGradients(this.state.parameters.arena, hostThreads) : null;
     const shape: ProgramShape = { ...config, batch, sequence };
     const { state, weightGradients } = this;
-    // With recomputation memory is scarce, and forward programs overwrite their outputs. Passes in flight hide each other's.
-    const holdsBack = training && passes > 1 && !recompute && inFlight === 1;
-    const shared = { state, precision, updates, stopwatch, turns, weightGradients, holdsBack };
+    const isHeldBack = training && holdsBack({ passes, recompute, inFlight });
+    const shared = { state, precision, updates, stopwatch, turns, weightGradients, holdsBack: isHeldBack };
     this.#layersOptions = { ...shared, shape, plans, recompute, inFlight };
     const layers = this.#writeLayers(options.layersSource ?? source, form, inFlight);
     const { columns } = layers[0]!;

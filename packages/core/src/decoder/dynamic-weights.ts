@@ -1,4 +1,5 @@
 import { addon } from '@mayfly/native';
+import { BACKWARD_RING } from '../chips/step-schedule.js';
 import type { Tensor } from '../memory/tensor.js';
 import { adapterBlocks, type DynamicBlock, dynamicBlocks } from '../programs/dynamic.js';
 import { kernelName } from '../programs/layer.js';
@@ -15,13 +16,7 @@ import type { WeightSlot } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
 import { rowsOf, SurfaceRing, type SurfaceTensor } from './surface.js';
 import { type KernelCompiler, TimedKernel } from './timed-kernel.js';
-import {
-  BACKWARD_RING,
-  groupOf,
-  type NormInput,
-  type StrategyOptions,
-  type WeightStrategy,
-} from './weight-strategy.js';
+import { groupOf, type NormInput, type StrategyOptions, type WeightStrategy } from './weight-strategy.js';
 
 interface Program {
   readonly source: DynamicBlock['forward'][number];

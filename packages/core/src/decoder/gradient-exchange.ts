@@ -1,14 +1,10 @@
 import { addon } from '@mayfly/native';
+import { BUCKET_BYTES, bucketBytes } from '../chips/step-schedule.js';
 import type { ArenaRange, Collective } from '../collective/collective.js';
 import { exchangeNumbers } from '../collective/exchange-numbers.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ParameterEntry } from '../model/parameters.js';
 import { type ModelState, offsetIn } from './model-state.js';
-
-/** Most bytes of gradients that are exchanged at once. */
-const BUCKET_BYTES = 2 ** 25;
-/** Of a small model, too, the first gradients leave while others are computed. */
-const LEAST_BUCKETS = 8;
 
 /** Time and bytes of the exchange since the trainer was made. */
 export interface ExchangeStats {
@@ -46,7 +42,7 @@ export class GradientExchange {
   constructor(state: ModelState, collective: Collective) {
     this.#state = state;
     this.#collective = collective;
-    this.#bucketBytes = Math.min(BUCKET_BYTES, Math.ceil(state.gradients.bytes / LEAST_BUCKETS));
+    this.#bucketBytes = bucketBytes(state.gradients.bytes);
   }
 
   get stats(): ExchangeStats {

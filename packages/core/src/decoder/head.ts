@@ -1,4 +1,5 @@
 import { addon, MayflyError, type Precision } from '@mayfly/native';
+import { TABLES_RANK, tableTurns } from '../chips/step-schedule.js';
 import { IGNORED_TARGET } from '../data/windows.js';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
@@ -30,9 +31,6 @@ export interface HeadOptions {
   /** Whether gradients of a pass may be under way while the next one runs. */
   readonly holdsBack: boolean;
 }
-
-/** Rank of the tables' gradients, which the next pass needs last. */
-const TABLES = Number.POSITIVE_INFINITY;
 
 /** Tensors that the gradients of a pass's tables are made of, which the passes of a step use in turn. */
 interface Turn {
@@ -90,8 +88,8 @@ export class Head {
     this.#inFlight = inFlight;
     this.#classifier = classifier;
     this.#weightGradients = weightGradients;
-    // On the host the loss makes the gradient of the table, whose sums have one order.
-    this.#turns = Array.from({ length: classifier !== null && holdsBack ? 2 : 1 }, () => ({
+    const turns = tableTurns({ onDevice: classifier !== null, holdsBack });
+    this.#turns = Array.from({ length: turns }, () => ({
       normed: source.tensor('fp32', [dim, columns]),
       gradient: state.training ? source.tensor('fp32', [dim, columns]) : null,
       logits: classifier === null ? null : source.tensor('fp32', [vocab, columns]),
@@ -350,7 +348,7 @@ export class Head {
   #hold(queue: () => Promise<unknown>): void {
     // The losses of passes in flight make and take tables in the order of the queue.
     if (this.#inFlight > 1) this.#weightGradients!.add(this.#turn, queue());
-    else this.#weightGradients!.hold(this.#turn, TABLES, queue);
+    else this.#weightGradients!.hold(this.#turn, TABLES_RANK, queue);
   }
 
   /** Logits of the token after column `column`; the next call writes the same array. */

@@ -1,4 +1,5 @@
 import { addon } from '@mayfly/native';
+import { BACKWARD_RING } from '../chips/step-schedule.js';
 import type { Tensor } from '../memory/tensor.js';
 import { kernelName } from '../programs/layer.js';
 import type { Surface } from '../programs/shape.js';
@@ -8,13 +9,7 @@ import type { WeightSlot } from './optimizer.js';
 import { ProgramWeights } from './program-weights.js';
 import { SurfaceRing, SurfaceTensor } from './surface.js';
 import { type KernelCompiler, TimedKernel } from './timed-kernel.js';
-import {
-  BACKWARD_RING,
-  groupOf,
-  type NormInput,
-  type StrategyOptions,
-  type WeightStrategy,
-} from './weight-strategy.js';
+import { groupOf, type NormInput, type StrategyOptions, type WeightStrategy } from './weight-strategy.js';
 
 /** A program and its weight files, which no other block shares. */
 interface Program {

@@ -9,9 +9,6 @@ import type { WeightSlot } from './optimizer.js';
 import type { Stopwatch } from './stopwatch.js';
 import type { KernelCompiler } from './timed-kernel.js';
 
-/** Surfaces per kind of block that the backward pass fills, where blocks share them: host threads read one while kernels fill the other. */
-export const BACKWARD_RING = 2;
-
 export interface StrategyOptions {
   /** Where surfaces and weights come from. */
   readonly source: TensorSource;
