@@ -85,6 +85,7 @@ export { createTrainer } from './train/create-trainer.js';
 export type { EnergyUse } from './train/energy-watch.js';
 export type { FilledTrainOptions, NamedConfig, TrainOptions } from './train/options.js';
 export type { KernelRange } from './train/range-check.js';
+export type { WrittenCheckpoint } from './train/run-checkpoints.js';
 export type { Sample } from './train/samples.js';
 export type { StepRecord } from './train/train-step.js';
 export type { EndReason, ExchangeSummary, TrainSummary } from './train/train-summary.js';

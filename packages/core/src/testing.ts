@@ -150,14 +150,9 @@ export { recordFields, recordLine, runRecord, toJsonLine } from './run/run-recor
 export { CheckpointSchedule } from './train/checkpoint-schedule.js';
 export { SequenceDigest } from './train/digest.js';
 export { LossScaler } from './train/loss-scaler.js';
-export {
-  type FilledTrainOptions,
-  type PlainTrainOptions,
-  resolveTrainOptions,
-  savedTrainOptions,
-  trainOptions,
-} from './train/options.js';
+export { type FilledTrainOptions, type PlainTrainOptions, trainOptions } from './train/options.js';
 export { rangeProgram } from './train/range-program.js';
+export { resolveTrainOptions, savedTrainOptions } from './train/resolve-options.js';
 export { learningRate, type Schedule } from './train/schedules.js';
 export { halfCanary } from './variants/canaries.js';
 export { MOST_COMPILATIONS, type ProgramJudge } from './variants/canary-device.js';

@@ -12,10 +12,11 @@ import type { Reporter } from '../observe/reporter.js';
 import { StartStatus } from '../observe/start-status.js';
 import { textTable } from '../observe/table.js';
 import { formatBytes, print } from '../observe/text.js';
-import { createTrainer, trainingMemory } from '../train/create-trainer.js';
+import { createTrainer } from '../train/create-trainer.js';
 import { type FinishedRun, finishedRun } from '../train/finished-run.js';
 import { type MemoryNeeds, memoryLimit } from '../train/memory-needs.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
+import { trainingMemory } from '../train/plan-run.js';
 import { isShared, Ranks } from '../train/ranks.js';
 import {
   addOptions,
@@ -53,7 +54,7 @@ export const trainCommandOptions = {
   },
   rankTimeout: {
     ...{ rule: milliseconds(1, { orNever: true }), default: 600_000, flag: '--rank-timeout <ms>', group: 'Workers:' },
-    help: 'with several ranks, after which one that does not take part ends the run of all',
+    help: 'milliseconds after which a rank that does not answer ends the run on all ranks',
   },
   ...observerOptions,
   watch: {

@@ -1,6 +1,7 @@
 import { readCheckpoint } from '../checkpoint/read.js';
 import { checkOptions } from '../option-table.js';
-import { plainTrainOptions, resolveTrainOptions, type TrainOptions, trainOptions } from './options.js';
+import { type TrainOptions, trainOptions } from './options.js';
+import { plainTrainOptions, resolveTrainOptions } from './resolve-options.js';
 import { RunFolder } from './run-folder.js';
 import { trainingHeader } from './training-header.js';
 import { isExhausted } from './validation.js';

@@ -3,7 +3,7 @@ import { number, numberOr, oneOf, pair, whole } from '../check.js';
 import type { MuonScale } from '../decoder/optimizer.js';
 import { groupsRule, type ParameterGroup } from '../decoder/parameter-groups.js';
 import type { OptionTable } from '../option-table.js';
-import { type Schedule, type ScheduleName, scheduleNames } from './schedules.js';
+import { MOST_STEPS, type Schedule, type ScheduleName, scheduleNames } from './schedules.js';
 
 /** Options of training about the update of the parameters. */
 export interface OptimizerOptions {
@@ -55,7 +55,6 @@ const group = 'Optimizer:';
 const saved = { saved: true } as const;
 const above0 = (value: number) => value > 0;
 const from0 = (value: number) => value >= 0;
-const MOST_STEPS = 1e12;
 
 /** The table of `OptimizerOptions`. */
 export const optimizerOptions = {
@@ -115,7 +114,7 @@ export const optimizerOptions = {
   },
   optimizer: {
     ...{ rule: oneOf('adamw', 'muon'), default: 'adamw', saved: true, fixed: true, flag: '--optimizer <name>', group },
-    help: 'adamw, or muon for the matrices of layers beside it',
+    help: 'adamw, or muon: Muon for the matrices of layers, AdamW for the rest',
   },
   muonMomentum: {
     ...{ rule: number('from 0 up to, but less than, 1', (beta) => beta >= 0 && beta < 1), default: 0.95, ...saved },

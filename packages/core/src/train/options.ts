@@ -1,28 +1,21 @@
 import { availableParallelism } from 'node:os';
-import { isDeepStrictEqual } from 'node:util';
-import { invalidArgument, type Precision } from '@mayfly/native';
+import type { Precision } from '@mayfly/native';
 import { abortSignal, bagOf, callback, flag, number, object, oneOf, type Rule, rule, text, whole } from '../check.js';
 import type { Collective } from '../collective/collective.js';
 import type { TokenStream } from '../data/token-stream.js';
 import { type FrozenPart, frozenRule, type LayersOption } from '../decoder/layer-plan.js';
-import { type LoraOptions, type LoraSettings, loraOptions, resolveLora } from '../decoder/lora-options.js';
+import { type LoraOptions, type LoraSettings, loraOptions } from '../decoder/lora-options.js';
 import { type DataOptions, dataOptions } from '../inference/data-options.js';
 import { isTokenStream, pathOr, tokenizerOption, variantOption, weightsOption } from '../inference/shared-options.js';
 import { threadCapacity, wholeUpTo } from '../machine/capacity.js';
 import type { ModelConfig } from '../model/config.js';
 import { presets } from '../model/presets.js';
-import {
-  type AnyOptionTable,
-  nested,
-  type OptionOrigin,
-  type OptionTable,
-  resolveOptions,
-  rulesOf,
-} from '../option-table.js';
+import { type AnyOptionTable, nested, type OptionOrigin, type OptionTable, rulesOf } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { type PoolOptions, poolOptions } from '../pool/pool-options.js';
-import { expectPossibleSchedule, type OptimizerOptions, optimizerOptions } from './optimizer-options.js';
-import { precisionOfRun, type SavedPrecision, savedPrecision } from './run-precision.js';
+import { type OptimizerOptions, optimizerOptions } from './optimizer-options.js';
+import type { SavedPrecision } from './run-precision.js';
+import { MOST_STEPS } from './schedules.js';
 import { type ValidationOptions, validationOptions } from './validation-options.js';
 
 /** A model's shape and its name in logs. */
@@ -169,7 +162,6 @@ const from0 = (value: number) => value >= 0;
 
 /** Upper bound of tokens per window, windows per pass and the like. Larger values are input errors. */
 const MOST = 2 ** 24;
-const MOST_STEPS = 1e12;
 
 /** The pool's options that a checkpoint stores. */
 const poolSaved = { precision: { ...poolOptions.precision, ...saved } };
@@ -211,7 +203,7 @@ export const trainOptions = {
   tokenizer: { ...tokenizerOption, ...saved, group: groups.model },
   compactVocabulary: {
     ...{ rule: flag, default: false, ...fixed, flag: '--compact-vocabulary', group: groups.model },
-    help: 'train with the token ids alone that data and prompts hold',
+    help: 'train only the token ids that data and prompts contain',
   },
   batch: {
     rule: whole(1, MOST),
@@ -232,7 +224,7 @@ export const trainOptions = {
   },
   epochs: {
     ...{ rule: whole(1, MOST), defaultText: 'as many as --steps takes', ...saved },
-    ...{ flag: '--epochs <n>', help: 'times that the data are trained on, in place of --steps', group: groups.model },
+    ...{ flag: '--epochs <n>', help: 'how often to train on the data, in place of --steps', group: groups.model },
   },
   seed: {
     ...{ rule: whole(0), default: 0, ...fixed },
@@ -293,7 +285,7 @@ export const trainOptions = {
   },
   shardOptimizer: {
     ...{ rule: flag, default: false, agreed: true, flag: '--shard-optimizer', group: groups.workers },
-    help: 'with several ranks, share the moments out over them: less memory, the same bits',
+    help: 'with several ranks, each keeps a part of the moments: less memory, the same bits',
   },
   allowSleep: {
     ...{ rule: flag, default: false, flag: '--allow-sleep', group: groups.workers },
@@ -418,103 +410,3 @@ export type FilledTrainOptions = {
 
 /** `seq` takes its default from the model. */
 export type ResolvedTrainOptions = Omit<FilledTrainOptions, 'seq'> & { readonly seq: number | undefined };
-
-/** Names the objects among the options. */
-export function plainTrainOptions({ model, data, validation, pool, ...rest }: TrainOptions): PlainTrainOptions {
-  return {
-    ...rest,
-    model: typeof model === 'object' ? (model.name ?? 'custom') : model,
-    data: typeof data === 'object' ? data.source : data,
-    validation: typeof validation === 'object' ? validation.source : validation,
-    pool: pool instanceof Pool ? { device: pool.device, precision: pool.precision } : pool,
-  };
-}
-
-/** Checks the user's options and fills in those of the run that is resumed, then the defaults. */
-export function resolveTrainOptions(
-  given: PlainTrainOptions,
-  { resumed: before }: { readonly resumed?: SavedTrainOptions } = {},
-): ResolvedTrainOptions {
-  const { precision: _, blas: __, ...resumed } = before ?? {};
-  const { options, origins } = resolveOptions('createTrainer', trainOptions, given, { resumed });
-  const precision = precisionOfRun(given.pool?.precision, before, options.allowChangedPrecision);
-  if (given.epochs !== undefined && given.steps !== undefined)
-    throw invalidArgument('steps', 'none with epochs', given.steps);
-  // Steps that are given take the place of the epochs of the run that is resumed.
-  const epochs = given.steps === undefined ? options.epochs : undefined;
-  const shuffles = epochs !== undefined && origins.order === 'default';
-  const filled = {
-    ...options,
-    // The length of the data decides, once they are open.
-    epochs,
-    ...(epochs !== undefined && { steps: MOST_STEPS }),
-    ...(shuffles && { order: 'shuffled' }),
-    ...{ pool: { ...given.pool, precision }, origins },
-    lora: loraSettings(given.lora, resumed),
-  } as ResolvedTrainOptions;
-  if (epochs !== undefined && filled.order === 'random')
-    throw invalidArgument('epochs', 'windows in the order shuffled or sequential', epochs);
-  expectPossibleSchedule(filled);
-  expectSameShare(given, resumed);
-  for (const [name, needed] of [
-    ['patience', 'validation'],
-    ['sampleEvery', 'sample'],
-  ] as const) {
-    if (given[name] && filled[needed] === undefined) throw invalidArgument(name, `given with ${needed}`, given[name]);
-  }
-  return filled;
-}
-
-/** Adapters that have been trained can become no others. */
-function loraSettings(given: Partial<LoraOptions> | undefined, resumed: SavedTrainOptions): LoraSettings | undefined {
-  const { lora: before } = resumed;
-  if (given === undefined) return before;
-  const lora = resolveLora({ ...before, ...given });
-  if (Object.keys(resumed).length > 0 && !isDeepStrictEqual(lora, before)) {
-    throw invalidArgument(
-      'lora',
-      `${JSON.stringify(before) ?? 'none'} as in the run that is resumed`,
-      JSON.stringify(lora),
-    );
-  }
-  return lora;
-}
-
-/** The share that is kept for validation determines the data that is trained on. */
-function expectSameShare(given: PlainTrainOptions, resumed: SavedTrainOptions): void {
-  if (Object.keys(resumed).length === 0 || given.validation === undefined) return;
-  const [before, now] = [resumed.validation, given.validation];
-  const share = (value: string | number | undefined) => (typeof value === 'number' ? value : undefined);
-  if (share(before) === share(now)) return;
-  const expected =
-    typeof before === 'number'
-      ? `${before} as in the run that is resumed`
-      : 'a path, since the run that is resumed kept no share';
-  throw invalidArgument('validation', expected, now);
-}
-
-/**
- * The options of a run of epochs with its steps, for the windows that an epoch has.
- *
- * @throws `ERR_INVALID_ARGUMENT` for a schedule that does not fit them.
- */
-export function withEpochs(options: FilledTrainOptions, windows: number, ranks: number): FilledTrainOptions {
-  const { epochs, batch, accumulate } = options;
-  if (epochs === undefined) return options;
-  const steps = Math.ceil((epochs * windows) / (batch * accumulate * ranks));
-  const filled = { ...options, steps, origins: { ...options.origins, steps: 'derived' as const } };
-  expectPossibleSchedule(filled);
-  return filled;
-}
-
-/** The options of a run that a checkpoint stores. */
-export function savedTrainOptions(options: FilledTrainOptions): SavedTrainOptions {
-  const kept = Object.entries(trainOptions as AnyOptionTable).filter(
-    ([name, row]) =>
-      row.saved && !(row.derive !== undefined && options.origins[name as keyof TrainOptions] === 'derived'),
-  );
-  return {
-    ...Object.fromEntries(kept.map(([name]) => [name, options[name as keyof FilledTrainOptions]])),
-    ...savedPrecision(options.pool.precision),
-  };
-}

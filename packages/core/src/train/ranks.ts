@@ -6,6 +6,9 @@ import { exchangeNumbers } from '../collective/exchange-numbers.js';
 /** Of one rank's message. A group bounds the messages of all ranks together. */
 const MESSAGE_BYTES = 2 ** 22;
 
+/** For work that takes as long as it takes: reading much data, compiling many kernels. */
+export const LONG = { timeoutMs: Number.POSITIVE_INFINITY } as const;
+
 /** The error of a rank, as the others get it. */
 interface Failure {
   /** Null where it is none of Mayfly's own. */

@@ -2,6 +2,9 @@
 export const scheduleNames = ['constant', 'cosine', 'linear', 'wsd'] as const;
 export type ScheduleName = (typeof scheduleNames)[number];
 
+/** Upper bound of options that count steps. Larger values are input errors. */
+export const MOST_STEPS = 1e12;
+
 /** How the learning rate moves. Steps are optimizer steps: skipped ones do not count. */
 export interface Schedule {
   /** Highest learning rate. */

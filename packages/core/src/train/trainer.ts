@@ -1,5 +1,4 @@
-import { addon, invalidArgument, isMayflyError, MayflyError } from '@mayfly/native';
-import type { CheckpointFile } from '../checkpoint/directory.js';
+import { addon, invalidArgument, MayflyError } from '@mayfly/native';
 import type { TokenStream } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import type { Windows } from '../data/windows.js';
@@ -23,23 +22,22 @@ import type { ProgramForm } from '../programs/form.js';
 import { type RunRecord, runRecord } from '../run/run-records.js';
 import { traced } from '../tracing.js';
 import type { VariantFallback } from '../variants/variant-fallback.js';
-import { checkpointChannel, evaluationChannel, publishEnergy, sampleChannel, stepChannel } from './channels.js';
-import { CheckpointSchedule } from './checkpoint-schedule.js';
+import { evaluationChannel, publishEnergy, sampleChannel, stepChannel } from './channels.js';
 import { SequenceDigest, tensorDigest, tensorDigestInPieces } from './digest.js';
 import { Divergence } from './divergence.js';
 import { Ending } from './ending.js';
 import { type EnergyUse, EnergyWatch } from './energy-watch.js';
+import { ExchangeMeter } from './exchange-meter.js';
 import { LossScaler } from './loss-scaler.js';
 import type { FilledTrainOptions } from './options.js';
 import type { RangeCheck } from './range-check.js';
 import { asShared, type Ranks } from './ranks.js';
 import { resumeCommand } from './resume-command.js';
-import type { RunFolder } from './run-folder.js';
+import { type CheckpointPlace, RunCheckpoints, type WrittenCheckpoint } from './run-checkpoints.js';
 import { RunStats } from './run-stats.js';
 import type { Sample, Samples } from './samples.js';
 import { type StepRecord, type StepVote, TrainStep } from './train-step.js';
-import { type EndReason, type ExchangeSummary, summarize, type TrainSummary } from './train-summary.js';
-import { type CarriedInputs, saveTraining } from './training-checkpoint.js';
+import { type EndReason, summarize, type TrainSummary } from './train-summary.js';
 import type { TrainingProgress } from './training-header.js';
 import type { Evaluation, Validation } from './validation.js';
 import { type WholeVocabularyLoss, wholeVocabularyLoss } from './whole-vocabulary-loss.js';
@@ -55,7 +53,7 @@ export interface TrainerEvents {
   /** At the end of a run with `compactVocabulary`: its loss over all token ids was measured. */
   wholeVocabulary: [loss: WholeVocabularyLoss];
   /** A checkpoint was written. */
-  checkpoint: [event: { readonly step: number; readonly path: string; readonly ms: number }];
+  checkpoint: [event: WrittenCheckpoint];
   /** On a Mac: its low-power mode, thermal pressure and source of power, at the start of training and when they change. */
   power: [state: PowerState];
   /** On a Mac with device ane: its energy and memory traffic over the last steps, once a second at most. */
@@ -77,11 +75,8 @@ const logged = [
   'budgetLower',
 ] as const satisfies (keyof PoolEvents)[];
 
-/** Errors of writing a checkpoint during a run after which the next attempt may succeed. */
-const passing: ReadonlySet<string> = new Set(['ERR_FILE', 'ERR_FILE_NOT_FOUND', 'ERR_DISK_SPACE']);
-
 /** The parts from which `createTrainer` builds a trainer. */
-export interface TrainerParts {
+export interface TrainerParts extends CheckpointPlace {
   readonly options: FilledTrainOptions;
   readonly tokenizer: Tokenizer | undefined;
   readonly windows: Windows;
@@ -89,12 +84,6 @@ export interface TrainerParts {
   readonly pool: Pool;
   readonly ranks: Ranks;
   readonly progress: TrainingProgress | undefined;
-  /** Null where no checkpoints and no log are written, and on all ranks but the first. */
-  readonly run: RunFolder | null;
-  /** Whether the first rank writes checkpoints. */
-  readonly saves: boolean;
-  /** The checkpoint of the run's folder from which it continues. */
-  readonly checkpoint: CheckpointFile | null;
   readonly chipWarning: string | null;
   /** How the programs are written, and why not in the first form. */
   readonly form: ProgramForm;
@@ -108,9 +97,6 @@ export interface TrainerParts {
   /** Where the loss over the whole vocabulary is measured at the end of a run with a compact one. */
   readonly measured: { readonly stream: TokenStream; readonly on: 'validation' | 'data' };
   readonly samples: Samples | undefined;
-  /** The folder of the checkpoint with the lowest validation loss. */
-  readonly bestCheckpoint: string | null;
-  readonly carried: CarriedInputs;
   /** `performance.now()` when `createTrainer` began, before the pool and the first compilations. */
   readonly startedAt: number;
   /** Releases the run's resources. Called after the last computation. */
@@ -140,17 +126,11 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   readonly #recorders: readonly (readonly [keyof PoolEvents, (payload: object) => void])[];
   readonly #divergence: Divergence;
   readonly #stats: RunStats;
+  readonly #exchange: ExchangeMeter;
+  readonly #checkpoints: RunCheckpoints;
   #energy: EnergyWatch | null = null;
   #lastLoss: number | null;
   #stepMs = 0;
-  /** Bytes that went to other ranks outside of steps. */
-  #sentApart: number;
-  readonly #schedule: CheckpointSchedule;
-  #bestCheckpoint: string | null;
-  /** The latest checkpoint that this trainer wrote. */
-  #checkpoint: CheckpointFile | null = null;
-  /** The latest checkpoint whose parameters gave a finite loss. */
-  #proven: string | null = null;
   /** Hash of the parameters after this number of updates, at the end of a run. */
   #digest: { readonly updates: number; readonly value: string } | null = null;
   #wholeVocabulary: WholeVocabularyLoss | null = null;
@@ -174,18 +154,31 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.documentMaskBytes = parts.documentMaskBytes;
     this.#scaler = new LossScaler(options.lossScale, progress?.lossScaler);
     this.#step = new TrainStep(decoder, windows, this.#scaler, options, parts.ranks, progress?.counts);
-    this.#sentApart = parts.ranks.collective.sentBytes;
+    this.#exchange = new ExchangeMeter(parts.ranks.collective, decoder.exchange);
     this.#divergence = new Divergence(options.maxSkips);
     this.#stats = new RunStats(
       pool,
       (fields) => this.record('stats', fields),
-      () => this.#exchange(),
+      () => this.#exchange.summary(this.#stepsRun),
     );
     this.#losses = new SequenceDigest(progress?.lossDigest);
     this.#lastLoss = progress?.lastLoss ?? null;
     this.#firstStep = this.#step.counts.step;
-    this.#schedule = new CheckpointSchedule(options);
-    this.#bestCheckpoint = parts.bestCheckpoint;
+    this.#checkpoints = new RunCheckpoints(parts, {
+      options,
+      state: decoder.state,
+      ranks: parts.ranks,
+      divergence: this.#divergence,
+      exchange: this.#exchange,
+      progress: () => this.#progress(),
+      settle: () => this.#settle(),
+      message: () => this.#message(),
+      onSave: (event) => {
+        this.record('checkpoint', event);
+        this.emit('checkpoint', event);
+      },
+      onFail: (event) => this.record('checkpointFail', event),
+    });
     this.#recorders = logged.map((event) => [event, (payload: object) => this.record(event, payload)] as const);
     for (const [event, listener] of this.#recorders) pool.on(event, listener as never);
   }
@@ -253,31 +246,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
    * @throws `ERR_NOT_FINITE` if parameters or moments are not finite; errors of writing a file.
    */
   save(): Promise<string | null> {
-    return traced(
-      checkpointChannel,
-      () => this.#message(),
-      () => this.#save(),
-    );
-  }
-
-  async #save(): Promise<string | null> {
-    const { run, decoder, carried, ranks, saves } = this.#parts;
-    if (!saves) return null;
-    const start = performance.now();
-    const { step } = this;
-    try {
-      await this.#settle();
-      const path = await this.#apart(() =>
-        saveTraining(run, decoder.state, this.#progress(), this.options, carried, { ranks }),
-      );
-      const event = { step, path, ms: performance.now() - start };
-      this.#checkpoint = { step, path };
-      this.record('checkpoint', event);
-      this.emit('checkpoint', event);
-      return path;
-    } finally {
-      this.#schedule.tried(performance.now() - start);
-    }
+    return this.#checkpoints.save();
   }
 
   /** Adds a record to the run's log: something that is no event of the trainer, such as a measurement between steps. */
@@ -360,12 +329,12 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   /** The run so far, or as it ended: steps, losses, times, digests and the latest checkpoint. */
   summary(): TrainSummary {
     const { run } = this.#parts;
-    const checkpoint = (this.#checkpoint ?? this.#parts.checkpoint)?.path ?? null;
+    const checkpoint = this.#checkpoints.latest?.path ?? null;
     const canResume = run !== null && checkpoint !== null && this.options.layers === undefined;
     return summarize({
       reason: this.#reason,
       counts: this.#step.counts,
-      stepsRun: this.step - this.#firstStep,
+      stepsRun: this.#stepsRun,
       tokensPerStep: this.#step.tokens,
       skipped: this.#scaler.skipped,
       lastLoss: this.#lastLoss,
@@ -373,7 +342,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       wallMs: performance.now() - this.#parts.startedAt,
       activityMs: this.activityMs,
       stepWork: this.#step.work,
-      exchange: this.#exchange(),
+      exchange: this.#exchange.summary(this.#stepsRun),
       pool: this.pool.stats(),
       checkpoint,
       resumeCommand: canResume ? resumeCommand(run.path, this.options) : null,
@@ -440,8 +409,8 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
         this.#reason = this.#goesOn ? 'aborted' : this.step < this.options.steps ? 'patience' : 'finished';
         await this.#settle();
         this.#onEnergy(this.#energy?.read(this.step));
-        await this.#saveIfSound();
-        await this.#prune();
+        await this.#checkpoints.saveIfSound();
+        await this.#checkpoints.prune();
         const { parameters } = this.#parts.decoder.state;
         this.#stats.write(this.step, this.activityMs);
         this.#digest = { updates: this.#step.counts.optimizerStep, value: await tensorDigestInPieces(parameters) };
@@ -459,6 +428,11 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     }
   }
 
+  /** Steps that this trainer has done. */
+  get #stepsRun(): number {
+    return this.step - this.#firstStep;
+  }
+
   get #goesOn(): boolean {
     return this.step < this.options.steps && !this.#parts.validation?.isExhausted;
   }
@@ -466,7 +440,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   async #runStep(ending: Ending): Promise<StepRecord> {
     const scaleCanFall = this.#scaler.canFall;
     let saves: boolean | null = null;
-    const vote = (): StepVote => ({ ends: ending.isWanted, saves: this.#schedule.isDue(this.step + 1) });
+    const vote = (): StepVote => ({ ends: ending.isWanted, saves: this.#checkpoints.isDue(this.step + 1) });
     const onVotes = (votes: readonly StepVote[]) => {
       ending.agree(votes.some(({ ends }) => ends));
       // Of the clocks, one decides.
@@ -487,11 +461,12 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     this.#onEnergy(this.#energy?.look(record.step));
     const parametersAreLost = !Number.isFinite(record.loss) && !(await allFinite(this.#parts.decoder.state.parameters));
     if (parametersAreLost || this.#divergence.isOver) await this.#diverge(record);
-    if (this.#divergence.lossIsFinite) await this.#prove();
+    if (this.#divergence.lossIsFinite) await this.#checkpoints.prove();
     await this.#look(ending);
     // The checkpoint of the last step is written at the end of the run, where a failure is an error.
     const isLast = record.step === this.options.steps;
-    if (this.#parts.saves && !isLast && (saves ?? this.#schedule.isDue(record.step))) await this.#trySave();
+    if (this.#parts.saves && !isLast && (saves ?? this.#checkpoints.isDue(record.step)))
+      await this.#checkpoints.trySave();
     return record;
   }
 
@@ -507,9 +482,9 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
         const evaluation = await traced(
           evaluationChannel,
           () => this.#message(),
-          () => this.#apart(() => this.#inAnyVariant(() => validation.evaluate(step, ending))),
+          () => this.#exchange.apart(() => this.#inAnyVariant(() => validation.evaluate(step, ending))),
         );
-        const event = { ...evaluation, checkpoint: evaluation.isBest ? await this.#trySaveBest() : null };
+        const event = { ...evaluation, checkpoint: evaluation.isBest ? await this.#checkpoints.trySaveBest() : null };
         this.record('evaluation', event);
         this.emit('evaluation', event);
       }
@@ -555,77 +530,16 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     }
   }
 
-  /** Writes a checkpoint during the run. A failure does not end the run: earlier checkpoints remain, and the next attempt may succeed. */
-  async #trySave(): Promise<void> {
-    await this.#tolerate(() => this.#saveIfSound());
-  }
-
-  /** @returns The folder of the checkpoint; null where none was written. */
-  async #trySaveBest(): Promise<string | null> {
-    const { run, decoder, carried, ranks, saves } = this.#parts;
-    if (!saves) return null;
-    this.#bestCheckpoint = null;
-    await this.#tolerate(async () => {
-      const place = { ranks, place: 'best' } as const;
-      this.#bestCheckpoint = await this.#apart(() =>
-        saveTraining(run, decoder.state, this.#progress(), this.options, carried, place),
-      );
-    });
-    return this.#bestCheckpoint;
-  }
-
-  async #tolerate(save: () => Promise<void>): Promise<void> {
-    const { step } = this;
-    try {
-      await save();
-    } catch (error) {
-      if (!isMayflyError(error) || !passing.has(error.code)) throw error;
-      this.record('checkpointFail', { step, error });
-      if (this.#parts.ranks.isFirst)
-        process.emitWarning(`no checkpoint of step ${step}, the run goes on: ${error.message}`);
-    }
-  }
-
-  /** Writes the last checkpoint, unless the loss is not finite: it would replace a checkpoint with good parameters. */
-  async #saveIfSound(): Promise<void> {
-    const { lossIsFinite, isOver } = this.#divergence;
-    const isFirst = this.#checkpoint === null && this.options.resume === undefined;
-    const isSound = lossIsFinite || (isFirst && !isOver && (await allFinite(this.#parts.decoder.state.parameters)));
-    const latest = this.#checkpoint ?? this.#parts.checkpoint;
-    if (isSound && latest?.step !== this.step) await this.save();
-  }
-
-  /** Notes that the latest checkpoint is sound: a step with its parameters, or later ones, had a finite loss. */
-  async #prove(): Promise<void> {
-    const latest = this.#checkpoint?.path ?? this.#parts.checkpoint?.path ?? this.options.resume ?? null;
-    if (latest === this.#proven) return;
-    this.#proven = latest;
-    await this.#prune();
-  }
-
-  /** Keeps the checkpoint before the latest, even with `keep` 1, until a step has shown that the latest is sound. */
-  async #prune(): Promise<void> {
-    const { keep, keepEvery } = this.options;
-    if (this.#checkpoint === null) return;
-    const least = this.#checkpoint.path === this.#proven ? 1 : 2;
-    await this.#parts.run?.prune(this.#checkpoint.step, { keep: Math.max(keep, least), keepEvery });
-  }
-
   async #diverge(record: StepRecord): Promise<never> {
     if (this.#divergence.lossIsFinite) {
       // If only gradients overflowed, the parameters are still sound.
-      await this.#trySave();
-      await this.#prove();
-      throw asShared(this.#divergence.error(record, '', this.#wayBack()));
+      await this.#checkpoints.trySave();
+      await this.#checkpoints.prove();
+      throw asShared(this.#divergence.error(record, '', this.#checkpoints.wayBack));
     }
     const { decoder, ranks } = this.#parts;
     const cause = await explainOverflow(decoder, (found) => ranks.gather(found));
-    throw asShared(this.#divergence.error(record, cause, this.#wayBack()));
-  }
-
-  #wayBack(): string {
-    if (this.#proven !== null) return `Resume from ${this.#proven}`;
-    return this.options.resume === undefined ? 'Start again' : 'Resume from an earlier checkpoint, or start again,';
+    throw asShared(this.#divergence.error(record, cause, this.#checkpoints.wayBack));
   }
 
   #progress(): TrainingProgress {
@@ -639,34 +553,9 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     };
   }
 
-  /** What went between the ranks in the steps so far; null where there is one rank. */
-  #exchange(): ExchangeSummary | null {
-    const { ranks, decoder } = this.#parts;
-    if (decoder.exchange === null) return null;
-    const steps = Math.max(1, this.step - this.#firstStep);
-    const { busyMs, exposedMs } = decoder.exchange.stats;
-    return {
-      ranks: ranks.size,
-      sentBytesPerStep: (ranks.collective.sentBytes - this.#sentApart) / steps,
-      msPerStep: busyMs / steps,
-      hiddenShare: busyMs === 0 ? 0 : Math.max(0, 1 - exposedMs / busyMs),
-    };
-  }
-
-  /** Does work between steps, whose messages are no part of them. No update is under way. */
-  async #apart<Result>(work: () => Promise<Result>): Promise<Result> {
-    const { collective } = this.#parts.ranks;
-    const before = collective.sentBytes;
-    try {
-      return await work();
-    } finally {
-      this.#sentApart += collective.sentBytes - before;
-    }
-  }
-
   #best(): TrainSummary['best'] {
     const best = this.#parts.validation?.state.best;
-    return best ? { ...best, checkpoint: this.#bestCheckpoint } : undefined;
+    return best ? { ...best, checkpoint: this.#checkpoints.best } : undefined;
   }
 
   async #close(): Promise<void> {
