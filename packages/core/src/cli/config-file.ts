@@ -29,7 +29,7 @@ export interface ConfigFile {
 
 /**
  * Reads a YAML file of options: a mapping from the names that the library has (`minLr`), or the `run.yaml` of a run, whose options are those
- * that were given to it or were defaults. In a file of one's own paths are relative to the working directory.
+ * that were given to it or were defaults. In a file that the user wrote, paths are relative to the working directory.
  *
  * @throws `ERR_INVALID_ARGUMENT`, which names file, line and key.
  */

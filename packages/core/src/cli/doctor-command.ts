@@ -58,7 +58,7 @@ const REPORT_FILE = 'mayfly-report.json';
 export const doctorCommandOptions = {
   device: {
     ...{ rule: text, defaultText: 'none; ane', flag: '--device <name>' },
-    help: 'one more device to try, e.g. sim:m4; with --probe-limits, the one',
+    help: 'one more device to test, e.g. sim:m4; with --probe-limits, the device to measure',
   },
   probeLimits: {
     ...{ rule: flag, default: false, flag: '--probe-limits' },

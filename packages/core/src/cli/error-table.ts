@@ -177,7 +177,7 @@ const runs = {
     cause:
       'A run is resumed with another model, data, validation data or tokenizer, by their contents; or the model that a LoRA run adapts has changed or is gone. The message names each.',
     remedy:
-      'Give the right one by `--model`, `--data` or `--tokenizer`, or accept the change by `--allow-changed-data`. Of a LoRA run, put the files of the model back.',
+      'Give the right one by `--model`, `--data` or `--tokenizer`, or accept the change by `--allow-changed-data`. For a LoRA run, put the files of the model back.',
     isInput: true,
   },
   ERR_DISK_SPACE: {
@@ -268,8 +268,8 @@ const pool = {
   },
   ERR_DISPATCH: {
     cause:
-      'A worker refused a run: an output overlaps another tensor of it. Or the worker does not know the program, or an offset lies outside the arena.',
-    remedy: `Give each output a tensor of its own. In the other cases: ${REPORT.toLowerCase()}`,
+      'A worker refused a run: an output overlaps another tensor of the run, the worker does not know the program, or an offset lies outside the arena.',
+    remedy: 'Give each output a tensor of its own. The other two are faults of Mayfly: report them.',
   },
   ERR_PROGRAM_REFUSED: {
     cause:
@@ -311,7 +311,7 @@ const pool = {
     see: 'internals/lifecycle#budgets',
   },
   ERR_DEVICE_STUCK: {
-    cause: 'The device fails different programs that it had done before, on fresh workers, too.',
+    cause: 'The device fails several programs that it ran before, on fresh workers, too.',
     remedy: 'Do as the message says: restart the service of the engine, or the machine.',
   },
   ERR_PROBE: {
@@ -349,11 +349,11 @@ const engine = {
   },
   ERR_ANE_CLASS: {
     cause: 'The private framework of this macOS has no class of the name in the message.',
-    remedy: 'Report it with `mayfly doctor --report`: this release of macOS is another one than Mayfly knows.',
+    remedy: 'Report it with `mayfly doctor --report`: Mayfly does not know this release of macOS.',
   },
   ERR_ANE_SELECTOR: {
     cause: 'An object of the private framework does not answer a method, or takes other arguments.',
-    remedy: 'Report it with `mayfly doctor --report`: this release of macOS is another one than Mayfly knows.',
+    remedy: 'Report it with `mayfly doctor --report`: Mayfly does not know this release of macOS.',
   },
   ERR_ANE_NIL: {
     cause: 'The private framework gave no object where one was expected.',
@@ -398,7 +398,7 @@ const ranks = {
     see: 'internals/collective',
   },
   ERR_MPI: {
-    cause: 'No `mpirun` of Open MPI or MPICH is on the path, or none of the one that `--mpi` names.',
+    cause: 'No `mpirun` of Open MPI or MPICH is on the path, or none of the kind that `--mpi` names.',
     remedy:
       'Install one, on every host: `brew install open-mpi` on a Mac, `apt-get install openmpi-bin` on Debian and Ubuntu.',
     isInput: true,
@@ -423,7 +423,7 @@ const ranks = {
 const addon = {
   ERR_ADDON_LOAD: {
     cause:
-      'No addon for this machine is there, or it does not load. The message has the files and packages that were tried.',
+      'No addon for this machine was found, or it does not load. The message has the files and packages that were tried.',
     remedy:
       'Run the command in the message, which compiles it. If optional dependencies were left out, install without `--omit=optional`.',
   },
@@ -459,13 +459,14 @@ const addon = {
     remedy: 'Raise the limit, or use fewer workers.',
   },
   ERR_FRAME: {
-    cause: "A peer sent no frame, or a larger one than it may send. Callers see it in the `reason` of a worker's end.",
+    cause:
+      "A peer sent bytes that are no frame, or a frame that is too large. Callers see it in the `reason` of a worker's end.",
     remedy: REPORT,
     see: 'internals/protocol',
   },
   ERR_PROTOCOL: {
     cause:
-      "A peer sent a control message that is none, or not the one that was due. Callers see it in the `reason` of a worker's end.",
+      "A peer sent something that is no control message, or one that was not due. Callers see it in the `reason` of a worker's end.",
     remedy: REPORT,
     see: 'internals/protocol#control-messages',
   },

@@ -18,8 +18,8 @@ interface LintFlags {
 }
 
 const notes = `
-Exit code 2 says that there are errors: what compiles, loads or evaluates with an error on the chip, or gives wrong data.
-Warnings are what sources contradict each other about, what only one reports without a method, and what costs time.
+Exit code 2 means that there are errors: the chip would refuse the program, or give wrong data. Warnings are about time, or about
+restrictions on which sources disagree or that only one source reports, without its method.
 
 Examples:
   $ mayfly lint program.mil --chip m4

@@ -102,7 +102,7 @@ export const planCommandOptions = {
   },
   link: {
     ...{ rule: oneOf(...linkNames), defaultText: 'thunderbolt5', flag: '--link <name>' },
-    help: `between them: ${linkNames.join(', ')}`,
+    help: `link between the machines: ${linkNames.join(', ')}`,
   },
   bandwidth: {
     ...{ rule: number('above 0', (value) => value > 0), defaultText: "the link's", flag: '--bandwidth <x>' },

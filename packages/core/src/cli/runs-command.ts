@@ -9,8 +9,8 @@ import { type WatchedRun, WatchedRuns } from '../watch/watched-runs.js';
 import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
 
 const notes = `
-A run is running while its process lives; finished after its last step; stopped by its user, failed with an error, or killed
-without a word. mayfly train --resume DIR continues one that has not finished.
+A run is running while its process lives; finished after its last step; stopped by its user, failed with an error, or killed,
+when its process is gone and wrote no reason. mayfly train --resume DIR continues one that has not finished.
 
 Examples:
   $ mayfly runs

@@ -7,7 +7,7 @@ import type { Layers } from './layers.js';
 /** Whole numbers from −2048 to 2048 are exact in fp16. */
 const MOST_DOCUMENTS = 4097;
 
-/** @throws `ERR_INVALID_ARGUMENT` for layers of one's own that have no document masks. */
+/** @throws `ERR_INVALID_ARGUMENT` for layers of your own that have no document masks. */
 export function checkDocumentMasks(plans: readonly LayerPlan[]): void {
   const without = plans.find(
     ({ definition }) => !definition.blocks.some((block) => DOCUMENTS in blockFlow(block).given),

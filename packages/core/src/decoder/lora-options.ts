@@ -42,7 +42,7 @@ export const loraOptions = {
   alpha: {
     rule: number('above 0', (value) => value > 0),
     ...{ derive: ({ rank }) => 2 * Number(rank), defaultText: 'twice the rank' },
-    ...{ flag: '--lora-alpha <x>', help: 'adapters count alpha / rank times', group },
+    ...{ flag: '--lora-alpha <x>', help: 'adapters are scaled by alpha / rank', group },
   },
   dropout: {
     ...{ rule: number('from 0 up to, but less than, 1', (value) => value >= 0 && value < 1), default: 0 },
@@ -55,7 +55,7 @@ export const loraOptions = {
   },
   rslora: {
     ...{ rule: flag, default: false, flag: '--lora-rslora' },
-    ...{ help: 'adapters count alpha / √rank times', group },
+    ...{ help: 'adapters are scaled by alpha / √rank', group },
   },
 } as const satisfies OptionTable<LoraOptions>;
 

@@ -33,7 +33,7 @@ export const choicesOptions = {
   model: modelOption,
   choices: {
     ...{ rule: text, required: true, flag: '--choices <file>' },
-    help: 'instead of data: items of multiple choice (.jsonl)',
+    help: 'multiple-choice items (.jsonl), in place of --data',
   },
   tokenizer: tokenizerOption,
   batch: { rule: whole(1), default: 8, flag: '--batch <n>', help: 'windows per pass' },

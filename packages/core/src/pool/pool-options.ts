@@ -141,7 +141,7 @@ export const poolOptions = {
     default: 'auto',
     defaultText: 'auto: on a Mac blas, else exact',
     flag: '--precision <kind>',
-    help: 'of matrix products on the cpu: auto, exact, fast (bf16 operands, where that is faster) or blas (Accelerate)',
+    help: 'matrix products on the cpu: auto, exact, fast (bf16 operands, where that is faster) or blas (Accelerate)',
   },
   arenaBytes: { rule: whole(1), default: 4 * 2 ** 30 },
   budget: nested<Budget>(budgetOptions),

@@ -22,7 +22,7 @@ export interface OperationDefinition<Input extends string, Output extends string
   backward(writer: LayerWriter, gradients: Values<Output>, saved: Values<Input | Output | Tap>): Values<Input> & Values;
 }
 
-/** An operation of one's own, for the blocks of `defineLayer`. */
+/** An operation of your own, for the blocks of `defineLayer`. */
 export function defineOperation<
   const Input extends string,
   const Output extends string,
@@ -32,7 +32,7 @@ export function defineOperation<
 }
 
 /**
- * A layer of one's own: its parameters, and residual blocks x + f(RMSNorm(x)) whose operations lead from `xn` to `y`, each both
+ * A layer of your own: its parameters, and residual blocks x + f(RMSNorm(x)) whose operations lead from `xn` to `y`, each both
  * ways. `checkLayer` compares its gradients with finite differences.
  *
  * @throws `ERR_LAYER` where names do not fit together: an operation reads what none before it makes, a value is made twice, a
