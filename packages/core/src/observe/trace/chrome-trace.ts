@@ -1,7 +1,8 @@
 import { RecordFile } from '../record-file.js';
 import { DecimalText } from './decimal-text.js';
+import type { SliceLabel, TrackName } from './slice.js';
 import type { SliceBuffer } from './slice-buffer.js';
-import type { SliceLabel, TraceFile, TrackName } from './trace-file.js';
+import type { TraceFile } from './trace-file.js';
 
 /** The text of a slice between its numbers, which slices with the same label share. */
 interface Text {

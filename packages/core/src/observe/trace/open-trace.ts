@@ -9,8 +9,9 @@ import type { StepMessage, TrainerWorkMessage } from '../../train/channels.js';
 import { ChromeTrace } from './chrome-trace.js';
 import { deliverHostMath, watchHostMath } from './host-math.js';
 import { PerfettoTrace } from './perfetto-trace.js';
+import type { SliceFields, SliceKind, TrackName } from './slice.js';
 import { SliceBuffer } from './slice-buffer.js';
-import type { SliceFields, SliceKind, TraceFile, TrackName } from './trace-file.js';
+import type { TraceFile } from './trace-file.js';
 import { type SliceSink, Track } from './track.js';
 import { WorkerTracks } from './worker-tracks.js';
 

@@ -1,7 +1,8 @@
 import { ProtobufWriter } from '../protobuf.js';
 import { RecordFile } from '../record-file.js';
+import type { SliceFields, SliceLabel, TrackName } from './slice.js';
 import type { SliceBuffer } from './slice-buffer.js';
-import type { SliceFields, SliceLabel, TraceFile, TrackName } from './trace-file.js';
+import type { TraceFile } from './trace-file.js';
 
 /* Numbers of the fields in Perfetto's protos/perfetto/trace, by message. */
 const trace = { packet: 1 } as const;

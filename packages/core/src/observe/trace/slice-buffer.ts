@@ -1,4 +1,4 @@
-import type { SliceFields, SliceLabel } from './trace-file.js';
+import type { SliceFields, SliceLabel } from './slice.js';
 
 /** Slices of some ten small steps. */
 const CAPACITY = 4096;

@@ -1,29 +1,5 @@
+import type { TrackName } from './slice.js';
 import type { SliceBuffer } from './slice-buffer.js';
-
-/** A sequence of slices that do not overlap, shown in one line: a thread, or something like one. */
-export interface TrackName {
-  readonly pid: number;
-  /** Within the process, from 1. */
-  readonly tid: number;
-}
-
-export type SliceFields = Readonly<Record<string, string | number | boolean | null>>;
-
-/** What slices of one kind have in common. Each is one constant: kinds are compared by identity. */
-export interface SliceKind {
-  readonly category: string;
-  /** Names of whole numbers from 0 to 2⁵³ − 1 that each slice has, two at most. */
-  readonly numbers?: readonly string[];
-  /** Whether an arrow begins or ends at a slice. The other end has the same number. */
-  readonly flow?: 'from' | 'to';
-}
-
-/** All of a slice but its numbers and times. Many slices share one. */
-export interface SliceLabel {
-  readonly track: TrackName;
-  readonly name: string;
-  readonly kind: SliceKind;
-}
 
 /** A format of traces. Slices come when they have ended, so that every slice in the file is closed. */
 export interface TraceFile extends Disposable {

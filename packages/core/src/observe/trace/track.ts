@@ -1,5 +1,5 @@
+import type { SliceFields, SliceKind, SliceLabel, TrackName } from './slice.js';
 import type { SliceBuffer } from './slice-buffer.js';
-import type { SliceFields, SliceKind, SliceLabel, TrackName } from './trace-file.js';
 
 /** Where tracks put their slices. */
 export interface SliceSink {

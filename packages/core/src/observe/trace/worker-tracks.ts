@@ -1,5 +1,5 @@
 import type { WorkerState } from '../../pool/types.js';
-import type { SliceFields, SliceKind } from './trace-file.js';
+import type { SliceFields, SliceKind } from './slice.js';
 import { type SliceSink, Track } from './track.js';
 
 const stateKind: SliceKind = { category: 'worker' };
