@@ -25,6 +25,7 @@ export default defineConfig([
       'generate-run': 'src/scripts/generate-run.ts',
       'llama-cpp-run': 'src/scripts/llama-cpp-run.ts',
       'collective-run': 'src/scripts/collective-run.ts',
+      'ranks-run': 'src/scripts/ranks-run.ts',
       'spawn-stall': 'src/scripts/spawn-stall.ts',
       'observe-run': 'src/scripts/observe-run.ts',
       'observe-client': 'src/scripts/observe-client.ts',

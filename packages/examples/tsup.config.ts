@@ -9,6 +9,7 @@ const examples = [
   'bring-your-own-mil',
   'parallel-block',
   'fine-tune',
+  'ranks',
 ];
 
 export default defineConfig({

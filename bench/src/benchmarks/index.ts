@@ -13,6 +13,7 @@ import { instructions } from './instructions.js';
 import { isolationTax } from './isolation-tax.js';
 import { observe } from './observe.js';
 import { pipeline } from './pipeline.js';
+import { ranks } from './ranks.js';
 import { recovery } from './recovery.js';
 import { retire } from './retire.js';
 import { scaling } from './scaling.js';
@@ -42,6 +43,7 @@ export const benchmarks: readonly Benchmark[] = [
   cores,
   scaling,
   collective,
+  ranks,
   observe,
   instructions,
   watch,

@@ -10,7 +10,7 @@ mkdirSync(empty);
 
 test.each([
   [['launch', 'train', '--data', 'x'], 'mayfly: Expected --ranks or --hosts, got neither'],
-  [['launch', '-n', '2', 'stress'], 'mayfly: Expected the command to be train, got `stress`'],
+  [['launch', '-n', '2', 'eval'], 'mayfly: Expected the command to be train or stress, got `eval`'],
   [
     ['launch', '-n', '2', '--', 'train', '--stps', '2'],
     'mayfly: Expected a known option, got `--stps` (Did you mean --steps?)',

@@ -30,6 +30,9 @@ const ways: Readonly<Record<string, TrainOptions>> = {
   },
   'document masks, untied': { ...onText, documentMask: true, order: 'sequential', classifier: 'host' },
   'gradients on the main thread': { ...small, hostThreads: 0, recompute: true },
+  'passes in flight on two workers': { ...small, inFlight: 2, pool: { ...pool, workers: 2 } },
+  'adapters in flight': { ...onText, lora: { rank: 2, dropout: 0.2 }, inFlight: 2, pool: { ...pool, workers: 2 } },
+  'recomputed, classifier on the device': { ...small, recompute: true, classifier: 'device' },
 };
 
 interface Training {

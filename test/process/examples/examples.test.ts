@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -95,6 +97,22 @@ test('fine-tune learns its task, and the exported model has learnt it', async ()
   expect(after.acc).toBeGreaterThanOrEqual(before.acc);
   expect(Math.abs(readBack.crossEntropy - after.crossEntropy)).toBeLessThan(1e-3);
   expect(readBack.acc).toBe(after.acc);
+});
+
+const hasMpirun = spawnSync('mpirun', ['--version']).error === undefined;
+
+test.skipIf(!hasMpirun)('ranks trains in two processes that MPI connects, with the bits of one', async () => {
+  const ended = await example('ranks', '--steps', '4');
+  const [result] = ended.lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+  expect(result).toMatchObject({ ranks: 2, same: true, sentBytesPerStep: expect.closeTo(460_032, -2) });
+});
+
+test('ranks says in one line that MPI is missing, and is no failure', async () => {
+  const path = join(folder, 'no-mpi');
+  mkdirSync(path);
+  const ended = await runScript(runner, ['ranks'], { cwd: folder, env: { PATH: path } });
+  expect(ended).toMatchObject({ code: 0, stderr: '' });
+  expect(ended.lines).toEqual([expect.stringMatching(/^skipped: needs mpirun of Open MPI or MPICH \(/)]);
 });
 
 test('an unknown option or example is an error of one line, with exit code 2', async () => {

@@ -91,6 +91,26 @@ describe('a model whose programs exceed what one process may load', () => {
     expect(trainer.pool.stats().compilations).toBeGreaterThan(144);
   });
 
+  test('puts neighbouring layers on one worker, where passes are in flight, with the bits of one pass after the other', async () => {
+    const given = { ...options, data, accumulate: 4, steps: 2 };
+    const one = await losses({ ...given, pool: { ...cpu, budget: { compilations: 200, livePrograms: 200 } } });
+    const pool = { device: 'sim:m4,no-rules', threads: 1, standby: 0 };
+    await using trainer = await createTrainer({ ...given, inFlight: 2, pool });
+    const found: number[] = [];
+    for await (const { loss } of trainer.steps()) found.push(loss);
+    expect(found).toEqual(one.found);
+    expect(trainer.parametersDigest()).toBe(one.digest);
+    const workers = new Map<number, Set<number | null>>();
+    for (const { name, worker } of trainer.pool.stats().kernels) {
+      const layer = Number(/\d+/.exec(name)![0]);
+      const half = layer < deep.layers / 2 ? 0 : 1;
+      workers.set(half, (workers.get(half) ?? new Set()).add(worker));
+    }
+    const [first, second] = [workers.get(0)!, workers.get(1)!];
+    expect([first.size, second.size]).toEqual([1, 1]);
+    expect([...first]).not.toEqual([...second]);
+  });
+
   test.each(['dynamic', 'static'] as const)('trains on a chip whose rules are on, %s weights', async (weights) => {
     const given = { ...options, model: { ...deep, layers: 2 }, data, weights, batch: 2, seq: 16, steps: 2 };
     const expected = await losses(given);

@@ -72,6 +72,21 @@ describe('memory', () => {
     ]);
   });
 
+  test('of ranks that share the moments out is said by one of them, with its share', async () => {
+    const words = ['train', ...flags, '--shard-optimizer', '--memory'];
+    const environment = (rank: number) => ({ OMPI_COMM_WORLD_SIZE: '2', OMPI_COMM_WORLD_RANK: `${rank}` });
+    const whole = JSON.parse((await mayfly([...words, '--json'])).lines[0]!);
+    const first = await mayfly([...words, '--json'], { env: environment(0) });
+    const { moments, parameters, ranks } = JSON.parse(first.lines[0]!);
+    expect(ranks).toBe(2);
+    expect(parameters).toBe(whole.parameters);
+    expect(moments / whole.moments).toBeGreaterThan(0.3);
+    expect(moments / whole.moments).toBeLessThan(0.7);
+    const text = await mayfly(words, { env: environment(0) });
+    expect(text.lines.at(-1)).toBe('of each of 2 ranks');
+    expect(await mayfly(words, { env: environment(1) })).toMatchObject({ code: 0, lines: [], stderr: '' });
+  });
+
   test('that the machine does not have is refused before anything starts', async () => {
     const model = {
       ...smallConfig,

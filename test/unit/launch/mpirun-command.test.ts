@@ -45,6 +45,17 @@ describe('the command', () => {
     ]);
   });
 
+  test.each([
+    ['4.1.4', ['--mca', 'orte_keep_fqdn_hostnames', '1']],
+    ['5.0.9', ['--prtemca', 'prte_keep_fqdn_hostnames', '1']],
+  ])('of Open MPI %s calls hosts by their whole names', (version, words) => {
+    const named = [{ name: 'mac-1.local', slots: 1 }];
+    const command = mpirunCommand({ ...open, version }, { ...local, hosts: named });
+    expect(command.join(' ')).toContain(`--host mac-1.local:1 ${words.join(' ')} --bind-to`);
+    const numbered = [{ name: '192.168.2.1', slots: 1 }];
+    expect(mpirunCommand({ ...open, version }, { ...local, hosts: numbered }).join(' ')).not.toContain('fqdn');
+  });
+
   test('of MPICH', () => {
     expect(mpirunCommand(mpich, { ...local, ranks: 3, hosts, network: 'en5' })).toEqual([
       ...['/usr/bin/mpiexec', '-n', '3', '-hosts', 'mac-1:2,mac-2:1', '-iface', 'en5', '-genv', 'NO_COLOR', '1'],
@@ -110,6 +121,8 @@ describe('lines of ranks', () => {
     const out = { kind: 'out', rank: 0, text: '{"event":"step"}' } as const;
     const line = encodeRankLine(out).slice(0, -1);
     expect(decodeRankLines(line)).toEqual({ lines: [out], rest: '' });
+    const begun = { kind: 'begin', process: { rank: 1, pid: 7, host: 'mac' } } as const;
+    expect(decodeRankLines(encodeRankLine(begun).slice(0, -1))).toEqual({ lines: [begun], rest: '' });
     expect(decodeRankLines('=   BAD TERMINATION OF ONE')).toEqual({ lines: [], rest: '=   BAD TERMINATION OF ONE' });
     expect(decodeRankLines(`cut ${line}${encodeRankLine({ kind: 'end', end }).slice(0, -1)}`)).toEqual({
       lines: [out, { kind: 'end', end }],

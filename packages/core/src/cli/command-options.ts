@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
-import { flag as flagRule, text } from '../check.js';
+import { flag as flagRule, oneOf, text } from '../check.js';
 import { commandOptions } from '../command-line.js';
+import { type MpiName, mpiNames } from '../launch/mpi.js';
 import type { AnyOptionTable, OptionEntry } from '../option-table.js';
 
 /** The row of `--json`, which every command has. */
@@ -15,6 +16,12 @@ export const jsonOption = (help: string): OptionEntry<boolean> => ({
 export const chipOption = {
   ...{ rule: text, default: 'm4', flag: '--chip <name>' },
   help: 'chip by name, or a profile FILE.json',
+};
+
+/** The row of the MPI whose launcher starts ranks. */
+export const mpiOption: OptionEntry<MpiName> = {
+  ...{ rule: oneOf(...mpiNames), defaultText: 'that of the first mpirun on the path', flag: '--mpi <name>' },
+  help: 'openmpi or mpich',
 };
 
 export interface JsonFlag {

@@ -1,28 +1,24 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { invalidArgument, MayflyError } from '@mayfly/native';
-import { Command } from 'commander';
-import { flag, oneOf, text, whole } from '../check.js';
-import { type CheckpointFile, listCheckpoints } from '../checkpoint/directory.js';
+import type { Command } from 'commander';
+import { flag, text, whole } from '../check.js';
 import { launchVariables } from '../collective/launched.js';
 import { mayflyCommand, optionWords, shellWords } from '../command-line.js';
 import { type Hostfile, readHostfile } from '../launch/hostfile.js';
 import { Job, type JobEnd } from '../launch/job.js';
-import { findMpirun, type MpiName, mpiNames, mpiTitles } from '../launch/mpi.js';
+import { findMpirun, type MpiName, mpiTitles } from '../launch/mpi.js';
 import { mpirunCommand } from '../launch/mpirun-command.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { print, wantsColors } from '../observe/text.js';
-import { type TrainOptions, trainOptions } from '../train/options.js';
-import { resumeWords } from '../train/resume-command.js';
-import { addOptions, type CommandFlags, type JsonFlag, jsonOption, optionsFrom } from './command-options.js';
-import { configOptions, readConfigFile } from './config-file.js';
+import { addOptions, type CommandFlags, type JsonFlag, jsonOption, mpiOption, optionsFrom } from './command-options.js';
 import { ExitCode } from './errors.js';
 import { Interruption, interruptedLine, outliveOutput } from './interruption.js';
-import { newRunFolder, trainCommandOptions } from './train-command.js';
+import { launchedTask } from './launched-task.js';
 
 const notes = `
 Ranks are processes, each with a pool of its own, which share the passes of a step (docs/guides/several-macs.md). COMMAND is train
-with its options, and each rank takes its own part of a step.
+or stress with its options, and each rank takes its own part of a step.
 
 FILE has a host a line, as Open MPI ("mac-1 slots=2") or MPICH ("mac-1:2") has it, or is MLX's JSON. Node, this package and the data are at the
 same paths on every host.
@@ -50,10 +46,7 @@ export const launchCommandOptions = {
     help: 'processes',
   },
   hosts: { rule: text, defaultText: 'this machine alone', flag: '--hosts <file>', help: 'machines, with their slots' },
-  mpi: {
-    ...{ rule: oneOf(...mpiNames), defaultText: 'that of the first mpirun on the path', flag: '--mpi <name>' },
-    help: 'openmpi or mpich',
-  },
+  mpi: mpiOption,
   network: {
     ...{ rule: text, defaultText: "MPI's choice", flag: '--network <name>' },
     help: 'interface for the messages of the ranks; with Open MPI also a network, such as 192.168.2.0/24',
@@ -76,7 +69,7 @@ export function addLaunchCommand(program: Command): void {
   const command = program
     .command('launch')
     .description('Train on several ranks, of one or several machines, by an installed MPI')
-    .argument('<command...>', 'train, with its options')
+    .argument('<command...>', 'train or stress, with its options')
     .passThroughOptions()
     .addHelpText('after', notes);
   addOptions(command, launchCommandOptions).action(launch);
@@ -88,7 +81,7 @@ const mayflyScript = fileURLToPath(new URL('../bin/mayfly.js', import.meta.url))
 async function launch([name = '', ...given]: string[], flags: CommandFlags): Promise<void> {
   const options = optionsFrom<LaunchOptions>(launchCommandOptions, flags);
   const { restarts = 0, json = false } = options;
-  const task = await readTask(name, given);
+  const task = await launchedTask(name, given);
   const { hosts, env: own } = hostsOf(options);
   const slots = hosts.reduce((sum, host) => sum + host.slots, 0);
   const { ranks = slots } = options;
@@ -125,10 +118,10 @@ async function launch([name = '', ...given]: string[], flags: CommandFlags): Pro
     () => job?.kill(),
   );
   for (let attempt = 0; ; attempt++) {
-    job = new Job(
-      commandOf(rankScript, attempt === 0 ? task.words : task.restartWords, launchVariables(launchWords)),
-      messages(),
-    );
+    job = new Job(commandOf(rankScript, attempt === 0 ? task.words : task.restartWords, launchVariables(launchWords)), {
+      ...messages(),
+      onBegin: (process) => json && report('rank', process, ''),
+    });
     const end = await job.ended;
     if (interruption.exitCode !== null) {
       process.exitCode = interruption.exitCode;
@@ -166,61 +159,6 @@ const forResume = ({ hosts, json, ...rest }: LaunchOptions): LaunchOptions => ({
 const hostsOf = ({ hosts }: LaunchOptions): Hostfile =>
   hosts === undefined ? { hosts: [], env: {} } : readHostfile(hosts);
 
-type TaskOptions = TrainOptions & { readonly config?: string };
-
-/** The command that the ranks run. */
-class Task {
-  readonly words: readonly string[];
-  readonly #options: TaskOptions;
-  /** Of the run, absolute. */
-  readonly #folder: string;
-
-  constructor(words: readonly string[], options: TaskOptions, folder: string) {
-    this.words = words;
-    this.#options = options;
-    this.#folder = resolve(folder);
-  }
-
-  /** The command that goes on with the run, or begins it where there is no checkpoint yet. */
-  get restartWords(): readonly string[] {
-    const { resume, autoResume } = this.#options;
-    if (resume !== undefined || autoResume === true) return this.words;
-    return [...this.words.filter((word) => word !== '--overwrite'), '--auto-resume'];
-  }
-
-  /** The command that resumes the run from any folder. */
-  get resumeWords(): readonly string[] {
-    return resumeWords(this.#folder, this.#options);
-  }
-
-  /** The latest checkpoint of the run, on this machine; null where there is none. */
-  async lastCheckpoint(): Promise<CheckpointFile | null> {
-    const found = await listCheckpoints(this.#folder).catch(() => []);
-    return found[0] ?? null;
-  }
-}
-
-/** Checked before any rank starts, so that an error in it comes once. */
-async function readTask(name: string, words: readonly string[]): Promise<Task> {
-  if (name !== 'train') throw invalidArgument('the command', 'train', name);
-  const command = addOptions(new Command(name), trainCommandOptions)
-    .exitOverride()
-    .configureOutput({ outputError: () => {} });
-  const options = optionsFrom<TaskOptions>(trainCommandOptions, command.parse(words, { from: 'user' }).opts());
-  const named = await folderOf(options);
-  const folder = named ?? newRunFolder();
-  // Its name is part of the command, so that a restart finds it.
-  return new Task([name, ...words, ...(named === null ? ['--out', folder] : [])], options, folder);
-}
-
-async function folderOf({ out, resume, config }: TaskOptions): Promise<string | null> {
-  const configured: TrainOptions =
-    config === undefined ? {} : configOptions(await readConfigFile(config), trainOptions);
-  const named = out ?? configured.out ?? resume ?? configured.resume;
-  // Of a checkpoint that is resumed, its folder.
-  return named === undefined ? null : named.endsWith('.mayfly') ? join(named, '..') : named;
-}
-
 /**
  * Prints the lines of ranks: those of rank 0 as they are, others with their rank, and none that another rank has just said. That `mpirun`
  * interrupted a rank is a consequence, of a signal or of a rank that failed, which `launch` itself reports.
@@ -237,9 +175,13 @@ function messages() {
   };
 }
 
-function failureText({ failed, code, lastWords }: JobEnd): string {
+function failureText({ failed, code, unreachable, words: lines }: JobEnd): string {
+  if (unreachable !== null) {
+    const remedy = 'For every host of --hosts `ssh HOST true` has to succeed without a question';
+    return `mpirun cannot reach a host: ${unreachable.trim()}. ${remedy}`;
+  }
   if (failed === null) {
-    const words = lastWords.length === 0 ? '' : `, and said:\n${lastWords.join('\n')}`;
+    const words = lines.length === 0 ? '' : `, and said:\n${lines.join('\n')}`;
     return `mpirun ended with ${code === null ? 'a signal' : `exit code ${code}`}${words}`;
   }
   const { rank, pid, host, signal } = failed;

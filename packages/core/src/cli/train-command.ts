@@ -1,10 +1,10 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag, milliseconds, text } from '../check.js';
 import type { Collective } from '../collective/collective.js';
-import { launchedBy } from '../collective/launched.js';
-import { openCollective } from '../collective/open-collective.js';
+import { findLaunch } from '../collective/launcher.js';
+import { optionWords, shellWords } from '../command-line.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { type ObserverOptions, Observers, observerOptions } from '../observe/observers.js';
 import { openReporter } from '../observe/open-reporter.js';
@@ -12,12 +12,13 @@ import type { Reporter } from '../observe/reporter.js';
 import { StartStatus } from '../observe/start-status.js';
 import { textTable } from '../observe/table.js';
 import { formatBytes, print } from '../observe/text.js';
+import type { AnyOptionTable } from '../option-table.js';
 import { createTrainer } from '../train/create-trainer.js';
 import { type FinishedRun, finishedRun } from '../train/finished-run.js';
 import { type MemoryNeeds, memoryLimit } from '../train/memory-needs.js';
 import { type TrainOptions, trainOptions } from '../train/options.js';
 import { trainingMemory } from '../train/plan-run.js';
-import { isShared, Ranks } from '../train/ranks.js';
+import { Ranks } from '../train/ranks.js';
 import {
   addOptions,
   type CommandFlags,
@@ -27,8 +28,9 @@ import {
   splitOptions,
 } from './command-options.js';
 import { configOptions, mergeOptions, readConfigFile } from './config-file.js';
-import { errorLine, exitCodeOf } from './errors.js';
 import { Interruption, outliveOutput } from './interruption.js';
+import { type KeptOptions, keptOptions, keptText } from './kept-options.js';
+import { onRanks } from './on-ranks.js';
 import { WatchPage } from './watch-page.js';
 
 const examples = `
@@ -81,7 +83,7 @@ function recordFinished(reporter: Reporter, { step, reason }: FinishedRun): void
   reporter.record('finished', { step, reason }, `the run is finished: ${why}`);
 }
 
-function printMemory(needs: MemoryNeeds, json: boolean): void {
+function printMemory(needs: MemoryNeeds, json: boolean, ranks: number): void {
   const limit = memoryLimit();
   const { parameters, gradients, moments, surfaces, workers, mainProcess, total } = needs;
   const rows = [
@@ -98,10 +100,11 @@ function printMemory(needs: MemoryNeeds, json: boolean): void {
     rows.map(([name, bytes]) => [name, formatBytes(bytes)]),
     { numbers: true },
   );
-  print(process.stdout, `${json ? toJsonLine({ ...needs, limit }) : table}\n`);
+  const each = ranks === 1 ? '' : `\nof each of ${ranks} ranks`;
+  print(process.stdout, `${json ? toJsonLine({ ...needs, limit, ...(each && { ranks }) }) : `${table}${each}`}\n`);
 }
 
-interface TrainFlags extends TrainOptions, ObserverOptions, JsonFlag {
+export interface TrainFlags extends TrainOptions, ObserverOptions, JsonFlag {
   readonly watch?: boolean;
   readonly config?: string;
   readonly memory?: boolean;
@@ -110,7 +113,7 @@ interface TrainFlags extends TrainOptions, ObserverOptions, JsonFlag {
 
 async function train(flags: CommandFlags): Promise<void> {
   const read = optionsFrom<TrainFlags>(trainCommandOptions, flags);
-  const { json = false, memory = false, watch = false, config, rankTimeout: timeoutMs, ...all } = read;
+  const { json = false, memory = false, watch = false, config, rankTimeout, ...all } = read;
   const [observed, given] = splitOptions<ObserverOptions, TrainOptions>(observerOptions, all);
   const options =
     config === undefined
@@ -125,37 +128,56 @@ async function train(flags: CommandFlags): Promise<void> {
       'Expected --auto-resume together with --out, got --auto-resume alone',
     );
   }
-  if (memory) return printMemory(await trainingMemory(options), json);
-  await using collective = await openCollective({ timeoutMs });
-  try {
-    await trainWith(collective, options, { observed, json, watch });
-  } catch (error) {
-    // The other ranks would wait for this one, and a rank that hangs would keep the launcher.
-    if (collective.size > 1 && !isShared(error)) {
-      print(process.stderr, `${errorLine(error)}\n`);
-      // Under `mayfly launch` the process that passes on the lines reads them before it ends the others; `abort` would not wait for it.
-      if (launchedBy(process.env) !== null) process.exit(exitCodeOf(error));
-      collective.abort(exitCodeOf(error));
-    }
-    // The first rank reports it.
-    if (collective.rank === 0) throw error;
-    process.exitCode = exitCodeOf(error);
+  if (memory) {
+    const launch = findLaunch(process.env) ?? { rank: 0, size: 1 };
+    // Every rank needs about as much, so one of them says it. Nothing is exchanged.
+    if (launch.rank === 0)
+      printMemory(await trainingMemory(again(options, await keptFor(options)), launch), json, launch.size);
+    return;
   }
+  await onRanks(rankTimeout, (collective) =>
+    trainWith(collective, options, { observed, json, watch, words: commandWords(read) }),
+  );
 }
+
+/**
+ * The words of those options that `createTrainer` does not know, for a command that goes on with the run from any folder. A trace is not among
+ * them: it would take the place of the earlier one.
+ */
+export function commandWords({ tensorboard, csv, ...flags }: TrainFlags): string[] {
+  const { trace: _, ...observers } = observerOptions;
+  const { rankTimeout, watch } = trainCommandOptions;
+  return optionWords({ rankTimeout, ...observers, watch } satisfies AnyOptionTable, {
+    ...flags,
+    ...(tensorboard !== undefined && { tensorboard: resolve(tensorboard) }),
+    ...(csv !== undefined && { csv: resolve(csv) }),
+  });
+}
+
+const keptFor = async (given: TrainOptions): Promise<KeptOptions | null> =>
+  given.resume === undefined ? null : keptOptions(given.resume, given);
+
+/** Options with those that a run has had before. */
+const again = (given: TrainOptions, kept: KeptOptions | null): TrainOptions =>
+  kept?.fits ? mergeOptions(trainOptions, kept.options, given) : given;
 
 interface Shown {
   readonly observed: ObserverOptions;
   readonly json: boolean;
   readonly watch: boolean;
+  /** Of the command that resumes the run. */
+  readonly words: readonly string[];
 }
 
 /** Only the first rank shows the run. */
 async function trainWith(
   collective: Collective,
-  options: TrainOptions,
-  { observed, json, watch }: Shown,
+  given: TrainOptions,
+  { observed, json, watch, words }: Shown,
 ): Promise<void> {
   const ranks = new Ranks(collective);
+  const kept = await ranks.fromFirst(() => keptFor(given));
+  const options = again(given, kept);
   const { isFirst } = ranks;
   outliveOutput();
   using reporter = isFirst ? openReporter(process.stdout, { json }) : null;
@@ -179,11 +201,14 @@ async function trainWith(
   // Before the reporter starts: the address has the page's token, which must not be in the log.
   if (page !== null) reporter?.record('watch', { url: page.url }, `watch   ${page.url}`);
   reporter?.start(trainer);
+  if (kept !== null) reporter?.record('options', { ...kept }, keptText(kept));
   const address = observers.start(trainer);
   if (address !== null) reporter?.record('metrics', { address }, `metrics ${address}`);
   if (reporter !== null && trainer.step === trainer.options.steps)
     recordFinished(reporter, { step: trainer.step, reason: 'finished' });
   const summary = await trainer.train({ signal: interruption.signal });
-  reporter?.done(summary);
+  const { resumeCommand } = summary;
+  const withOwn = resumeCommand && [resumeCommand, ...(words.length === 0 ? [] : [shellWords(words)])].join(' ');
+  reporter?.done({ ...summary, resumeCommand: withOwn });
   if (interruption.exitCode !== null) process.exitCode = interruption.exitCode;
 }

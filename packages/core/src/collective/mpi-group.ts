@@ -19,6 +19,7 @@ export interface MpiSettings {
   /** Names of MPI's library; the first that is there is loaded. */
   readonly files: readonly string[];
   readonly timeoutMs: number;
+  readonly joinTimeoutMs: number;
   readonly sliceBytes: number;
 }
 
@@ -33,14 +34,14 @@ export class MpiGroup implements Collective {
   #closed: Promise<void> | null = null;
 
   /** Joins the ranks. Throws `ERR_COLLECTIVE`. */
-  static async open({ launch, files, timeoutMs, sliceBytes }: MpiSettings): Promise<MpiGroup> {
+  static async open({ launch, files, timeoutMs, joinTimeoutMs, sliceBytes }: MpiSettings): Promise<MpiGroup> {
     const { library: launcher, rank, size } = launch;
-    const joined = addon.collective.open({ ...{ files, launcher, rank, size, sliceBytes }, timeoutMs });
+    const joined = addon.collective.open({ ...{ files, launcher, rank, size, sliceBytes }, timeoutMs: joinTimeoutMs });
     // MPI waits for the other ranks without a deadline.
-    await within(timeoutMs, joined, () => {
+    await within(joinTimeoutMs, joined, () => {
       throw new MayflyError(
         'ERR_COLLECTIVE',
-        `Cannot join the ranks: not all ${size} have opened the group within ${timeoutMs} ms`,
+        `Cannot join the ranks: not all ${size} have opened the group within ${joinTimeoutMs} ms`,
       );
     });
     return new MpiGroup(launch, timeoutMs);

@@ -10,6 +10,8 @@ import { SingleGroup } from './single-group.js';
 export interface OpenCollectiveOptions {
   /** Milliseconds until an operation fails that other ranks do not take part in; Infinity for none. Default: 600,000. */
   readonly timeoutMs?: number | undefined;
+  /** The same for opening the group, until all ranks have done so: a machine may start late. Default: 600,000. */
+  readonly joinTimeoutMs?: number | undefined;
   /**
    * Bytes that are exchanged and summed at once, up to 2³⁰; each rank needs four times as much memory beside the arena. Default: 4 MiB.
    */
@@ -18,7 +20,7 @@ export interface OpenCollectiveOptions {
   readonly library?: string | undefined;
 }
 
-const rules = { timeoutMs: deadline, sliceBytes: whole(64, 2 ** 30), library: text };
+const rules = { timeoutMs: deadline, joinTimeoutMs: deadline, sliceBytes: whole(64, 2 ** 30), library: text };
 
 /**
  * Joins the group of ranks that a launcher started, such as `mpirun -n 4 node train.mjs`: Open MPI's or MPICH's, which are known by their
@@ -31,13 +33,18 @@ export async function openCollective(options: OpenCollectiveOptions = {}): Promi
   const checked = bag('openCollective', rules, options);
   const launch = findLaunch(process.env);
   if (launch === null || launch.size === 1) return new SingleGroup();
-  const { timeoutMs = 600_000, sliceBytes = 2 ** 22, library = process.env.MAYFLY_MPI } = checked;
+  const {
+    timeoutMs = 600_000,
+    joinTimeoutMs = 600_000,
+    sliceBytes = 2 ** 22,
+    library = process.env.MAYFLY_MPI,
+  } = checked;
   warnOfBinding(launch);
   // UCX, by which MPICH moves data, would take SIGSEGV, by which WebAssembly notices accesses out of bounds, and watch the memory of V8.
   process.env.UCX_ERROR_SIGNALS ??= '';
   process.env.UCX_MEM_EVENTS ??= 'n';
   const files = library === undefined || library === '' ? libraryFiles(launch) : [library];
-  return MpiGroup.open({ launch, files, timeoutMs, sliceBytes });
+  return MpiGroup.open({ launch, files, timeoutMs, joinTimeoutMs, sliceBytes });
 }
 
 /** The names by which the system, or Homebrew on a Mac, finds the launcher's library. Plain `libmpi.so` may be the other one. */

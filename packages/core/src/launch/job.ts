@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { decodeRankLines, type RankEnd } from './rank-lines.js';
+import { MpirunWords } from './mpirun-words.js';
+import { decodeRankLines, type RankEnd, type RankProcess } from './rank-lines.js';
 
 /** How a job ended. */
 export interface JobEnd {
@@ -8,19 +9,23 @@ export interface JobEnd {
   readonly code: number | null;
   /** The rank that failed first, for which `mpirun` ended the others; null where none did. */
   readonly failed: RankEnd | null;
-  /** The last lines that `mpirun` wrote itself. */
-  readonly lastWords: readonly string[];
+  /** What `ssh` said of a host to which it did not get; null where all ranks began. */
+  readonly unreachable: string | null;
+  /** The first and the last lines that `mpirun` wrote itself. */
+  readonly words: readonly string[];
 }
 
 export interface JobOptions {
+  /** The process of a rank has begun. */
+  readonly onBegin: (process: RankProcess) => void;
   /** A line that rank 0 wrote to stdout. */
   readonly onOutput: (text: string) => void;
   /** Any other line of a rank. */
   readonly onMessage: (rank: number, text: string) => void;
 }
 
-/** Lines of `mpirun` that are kept. */
-const MOST_WORDS = 20;
+/** MPICH's `mpirun` waits for a host that cannot be reached; other hosts may follow until then. */
+const UNREACHABLE_MS = 3000;
 /** After which an `mpirun` that was told to end is killed. Open MPI takes 2 s to end its ranks. */
 const KILL_MS = 10_000;
 
@@ -29,9 +34,10 @@ export class Job {
   readonly ended: Promise<JobEnd>;
   readonly #mpirun: ReturnType<typeof spawn>;
   readonly #options: JobOptions;
-  readonly #lastWords: string[] = [];
+  readonly #words = new MpirunWords();
   #failed: RankEnd | null = null;
   #isStopping = false;
+  #hasBegun = false;
   #hasOutput = false;
 
   constructor([path, ...words]: readonly string[], options: JobOptions) {
@@ -45,7 +51,10 @@ export class Job {
     }
     this.ended = new Promise((resolve, reject) => {
       this.#mpirun.once('error', reject);
-      this.#mpirun.once('close', (code) => resolve({ code, failed: this.#failed, lastWords: this.#lastWords }));
+      this.#mpirun.once('close', (code) => {
+        const unreachable = this.#hasBegun ? null : this.#words.unreachable;
+        resolve({ code, failed: this.#failed, unreachable, words: this.#words.lines });
+      });
     });
   }
 
@@ -68,13 +77,25 @@ export class Job {
 
   #onLine(line: string): void {
     const { lines, rest } = decodeRankLines(line);
-    if (rest.trim() !== '') this.#lastWords.push(rest);
-    if (this.#lastWords.length > MOST_WORDS) this.#lastWords.shift();
+    const wasReachable = this.#words.unreachable === null;
+    this.#words.add(rest);
+    if (wasReachable && this.#words.unreachable !== null && !this.#hasBegun)
+      setTimeout(() => this.#endUnlessBegun(), UNREACHABLE_MS).unref();
     for (const each of lines) {
       if (each.kind === 'end') this.#onEnd(each.end);
+      else if (each.kind === 'begin') this.#onBegin(each.process);
       else if (each.kind === 'out' && each.rank === 0) this.#onOutput(each.text);
       else this.#options.onMessage(each.rank, each.text);
     }
+  }
+
+  #onBegin(process: RankProcess): void {
+    this.#hasBegun = true;
+    this.#options.onBegin(process);
+  }
+
+  #endUnlessBegun(): void {
+    if (!this.#hasBegun) this.kill();
   }
 
   #onOutput(text: string): void {

@@ -18,13 +18,22 @@ export interface MpirunOptions {
 const passedOn = /^(MAYFLY_|NODE_OPTIONS$|NODE_DEBUG$|XDG_CACHE_HOME$)/;
 
 /** The command that starts the ranks, with the options that each MPI needs for processes with many threads. */
-export function mpirunCommand({ mpi, path }: Mpirun, options: MpirunOptions): string[] {
-  return [path, ...(mpi === 'openmpi' ? openMpiOptions(options) : mpichOptions(options)), ...options.program];
+export function mpirunCommand({ mpi, version, path }: Mpirun, options: MpirunOptions): string[] {
+  const words = mpi === 'openmpi' ? openMpiOptions(options, version) : mpichOptions(options);
+  return [path, ...words, ...options.program];
 }
 
 const hostList = (hosts: readonly Host[]): string => hosts.map(({ name, slots }) => `${name}:${slots}`).join(',');
 
-function openMpiOptions({ ranks, hosts, network, env }: MpirunOptions): string[] {
+/** Open MPI would call `mac-1.local` by `mac-1`, under which a Mac is not found. The setting has another name since version 5. */
+const wholeNames = (version: string): string[] =>
+  Number.parseInt(version, 10) < 5
+    ? ['--mca', 'orte_keep_fqdn_hostnames', '1']
+    : ['--prtemca', 'prte_keep_fqdn_hostnames', '1'];
+
+const hasDomain = ({ name }: Host): boolean => /\.\D/.test(name);
+
+function openMpiOptions({ ranks, hosts, network, env }: MpirunOptions, version: string): string[] {
   const isLocal = hosts.length === 0;
   const names = isLocal ? [] : Object.keys(process.env).filter((name) => passedOn.test(name) && !(name in env));
   return [
@@ -32,6 +41,7 @@ function openMpiOptions({ ranks, hosts, network, env }: MpirunOptions): string[]
     ...(process.getuid?.() === 0 ? ['--allow-run-as-root'] : []),
     ...['-n', `${ranks}`],
     ...(isLocal ? [] : ['--host', hostList(hosts)]),
+    ...(hosts.some(hasDomain) ? wholeNames(version) : []),
     // Up to two ranks would get one core each, and with it all of their threads.
     ...['--bind-to', 'none'],
     // It counts cores, and may see fewer than Node.

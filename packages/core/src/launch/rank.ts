@@ -43,6 +43,8 @@ for (const [kind, stream] of [
 
 child.once('error', ({ message }) => send({ kind: 'err', rank, text: `Cannot start ${process.execPath}: ${message}` }));
 
+if (child.pid !== undefined) send({ kind: 'begin', process: { rank, pid: child.pid, host: hostname() } });
+
 let isOver = false;
 function end(code: number | null, signal: NodeJS.Signals | null): void {
   if (isOver) return;

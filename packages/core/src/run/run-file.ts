@@ -8,7 +8,8 @@ export const runFileName = 'run.yaml';
 const FORMAT = 1;
 
 const preface = ` What this run is, for people and programs. Mayfly writes it when the run starts and whenever it goes on, and reads the
- run's name from it; options are taken from checkpoints. mayfly train --config FILE repeats the run.`;
+ run's name from it; a run that goes on takes its options from checkpoints, and device, workers and the like from here. mayfly train --config FILE
+ repeats the run.`;
 
 /** The content of `run.yaml`. */
 export interface RunFile {

@@ -73,15 +73,19 @@ export const needsOf = (plan: PlannedDecoder, { pool: { standby = 1 } }: FilledT
 /**
  * Determines the memory that a run needs, before anything is started for it.
  *
+ * @param rank Of which process: where moments are shared out, each has its own. Default: the only one.
  * @throws As `createTrainer`, for options, model and checkpoint.
  */
-export async function trainingMemory(given: TrainOptions): Promise<MemoryNeeds> {
+export async function trainingMemory(
+  given: TrainOptions,
+  rank: Pick<Ranks, 'rank' | 'size'> = { rank: 0, size: 1 },
+): Promise<MemoryNeeds> {
   const checked: TrainOptions = checkOptions('createTrainer', trainOptions, given);
   const begun = await openRun(checked, await resumedRun(checked));
   await using opened = new DisposeStack();
   const vocabulary = begun.options.compactVocabulary
     ? await vocabularyOf(begun, await openInTurn(begun, new Ranks(new SingleGroup()), opened))
     : undefined;
-  const { plan } = await planRun(begun, checked.pool, vocabulary);
+  const { plan } = await planRun(begun, checked.pool, vocabulary, rank);
   return needsOf(plan, begun.options);
 }

@@ -27,13 +27,17 @@ export function resumeCommand(folder: string, options: FilledTrainOptions): stri
 }
 
 /** The words of that command behind `mayfly`, from the options that were given. */
-export function resumeWords(folder: string, given: object): string[] {
-  const table: AnyOptionTable = trainOptions;
-  const rows = Object.entries(table)
-    .filter(([name, row]) => !row.saved && !notAgain.has(name) && name in given)
-    .map(([name, { members, ...row }]) => [name, members === undefined ? row : { ...row, members: unsaved(members) }]);
-  return ['train', '--resume', folder, ...optionWords(Object.fromEntries(rows), given)];
-}
+export const resumeWords = (folder: string, given: object): string[] => [
+  ...['train', '--resume', folder],
+  ...optionWords(placeOptions, given),
+];
 
 const unsaved = (rows: AnyOptionTable): AnyOptionTable =>
   Object.fromEntries(Object.entries(rows).filter(([, row]) => !row.saved));
+
+/** The options of where and how a run is computed, which checkpoints do not store since a run may go on elsewhere: device, workers, threads. */
+export const placeOptions: AnyOptionTable = Object.fromEntries(
+  Object.entries(unsaved(trainOptions))
+    .filter(([name]) => !notAgain.has(name))
+    .map(([name, { members, ...row }]) => [name, members === undefined ? row : { ...row, members: unsaved(members) }]),
+);
