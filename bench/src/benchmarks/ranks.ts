@@ -188,5 +188,7 @@ function againstPlan(findings: Findings, model: StepModel, mpi: Mpi, count: numb
   const measured = findings.samples.get(together(mpi, count));
   if (plan === null || measured === undefined) return [];
   const error = Math.abs(plan / measured.p50 - 1);
-  return [target(`planned step, off from the measured one by a share of: ${together(mpi, count)}`, error, '<=', MOST_ERROR)];
+  return [
+    target(`planned step, off from the measured one by a share of: ${together(mpi, count)}`, error, '<=', MOST_ERROR),
+  ];
 }
