@@ -142,8 +142,10 @@ export {
   stackSurface,
   type WeightUse,
 } from './programs/shape.js';
+export { blockFlow } from './programs/stages.js';
 export { type StaticLayerProgram, staticPrograms } from './programs/static.js';
 export { structureOf } from './programs/structure.js';
+export { gradientPrograms } from './programs/weight-gradients.js';
 export { ProgramWriter } from './programs/writer.js';
 export { isRunning, thisProcess } from './run/process-identity.js';
 export { readRunFile, writeRunFile } from './run/run-file.js';

@@ -82,14 +82,27 @@ test.each(cases)(
     const emulator = await counted(async (pool) => {
       for (const [index, variants] of variantsOf(name, weights).entries()) {
         const classifier = index === 0 ? ('device' as const) : ('host' as const);
+        const weightGradients = ['device', 'host', 'feedForward', 'attention'][index % 4]!;
         const variant = [
           ...Object.entries(variants).map(([block, each]) => `${block}=${each}`),
           ...['silu=exp', 'rope=slice', 'split=1'],
         ].join(',');
-        const options = { ...shape, classifier, model: config, data, weights, seq: 8, steps, variant, pool };
+        const options = {
+          ...shape,
+          classifier,
+          weightGradients,
+          model: config,
+          data,
+          weights,
+          seq: 8,
+          steps,
+          variant,
+          pool,
+        };
         await using trainer = await createTrainer(options);
         const { stepWork } = await trainer.train();
-        const plan = { ...shape, classifier, config, profile, weights, sequence: 8, form: { variants } } as const;
+        const places = { classifier, weightGradients };
+        const plan = { ...shape, ...places, config, profile, weights, sequence: 8, form: { variants } } as const;
         const { counts } = planTraining(plan);
         expect(stepWork, variant).toEqual(counts);
         // The weights of the last update are prefetched for a step that does not come; the classifier's table is when it is next read.

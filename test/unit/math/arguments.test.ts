@@ -131,6 +131,7 @@ const calls: Record<Exclude<OptionsCall, 'setThreads'>, { options: Record<string
   },
   toHalf: { options: { from: 0, fromStride: 4, to: 1024, toStride: 4, rows: 4, columns: 4 }, tensors: ['from', 'to'] },
   toFloat: { options: { from: 0, fromStride: 4, to: 1024, toStride: 4, rows: 4, columns: 4 }, tensors: ['from', 'to'] },
+  addHalf: { options: { from: 0, fromStride: 4, to: 1024, toStride: 4, rows: 4, columns: 4 }, tensors: ['from', 'to'] },
   copyRows: {
     options: { from: 0, fromStride: 4, to: 1024, toStride: 4, rows: 4, rowBytes: 4 },
     tensors: ['from', 'to'],

@@ -1,6 +1,8 @@
 import { type ChipProfile, loadProfile } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
 import { presets } from '../model/presets.js';
+import { gradientPlaces } from '../programs/gradient-option.js';
+import { decoderLayerOf } from '../programs/layer.js';
 import type { figuresBefore } from './before.js';
 import type { Classifier, PlanOptions, WeightStrategy } from './plan-options.js';
 import { planStep } from './planned-step.js';
@@ -59,17 +61,25 @@ export const aims: Readonly<Record<string, Aim>> = {
 export interface AimStrategy {
   readonly weights: WeightStrategy;
   readonly classifier: Classifier;
+  /** As in `PlanOptions`. */
+  readonly weightGradients: string;
   readonly work: TimedStep;
 }
 
-/** The strategies for an aim's step: each of weights, with the classifier on the host and on the device. Those that compile at each step are never the best. */
+/**
+ * The strategies for an aim's step: each of weights, with the classifier on the host and on the device, and the same of weight gradients, of all blocks
+ * or of those of a kind. Those that compile at each step are never the best.
+ */
 export function strategiesOf({ config, options }: Aim, profile: ChipProfile): readonly AimStrategy[] {
   const kinds = options.withoutUpdate ? (['dynamic', 'static'] as const) : (['dynamic', 'reloaded'] as const);
   return kinds.flatMap((weights) =>
-    (['host', 'device'] as const).map((classifier) => {
-      const { work } = planStep({ config, profile, batch: 1, precision: 'blas', ...options, weights, classifier });
-      return { weights, classifier, work };
-    }),
+    (['host', 'device'] as const).flatMap((classifier) =>
+      gradientPlaces(decoderLayerOf(config).blocks).map((weightGradients) => {
+        const strategy = { weights, classifier, weightGradients };
+        const { work } = planStep({ config, profile, batch: 1, precision: 'blas', ...options, ...strategy });
+        return { ...strategy, work };
+      }),
+    ),
   );
 }
 
@@ -87,8 +97,8 @@ export interface PlannedAim extends AimStrategy {
   readonly parts: StepParts;
   /** Work of each part of the chip. */
   readonly busy: BusyTimes;
-  /** With the classifier on the host; with Mayfly's own products; on the CPU alone. */
-  readonly others: { readonly onHost: number; readonly exact: number; readonly processor: number };
+  /** With the classifier on the host; with weight gradients there; with Mayfly's own products; on the CPU alone. */
+  readonly others: Readonly<Record<'classifierOnHost' | 'gradientsOnHost' | 'exact' | 'processor', number>>;
 }
 
 /** Plans an aim's step with each strategy, and takes the best. */
@@ -108,7 +118,8 @@ export function planAim(aim: Aim): PlannedAim {
     parts: perPass(timeStep(work, profile)),
     busy: perPass(busyTimes(work, profile)),
     others: perPass({
-      onHost: leastOf(strategies.filter((each) => each.classifier === 'host')),
+      classifierOnHost: leastOf(strategies.filter((each) => each.classifier === 'host')),
+      gradientsOnHost: leastOf(strategies.filter((each) => each.weightGradients === 'host')),
       exact: leastOf(strategies.map((each) => ({ ...each, work: { ...each.work, products: 'exact' } }))),
       processor: planTraining({ ...shared, weights, classifier }).processor,
     }),

@@ -1,16 +1,35 @@
+import { gradientPlaces } from '../programs/gradient-option.js';
 import { decoderLayerOf } from '../programs/layer.js';
 import type { Classifier, PlanOptions, WeightStrategy } from './plan-options.js';
 import { planTraining, type TrainingPlan } from './training-plan.js';
 
-/** The plan of the shortest step among those of the given weight strategies and places of the classifier. */
+/** What a best plan is chosen among. */
+export interface PlanChoices {
+  readonly weights: readonly WeightStrategy[];
+  readonly classifier: readonly Classifier[];
+  readonly weightGradients: readonly string[];
+}
+
+/** The plan of the shortest step among those of the given strategies; of equal ones the first. */
 export function bestPlan(
-  options: Omit<PlanOptions, 'weights' | 'classifier'>,
-  strategies: readonly WeightStrategy[],
-  classifiers: readonly Classifier[],
+  options: Omit<PlanOptions, keyof PlanChoices>,
+  { weights, classifier, weightGradients }: PlanChoices,
 ): TrainingPlan {
-  return strategies
-    .flatMap((weights) => classifiers.map((classifier) => planTraining({ ...options, weights, classifier })))
+  const choices = weights.flatMap((kind) =>
+    classifier.flatMap((place) =>
+      weightGradients.map((gradients) => ({ weights: kind, classifier: place, weightGradients: gradients })),
+    ),
+  );
+  return choices
+    .map((choice) => planTraining({ ...options, ...choice }))
     .reduce((a, b) => (b.step.total < a.step.total ? b : a));
+}
+
+/** Where weight gradients are made in the shortest step: `host`, `device`, or the name of a block that the device has. */
+export function bestGradients({ weights, classifier = 'host', ...options }: PlanOptions): string {
+  const { layer = decoderLayerOf(options.config) } = options;
+  const choices = { weights: [weights], classifier: [classifier], weightGradients: gradientPlaces(layer.blocks) };
+  return bestPlan(options, choices).weightGradients;
 }
 
 /** How much the time of kernels counts that something else hides. */

@@ -3,6 +3,7 @@ import { flag as flagRule, milliseconds, object, oneOf, whole } from '../check.j
 import type { ModelConfig } from '../model/config.js';
 import type { OptionTable } from '../option-table.js';
 import type { ProgramForm } from '../programs/form.js';
+import { gradientsRule } from '../programs/gradient-option.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 import type { HostProducts } from './step-time.js';
 
@@ -30,6 +31,8 @@ export interface PlanOptions {
   readonly form?: ProgramForm;
   /** Where the classifier's products run. Default: `host`. */
   readonly classifier?: Classifier | undefined;
+  /** Where weight gradients of layers are made: `host`, `device`, or the names of blocks that the device has. Default: `host`. */
+  readonly weightGradients?: string | undefined;
   /** Passes per update. Default: 1. */
   readonly accumulate?: number | undefined;
   /** Leaves out the update, as most figures of other trainers do. Default: false. */
@@ -63,6 +66,10 @@ export const planOptions = {
   classifier: {
     ...{ rule: oneOf('host', 'device'), default: 'host', flag: '--classifier <where>' },
     help: "host, or device: the classifier's products as kernels",
+  },
+  weightGradients: {
+    ...{ rule: gradientsRule, default: 'host', flag: '--weight-gradients <where>' },
+    help: 'host, device, or blocks that the device has: attention, feedForward',
   },
   accumulate: { rule: whole(1, 2 ** 24), default: 1, flag: '--accumulate <n>', help: 'passes per step' },
   withoutUpdate: {

@@ -3,11 +3,21 @@ import { ParameterLayout } from '../model/parameters.js';
 import { resolveOptions } from '../option-table.js';
 import { type ClassifierShape, classifierPrograms } from '../programs/classifier.js';
 import type { ProgramForm } from '../programs/form.js';
+import { blocksOnDevice } from '../programs/gradient-option.js';
 import { countKinds, decoderLayerOf, namePrograms } from '../programs/layer.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 import type { ProgramShape, Surface } from '../programs/shape.js';
+import { type GradientProgram, gradientPrograms } from '../programs/weight-gradients.js';
 import { type PlanOptions, planOptions } from './plan-options.js';
-import { arePacked, classifierCopies, copiesOf, countStep, type PlannedBlock, writeBlocks } from './step-counts.js';
+import {
+  arePacked,
+  classifierCopies,
+  copiesOf,
+  countStep,
+  gradientCopies,
+  type PlannedBlock,
+  writeBlocks,
+} from './step-counts.js';
 import { holdsBack } from './step-schedule.js';
 import type { KernelWork, TimedStep } from './step-time.js';
 
@@ -74,8 +84,15 @@ export function planStep(given: PlanOptions): PlannedStep {
   const updates = !options.withoutUpdate;
   const isPacked = arePacked(layer, isStatic);
   const isCompiled = weights === 'static';
+  const gradients = new Map(
+    blocks.flatMap(({ block, flow }) =>
+      blocksOnDevice(options.weightGradients, layer.blocks).includes(block.name)
+        ? [[block.name, gradientPrograms(flow.parameters, layer.parameters(shape), columns, options.form)] as const]
+        : [],
+    ),
+  );
   const counts = countStep({
-    ...{ config, layer, shape, blocks, isCompiled, isStatic, trained, accumulate, updates },
+    ...{ config, layer, shape, blocks, isCompiled, isStatic, trained, accumulate, updates, gradients },
     classifier: onDevice?.programs,
   });
   const perLayer = (of: (kernel: PlannedKernel) => number) => kernels.reduce((sum, each) => sum + of(each), 0);
@@ -104,6 +121,7 @@ export function planStep(given: PlanOptions): PlannedStep {
       forward: evaluationsMs('Forward') / forward.evaluationsMs,
       kernels: evaluationsMs('Backward') / backward.evaluationsMs,
       matrices: elements(products) / matrices,
+      gradients: gradients.has(block.name) ? gradientWork(gradients.get(block.name)!, layers, profile) : undefined,
     };
   });
   // Other work hides prefetches but for the weights of the first layer, the first chunk of a table, and the saved tensors of the last block.
@@ -120,7 +138,7 @@ export function planStep(given: PlanOptions): PlannedStep {
     options,
     kernels,
     parameters,
-    programs: kernels.length * kinds + (onDevice ? 2 : 0),
+    programs: kernels.length * kinds + [...gradients.values()].flat().length + (onDevice ? 2 : 0),
     updated,
     roundMs: kinds * perLayer(compiling),
     work: {
@@ -140,6 +158,17 @@ export function planStep(given: PlanOptions): PlannedStep {
     },
   };
 }
+
+/** Weight gradients of a block on the device, of all layers: their work in a pass. */
+const gradientWork = (programs: readonly GradientProgram[], layers: number, profile: ChipProfile): KernelWork => {
+  const sum = (of: (program: GradientProgram) => number) =>
+    layers * programs.reduce((total, program) => total + of(program), 0);
+  return {
+    evaluationsMs: sum(({ program }) => timeMil(program.text, profile).evaluateUs) / 1000,
+    copiedBytes: sum(gradientCopies),
+    dispatches: sum(() => 1),
+  };
+};
 
 /** The classifier on the device: its work in a pass. */
 function planClassifier(shape: ClassifierShape, form: ProgramForm, profile: ChipProfile) {

@@ -8,6 +8,7 @@ import type { BlockPrograms, StageProgram } from '../programs/layer.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
 import type { LayerProgram, ProgramShape, Slot, Surface } from '../programs/shape.js';
 import { staticBlocks } from '../programs/static.js';
+import { GRADIENT_RING, type GradientProgram } from '../programs/weight-gradients.js';
 import type { StepWork } from './step-work.js';
 
 /** A program of a layer, with the weights that training changes. */
@@ -89,9 +90,15 @@ export interface CountedStep {
   readonly accumulate: number;
   /** Of a classifier on the device. */
   readonly classifier?: ClassifierPrograms | undefined;
+  /** By the name of a block: the programs that make its weight gradients; none on the host. */
+  readonly gradients: ReadonlyMap<string, readonly GradientProgram[]>;
   /** Whether the step ends with an update. */
   readonly updates: boolean;
 }
+
+/** Bytes that a dispatch of weight gradients copies. */
+export const gradientCopies = ({ input, output }: GradientProgram): number =>
+  2 * (sizeOf(Object.values(input.slots)) + output.channels * output.width);
 
 /** The copies of a classifier's dispatches: those that a pass waits for, and of what a chunk reads, those beside the evaluation of the chunk before. */
 export function classifierCopies({ chunks, input, parts, freshColumns, forward, backward }: ClassifierPrograms) {
@@ -108,7 +115,7 @@ export function classifierCopies({ chunks, input, parts, freshColumns, forward, 
 
 /** The work of a step of `accumulate` passes and an update, as `StepWork` of a trainer has it. */
 export function countStep(step: CountedStep): StepWork {
-  const { config, layer, shape, blocks, isStatic, trained, accumulate, classifier, updates } = step;
+  const { config, layer, shape, blocks, isStatic, trained, accumulate, classifier, gradients, updates } = step;
   const { layers, vocab, dim } = config;
   const isPacked = arePacked(layer, isStatic);
   const isAdapted = layer.base !== undefined;
@@ -129,6 +136,10 @@ export function countStep(step: CountedStep): StepWork {
   const columns = shape.batch * shape.sequence;
   const tables = isAdapted ? [] : trained.filter(({ name }) => name === 'embedding' || name === 'head');
   const { products, vectors } = splitGradients(trained, blocks, tables);
+  /** Of a pass. */
+  const made = [...gradients.values()].flat();
+  const parametersMade = new Set(made.flatMap((program) => program.gradients.map(({ parameter }) => parameter)));
+  const converted = elementsIn(trained.filter(({ name, layer }) => layer >= 0 && parametersMade.has(name)));
   const sums = countSums(accumulate);
   const copied = (of: (copies: ProgramCopies) => number) =>
     perBlock((block) => [...copiesOf(block).values()].reduce((sum, each) => sum + of(each), 0));
@@ -136,12 +147,13 @@ export function countStep(step: CountedStep): StepWork {
   /** Blocks for which the host copies the residual stream, beside matrices of its own. */
   const entries = perBlock((block) => Number(!startsInPlace(block))) - Number(!startsInPlace(blocks[0]!));
   return {
-    dispatches: accumulate * (perLayer(() => 1) + 2 * chunks),
+    dispatches: accumulate * (perLayer(() => 1) + layers * made.length + 2 * chunks),
     compilations: updates && step.isCompiled && !isPacked ? perLayer(({ weights }) => Math.min(1, weights.length)) : 0,
     // The first program of all has no other before it.
     copiedBytes:
       accumulate *
         (copied(({ always }) => always) +
+          layers * made.reduce((sum, program) => sum + gradientCopies(program), 0) +
           (!isPacked && startsInPlace(blocks[0]!) ? 2 * activation : 0) +
           (copies?.always ?? 0)) +
       (expires ? copies!.afterUpdate.always : 0),
@@ -153,12 +165,12 @@ export function countStep(step: CountedStep): StepWork {
       norms: accumulate * ((isPacked ? 2 : 1) * halves + 2),
       classifierProducts: accumulate * ((classifier ? 0 : 2) + (isAdapted ? 0 : 1)),
       losses: accumulate,
-      weightGradients: accumulate * perBlock(({ flow }) => flow.parameters.length),
+      weightGradients: accumulate * perBlock((block) => productsOnHost(block, parametersMade)),
       updates: updates ? trained.length : 0,
       // Kernels get the rest from where it lies.
       copiedBytes: isPacked ? (updates ? perBlock(copiedInUpdate) : 0) : 2 * accumulate * activation * entries,
       convertedElements:
-        accumulate * (isPacked ? 1 : 3) * activation +
+        accumulate * ((isPacked ? 1 : 3) * activation + converted) +
         (classifier ? accumulate * ((1 + chunks) * dim + 2 * vocab) * columns : 0) +
         (expires ? vocab * dim : 0) +
         (isPacked || !updates
@@ -170,28 +182,38 @@ export function countStep(step: CountedStep): StepWork {
         sums.ofTables * elementsIn(tables),
       foldedElements:
         sums.merges * products +
+        Math.floor(accumulate / 2) * converted +
         (sums.merges - sums.ofVectors) * vectors +
         (sums.merges + Math.floor(accumulate / 2) - sums.ofTables) * elementsIn(tables),
     },
     waits: {
-      kernels: accumulate * (perLayer(() => 1) + 2 * chunks),
+      kernels: accumulate * (perLayer(() => 1) + layers * made.length + 2 * chunks),
       // For each loss, where the classifier is on the device for each chunk's gradients and new table, too, and for the norm.
       hostMath: accumulate * (1 + chunks) + (expires ? chunks : 0) + (updates ? 1 + parts : 0),
-      hostThreads: gradientWaits(step) + 1,
+      hostThreads: gradientWaits(step, parametersMade) + 1,
     },
   };
 }
 
+/** Weight gradients of a block that the host makes. */
+const productsOnHost = ({ flow }: PlannedBlock, made: ReadonlySet<string>): number =>
+  flow.parameters.filter(({ parameter }) => !made.has(parameter)).length;
+
 /**
  * Waits of a step for weight gradients but for the last, for all. One pass waits for backward surfaces, which two layers have in turn. Of
  * several, each waits for those of the pass before, block by block, and for those of the tables; these are two passes back where the
- * classifier is on the device.
+ * classifier is on the device. Kernels that make gradients wait for the surfaces that they write, which two layers have in turn, too.
  */
-function gradientWaits({ config: { layers }, blocks, trained, accumulate, classifier }: CountedStep): number {
-  if (accumulate === 1) return Math.max(0, layers - 2) * blocks.length;
+function gradientWaits(
+  { config: { layers }, blocks, trained, accumulate, classifier, gradients }: CountedStep,
+  made: ReadonlySet<string>,
+): number {
+  const onHost = blocks.filter((block) => productsOnHost(block, made) > 0).length;
+  const surfaces = [...gradients.values()].flat().length * Math.max(0, accumulate * layers - GRADIENT_RING);
+  if (accumulate === 1) return Math.max(0, layers - 2) * onHost + surfaces;
   const hasTables = trained.some(({ name }) => name === 'embedding' || name === 'head');
   const tables = hasTables ? Math.max(0, accumulate - (classifier ? 2 : 1)) : 0;
-  return (accumulate - 1) * layers * blocks.length + tables;
+  return (accumulate - 1) * layers * onHost + tables + surfaces;
 }
 
 const elementsIn = (entries: readonly ParameterEntry[]): number => entries.reduce((sum, { count }) => sum + count, 0);

@@ -1,6 +1,7 @@
 import type { ChipProfile } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
 import { TABLE_GRADIENT_ROWS } from '../programs/classifier.js';
+import { GRADIENT_RING } from '../programs/weight-gradients.js';
 import { BACKWARD_RING, TABLES_RANK, tableTurns } from './step-schedule.js';
 import type { StepWork } from './step-work.js';
 import { type QueueTask, Timeline } from './timeline.js';
@@ -47,6 +48,8 @@ export interface TimedBlock {
   readonly kernels: number;
   /** Of the elements of trained matrices. */
   readonly matrices: number;
+  /** Of kernels that make the weight gradients of all layers in a pass; undefined where the host does. */
+  readonly gradients?: KernelWork | undefined;
 }
 
 /** A step as counts of work, which constants of a chip turn into time. */
@@ -133,6 +136,8 @@ function tasksOf(step: TimedStep, profile: ChipProfile) {
   const adamw = streamMs(STREAM_BYTES.adamw * written);
   const norm = streamMs(STREAM_BYTES.square * parameters);
   const { copiedBytes, convertedElements, addedElements, foldedElements } = counts.host;
+  /** Elements of a pass's weight gradients that the device makes. */
+  const made = layers * matrices * blocks.reduce((sum, each) => sum + (each.gradients ? each.matrices : 0), 0);
   const chunks = onDevice === undefined ? 0 : onDevice.dispatches / 2;
   const conversion = (elements: number) => streamMs(CONVERSION_BYTES * elements);
   /** Whether an update changes the table of a classifier on the device. */
@@ -160,7 +165,7 @@ function tasksOf(step: TimedStep, profile: ChipProfile) {
     normBackward: moveMs(NORM_BYTES.backward * activation),
     ends: moveMs(END_BYTES * activation),
     /** The rest: what conversions a layer's ends need, copies between surfaces, and a table for a classifier on the device. */
-    moved: (streamMs(2 * copiedBytes) + conversion(convertedElements - ofClassifier)) / accumulate,
+    moved: (streamMs(2 * copiedBytes) + conversion(convertedElements - ofClassifier - accumulate * made)) / accumulate,
     logits,
     classifier: isOnDevice ? 0 : tables,
     /** Of a classifier on the device: the gradient of its table. */
@@ -178,9 +183,15 @@ function tasksOf(step: TimedStep, profile: ChipProfile) {
     },
     input: conversion(activation),
     /** Weight gradients of each block of a layer, from the bottom up, and the sums of earlier passes that are added to them. */
-    products: blockShare(({ matrices: share }) => share).map(
-      (share) => layers * share * gemmMs(2 * matrices * columns) + ((1 - sumsInTable) * sums * share) / accumulate,
-    ),
+    products: blocks.toReversed().map(({ matrices: share, gradients }) => {
+      const elements = share * matrices;
+      const own = gradients === undefined ? gemmMs(2 * elements * columns) : conversion(elements);
+      return own + ((1 - sumsInTable) * sums * share) / (layers * accumulate);
+    }),
+    /** Of all weight gradients that the device makes in a pass. */
+    conversions: conversion(made),
+    /** Kernels that make the weight gradients of each block of a layer, from the bottom up; undefined where the host does. */
+    gradients: blocks.toReversed().map(({ gradients }) => gradients && evaluation(gradients, 1 / layers)),
     tableSums: (sumsInTable * sums) / accumulate,
     square: { layers: (1 - inTables) * norm, tables: inTables * norm },
     adamw: {
@@ -251,14 +262,22 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
   const of = <Each>(each: readonly Each[], index: number): Each => each[index % blocks.length]!;
   /** Under way: weight gradients by block, those of the tables, and updates by part. */
   const products: StepTask[] = [];
+  /** Kernels that make weight gradients, and have not been waited for. */
+  const sent: { readonly index: number; readonly wait: () => void }[] = [];
+  /** By kind of block, the last conversions of their results. */
+  const converted = blocks.map((): StepTask[] => []);
   /** By turn: with a classifier on the device, passes have the tensors that these are made of in turn. */
   const tables: (StepTask | undefined)[] = [];
   const turns = tableTurns({ onDevice: tasks.chunk !== undefined, holdsBack });
   let updates: { rows: StepTask; layers: StepTask[]; tables: StepTask } | undefined;
 
+  let endBefore = () => {};
+
   const forward = (pass: number) => {
     timeline.wait(updates?.rows);
     timeline.compute('hostMath', tasks.moved + tasks.ends / 2);
+    endBefore();
+    endBefore = () => {};
     timeline.evaluate({ copies: tasks.staged })();
     for (let index = 0; index < count; index++) {
       timeline.wait(updates?.layers[layerOf(index)]);
@@ -307,20 +326,46 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
   const backward = (pass: number) => {
     const isLast = pass === accumulate - 1;
     const square = isLast ? tasks.square : { layers: 0, tables: 0 };
-    const submit = (index: number) => {
+    const queue = (index: number) => {
       const parts = { weightGradients: of(tasks.products, index), update: square.layers / count };
-      products[index] = holdsBack && !isLast ? timeline.hold(index, parts) : timeline.queue(parts);
+      return holdsBack && !isLast ? timeline.hold(index, parts) : timeline.queue(parts);
+    };
+    const queueSent = (last: number) => {
+      for (const { index, wait } of sent.splice(0, sent.length - last)) {
+        wait();
+        of(converted, index).push(queue(index));
+      }
+    };
+    const submit = (index: number) => {
+      const kernels = of(tasks.gradients, index);
+      if (kernels === undefined) {
+        queueSent(0);
+        products[index] = queue(index);
+        return;
+      }
+      const isOfKind = (other: number) => (other - index) % blocks.length === 0;
+      const unfinished = sent.filter((each) => isOfKind(each.index)).length;
+      timeline.wait(of(converted, index).at(unfinished - GRADIENT_RING));
+      sent.push({ index, wait: timeline.evaluate(kernels) });
     };
     const ring = holdsBack ? Number.POSITIVE_INFINITY : BACKWARD_RING * blocks.length;
     for (let index = count - 1; index >= 0; index--) {
       const wait = timeline.evaluate(of(tasks.backward, index));
+      const before = sent.length;
       if (index < count - 1) submit(index + 1);
       if (index - 1 + ring < count) timeline.wait(products[index - 1 + ring]);
       wait();
+      queueSent(Math.max(0, sent.length - before));
       timeline.compute('hostMath', tasks.normBackward);
     }
     submit(0);
-    tables[pass % turns] = timeline.hold(TABLES_RANK, { hostMath: tasks.tableSums, update: square.tables });
+    const end = () => {
+      queueSent(0);
+      tables[pass % turns] = timeline.hold(TABLES_RANK, { hostMath: tasks.tableSums, update: square.tables });
+    };
+    // The next pass begins meanwhile.
+    if (isLast || sent.length === 0) end();
+    else endBefore = end;
   };
 
   return () => {
@@ -331,8 +376,14 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
       begin = timeline.now;
       backward(pass);
     }
-    for (const task of [...products, ...tables]) timeline.wait(task);
+    for (const task of [...products, ...converted.flat(), ...tables]) timeline.wait(task);
     const table = tables[(accumulate - 1) % turns]!.end!;
+    // Conversions come from the last block down.
+    for (const [kind, tasks] of converted.entries()) {
+      for (const [layer, task] of tasks.splice(0).slice(-config.layers).toReversed().entries()) {
+        products[layer * blocks.length + kind] = task;
+      }
+    }
     const last = { begin, products: products.splice(0).map(({ end }) => end!), table };
     tables.length = 0;
     if (parameters === 0) return last;
@@ -365,7 +416,8 @@ export function busyTimes(step: TimedStep, profile: ChipProfile): BusyTimes {
   const { copyMs, lockMs, gemmMs } = ratesOf(profile, step.products);
   const { layers } = config;
   const tasks = tasksOf(step, profile);
-  const engine = [forward, backward, ...(onDevice ? [onDevice] : [])].reduce(
+  const made = step.blocks.flatMap(({ gradients }) => gradients ?? []);
+  const engine = [forward, backward, ...made, ...(onDevice ? [onDevice] : [])].reduce(
     (sum, work) => sum + work.evaluationsMs + copyMs(work.copiedBytes) + lockMs(work.dispatches),
     tasks.staged,
   );
@@ -378,10 +430,12 @@ export function busyTimes(step: TimedStep, profile: ChipProfile): BusyTimes {
       : tasks.input + chunk.chunks * (chunk.softmax + chunk.gradient + chunk.part + chunk.addition) - chunk.addition);
   const table = chunk === undefined ? 0 : chunk.chunks * chunk.table;
   const classifier = 2 * counts.host.classifierProducts * config.vocab * config.dim * columns;
+  const onHost = step.blocks.reduce((sum, { gradients, matrices: share }) => sum + (gradients ? 0 : share), 0);
   return {
     engine: accumulate * engine,
-    products: gemmMs(classifier + 2 * accumulate * layers * matrices * columns),
-    memory: accumulate * (norms + loss + tasks.moved) + table + tasks.sums + tasks.norm + tasks.update,
+    products: gemmMs(classifier + 2 * accumulate * layers * onHost * matrices * columns),
+    memory:
+      accumulate * (norms + loss + tasks.moved + tasks.conversions) + table + tasks.sums + tasks.norm + tasks.update,
   };
 }
 
@@ -403,5 +457,7 @@ export function timeOnProcessor(
   // On the device it leaves the host the product toward its table alone.
   const products = step.counts.host.classifierProducts + (step.onDevice ? 2 * accumulate : 0);
   const classifier = gemmMs(2 * products * config.vocab * config.dim * columns);
-  return accumulate * kernels + classifier + busyTimes(step, profile).memory;
+  // Nothing is converted that the host makes itself.
+  const conversions = accumulate * tasksOf(step, profile).conversions;
+  return accumulate * kernels + classifier + busyTimes(step, profile).memory - conversions;
 }

@@ -17,6 +17,8 @@ export interface TrainingPlan {
   readonly weights: WeightStrategy;
   /** Where the classifier's products run. */
   readonly classifier: Classifier;
+  /** Where weight gradients of layers are made: `host`, `device`, or the names of blocks that the device has. */
+  readonly weightGradients: string;
   /** What computes the host's products: of `auto`, the one that it means. */
   readonly precision: HostProducts;
   /** Trained parameters: all, or those of the adapters. */
@@ -81,6 +83,7 @@ export function planTraining(given: PlanOptions): TrainingPlan {
     chip: profile.name,
     weights,
     classifier: options.classifier,
+    weightGradients: options.weightGradients,
     precision: work.products,
     parameters,
     tokensPerStep: columns * accumulate,

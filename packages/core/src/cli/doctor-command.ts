@@ -18,6 +18,7 @@ import { toJsonLine } from '../observe/json-lines.js';
 import { StatusLine } from '../observe/status-line.js';
 import { textTable } from '../observe/table.js';
 import { print } from '../observe/text.js';
+import { gradientsRule } from '../programs/gradient-option.js';
 import { addOptions, type CommandFlags, jsonOption, optionsFrom } from './command-options.js';
 import { ExitCode } from './errors.js';
 import { Interruption, untilInterrupted } from './interruption.js';
@@ -79,6 +80,10 @@ export const doctorCommandOptions = {
   classifier: {
     ...{ rule: oneOf('host', 'device'), default: 'host', flag: '--classifier <where>' },
     help: "with --choose: host, or device: the classifier's products, too",
+  },
+  weightGradients: {
+    ...{ rule: gradientsRule, default: 'host', flag: '--weight-gradients <where>' },
+    help: 'with --choose: host, device, or blocks: weight gradients, too',
   },
   report: {
     rule: rule<string | true>((value) => (value === true ? null : text.refusal(value)), String),

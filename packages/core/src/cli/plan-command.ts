@@ -12,12 +12,13 @@ import { frozenByAdapters, type LoraOptions, loraOptions, resolveLora } from '..
 import { variantOption } from '../inference/shared-options.js';
 import { loadModel } from '../model/load-model.js';
 import { presets } from '../model/presets.js';
-import { aimsReport, compareReport } from '../observe/aims-report.js';
+import { aimsReport, compareReport, placesOf } from '../observe/aims-report.js';
 import { calibrationReport } from '../observe/calibration-report.js';
 import { toJsonLine } from '../observe/json-lines.js';
 import { textTable } from '../observe/table.js';
 import { print } from '../observe/text.js';
 import { nested } from '../option-table.js';
+import { blocksOnDevice, gradientPlaces } from '../programs/gradient-option.js';
 import { gibibytes, type MemoryNeeds, memoryNeeds } from '../train/memory-needs.js';
 import { forcedForm, forcedVariants } from '../variants/variant-option.js';
 import { addOptions, type CommandFlags, chipOption, jsonOption, optionsFrom } from './command-options.js';
@@ -34,6 +35,7 @@ interface PlanFlags {
   readonly retireAfter?: number;
   readonly variant?: string;
   readonly classifier?: Classifier;
+  readonly weightGradients?: string;
   readonly classes?: number;
   readonly lora?: Partial<LoraOptions>;
   readonly documentMask?: boolean;
@@ -87,6 +89,7 @@ export const planCommandOptions = {
   retireAfter: planOptions.retireAfter,
   variant: { ...variantOption, defaultText: 'fused' },
   classifier: planOptions.classifier,
+  weightGradients: planOptions.weightGradients,
   classes: {
     ...{ rule: whole(1, 2 ** 24), defaultText: 'all of the vocabulary', flag: '--classes <n>' },
     help: 'token ids that a run with --compact-vocabulary trains with',
@@ -153,7 +156,7 @@ async function planCommand(given: CommandFlags): Promise<void> {
   }
   const profile = loadProfile(chip);
   const { config: own } = await loadModel(model);
-  const { classes = own.vocab, classifier = 'host' } = flags;
+  const { classes = own.vocab, classifier = 'host', weightGradients = 'host' } = flags;
   if (classes > own.vocab) throw invalidArgument('--classes', `at most the ${own.vocab} of the vocabulary`, classes);
   const config = { ...own, vocab: classes };
   const sequence = flags.seq ?? Math.min(256, config.sequence);
@@ -167,33 +170,40 @@ async function planCommand(given: CommandFlags): Promise<void> {
   const { documentMask } = flags;
   const { definition: layer } = planLayers({ ...config, documentMask }, 'dynamic', undefined, lora)[0]!;
   const forced = forcedForm(flags.variant);
-  const form = { ...forced.axes, classifier, variants: forcedVariants(forced, layer.blocks) };
+  const onDevice = blocksOnDevice(weightGradients, layer.blocks);
+  const form = {
+    ...{ ...forced.axes, classifier, variants: forcedVariants(forced, layer.blocks) },
+    weightGradients: Object.fromEntries(onDevice.map((block) => [block, 'device' as const])),
+  };
   const all = lora === undefined ? strategies : strategies.filter((each) => each !== 'reloaded');
   const chosen = weights === undefined ? all : [weights];
   const options = { config, profile, layer, batch, sequence, accumulate, retireAfter, form };
   const timed = { ...options, precision: flags.precision, withoutUpdate: flags.withoutUpdate };
   const plans = chosen.map((each): CommandPlan => {
-    const plan = planTraining({ ...timed, weights: each, classifier });
+    const plan = planTraining({ ...timed, weights: each, classifier, weightGradients });
     const kind = each === 'dynamic' ? 'dynamic' : 'static';
     const shape = { config, batch, sequence, lora, documentMask, form };
     const decoder = { ...shape, weights: kind, passes: accumulate, training: true } as const;
     const freeze = lora && frozenByAdapters(config, []);
     return { ...plan, memory: memoryNeeds({ ...decoder, freeze }, plan.workers + 1) };
   });
-  const best = bestPlan(timed, chosen, flags.classifier === undefined ? ['host', 'device'] : [classifier]);
+  // The products of adapters are small.
+  const places = lora === undefined ? gradientPlaces(layer.blocks) : ['host'];
+  const best = bestPlan(timed, {
+    weights: chosen,
+    classifier: flags.classifier === undefined ? ['host', 'device'] : [classifier],
+    weightGradients: flags.weightGradients === undefined ? places : [weightGradients],
+  });
+  const strategy = { weights: best.weights, classifier: best.classifier, weightGradients: best.weightGradients };
   const advice: Advice = {
-    weights: best.weights,
-    classifier: best.classifier,
-    variants: bestVariants({ ...timed, weights: best.weights, classifier: best.classifier }),
+    ...strategy,
+    variants: bestVariants({ ...timed, ...strategy }),
     // The plan times passes one after the other: it does not know what passes in flight on more workers gain.
     workers: best.workers,
     device: best.processor < best.step.total ? 'cpu' : 'ane',
     milliseconds: Math.min(best.processor, best.step.total),
   };
-  const ranked =
-    flags.ranks === undefined
-      ? null
-      : rankTable(flags, { ...timed, weights: best.weights, classifier: best.classifier });
+  const ranked = flags.ranks === undefined ? null : rankTable(flags, { ...timed, ...strategy });
   print(
     process.stdout,
     json
@@ -237,6 +247,7 @@ function rankTable({ ranks = 1, link: name = 'thunderbolt5', ...own }: PlanFlags
 interface Advice {
   readonly weights: WeightStrategy;
   readonly classifier: Classifier;
+  readonly weightGradients: string;
   readonly variants: Readonly<Record<string, string>>;
   readonly workers: number;
   readonly device: 'ane' | 'cpu';
@@ -313,11 +324,11 @@ const productsOf = ({ precision }: TrainingPlan): string =>
   precision === 'blas' ? "blas, Accelerate's" : `${precision}, Mayfly's own, at an assumed rate`;
 
 /** What the shortest step takes. */
-function strategyOf({ device, weights, classifier, variants, workers }: Advice): string {
+function strategyOf({ device, weights, variants, workers, ...places }: Advice): string {
   if (device === 'cpu') return 'the CPU alone (--device cpu)';
   const named = Object.entries(variants).map((each) => each.join('='));
-  const place = classifier === 'device' ? 'classifier on the device, ' : '';
-  return `${weights} weights, ${place}${named.join(',')}, ${workers} worker${workers === 1 ? '' : 's'}`;
+  const placed = placesOf(places).map((place) => `${place}, `);
+  return `${weights} weights, ${placed.join('')}${named.join(',')}, ${workers} worker${workers === 1 ? '' : 's'}`;
 }
 
 /** Forward and backward, such as `1 + 1`. */

@@ -275,6 +275,7 @@ export class Decoder implements UpdatedLayers {
 
   /** Unloads the kernels once no queued host math uses the tensors any more, which belong to their source. Drops weight gradients that are held back. */
   async dispose(): Promise<void> {
+    await Promise.allSettled(this.runners.map(({ layers }) => layers.gradientsQueued));
     this.weightGradients?.drop();
     // The queue is in order: once it has written these no bytes, all before is done. The arena may be closed already.
     await addon.mathQueue.zero(this.state.parameters.arena, 0, 0).catch(() => {});

@@ -27,6 +27,8 @@ export interface PassGradients {
   settled(name: string, layer: number): Promise<void> | null;
   /** For a gradient that is one product, which is added to those of earlier passes as it is made, as far as the tree says so. */
   product(name: string, layer?: number): ProductSum;
+  /** As `product`, for one that a kernel has made: the sum that is there is read, too. */
+  converted(name: string, layer?: number): ProductSum;
   /** Call when the product is queued. In the last pass it queues the sum of squares. */
   finishProduct(name: string, layer?: number): void;
   /** Arena offset of a parameter's gradient, fp32. */
@@ -101,6 +103,10 @@ export class GradientSums {
     /** Blocks that take the gradient in, from the top down; the last is where the sum goes. */
     const sums = this.#blocks.slice(top - merges, overwrite ? top : top + 1).toReversed();
     const target = sums.at(-1) ?? this.#blocks[top]!;
+    const productSum = (entry: ParameterEntry): ProductSum => {
+      const addends = sums.slice(0, -1).map((block) => offsetIn(block, entry));
+      return { gradient: offsetIn(target, entry), overwrite: sums.length === 0, addends };
+    };
     const finish = (entry: ParameterEntry, made: readonly number[]) => this.#finish(entry, made, index, merges);
     return {
       index,
@@ -109,8 +115,13 @@ export class GradientSums {
       product: (name, layer) => {
         const entry = entryOf(name, layer);
         this.#work.did('foldedElements', merges * entry.count);
-        const addends = sums.slice(0, -1).map((block) => offsetIn(block, entry));
-        return { gradient: offsetIn(target, entry), overwrite: sums.length === 0, addends };
+        return productSum(entry);
+      },
+      converted: (name, layer) => {
+        const entry = entryOf(name, layer);
+        this.#work.did('convertedElements', entry.count);
+        this.#work.did('foldedElements', sums.length * entry.count);
+        return productSum(entry);
       },
       finishProduct: (name, layer) => this.#square(entryOf(name, layer), index),
       offset: (name, layer) => offsetIn(this.#blocks[top]!, entryOf(name, layer)),

@@ -155,13 +155,17 @@ export class Head {
     });
   }
 
-  /** Ends a pass: holds back the gradient of the embeddings' table, unless it is frozen, made of `gradient`. */
-  embedBackward(gradients: PassGradients): void {
+  /**
+   * Ends a pass: holds back the gradient of the embeddings' table, unless it is frozen, made of `gradient`.
+   *
+   * @param after Resolves once all other gradients of the pass are queued; null where they are.
+   */
+  embedBackward(gradients: PassGradients, after: Promise<unknown> | null = null): void {
     const { tokens, gradient } = this.#turn;
     const { vocab, dim, tiedHead } = this.#state.config;
     // Every rank finishes gradients in one order: these after all of the layers.
     if (this.#classifier !== null && this.#inFlight === 1 && this.#state.isTrained('head') && !tiedHead) {
-      this.#hold(async () => gradients.finishTable('head'));
+      this.#hold(async () => gradients.finishTable('head'), after);
     }
     if (this.#state.isTrained('embedding')) {
       const { arena, offset } = gradient!;
@@ -169,14 +173,14 @@ export class Head {
       // The next pass may set its own before these are read.
       tokens.array().set(this.#tokens.array());
       const scatter = { gradient: offset, tokens: tokens.offset, tableGradient, vocab, dim, columns: this.#columns };
-      this.#hold(() =>
+      const add = () =>
         Promise.all([
           // A tied table already has the classifier's part.
           tiedHead ? null : queue.zero(arena, tableGradient, 4 * vocab * dim),
           queue.embedBackward(arena, scatter),
           gradients.finishTable('embedding'),
-        ]),
-      );
+        ]);
+      this.#hold(add, after);
     }
     this.#turn = this.#turns[(this.#turns.indexOf(this.#turn) + 1) % this.#turns.length]!;
   }
@@ -345,10 +349,10 @@ export class Head {
   }
 
   /** Holds back gradients of tables that are made of this turn's tensors. */
-  #hold(queue: () => Promise<unknown>): void {
+  #hold(queue: () => Promise<unknown>, after: Promise<unknown> | null = null): void {
     // The losses of passes in flight make and take tables in the order of the queue.
     if (this.#inFlight > 1) this.#weightGradients!.add(this.#turn, queue());
-    else this.#weightGradients!.hold(this.#turn, TABLES_RANK, queue);
+    else this.#weightGradients!.hold(this.#turn, TABLES_RANK, queue, after);
   }
 
   /** Logits of the token after column `column`; the next call writes the same array. */

@@ -7,6 +7,7 @@ import { blockFlow, variantOf } from '../programs/stages.js';
 import { DynamicWeights } from './dynamic-weights.js';
 import type { PassGradients } from './gradient-sums.js';
 import type { BlockPlace, LayerBlock } from './layer-block.js';
+import { LayerGradients } from './layer-gradients.js';
 import type { LayerPlan } from './layer-plan.js';
 import type { ModelState } from './model-state.js';
 import type { UpdatedLayers, UpdatedPart, WeightSlot } from './optimizer.js';
@@ -17,7 +18,7 @@ import type { Matrix, SurfaceTensor } from './surface.js';
 import { Tap } from './tap.js';
 import type { KernelCompiler } from './timed-kernel.js';
 import type { Turns } from './turns.js';
-import { type WeightGradients, weightGradient } from './weight-gradients.js';
+import type { WeightGradients } from './weight-gradients.js';
 import type { NormInput, WeightStrategy } from './weight-strategy.js';
 
 export interface LayersOptions {
@@ -68,17 +69,14 @@ export class Layers implements UpdatedLayers {
   readonly blocks: readonly LayerBlock[];
   readonly #state: ModelState;
   readonly #recompute: boolean;
-  readonly #holdsBack: boolean;
-  readonly #precision: Precision;
   readonly #stopwatch: Stopwatch;
   readonly #weightGradients: WeightGradients | null;
   readonly #updates: PendingTasks<UpdatedPart>;
   readonly #turns: Turns;
+  readonly #gradients: LayerGradients;
   /** Each runs the neighbouring layers that have its weights. */
   readonly #strategies: readonly WeightStrategy[];
   readonly #normInputs: readonly (() => NormInput)[];
-  /** A row of ones: the gradient of a vector is a product with it. */
-  readonly #ones: Tensor<'fp16'> | null;
   /** Takes the norm's gradient of blocks that are not trained. */
   readonly #unused: Tensor<'fp32'> | null;
   readonly #taps = new Map<LayerBlock, { readonly tap: Tap; readonly surface: SurfaceTensor }[]>();
@@ -90,8 +88,6 @@ export class Layers implements UpdatedLayers {
     this.columns = shape.batch * shape.sequence;
     this.#state = state;
     this.#recompute = shared.recompute;
-    this.#holdsBack = shared.holdsBack;
-    this.#precision = precision;
     this.#weightGradients = weightGradients;
     this.#updates = updates;
     this.#turns = turns;
@@ -118,10 +114,10 @@ export class Layers implements UpdatedLayers {
     this.#normInputs = strategies.flatMap((strategy) =>
       strategy.blocks.map((_, index) => () => strategy.normInput(index)),
     );
-    const hasVectors = places.some(
-      ({ isTrained, flow }) => isTrained && flow.parameters.some(({ x }) => x === undefined),
-    );
-    this.#ones = hasVectors ? source.tensor('fp16', [1, this.columns]) : null;
+    const { blocks } = this;
+    this.#gradients = new LayerGradients(source, {
+      ...{ ...shared, blocks, precision, turns, tasks: weightGradients },
+    });
     const passesFrozen = places.some(
       ({ needsBackward, block, layer }) => needsBackward && !state.isUpdated(block.norm, layer),
     );
@@ -130,13 +126,18 @@ export class Layers implements UpdatedLayers {
 
   /** Kernels that `load` compiles. */
   get kernels(): number {
-    return this.#strategies.reduce((sum, { kernels }) => sum + kernels, 0);
+    return this.#strategies.reduce((sum, { kernels }) => sum + kernels, this.#gradients.kernels);
+  }
+
+  /** Resolves once all weight gradients of the last pass are queued; null where there is nothing to wait for. */
+  get gradientsQueued(): Promise<void> | null {
+    return this.#gradients.queued;
   }
 
   /** Writes the weights where kernels read them and compiles the kernels. Once, before anything else. */
   async load(compiler: KernelCompiler): Promise<void> {
-    this.#ones?.set(1);
-    await Promise.all(this.#strategies.map((strategy) => strategy.load(compiler)));
+    const loading = this.#strategies.map((strategy) => strategy.load(compiler));
+    await Promise.all([...loading, this.#gradients.load(compiler)]);
   }
 
   /**
@@ -148,6 +149,7 @@ export class Layers implements UpdatedLayers {
       for (const { tap, surface } of this.#taps.get(block) ?? []) if (!tap.isGradient) tap.read(surface, pass);
       onBlock(block);
     };
+    await this.#gradients.begin();
     // Blocks share the outputs that weight gradients of the pass before may still read.
     const gradients = this.#recompute ? this.#weightGradients : null;
     if (gradients !== null) {
@@ -168,11 +170,22 @@ export class Layers implements UpdatedLayers {
    * they are read.
    */
   async backward(gradient: Tensor<'fp32'>, gradients: PassGradients): Promise<void> {
-    const { arena } = gradient;
-    const last = this.blocks.length - 1;
     const lowest = this.blocks.findIndex(({ place }) => place.needsBackward);
     if (lowest === -1) return;
-    await this.#prepareBackward(last);
+    try {
+      await this.#runBackward(lowest, gradient, gradients);
+    } catch (error) {
+      // Nothing may run when the layers are laid out anew.
+      await this.#gradients.abandon();
+      throw error;
+    }
+    await this.#gradients.end(gradients);
+  }
+
+  async #runBackward(lowest: number, gradient: Tensor<'fp32'>, gradients: PassGradients): Promise<void> {
+    const { arena } = gradient;
+    const last = this.blocks.length - 1;
+    await this.#prepareBackward(last, gradients);
     const top = this.blocks[last]!.matrix('dy');
     this.#stopwatch.time('hostMath', () => {
       const { offset: to, stride: toStride, rows, columns } = top;
@@ -181,16 +194,19 @@ export class Layers implements UpdatedLayers {
     });
     for (let index = last; index >= lowest; index--) {
       const wait = await this.blocks[index]!.startBackward();
+      const before = this.#gradients.sent;
       // The kernel that everything waits for comes first.
-      if (index < last) await this.#submitWeightGradients(index + 1, gradients);
-      if (index > lowest) await this.#prepareBackward(index - 1);
+      if (index < last) await this.#gradients.submit(this.blocks[index + 1]!, gradients);
+      if (index > lowest) await this.#prepareBackward(index - 1, gradients);
       await wait();
+      // A worker has done these before.
+      await this.#gradients.queueSent(Math.max(0, this.#gradients.sent - before), gradients);
       for (const { tap, surface } of this.#taps.get(this.blocks[index]!) ?? []) {
         if (tap.isGradient) tap.read(surface, gradients.index);
       }
       await this.#normBackward(index, gradient, gradients);
     }
-    await this.#submitWeightGradients(lowest, gradients);
+    await this.#gradients.submit(this.blocks[lowest]!, gradients);
   }
 
   /** Writes the weights again that are part of kernels' inputs. */
@@ -207,7 +223,7 @@ export class Layers implements UpdatedLayers {
   }
 
   async dispose(): Promise<void> {
-    await Promise.all(this.#strategies.map((strategy) => strategy.dispose()));
+    await Promise.all([...this.#strategies.map((strategy) => strategy.dispose()), this.#gradients.dispose()]);
   }
 
   /**
@@ -257,37 +273,15 @@ export class Layers implements UpdatedLayers {
   }
 
   /** Waits for the last user of a block's backward surfaces, computes what was not kept of its forward pass, and copies the block's saved tensors into them. */
-  async #prepareBackward(index: number): Promise<void> {
+  async #prepareBackward(index: number, gradients: PassGradients): Promise<void> {
     const block = this.blocks[index]!;
     const before = this.blocks.slice(index + 1).find((each) => each.sharesBackward(block));
-    if (before !== undefined) await this.#settle(before);
+    if (before !== undefined) {
+      await this.#gradients.leave(before, gradients);
+      await this.#settle(before);
+    }
     if (this.#recompute) await block.forward();
     block.prepareBackward();
-  }
-
-  async #submitWeightGradients(index: number, gradients: PassGradients): Promise<void> {
-    const block = this.blocks[index]!;
-    if (!block.place.isTrained) return;
-    await this.#turns.take(block.key, gradients.index, () => this.#queueWeightGradients(index, gradients));
-  }
-
-  #queueWeightGradients(index: number, gradients: PassGradients): void {
-    const block = this.blocks[index]!;
-    const { layer, flow } = block.place;
-    this.#stopwatch.time('dispatch', () => {
-      const precision = this.#precision;
-      const products = flow.parameters.map(({ parameter, dy, x }) =>
-        weightGradient(block.matrix(dy), x === undefined ? this.#onesMatrix() : block.matrix(x), {
-          ...gradients.product(parameter, layer),
-          precision,
-        }),
-      );
-      // The next forward pass needs the surfaces of the lowest block first.
-      if (this.#holdsBack && !gradients.isLast) this.#weightGradients!.holdProducts(block, index, products);
-      else this.#weightGradients!.submit(block, products);
-      this.#stopwatch.work.did('weightGradients', products.length);
-      for (const { parameter } of flow.parameters) gradients.finishProduct(parameter, layer);
-    });
   }
 
   async #normBackward(index: number, gradient: Tensor<'fp32'>, gradients: PassGradients): Promise<void> {
@@ -327,10 +321,6 @@ export class Layers implements UpdatedLayers {
       columns: this.columns,
     });
     if (isUpdated) finish(block.norm, layer);
-  }
-
-  #onesMatrix(): Matrix {
-    return { offset: this.#ones!.offset, stride: this.columns, rows: 1, columns: this.columns };
   }
 }
 

@@ -76,7 +76,7 @@ export class PassRunner {
     );
     await this.layers.backward(this.head.gradient!, gradients);
     await turns.take('embedding', pass, () => {
-      this.head.embedBackward(gradients);
+      this.head.embedBackward(gradients, this.layers.gradientsQueued);
     });
     return loss;
   }

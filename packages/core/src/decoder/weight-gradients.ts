@@ -44,14 +44,27 @@ export class WeightGradients extends PendingTasks<object | string> {
     else this.hold(part, rank, () => this.#queueProducts(products));
   }
 
-  /** Holds a task back until the queue has done what was held back with a lower rank, or before with the same. What is queued meanwhile comes first. */
-  hold(part: object | string, rank: number, queue: () => Promise<unknown>): void {
+  /**
+   * Holds a task back until the queue has done what was held back with a lower rank, or before with the same. What is queued meanwhile comes first.
+   *
+   * @param after It is held back from then on. Default: at once.
+   */
+  hold(
+    part: object | string,
+    rank: number,
+    queue: () => Promise<unknown>,
+    after: Promise<unknown> | null = null,
+  ): void {
     const done = new Promise((resolve, reject) => {
-      const next = this.#held.findIndex((each) => each.rank > rank);
-      this.#held.splice(next === -1 ? this.#held.length : next, 0, { rank, queue, resolve, reject });
+      const add = () => {
+        const next = this.#held.findIndex((each) => each.rank > rank);
+        this.#held.splice(next === -1 ? this.#held.length : next, 0, { rank, queue, resolve, reject });
+        this.#take();
+      };
+      if (after === null) add();
+      else after.then(add, reject);
     });
     this.add(part, done);
-    this.#take();
   }
 
   /** Drops the tasks that are held back: whoever waits for one gets an error. Those that the queue has run on. */

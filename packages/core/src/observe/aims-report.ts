@@ -30,13 +30,15 @@ export function aimsReport(): string {
     markdownTable([
       [
         ...['chip', 'ms a pass', 'aim', 'best published', 'plan, blas', 'best strategy'],
-        ...['classifier on the host', 'exact', 'CPU alone, blas'],
+        ...['classifier on the host', 'weight gradients on the host', 'exact', 'CPU alone, blas'],
       ],
       ...rows.map((row) => [
         ...[row.chip, row.what, aimed(row), row.known || '–'],
         `${figure(row.total)}${row.aim !== null && row.total > row.aim ? ', missed' : ''}`,
-        row.classifier === 'device' ? `${row.weights}, classifier on the device` : row.weights,
-        ...[row.others.onHost, row.others.exact, row.others.processor].map(figure),
+        [row.weights, ...placesOf(row)].join(', '),
+        ...[row.others.classifierOnHost, row.others.gradientsOnHost, row.others.exact, row.others.processor].map(
+          figure,
+        ),
       ]),
     ]),
     '',
@@ -50,6 +52,18 @@ export function aimsReport(): string {
       ...rows.map((row) => [label(row), ...busyRow(row), aimed(row)]),
     ]),
   ].join('\n');
+}
+
+/** What a strategy has on the device beside the layers, in words. */
+export function placesOf({
+  classifier,
+  weightGradients,
+}: Pick<PlannedAim, 'classifier' | 'weightGradients'>): string[] {
+  const some = weightGradients === 'device' ? '' : ` of ${weightGradients}`;
+  return [
+    ...(classifier === 'device' ? ['classifier on the device'] : []),
+    ...(weightGradients === 'host' ? [] : [`weight gradients${some} on the device`]),
+  ];
 }
 
 function busyRow({ busy: { engine, products, memory } }: PlannedAim): string[] {

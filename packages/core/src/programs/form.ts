@@ -21,4 +21,6 @@ export interface ProgramForm extends MilOptions {
   readonly split?: 1 | 2 | 4 | undefined;
   /** Where the classifier's products with its table run: on the device, as programs, or on the host. Default: `host`. */
   readonly classifier?: 'host' | 'device' | undefined;
+  /** By the name of a block, where its weight gradients are made: on the device, as programs, or on the host. Default: `host`. */
+  readonly weightGradients?: Readonly<Record<string, 'host' | 'device'>> | undefined;
 }

@@ -64,14 +64,18 @@ async function makeTrainer(checked: TrainOptions, ranks: Ranks, startedAt: numbe
   // The data decide on the size of a compact vocabulary, and so on everything else.
   const early = options.compactVocabulary ? await openInTurn(begun, ranks, opened) : undefined;
   const vocabulary = early && (await vocabularyOf(begun, early));
-  const { plan, plans, place } = await ranks.together(() => planRun(begun, checked.pool, vocabulary, ranks), LONG);
+  const { plan, plans, place, gradients } = await ranks.together(
+    () => planRun(begun, checked.pool, vocabulary, ranks),
+    LONG,
+  );
   const shared = place instanceof Pool ? place : undefined;
   await ranks.together(() => {
     if (shared === undefined) expectMemory(needsOf(plan, options), memoryLimit() / sharing);
   });
   const { tokenizer, tokenizerFiles, training, heldOut, fresh, found, windowsPerEpoch } =
     early ?? (await openInTurn(begun, ranks, opened));
-  options = withEpochs(options, windowsPerEpoch, ranks.size);
+  // A resumed run has those that this one found best.
+  options = { ...withEpochs(options, windowsPerEpoch, ranks.size), weightGradients: gradients };
 
   const pool = await ranks.together(async () => {
     signal?.throwIfAborted();

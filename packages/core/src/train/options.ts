@@ -13,6 +13,7 @@ import { presets } from '../model/presets.js';
 import { type AnyOptionTable, nested, type OptionOrigin, type OptionTable, rulesOf } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { type PoolOptions, poolOptions } from '../pool/pool-options.js';
+import { gradientsRule } from '../programs/gradient-option.js';
 import { type OptimizerOptions, optimizerOptions } from './optimizer-options.js';
 import type { SavedPrecision } from './run-precision.js';
 import { MOST_STEPS } from './schedules.js';
@@ -59,6 +60,12 @@ export interface TrainOptions extends DataOptions, OptimizerOptions, ValidationO
    * rounds logits and their gradients to fp16 (docs/topics/training.md). Default `host`.
    */
   readonly classifier?: 'host' | 'device' | undefined;
+  /**
+   * Where the weight gradients of layers are made: `host`, `device`, as kernels without weights that round them to fp16, or the names of blocks that the device has,
+   * such as `feedForward` (docs/topics/training.md). Default `auto`: on the Neural Engine the blocks with which a plan for the chip has the shortest step, on
+   * other devices, with `lora` and with the precision `exact` the host.
+   */
+  readonly weightGradients?: string | undefined;
   /** Trains adapters in place of the model's parameters (docs/topics/lora.md). Default: none. */
   readonly lora?: Partial<LoraOptions> | undefined;
   /** Parts that are not trained: layers by their index, `embedding`, `finalNorm`, `head`. Default: none. */
@@ -260,6 +267,10 @@ export const trainOptions = {
   classifier: {
     ...{ rule: oneOf('host', 'device'), default: 'host', ...saved, flag: '--classifier <where>' },
     ...{ help: "host, or device: the classifier's products as kernels", group: groups.workers },
+  },
+  weightGradients: {
+    ...{ rule: gradientsRule, default: 'auto', ...saved, flag: '--weight-gradients <where>', group: groups.workers },
+    help: 'host, device, or blocks that the device has: attention, feedForward; auto: what a plan for the chip finds best',
   },
   lora: { ...nested<LoraOptions>(loraOptions), ...saved },
   layers: {

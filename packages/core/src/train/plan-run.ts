@@ -4,10 +4,12 @@ import { checkDocumentMasks } from '../decoder/document-masks.js';
 import { checkFrozen, planLayers } from '../decoder/layer-plan.js';
 import { frozenByAdapters } from '../decoder/lora-options.js';
 import { DisposeStack } from '../files/dispose-stack.js';
+import { resolveDevice } from '../machine/device.js';
 import type { CompactVocabulary } from '../model/compact-vocabulary.js';
 import { checkOptions } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { checkSizes } from '../programs/define-layer.js';
+import { blocksOnDevice } from '../programs/gradient-option.js';
 import { type PlannedDecoder, planDecoder } from '../variants/decoder-pool.js';
 import { type MemoryNeeds, memoryNeeds } from './memory-needs.js';
 import { openInTurn, vocabularyOf } from './open-inputs.js';
@@ -15,8 +17,9 @@ import { openRun, type Run, resumedRun } from './open-run.js';
 import { type FilledTrainOptions, type TrainOptions, trainOptions } from './options.js';
 import { RANGE_CHECK_BYTES } from './range-check.js';
 import { Ranks } from './ranks.js';
+import { autoGradients } from './run-gradients.js';
 
-/** What a run's decoder requires, and where it will run. */
+/** What a run's decoder requires, where it will run, and where its weight gradients should be made. */
 export async function planRun(
   { options, config: whole }: Run,
   given: TrainOptions['pool'],
@@ -42,10 +45,20 @@ export async function planRun(
       recompute,
     );
   }
+  const gradients =
+    options.weightGradients === 'auto'
+      ? autoGradients({
+          ...{ config, plans, weights, batch, sequence, classifier: options.classifier, accumulate: passes },
+          device: place instanceof Pool ? place.device : resolveDevice(place.device ?? 'auto').device,
+          precision: options.pool.precision,
+        })
+      : options.weightGradients;
+  const blocks = plans.flatMap(({ definition }) => definition.blocks);
   const shape = {
     config,
     vocabulary,
     classifier: options.classifier,
+    weightGradients: blocksOnDevice(gradients, blocks),
     batch,
     sequence,
     weights,
@@ -64,7 +77,7 @@ export async function planRun(
   };
   const extraBytes = options.checkRange ? RANGE_CHECK_BYTES : 0;
   const plan = await planDecoder({ ...shape, training: true, extraBytes }, place);
-  return { plan, plans, place };
+  return { plan, plans, place, gradients };
 }
 
 export const needsOf = (plan: PlannedDecoder, { pool: { standby = 1 } }: FilledTrainOptions): MemoryNeeds =>

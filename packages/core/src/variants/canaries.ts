@@ -13,7 +13,7 @@ import type { Variant } from '../programs/variant.js';
 import type { Axis } from './variant-option.js';
 
 /** Small programs that show whether a device runs those of a form. */
-export type Canary = LayerCanary | ClassifierCanary;
+export type Canary = LayerCanary | ClassifierCanary | GradientCanary;
 
 /** A small layer, and how close to the cpu device it has to come. */
 export interface LayerCanary {
@@ -28,6 +28,13 @@ export interface LayerCanary {
 /** A classifier of one chunk, and how close to the cpu device it has to come. */
 export interface ClassifierCanary {
   readonly classifier: ClassifierShape;
+  /** Largest error of a matrix, relative to its largest magnitude. */
+  readonly tolerance: number;
+}
+
+/** The weight gradients of a block, and how close to the cpu device they have to come. */
+export interface GradientCanary {
+  readonly gradients: { readonly definition: LayerDefinition; readonly block: Block; readonly shape: ProgramShape };
   /** Largest error of a matrix, relative to its largest magnitude. */
   readonly tolerance: number;
 }
@@ -122,6 +129,18 @@ export function classifierCanary(shape: ClassifierShape): ClassifierCanary {
   const columns = Math.min(shape.columns, 32);
   return { classifier: { dim: shape.dim, vocab: rows, columns }, tolerance: HALF_TOLERANCE };
 }
+
+/** Tokens of a canary of weight gradients at most. */
+const MOST_SUMMED = 256;
+
+/** The weight gradients of a block of the model's own size, summed over few tokens. */
+export const gradientCanary = (definition: LayerDefinition, block: Block, shape: ProgramShape): GradientCanary => ({
+  gradients: {
+    ...{ definition, block },
+    shape: { ...shape, batch: 1, sequence: Math.min(shape.batch * shape.sequence, MOST_SUMMED) },
+  },
+  tolerance: HALF_TOLERANCE,
+});
 
 /** Numbers from −0.5 to 0.5, the same ones each time. */
 export function canaryNumbers(): () => number {

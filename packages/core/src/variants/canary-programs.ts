@@ -10,8 +10,10 @@ import type { ProgramForm } from '../programs/form.js';
 import { programName } from '../programs/layer.js';
 import { layerBlocks } from '../programs/layer-blocks.js';
 import type { Surface } from '../programs/shape.js';
+import { blockFlow } from '../programs/stages.js';
 import { structureOf } from '../programs/structure.js';
-import { type Canary, type ClassifierCanary, canaryCase, canaryNumbers } from './canaries.js';
+import { gradientKernel, gradientPrograms } from '../programs/weight-gradients.js';
+import { type Canary, type ClassifierCanary, canaryCase, canaryNumbers, type GradientCanary } from './canaries.js';
 
 /** One program of a canary, and what tells it from others. */
 export interface CanaryProgram {
@@ -40,6 +42,7 @@ interface Matrix {
 /** The programs of a canary in a form, those that ask most of a device first: without `training`, of the forward pass alone. */
 export function canaryPrograms(canary: Canary, form: ProgramForm, training: boolean): CanaryProgram[] {
   if ('classifier' in canary) return classifierCanaryPrograms(canary, form, training);
+  if ('gradients' in canary) return training ? gradientCanaryPrograms(canary, form) : [];
   const { plan, shape, tolerance, asks } = canary;
   const programs = layerBlocks(plan.weights, plan.definition, shape, form).flatMap(({ block, forward, backward }) => [
     ...forward.map((each) => ({ ...each, name: programName(block, 'forward', each) })),
@@ -78,6 +81,19 @@ function classifierCanaryPrograms(
   );
 }
 
+/** None where the host makes the gradients. */
+function gradientCanaryPrograms({ gradients, tolerance }: GradientCanary, form: ProgramForm): CanaryProgram[] {
+  const { definition, block, shape } = gradients;
+  if (form.weightGradients?.[block.name] !== 'device') return [];
+  const columns = shape.batch * shape.sequence;
+  return gradientPrograms(blockFlow(block).parameters, definition.parameters(shape), columns, form).map(
+    ({ program: { text }, output }, index) => {
+      // Its sizes are the model's, but for the tokens.
+      return { name: gradientKernel(block.name, index), text, key: text, output, tolerance };
+    },
+  );
+}
+
 /** Runs canaries on a cpu device in this process, and keeps what goes into each program and what comes out. */
 export class CanaryReference implements Disposable {
   readonly #arena = new Arena(2 ** 28);
@@ -87,8 +103,8 @@ export class CanaryReference implements Disposable {
   async cases(canary: Canary, form: ProgramForm, training: boolean): Promise<ReadonlyMap<string, ProgramCase>> {
     const programs = new Map(canaryPrograms(canary, form, training).map((each) => [each.text, each]));
     const cases = new Map<string, ProgramCase>();
-    if ('classifier' in canary) {
-      for (const each of programs.values()) cases.set(each.text, await this.#classifierCase(each));
+    if (!('plan' in canary)) {
+      for (const each of programs.values()) cases.set(each.text, await this.#caseOf(each));
       return cases;
     }
     const compiler: KernelCompiler = {
@@ -109,7 +125,7 @@ export class CanaryReference implements Disposable {
   }
 
   /** Of a program that has no weights: its input is numbers all over. */
-  async #classifierCase(program: CanaryProgram): Promise<ProgramCase> {
+  async #caseOf(program: CanaryProgram): Promise<ProgramCase> {
     using scope = new ArenaScope(this.#arena);
     const found: Pick<ProgramCase, 'weights' | 'input' | 'expected'>[] = [];
     await using kernel = this.#kernel({ text: program.text, weights: {} }, (each) => found.push(each));

@@ -10,7 +10,9 @@ import { type ClassifierShape, classifierPrograms } from '../programs/classifier
 import type { ProgramForm } from '../programs/form.js';
 import type { Block } from '../programs/layer-graph.js';
 import type { ProgramShape } from '../programs/shape.js';
-import { axisCanary, type Canary, classifierCanary, halfCanary, slides } from './canaries.js';
+import { blockFlow } from '../programs/stages.js';
+import { gradientPart, gradientPrograms, matrixGradients } from '../programs/weight-gradients.js';
+import { axisCanary, type Canary, classifierCanary, gradientCanary, halfCanary, slides } from './canaries.js';
 import { CanaryDevice, type CanaryOptions, MOST_COMPILATIONS, type ProgramJudge } from './canary-device.js';
 import { type CanaryProgram, CanaryReference, canaryPrograms, type ProgramCase } from './canary-programs.js';
 import { ruleBroken, ruleBrokenBy } from './chip-rules.js';
@@ -26,6 +28,8 @@ export interface ChoiceOptions extends CanaryOptions {
   readonly training: boolean;
   /** The sizes of a classifier whose products should run on the device; undefined where they stay on the host. */
   readonly classifier?: ClassifierShape | undefined;
+  /** Names of blocks whose weight gradients should be made on the device, where the decoder is trained. Default: none. */
+  readonly weightGradients?: readonly string[] | undefined;
   /** The option `variant`. */
   readonly variant?: string | undefined;
   /** Variants of each half, and values of each axis, that failed in use, with the reasons. */
@@ -66,7 +70,7 @@ export async function chooseForm(
   return await choice.make();
 }
 
-/** A half, an axis or the classifier, of which one candidate is chosen. */
+/** A half, an axis, or what the host may compute instead of the device, of which one candidate is chosen. */
 interface Part {
   readonly name: string;
   /** In the order in which they are tried. */
@@ -107,12 +111,13 @@ class Choice implements AsyncDisposable {
     const variants = forcedVariants(forced, blocks);
     let form: ProgramForm = { ...this.#options.form, ...firstAxes(device), ...forced.axes, variants };
     const names = [...new Set(blocks.map(({ name }) => name))].filter((name) => !(name in variants));
-    const { classifier } = this.#options;
+    const { classifier, training, weightGradients = [] } = this.#options;
     const parts = [
       ...(this.#device === null ? [] : axisNames)
         .filter((axis) => !(axis in forced.axes) && this.#matters(axis))
         .map((axis) => this.#axisPart(axis)),
       ...(classifier === undefined ? [] : [this.#classifierPart(classifier)]),
+      ...(training ? weightGradients : []).flatMap((name) => this.#gradientsPart(name)),
       ...names.map((name) => this.#halfPart(name)).filter(({ candidates }) => candidates.length > 0),
     ];
     for (const [index, part] of parts.entries())
@@ -177,6 +182,34 @@ class Choice implements AsyncDisposable {
       with: (place, form) => ({ ...form, classifier: places.find((each) => each === place)! }),
       how: (place) => `on the ${place}`,
     };
+  }
+
+  /** As `#classifierPart`; none where a block has no matrices. */
+  #gradientsPart(name: string): Part[] {
+    const { device, shape } = this.#options;
+    const places = ['device', 'host'] as const;
+    const kinds = this.#kindsOf(name).filter(({ block }) => matrixGradients(blockFlow(block).parameters).length > 0);
+    if (kinds.length === 0) return [];
+    const rule = (place: string, form: ProgramForm) => {
+      if (place === 'host') return null;
+      const programs = kinds.flatMap(({ plan: { definition }, block }) =>
+        gradientPrograms(blockFlow(block).parameters, definition.parameters(shape), shape.batch * shape.sequence, form),
+      );
+      return (
+        programs.map(({ program }) => ruleBrokenBy(device, program.text)).find((broken) => broken !== null) ?? null
+      );
+    };
+    return [
+      {
+        ...{ name: gradientPart(name), candidates: places, rule },
+        canaries: kinds.map(({ plan: { definition }, block }) => gradientCanary(definition, block, shape)),
+        with: (place, form) => ({
+          ...form,
+          weightGradients: { ...form.weightGradients, [name]: places.find((each) => each === place)! },
+        }),
+        how: (place) => `on the ${place}`,
+      },
+    ];
   }
 
   /** The first candidate that nothing speaks against, kept or found. */

@@ -21,6 +21,8 @@ export interface DecoderPlan
   readonly extraBytes?: number;
   /** Where the classifier's products should run; the form says where they do. Default: `host`. */
   readonly classifier?: 'host' | 'device' | undefined;
+  /** Names of blocks whose weight gradients should be made on the device; the form says which are. Default: none. */
+  readonly weightGradients?: readonly string[] | undefined;
   /** The option `variant`. */
   readonly variant?: string | undefined;
   /** Called before each canary of the choice of programs, with the canary's name. */
@@ -64,7 +66,7 @@ export async function planDecoder(
   const pool = given instanceof Pool ? {} : given;
   const { form, notes: formNotes } = await chooseForm({
     ...{ device, pool: canaryPool(pool), signal: pool.signal, form: await programForm(device) },
-    ...{ shape, plans, training, variant, failed, onProgress },
+    ...{ shape, plans, training, variant, failed, onProgress, weightGradients: plan.weightGradients },
     ...(plan.classifier === 'device' && {
       classifier: { dim: config.dim, vocab: config.vocab, columns: batch * sequence },
     }),

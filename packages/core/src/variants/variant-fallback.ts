@@ -8,6 +8,7 @@ import type { Pool } from '../pool/pool.js';
 import type { PoolOptions } from '../pool/pool-options.js';
 import type { ProgramForm } from '../programs/form.js';
 import { layerBlocks } from '../programs/layer-blocks.js';
+import { blockOfGradients, gradientPart } from '../programs/weight-gradients.js';
 import { type PlannedDecoder, planDecoder, programRefusal } from './decoder-pool.js';
 import { type Axis, axes, axisNames, forcedForm } from './variant-option.js';
 
@@ -82,7 +83,7 @@ export class VariantFallback {
 
   /**
    * Writes and compiles the layers anew: with another value of the axis that the device names, or under which it takes the program, else
-   * with the next variant of the half whose kernel failed. The classifier's products move to the host. Parameters, moments and everything else stay as they are. Nothing may run.
+   * with the next variant of the half whose kernel failed. The classifier's products and weight gradients move to the host. Parameters, moments and everything else stay as they are. Nothing may run.
    *
    * @param error Of a kernel that the pool gave up on.
    * @throws The same error where it is of another kind, or all of it was forced; `ERR_NO_VARIANT` where none is left.
@@ -92,11 +93,9 @@ export class VariantFallback {
     if (part === null) throw error;
     const { cause, message, kernel } = error as Error & { readonly kernel: string };
     const reason = (cause instanceof Error ? cause.message : message).split('\n')[0]!.replace(/; its last words:$/, '');
+    const isHalf = part in (this.#plan.form.variants ?? {});
     const found =
-      part === 'classifier'
-        ? await this.#otherVariant(part, this.#plan.form.classifier, reason)
-        : ((await this.#otherAxis(part, kernel, reason)) ??
-          (await this.#otherVariant(part, this.#plan.form.variants?.[part], reason)));
+      (isHalf ? await this.#otherAxis(part, kernel, reason) : null) ?? (await this.#otherVariant(part, reason));
     if (found === null) throw error;
     const { plan, move } = found;
     this.#failed[move.part] = { ...this.#failed[move.part], [move.from]: `in use: ${reason}` };
@@ -153,19 +152,29 @@ export class VariantFallback {
     return null;
   }
 
-  async #otherVariant(part: string, from: string | undefined, reason: string): Promise<Found | null> {
+  async #otherVariant(part: string, reason: string): Promise<Found | null> {
+    const from = candidateOf(this.#plan.form, part);
     if (from === undefined) return null;
     const failed = { ...this.#failed[part], [from]: `in use: ${reason}` };
     const plan = await planDecoder(this.#plan, this.#place, { ...this.#failed, [part]: failed });
-    const to = part === 'classifier' ? plan.form.classifier! : plan.form.variants![part]!;
+    const to = candidateOf(plan.form, part)!;
     return to === from ? null : { plan, move: { part, from, to, reason } };
   }
 
-  /** The half whose kernel the pool gave up on, or `classifier`; null for other errors. */
+  /** The half whose kernel the pool gave up on, or `classifier`, or a half's weight gradients; null for other errors. */
   #partOf(error: unknown): string | null {
     if (!isMayflyError(error) || !isQuarantine(error) || !('kernel' in error)) return null;
     const parts = String(error.kernel).split('.');
     if (isOfClassifier.test(String(error.kernel))) return 'classifier';
+    const gradients = blockOfGradients(String(error.kernel));
+    if (gradients !== null) return gradientPart(gradients);
     return Object.keys(this.#plan.form.variants ?? {}).find((half) => parts.includes(half)) ?? null;
   }
+}
+
+/** What a form says of a part. */
+function candidateOf(form: ProgramForm, part: string): string | undefined {
+  const block = blockOfGradients(part);
+  if (block !== null) return form.weightGradients?.[block];
+  return part === 'classifier' ? form.classifier : form.variants?.[part];
 }

@@ -293,6 +293,24 @@ export interface HostMath {
     arena: NativeArena,
     o: { from: number; fromStride: number; to: number; toStride: number; rows: number; columns: number },
   ): void;
+  /**
+   * fp16 [rows, columns], as fp32, is added to a matrix of fp32: to += … + (addends[1] + (addends[0] + from)), each sum rounded; or = with `overwrite`. Rows
+   * of `to` and of the addends, at arena offsets, lie `toStride` elements apart; transposed: to[c, r].
+   */
+  addHalf(
+    arena: NativeArena,
+    o: {
+      from: number;
+      fromStride: number;
+      to: number;
+      toStride: number;
+      rows: number;
+      columns: number;
+      transpose?: boolean;
+      overwrite?: boolean;
+      addends?: readonly number[];
+    },
+  ): void;
   /** Copies `rows` rows of `rowBytes` bytes between strides in bytes. */
   copyRows(
     arena: NativeArena,

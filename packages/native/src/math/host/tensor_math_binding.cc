@@ -121,6 +121,23 @@ auto RowsToFloat(const MathOptions& o) {
   return [=](ThreadPool& pool) { ToFloat(from.data, from.stride, to.data, to.stride, rows, columns, pool); };
 }
 
+auto SumOfHalves(const MathOptions& o) {
+  AddHalfArgs args{};
+  args.rows = o.Dimension("rows");
+  args.columns = o.Dimension("columns");
+  args.transpose = o.Flag("transpose");
+  args.overwrite = o.Flag("overwrite");
+  const auto from = o.Rows<uint16_t>("from", "fromStride", args.rows, args.columns);
+  const int64_t rows = args.transpose ? args.columns : args.rows, columns = args.transpose ? args.rows : args.columns;
+  const auto to = o.Rows<float>("to", "toStride", rows, columns);
+  args.from = from.data;
+  args.from_stride = from.stride;
+  args.to = to.data;
+  args.to_stride = to.stride;
+  args.addends = o.Arrays<float>("addends", (rows - 1) * to.stride + columns);
+  return [args = std::move(args)](ThreadPool& pool) { AddHalf(args, pool); };
+}
+
 auto CopyStridedRows(const MathOptions& o) {
   const int64_t rows = o.Dimension("rows"), row_bytes = o.Dimension("rowBytes");
   const auto from = o.Rows<uint8_t>("from", "fromStride", rows, row_bytes);
@@ -213,6 +230,7 @@ void ExportTensorMath(const MathExports& math) {
   DefineMath(math, "populate", CommitPages);
   DefineMath(math, "toHalf", RowsToHalf);
   DefineMath(math, "toFloat", RowsToFloat);
+  DefineMath(math, "addHalf", SumOfHalves);
   DefineMath(math, "copyRows", CopyStridedRows);
 }
 
