@@ -33,6 +33,7 @@ export { defaultText } from './cli/command-options.js';
 export { errorGroups, errorTable } from './cli/error-table.js';
 export { commandTables, createProgram } from './cli/program.js';
 export { WatchPage } from './cli/watch-page.js';
+export { launchVariables, launchWords } from './collective/launched.js';
 export { findLaunch, isLaunchVariable } from './collective/launcher.js';
 export { differentVersions } from './collective/one-library.js';
 export { SingleGroup } from './collective/single-group.js';

@@ -1,3 +1,5 @@
+import { findLaunch } from './launcher.js';
+
 /** Has, as JSON, the words in front of `train` in the command that started the ranks. */
 const NAME = 'MAYFLY_LAUNCHED';
 
@@ -10,4 +12,12 @@ export const launchVariables = (words: readonly string[]): Readonly<Record<strin
 export function launchedBy(env: Readonly<Record<string, string | undefined>>): readonly string[] | null {
   const text = env[NAME];
   return text === undefined ? null : (JSON.parse(text) as string[]);
+}
+
+/** The words in front of `train` by which as many ranks train again: those of `mayfly launch`, also where `mpirun` itself started them. */
+export function launchWords(env: Readonly<Record<string, string | undefined>>, ranks: number): readonly string[] {
+  const words = launchedBy(env);
+  if (words !== null || ranks === 1) return words ?? [];
+  const mpi = findLaunch(env)?.library === 'MPICH' ? 'mpich' : 'openmpi';
+  return ['launch', '--ranks', `${ranks}`, '--mpi', mpi, '--'];
 }

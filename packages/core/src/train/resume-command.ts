@@ -1,4 +1,4 @@
-import { launchedBy } from '../collective/launched.js';
+import { launchWords } from '../collective/launched.js';
 import { mayflyCommand, optionWords } from '../command-line.js';
 import type { AnyOptionTable } from '../option-table.js';
 import { type FilledTrainOptions, trainOptions } from './options.js';
@@ -15,7 +15,7 @@ const notAgain: ReadonlySet<string> = new Set([
 
 /**
  * The command that resumes a run, from any working directory. It repeats the options that checkpoints do not store, such as the number
- * of workers, as they were given, and the ranks of `mayfly launch`.
+ * of workers, as they were given, and the ranks.
  *
  * @param folder Absolute.
  */
@@ -23,7 +23,8 @@ export function resumeCommand(folder: string, options: FilledTrainOptions): stri
   const given = Object.entries(options).filter(
     ([name]) => options.origins[name as keyof typeof trainOptions] === 'given',
   );
-  return mayflyCommand([...(launchedBy(process.env) ?? []), ...resumeWords(folder, Object.fromEntries(given))]);
+  const ranks = options.collective?.size ?? 1;
+  return mayflyCommand([...launchWords(process.env, ranks), ...resumeWords(folder, Object.fromEntries(given))]);
 }
 
 /** The words of that command behind `mayfly`, from the options that were given. */
