@@ -83,7 +83,7 @@ function runOn(folder: string, steps: number): Disposable {
  */
 const idleWork = `{
   let sum = 0;
-  setInterval(() => { for (let i = 0; i < 1e7; i++) sum += Math.sqrt(i); }, 100);
+  setInterval(() => { for (let i = 0; i < 2e6; i++) sum += Math.sqrt(i); }, 100);
 }`;
 
 interface TraceEvent {

@@ -52,6 +52,8 @@ export function drawLives(plot: uPlot, { placed, sessions, moves, theme, pointed
     for (const { phase, from, to } of phasesOf(each)) bars.add(phase, x(from), x(to), top(lane));
   }
   bars.draw(ctx);
+  // Below the labels, which they would strike out.
+  drawMoves(plot, visible, moves, { x, top, theme, ratio, least, most });
   for (const each of visible) label(ctx, each, x, top(each.lane) + (BAR / 2) * ratio, bbox, ratio, theme);
   if (pointed !== null) {
     ctx.strokeStyle = theme.text;
@@ -59,7 +61,6 @@ export function drawLives(plot: uPlot, { placed, sessions, moves, theme, pointed
     const [left, right] = [x(pointed.life.start), x(pointed.end)];
     ctx.strokeRect(left, top(pointed.lane), Math.max(right - left, 2 * ratio), BAR * ratio);
   }
-  drawMoves(plot, visible, moves, { x, top, theme, ratio, least, most });
   // Lives are in the order of their starts: the one after a death in its lane is met first.
   const next = new Map<number, number>();
   for (const { life, lane, end } of visible.toReversed()) {
