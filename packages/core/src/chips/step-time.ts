@@ -326,21 +326,19 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
   const backward = (pass: number) => {
     const isLast = pass === accumulate - 1;
     const square = isLast ? tasks.square : { layers: 0, tables: 0 };
-    const queue = (index: number) => {
-      const parts = { weightGradients: of(tasks.products, index), update: square.layers / count };
-      return holdsBack && !isLast ? timeline.hold(index, parts) : timeline.queue(parts);
-    };
+    const partsOf = (index: number) => ({ weightGradients: of(tasks.products, index), update: square.layers / count });
     const queueSent = (last: number) => {
       for (const { index, wait } of sent.splice(0, sent.length - last)) {
         wait();
-        of(converted, index).push(queue(index));
+        of(converted, index).push(timeline.queue(partsOf(index)));
       }
     };
     const submit = (index: number) => {
       const kernels = of(tasks.gradients, index);
       if (kernels === undefined) {
         queueSent(0);
-        products[index] = queue(index);
+        const parts = partsOf(index);
+        products[index] = holdsBack && !isLast ? timeline.hold(index, parts) : timeline.queue(parts);
         return;
       }
       const isOfKind = (other: number) => (other - index) % blocks.length === 0;

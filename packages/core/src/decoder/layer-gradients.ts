@@ -18,7 +18,7 @@ export interface LayerGradientsOptions {
   readonly shape: ProgramShape;
   readonly form: ProgramForm;
   readonly blocks: readonly LayerBlock[];
-  /** Whether those of a pass that is not the last of its step are held back. */
+  /** Whether the host's products of a pass that is not the last of its step are held back. */
   readonly holdsBack: boolean;
   /** Precision of the host's matrix products. */
   readonly precision: Precision;
@@ -169,7 +169,7 @@ export class LayerGradients {
   }
 
   #queueProducts(block: LayerBlock, isOwn: (parameter: string) => boolean, gradients: PassGradients): void {
-    const { tasks, precision, stopwatch } = this.#options;
+    const { tasks, precision, stopwatch, blocks, holdsBack } = this.#options;
     const { layer, flow } = block.place;
     const products = flow.parameters
       .filter(({ parameter }) => isOwn(parameter))
@@ -181,7 +181,8 @@ export class LayerGradients {
       );
     stopwatch.work.did('weightGradients', products.length);
     if (products.length === 0) return;
-    if (this.#isHeld(gradients)) tasks!.holdProducts(block, this.#rankOf(block), products);
+    // The next forward pass needs the surfaces of the lowest block first.
+    if (holdsBack && !gradients.isLast) tasks!.holdProducts(block, blocks.indexOf(block), products);
     else tasks!.submit(block, products);
   }
 
@@ -195,20 +196,13 @@ export class LayerGradients {
         return [parameter, { ...gradients.converted(parameter, layer), columns }];
       }),
     );
+    // Kernels soon need the surfaces: these come before what is held back.
     for (const each of made) {
-      const queue = () => addGradients(state.gradients.arena, each, (parameter) => sums.get(parameter)!);
-      if (this.#isHeld(gradients)) tasks!.hold(each.surface, this.#rankOf(block), queue);
-      else tasks!.add(each.surface, queue());
+      tasks!.add(
+        each.surface,
+        addGradients(state.gradients.arena, each, (parameter) => sums.get(parameter)!),
+      );
     }
-  }
-
-  #isHeld({ isLast }: PassGradients): boolean {
-    return this.#options.holdsBack && !isLast;
-  }
-
-  /** The next forward pass needs the surfaces of the lowest block first. */
-  #rankOf(block: LayerBlock): number {
-    return this.#options.blocks.indexOf(block);
   }
 
   #onesMatrix(): Matrix {

@@ -23,8 +23,8 @@ void ToHalf(const ToHalfArgs& args, ThreadPool& pool);
 void ToFloat(const uint16_t* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows, int64_t columns,
              ThreadPool& pool);
 
-// x = from, fp16 [rows, columns], or its transpose; to becomes [to +] (… + (addends[1] + (addends[0] + x))), each sum rounded. Addends are fp32
-// like `to`. Strides are in elements.
+// x = from, fp16 [rows, columns], or its transpose; to becomes [to +] (… + (addends[1] + (addends[0] + x))), each sum
+// rounded. Addends are fp32 like `to`. Strides are in elements.
 struct AddHalfArgs {
   const uint16_t* from;
   int64_t from_stride;
