@@ -10,8 +10,6 @@ import { join } from 'node:path';
 import { createTrainer, presets, type RunRecord, TokenArray } from '@mayfly/core';
 import { openTrace } from '@mayfly/core/observe';
 import { CsvSink, MetricsServer, recordFields, TensorBoardSink, WatchPage } from '@mayfly/core/testing';
-import { type Paired, rankedRatio } from '../harness/paired-ratio.js';
-import { median } from '../harness/statistics.js';
 import type { Look } from './observe-client.js';
 
 export interface ObserveTask {
@@ -23,22 +21,23 @@ export interface ObserveTask {
 /** What a turn has on. */
 export type ObserveCase = (typeof cases)[number];
 
-/** Of a case beside the turns without observers around each of its turns. */
-export interface ObserveFigures {
-  readonly case: ObserveCase;
-  /** Milliseconds of a step: by the clock, of processor time of the main process, and of its main thread (NaN where the system does not count that). */
+/** Milliseconds of a step: by the clock, of processor time of the main process, and of its main thread (null where the system does not count that). */
+export interface Took {
   readonly wall: number;
   readonly cpu: number;
-  readonly thread: number;
-  /** As multiples of a step without. */
-  readonly wallRatio: Paired;
-  readonly cpuRatio: Paired;
-  /** More processor time of the main thread than a step without, in milliseconds. */
-  readonly moreThread: number;
+  readonly thread: number | null;
+}
+
+/** A turn of a case, and the turns before and after it, in which nothing is on. */
+export interface ObserveTurn {
+  readonly which: ObserveCase;
+  readonly took: Took;
+  readonly before: Took;
+  readonly after: Took;
 }
 
 export interface ObserveSample {
-  readonly figures: readonly ObserveFigures[];
+  readonly turns: readonly ObserveTurn[];
   /** Bytes of a step in the trace. */
   readonly traceBytes: number;
 }
@@ -72,18 +71,18 @@ interface Observed {
   close(): Promise<void>;
 }
 
-let turns = 0;
+let opened = 0;
 let traceBytes = 0;
 let tracedSteps = 0;
 
 /** What `mayfly train` offers, or a part of it. */
 async function observe(which: ObserveCase | null): Promise<Observed> {
   const has = (part: ObserveCase) => which === part || which === 'everything';
-  turns += 1;
-  const traceFile = join(folder, `${turns}.trace.json`);
+  opened += 1;
+  const traceFile = join(folder, `${opened}.trace.json`);
   const trace = has('trace') ? openTrace(traceFile) : null;
   const sinks = has('tables')
-    ? [new TensorBoardSink(join(folder, `events-${turns}`)), new CsvSink(join(folder, `${turns}.csv`))]
+    ? [new TensorBoardSink(join(folder, `events-${opened}`)), new CsvSink(join(folder, `${opened}.csv`))]
     : [];
   const onRecord = (record: RunRecord) => {
     for (const sink of sinks) sink.write(recordFields(record));
@@ -111,12 +110,6 @@ async function observe(which: ObserveCase | null): Promise<Observed> {
   };
 }
 
-interface Took {
-  readonly wall: number;
-  readonly cpu: number;
-  readonly thread: number;
-}
-
 /** Milliseconds of a step. Opening and closing of servers, once in a run, does not count; writing files does. */
 async function turn(which: ObserveCase | null): Promise<Took> {
   const { look, flush, close } = await observe(which);
@@ -125,7 +118,7 @@ async function turn(which: ObserveCase | null): Promise<Took> {
   const [began, cpu, thread] = [performance.now(), process.cpuUsage(), threadMs()];
   for (let step = 0; step < STEPS; step++) await running.next();
   flush();
-  const threadTook = threadMs() - thread;
+  const threadEnd = threadMs();
   const { user, system } = process.cpuUsage(cpu);
   const wall = performance.now() - began;
   if (isLooked) {
@@ -134,27 +127,21 @@ async function turn(which: ObserveCase | null): Promise<Took> {
     await gone;
   }
   await close();
-  return { wall: wall / STEPS, cpu: (user + system) / 1000 / STEPS, thread: threadTook / STEPS };
+  const ofThread = thread === null || threadEnd === null ? null : (threadEnd - thread) / STEPS;
+  return { wall: wall / STEPS, cpu: (user + system) / 1000 / STEPS, thread: ofThread };
 }
 
 /** Processor time of the main thread so far. */
-function threadMs(): number {
+function threadMs(): number | null {
   const file = `/proc/self/task/${process.pid}/schedstat`;
-  return existsSync(file) ? Number(readFileSync(file, 'latin1').split(' ')[0]) / 1e6 : Number.NaN;
+  return existsSync(file) ? Number(readFileSync(file, 'latin1').split(' ')[0]) / 1e6 : null;
 }
 
 for (let step = 0; step < WARMUP; step++) await running.next();
 // Code that runs for the first time is slow: nobody meets that in a long run.
 for (const which of cases) await turn(which);
 
-/** A turn of a case, and the geometric mean of those before and after, in which nothing is on: a drift of the machine cancels. */
-interface Beside {
-  readonly which: ObserveCase;
-  readonly took: Took;
-  readonly without: Took;
-}
-
-const taken: Beside[] = [];
+const taken: ObserveTurn[] = [];
 const end = performance.now() + 1000 * seconds;
 let before = await turn(null);
 for (let round = 0; performance.now() < end || round < 2; round++) {
@@ -163,8 +150,7 @@ for (let round = 0; performance.now() < end || round < 2; round++) {
   for (const which of [...cases.slice(shift), ...cases.slice(0, shift)]) {
     const took = await turn(which);
     const after = await turn(null);
-    const mean = (key: keyof Took) => Math.sqrt(before[key] * after[key]);
-    taken.push({ which, took, without: { wall: mean('wall'), cpu: mean('cpu'), thread: mean('thread') } });
+    taken.push({ which, took, before, after });
     before = after;
   }
 }
@@ -173,19 +159,5 @@ page[Symbol.dispose]();
 await trainer.close();
 rmSync(folder, { recursive: true, force: true });
 
-const figures = [...new Set(cases)].map((which): ObserveFigures => {
-  const own = taken.filter((each) => each.which === which);
-  const medianOf = (key: keyof Took) => median(own.map(({ took }) => took[key]));
-  const ratioOf = (key: keyof Took) => rankedRatio(own.map(({ took, without }) => [without[key], took[key]]));
-  return {
-    case: which,
-    wall: medianOf('wall'),
-    cpu: medianOf('cpu'),
-    thread: medianOf('thread'),
-    wallRatio: ratioOf('wall'),
-    cpuRatio: ratioOf('cpu'),
-    moreThread: median(own.map(({ took, without }) => took.thread - without.thread)),
-  };
-});
-const sample: ObserveSample = { figures, traceBytes: traceBytes / tracedSteps };
+const sample: ObserveSample = { turns: taken, traceBytes: traceBytes / tracedSteps };
 process.stdout.write(`${JSON.stringify(sample)}\n`, () => process.exit(0));
