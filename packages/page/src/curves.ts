@@ -24,7 +24,7 @@ export function useCurves(
   axis: Axis,
   smoothing: number,
 ): readonly Curve[] {
-  const kept = useRef(new Map<string, { readonly of: readonly unknown[]; readonly curve: Curve }>());
+  const kept = useRef(new Map<string, Kept>());
   return useMemo(
     () =>
       runs.map(({ detail, steps }) => {
@@ -33,13 +33,13 @@ export function useCurves(
         if (known?.of.every((value, index) => value === of[index])) return known.curve;
         const x = xOf(steps.columns, detail.started, axis);
         const raw = steps.columns[column];
+        const survey = surveyOf(column, steps, known?.survey);
         const curve = {
           ...{ x, raw, smoothed: smoothing > 0 ? smooth(raw, smoothing) : null },
           evaluations: evaluationsOf(detail, axis),
-          marks: marksOf(column, steps.columns),
-          told: told(steps.columns.step, raw),
+          ...{ marks: survey.marks, told: told(survey, steps.columns.step, raw) },
         };
-        kept.current.set(detail.id, { of, curve });
+        kept.current.set(detail.id, { of, curve, survey });
         return curve;
       }),
     [column, runs, axis, smoothing],
@@ -54,21 +54,35 @@ function evaluationsOf({ evaluations, started }: ShownRun['detail'], axis: Axis)
   return [points.map(([x]) => x!), points.map(([, y]) => y!)];
 }
 
-function marksOf(column: StepColumn, columns: ShownRun['steps']['columns']): number[] {
-  if (column === 'loss') return rowsWhere(columns.loss, Number.isNaN);
-  return column === 'loss_scale' ? rowsWhere(columns.skipped, (skipped) => skipped === 1) : [];
+interface Kept {
+  readonly of: readonly unknown[];
+  readonly curve: Curve;
+  readonly survey: Survey;
 }
 
-function rowsWhere(values: Float64Array, isIt: (value: number) => boolean): number[] {
-  const rows: number[] = [];
-  for (let row = 0; row < values.length; row++) if (isIt(values[row]!)) rows.push(row);
-  return rows;
+/** Rows of a column that its words and marks are made of; -1 where there is none. */
+interface Survey {
+  readonly rewinds: number;
+  readonly rows: number;
+  /** Of rows with a number. */
+  readonly count: number;
+  readonly first: number;
+  readonly last: number;
+  readonly lowest: number;
+  readonly highest: number;
+  readonly marks: readonly number[];
 }
 
-/** A curve in words: `60 steps, from 4.99 at step 1 to 4.4 at step 60, lowest 4.4 at step 60, highest 4.99 at step 1`. */
-function told(steps: Float64Array, values: Float64Array): string {
-  let [first, last, lowest, highest, count] = [-1, -1, -1, -1, 0];
-  for (let row = 0; row < values.length; row++) {
+/** Goes on from an earlier survey of the same rows: a long run gains a few at a time. */
+function surveyOf(column: StepColumn, { rewinds, rows, columns }: ShownRun['steps'], known?: Survey): Survey {
+  const goesOn = known !== undefined && known.rewinds === rewinds && known.rows <= rows;
+  let { count, first, last, lowest, highest } = goesOn ? known : none;
+  const marks = goesOn ? [...known.marks] : [];
+  const values = columns[column];
+  const isMarked = (row: number) =>
+    column === 'loss' ? Number.isNaN(values[row]!) : column === 'loss_scale' && columns.skipped[row] === 1;
+  for (let row = goesOn ? known.rows : 0; row < rows; row++) {
+    if (isMarked(row)) marks.push(row);
     const value = values[row]!;
     if (Number.isNaN(value)) continue;
     count += 1;
@@ -77,8 +91,19 @@ function told(steps: Float64Array, values: Float64Array): string {
     if (lowest < 0 || value < values[lowest]!) lowest = row;
     if (highest < 0 || value > values[highest]!) highest = row;
   }
+  return { rewinds, rows, count, first, last, lowest, highest, marks };
+}
+
+const none = { count: 0, first: -1, last: -1, lowest: -1, highest: -1 };
+
+/** A curve in words: `60 steps, from 4.99 at step 1 to 4.4 at step 60, lowest 4.4 at step 60, highest 4.99 at step 1`. */
+function told(
+  { rows, count, first, last, lowest, highest }: Survey,
+  steps: Float64Array,
+  values: Float64Array,
+): string {
   const at = (row: number) => `${formatFigure(values[row]!)} at step ${formatCount(steps[row]!)}`;
-  const missing = count < values.length ? `, ${formatCount(values.length - count)} without a number` : '';
+  const missing = count < rows ? `, ${formatCount(rows - count)} without a number` : '';
   if (count === 0) return `no value yet${missing}`;
-  return `${formatCount(values.length)} steps${missing}, from ${at(first)} to ${at(last)}, lowest ${at(lowest)}, highest ${at(highest)}`;
+  return `${formatCount(rows)} steps${missing}, from ${at(first)} to ${at(last)}, lowest ${at(lowest)}, highest ${at(highest)}`;
 }
