@@ -16,7 +16,8 @@ export async function onRanks(
   try {
     if (collective.size > 1) {
       const warning = await differentVersions(collective);
-      if (warning !== null && collective.rank === 0) process.emitWarning(warning, { code: 'MAYFLY_MPI_VERSIONS' });
+      if (warning !== null && collective.rank === 0)
+        process.emitWarning(warning, { type: 'MayflyWarning', code: 'MAYFLY_MPI_VERSIONS' });
     }
     await run(collective);
   } catch (error) {

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { MayflyError } from '@mayfly/native';
 import { Disturber, type StruckFault } from '../launch/disturber.js';
-import type { MpiName } from '../launch/mpi.js';
+import { findMpirun, type MpiName, mpiTitles } from '../launch/mpi.js';
 import { drawFaults, type RankFaults } from '../launch/rank-faults.js';
 import type { RankProcess } from '../launch/rank-lines.js';
 import { toJsonLine } from '../observe/json-lines.js';
@@ -39,7 +39,7 @@ const REPORTS = 10;
 /**
  * Trains twice on several ranks, undisturbed and disturbed, and says whether losses and parameters have the same bits.
  *
- * @throws `ERR_RANK` where a run fails for another reason.
+ * @throws `ERR_MPI` where no launcher is installed; `ERR_RANK` where a run fails for another reason.
  */
 export async function stressRanks(stress: RankStress): Promise<void> {
   const { ranks, steps, faults, seed, json } = stress;
@@ -63,8 +63,13 @@ export async function stressRanks(stress: RankStress): Promise<void> {
     return result;
   };
 
+  const { mpi, version } = await findMpirun(stress.mpi);
   const due = drawFaults(faults, { ranks, steps, seed });
-  report('stress', { ranks, steps, faults: due }, `${plural(ranks, 'rank')}, ${plural(due.length, 'fault')} of ranks`);
+  report(
+    'stress',
+    { mpi, version, ranks, steps, faults: due },
+    `${plural(ranks, 'rank')} by ${mpiTitles[mpi]} ${version}, ${plural(due.length, 'fault')} of ranks`,
+  );
   const silent = () => {};
   const calm = await perform('undisturbed', { words: stress.calm, restarts: 0, onEvent: silent });
   let restarts = 0;
@@ -85,24 +90,27 @@ export async function stressRanks(stress: RankStress): Promise<void> {
     }
   };
   const folder = mkdtempSync(join(tmpdir(), 'mayfly-stress-'));
-  let same = true;
+  let isNeeded = true;
   try {
     const needed = (faults.kill ?? 0) + (faults.hang ?? 0);
     const options = { words: stress.hard(folder), restarts: 2 * needed + SPARE_RESTARTS, onEvent };
     const hard = calm && (await perform('disturbed', options));
     disturber.onEnd();
     if (calm === null || hard === null) {
+      isNeeded = false;
       process.exitCode = interruption.exitCode!;
       return;
     }
-    same = calm.paramsSha256 === hard.paramsSha256 && calm.lossesSha256 === hard.lossesSha256;
+    const same = calm.paramsSha256 === hard.paramsSha256 && calm.lossesSha256 === hard.lossesSha256;
     const struck = due.length - disturber.left;
     const counts = `${struck} of ${plural(due.length, 'fault')}, ${plural(restarts, 'restart')}`;
     const verdict = same ? 'the same bits' : `OTHER BITS than undisturbed; the run is in ${folder}`;
     report('verdict', { same, struck, due: due.length, restarts }, `${counts}: ${verdict}`);
+    isNeeded = !same;
     if (!same) process.exitCode = ExitCode.failure;
   } finally {
-    if (same) rmSync(folder, { recursive: true, force: true });
+    // Where the run failed, or has other bits, its checkpoints and its log may tell why.
+    if (!isNeeded) rmSync(folder, { recursive: true, force: true });
   }
 }
 
