@@ -23,7 +23,9 @@ const onText = { ...small, data: text, tokenizer: 'bytes' } satisfies TrainOptio
 /** Every way to train that has its own gradients, sums or updates. */
 const ways: Readonly<Record<string, TrainOptions>> = {
   dynamic: { ...small, lossScale: 'dynamic' },
-  'static, muon': { ...small, weights: 'static', optimizer: 'muon' },
+  'static, muon, weight gradients on the device': {
+    ...{ ...small, weights: 'static', optimizer: 'muon', weightGradients: 'device' },
+  },
   'adapters with dropout': { ...onText, lora: { rank: 4, dropout: 0.3 } },
   'compact vocabulary, shuffled, validation': {
     ...{ ...onText, compactVocabulary: true, order: 'shuffled', validation: 0.2, evaluateEvery: 2 },
