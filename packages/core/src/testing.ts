@@ -31,7 +31,7 @@ export { trainers } from './chips/trainers.js';
 export { planTraining } from './chips/training-plan.js';
 export { defaultText } from './cli/command-options.js';
 export { errorGroups, errorTable } from './cli/error-table.js';
-export { commandTables, createProgram } from './cli/program.js';
+export { createProgram } from './cli/program.js';
 export { WatchPage } from './cli/watch-page.js';
 export { launchVariables, launchWords } from './collective/launched.js';
 export { findLaunch, isLaunchVariable } from './collective/launcher.js';

@@ -10,6 +10,7 @@ import {
   onEachRuntime,
   useRuntime,
 } from '../../fixtures/ane-emulator.js';
+import { fullProduct } from '../../fixtures/full-product.js';
 import { addWeightProgram, scaleProgram, weightBlob } from '../../fixtures/programs.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
@@ -151,7 +152,7 @@ onEachRuntime((tier, runtime) => {
   }
   const weights = { '@model_path/weights/w.bin': weightBlob(Array(N).fill(0)) };
 
-  const updates = tier === 'T1' ? 2000 : 300;
+  const updates = fullProduct && tier === 'T1' ? 2000 : 300;
   test(`${updates} updates of static weights retire no worker`, async () => {
     process.env.MAYFLY_ANE_API = 'client';
     {

@@ -1,12 +1,5 @@
 // The reference of commands, from their tables of options and the notes of their help.
-import {
-  commandOptions,
-  commandTables,
-  createProgram,
-  defaultText,
-  markdownTable,
-  trainOptions,
-} from '@mayfly/core/testing';
+import { commandOptions, createProgram, defaultText, markdownTable, trainOptions } from '@mayfly/core/testing';
 
 export const page = 'docs/reference/commands.md';
 
@@ -43,16 +36,18 @@ function optionTable(command, table) {
     .join('\n\n');
 }
 
+const { program, tables } = await createProgram();
+
 export const generated = () =>
-  createProgram()
-    .commands.map((command) => {
+  program.commands
+    .map((command) => {
       const name = command.name();
       const notes = notesOf(command);
       const parts = [
         `## ${name}`,
         `${command.description()}.`,
         `\`\`\`text\nmayfly ${name} ${command.usage()}\n\`\`\``,
-        optionTable(name, commandTables[name] ?? {}),
+        optionTable(name, tables[name] ?? {}),
         notes === '' ? '' : `\`\`\`text\n${notes}\n\`\`\``,
       ];
       return parts.filter((part) => part !== '').join('\n\n');
