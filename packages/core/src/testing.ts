@@ -18,13 +18,17 @@ export {
   text,
   whole,
 } from './check.js';
+export { partPath } from './checkpoint/directory.js';
+export { createPart, moveCheckpoint } from './checkpoint/parts.js';
 export { readCheckpoint, readCheckpointHeader } from './checkpoint/read.js';
-export { writeCheckpoint } from './checkpoint/write.js';
+export { beginCheckpoint, prepareCheckpoint, writeCheckpoint, writePart } from './checkpoint/write.js';
 export { compareFigures, summarizeErrors } from './chips/calibration.js';
 export { runProbe } from './chips/hardware-probes.js';
 export { linkNames, links } from './chips/links.js';
 export type { WeightStrategy } from './chips/plan-options.js';
+export { planStep } from './chips/planned-step.js';
 export { convolution } from './chips/probe-programs.js';
+export { bytesOfRank, fullestRank } from './chips/rank-bytes.js';
 export { exchangedBytes, planRanks } from './chips/rank-plan.js';
 export { timeTrainer } from './chips/trainer-step.js';
 export { trainers } from './chips/trainers.js';
@@ -153,15 +157,18 @@ export { readRunFile, writeRunFile } from './run/run-file.js';
 export { RunLock } from './run/run-lock.js';
 export { RunLog, readRunLog } from './run/run-log.js';
 export { recordFields, recordLine, runRecord, toJsonLine } from './run/run-records.js';
+export { agreeOnForm, refusedBySome } from './train/agreed-form.js';
 export { CheckpointSchedule } from './train/checkpoint-schedule.js';
 export { SequenceDigest } from './train/digest.js';
 export { LossScaler } from './train/loss-scaler.js';
 export { type FilledTrainOptions, type PlainTrainOptions, trainOptions } from './train/options.js';
 export { rangeProgram } from './train/range-program.js';
+export { Ranks } from './train/ranks.js';
 export { resolveTrainOptions, savedTrainOptions } from './train/resolve-options.js';
 export { learningRate, type Schedule } from './train/schedules.js';
 export { halfCanary } from './variants/canaries.js';
 export { MOST_COMPILATIONS, type ProgramJudge } from './variants/canary-device.js';
 export { difference } from './variants/canary-programs.js';
 export { checkChipRules } from './variants/chip-rules.js';
+export type { Choices } from './variants/choose-form.js';
 export { type ChoiceOptions, chooseForm } from './variants/choose-form.js';

@@ -1,4 +1,7 @@
 // A rank that runs trainings one after the other, and says how each ended. Argument: a list of them, as JSON.
+import promises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import { basename, join } from 'node:path';
 import { createTrainer, openCollective } from '@mayfly/core';
 
 /** Tokens of which the targets of some windows alone count; a disk that fails on one rank, in training. */
@@ -21,10 +24,25 @@ function partlyCounted({ window, counted, every, failsOn }, rank) {
   };
 }
 
-async function outcome({ options, byRank = {}, counted, stop }, collective) {
+/** A machine that has another folder of the same name, or that fails when it writes a part. */
+function disturbParts({ elsewhere, killedAfter }) {
+  const { open, rm } = promises;
+  const placed = (path) => (elsewhere && path.endsWith('.part') ? join(elsewhere, basename(path)) : path);
+  let begun = 0;
+  promises.open = (path, flags, ...rest) => {
+    if (path.endsWith('.part') && flags === 'r+' && ++begun === killedAfter) process.kill(process.pid, 'SIGKILL');
+    return open(placed(path), flags, ...rest);
+  };
+  promises.rm = (path, ...rest) => rm(placed(path), ...rest);
+  syncBuiltinESMExports();
+}
+
+async function outcome({ options, byRank = {}, counted, stop, parts, machines, refusesLater }, collective) {
   const { rank } = collective;
+  Object.assign(process.env, machines?.[rank]);
   const controller = new AbortController();
   const records = [];
+  if (parts?.rank === rank) disturbParts(parts);
   const data = counted && partlyCounted(counted, rank);
   let trainer = null;
   try {
@@ -32,12 +50,22 @@ async function outcome({ options, byRank = {}, counted, stop }, collective) {
     for await (const { step, loss, gradNorm, skipped, lossScale } of trainer.steps({ signal: controller.signal })) {
       records.push({ step, loss, gradNorm, skipped, lossScale });
       if (stop?.rank === rank && stop.step === step) controller.abort();
+      if (refusesLater?.rank !== rank || refusesLater.step !== step) continue;
+      process.env.MAYFLY_SIM_FAULTS = JSON.stringify({ refuse: [refusesLater.refuse] });
+      await trainer.pool.recycle();
     }
-    const { lastStep, lossesSha256, paramsSha256, reason, best } = trainer.summary();
+    const { lastStep, lossesSha256, paramsSha256, reason, best, exchange } = trainer.summary();
     const ended = { step: lastStep, losses: lossesSha256, parameters: paramsSha256 };
-    return { ended, reason, records, best: best?.crossEntropy };
+    return {
+      ended,
+      reason,
+      records,
+      best: best?.crossEntropy,
+      sent: exchange?.sentBytesPerStep,
+      form: trainer.form.variants,
+    };
   } catch (error) {
-    return { error: { code: error.code, message: error.message }, records };
+    return { error: { code: error.code, message: error.message }, records, form: trainer?.form.variants };
   } finally {
     await trainer?.close();
   }

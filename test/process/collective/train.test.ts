@@ -1,8 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TrainOptions, TrainSummary } from '@mayfly/core';
 import { readCheckpointHeader } from '@mayfly/core/checkpoint';
+import { presets } from '@mayfly/core/model';
+import { bytesOfRank, planRanks, planStep } from '@mayfly/core/testing';
+import { loadProfile } from '@mayfly/native';
 import { expect, test } from 'vitest';
 import { fullProduct } from '../../fixtures/full-product.js';
 import { describeLaunchers, type Launcher, linesOfRanks, runRanks } from '../../fixtures/mpirun.js';
@@ -44,6 +47,12 @@ interface Training {
   readonly byRank?: Readonly<Record<number, TrainOptions>>;
   /** Where not all targets count. */
   readonly counted?: object;
+  /** The rank whose parts of checkpoints come into another folder, or that is killed at the one of this number. */
+  readonly parts?: { readonly rank: number; readonly elsewhere?: string; readonly killedAfter?: number };
+  /** Variables of the environment, by rank. */
+  readonly machines?: readonly Readonly<Record<string, string>>[];
+  /** The rank whose simulator refuses programs after a step, on fresh workers. */
+  readonly refusesLater?: { readonly rank: number; readonly step: number; readonly refuse: string };
   /** The rank whose signal is aborted after a step. */
   readonly stop?: { readonly rank: number; readonly step: number };
 }
@@ -54,6 +63,10 @@ interface Line {
   readonly ended?: ReturnType<typeof fingerprint>;
   readonly reason?: TrainSummary['reason'];
   readonly best?: number;
+  /** Bytes a step. */
+  readonly sent?: number;
+  /** The variant of each half. */
+  readonly form?: Readonly<Record<string, string>>;
   readonly records: readonly { readonly skipped: boolean; readonly loss: number | null }[];
   readonly error?: { readonly code: string; readonly message: string };
 }
@@ -103,6 +116,31 @@ describeLaunchers('training on ranks', (launcher) => {
     },
   );
 
+  test.runIf(fullProduct || launcher.name === 'Open MPI').each([2, 4])(
+    'sends as many bytes as are planned: %i ranks',
+    async (size) => {
+      // No multiple of 64 bytes for each rank.
+      const config = { ...presets.tiny, name: 'odd', hidden: 150, layers: 2, tiedHead: false };
+      const shared = [false, true];
+      const found = await onRanks(
+        launcher,
+        size,
+        shared.map((shardOptimizer) => ({
+          options: { ...small, model: config, validation: 0.2, evaluateEvery: 1, steps: 2, shardOptimizer },
+        })),
+      );
+      const given = { config, profile: loadProfile('m4'), weights: 'dynamic', batch: 1, sequence: 16 } as const;
+      const { trained, blocks } = planStep(given);
+      for (const [index, sharded] of shared.entries()) {
+        const step = { config, trained, blocks, lateHead: false, sharded };
+        const planned = Array.from({ length: size }, (_, rank) => bytesOfRank(step, { rank, size }));
+        expect(found[index]!.map(({ sent }) => sent)).toEqual(planned);
+        const link = { bandwidth: 1, latency: 1 };
+        expect(planRanks(given, link, { numbers: [size], sharded })[0]!.sentBytes).toBe(planned[0]);
+      }
+    },
+  );
+
   test.runIf(fullProduct || launcher.name === 'Open MPI')(
     'goes on from a checkpoint of another number of ranks, with moments in one piece or shared out',
     async () => {
@@ -119,9 +157,82 @@ describeLaunchers('training on ranks', (launcher) => {
         },
       ]);
       expect(begun).toMatchObject([{ reason: 'finished' }, { reason: 'finished' }]);
+      // Each rank has written its own moments.
+      const written = /^step-00000002\.(mayfly|[0-9a-f]{8}\.1\.part)$/;
+      expect(readdirSync(shared!).filter((name) => written.test(name))).toHaveLength(2);
       for (const line of resumed!) expect(line).toMatchObject({ ended: whole.ended });
       const rest = await runTraining({ resume: shared, data: tokens, accumulate: 4, steps: steps.last, pool });
       expect(fingerprint(rest)).toEqual(whole.ended);
+    },
+  );
+
+  test.runIf(fullProduct || launcher.name === 'MPICH')(
+    'writes checkpoints through the first rank where another does not see the folder, and none where a rank is killed amid one',
+    async () => {
+      const whole = await inOne('resumed', { ...small, steps: 4, accumulate: 4 });
+      const [apart, killed] = ['apart', 'killed'].map((name) => join(folder, `${launcher.name}-${name}`));
+      const options = { ...small, accumulate: 2, steps: 2, shardOptimizer: true } as const;
+      const elsewhere = join(folder, `${launcher.name}-elsewhere`);
+      mkdirSync(elsewhere);
+      await onRanks(launcher, 2, [{ options: { ...options, out: apart! }, parts: { rank: 1, elsewhere } }]);
+      expect(readdirSync(apart!).filter((name) => name.startsWith('step'))).toEqual(['step-00000002.mayfly']);
+      expect(readdirSync(elsewhere)).toEqual([]);
+      const ended = await runRanks(launcher, 2, script, [
+        JSON.stringify([
+          {
+            options: { ...options, steps: 4, out: killed!, checkpointEvery: 2, checkpointMinutes: 0 },
+            parts: { rank: 1, killedAfter: 2 },
+          },
+        ]),
+      ]);
+      expect(ended.code).not.toBe(0);
+      const left = readdirSync(killed!).filter((name) => name.startsWith('step'));
+      expect(left.filter((name) => name.endsWith('.mayfly'))).toEqual(['step-00000002.mayfly']);
+      expect(left.filter((name) => name.endsWith('.part'))).toHaveLength(2);
+      for (const resume of [apart!, killed!]) {
+        const rest = await runTraining({ resume, data: tokens, accumulate: 4, steps: 4, pool });
+        expect(fingerprint(rest)).toEqual(whole.ended);
+      }
+      // The part that never became one is gone.
+      expect(readdirSync(killed!).filter((name) => name.endsWith('.part'))).toHaveLength(1);
+    },
+  );
+
+  test.runIf(fullProduct)(
+    'takes one variant on all ranks, begins again with another that a device refused amid a run, and says so',
+    async () => {
+      const device = 'sim:m4,no-rules';
+      const options = { ...small, pool: { ...pool, device, pacing: { failureMs: 0, settleMs: 0 } } } as const;
+      // What a device refuses is kept by each machine: here each rank is one.
+      const machine = (rank: number, refuse: string) => ({
+        MAYFLY_SIM_FAULTS: JSON.stringify({ refuse: [refuse] }),
+        XDG_CACHE_HOME: join(folder, `${launcher.name}-machine-${rank}`),
+      });
+      const out = join(folder, `${launcher.name}-variants`);
+      const begun = { ...options, out, steps: 4, checkpointEvery: 2, checkpointMinutes: 0 };
+      const [first] = await onRanks(launcher, 2, [
+        {
+          options: begun,
+          machines: [machine(0, 'operation:log'), machine(1, 'operation:log')],
+          refusesLater: { rank: 1, step: 3, refuse: 'cycle-path@evaluate' },
+        },
+      ]);
+      const refused =
+        /Expected the device to run attention as fused on, got .*All ranks have to change together: resume the run, and they take probabilities$/;
+      expect(first![1]).toMatchObject({
+        error: { code: 'ERR_VARIANT_REFUSED', message: expect.stringMatching(refused) },
+        form: { attention: 'fused' },
+      });
+      expect(first![0]).toMatchObject({ error: { code: 'ERR_COLLECTIVE' } });
+      const [again] = await onRanks(launcher, 2, [
+        {
+          options: { resume: out, data: tokens, steps: 4, pool: options.pool },
+          machines: [machine(0, 'operation:log'), machine(1, 'cycle-path@evaluate')],
+        },
+      ]);
+      for (const line of again!)
+        expect(line).toMatchObject({ reason: 'finished', form: { attention: 'probabilities' } });
+      expect(again![1]!.ended).toEqual(again![0]!.ended);
     },
   );
 

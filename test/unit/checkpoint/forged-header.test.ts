@@ -87,10 +87,10 @@ test('names that objects inherit are names like others', async () => {
 });
 
 test('of a version to come: says what to do', async () => {
-  forgeCheckpoint(path, packed({ fields, sections: {} }), undefined, 3);
+  forgeCheckpoint(path, packed({ fields, sections: {} }), undefined, 4);
   await expect(readCheckpointHeader(path)).rejects.toMatchObject({
     code: 'ERR_CHECKPOINT',
-    message: `${path}: a later Mayfly wrote this checkpoint (format version 3, this one reads 1 to 2): update @mayfly/core`,
+    message: `${path}: a later Mayfly wrote this checkpoint (format version 4, this one reads 1 to 3): update @mayfly/core`,
   });
   forgeCheckpoint(path, packed({ fields, sections: {} }), undefined, 0);
   await expect(readCheckpointHeader(path)).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' });

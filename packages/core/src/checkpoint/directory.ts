@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAbandoned } from '../files/atomic-file.js';
+import type { PartPlace } from './format.js';
 
 const checkpointName = /^step-(\d+)\.mayfly$/;
 
@@ -8,6 +9,10 @@ const checkpointName = /^step-(\d+)\.mayfly$/;
 export function checkpointPath(directory: string, step: number): string {
   return join(directory, `step-${String(step).padStart(8, '0')}.mayfly`);
 }
+
+/** The file of a part of a checkpoint, beside it. Without the checkpoint that names it it is nothing. */
+export const partPath = (directory: string, step: number, { word, index }: PartPlace): string =>
+  checkpointPath(directory, step).replace(/\.mayfly$/, `.${word}.${index}.part`);
 
 export interface CheckpointFile {
   readonly path: string;

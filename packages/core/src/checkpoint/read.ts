@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { MayflyError } from '@mayfly/native';
 import { fileError } from '../files/errors.js';
 import { type RunFile, readRunFile } from '../run/run-file.js';
@@ -9,19 +8,16 @@ import {
   type CheckpointHead,
   type CheckpointHeader,
   damaged,
-  decodeHead,
   digestBytes,
-  headerLength,
   piecesOf,
-  prefixBytes,
-  type SectionRange,
   type Sections,
   sectionBytes,
   wrongDigest,
 } from './format.js';
+import { CHUNK_BYTES, type OpenFile, openFile, readFully } from './open-file.js';
+import { openPart, readParted, type SectionSink, sharesOf } from './parted-sections.js';
 
-/** Bytes that are read and hashed at a time. */
-const CHUNK_BYTES = 2 ** 22;
+export type { SectionSink } from './parted-sections.js';
 
 /** A checkpoint that was read. */
 export interface Checkpoint {
@@ -46,21 +42,14 @@ export function readCheckpointHeader(source: string): Promise<Checkpoint> {
   return readLatest(source, async () => {});
 }
 
-/** Takes a section piece by piece, in the order of the file. */
-export interface SectionSink {
-  /** Size of the section. */
-  readonly bytes: number;
-  /** Takes the piece that begins `position` bytes into the section. It may change the bytes, whose memory the next call uses again. */
-  readonly write: (bytes: Uint8Array, position: number) => void | Promise<void>;
-}
-
 /** Where sections are read to, by their names. */
 export type SectionTargets = Readonly<Record<string, Sections[string] | SectionSink>>;
 
 const isSink = (target: SectionTargets[string]): target is SectionSink => 'write' in target;
 
 /**
- * Reads sections of a checkpoint directly into memory, and checks the whole file.
+ * Reads sections of a checkpoint directly into memory, and checks the whole file. Of a checkpoint with parts, these are read where a target has
+ * a section in them, and checked then.
  *
  * @param source A file, or a directory: the latest checkpoint that is whole, of the run that it belongs to.
  * @param targets A view of exactly its size, or a sink, for each section to read. Other sections are checked only. After an error the
@@ -70,16 +59,49 @@ const isSink = (target: SectionTargets[string]): target is SectionSink => 'write
 export function readCheckpoint(
   source: string,
   targets: SectionTargets,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  {
+    signal,
+    parts = false,
+  }: {
+    readonly signal?: AbortSignal | undefined;
+    /** Whether all parts are checked, also those that no target needs. Default: false. */
+    readonly parts?: boolean;
+  } = {},
 ): Promise<Checkpoint> {
   return readLatest(
     source,
-    async (file, head, path) => {
-      expectSections(head.ranges, targets, path);
-      await readSections(file, head, targets, path, signal);
+    async (own) => {
+      const { head, path } = own;
+      expectSections(sizesOf(head), targets, path);
+      const table = head.parts;
+      const isParted = (name: string) => table !== null && Object.hasOwn(table.sections, name);
+      const sinks = Object.entries(targets).filter(
+        (each): each is [string, SectionSink] => isParted(each[0]) && isSink(each[1]),
+      );
+      const whole = Object.entries(targets).filter(([name]) => !isParted(name));
+      const views = Object.entries(targets).filter(
+        (each): each is [string, Sections[string]] => isParted(each[0]) && !isSink(each[1]),
+      );
+      const shares = views.map(([name, view]) => [name, sharesOf(view, table!, name)] as const);
+      const shareOf = (part: number) => Object.fromEntries(shares.map(([name, all]) => [name, all[part]!]));
+      await readSections(own, { ...Object.fromEntries(whole), ...shareOf(0) }, signal);
+      if (table === null || !(parts || sinks.length > 0 || views.length > 0)) return;
+      for (let index = 1; index <= table.count; index++) {
+        await openPart(own, index, (part) => readSections(part, shareOf(index), signal));
+      }
+      for (const [name, sink] of sinks) await readParted(own, name, sink, signal);
     },
     signal,
   );
+}
+
+/** What the head of a checkpoint says of other files. */
+export async function readPartTable(path: string): Promise<Pick<CheckpointHead, 'parts'> & { readonly step: number }> {
+  let found: Pick<CheckpointHead, 'parts'> & { readonly step: number } = { parts: null, step: 0 };
+  await readFile(path, async ({ head }) => {
+    found = { parts: head.parts, step: head.header.step };
+  });
+  return found;
 }
 
 /** Limit for sections that are read into new memory. */
@@ -100,7 +122,7 @@ export async function readCheckpointParts<Parts>(
   read: (found: Omit<Checkpoint, 'warnings'>, section: ReadSection) => Promise<Parts>,
 ): Promise<{ readonly checkpoint: Checkpoint; readonly parts: Parts }> {
   let parts: Parts | undefined;
-  const checkpoint = await readLatest(source, async (file, head, path) => {
+  const checkpoint = await readLatest(source, async ({ file, head, path }) => {
     parts = await read(described(head, path), async (name) => {
       const { offset, bytes } = head.ranges.find((range) => range.name === name)!;
       if (bytes > LARGEST_PART) throw damaged(path, `at most ${LARGEST_PART} bytes of ${name}`, String(bytes));
@@ -112,7 +134,7 @@ export async function readCheckpointParts<Parts>(
   return { checkpoint, parts: parts as Parts };
 }
 
-type ReadBody = (file: FileHandle, head: CheckpointHead, path: string) => Promise<void>;
+type ReadBody = (opened: OpenFile) => Promise<void>;
 
 /** The run that a checkpoint's header names; null if the header cannot be read. */
 export async function runOf(path: string): Promise<string | undefined | null> {
@@ -166,43 +188,33 @@ async function candidates(source: string): Promise<{ paths: string[]; isDirector
 }
 
 async function readFile(path: string, readBody: ReadBody): Promise<Omit<Checkpoint, 'warnings'>> {
-  let file: FileHandle | undefined;
-  try {
-    // With O_NONBLOCK, opening a pipe does not wait for a writer.
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if (!(await file.stat()).isFile()) throw damaged(path, 'a file', 'something else');
-    const head = await readHead(file, path);
-    await readBody(file, head, path);
+  return await openFile(path, async (opened) => {
+    const { head } = opened;
+    if (head.part !== null) throw damaged(path, 'a whole checkpoint', `part ${head.part.index} of the one beside it`);
+    await readBody(opened);
     return described(head, path);
-  } catch (error) {
-    throw fileError(`read a checkpoint at ${path}`, error);
-  } finally {
-    await file?.close();
-  }
+  });
 }
 
-function described({ version, header, ranges }: CheckpointHead, path: string): Omit<Checkpoint, 'warnings'> {
-  return { path, version, header, sections: Object.fromEntries(ranges.map(({ name, bytes }) => [name, bytes])) };
+const described = (head: CheckpointHead, path: string): Omit<Checkpoint, 'warnings'> => ({
+  path,
+  version: head.version,
+  header: head.header,
+  sections: sizesOf(head),
+});
+
+/** Bytes of each section, in all files. */
+function sizesOf({ ranges, parts }: CheckpointHead): Record<string, number> {
+  const parted = Object.entries(parts?.sections ?? {}).map(
+    ([name, pieces]) => [name, pieces.reduce((sum, [, bytes]) => sum + bytes, 0)] as const,
+  );
+  return { ...Object.fromEntries(ranges.map(({ name, bytes }) => [name, bytes])), ...Object.fromEntries(parted) };
 }
 
-async function readHead(file: FileHandle, path: string): Promise<CheckpointHead> {
-  const { size } = await file.stat();
-  const prefix = Buffer.alloc(prefixBytes);
-  await readFully(file, prefix, 0, path);
-  const length = headerLength(prefix, path);
-  if (prefixBytes + length > size) throw damaged(path, `at least ${prefixBytes + length} bytes`, `${size}: cut`);
-  const rest = Buffer.alloc(length);
-  await readFully(file, rest, prefixBytes, path);
-  const head = decodeHead(prefix, rest, path);
-  const expected = head.digestOffset + digestBytes;
-  if (size !== expected) throw damaged(path, `${expected} bytes`, `${size}: ${size < expected ? 'cut' : 'too long'}`);
-  return head;
-}
-
-function expectSections(ranges: readonly SectionRange[], targets: SectionTargets, path: string): void {
+function expectSections(sizes: Readonly<Record<string, number>>, targets: SectionTargets, path: string): void {
   for (const [name, target] of Object.entries(targets)) {
     const byteLength = isSink(target) ? target.bytes : sectionBytes(target);
-    const bytes = ranges.find((range) => range.name === name)?.bytes;
+    const bytes = Object.hasOwn(sizes, name) ? sizes[name] : undefined;
     if (bytes === byteLength) continue;
     throw new MayflyError(
       'ERR_CHECKPOINT_MISMATCH',
@@ -213,10 +225,8 @@ function expectSections(ranges: readonly SectionRange[], targets: SectionTargets
 
 /** Reads from the file's first byte to its last digest, hashing each chunk while the next one is read. */
 async function readSections(
-  file: FileHandle,
-  head: CheckpointHead,
+  { file, head, path }: OpenFile,
   targets: SectionTargets,
-  path: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const hash = createHash('sha256');
@@ -270,13 +280,4 @@ function* chunks(head: CheckpointHead, targets: SectionTargets): Generator<Chunk
     position = offset + bytes;
   }
   yield* skip(head.digestOffset - position);
-}
-
-async function readFully(file: FileHandle, target: Uint8Array, position: number, path: string): Promise<void> {
-  let done = 0;
-  while (done < target.length) {
-    const { bytesRead } = await file.read(target, done, target.length - done, position + done);
-    if (bytesRead === 0) throw damaged(path, `at least ${position + target.length} bytes`, `${position + done}: cut`);
-    done += bytesRead;
-  }
 }

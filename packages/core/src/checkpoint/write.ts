@@ -1,11 +1,22 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, rm } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { invalidArgument } from '@mayfly/native';
-import { writeAtomically } from '../files/atomic-file.js';
+import { type PreparedFile, prepareFile, syncFolder } from '../files/atomic-file.js';
 import { fileError } from '../files/errors.js';
 import { makeFolder } from '../files/folders.js';
-import { checkpointPath, listCheckpoints, sweepTemporaries } from './directory.js';
-import { type CheckpointFields, type CheckpointHeader, encodeHead, piecesOf, type WrittenSections } from './format.js';
+import { checkpointPath, listCheckpoints, partPath, sweepTemporaries } from './directory.js';
+import {
+  type CheckpointFields,
+  type CheckpointHeader,
+  encodeHead,
+  type OtherFiles,
+  type PartPlace,
+  type PartTable,
+  piecesOf,
+  type WrittenSections,
+} from './format.js';
+import { removeCheckpoint, sweepParts } from './parts.js';
 import { runOf } from './read.js';
 
 /** Written and hashed at a time: a few milliseconds each, so the event loop stays responsive. */
@@ -36,29 +47,92 @@ export async function writeCheckpoint(
   sections: WrittenSections,
   { keep = 3, keepEvery = 0, signal }: WriteCheckpointOptions = {},
 ): Promise<string> {
-  if (!Number.isSafeInteger(step) || step < 0) throw invalidArgument('step', 'a whole number from 0 up', step);
   if (!Number.isSafeInteger(keep) || keep < 1) throw invalidArgument('keep', 'a whole number from 1 up', keep);
   if (!Number.isSafeInteger(keepEvery) || keepEvery < 0)
     throw invalidArgument('keepEvery', 'a whole number from 0 up', keepEvery);
-  const path = checkpointPath(directory, step);
-  try {
+  await beginCheckpoint(directory, step);
+  const { commit } = await prepareCheckpoint(directory, step, header, sections, { keep, keepEvery, signal });
+  return await commit();
+}
+
+/** Makes the directory, and removes what checkpoints of writers that died have left in it. */
+export async function beginCheckpoint(directory: string, step: number): Promise<void> {
+  if (!Number.isSafeInteger(step) || step < 0) throw invalidArgument('step', 'a whole number from 0 up', step);
+  await onPath(checkpointPath(directory, step), async () => {
     makeFolder(directory);
     await sweepTemporaries(directory);
-    await writeAtomically(path, (file) => writeFile(file, { ...header, step }, sections, signal));
+    await sweepParts(directory);
+  });
+}
+
+/** A checkpoint that is written, but is none before `commit`, which returns its path. Exactly one of the two is called, once. */
+export interface PreparedCheckpoint {
+  commit(): Promise<string>;
+  discard(): Promise<void>;
+}
+
+/**
+ * As `writeCheckpoint` after `beginCheckpoint`, but for the file's name.
+ *
+ * @param parts Of sections that lie in other files, too, which have to be whole before `commit`.
+ */
+export async function prepareCheckpoint(
+  directory: string,
+  step: number,
+  header: CheckpointFields,
+  sections: WrittenSections,
+  { keep = 3, keepEvery = 0, signal }: WriteCheckpointOptions,
+  parts?: PartTable,
+): Promise<PreparedCheckpoint> {
+  const path = checkpointPath(directory, step);
+  const others = parts && { parts };
+  const file = await onPath<PreparedFile>(path, () =>
+    prepareFile(path, (opened) => writeFile(opened, { ...header, step }, sections, { signal, others })),
+  );
+  const commit = async () => {
+    await onPath(path, () => file.commit());
+    await pruneCheckpoints(directory, step, header.run, { keep, keepEvery });
+    return path;
+  };
+  return { commit, discard: () => file.discard() };
+}
+
+/** Writes a part of a checkpoint into its file, which `createPart` made, to the disk. */
+export async function writePart(
+  directory: string,
+  step: number,
+  place: PartPlace,
+  sections: WrittenSections,
+): Promise<void> {
+  const path = partPath(directory, step, place);
+  await onPath(path, async () => {
+    const file = await open(path, 'r+');
+    try {
+      await writeFile(file, { step }, sections, { others: { part: place } });
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await syncFolder(dirname(path));
+  });
+}
+
+/** Gives errors of the file system their words. */
+async function onPath<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
   } catch (error) {
     throw fileError(`write a checkpoint to ${path}`, error);
   }
-  await pruneCheckpoints(directory, step, header.run, { keep, keepEvery });
-  return path;
 }
 
 async function writeFile(
   file: FileHandle,
   header: CheckpointHeader,
   sections: WrittenSections,
-  signal: AbortSignal | undefined,
+  { signal, others }: { readonly signal?: AbortSignal | undefined; readonly others?: OtherFiles | undefined },
 ): Promise<void> {
-  const { bytes, head } = encodeHead(header, sections);
+  const { bytes, head } = encodeHead(header, sections, others);
   const output = new HashedOutput(file, signal);
   await output.write(bytes);
   for (const { name, offset } of head.ranges) {
@@ -126,7 +200,7 @@ export async function pruneCheckpoints(
       if (keepEvery > 0 && file.step % keepEvery === 0) continue;
       if ((await runOf(file.path)) !== run) continue;
       if (left > 0) left -= 1;
-      else await rm(file.path, { force: true });
+      else await removeCheckpoint(file.path);
     }
   } catch (error) {
     const { message } = error as Error;

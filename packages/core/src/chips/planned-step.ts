@@ -1,5 +1,5 @@
 import { type ChipProfile, invalidArgument, type ProgramTime, timeMil } from '@mayfly/native';
-import { ParameterLayout } from '../model/parameters.js';
+import { type ParameterEntry, ParameterLayout } from '../model/parameters.js';
 import { resolveOptions } from '../option-table.js';
 import { type ClassifierShape, classifierPrograms } from '../programs/classifier.js';
 import type { ProgramForm } from '../programs/form.js';
@@ -47,6 +47,10 @@ export interface PlannedStep {
   readonly work: TimedStep;
   /** Trained parameters: all, or those of the adapters. */
   readonly parameters: number;
+  /** These, tensor by tensor. */
+  readonly trained: readonly ParameterEntry[];
+  /** The programs of a layer. */
+  readonly blocks: readonly PlannedBlock[];
   /** Programs that are loaded at once. */
   readonly programs: number;
   /** Those that an update compiles, or loads again. */
@@ -138,6 +142,8 @@ export function planStep(given: PlanOptions): PlannedStep {
     options,
     kernels,
     parameters,
+    trained,
+    blocks,
     programs: kernels.length * kinds + [...gradients.values()].flat().length + (onDevice ? 2 : 0),
     updated,
     roundMs: kinds * perLayer(compiling),

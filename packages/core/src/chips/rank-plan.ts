@@ -1,6 +1,7 @@
 import type { ChipProfile } from '@mayfly/native';
 import type { PlanOptions } from './plan-options.js';
-import { planStep } from './planned-step.js';
+import { type PlannedStep, planStep } from './planned-step.js';
+import { bytesInTurn, bytesOfRank } from './rank-bytes.js';
 import { bucketBytes } from './step-schedule.js';
 import { lastGradients, type TimedStep } from './step-time.js';
 import { planTraining } from './training-plan.js';
@@ -18,11 +19,16 @@ export interface RankPlan {
   readonly ranks: number;
   /** A step: each rank does `accumulate` passes. */
   readonly total: number;
-  /** In which gradients are exchanged. */
+  /** In which gradients are exchanged; with a sharded optimizer, in which they are summed at their owners. */
   readonly exchange: number;
-  /** The part of it that no backward pass hides. */
+  /** With a sharded optimizer, in which updated parameters come from their owners; else 0. */
+  readonly gather: number;
+  /** The part of both that no pass hides. */
   readonly exposed: number;
-  /** Bytes that each rank sends. */
+  /**
+   * Bytes that rank 0 sends, as its trainer counts them. Other ranks send as many but for the rounding of shares to 64 bytes; with a sharded
+   * optimizer, but for the sizes of their tensors.
+   */
   readonly sentBytes: number;
   readonly tokensPerSecond: number;
   /** Tokens per second, divided by those that one rank would have if all were as fast alone. */
@@ -38,23 +44,47 @@ const AGREEMENTS = 3;
  */
 export const exchangedBytes = (bytes: number, ranks: number): number => (2 * (ranks - 1) * bytes) / ranks;
 
+/** How ranks are planned. */
+export interface RankPlanOptions {
+  /** Numbers of ranks. */
+  readonly numbers: readonly number[];
+  /** Whether the ranks share the optimizer's state out. Default: false. */
+  readonly sharded?: boolean;
+}
+
 /**
  * The time of a step against the number of ranks, by the plan of one and a model of the link: gradients leave in buckets while the last
- * backward pass makes others, one bucket after the other.
+ * backward pass makes others, one bucket after the other. Where the ranks share the optimizer's state out, each updates its own tensors, and
+ * gives them to all while the next forward pass goes from layer to layer.
  */
-export function planRanks(given: PlanOptions, link: LinkSpeed, numbers: readonly number[]): RankPlan[] {
+export function planRanks(
+  given: PlanOptions,
+  link: LinkSpeed,
+  { numbers, sharded = false }: RankPlanOptions,
+): RankPlan[] {
   const { step, tokensPerStep } = planTraining(given);
-  const { work } = planStep(given);
+  const planned = planStep(given);
+  const { work, trained, blocks } = planned;
   return numbers.map((ranks) => {
-    const { exchange, exposed, sentBytes } = planExchange(work, given.profile, link, ranks);
-    const total = step.total + exposed;
+    const shares = sharded && ranks > 1;
+    const exchanged = { config: given.config, trained, blocks, lateHead: work.onDevice !== undefined, sharded: shares };
+    const { sums, copies } = shares ? bytesInTurn(exchanged, ranks) : { sums: null, copies: 0 };
+    const { exchange, exposed: exposedSums } = planExchange(work, given.profile, link, { ranks, sums });
+    const { gather, exposed: exposedCopies } = shares
+      ? planGather(planned, given.profile, link, { ranks, copies })
+      : noGather;
+    const exposed = exposedSums + exposedCopies;
+    const total = step.total + exposed - (shares ? (1 - 1 / ranks) * step.update : 0);
     return {
-      ...{ ranks, total, exchange, exposed, sentBytes },
+      ...{ ranks, total, exchange, gather, exposed },
+      sentBytes: bytesOfRank(exchanged, { rank: 0, size: ranks }),
       tokensPerSecond: (1000 * ranks * tokensPerStep) / total,
       efficiency: step.total / total,
     };
   });
 }
+
+const noGather = { gather: 0, exposed: 0 } as const;
 
 /** Gradients that are complete at one time, in milliseconds from the begin of the last backward pass. */
 interface Made {
@@ -62,8 +92,14 @@ interface Made {
   readonly at: number;
 }
 
-function planExchange(step: TimedStep, profile: ChipProfile, link: LinkSpeed, ranks: number) {
-  if (ranks === 1) return { exchange: 0, exposed: 0, sentBytes: 0 };
+function planExchange(
+  step: TimedStep,
+  profile: ChipProfile,
+  link: LinkSpeed,
+  /** Of all gradients, the bytes that owners get in turn; null where all ranks get all sums. */
+  { ranks, sums }: { readonly ranks: number; readonly sums: number | null },
+) {
+  if (ranks === 1) return { exchange: 0, exposed: 0 };
   const made = gradients(step, profile);
   const { at: computed } = made.at(-1)!;
   const bytes = made.reduce((sum, each) => sum + each.bytes, 0);
@@ -72,13 +108,46 @@ function planExchange(step: TimedStep, profile: ChipProfile, link: LinkSpeed, ra
   for (const [index, each] of made.entries()) {
     filled += each.bytes;
     if (filled < most && index < made.length - 1) continue;
-    const took = exchangeMs(filled, profile, link, ranks);
+    const inTurn = sums === null ? null : (filled / bytes) * sums;
+    const took = exchangeMs(filled, profile, link, { ranks, inTurn });
     end = Math.max(end, each.at) + took;
     exchange += took;
     filled = 0;
   }
   const agreements = (AGREEMENTS * Math.ceil(Math.log2(ranks)) * link.latency) / 1000;
-  return { exchange, exposed: end - computed + agreements, sentBytes: exchangedBytes(bytes, ranks) };
+  return { exchange, exposed: end - computed + agreements };
+}
+
+/** Parameters come part by part in the order of the forward pass, each layer of which waits for its own; the embedding's table is first. */
+function planGather(
+  { work, parameters }: PlannedStep,
+  profile: ChipProfile,
+  link: LinkSpeed,
+  { ranks, copies }: { readonly ranks: number; readonly copies: number },
+) {
+  const { config, forward, onDevice } = work;
+  const { layers, vocab, dim, tiedHead } = config;
+  const { roundTripUs, copyGBps } = profile.host;
+  const table = vocab * dim > parameters ? 0 : 4 * vocab * dim;
+  const layer = (4 * parameters - (tiedHead ? 1 : 2) * table) / layers;
+  const broadcastMs = (bytes: number) =>
+    ((bytes / (4 * parameters)) * copies) / (link.bandwidth * 1e6) +
+    (2 * Math.ceil(Math.log2(ranks)) * link.latency) / 1000;
+  const { evaluationsMs, copiedBytes, dispatches } = forward;
+  const layerMs =
+    (evaluationsMs + copiedBytes / (copyGBps.value * 1e6) + (dispatches * roundTripUs.value) / 1000) / layers;
+  let gather = table === 0 ? 0 : broadcastMs(table);
+  let now = gather;
+  for (let index = 0; index < layers; index++) {
+    gather += broadcastMs(layer);
+    now = Math.max(now, gather) + layerMs;
+  }
+  // A loss on the device reads its table in chunks; it is there when the last layer is, or soon after.
+  if (!tiedHead && table > 0) {
+    gather += broadcastMs(table);
+    now = Math.max(now, onDevice === undefined ? gather : gather - broadcastMs(table));
+  }
+  return { gather, exposed: now - layers * layerMs };
 }
 
 /** The gradients of a step in the order in which they are complete. */
@@ -97,13 +166,18 @@ function gradients(step: TimedStep, profile: ChipProfile): Made[] {
 }
 
 /**
- * A sum over the ranks: every rank gets its share of all others at once, adds them, and passes the result round. One thread adds while others'
- * shares arrive.
+ * A sum over the ranks: every rank gets its share of all others at once, adds them, and passes the result round; an owner gets all of its tensors.
+ * One thread adds while others' shares arrive.
  */
-function exchangeMs(bytes: number, { host }: ChipProfile, { bandwidth, latency }: LinkSpeed, ranks: number): number {
-  const transfer = exchangedBytes(bytes, ranks) / (bandwidth * 1e6);
+function exchangeMs(
+  bytes: number,
+  { host }: ChipProfile,
+  { bandwidth, latency }: LinkSpeed,
+  { ranks, inTurn }: { readonly ranks: number; readonly inTurn: number | null },
+): number {
+  const transfer = (inTurn ?? exchangedBytes(bytes, ranks)) / (bandwidth * 1e6);
   const sum = (bytes * (ranks + 1)) / ranks / (host.elementwiseGBps.value * 1e6);
-  // The ranks agree on the call, exchange shares, and pass the results on from neighbour to neighbour.
-  const messages = Math.ceil(Math.log2(ranks)) + 1 + (ranks - 1);
+  // The ranks agree on the call, exchange shares, and pass the results on from neighbour to neighbour, if not to the owners alone.
+  const messages = Math.ceil(Math.log2(ranks)) + 1 + (inTurn === null ? ranks - 1 : 0);
   return Math.max(transfer, sum) + (messages * latency) / 1000;
 }

@@ -241,6 +241,13 @@ const programs = {
     isInput: true,
     see: 'topics/variants',
   },
+  ERR_VARIANT_REFUSED: {
+    cause:
+      'The device of a rank refused a program in training that it had run before. One process goes on with another variant; several ranks have to change together, since the numbers of variants differ. The message has the half of a layer, and the variant in its place.',
+    remedy:
+      'Resume the run from its last checkpoint: the refusal is kept on the machine, and all ranks take the other variant. `--restarts` does so by itself.',
+    see: 'topics/variants',
+  },
   ERR_CHIP_UNKNOWN: {
     cause: 'No chip has this name.',
     remedy: 'Take a name that the message lists, or a profile of your own.',

@@ -4,9 +4,12 @@ import { flag, number, oneOf, text, whole } from '../check.js';
 import { bestPlan, bestVariants } from '../chips/best-plan.js';
 import { type LinkName, linkNames, links } from '../chips/links.js';
 import { type Classifier, type PlanOptions, planOptions, type WeightStrategy } from '../chips/plan-options.js';
+import { planStep } from '../chips/planned-step.js';
+import { fullestRank } from '../chips/rank-bytes.js';
 import { type LinkSpeed, planRanks, type RankPlan } from '../chips/rank-plan.js';
 import type { HostProducts } from '../chips/step-time.js';
 import { planTraining, type TrainingPlan } from '../chips/training-plan.js';
+import type { RankPlace } from '../collective/sent-bytes.js';
 import { planLayers } from '../decoder/layer-plan.js';
 import { frozenByAdapters, type LoraOptions, loraOptions, resolveLora } from '../decoder/lora-options.js';
 import { variantOption } from '../inference/shared-options.js';
@@ -42,6 +45,7 @@ interface PlanFlags {
   readonly precision?: HostProducts | 'auto';
   readonly withoutUpdate?: boolean;
   readonly ranks?: number;
+  readonly shardOptimizer?: boolean;
   readonly link?: LinkName;
   readonly bandwidth?: number;
   readonly latency?: number;
@@ -66,6 +70,7 @@ Examples:
   $ mayfly plan --model stories110m --variant attention=sdpaBwd,silu=exp
   $ mayfly plan --model stories110m --precision blas --classes 9205 --without-update
   $ mayfly plan --model stories110m --ranks 8 --link thunderbolt5
+  $ mayfly plan --model qwen3-0.6b --ranks 4 --link jaccl --shard-optimizer
   $ mayfly plan --calibration
   $ mayfly plan --aims
   $ mayfly plan --compare`;
@@ -102,6 +107,10 @@ export const planCommandOptions = {
   ranks: {
     ...{ rule: whole(1, 2 ** 16), defaultText: 'no table of ranks', flag: '--ranks <n>' },
     help: 'machines that share the passes of a step: adds a table of time against their number',
+  },
+  shardOptimizer: {
+    ...{ rule: flag, default: false, flag: '--shard-optimizer' },
+    help: "with --ranks: the ranks share the optimizer's state out",
   },
   link: {
     ...{ rule: oneOf(...linkNames), defaultText: 'thunderbolt5', flag: '--link <name>' },
@@ -179,13 +188,16 @@ async function planCommand(given: CommandFlags): Promise<void> {
   const chosen = weights === undefined ? all : [weights];
   const options = { config, profile, layer, batch, sequence, accumulate, retireAfter, form };
   const timed = { ...options, precision: flags.precision, withoutUpdate: flags.withoutUpdate };
-  const plans = chosen.map((each): CommandPlan => {
-    const plan = planTraining({ ...timed, weights: each, classifier, weightGradients });
+  const memoryOf: MemoryOf = (each, workers, shards) => {
     const kind = each === 'dynamic' ? 'dynamic' : 'static';
     const shape = { config, batch, sequence, lora, documentMask, form };
     const decoder = { ...shape, weights: kind, passes: accumulate, training: true } as const;
     const freeze = lora && frozenByAdapters(config, []);
-    return { ...plan, memory: memoryNeeds({ ...decoder, freeze }, plan.workers + 1) };
+    return memoryNeeds({ ...decoder, freeze, shards }, workers + 1);
+  };
+  const plans = chosen.map((each): CommandPlan => {
+    const plan = planTraining({ ...timed, weights: each, classifier, weightGradients });
+    return { ...plan, memory: memoryOf(each, plan.workers) };
   });
   // The products of adapters are small.
   const places = lora === undefined ? gradientPlaces(layer.blocks) : ['host'];
@@ -203,7 +215,7 @@ async function planCommand(given: CommandFlags): Promise<void> {
     device: best.processor < best.step.total ? 'cpu' : 'ane',
     milliseconds: Math.min(best.processor, best.step.total),
   };
-  const ranked = flags.ranks === undefined ? null : rankTable(flags, { ...timed, ...strategy });
+  const ranked = flags.ranks === undefined ? null : rankTable(flags, { ...timed, ...strategy }, memoryOf);
   print(
     process.stdout,
     json
@@ -212,18 +224,36 @@ async function planCommand(given: CommandFlags): Promise<void> {
   );
 }
 
+/** Memory of a run with so many workers, of a rank where the ranks share the optimizer's state out. */
+type MemoryOf = (weights: WeightStrategy, workers: number, shards?: RankPlace) => MemoryNeeds;
+
 /** The shortest step on 1, 2, 4, … ranks up to the number that is asked for. */
-function rankTable({ ranks = 1, link: name = 'thunderbolt5', ...own }: PlanFlags, options: PlanOptions) {
+function rankTable(
+  { ranks = 1, link: name = 'thunderbolt5', shardOptimizer: sharded = false, ...own }: PlanFlags,
+  options: PlanOptions,
+  memoryOf: MemoryOf,
+) {
   const { title, bandwidth, latency } = links[name];
   const speed: LinkSpeed = { bandwidth: own.bandwidth ?? bandwidth.value, latency: own.latency ?? latency.value };
   const doubled = Array.from({ length: Math.ceil(Math.log2(ranks)) }, (_, power) => 2 ** power);
-  const plans = planRanks(options, speed, [...doubled, ranks]);
-  const rows: [string, (plan: RankPlan) => string][] = [
+  const { workers } = planTraining(options);
+  const { trained } = planStep(options);
+  const plans = planRanks(options, speed, { numbers: [...doubled, ranks], sharded }).map((plan): MachinePlan => {
+    const { ranks: size } = plan;
+    const shards = sharded && size > 1 ? { rank: fullestRank(trained, size), size } : undefined;
+    return { ...plan, memory: memoryOf(options.weights, workers, shards) };
+  });
+  const rows: [string, (plan: MachinePlan) => string][] = [
     ['ranks', (plan) => count(plan.ranks)],
     ['a step', ({ total }) => ms(total)],
-    ['  exchange of gradients', ({ exchange }) => ms(exchange)],
-    ['  not hidden by the backward pass', ({ exposed }) => ms(exposed)],
-    ['sent by each rank', ({ sentBytes }) => `${(sentBytes / 1e6).toFixed(0)} MB`],
+    [sharded ? '  sums of gradients, at their owners' : '  exchange of gradients', ({ exchange }) => ms(exchange)],
+    ...(sharded
+      ? [['  parameters, from their owners', ({ gather }) => ms(gather)] as [string, (plan: MachinePlan) => string]]
+      : []),
+    [`  not hidden by ${sharded ? 'passes' : 'the backward pass'}`, ({ exposed }) => ms(exposed)],
+    [sharded ? 'sent by rank 0' : 'sent by each rank', ({ sentBytes }) => `${(sentBytes / 1e6).toFixed(0)} MB`],
+    ['memory of a rank', ({ memory }) => gibibytes(memory.total)],
+    ['  moments', ({ memory }) => gibibytes(memory.moments)],
     ['tokens per second', ({ tokensPerSecond }) => count(tokensPerSecond)],
     ['of perfect', ({ efficiency }) => `${(100 * efficiency).toFixed(1)}%`],
   ];
@@ -240,7 +270,12 @@ function rankTable({ ranks = 1, link: name = 'thunderbolt5', ...own }: PlanFlags
     `latency ${speed.latency} µs: ${origin(own.latency, latency)}`,
     '',
   ].join('\n');
-  return { text, fields: { link: { name, title, ...speed }, ranks: plans } };
+  return { text, fields: { link: { name, title, ...speed }, shardOptimizer: sharded, ranks: plans } };
+}
+
+/** Several ranks, with the memory of the one that needs most, in bytes. */
+interface MachinePlan extends RankPlan {
+  readonly memory: MemoryNeeds;
 }
 
 /** What makes the shortest step. */

@@ -41,6 +41,8 @@ export interface Collective extends AsyncDisposable {
   readonly size: number;
   /** The library behind the group, as it names itself, in one line: "Open MPI v4.1.4". Null for a group of size 1. */
   readonly library: string | null;
+  /** Milliseconds until an operation fails that other ranks do not take part in, unless its call says otherwise. Infinity for a group of size 1. */
+  readonly timeoutMs: number;
   /** Bytes of data that this rank has sent since it opened the group; the few bytes by which the ranks agree on a call do not count. */
   readonly sentBytes: number;
   /**

@@ -30,7 +30,7 @@ export class MpiGroup implements Collective {
   readonly rank: number;
   readonly size: number;
   readonly library: string;
-  readonly #timeoutMs: number;
+  readonly timeoutMs: number;
   #closed: Promise<void> | null = null;
 
   /** Joins the ranks. Throws `ERR_COLLECTIVE`. */
@@ -51,7 +51,7 @@ export class MpiGroup implements Collective {
     this.rank = rank;
     this.size = size;
     this.library = addon.collective.library();
-    this.#timeoutMs = timeoutMs;
+    this.timeoutMs = timeoutMs;
   }
 
   get sentBytes(): number {
@@ -111,7 +111,7 @@ export class MpiGroup implements Collective {
       timeoutMs: Infinity,
     });
     await within(
-      this.#timeoutMs,
+      this.timeoutMs,
       ended.catch(() => {}),
       () => {},
     );
@@ -119,7 +119,7 @@ export class MpiGroup implements Collective {
   }
 
   async #run(kind: Operation, call: Call, options?: CollectiveCallOptions): Promise<Uint8Array[] | undefined> {
-    const { signal, timeoutMs = this.#timeoutMs } = checkOptions(kind, options);
+    const { signal, timeoutMs = this.timeoutMs } = checkOptions(kind, options);
     if (this.#closed !== null) throw closedError();
     const ended = addon.collective.run({ root: 0, ...call, kind, timeoutMs });
     if (signal === undefined) return ended;

@@ -15,6 +15,7 @@ export class SingleGroup implements Collective {
   readonly rank = 0;
   readonly size = 1;
   readonly library = null;
+  readonly timeoutMs = Number.POSITIVE_INFINITY;
   readonly sentBytes = 0;
   #closed = false;
 

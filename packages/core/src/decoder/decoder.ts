@@ -4,11 +4,13 @@ import type { Collective } from '../collective/collective.js';
 import { ArenaMeter, type TensorSource } from '../memory/scope.js';
 import type { CompactVocabulary } from '../model/compact-vocabulary.js';
 import type { ModelConfig } from '../model/config.js';
+import type { ShardPlace } from '../model/shards.js';
 import type { ProgramForm } from '../programs/form.js';
 import type { ProgramShape } from '../programs/shape.js';
 import { DeviceClassifier } from './device-classifier.js';
 import { haveDocumentMasks } from './document-masks.js';
 import { Dropout } from './dropout.js';
+import { ExpectedTokens } from './expected-tokens.js';
 import { GradientExchange } from './gradient-exchange.js';
 import { GradientSums } from './gradient-sums.js';
 import type { Head } from './head.js';
@@ -20,7 +22,6 @@ import type { TableRows, UpdatedLayers, UpdatedPart, WeightSlot } from './optimi
 import type { ParameterRules } from './parameter-groups.js';
 import { type ForwardOptions, PassRunner } from './pass-runner.js';
 import { PendingTasks } from './pending-tasks.js';
-import type { ShardPlace } from './shards.js';
 import { Stopwatch } from './stopwatch.js';
 import type { Tap } from './tap.js';
 import type { KernelCompiler } from './timed-kernel.js';
@@ -87,6 +88,8 @@ export class Decoder implements UpdatedLayers {
   readonly turns = new Turns();
   /** Of the host's matrix products. */
   readonly precision: Precision;
+  /** Null where an update has the embedding's table as one part. */
+  readonly #expected: ExpectedTokens | null;
   #classifier: DeviceClassifier | null;
   readonly #layersOptions: Omit<LayersOptions, 'source' | 'form'>;
 
@@ -125,10 +128,12 @@ export class Decoder implements UpdatedLayers {
     this.exchange = hasOthers ? new GradientExchange(state, collective) : null;
     const sums = training ? new GradientSums(source, state, passes, stopwatch.work, this.exchange, inFlight) : null;
     this.gradientSums = sums;
+    const expected = state.isAdapted('embedding') ? new ExpectedTokens(source, columns, inFlight) : null;
+    this.#expected = expected;
     const { dropout: rate = 0 } = options.lora ?? {};
     this.runners = layers.map((own) => {
       const dropout = rate > 0 ? new Dropout(rate, options.seed ?? 0) : null;
-      return new PassRunner(source, own, { ...shared, inFlight, classifier, dropout, sums });
+      return new PassRunner(source, own, { ...shared, inFlight, expected, classifier, dropout, sums });
     });
   }
 
@@ -223,9 +228,14 @@ export class Decoder implements UpdatedLayers {
     if (this.state.isTrained('head')) this.#classifier?.expire();
   }
 
-  /** Notes the tokens of the next pass, and says which rows of the embedding's table an update should therefore begin with; null for all. */
-  expectTokens(tokens: ArrayLike<number>): TableRows | null {
-    return this.#head.expectTokens(tokens);
+  /**
+   * Notes the tokens of the next passes, as many as are in flight or fewer, and says which rows of the embedding's table an update should
+   * therefore begin with; null for all.
+   */
+  expectTokens(passes: readonly ArrayLike<number>[]): TableRows | null {
+    if (this.#expected === null) return null;
+    for (const [pass, tokens] of passes.entries()) this.#head.expectTokens(pass, tokens);
+    return this.#expected.take(passes.length);
   }
 
   /**

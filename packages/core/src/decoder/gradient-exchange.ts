@@ -1,10 +1,11 @@
 import { addon } from '@mayfly/native';
-import { BUCKET_BYTES, bucketBytes } from '../chips/step-schedule.js';
+import { ownedRanges } from '../chips/owned-ranges.js';
+import { bucketBytes } from '../chips/step-schedule.js';
 import type { ArenaRange, Collective } from '../collective/collective.js';
 import { exchangeNumbers } from '../collective/exchange-numbers.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ParameterEntry } from '../model/parameters.js';
-import { type ModelState, offsetIn } from './model-state.js';
+import type { ModelState } from './model-state.js';
 
 /** Time and bytes of the exchange since the trainer was made. */
 export interface ExchangeStats {
@@ -125,23 +126,11 @@ export class GradientExchange {
     return this.#ranges(entries, this.#state.gradients);
   }
 
-  /** Tensors of one owner that lie side by side are one range; a range is at most as long as a bucket. */
   #ranges(entries: readonly ParameterEntry[], block: Tensor<'fp32'>): OwnedRange[] {
     const { shards } = this.#state;
-    const { arena } = block;
-    const ranges: { arena: typeof arena; offset: number; bytes: number; owner: number | null }[] = [];
-    for (const entry of entries.toSorted((a, b) => a.offset - b.offset)) {
-      const owner = shards?.ownerOf(entry) ?? null;
-      const [offset, end] = [offsetIn(block, entry), offsetIn(block, entry) + 4 * entry.count];
-      for (let start = offset; start < end; start += BUCKET_BYTES) {
-        const bytes = Math.min(BUCKET_BYTES, end - start);
-        const last = ranges.at(-1);
-        const follows = last !== undefined && last.owner === owner && last.offset + last.bytes === start;
-        if (follows && last.bytes + bytes <= BUCKET_BYTES) last.bytes += bytes;
-        else ranges.push({ arena, offset: start, bytes, owner });
-      }
-    }
-    return ranges;
+    const { arena, offset } = block;
+    const owned = ownedRanges(entries, (entry) => shards?.ownerOf(entry) ?? null);
+    return owned.map((range) => ({ ...range, arena, offset: offset + range.offset }));
   }
 
   async #timed<Result>(call: () => Promise<Result>): Promise<Result> {

@@ -4,9 +4,10 @@ import { IGNORED_TARGET } from '../data/windows.js';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ClassifierPass, DeviceClassifier } from './device-classifier.js';
+import type { ExpectedTokens } from './expected-tokens.js';
 import type { PassGradients } from './gradient-sums.js';
 import type { ModelState } from './model-state.js';
-import type { TableRows, UpdatedPart } from './optimizer.js';
+import type { UpdatedPart } from './optimizer.js';
 import type { PendingTasks } from './pending-tasks.js';
 import type { Stopwatch } from './stopwatch.js';
 import type { WeightGradients } from './weight-gradients.js';
@@ -26,6 +27,8 @@ export interface HeadOptions {
   readonly classifier: DeviceClassifier | null;
   /** Passes that use the classifier at the same time, one after the other. */
   readonly inFlight: number;
+  /** Whose rows an update begins with; null where the table is one part. */
+  readonly expected: ExpectedTokens | null;
   /** Null where the model is not trained. */
   readonly weightGradients: WeightGradients | null;
   /** Whether gradients of a pass may be under way while the next one runs. */
@@ -63,10 +66,7 @@ export class Head {
   /** int32 [columns]: window after window. */
   readonly #tokens: Tensor<'int32'>;
   readonly #targets: Tensor<'int32'>;
-  /** Tokens of the pass after an update, whose rows are updated by themselves; null where the table is one part. */
-  readonly #expected: Tensor<'int32'> | null;
-  /** Of the last update. */
-  #updatedFirst: ReadonlySet<number> = new Set();
+  readonly #expected: ExpectedTokens | null;
   /** Gradient of the output of the final RMSNorm, fp32 [dim, columns]; null where the model is not trained. */
   readonly #normedGradient: Tensor<'fp32'> | null;
   /** Takes the final norm's gradient where that is frozen. */
@@ -98,7 +98,7 @@ export class Head {
     this.#turn = this.#turns[0]!;
     this.#tokens = source.tensor('int32', [columns]);
     this.#targets = source.tensor('int32', [columns]);
-    this.#expected = state.isAdapted('embedding') ? source.tensor('int32', [columns]) : null;
+    this.#expected = options.expected;
     this.#normedGradient = state.training ? source.tensor('fp32', [dim, columns]) : null;
     this.#unused = state.training && !state.isTrained('finalNorm') ? source.tensor('fp32', [dim]) : null;
     this.#part = source.tensor('fp32', [dim, columns]);
@@ -128,19 +128,16 @@ export class Head {
     this.#writeIds(this.#tokens, ids);
   }
 
-  /** As `Decoder.expectTokens`. */
-  expectTokens(ids: ArrayLike<number>): TableRows | null {
-    if (this.#expected === null) return null;
-    this.#writeIds(this.#expected, ids);
-    this.#updatedFirst = new Set(this.#expected.array());
-    return { offset: this.#expected.offset, count: this.#columns };
+  /** Notes the tokens of the pass in flight with this number after the next update. */
+  expectTokens(pass: number, ids: ArrayLike<number>): void {
+    if (this.#expected !== null) this.#writeIds(this.#expected.of(pass), ids);
   }
 
   /** Writes the tokens' embeddings to `out`, fp32 [dim, columns]. */
   async embed(out: Tensor<'fp32'>): Promise<void> {
     await this.#settle('embeddingRows');
-    const isUpdated = (token: number) => this.#updatedFirst.has(token);
-    if (this.#updates.has('embedding') && !this.#tokens.array().every(isUpdated)) await this.#settle('embedding');
+    const isUpdated = this.#expected?.hasAll(this.#tokens.array());
+    if (this.#updates.has('embedding') && isUpdated !== true) await this.#settle('embedding');
     const { vocab, dim } = this.#state.config;
     const columns = this.#columns;
     this.#stopwatch.time('hostMath', () => {

@@ -3,10 +3,10 @@ import type { Tensor } from '../memory/tensor.js';
 import type { CompactVocabulary } from '../model/compact-vocabulary.js';
 import type { ModelConfig } from '../model/config.js';
 import { type ParameterEntry, ParameterLayout } from '../model/parameters.js';
+import { type ShardPlace, Shards } from '../model/shards.js';
 import { CompactParameters } from './compact-parameters.js';
 import type { FrozenPart, LayerPlan } from './layer-plan.js';
 import { type ParameterRules, type UpdateRule, updateRules } from './parameter-groups.js';
-import { type ShardPlace, Shards } from './shards.js';
 
 /** As long as the pieces in which checkpoints are read. */
 const TRANSFER_BYTES = 2 ** 22;

@@ -3,6 +3,7 @@ import type { TensorSource } from '../memory/scope.js';
 import type { DeviceClassifier } from './device-classifier.js';
 import { haveDocumentMasks, writeDocuments } from './document-masks.js';
 import type { Dropout, TrainingPass } from './dropout.js';
+import type { ExpectedTokens } from './expected-tokens.js';
 import type { GradientSums } from './gradient-sums.js';
 import { Head } from './head.js';
 import type { Layers } from './layers.js';
@@ -21,7 +22,8 @@ export interface PassRunnerOptions {
   readonly classifier: DeviceClassifier | null;
   readonly turns: Turns;
   readonly inFlight: number;
-  /** As `HeadOptions`. */
+  /** The following two as `HeadOptions`. */
+  readonly expected: ExpectedTokens | null;
   readonly holdsBack: boolean;
   /** Null where nothing is dropped. */
   readonly dropout: Dropout | null;

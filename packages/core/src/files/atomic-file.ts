@@ -10,9 +10,35 @@ const active = new Set<string>();
  * the folder is synced.
  */
 export async function writeAtomically(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+  const file = await prepareFile(path, write);
+  await file.commit();
+}
+
+/** A file that is written, and does not have its name yet. Exactly one of the two is called, once. */
+export interface PreparedFile {
+  commit(): Promise<void>;
+  /** Deletes it; does not throw. */
+  discard(): Promise<void>;
+}
+
+/** As `writeAtomically`, but for the file's name, which `commit` gives it. */
+export async function prepareFile(path: string, write: (file: FileHandle) => Promise<void>): Promise<PreparedFile> {
   const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
   active.add(temporary);
-  try {
+  const discard = async () => {
+    await rm(temporary, { force: true }).catch(() => {});
+    active.delete(temporary);
+  };
+  const orDiscard = async (work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (error) {
+      // The first error is the one to report.
+      await discard();
+      throw error;
+    }
+  };
+  await orDiscard(async () => {
     const file = await open(temporary, 'wx');
     try {
       await write(file);
@@ -20,15 +46,13 @@ export async function writeAtomically(path: string, write: (file: FileHandle) =>
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
-  } catch (error) {
-    // The first error is the one to report.
-    await rm(temporary, { force: true }).catch(() => {});
-    throw error;
-  } finally {
+  });
+  const commit = async () => {
+    await orDiscard(() => rename(temporary, path));
     active.delete(temporary);
-  }
-  await syncFolder(dirname(path));
+    await syncFolder(dirname(path));
+  };
+  return { commit, discard };
 }
 
 /** Whether `path` is a temporary file of `writeAtomically` whose writer has died. */
@@ -48,8 +72,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A rename reaches the disk only with its folder. */
-async function syncFolder(path: string): Promise<void> {
+/** A name reaches the disk only with its folder. */
+export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
     await folder.sync();

@@ -9,9 +9,10 @@ import { ArenaScope } from '../memory/scope.js';
 import { tokenizerSections } from '../model/checkpoint-model.js';
 import { checkOptions } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
-import { needsCanaries } from '../variants/choose-form.js';
-import { openDecoderPool } from '../variants/decoder-pool.js';
+import { type Exclusions, needsCanaries } from '../variants/choose-form.js';
+import { openDecoderPool, shareOfProcessors } from '../variants/decoder-pool.js';
 import { VariantFallback } from '../variants/variant-fallback.js';
+import { agreeOnForm } from './agreed-form.js';
 import { fillRanks } from './first-parameters.js';
 import { expectMemory, memoryLimit } from './memory-needs.js';
 import { openInTurn, vocabularyOf } from './open-inputs.js';
@@ -20,7 +21,7 @@ import { type TrainOptions, trainOptions } from './options.js';
 import { needsOf, planRun } from './plan-run.js';
 import { RangeCheck } from './range-check.js';
 import { expectSameOptions, ranksHere } from './rank-agreement.js';
-import { LONG, Ranks } from './ranks.js';
+import { Ranks } from './ranks.js';
 import { withEpochs } from './resolve-options.js';
 import { describeOptions, describeRun } from './run-description.js';
 import { expectSameInputs } from './run-inputs.js';
@@ -60,17 +61,20 @@ async function makeTrainer(checked: TrainOptions, ranks: Ranks, startedAt: numbe
   let { options } = begun;
   const { seq: sequence, lora, signal } = options;
   await expectSameOptions(ranks, options);
-  const sharing = await ranksHere(ranks);
+  const neighbours = await ranksHere(ranks);
   // The data decide on the size of a compact vocabulary, and so on everything else.
   const early = options.compactVocabulary ? await openInTurn(begun, ranks, opened) : undefined;
   const vocabulary = early && (await vocabularyOf(begun, early));
-  const { plan, plans, place, gradients } = await ranks.together(
-    () => planRun(begun, checked.pool, vocabulary, ranks),
-    LONG,
-  );
+  const planWithout = (excluded?: Exclusions) => planRun(begun, checked.pool, vocabulary, ranks, excluded);
+  let planned = await ranks.throughout(() => planWithout());
+  await agreeOnForm(ranks, planned.plan.choices, async (excluded) => {
+    planned = await planWithout(excluded);
+    return planned.plan.choices;
+  });
+  const { plan, plans, place, gradients } = planned;
   const shared = place instanceof Pool ? place : undefined;
   await ranks.together(() => {
-    if (shared === undefined) expectMemory(needsOf(plan, options), memoryLimit() / sharing);
+    if (shared === undefined) expectMemory(needsOf(plan, options), memoryLimit() / neighbours.ranks);
   });
   const { tokenizer, tokenizerFiles, training, heldOut, fresh, found, windowsPerEpoch } =
     early ?? (await openInTurn(begun, ranks, opened));
@@ -79,7 +83,9 @@ async function makeTrainer(checked: TrainOptions, ranks: Ranks, startedAt: numbe
 
   const pool = await ranks.together(async () => {
     signal?.throwIfAborted();
-    return opened.adopt(await openDecoderPool(plan, place), (own) => (own === shared ? undefined : own.close()));
+    return opened.adopt(await openDecoderPool(plan, place, neighbours.onProcessors), (own) =>
+      own === shared ? undefined : own.close(),
+    );
   });
   const scope = opened.adopt(new ArenaScope(pool.arena), (own) => shared && own.free());
   const now = await found();
@@ -92,8 +98,9 @@ async function makeTrainer(checked: TrainOptions, ranks: Ranks, startedAt: numbe
   const { collective } = ranks;
   const hostThreads =
     options.origins.hostThreads === 'derived'
-      ? Math.max(1, Math.floor(options.hostThreads / sharing))
+      ? Math.max(1, Math.floor(options.hostThreads / neighbours.onProcessors))
       : options.hostThreads;
+  if (neighbours.onProcessors > 1) addon.math.setThreads(shareOfProcessors(neighbours.onProcessors));
   const decoder = new Decoder(scope, { ...plan, layersSource, precision, hostThreads, collective });
   const { state } = decoder;
   const progress = await fillRanks({ fill: begun.fill, isResumed: resumed !== null }, state, ranks);
@@ -109,7 +116,12 @@ async function makeTrainer(checked: TrainOptions, ranks: Ranks, startedAt: numbe
     ? new VariantFallback(decoder, plan, place, { pool, compiler, layersSource })
     : null;
   const load = () => fallback?.load() ?? decoder.load(compiler);
-  await ranks.together(() => loadKernels(pool, { load, isShared: shared !== undefined, signal }), LONG);
+  await ranks.throughout(() => loadKernels(pool, { load, isShared: shared !== undefined, signal }));
+  // A device may have refused a program at its real size.
+  await agreeOnForm(ranks, (fallback?.plan ?? plan).choices, async (excluded) => {
+    await fallback?.exclude({ ...plan.excluded, ...excluded });
+    return (fallback?.plan ?? plan).choices;
+  });
 
   const carried = {
     inputs,
@@ -132,7 +144,8 @@ async function makeTrainer(checked: TrainOptions, ranks: Ranks, startedAt: numbe
   const { chipWarning, formNotes, workersNote, documentMaskBytes } = plan;
   const close = () => owned.disposeAsync();
   const measured = { stream: heldOut ?? training, on: heldOut ? 'validation' : 'data' } as const;
-  const parts = { measured, progress, run, ...folder, carried, validation, samples };
+  const sampleEvery = await ranks.fromFirst(() => (options.sample === undefined ? null : options.sampleEvery));
+  const parts = { measured, progress, run, ...folder, carried, validation, samples, sampleEvery };
   const trainer = new Trainer({
     options,
     tokenizer,

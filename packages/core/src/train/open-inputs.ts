@@ -11,7 +11,7 @@ import { modelTokenizer } from '../inference/model-tokenizer.js';
 import type { CompactVocabulary } from '../model/compact-vocabulary.js';
 import type { Run } from './open-run.js';
 import { expectSameInputsOnRanks } from './rank-agreement.js';
-import { LONG, type Ranks } from './ranks.js';
+import type { Ranks } from './ranks.js';
 import { identifyInputs, type RunInputs } from './run-inputs.js';
 import { noTokensSeen, runVocabulary } from './run-vocabulary.js';
 import { openValidation } from './validation-data.js';
@@ -21,11 +21,11 @@ import { openValidation } from './validation-data.js';
  * identifies the inputs, which are the same on all ranks then.
  */
 export async function openInTurn(begun: Run, ranks: Ranks, opened: DisposeStack) {
-  const first = await ranks.together(() => (ranks.isFirst ? openInputs(begun, opened) : null), LONG);
-  const { identifying, ...inputs } = await ranks.together(() => first ?? openInputs(begun, opened), LONG);
+  const first = await ranks.throughout(() => (ranks.isFirst ? openInputs(begun, opened) : null));
+  const { identifying, ...inputs } = await ranks.throughout(() => first ?? openInputs(begun, opened));
   let found: Promise<RunInputs> | null = null;
   const identify = async () => {
-    const own = await ranks.together(() => identifying, LONG);
+    const own = await ranks.throughout(() => identifying);
     await expectSameInputsOnRanks(ranks, own);
     return own;
   };

@@ -10,6 +10,7 @@ import { checkOptions } from '../option-table.js';
 import { Pool } from '../pool/pool.js';
 import { checkSizes } from '../programs/define-layer.js';
 import { blocksOnDevice } from '../programs/gradient-option.js';
+import type { Exclusions } from '../variants/choose-form.js';
 import { type PlannedDecoder, planDecoder } from '../variants/decoder-pool.js';
 import { type MemoryNeeds, memoryNeeds } from './memory-needs.js';
 import { openInTurn, vocabularyOf } from './open-inputs.js';
@@ -25,6 +26,7 @@ export async function planRun(
   given: TrainOptions['pool'],
   vocabulary: CompactVocabulary | undefined,
   { rank, size }: Pick<Ranks, 'rank' | 'size'> = { rank: 0, size: 1 },
+  excluded?: Exclusions,
 ) {
   const config = vocabulary?.configOf(whole) ?? whole;
   const { batch, seq: sequence, weights, layers, lora, accumulate: passes, signal, variant, onProgress } = options;
@@ -72,6 +74,7 @@ export async function planRun(
     passes,
     inFlight,
     variant,
+    excluded,
     onProgress,
     ...(options.shardOptimizer && size > 1 && { shards: { rank, size } }),
   };

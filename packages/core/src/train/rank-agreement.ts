@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { MayflyError } from '@mayfly/native';
+import { readTextIfThere } from '../files/read-file.js';
 import type { AnyOptionTable } from '../option-table.js';
 import { type FilledTrainOptions, trainOptions } from './options.js';
 import type { Ranks } from './ranks.js';
@@ -60,10 +61,26 @@ export async function expectSameInputsOnRanks(ranks: Ranks, inputs: RunInputs): 
   });
 }
 
-/** The number of ranks on this machine. */
-export async function ranksHere(ranks: Ranks): Promise<number> {
-  const hosts = await ranks.gather(hostname());
-  return hosts.filter((host) => host === hostname()).length;
+/** The ranks with which this one shares a machine, itself among them. */
+export interface Neighbours {
+  /** All of them, which share its memory. */
+  readonly ranks: number;
+  /** Those that may use the same processors. Launchers can give each rank its own. */
+  readonly onProcessors: number;
+}
+
+/** Counts the ranks on this machine. */
+export async function ranksHere(ranks: Ranks): Promise<Neighbours> {
+  const own = { host: hostname(), processors: allowedProcessors() };
+  const here = (await ranks.gather(own)).filter(({ host }) => host === own.host);
+  const together = here.filter(({ processors }) => processors === own.processors);
+  return { ranks: here.length, onProcessors: together.length };
+}
+
+/** The processors that this process may run on, such as `0-3`; empty where the system binds none. */
+function allowedProcessors(): string {
+  const status = readTextIfThere('/proc/self/status') ?? '';
+  return /^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1] ?? '';
 }
 
 const differ = (message: string): MayflyError => new MayflyError('ERR_RANKS_DIFFER', message);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { deserialize, serialize } from 'node:v8';
 import { isMayflyError, MayflyError } from '@mayfly/native';
 import type { ArenaRange, Collective, CollectiveCallOptions } from '../collective/collective.js';
@@ -6,8 +7,12 @@ import { exchangeNumbers } from '../collective/exchange-numbers.js';
 /** Of one rank's message. A group bounds the messages of all ranks together. */
 const MESSAGE_BYTES = 2 ** 22;
 
-/** For work that takes as long as it takes: reading much data, compiling many kernels. */
+/** For work that takes as long as it takes, and makes calls of the group meanwhile. */
 export const LONG = { timeoutMs: Number.POSITIVE_INFINITY } as const;
+
+/** A rank at work says so to those that wait so many times within the group's deadline, and after so many milliseconds at the latest. */
+const SIGNS = 4;
+const LONGEST_SILENCE = 5_000;
 
 /** The error of a rank, as the others get it. */
 interface Failure {
@@ -87,6 +92,37 @@ export class Ranks {
     const rank = failures.findIndex((each) => each !== null);
     if (rank === -1) return value as Value;
     throw asShared(failure === null ? ofRank(rank, failures[rank]!) : own);
+  }
+
+  /**
+   * As `together`, for work of any length: a rank at work says so to those that have done theirs, so that they do not take it for one
+   * that hangs. The work makes no call of the group.
+   */
+  async throughout<Value>(work: () => Value | Promise<Value>): Promise<Value> {
+    if (this.size === 1) return await work();
+    const done = (async () => await work())();
+    const timer = new AbortController();
+    let busy = 1;
+    const settled = done
+      .catch(() => {})
+      .then(() => {
+        busy = 0;
+        timer.abort();
+      });
+    const silence = Math.min(LONGEST_SILENCE, this.collective.timeoutMs / SIGNS);
+    for (let working = true; working; ) {
+      // Until it has ended, or it is time for a sign.
+      if (busy === 1) await sleep(silence, undefined, { signal: timer.signal }).catch(() => {});
+      try {
+        const states = await this.gatherNumbers([busy]);
+        working = states.some(([isBusy]) => isBusy === 1);
+      } catch (error) {
+        // What it uses must not be released under it.
+        await settled;
+        throw error;
+      }
+    }
+    return await this.together(() => done);
   }
 
   /** Throws on every rank what `problem` says of the values of one, the lowest; null: nothing. */

@@ -1,12 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { constants, existsSync, realpathSync, rmdirSync, statSync } from 'node:fs';
-import { access, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { access, readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { invalidArgument, isMayflyError, MayflyError } from '@mayfly/native';
 import { type CheckpointFile, checkpointPath, listCheckpoints } from '../checkpoint/directory.js';
-import type { CheckpointFields, WrittenSections } from '../checkpoint/format.js';
+import type { CheckpointFields, PartTable, WrittenSections } from '../checkpoint/format.js';
+import { moveCheckpoint, removeCheckpoint } from '../checkpoint/parts.js';
 import { isCheckpointOf, readCheckpointHeader, runOf } from '../checkpoint/read.js';
-import { type Kept, pruneCheckpoints, type WriteCheckpointOptions, writeCheckpoint } from '../checkpoint/write.js';
+import {
+  beginCheckpoint,
+  type Kept,
+  type PreparedCheckpoint,
+  prepareCheckpoint,
+  pruneCheckpoints,
+  type WriteCheckpointOptions,
+} from '../checkpoint/write.js';
 import { fileError } from '../files/errors.js';
 import { makeFolder } from '../files/folders.js';
 import { isRecord } from '../files/read-file.js';
@@ -27,6 +35,17 @@ export interface RunFolderOptions {
   readonly resume?: string | undefined;
   readonly overwrite?: boolean | undefined;
   readonly autoResume?: boolean | undefined;
+}
+
+/** Where a checkpoint is written: among those of the run, or as the one with the lowest validation loss. */
+export type SavePlace = 'run' | 'best';
+
+/** What a checkpoint of a run holds, and how many remain. */
+export interface SavedContents {
+  readonly fields: CheckpointFields;
+  readonly sections: WrittenSections;
+  readonly kept: WriteCheckpointOptions;
+  readonly parts?: PartTable | undefined;
 }
 
 /** How a run uses the folder, decided by its contents and the options. */
@@ -164,18 +183,13 @@ export class RunFolder {
   }
 
   /**
-   * Writes a checkpoint; creates the folder again if it was removed.
+   * Makes ready for a checkpoint; creates the folder again if it was removed.
    *
-   * @returns Its path.
+   * @returns The folder of the checkpoint.
    * @throws `ERR_RUN_LOCKED`, `ERR_RUN_EXISTS` if another run has taken the folder over; `ERR_FILE`.
    */
-  async save(
-    step: number,
-    fields: CheckpointFields,
-    sections: WrittenSections,
-    options: WriteCheckpointOptions,
-    folder = this.path,
-  ): Promise<string> {
+  async beginSave(step: number, place: SavePlace): Promise<string> {
+    const folder = place === 'best' ? this.#best : this.path;
     const path = checkpointPath(folder, step);
     try {
       await this.hold();
@@ -183,22 +197,34 @@ export class RunFolder {
     } catch (error) {
       throw fileError(`write a checkpoint to ${path}`, error);
     }
-    const written = await writeCheckpoint(folder, step, { ...fields, run: this.run }, sections, options);
-    if (folder === this.path) this.#saved = step;
-    await this.#tidyBest();
-    return written;
+    await beginCheckpoint(folder, step);
+    return folder;
   }
 
   /**
-   * Writes the checkpoint with the lowest validation loss into the folder `best`. The one before is removed as soon as the run can no longer
-   * go back to a step between the two.
+   * Writes a checkpoint, which is one with `commit`; `beginSave` comes first. The best checkpoint before it is removed as soon as the run can no
+   * longer go back to a step between the two.
    *
-   * @returns The folder, which names the model.
-   * @throws As `save`.
+   * @param parts As for `prepareCheckpoint`.
+   * @returns `commit` gives the path; of the best checkpoint the folder, which names the model.
+   * @throws `ERR_FILE`.
    */
-  async saveBest(step: number, fields: CheckpointFields, sections: WrittenSections): Promise<string> {
-    await this.save(step, fields, sections, { keep: Number.MAX_SAFE_INTEGER }, this.#best);
-    return this.#best;
+  async prepareSave(
+    step: number,
+    place: SavePlace,
+    { fields, sections, kept, parts }: SavedContents,
+  ): Promise<PreparedCheckpoint> {
+    const isBest = place === 'best';
+    const options = isBest ? { keep: Number.MAX_SAFE_INTEGER } : kept;
+    const folder = isBest ? this.#best : this.path;
+    const prepared = await prepareCheckpoint(folder, step, { ...fields, run: this.run }, sections, options, parts);
+    const commit = async () => {
+      const written = await prepared.commit();
+      if (!isBest) this.#saved = step;
+      await this.#tidyBest();
+      return isBest ? folder : written;
+    };
+    return { commit, discard: prepared.discard };
   }
 
   /** The folder of the checkpoint with the lowest validation loss; null if it holds none of this step. */
@@ -233,7 +259,7 @@ export class RunFolder {
     const files = await checkpointsIn(this.#best);
     const needed = files.find(({ step }) => step <= this.#saved);
     for (const file of files.slice(1)) {
-      if (file !== needed && (await this.#isOwn(file.path))) await rm(file.path, { force: true });
+      if (file !== needed && (await this.#isOwn(file.path))) await removeCheckpoint(file.path);
     }
   }
 
@@ -246,7 +272,7 @@ export class RunFolder {
     // The run and its folder `best` may each have a checkpoint of a step.
     const folder = join(this.#aside, relative(this.path, dirname(path)));
     makeFolder(folder);
-    await rename(path, join(folder, basename(path)));
+    await moveCheckpoint(path, folder);
     process.emitWarning(`${path} ${reason} and was moved to ${folder}`);
   }
 }
@@ -394,7 +420,7 @@ async function removeRun(path: string, run: Pick<RunFile, 'run' | 'adopted'>): P
   for (const folder of folders.flatMap((each) => [join(each, bestName), each])) {
     for (const file of await checkpointsIn(folder)) {
       const found = await runOf(file.path);
-      if (found !== null && isCheckpointOf(run, found)) await rm(file.path);
+      if (found !== null && isCheckpointOf(run, found)) await removeCheckpoint(file.path);
     }
     // Fails if the folder holds other files: it remains then.
     if (folder !== path) await rmdir(folder).catch(() => {});

@@ -22,14 +22,22 @@ export interface SampleOptions {
   readonly seed: number;
 }
 
+/** Whether the model writes after this step. */
+export const isSampleDue = (step: number, { sampleEvery, steps }: Pick<SampleOptions, 'sampleEvery' | 'steps'>) =>
+  step % sampleEvery === 0 || step === steps;
+
 /** Continues a prompt from time to time, on the kernels of training. The draws depend on the run's seed alone. */
 export class Samples {
   readonly #decoder: Decoder;
   readonly #tokenizer: Tokenizer;
-  readonly #options: SampleOptions;
+  readonly #options: Omit<SampleOptions, 'sampleEvery' | 'steps'>;
   readonly #prompt: readonly number[];
 
-  constructor(decoder: Decoder, tokenizer: Tokenizer | undefined, options: SampleOptions) {
+  constructor(
+    decoder: Decoder,
+    tokenizer: Tokenizer | undefined,
+    options: Omit<SampleOptions, 'sampleEvery' | 'steps'>,
+  ) {
     const { sample } = options;
     if (tokenizer === undefined) throw invalidArgument('sample', 'left out, since the run has no tokenizer', sample);
     const prompt = tokenizer.encode(sample);
@@ -40,11 +48,6 @@ export class Samples {
     this.#tokenizer = tokenizer;
     this.#options = options;
     this.#prompt = prompt;
-  }
-
-  isDue(step: number): boolean {
-    const { sampleEvery, steps } = this.#options;
-    return step % sampleEvery === 0 || step === steps;
   }
 
   /** @throws The signal's reason, between two tokens. */

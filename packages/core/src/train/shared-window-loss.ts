@@ -16,10 +16,12 @@ export async function sharedWindowLoss(
 ): Promise<WindowLoss> {
   const losses = new WindowLosses(decoder, stream, [0, windows]);
   const own: number[] = [];
-  for (let batch = ranks.rank; batch < losses.batches && !ending.isWanted; batch += ranks.size) {
-    const { loss, targets } = await losses.of(batch);
-    own.push(loss, targets);
-  }
+  await ranks.throughout(async () => {
+    for (let batch = ranks.rank; batch < losses.batches && !ending.isWanted; batch += ranks.size) {
+      const { loss, targets } = await losses.of(batch);
+      own.push(loss, targets);
+    }
+  });
   const all = await ranks.gatherNumbers([Number(ending.isWanted), ...own]);
   if (all.some(([isWanted]) => isWanted === 1)) ending.interrupt();
   let sum = 0;

@@ -232,18 +232,21 @@ export class TrainStep {
     this.#decoder.updatesTable();
   }
 
-  /** Rows of the embedding that this rank's first pass of the next step reads. */
+  /** Rows of the embedding that this rank's first passes of the next step read, which begin at once. */
   #expectNext(): TableRows | null {
     // Where other ranks update it, the table comes as a whole.
     if (this.#decoder.state.shards !== null) return null;
-    const { inputs, targets } = this.#batches[0]!;
+    const { layers, runners } = this.#decoder;
+    const { batch } = layers.shape;
+    const first = this.#batches.slice(0, runners.length);
     try {
-      const { sequence } = this.#decoder.layers.shape;
-      this.#windows.peek(inputs, targets, (this.#firstPass * inputs.length) / sequence);
-      return this.#decoder.expectTokens(inputs);
+      for (const [pass, { inputs, targets }] of first.entries()) {
+        this.#windows.peek(inputs, targets, (this.#firstPass + pass) * batch);
+      }
+      return this.#decoder.expectTokens(first.map(({ inputs }) => inputs));
     } catch {
       // The pass itself will fail, and say why.
-      return this.#decoder.expectTokens([]);
+      return this.#decoder.expectTokens([[]]);
     }
   }
 }

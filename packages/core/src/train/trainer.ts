@@ -35,7 +35,7 @@ import { asShared, type Ranks } from './ranks.js';
 import { resumeCommand } from './resume-command.js';
 import { type CheckpointPlace, RunCheckpoints, type WrittenCheckpoint } from './run-checkpoints.js';
 import { RunStats } from './run-stats.js';
-import type { Sample, Samples } from './samples.js';
+import { isSampleDue, type Sample, type Samples } from './samples.js';
 import { type StepRecord, type StepVote, TrainStep } from './train-step.js';
 import { type EndReason, summarize, type TrainSummary } from './train-summary.js';
 import type { TrainingProgress } from './training-header.js';
@@ -97,6 +97,8 @@ export interface TrainerParts extends CheckpointPlace {
   /** Where the loss over the whole vocabulary is measured at the end of a run with a compact one. */
   readonly measured: { readonly stream: TokenStream; readonly on: 'validation' | 'data' };
   readonly samples: Samples | undefined;
+  /** After how many steps the model writes on the first rank; null where it does not. */
+  readonly sampleEvery: number | null;
   /** `performance.now()` when `createTrainer` began, before the pool and the first compilations. */
   readonly startedAt: number;
   /** Releases the run's resources. Called after the last computation. */
@@ -388,7 +390,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     let last: StepRecord | null = null;
     try {
       this.#stats.write(this.step, this.activityMs);
-      await ending.ask();
+      await this.#exchange.apart(() => ending.ask());
       await this.#look(ending);
       while (this.#goesOn && !ending.isAgreed) {
         last = await this.#runStep(ending);
@@ -473,10 +475,10 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   /** Evaluates the model, and lets it write, where one or the other is due after the last step. An abort ends it; it is then due again. */
   async #look(ending: Ending): Promise<void> {
     const { step } = this;
-    const { validation, ranks } = this.#parts;
-    const samples = ranks.isFirst ? this.#parts.samples : undefined;
-    const { signal } = ending;
-    if (validation?.isDue(step) || samples?.isDue(step)) await this.#settle();
+    const { validation, sampleEvery } = this.#parts;
+    const { steps } = this.options;
+    const samples = sampleEvery !== null && step > this.#firstStep && isSampleDue(step, { sampleEvery, steps });
+    if (validation?.isDue(step) || samples) await this.#settle();
     try {
       if (validation?.isDue(step)) {
         const evaluation = await traced(
@@ -488,27 +490,35 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
         this.record('evaluation', event);
         this.emit('evaluation', event);
       }
-      if (samples?.isDue(step) && step > this.#firstStep) {
-        const sample = await traced(
-          sampleChannel,
-          () => this.#message(),
-          () => this.#inAnyVariant(() => samples.draw(step, signal)),
-        );
-        this.record('sample', sample);
-        this.emit('sample', sample);
-      }
+      if (samples) await this.#drawSample(ending.signal);
     } catch (error) {
       if (!ending.interrupted(error)) throw error;
     }
   }
 
+  /** Lets the model write on the first rank. */
+  async #drawSample(signal: AbortSignal | undefined): Promise<void> {
+    const { samples } = this.#parts;
+    const draw = () => this.#inAnyVariant(() => samples!.draw(this.step, signal));
+    const sample = await this.#onFirst(() => traced(sampleChannel, () => this.#message(), draw));
+    if (sample === null) return;
+    this.record('sample', sample);
+    this.emit('sample', sample);
+  }
+
+  /** Does work on the first rank alone, between steps; null on the others, which wait however long it takes. */
+  #onFirst<Result>(work: () => Promise<Result>): Promise<Result | null> {
+    const { ranks } = this.#parts;
+    return this.#exchange.apart(() => ranks.throughout(() => (ranks.isFirst ? work() : null)));
+  }
+
   /** At the end of a run with a compact vocabulary: its loss over all ids. */
   async #measureWholeVocabulary(signal: AbortSignal | undefined): Promise<void> {
-    const { decoder, measured, ranks } = this.#parts;
-    if (!ranks.isFirst) return;
+    const { decoder, measured } = this.#parts;
     const { stream, on } = measured;
     const most = this.options.evaluateWindows;
-    this.#wholeVocabulary = await this.#inAnyVariant(() => wholeVocabularyLoss(decoder, stream, { most, on, signal }));
+    const measure = () => this.#inAnyVariant(() => wholeVocabularyLoss(decoder, stream, { most, on, signal }));
+    this.#wholeVocabulary = decoder.state.compact === null ? null : await this.#onFirst(measure);
     if (this.#wholeVocabulary === null) return;
     this.record('wholeVocabulary', this.#wholeVocabulary);
     this.emit('wholeVocabulary', this.#wholeVocabulary);
@@ -517,8 +527,14 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   /** Repeats work whose kernel the device refuses, in the next variant of its half. */
   async #inAnyVariant<Result>(work: () => Promise<Result>): Promise<Result> {
     const { fallback, windows, ranks } = this.#parts;
-    // Other ranks would not repeat the step.
-    if (fallback === null || ranks.size > 1) return await work();
+    if (fallback === null) return await work();
+    if (ranks.size > 1) {
+      try {
+        return await work();
+      } catch (error) {
+        throw await fallback.whereRanksAgree(error);
+      }
+    }
     for (;;) {
       const before = windows.state();
       try {

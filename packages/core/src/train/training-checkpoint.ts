@@ -1,6 +1,7 @@
 import { MayflyError } from '@mayfly/native';
-import { type Sections, sectionBytes, type WrittenSections } from '../checkpoint/format.js';
+import { type CheckpointFields, type Sections, sectionBytes } from '../checkpoint/format.js';
 import { type Checkpoint, readCheckpoint, readCheckpointParts } from '../checkpoint/read.js';
+import type { PreparedCheckpoint } from '../checkpoint/write.js';
 import type { TokenizerFiles } from '../data/tokenizer-files.js';
 import { allFinite, checkValues } from '../decoder/finite.js';
 import type { LayersOption } from '../decoder/layer-plan.js';
@@ -10,11 +11,12 @@ import { type Lora, storedElements } from '../model/adapters.js';
 import { carriedTokenizer } from '../model/checkpoint-model.js';
 import { type CompactVocabulary, carriedVocabulary, classesSection } from '../model/compact-vocabulary.js';
 import type { ModelConfig } from '../model/config.js';
+import { CheckpointParts } from './checkpoint-parts.js';
 import { MomentTransfer } from './moment-transfer.js';
 import type { FilledTrainOptions, SavedTrainOptions } from './options.js';
 import type { Ranks } from './ranks.js';
 import { savedTrainOptions } from './resolve-options.js';
-import type { RunFolder } from './run-folder.js';
+import type { RunFolder, SavedContents, SavePlace } from './run-folder.js';
 import type { RunInputs } from './run-inputs.js';
 import { type TrainingProgress, trainingHeader } from './training-header.js';
 
@@ -30,7 +32,8 @@ export interface CarriedInputs {
 }
 
 /**
- * Writes a checkpoint; returns its path. `keep` older ones remain, one more than asked for, until a step has shown that the parameters
+ * Writes a checkpoint; returns its path. Moments that are shared out are written by the ranks that have them, each into a file of its own, where
+ * all see the run's folder; else they go through the first. `keep` older ones remain, one more than asked for, until a step has shown that the parameters
  * in the new one give a finite loss.
  *
  * @param run Null on all ranks but the first, which call it, too.
@@ -43,7 +46,7 @@ export async function saveTraining(
   progress: TrainingProgress,
   options: FilledTrainOptions,
   carried: CarriedInputs,
-  { ranks, place = 'run' }: { readonly ranks: Ranks; readonly place?: 'run' | 'best' },
+  { ranks, place = 'run' }: { readonly ranks: Ranks; readonly place?: SavePlace },
 ): Promise<string> {
   await ranks.together(async () => {
     for (const name of ['parameters', 'firstMoments', 'secondMoments'] as const) {
@@ -52,37 +55,71 @@ export async function saveTraining(
       throw new MayflyError('ERR_NOT_FINITE', `no checkpoint of step ${step} was written: its ${name} are not finite`);
     }
   });
-  const transfer = state.shards && new MomentTransfer(ranks, state);
-  const path = await ranks.together(async () => {
-    if (run === null) return await transfer?.give();
-    try {
-      const sections = { ...sectionsOf(state), ...transfer?.gathered() };
-      return await writeTraining(run, state, sections, { progress, options, carried, place });
-    } finally {
-      await transfer?.finishGather();
-    }
+  const { step } = progress.counts;
+  const contents = (): Omit<SavedContents, 'sections'> => ({
+    fields: fieldsOf(state, progress, options, carried),
+    kept: { keep: options.keep + 1, keepEvery: options.keepEvery },
   });
-  return await ranks.fromFirst(() => path as string);
+  const sections = { ...sectionsOf(state), ...carried.tokenizer };
+  const folder = await ranks.fromFirst(() => run!.beginSave(step, place));
+  const { shards } = state;
+  const parts = shards && (await CheckpointParts.create(ranks, folder, step));
+  const commit = (prepared: PreparedCheckpoint | undefined) => ranks.fromFirst(() => prepared!.commit());
+  if (shards !== null && parts === null)
+    return await commit(await gather(run, state, ranks, { step, place, ...contents(), sections }));
+  let prepared: PreparedCheckpoint | undefined;
+  try {
+    await ranks.throughout(async () => {
+      if (run !== null) {
+        const table = parts?.tableOf(state);
+        prepared = await run.prepareSave(step, place, { ...contents(), sections, parts: table });
+      } else if (parts !== null) {
+        await parts.write(momentsOf(state));
+      }
+    });
+  } catch (error) {
+    await prepared?.discard();
+    await parts?.discard();
+    throw error;
+  }
+  return await commit(prepared);
 }
 
-async function writeTraining(
-  run: RunFolder,
+/** Writes a checkpoint whose moments the first rank gets from the others. */
+async function gather(
+  run: RunFolder | null,
   state: ModelState,
-  own: WrittenSections,
-  {
-    progress,
-    options,
-    carried: { inputs, layers, adapters, tokenizer },
-    place,
-  }: {
-    readonly progress: TrainingProgress;
-    readonly options: FilledTrainOptions;
-    readonly carried: CarriedInputs;
-    readonly place: 'run' | 'best';
-  },
-): Promise<string> {
+  ranks: Ranks,
+  { step, place, ...contents }: SavedContents & { readonly step: number; readonly place: SavePlace },
+): Promise<PreparedCheckpoint | undefined> {
+  const transfer = new MomentTransfer(ranks, state);
+  let prepared: PreparedCheckpoint | undefined;
+  try {
+    await ranks.together(async () => {
+      if (run === null) return await transfer.give();
+      try {
+        const sections = { ...contents.sections, ...transfer.gathered() };
+        prepared = await run.prepareSave(step, place, { ...contents, sections });
+      } finally {
+        await transfer.finishGather();
+      }
+    });
+  } catch (error) {
+    await prepared?.discard();
+    throw error;
+  }
+  return prepared;
+}
+
+/** The header of a training run's checkpoint, but for what every checkpoint of a run has. */
+function fieldsOf(
+  state: ModelState,
+  progress: TrainingProgress,
+  options: FilledTrainOptions,
+  { inputs, layers, adapters }: CarriedInputs,
+): CheckpointFields {
   const vocabulary = state.compact?.vocabulary;
-  const header = {
+  return {
     config: state.wholeConfig,
     options: placed(savedTrainOptions(options), inputs),
     progress,
@@ -91,10 +128,6 @@ async function writeTraining(
     ...(adapters && { adapters }),
     ...(vocabulary && { vocabulary: { classes: vocabulary.classes.length, sha256: vocabulary.sha256 } }),
   };
-  const { keep, keepEvery } = options;
-  const sections = { ...own, ...tokenizer };
-  if (place === 'best') return run.saveBest(progress.counts.step, header, sections);
-  return run.save(progress.counts.step, header, sections, { keep: keep + 1, keepEvery });
 }
 
 /** The approximate size of a checkpoint: without header and padding, which are small. */
@@ -164,7 +197,7 @@ export async function restoreTraining(
 
 /** Reads a checkpoint that is known to be whole, since what other ranks got could not be taken back. */
 async function scatterCheckpoint(source: string, targets: Sections, transfer: MomentTransfer): Promise<Checkpoint> {
-  const { path, warnings } = await readCheckpoint(source, {});
+  const { path, warnings } = await readCheckpoint(source, {}, { parts: true });
   await transfer.beginScatter();
   return { ...(await readCheckpoint(path, { ...targets, ...transfer.scattered() })), warnings };
 }
@@ -175,10 +208,14 @@ function sectionsOf(state: ModelState): Sections {
   return {
     // A checkpoint is a model of the whole vocabulary; moments are those of the parameters that are trained.
     parameters: isWhole ? bytesOf(state.parameters.at(first, [count])) : state.compact.pieces(),
-    firstMoments: bytesOf(state.firstMoments),
-    secondMoments: bytesOf(state.secondMoments),
+    ...momentsOf(state),
     ...(state.compact && { [classesSection]: state.compact.vocabulary.bytes }),
   };
 }
+
+const momentsOf = ({ firstMoments, secondMoments }: ModelState): Sections => ({
+  firstMoments: bytesOf(firstMoments),
+  secondMoments: bytesOf(secondMoments),
+});
 
 const bytesOf = ({ arena, offset, bytes }: Tensor): Uint8Array => arena.view(offset, bytes);

@@ -34,15 +34,25 @@ export interface ChoiceOptions extends CanaryOptions {
   readonly variant?: string | undefined;
   /** Variants of each half, and values of each axis, that failed in use, with the reasons. */
   readonly failed?: Readonly<Record<string, Refusals>> | undefined;
+  /** Those that are not taken, whatever the device says. */
+  readonly excluded?: Exclusions | undefined;
   /** Whether to find the answers that are kept anew. Default: false. */
   readonly again?: boolean | undefined;
   /** Called before each candidate is tried, with its name. */
   readonly onProgress?: ((text: string) => void) | undefined;
 }
 
+/** By part, candidates that are not taken, since the device of another rank refuses them: the numbers of variants differ. */
+export type Exclusions = Readonly<Record<string, readonly string[]>>;
+
+/** By part, all candidates in the order in which they are tried, and the one that was chosen. */
+export type Choices = Readonly<Record<string, { readonly candidates: readonly string[]; readonly chosen: string }>>;
+
 /** How the programs are written, and why so. */
 export interface ChosenForm {
   readonly form: ProgramForm;
+  /** Of what was not forced. */
+  readonly choices: Choices;
   /** A line for each half or axis whose first choice was refused. */
   readonly notes: readonly string[];
   /** Programs that canaries sent to the compiler; 0 if every answer was known. */
@@ -120,9 +130,13 @@ class Choice implements AsyncDisposable {
       ...(training ? weightGradients : []).flatMap((name) => this.#gradientsPart(name)),
       ...names.map((name) => this.#halfPart(name)).filter(({ candidates }) => candidates.length > 0),
     ];
-    for (const [index, part] of parts.entries())
-      form = part.with(await this.#choose(part, form, parts.slice(index + 1)), form);
-    return { form, notes: this.#notes, compilations: this.#device?.compilations ?? 0 };
+    const choices: Record<string, Choices[string]> = {};
+    for (const [index, part] of parts.entries()) {
+      const chosen = await this.#choose(part, form, parts.slice(index + 1));
+      choices[part.name] = { candidates: part.candidates, chosen };
+      form = part.with(chosen, form);
+    }
+    return { form, choices, notes: this.#notes, compilations: this.#device?.compilations ?? 0 };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -212,9 +226,12 @@ class Choice implements AsyncDisposable {
     ];
   }
 
-  /** The first candidate that nothing speaks against, kept or found. */
-  async #choose(part: Part, form: ProgramForm, later: readonly Part[]): Promise<string> {
-    const { name: what, candidates } = part;
+  /** The first candidate that nothing speaks against, kept or found. Answers without some candidates are kept by themselves. */
+  async #choose(whole: Part, form: ProgramForm, later: readonly Part[]): Promise<string> {
+    const { name: what } = whole;
+    const excluded = this.#options.excluded?.[what] ?? [];
+    const candidates = whole.candidates.filter((candidate) => !excluded.includes(candidate));
+    const part = { ...whole, candidates };
     const failed = this.#options.failed?.[what] ?? {};
     const question = this.#device === null ? null : this.#question(part, form, this.#options.training);
     const known = question === null ? null : this.#known(part, form, question);
@@ -249,7 +266,10 @@ class Choice implements AsyncDisposable {
         }
       }
       if (known?.chosen !== candidate) keep(candidate);
-      if (candidate !== candidates[0]) this.#notes.push(note(part, candidate, refused));
+      if (candidate !== whole.candidates[0]) {
+        const elsewhere = excluded.map((each) => [each, 'on the device of another rank'] as const);
+        this.#notes.push(note(whole, candidate, { ...Object.fromEntries(elsewhere), ...refused }));
+      }
       return candidate;
     }
     // The caller has an error for that, which says what to do.

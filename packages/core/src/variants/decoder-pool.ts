@@ -11,7 +11,7 @@ import type { Budget } from '../pool/worker/budget.js';
 import type { ProgramForm } from '../programs/form.js';
 import { CanaryDevice, type CanaryOptions } from './canary-device.js';
 import { checkChipRules } from './chip-rules.js';
-import { chooseForm, needsCanaries } from './choose-form.js';
+import { type Choices, chooseForm, type Exclusions, needsCanaries } from './choose-form.js';
 
 /** A decoder that a pool has to have room for. */
 export interface DecoderPlan
@@ -25,6 +25,8 @@ export interface DecoderPlan
   readonly weightGradients?: readonly string[] | undefined;
   /** The option `variant`. */
   readonly variant?: string | undefined;
+  /** What other ranks' devices refuse. Default: nothing. */
+  readonly excluded?: Exclusions | undefined;
   /** Called before each canary of the choice of programs, with the canary's name. */
   readonly onProgress?: ((text: string) => void) | undefined;
 }
@@ -33,6 +35,8 @@ export interface DecoderPlan
 export interface PlannedDecoder extends DecoderPlan {
   /** Dialect and weight files that the device requires of programs, and the variants that it runs. */
   readonly form: ProgramForm;
+  /** What of the form was chosen, on which all ranks have to agree. */
+  readonly choices: Choices;
   /** Why the programs are not written in the first form, a line for each half or axis. */
   readonly formNotes: readonly string[];
   /** Warnings of the device's chip about the programs, in one line; null if there are none. */
@@ -60,13 +64,17 @@ export async function planDecoder(
   failed: Readonly<Record<string, Refusals>> = {},
 ): Promise<PlannedDecoder> {
   const device = given instanceof Pool ? given.device : resolveDevice(given.device ?? 'auto').device;
-  const { config, batch, sequence, weights, layers, training, variant, documentMask, onProgress } = plan;
+  const { config, batch, sequence, weights, layers, training, variant, excluded, documentMask, onProgress } = plan;
   const plans = planLayers({ ...config, documentMask }, weights, layers, plan.lora);
   const shape = { ...config, batch, sequence };
   const pool = given instanceof Pool ? {} : given;
-  const { form, notes: formNotes } = await chooseForm({
+  const {
+    form,
+    choices,
+    notes: formNotes,
+  } = await chooseForm({
     ...{ device, pool: canaryPool(pool), signal: pool.signal, form: await programForm(device) },
-    ...{ shape, plans, training, variant, failed, onProgress, weightGradients: plan.weightGradients },
+    ...{ shape, plans, training, variant, failed, excluded, onProgress, weightGradients: plan.weightGradients },
     ...(plan.classifier === 'device' && {
       classifier: { dim: config.dim, vocab: config.vocab, columns: batch * sequence },
     }),
@@ -85,6 +93,7 @@ export async function planDecoder(
   return {
     ...plan,
     form,
+    choices,
     formNotes,
     chipWarning,
     arenaBytes,
@@ -174,6 +183,9 @@ function largestForm(plan: DecoderPlan, plans: readonly LayerPlan[], form: Progr
   return Math.max(...sizes);
 }
 
+/** Threads for each of so many processes, or pools, that share the processors. */
+export const shareOfProcessors = (sharing: number): number => Math.max(1, Math.floor(availableParallelism() / sharing));
+
 /** What canaries have in common with the pool that the programs are for. */
 const canaryPool = ({ env, execArgv, pacing, timeouts }: PoolOptions): CanaryOptions['pool'] => ({
   ...(env && { env }),
@@ -185,13 +197,19 @@ const canaryPool = ({ env, execArgv, pacing, timeouts }: PoolOptions): CanaryOpt
 /**
  * The given pool, or one with these options and an arena that is just large enough, with the decoder's memory committed.
  *
+ * @param sharing Pools that share the processors, this one among them. Default: 1.
  * @throws `ERR_ARENA_FULL` where the arena is too small, or the system has no memory left.
  */
 export async function openDecoderPool(
   { arenaBytes, workers }: PlannedDecoder,
   given: Pool | PoolOptions,
+  sharing = 1,
 ): Promise<Pool> {
-  const pool = given instanceof Pool ? given : await createPool({ arenaBytes, ...given, workers });
+  const open = (options: PoolOptions) => {
+    const threads = options.threads ?? (sharing === 1 ? undefined : shareOfProcessors(sharing * (workers ?? 1)));
+    return createPool({ arenaBytes, ...options, threads, workers });
+  };
+  const pool = given instanceof Pool ? given : await open(given);
   try {
     const { arena } = pool;
     const free = arena.bytes - arena.usedBytes;

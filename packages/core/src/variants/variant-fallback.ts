@@ -1,4 +1,5 @@
-import { isMayflyError } from '@mayfly/native';
+import { isDeepStrictEqual } from 'node:util';
+import { isMayflyError, MayflyError } from '@mayfly/native';
 import type { Decoder } from '../decoder/decoder.js';
 import { planLayers } from '../decoder/layer-plan.js';
 import type { KernelCompiler } from '../decoder/timed-kernel.js';
@@ -9,6 +10,7 @@ import type { PoolOptions } from '../pool/pool-options.js';
 import type { ProgramForm } from '../programs/form.js';
 import { layerBlocks } from '../programs/layer-blocks.js';
 import { blockOfGradients, gradientPart } from '../programs/weight-gradients.js';
+import type { Exclusions } from './choose-form.js';
 import { type PlannedDecoder, planDecoder, programRefusal } from './decoder-pool.js';
 import { type Axis, axes, axisNames, forcedForm } from './variant-option.js';
 
@@ -89,20 +91,12 @@ export class VariantFallback {
    * @throws The same error where it is of another kind, or all of it was forced; `ERR_NO_VARIANT` where none is left.
    */
   async moveFrom(error: unknown): Promise<VariantMove> {
-    const part = this.#partOf(error);
-    if (part === null) throw error;
-    const { cause, message, kernel } = error as Error & { readonly kernel: string };
-    const reason = (cause instanceof Error ? cause.message : message).split('\n')[0]!.replace(/; its last words:$/, '');
-    const isHalf = part in (this.#plan.form.variants ?? {});
-    const found =
-      (isHalf ? await this.#otherAxis(part, kernel, reason) : null) ?? (await this.#otherVariant(part, reason));
+    const found = await this.#next(error);
     if (found === null) throw error;
     const { plan, move } = found;
+    const { reason } = move;
     this.#failed[move.part] = { ...this.#failed[move.part], [move.from]: `in use: ${reason}` };
-    this.#plan = plan;
-    await this.#decoder.clearLayers();
-    this.#layersSource.free();
-    this.#decoder.writeLayers(this.#layersSource, plan.form);
+    await this.#rewrite(plan);
     process.emitWarning(`${move.part} moves from ${move.from} to ${move.to}: ${reason}`, {
       type: 'MayflyWarning',
       code: 'MAYFLY_VARIANT',
@@ -114,6 +108,54 @@ export class VariantFallback {
       return last.part === move.part ? { ...move, to: last.to } : last;
     }
     return move;
+  }
+
+  /**
+   * Goes on without what the devices of other ranks refuse. Nothing may run.
+   *
+   * @throws As `moveFrom`.
+   */
+  async exclude(excluded: Exclusions): Promise<void> {
+    const before = this.#plan;
+    const plan = await planDecoder({ ...before, excluded }, this.#place, this.#failed);
+    if (isDeepStrictEqual(plan.form, before.form)) {
+      this.#plan = plan;
+      return;
+    }
+    await this.#rewrite(plan);
+    await this.load();
+  }
+
+  /**
+   * What a refusal amid a run of several ranks means, whose numbers would differ if one of them went on with other programs: an error that
+   * says how to go on. The refusal is kept on this machine, so that all ranks begin without the program. Another error as it is.
+   */
+  async whereRanksAgree(error: unknown): Promise<unknown> {
+    const found = await this.#next(error);
+    if (found === null) return error;
+    const { part, from, to, reason } = found.move;
+    return new MayflyError(
+      'ERR_VARIANT_REFUSED',
+      `Expected the device to run ${part} as ${from} on, got ${reason}. All ranks have to change together: resume the run, and they take ${to}`,
+      { cause: error },
+    );
+  }
+
+  /** The plan without what the device refused; null where the error is of another kind, or nothing else is left to be chosen. */
+  async #next(error: unknown): Promise<Found | null> {
+    const part = this.#partOf(error);
+    if (part === null) return null;
+    const { cause, message, kernel } = error as Error & { readonly kernel: string };
+    const reason = (cause instanceof Error ? cause.message : message).split('\n')[0]!.replace(/; its last words:$/, '');
+    const isHalf = part in (this.#plan.form.variants ?? {});
+    return (isHalf ? await this.#otherAxis(part, kernel, reason) : null) ?? (await this.#otherVariant(part, reason));
+  }
+
+  async #rewrite(plan: PlannedDecoder): Promise<void> {
+    this.#plan = plan;
+    await this.#decoder.clearLayers();
+    this.#layersSource.free();
+    this.#decoder.writeLayers(this.#layersSource, plan.form);
   }
 
   /** A form with another value of an axis, in which the device takes the program that it refused, at its real size. */

@@ -1,4 +1,4 @@
-import type { ParameterEntry } from '../model/parameters.js';
+import type { ParameterEntry } from './parameters.js';
 
 /** This process among those that share an optimizer's state. */
 export interface ShardPlace {
