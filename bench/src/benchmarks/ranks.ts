@@ -173,14 +173,14 @@ function planned({ samples, links }: Findings, { config, sequence, batch }: Step
   const host = { ...chip.host, elementwiseGBps: { ...chip.host.elementwiseGBps, value: Number.MAX_VALUE } };
   const profile = { ...chip, host };
   const options = { config, profile, weights: 'dynamic', batch, sequence, precision: 'exact' } as const;
-  const one = planRanks(options, { bandwidth: 1, latency: 0 }, [1])[0]!.total;
+  const one = planRanks(options, { bandwidth: 1, latency: 0 }, { numbers: [1] })[0]!.total;
   const stretch = alone.p50 / one;
   const messages = Math.ceil(Math.log2(count)) + count;
   const link = {
     bandwidth: (stretch * exchangedBytes(SUM_BYTES, count)) / (1e6 * sum.p50),
     latency: (1000 * short.p50) / messages / stretch,
   };
-  return stretch * planRanks(options, link, [count])[0]!.total;
+  return stretch * planRanks(options, link, { numbers: [count] })[0]!.total;
 }
 
 function againstPlan(findings: Findings, model: StepModel, mpi: Mpi, count: number): Target[] {
