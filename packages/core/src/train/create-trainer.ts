@@ -1,4 +1,4 @@
-import { invalidArgument } from '@mayfly/native';
+import { addon, invalidArgument } from '@mayfly/native';
 import { SingleGroup } from '../collective/single-group.js';
 import { Windows } from '../data/windows.js';
 import { Decoder } from '../decoder/decoder.js';
