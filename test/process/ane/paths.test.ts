@@ -69,7 +69,7 @@ onEachRuntime((tier, runtime) => {
       'API client': 'works',
       'direct evaluation': 'works',
       'surfaces that programs share': 'work',
-      'inputs copied beside evaluations': 'work',
+      'surfaces copied beside evaluations': 'work',
       'reload of weight files': 'no effect',
     });
     expect(
@@ -92,7 +92,7 @@ onEachRuntime((tier, runtime) => {
       'API client': expect.stringMatching(/^ERR_ANE_PATH.*class _ANEClient/),
       'direct evaluation': expect.stringMatching(/^ERR_ANE_PATH.*class _ANEClient/),
       'surfaces that programs share': 'work',
-      'inputs copied beside evaluations': 'work',
+      'surfaces copied beside evaluations': 'work',
       'reload of weight files': 'works',
     });
     const silent = { MAYFLY_EMULATOR_ATTRIBUTES: 'none', MAYFLY_EMULATOR_OUTPUTS: '2' };

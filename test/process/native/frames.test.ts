@@ -6,7 +6,7 @@ import { afterAll, expect, test } from 'vitest';
 import { mutatedFrames, pieces, seeded } from '../../fixtures/frame-mutations.js';
 import { decodeFrames, FrameKind, MOST_PAYLOAD } from '../../fixtures/frames.js';
 
-const { dispatch, completion, control, prefetch } = FrameKind;
+const { dispatch, completion, control, prefetch, leading } = FrameKind;
 const arena = addon.createArena(1 << 16);
 afterAll(() => arena.close());
 
@@ -17,6 +17,7 @@ function receive(chunks: Buffer[]) {
     const events: unknown[] = [];
     const connection = addon.connect(near, {
       onCompletion: (...completed) => events.push(completed),
+      onLeading: (id) => events.push(id),
       onControl: (payload) => events.push(Buffer.from(payload)),
       onClose: (error) => resolve({ events, error }),
     });
@@ -30,12 +31,13 @@ test('the main process reads any damaged stream as its specification does: 4,000
   let broken = 0;
   for (let seed = 1; seed <= 4000; seed++) {
     const random = seeded(seed);
-    const stream = mutatedFrames(random, [completion, control]);
-    const expected = decodeFrames(stream, [completion, control], MOST_PAYLOAD.main);
+    const stream = mutatedFrames(random, [completion, control, leading]);
+    const expected = decodeFrames(stream, [completion, control, leading], MOST_PAYLOAD.main);
     const { events, error } = await receive(pieces(stream, random, 200));
-    const wanted = expected.frames.map(({ kind, id, word, first, second, prefetched, payload }) =>
-      kind === control ? Buffer.from(payload) : [id, word, first, payload.toString(), second, prefetched],
-    );
+    const wanted = expected.frames.map(({ kind, id, word, first, second, prefetched, payload }) => {
+      if (kind === leading) return id;
+      return kind === control ? Buffer.from(payload) : [id, word, first, payload.toString(), second, prefetched];
+    });
     expect(events, `seed ${seed}`).toEqual(wanted);
     expect(error?.code, `seed ${seed}`).toBe(expected.broken ? 'ERR_FRAME' : undefined);
     broken += Number(expected.broken);

@@ -100,14 +100,14 @@ export interface CountedStep {
 export const gradientCopies = ({ input, output }: GradientProgram): number =>
   2 * (sizeOf(Object.values(input.slots)) + output.channels * output.width);
 
-/** The copies of a classifier's dispatches: those that a pass waits for, and of what a chunk reads, those beside the evaluation of the chunk before. */
+/** The copies of a classifier's dispatches: those that a pass waits for, and those beside the evaluations of other chunks. */
 export function classifierCopies({ chunks, input, parts, freshColumns, forward, backward }: ClassifierPrograms) {
   const outputs = [forward, backward].reduce((sum, { output }) => sum + output.channels * output.width, 0);
   const read = 2 * sizeOf(['xn', ...parts].map((name) => input.slots[name]!));
   const table = 2 * input.channels * (input.width - freshColumns);
   return {
-    always: read + 2 * chunks * outputs,
-    prefetched: (chunks - 1) * read,
+    always: read + 2 * outputs,
+    prefetched: (chunks - 1) * (read + 2 * outputs),
     /** Of the table, in addition. */
     afterUpdate: { always: table, prefetched: (chunks - 1) * table },
   };

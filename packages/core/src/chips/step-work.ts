@@ -6,7 +6,7 @@ export interface StepWork {
   readonly compilations: number;
   /** Bytes that dispatches copied between the arena and the surfaces of workers. */
   readonly copiedBytes: number;
-  /** Bytes of their inputs that were copied into surfaces before, beside other work. */
+  /** Bytes that were copied beside other work: of their inputs before, of their outputs after. */
   readonly prefetchedBytes: number;
   /** What the host computes beside the kernels, by kind. */
   readonly host: {

@@ -304,7 +304,7 @@ function report(model: string, title: string, plans: readonly CommandPlan[], adv
     ['a step on the CPU alone', ({ processor }) => ms(processor)],
     ['  dispatches', ({ counts }) => count(counts.dispatches)],
     ['  copied to and from surfaces', ({ counts }) => `${(counts.copiedBytes / 1e6).toFixed(0)} MB`],
-    ['  prefetched into surfaces', ({ counts }) => `${(counts.prefetchedBytes / 1e6).toFixed(0)} MB`],
+    ['  copied beside other work', ({ counts }) => `${(counts.prefetchedBytes / 1e6).toFixed(0)} MB`],
     ['  copied on the host', ({ counts }) => `${(counts.host.copiedBytes / 1e6).toFixed(0)} MB`],
     ['  programs compiled again', ({ counts }) => count(counts.compilations)],
     ['  norms', ({ counts }) => count(counts.host.norms)],

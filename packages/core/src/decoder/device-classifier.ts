@@ -200,7 +200,8 @@ export class DeviceClassifier {
       const next = chunks[index + 1];
       await settle(index + 1);
       if (next !== undefined) kernel.prefetch(next.input, next.parts);
-      waits.push(await kernel.start(input, output, parts));
+      // The output, too, is copied beside the next evaluation.
+      waits.push(await kernel.start(input, output, parts, next === undefined ? undefined : 0));
     }
     return waits;
   }

@@ -41,16 +41,18 @@ export class TimedKernel {
    *
    * @param parts All that the program reads beside weights, wherever it lies. Default: the columns that are no weights, in place. Null: it
    * is in place, and the device copies nothing.
+   * @param leadingRows Rows of the output that a device has to copy before it evaluates what follows. Default: all.
    */
   async start(
     input: SurfaceTensor,
     output: SurfaceTensor,
     parts?: readonly InputPart[] | null,
+    leadingRows?: number,
   ): Promise<() => Promise<void>> {
     if (this.#update !== null) await this.#stopwatch.wait('compile', this.#update);
     this.#update = null;
     const outputGeneration = output.written();
-    const reuse = parts === null ? undefined : { ...input.reuse(parts), outputGeneration };
+    const reuse = parts === null ? undefined : { ...input.reuse(parts), outputGeneration, leadingRows };
     const run = this.#stopwatch.time('dispatch', () => this.#kernel.run(input.tensor, output.tensor, { reuse }));
     run.catch(() => {});
     return async () => {

@@ -50,6 +50,11 @@ export interface RunOptions extends CallOptions {
    * compute in place copy parts that lie elsewhere into place. For programs with one input and one output.
    */
   readonly reuse?: InputReuse | undefined;
+  /**
+   * Called once the first `reuse.leadingRows` rows of the output are there, where a device copies the others later. Again if a worker's death repeats the
+   * run, which writes the same once more.
+   */
+  readonly onLeadingRows?: (() => void) | undefined;
 }
 
 /** One tensor, or one per port in the program's order. */
@@ -62,7 +67,7 @@ export interface Kernel extends AsyncDisposable {
   readonly outputs: readonly Port[];
   /** Bytes that its runs copied between the arena and the device's own memory; 0 on devices that compute in place. */
   readonly copiedBytes: number;
-  /** Bytes of their inputs that were copied there before they began. */
+  /** Bytes that were copied beside other work: of their inputs before they began, of their outputs after they ended. */
   readonly prefetchedBytes: number;
   /**
    * Evaluates once: reads `inputs`, writes `outputs` (tensors of the pool's arena, of the ports' bytes). Calls on one kernel

@@ -40,6 +40,8 @@ export interface ConnectionHandlers {
     copiedBytes: number,
     prefetchedBytes: number,
   ) => void;
+  /** The leading rows of a dispatch's output are in the arena, and the others will be. The completion follows. */
+  readonly onLeading?: (id: number) => void;
   /** A control message came. The buffer is the receiver's own. */
   readonly onControl: (payload: Uint8Array) => void;
   /** The peer closed the socket, died, or broke the protocol (`error`). Called once; nothing follows. */
@@ -82,6 +84,11 @@ export interface InputReuse {
    * Default: the fresh columns as they are in the input.
    */
   readonly parts?: readonly InputPart[] | undefined;
+  /**
+   * Rows of the output, from the first on, that are needed first, at most 65,534: others may reach the arena beside the evaluations that follow. The
+   * completion comes once all are there. Default: all.
+   */
+  readonly leadingRows?: number | undefined;
 }
 
 /** The main process's end of a frame socket. Never blocks: data that the socket does not accept is queued. */

@@ -136,7 +136,8 @@ Fingerprint AneProgram::Measure(const std::vector<mil::WeightFile>& weights) {
 
 size_t AneProgram::resident_bytes() const {
   const size_t own = own_input_.surface == nullptr ? 0 : own_input_.surface->bytes();
-  return weight_bytes_ + BytesOf(outputs_) + BytesOf(inputs_) + own + (owns_table_ ? table_->bytes() : 0);
+  const size_t spare = spare_ == nullptr ? 0 : spare_->bytes();
+  return weight_bytes_ + BytesOf(outputs_) + spare + BytesOf(inputs_) + own + (owns_table_ ? table_->bytes() : 0);
 }
 
 void AneProgram::NeedTable(const InputReuse& reuse) {
@@ -158,7 +159,7 @@ std::shared_ptr<IoSurface> AneProgram::MadeInput(const void* input, const InputR
   if (reuse.generation == 0 || reuse.fresh_columns != 0 || inputs_.size() != 1) return nullptr;
   std::shared_ptr<IoSurface> made = table_->Output(input, reuse.generation, input_bytes_);
   // A program must not read its own output, and others must not be written to.
-  return std::find(outputs_.begin(), outputs_.end(), made) == outputs_.end() ? made : nullptr;
+  return std::find(outputs_.begin(), outputs_.end(), made) == outputs_.end() && made != spare_ ? made : nullptr;
 }
 
 InputSurface* AneProgram::CopiedInput(const void* input, const InputReuse& reuse) {
@@ -180,7 +181,7 @@ std::shared_ptr<IoSurface> AneProgram::FirstInput(const void* input, const Input
   if (fresh_only) copied_.prefetched += prefetched_bytes;
   copies_.clear();
   if (reuse.parts.empty()) {
-    RowCopy all = Reused(input, {0, 0, 0, {}});
+    RowCopy all = Reused(input, {});
     if (fresh_only) all.row_bytes = wanted.fresh;
     copies_.push_back(all);
   } else {
@@ -254,31 +255,54 @@ RowCopy AneProgram::Part(const InputPart& part) const {
 }
 
 const Owned& AneProgram::RequestOver(const std::shared_ptr<IoSurface>& first) {
-  const auto found = requests_.find(first.get());
+  const auto key = std::make_pair(first.get(), outputs_[0].get());
+  const auto found = requests_.find(key);
   if (found != requests_.end()) return found->second.request;
   if (requests_.size() >= kMostRequests) requests_.clear();
   Surfaces inputs = inputs_;
   if (!inputs.empty()) inputs[0] = first;
   BoundRequest bound{first, MakeRequest(Bound(inputs, input_order_), Bound(outputs_, output_order_))};
-  return requests_.emplace(first.get(), std::move(bound)).first->second.request;
+  return requests_.emplace(key, std::move(bound)).first->second.request;
 }
 
 void AneProgram::Evaluate(const void* const* inputs, void* const* outputs) { EvaluateFresh(inputs, outputs, {}); }
 
 void AneProgram::EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse& reuse) {
   NeedTable(reuse);
+  const size_t leading = LeadingBytes(reuse);
+  FreeOutput();
   if (table_ != nullptr) table_->ForgetOutput(outputs_[0]);
   if (inputs_.empty()) {
-    Run(nullptr, inputs, outputs);
+    Run(nullptr, inputs, outputs, leading);
   } else {
     CheckFresh(reuse);
-    Run(FirstInput(inputs[0], reuse), inputs, outputs);
+    Run(FirstInput(inputs[0], reuse), inputs, outputs, leading);
   }
   if (reuse.output_generation != 0 && outputs_.size() == 1)
     table_->NameOutput(outputs[0], reuse.output_generation, outputs_[0]);
 }
 
-void AneProgram::Run(const std::shared_ptr<IoSurface>& first, const void* const* inputs, void* const* outputs) {
+size_t AneProgram::LeadingBytes(const InputReuse& reuse) {
+  const Port& first = ports_.outputs[0];
+  if (!reuse.leading_rows || outputs_.size() > 1) return first.bytes();
+  const size_t leading = std::min(first.bytes(), *reuse.leading_rows * first.row_bytes());
+  if (leading < first.bytes() && prefetcher_ == nullptr) prefetcher_ = options_.prefetcher();
+  return leading;
+}
+
+void AneProgram::FreeOutput() {
+  if (read_ == nullptr) return;
+  if (prefetcher_->IsLastRead(read_.get())) {
+    // Otherwise an evaluation of another program came between.
+    if (spare_ == nullptr) spare_ = std::make_shared<IoSurface>(outputs_[0]->bytes());
+    std::swap(outputs_[0], spare_);
+    std::swap(read_, spare_read_);
+  }
+  if (const std::shared_ptr<ane::Prefetch> read = std::exchange(read_, nullptr)) read->Wait();
+}
+
+void AneProgram::Run(const std::shared_ptr<IoSurface>& first, const void* const* inputs, void* const* outputs,
+                     size_t leading) {
   for (size_t i = 1; i < inputs_.size(); ++i) {
     const size_t bytes = ports_.inputs[i].bytes();
     inputs_[i]->Write(inputs[i], bytes);
@@ -287,8 +311,19 @@ void AneProgram::Run(const std::shared_ptr<IoSurface>& first, const void* const*
   staged_->model().Evaluate(RequestOver(first).get(), options_.path);
   for (size_t i = 0; i < outputs_.size(); ++i) {
     const size_t bytes = ports_.outputs[i].bytes();
-    outputs_[i]->Read(outputs[i], bytes);
+    size_t begin = 0;
     copied_.out += bytes;
+    if (leading < bytes && prefetcher_ != nullptr) {
+      if (leading > 0) outputs_[i]->Read(outputs[i], leading);
+      begin = leading;
+      read_ = prefetcher_->BeginRead(outputs_[i], begin, static_cast<uint8_t*>(outputs[i]) + begin, bytes - begin);
+      pending_ = read_;
+      if (read_ != nullptr) {
+        copied_.pending += bytes - begin;
+        continue;
+      }
+    }
+    outputs_[i]->Read(static_cast<uint8_t*>(outputs[i]) + begin, bytes - begin, begin);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ane/io_surface.h"
@@ -57,6 +58,9 @@ class AneProgram : public Program {
   // Of an input with a generation that a surface holds, copies only the fresh columns; of one that another program's
   // output surface holds, nothing.
   void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse& reuse) override;
+  // Output rows after the leading ones are copied by the thread that prefetches, out of a second surface where that
+  // thread may still copy what the evaluation before this one put out.
+  std::shared_ptr<PendingOutput> TakePending() override { return std::exchange(pending_, nullptr); }
   void Prefetch(const void* input, const InputReuse& reuse) override;
 
   CopiedBytes copied() const override { return copied_; }
@@ -90,7 +94,11 @@ class AneProgram : public Program {
   Contents ContentsOf(const InputReuse& reuse) const;
   // The request with `first` as the surface of the first input.
   const Owned& RequestOver(const std::shared_ptr<IoSurface>& first);
-  void Run(const std::shared_ptr<IoSurface>& first, const void* const* inputs, void* const* outputs);
+  // Waits until nobody reads the first output surface, or takes the other one.
+  void FreeOutput();
+  // Bytes of the first output that are copied at once.
+  size_t LeadingBytes(const InputReuse& reuse);
+  void Run(const std::shared_ptr<IoSurface>& first, const void* const* inputs, void* const* outputs, size_t leading);
 
   const std::string text_;
   ProgramPorts ports_;
@@ -114,15 +122,22 @@ class AneProgram : public Program {
   bool owns_table_ = false;
   // One for each port, but for the first input. Results are read before the next evaluation.
   std::vector<std::shared_ptr<IoSurface>> outputs_;
+  // The copies out of the first one that were left to another thread.
+  std::shared_ptr<ane::Prefetch> read_;
+  std::shared_ptr<PendingOutput> pending_;
+  // The other surface of the first output, and the copies out of it; null while one is enough.
+  std::shared_ptr<IoSurface> spare_;
+  std::shared_ptr<ane::Prefetch> spare_read_;
   std::vector<std::shared_ptr<IoSurface>> inputs_;
   // For first inputs that reuse nothing; without a surface until there is one.
   InputSurface own_input_;
   struct BoundRequest {
-    // Keeps the surface, whose address is the key.
+    // Keeps the surface, whose address is part of the key.
     std::shared_ptr<IoSurface> first;
     Owned request;
   };
-  std::map<const IoSurface*, BoundRequest> requests_;
+  // By the surfaces of the first input and the first output.
+  std::map<std::pair<const IoSurface*, const IoSurface*>, BoundRequest> requests_;
 };
 
 }  // namespace mayfly::ane

@@ -35,7 +35,7 @@ void ProveDirectPath(Dialect dialect, const ProgramOptions& options);
 // Throws ERR_ANE_PATH if two programs cannot read one input surface, or one the output surface of another.
 void ProveSharedSurfaces(Dialect dialect, const ProgramOptions& options);
 
-// Throws ERR_ANE_PATH if inputs cannot be copied while the engine evaluates another program.
+// Throws ERR_ANE_PATH if inputs or outputs cannot be copied while the engine evaluates another program.
 void ProvePrefetch(Dialect dialect, const ProgramOptions& options);
 
 // Whether weight files that were replaced between unload and load take effect. Throws the errors of compiling.
@@ -49,8 +49,8 @@ struct CanaryReport {
 };
 
 // Asks all questions, for `mayfly doctor`: dialect, round trip, weights of equal programs, weight files, ports, the
-// client, direct evaluation, shared surfaces, prefetched inputs, reload of weights. Never throws; needs about 19
-// compilations.
+// client, direct evaluation, shared surfaces, copies beside evaluations, reload of weights. Never throws; needs about
+// 19 compilations.
 std::vector<CanaryReport> RunCanaries(const ProgramOptions& options);
 
 }  // namespace mayfly::ane

@@ -122,8 +122,8 @@ void IoSurface::Fill(FunctionRef<void(uint8_t* memory)> body) {
   Unlock(kReadWrite);
 }
 
-void IoSurface::Read(void* to, size_t bytes) const {
-  std::memcpy(to, Lock(kReadOnly), bytes);
+void IoSurface::Read(void* to, size_t bytes, size_t begin) const {
+  std::memcpy(to, static_cast<const uint8_t*>(Lock(kReadOnly)) + begin, bytes);
   Unlock(kReadOnly);
 }
 

@@ -37,7 +37,8 @@ class IoSurface {
   void Write(const void* from, size_t bytes);
   // Lets `body` write the memory, under one lock.
   void Fill(FunctionRef<void(uint8_t* memory)> body);
-  void Read(void* to, size_t bytes) const;
+  // Copies `bytes` from byte `begin` on.
+  void Read(void* to, size_t bytes, size_t begin = 0) const;
 
  private:
   // Throws ERR_ANE_SURFACE with the code that locking returned.

@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -56,6 +58,18 @@ struct InputReuse {
   uint64_t output_generation = 0;
   // All that the program reads of the fresh columns. Empty: the fresh columns as they are in the input.
   std::vector<InputPart> parts;
+  // Rows of the output, from the first on, that have to be written when the evaluation returns. It may leave the others
+  // pending. Default: all.
+  std::optional<size_t> leading_rows;
+};
+
+// Rows of an output that an evaluation left to another thread.
+class PendingOutput {
+ public:
+  virtual ~PendingOutput() = default;
+  // Calls `ended` once all is written, or the other thread has failed to: on any thread, or within this call.
+  virtual void WhenEnded(std::function<void(const std::string& failure)> ended) = 0;
+  virtual void Wait() = 0;  // Writes what the other thread could not. Throws mayfly::Error.
 };
 
 // Bytes copied between the caller's memory and a device's own.
@@ -64,6 +78,8 @@ struct CopiedBytes {
   uint64_t out = 0;
   // Of `in`, those that an evaluation found copied when it began.
   uint64_t prefetched = 0;
+  // Of `out`, those that an evaluation left pending.
+  uint64_t pending = 0;
 };
 
 class Program {
@@ -85,6 +101,8 @@ class Program {
   virtual void EvaluateFresh(const void* const* inputs, void* const* outputs, const InputReuse&) {
     Evaluate(inputs, outputs);
   }
+  // What the last evaluation left pending, if anything; once for each evaluation. The program outlives it.
+  virtual std::shared_ptr<PendingOutput> TakePending() { return nullptr; }
   // Begins to copy, beside other evaluations, what one with this first input will read: the columns that it reuses, and
   // `parts`, which have to stay as they are until then. Fresh columns of no part are left to the evaluation.
   virtual void Prefetch(const void* /*input*/, const InputReuse&) {}

@@ -5,6 +5,7 @@
 #include "addon_data.h"
 #include "device/device_table.h"
 #include "exports.h"
+#include "ipc/frame.h"
 #include "math/host/math_options.h"
 #include "napi_arguments.h"
 #include "napi_error.h"
@@ -50,6 +51,8 @@ ReuseRanges ReuseOf(const Napi::Value& value) {
   reuse.generation = WholeNumber(given.Get("generation"), "generation", 0, kMost);
   const Napi::Value written = given.Get("outputGeneration");
   if (!written.IsUndefined()) reuse.output_generation = WholeNumber(written, "outputGeneration", 0, kMost);
+  const Napi::Value leading = given.Get("leadingRows");
+  if (!leading.IsUndefined()) reuse.leading_rows = WholeNumber(leading, "leadingRows", 0, kMostLeadingRows);
   const Napi::Value parts = given.Get("parts");
   if (parts.IsUndefined()) return reuse;
   reuse.parts = ListOf(ArrayOf(parts, "parts"), [](const Napi::Value& each) {
@@ -157,7 +160,10 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   void Evaluate(const Napi::CallbackInfo& info) {
     Guard(info.Env(), [&] {
       const std::vector<uint64_t> offsets = OffsetsOf(info[1]);
-      session()->Evaluate(ProgramId(info[0]), offsets.data(), offsets.size(), ReuseOf(info[2]));
+      ReuseRanges reuse = ReuseOf(info[2]);
+      // Whoever calls a device gets its output when the call returns.
+      reuse.leading_rows.reset();
+      session()->Evaluate(ProgramId(info[0]), offsets.data(), offsets.size(), reuse);
     });
   }
 

@@ -86,6 +86,7 @@ void DeviceSession::Resolve(const ReuseRanges& reuse, const Program& program, ui
   reuse_.fresh_columns = static_cast<size_t>(reuse.fresh_columns);
   reuse_.generation = reuse.generation;
   reuse_.output_generation = reuse.output_generation;
+  reuse_.leading_rows = reuse.leading_rows;
   reuse_.parts.clear();
   if (reuse.parts.empty()) return;
   const Port& port = program.inputs()[0];
@@ -133,7 +134,8 @@ Evaluation DeviceSession::Evaluate(uint32_t id, const uint64_t* offsets, size_t 
   stats_.evaluate_nanoseconds += nanoseconds;
   CountResident(&loaded, loaded.program->resident_bytes());
   const CopiedBytes copied = CountCopied(*loaded.program, before);
-  return {nanoseconds, copied.in + copied.out, copied.prefetched, Nanoseconds(end.time_since_epoch())};
+  return {nanoseconds, copied.in + copied.out - copied.pending, copied.prefetched + copied.pending,
+          Nanoseconds(end.time_since_epoch()), loaded.program->TakePending()};
 }
 
 void DeviceSession::Prefetch(uint32_t id, uint64_t input, const ReuseRanges& reuse) {
@@ -150,10 +152,11 @@ void DeviceSession::Prefetch(uint32_t id, uint64_t input, const ReuseRanges& reu
 
 CopiedBytes DeviceSession::CountCopied(const Program& program, const CopiedBytes& before) {
   const CopiedBytes after = program.copied();
-  const CopiedBytes copied = {after.in - before.in, after.out - before.out, after.prefetched - before.prefetched};
+  const CopiedBytes copied = {after.in - before.in, after.out - before.out, after.prefetched - before.prefetched,
+                              after.pending - before.pending};
   stats_.copied.in += copied.in;
   stats_.copied.out += copied.out;
-  stats_.copied.prefetched += copied.prefetched;
+  stats_.copied.prefetched += copied.prefetched + copied.pending;
   return copied;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -27,10 +28,12 @@ struct Evaluation {
   uint64_t nanoseconds = 0;
   // Into the device's memory and out of it, by the evaluation itself.
   uint64_t copied_bytes = 0;
-  // Into the device's memory, before it.
+  // Into the device's memory before it, and out of it after it.
   uint64_t prefetched_bytes = 0;
   // Nanoseconds of the steady clock, which is that of process.hrtime: the same in all processes of the machine.
   uint64_t ended = 0;
+  // Null if the output is written. The program must not be unloaded before it has ended.
+  std::shared_ptr<PendingOutput> pending;
 };
 
 struct WeightRange {
@@ -55,6 +58,7 @@ struct ReuseRanges {
   uint64_t generation = 0;
   uint64_t output_generation = 0;
   std::vector<PartRange> parts;
+  std::optional<size_t> leading_rows;
 };
 
 class DeviceSession {

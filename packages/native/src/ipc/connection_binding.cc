@@ -36,6 +36,8 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
       const Napi::Object handlers = ObjectOf(info[1], "handlers");
       on_completion_ = Napi::Persistent(FunctionOf(handlers.Get("onCompletion"), "onCompletion"));
       on_control_ = Napi::Persistent(FunctionOf(handlers.Get("onControl"), "onControl"));
+      const Napi::Value on_leading = handlers.Get("onLeading");
+      if (!on_leading.IsUndefined()) on_leading_ = Napi::Persistent(FunctionOf(on_leading, "onLeading"));
       on_close_ = Napi::Persistent(FunctionOf(handlers.Get("onClose"), "onClose"));
       connection_.emplace(DataOf(info.Env()).loop.get(), fd, TakeLane(info[2]), this);
     });
@@ -76,8 +78,10 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
             Napi::String::New(Env(), reinterpret_cast<const char*>(payload), frame.payload_bytes),
             Napi::Number::New(Env(), static_cast<double>(frame.second)),
             Napi::Number::New(Env(), static_cast<double>(uint64_t{frame.output_generation} << 32 | frame.generation))});
+    } else if (frame.kind == FrameKind::kLeading) {
+      if (!on_leading_.IsEmpty()) Call(on_leading_, {Napi::Number::New(Env(), static_cast<double>(frame.id))});
     } else {
-      throw Error("ERR_FRAME", "Expected a completion or a control frame, got another");
+      throw Error("ERR_FRAME", "Expected a completion, leading rows or a control frame, got another");
     }
   }
 
@@ -92,6 +96,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
   void ReleaseHandlers() {
     on_completion_.Reset();
     on_control_.Reset();
+    on_leading_.Reset();
     on_close_.Reset();
     Unref();
   }
@@ -132,6 +137,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
     frame.output_generation = static_cast<uint32_t>(reuse.output_generation);
     frame.third = reuse.fresh_columns;
     frame.parts = static_cast<uint8_t>(reuse.parts.size());
+    if (reuse.leading_rows) frame.leading_rows = static_cast<uint16_t>(*reuse.leading_rows + 1);
     frame.payload_bytes = static_cast<uint32_t>(reuse.parts.size() * kPartBytes);
     connection_->Send(frame, reuse.parts.data());
   }
@@ -172,7 +178,7 @@ class ConnectionObject : public Napi::ObjectWrap<ConnectionObject>, public Conne
   }
 
   Napi::AsyncContext context_;
-  Napi::FunctionReference on_completion_, on_control_, on_close_;
+  Napi::FunctionReference on_completion_, on_control_, on_leading_, on_close_;
   std::optional<Connection> connection_;
   uint64_t evaluation_end_ = 0;
 };

@@ -10,8 +10,8 @@ namespace mayfly {
 namespace {
 
 constexpr uint32_t kMagic = 0x3146464D;  // "MFF1"
-constexpr size_t kKindAt = 4, kPartsAt = 5, kIdAt = 8, kWordAt = 16, kPayloadAt = 20, kFirstAt = 24, kSecondAt = 32,
-                 kGenerationAt = 40, kOutputGenerationAt = 44, kThirdAt = 48, kAfterAt = 56;
+constexpr size_t kKindAt = 4, kPartsAt = 5, kLeadingAt = 6, kIdAt = 8, kWordAt = 16, kPayloadAt = 20, kFirstAt = 24,
+                 kSecondAt = 32, kGenerationAt = 40, kOutputGenerationAt = 44, kThirdAt = 48, kAfterAt = 56;
 
 }  // namespace
 
@@ -35,6 +35,7 @@ void EncodeFrame(const Frame& frame, uint8_t* to) {
   StoreBytes(to + kFirstAt, frame.first);
   StoreBytes(to + kSecondAt, frame.second);
   to[kPartsAt] = frame.parts;
+  StoreBytes(to + kLeadingAt, frame.leading_rows);
   StoreBytes(to + kGenerationAt, frame.generation);
   StoreBytes(to + kOutputGenerationAt, frame.output_generation);
   StoreBytes(to + kThirdAt, frame.third);
@@ -45,7 +46,7 @@ void DecodeFrame(const uint8_t* from, Frame* frame, uint32_t most) {
   const uint32_t magic = LoadBytes<uint32_t>(from);
   const uint8_t kind = from[kKindAt];
   const uint32_t payload_bytes = LoadBytes<uint32_t>(from + kPayloadAt);
-  if (magic != kMagic || kind < 1 || kind > 4 || payload_bytes > most) {
+  if (magic != kMagic || kind < 1 || kind > 5 || payload_bytes > most) {
     throw Error("ERR_FRAME", "Expected a frame, got magic " + std::to_string(magic) + ", kind " + std::to_string(kind) +
                                  ", payload of " + std::to_string(payload_bytes) + " bytes");
   }
@@ -56,6 +57,7 @@ void DecodeFrame(const uint8_t* from, Frame* frame, uint32_t most) {
   frame->first = LoadBytes<uint64_t>(from + kFirstAt);
   frame->second = LoadBytes<uint64_t>(from + kSecondAt);
   frame->parts = from[kPartsAt];
+  frame->leading_rows = LoadBytes<uint16_t>(from + kLeadingAt);
   frame->generation = LoadBytes<uint32_t>(from + kGenerationAt);
   frame->output_generation = LoadBytes<uint32_t>(from + kOutputGenerationAt);
   frame->third = LoadBytes<uint64_t>(from + kThirdAt);

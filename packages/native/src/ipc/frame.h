@@ -8,13 +8,14 @@
 
 namespace mayfly {
 
-enum class FrameKind : uint8_t { kDispatch = 1, kCompletion = 2, kControl = 3, kPrefetch = 4 };
+enum class FrameKind : uint8_t { kDispatch = 1, kCompletion = 2, kControl = 3, kPrefetch = 4, kLeading = 5 };
 
 enum class DispatchStatus : uint32_t { kOk = 0, kUnknownProgram = 1, kOutOfBounds = 2, kFailed = 3, kInputData = 4 };
 
 constexpr size_t kFrameBytes = 64;
 constexpr size_t kPartBytes = 32;
 constexpr size_t kMostParts = 255;
+constexpr uint64_t kMostLeadingRows = 65'534;
 constexpr uint32_t kMaxPayloadBytes = 256u << 20;
 // The largest payload that a worker may send: a bound on what a faulty worker makes the main process buffer.
 constexpr uint32_t kMaxAnswerBytes = 16u << 20;
@@ -28,6 +29,8 @@ struct Frame {
   uint32_t payload_bytes = 0;
   // Of a dispatch or prefetch: parts of its input, at the end of the payload, of kPartBytes each.
   uint8_t parts = 0;
+  // Of a dispatch (InputReuse in device/device.h), plus 1; 0: none are given.
+  uint16_t leading_rows = 0;
   uint64_t first = 0;   // input offset, or nanoseconds
   uint64_t second = 0;  // output offset, or bytes copied between the arena and the device's memory
   // Of a dispatch or prefetch (InputReuse in device/device.h), as are its fresh columns. Of a completion the low and

@@ -39,6 +39,31 @@ ServeLoop::ServeLoop(int fd, std::shared_ptr<Lane> lane, std::shared_ptr<DeviceS
   HurryThisThread();
 }
 
+ServeLoop::~ServeLoop() { Settle(); }
+
+void ServeLoop::Settle() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  settled_.wait(lock, [this] { return pending_ == failed_.size(); });
+  for (const Unanswered& each : failed_) {
+    Frame answer = each.answer;
+    std::string message;
+    try {
+      each.output->Wait();
+    } catch (const std::exception& error) {
+      answer = Frame();
+      answer.kind = FrameKind::kCompletion;
+      answer.id = each.answer.id;
+      answer.word = static_cast<uint32_t>(DispatchStatus::kFailed);
+      message = std::string(error.what()).substr(0, kLongestMessage);
+      answer.payload_bytes = static_cast<uint32_t>(message.size());
+    }
+    Push(answer, message.data());
+    RingNow();
+  }
+  pending_ = 0;
+  failed_.clear();
+}
+
 bool ServeLoop::Serve(std::vector<uint8_t>* control) {
   do {
     Frame frame;
@@ -49,6 +74,8 @@ bool ServeLoop::Serve(std::vector<uint8_t>* control) {
       } else if (frame.kind == FrameKind::kPrefetch) {
         Prefetch(frame, payload);
       } else if (frame.kind == FrameKind::kControl) {
+        // It may unload a program, and its answer comes after those of the dispatches before.
+        Settle();
         Ring();
         control->assign(payload, payload + frame.payload_bytes);
         return true;
@@ -57,10 +84,13 @@ bool ServeLoop::Serve(std::vector<uint8_t>* control) {
       }
     }
   } while (Wait());
+  Settle();
   return false;
 }
 
 bool ServeLoop::Wait() {
+  // There is nothing else to do, and this thread writes what the other one could not.
+  Settle();
   Ring();
   if (inbox_.ExpectsStream() || !parent_rings_) return ReadSocket();
   const Clock::time_point begin = Clock::now();
@@ -116,6 +146,8 @@ void ServeLoop::ReadInput(const Frame& frame, const uint8_t* payload) {
   reuse_.fresh_columns = frame.third;
   reuse_.generation = frame.generation;
   reuse_.output_generation = frame.output_generation;
+  reuse_.leading_rows.reset();
+  if (frame.leading_rows > 0) reuse_.leading_rows = frame.leading_rows - 1;
 }
 
 void ServeLoop::Prefetch(const Frame& frame, const uint8_t* payload) {
@@ -140,6 +172,7 @@ void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
     answer.third = evaluation.ended;
     answer.generation = static_cast<uint32_t>(evaluation.prefetched_bytes);
     answer.output_generation = static_cast<uint32_t>(evaluation.prefetched_bytes >> 32);
+    if (evaluation.pending != nullptr) return AnswerLater(answer, *reuse_.leading_rows, evaluation.pending);
   } catch (const Error& error) {
     answer.word = static_cast<uint32_t>(StatusOf(error.code()));
     message = error.what();
@@ -149,12 +182,46 @@ void ServeLoop::Answer(const Frame& dispatch, const uint8_t* payload) {
   }
   if (message.size() > kLongestMessage) message.resize(kLongestMessage);
   answer.payload_bytes = static_cast<uint32_t>(message.size());
+  // Answers come in the order of the dispatches.
+  Settle();
   Write(answer, message.data());
-  unrung_ += std::chrono::nanoseconds(answer.first);
-  if (unrung_ >= kRingAfter) Ring();
+}
+
+void ServeLoop::AnswerLater(const Frame& answer, size_t leading_rows, const std::shared_ptr<PendingOutput>& pending) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ++pending_;
+    if (leading_rows > 0) {
+      Frame leading;
+      leading.kind = FrameKind::kLeading;
+      leading.id = answer.id;
+      Push(leading, nullptr);
+      RingNow();
+    }
+  }
+  // Pending outputs of one device end in the order of their evaluations.
+  pending->WhenEnded([this, answer, pending](const std::string& failure) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!failure.empty() || !failed_.empty()) {
+      failed_.push_back({answer, pending});
+    } else {
+      Push(answer, nullptr);
+      RingNow();
+      --pending_;
+    }
+    settled_.notify_all();
+  });
 }
 
 void ServeLoop::Write(const Frame& frame, const void* payload) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Push(frame, payload);
+  if (frame.kind != FrameKind::kCompletion) return;
+  unrung_ += std::chrono::nanoseconds(frame.first);
+  if (unrung_ >= kRingAfter) RingNow();
+}
+
+void ServeLoop::Push(const Frame& frame, const void* payload) {
   if (lane_ == nullptr) return WriteToSocket(frame, payload);
   Frame numbered = frame;
   numbered.after = streamed_;
@@ -166,6 +233,11 @@ void ServeLoop::Write(const Frame& frame, const void* payload) {
 }
 
 void ServeLoop::Ring() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  RingNow();
+}
+
+void ServeLoop::RingNow() {
   unrung_ = std::chrono::nanoseconds(0);
   if (lane_ != nullptr) lane_->Ring();
 }

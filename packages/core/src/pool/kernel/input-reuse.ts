@@ -6,6 +6,7 @@ import type { RunOptions } from '../types.js';
 const MOST_PARTS = 255;
 
 const count = whole(0);
+const leading = whole(0, 65_534);
 const generation = whole(0, 2 ** 32 - 1);
 
 /** Checks `options.reuse` for a kernel's first input. Errors: `ERR_INVALID_ARGUMENT`. */
@@ -15,6 +16,7 @@ export function reuseOf({ reuse }: RunOptions, input: Port | undefined, arena: A
   count.check('reuse.freshColumns', reuse.freshColumns);
   generation.check('reuse.generation', reuse.generation);
   if (reuse.outputGeneration !== undefined) generation.check('reuse.outputGeneration', reuse.outputGeneration);
+  if (reuse.leadingRows !== undefined) leading.check('reuse.leadingRows', reuse.leadingRows);
   if (reuse.parts !== undefined) checkParts(reuse.parts, input, arena);
   return reuse;
 }

@@ -1,4 +1,4 @@
-import type { CompileOptions, InputReuse, Port } from '@mayfly/native';
+import { type CompileOptions, type InputReuse, invalidArgument, type Port } from '@mayfly/native';
 import { signalOf, unwatchAbort, watchAbort } from '../../abort-watch.js';
 import { failedCall } from '../../callers-stack.js';
 import type { Tensor } from '../../memory/tensor.js';
@@ -144,11 +144,15 @@ export class KernelHandle implements Kernel, RunOwner {
     try {
       const signal = options === undefined ? undefined : signalOf(options);
       const reuse = options === undefined ? undefined : reuseOf(options, this.inputs[0], this.#store.arena);
+      const onLeadingRows = options?.onLeadingRows;
+      if (onLeadingRows !== undefined && typeof onLeadingRows !== 'function') {
+        throw invalidArgument('onLeadingRows', 'a function', onLeadingRows);
+      }
       const run = this.#runs.bind(inputs, outputs);
       signal?.throwIfAborted();
       // All arguments have been read: their getters may have called this pool.
       if (this.#failure !== null) throw this.#failure;
-      const settled = this.#runs.add(run, this.#generations.latest, signal, reuse);
+      const settled = this.#runs.add(run, this.#generations.latest, signal, reuse, onLeadingRows);
       this.#flush();
       return settled;
     } catch (error) {

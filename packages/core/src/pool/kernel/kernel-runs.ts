@@ -68,9 +68,10 @@ export class KernelRuns<Owner extends Kernel & RunOwner> {
     generation: number,
     signal: AbortSignal | undefined,
     reuse: InputReuse | undefined,
+    onLeadingRows: (() => void) | undefined,
   ): Promise<void> {
     this.#admission.admit();
-    const settled = run.begin(generation, signal, reuse);
+    const settled = run.begin(generation, signal, reuse, onLeadingRows);
     if (signal !== undefined) watchAbort(signal, run);
     run.call = this.#calls++;
     this.#waiting.push(run);

@@ -68,6 +68,12 @@ export class InFlight<Kernel extends RunOwner> implements RunHolder {
     if (this.#runs.size === 1) this.#watch(run);
   }
 
+  /** The run that was sent with this id; null if it was answered, or there was none. */
+  find(id: number): Run<Kernel> | null {
+    for (let run = this.#runs.first; run !== null; run = run.next) if (run.id === id) return run;
+    return null;
+  }
+
   /** Removes the run that was answered. Null unless it is the oldest: a worker answers in order. */
   take(id: number): Run<Kernel> | null {
     if (this.#runs.first?.id !== id) return null;

@@ -39,6 +39,8 @@ export class Run<Kernel> {
   generation = 0;
   signal: AbortSignal | undefined = undefined;
   reuse: InputReuse | undefined = undefined;
+  /** Called when the leading rows of its output are there, if that is before it is answered. */
+  onLeadingRows: (() => void) | undefined = undefined;
   /** Input offsets, then output offsets. */
   readonly offsets: number[] = [];
   #resolve: Resolve = nothing;
@@ -47,13 +49,19 @@ export class Run<Kernel> {
   constructor(readonly kernel: Kernel) {}
 
   /** Begins a call whose offsets are set. Returns the promise of the caller. */
-  begin(generation: number, signal: AbortSignal | undefined, reuse: InputReuse | undefined): Promise<void> {
+  begin(
+    generation: number,
+    signal: AbortSignal | undefined,
+    reuse: InputReuse | undefined,
+    onLeadingRows: (() => void) | undefined,
+  ): Promise<void> {
     const settled = new Promise<void>(keepEnds);
     this.#resolve = resolveLast;
     this.#reject = rejectLast;
     this.generation = generation;
     this.signal = signal;
     this.reuse = reuse;
+    this.onLeadingRows = onLeadingRows;
     return settled;
   }
 
@@ -80,6 +88,7 @@ export class Run<Kernel> {
     this.#reject = nothing;
     this.signal = undefined;
     this.reuse = undefined;
+    this.onLeadingRows = undefined;
     this.sentTo = null;
     this.attempts = 0;
     this.abandoned = false;

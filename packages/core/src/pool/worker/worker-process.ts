@@ -149,6 +149,7 @@ export class WorkerProcess<Kernel extends RunOwner> {
       {
         onCompletion: (run, status, nanoseconds, message, copiedBytes, prefetchedBytes) =>
           this.#onCompletion(run, status, nanoseconds, message, { copiedBytes, prefetchedBytes }),
+        onLeading: (run) => this.#onLeading(run),
         onControl: (payload) => this.#onControl(payload),
         onClose: (error) => {
           // The system closes a process's sockets after its last thread has left user mode.
@@ -392,6 +393,13 @@ export class WorkerProcess<Kernel extends RunOwner> {
     const from = this.#state;
     if (!nextStates[from].includes(state)) throw new Error(`worker ${this.id} cannot become ${state} from ${from}`);
     this.#state = state;
+  }
+
+  #onLeading(id: number): void {
+    if (this.#lost) return;
+    const run = this.#inFlight.find(id);
+    if (run === null) this.#broken(protocolError('leading rows of a dispatch without an answer', `those of ${id}`));
+    else if (run.onLeadingRows !== undefined) queueMicrotask(run.onLeadingRows);
   }
 
   #onCompletion(
