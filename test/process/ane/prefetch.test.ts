@@ -60,6 +60,23 @@ onEachRuntime((tier, runtime) => {
     ]);
   });
 
+  test('a prefetch leaves what another run will read of the same surface', async () => {
+    const none = { freshColumns: N, generation: 0 };
+    const of = (place: string) => ({ ...none, parts: [{ ...half, rowBytes: BYTES, of: place }] });
+    const { values } = await results([
+      ['chain', { program: 1, from: 'OTHER', x: 7, reuse: none }],
+      ['prefetch', { program: 0, reuse: of('OTHER') }],
+      ['prefetch', { program: 0, x: 4, reuse: of('INPUT') }],
+      ['chain', { program: 0, reuse: of('OTHER') }],
+      ['chain', { program: 0, reuse: of('INPUT') }],
+    ]);
+    expect(values).toEqual([
+      { y: 21, copiedIn: BYTES },
+      { y: 14, copiedIn: 0, prefetched: BYTES },
+      { y: 8, copiedIn: BYTES },
+    ]);
+  });
+
   test('what was prefetched under another generation is copied again', async () => {
     const { values } = await results([
       ['prefetch', { program: 0, x: 1, reuse: { freshColumns: 0, generation: 5 } }],

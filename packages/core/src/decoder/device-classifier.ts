@@ -95,7 +95,9 @@ export class DeviceClassifier {
     const compile = async (pass: 'forward' | 'backward') => {
       const { program } = this.#programs[pass];
       const name = `classifier${pass === 'forward' ? 'Forward' : 'Backward'}`;
-      return new TimedKernel(await compiler.compile({ name, text: program.text, weights: {} }), stopwatch);
+      // Both read the same table: on one worker it is copied once.
+      const kernel = await compiler.compile({ name, text: program.text, weights: {}, group: 'classifier' });
+      return new TimedKernel(kernel, stopwatch);
     };
     this.#kernels = { forward: await compile('forward'), backward: state.training ? await compile('backward') : null };
     for (const { input } of this.#chunks) this.#kernels.forward.prefetch(input);

@@ -28,7 +28,7 @@ export interface StageSurfaces {
   readonly input: SurfaceTensor;
   readonly output: SurfaceTensor;
   readonly reads: readonly string[];
-  /** Whether no other block's evaluations write the input where a device keeps a copy of it. */
+  /** Whether no other evaluations, of another block or of another pass in flight, write the input where a device keeps a copy of it. */
   readonly keepsInput: boolean;
 }
 

@@ -32,7 +32,7 @@ export class StaticWeights implements WeightStrategy {
   #loaded: Promise<void> | null = null;
 
   constructor(options: StrategyOptions) {
-    const { source, state, shape, form, places, holdsBack, input, stopwatch } = options;
+    const { source, state, shape, form, places, holdsBack, input, stopwatch, inFlight } = options;
     const definitions = [...new Set(places.map(({ definition }) => definition))];
     const written = new Map(
       definitions.flatMap((each) => staticBlocks(each, shape, form)).map((each) => [each.block, each]),
@@ -42,6 +42,8 @@ export class StaticWeights implements WeightStrategy {
     this.#options = options;
     this.#like = (options.like as StaticWeights | undefined) ?? null;
     this.output = state.training ? source.tensor('fp32', input.shape) : input;
+    // A kernel that passes in flight share keeps one copy of its input.
+    const keepsInput = inFlight === 1;
     let x = source.tensor('fp16', [1, shape.dim, 1, shape.batch * shape.sequence]);
     let before: LayerBlock | undefined;
     this.blocks = places.map((place) => {
@@ -60,13 +62,13 @@ export class StaticWeights implements WeightStrategy {
             input: index === 0 ? first(input) : surfaces.next(input, 1),
             output: surfaces.next(output, kept),
             reads,
-            keepsInput: true,
+            keepsInput,
           })),
           backward: (needsBackward ? backward : []).map(({ input, output, reads }) => ({
             input: surfaces.next(input, ring),
             output: surfaces.next(output, ring),
             reads,
-            keepsInput: true,
+            keepsInput,
           })),
         },
         stopwatch,

@@ -24,6 +24,15 @@ size_t SurfaceBytes(const std::vector<Port>& ports, const SurfaceRules& rules) {
   return bytes;
 }
 
+// Whether both fill some of the same bytes of an input with such rows.
+bool Overlap(const InputPart& a, const InputPart& b, size_t stride) {
+  const auto meet = [](size_t begin, size_t length, size_t other, size_t other_length) {
+    return begin < other + other_length && other < begin + length;
+  };
+  return meet(a.at / stride, a.rows, b.at / stride, b.rows) &&
+         meet(a.at % stride, a.row_bytes, b.at % stride, b.row_bytes);
+}
+
 std::vector<const IoSurface*> Bound(const Surfaces& surfaces, const std::vector<size_t>& order) {
   std::vector<const IoSurface*> bound;
   for (size_t port : order) bound.push_back(surfaces[port].get());
@@ -221,6 +230,12 @@ void AneProgram::Prefetch(const void* input, const InputReuse& reuse) {
   // Another program reads the same input.
   if (covers && reuse.parts.empty()) return;
   known->Settle();
+  // The surface already holds what another evaluation reads in the same place.
+  for (const InputPart& part : reuse.parts) {
+    for (const InputPart& held : known->prefetched_parts) {
+      if (!(held == part) && Overlap(held, part, ports_.inputs[0].row_bytes())) return;
+    }
+  }
   std::vector<RowCopy> copies;
   if (!covers) copies.push_back(Reused(input, reuse));
   for (const InputPart& part : reuse.parts) copies.push_back(Part(part));
