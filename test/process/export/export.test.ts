@@ -241,7 +241,7 @@ describe('the command', () => {
         [halfModel, '--format', 'hf', '--dtype', 'q8_0', '--out', 'x'],
         /^mayfly: Expected --dtype to be f32 or f16 or bf16 for hf, got/,
       ],
-      [['tiny', '--format', 'hf', '--out', 'x'], /^mayfly: Expected --model to be a model with parameters, got/],
+      [['tiny', '--format', 'hf', '--out', 'x'], /^mayfly: Expected model to be a model with parameters, got/],
       [[halfModel, '--format', 'gguf'], /^mayfly: Expected out to be given|^mayfly: Expected --out/],
     ];
     for (const [args, message] of cases) {
