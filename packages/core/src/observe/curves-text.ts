@@ -37,7 +37,14 @@ export async function curvesText(
   );
   let curve = -1;
   const chart = plot(scaled, {
-    ...{ width: columns, height, customXAxisTicks: ticks(scaled.flat().map(([step]) => step)) },
+    ...{
+      width: columns,
+      height,
+      customXAxisTicks: ticks(
+        scaled.flat().map(([step]) => step),
+        columns,
+      ),
+    },
     formatter: (value, { axis }) => (axis === 'x' ? Math.round(value) : figure(log ? 10 ** value : value)),
     // Called for the points of one curve after another, and not told which.
     lineFormatter: ({ index, plotX, plotY }) => {
@@ -55,19 +62,21 @@ export async function curvesText(
 
 const markOf = (index: number): string => marks[index % marks.length]!;
 
-/** The first and the last step, and one in the middle. */
-function ticks(steps: readonly number[]): number[] {
+/** The first and the last step, and one in the middle where there is room for its number. */
+function ticks(steps: readonly number[], columns: number): number[] {
   const [least, most] = steps.reduce(([low, high], step) => [Math.min(low, step), Math.max(high, step)], [
     Number.POSITIVE_INFINITY,
     Number.NEGATIVE_INFINITY,
   ] as [number, number]);
-  return [least, (least + most) / 2, most];
+  const middle = (least + most) / 2;
+  const hasRoom = columns / 2 > `${least}${Math.round(middle)}`.length;
+  return hasRoom ? [least, middle, most] : [least, most];
 }
 
 const figure = (value: number): string =>
   value !== 0 && Math.abs(value) < 1e-3 ? formatSmall(value) : formatFigure(value);
 
-/** At most `columns` points: each the mean of an equal part of the steps. */
+/** At most `columns` points: each the mean of an equal part of the steps, of which the first begins and the last ends where the curve does. */
 function meanPerColumn(points: readonly Point[], columns: number): readonly Point[] {
   if (points.length <= columns) return points;
   return Array.from({ length: columns }, (_, column): Point => {
@@ -76,6 +85,7 @@ function meanPerColumn(points: readonly Point[], columns: number): readonly Poin
       Math.floor(((column + 1) * points.length) / columns),
     );
     const mean = (of: (point: Point) => number) => part.reduce((sum, point) => sum + of(point), 0) / part.length;
-    return [mean(([step]) => step), mean(([, value]) => value)];
+    const step = column === 0 ? part[0]! : column === columns - 1 ? part.at(-1)! : [mean(([step]) => step)];
+    return [step[0]!, mean(([, value]) => value)];
   });
 }

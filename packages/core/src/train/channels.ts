@@ -14,7 +14,7 @@ interface TrainerMessage {
   error?: unknown;
 }
 
-/** A message on the tracing channel `mayfly:step`: a training step, without the part of its update that the next step waits for. */
+/** A message on the tracing channel `mayfly:step`: a training step. What is left of its update when it ends is part of the next. */
 export interface StepMessage extends TrainerMessage {
   /** At the end. */
   result?: StepRecord;

@@ -96,8 +96,9 @@ export class RunCheckpoints {
    *
    * @throws `ERR_NOT_FINITE` if parameters or moments are not finite; errors of writing a file.
    */
-  save(): Promise<string | null> {
-    return traced(checkpointChannel, this.#training.message, () => this.#save());
+  async save(): Promise<string | null> {
+    if (this.#place.saves) await this.#training.settle();
+    return await traced(checkpointChannel, this.#training.message, () => this.#save());
   }
 
   async #save(): Promise<string | null> {
@@ -105,7 +106,6 @@ export class RunCheckpoints {
     const start = performance.now();
     const step = this.#step;
     try {
-      await this.#training.settle();
       const path = await this.#write('run');
       this.#written = { step, path };
       this.#training.onSave({ step, path, ms: performance.now() - start });

@@ -8,6 +8,7 @@ import { Optimizer, type OptimizerSettings, type TableRows } from '../decoder/op
 import type { LossScaler } from './loss-scaler.js';
 import type { Ranks } from './ranks.js';
 import { learningRate, type Schedule } from './schedules.js';
+import { StepClock } from './step-clock.js';
 
 /** The result of one training step. */
 export interface StepRecord {
@@ -21,7 +22,10 @@ export interface StepRecord {
   /** Global L2 norm of the mean loss's gradient, before clipping; not finite when the step overflowed. */
   readonly gradNorm: number;
   readonly lr: number;
-  /** Wall time. It includes the rest of the previous step's update, and leaves out the part of its own update that the next step waits for. */
+  /**
+   * Wall time since the end of the previous step, without evaluations, samples, checkpoints and what the caller did between the steps. It
+   * includes the rest of the previous step's update, also where other work waited for that, and leaves out what its own left to the next.
+   */
   readonly ms: number;
   readonly tokensPerSecond: number;
   /** The loss scale of the step. */
@@ -64,6 +68,7 @@ interface Batch {
  * model waits for its own.
  */
 export class TrainStep {
+  readonly clock = new StepClock();
   readonly #decoder: Decoder;
   readonly #windows: Windows;
   readonly #scaler: LossScaler;
@@ -130,17 +135,19 @@ export class TrainStep {
     return this.#ranks.rank * this.#options.accumulate;
   }
 
-  /** Waits for the last update. Needed before anything but a pass of the decoder reads or writes parameters or moments. */
-  async settle(): Promise<void> {
-    await this.#decoder.stopwatch.wait('hostMath', this.#decoder.updates.settleAll());
+  /** Waits for the last update, as a part of the next step. Needed before anything but a step reads or writes parameters or moments. */
+  settle(): Promise<void> {
+    const { stopwatch, updates } = this.#decoder;
+    return this.clock.count(() => stopwatch.wait('hostMath', updates.settleAll()));
   }
 
   /**
+   * Its time is what the clock counts: the caller lets it count.
+   *
    * @param vote Called when all work of the step is queued: what this rank says to the others.
    * @param onVotes Called with what all ranks said, by rank, before the step's update. Not called where there are no others.
    */
   async run(vote: () => StepVote, onVotes: (votes: readonly StepVote[]) => void): Promise<StepRecord> {
-    const start = performance.now();
     const { scale } = this.#scaler;
     const { stopwatch, gradientSums } = this.#decoder;
     const before = stopwatch.work.total;
@@ -165,7 +172,7 @@ export class TrainStep {
     this.#step += 1;
     this.#gradientScale = scale;
     this.#work = stopwatch.work.since(before);
-    const ms = performance.now() - start;
+    const ms = this.clock.lap();
     const tokensPerSecond = (1000 * this.tokens) / ms;
     return { step: this.#step, loss, gradNorm, lr, ms, tokensPerSecond, lossScale: scale, skipped: !accepted };
   }

@@ -132,7 +132,6 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   readonly #checkpoints: RunCheckpoints;
   #energy: EnergyWatch | null = null;
   #lastLoss: number | null;
-  #stepMs = 0;
   /** Hash of the parameters after this number of updates, at the end of a run. */
   #digest: { readonly updates: number; readonly value: string } | null = null;
   #wholeVocabulary: WholeVocabularyLoss | null = null;
@@ -173,7 +172,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       divergence: this.#divergence,
       exchange: this.#exchange,
       progress: () => this.#progress(),
-      settle: () => this.#settle(),
+      settle: () => this.#step.settle(),
       message: () => this.#message(),
       onSave: (event) => {
         this.record('checkpoint', event);
@@ -260,14 +259,16 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
   }
 
   /** Mean cross-entropy over windows of a stream, with the current parameters. Do not call it while a step runs. */
-  evaluate(stream: TokenStream, windows: readonly [number, number]): Promise<WindowLoss> {
-    return windowLoss(this.#parts.decoder, stream, windows);
+  async evaluate(stream: TokenStream, windows: readonly [number, number]): Promise<WindowLoss> {
+    await this.#step.settle();
+    return await windowLoss(this.#parts.decoder, stream, windows);
   }
 
   /** Draws tokens with the current parameters. Do not call it while a step runs. */
-  generate(prompt: readonly number[], options?: TokenGeneratorOptions): AsyncGenerator<number, void, undefined> {
+  async *generate(prompt: readonly number[], options?: TokenGeneratorOptions): AsyncGenerator<number, void, undefined> {
     const { decoder, tokenizer } = this.#parts;
-    return generateTokens(wholeWindows(decoder), prompt, { tokenizer, ...options });
+    await this.#step.settle();
+    yield* generateTokens(wholeWindows(decoder), prompt, { tokenizer, ...options });
   }
 
   /** How the programs of its layers are written: their variants, and the axes that were decided. */
@@ -288,7 +289,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const { lora, values } = await readAdapter(source, this.config);
     if (!areAlike(own, lora))
       throw invalidArgument('adapter', `adapters like ${JSON.stringify(own)}`, JSON.stringify(lora));
-    await this.#settle();
+    await this.#step.settle();
     await decoder.setAdapters(values);
   }
 
@@ -324,7 +325,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   /** SHA-256 of the parameters: equal only for runs that are equal bit for bit. */
   parametersDigest(): string {
-    addon.mathQueue.finish();
+    this.#step.clock.block(() => addon.mathQueue.finish());
     return tensorDigest(this.#parts.decoder.state.parameters);
   }
 
@@ -340,7 +341,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       tokensPerStep: this.#step.tokens,
       skipped: this.#scaler.skipped,
       lastLoss: this.#lastLoss,
-      stepMs: this.#stepMs,
+      stepMs: this.#step.clock.total,
       wallMs: performance.now() - this.#parts.startedAt,
       activityMs: this.activityMs,
       stepWork: this.#step.work,
@@ -393,23 +394,23 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       await this.#exchange.apart(() => ending.ask());
       await this.#look(ending);
       while (this.#goesOn && !ending.isAgreed) {
-        last = await this.#runStep(ending);
+        last = await this.#step.clock.count(() => this.#runStep(ending));
         yield last;
       }
-      await this.#settle();
+      await this.#step.settle();
       if (last !== null && !ending.isAgreed && this.#divergence.hasFailed) await this.#diverge(last);
       if (last !== null && !ending.isAgreed) await this.#measureWholeVocabulary(ending.signal);
     } catch (error) {
       this.#reason = 'failed';
       // The first error counts.
-      await this.#settle().catch(() => {});
+      await this.#step.settle().catch(() => {});
       this.record('error', { error });
       throw error;
     } finally {
       // If the caller leaves the loop, this function ends here.
       if (this.#reason === 'running') {
         this.#reason = this.#goesOn ? 'aborted' : this.step < this.options.steps ? 'patience' : 'finished';
-        await this.#settle();
+        await this.#step.settle();
         this.#onEnergy(this.#energy?.read(this.step));
         await this.#checkpoints.saveIfSound();
         await this.#checkpoints.prune();
@@ -417,16 +418,6 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
         this.#stats.write(this.step, this.activityMs);
         this.#digest = { updates: this.#step.counts.optimizerStep, value: await tensorDigestInPieces(parameters) };
       }
-    }
-  }
-
-  /** Waits for the update of the last step, which is part of its time. */
-  async #settle(): Promise<void> {
-    const start = performance.now();
-    try {
-      await this.#step.settle();
-    } finally {
-      this.#stepMs += performance.now() - start;
     }
   }
 
@@ -455,20 +446,19 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     );
     this.#losses.add(record.loss);
     this.#lastLoss = record.loss;
-    this.#stepMs += record.ms;
     this.#divergence.observe(record, scaleCanFall);
     this.record('step', record);
     this.emit('step', record);
     this.#stats.look(record.step, this.activityMs);
     this.#onEnergy(this.#energy?.look(record.step));
     const parametersAreLost = !Number.isFinite(record.loss) && !(await allFinite(this.#parts.decoder.state.parameters));
-    if (parametersAreLost || this.#divergence.isOver) await this.#diverge(record);
+    if (parametersAreLost || this.#divergence.isOver) await this.#step.clock.leaveOut(() => this.#diverge(record));
     if (this.#divergence.lossIsFinite) await this.#checkpoints.prove();
     await this.#look(ending);
     // The checkpoint of the last step is written at the end of the run, where a failure is an error.
     const isLast = record.step === this.options.steps;
     if (this.#parts.saves && !isLast && (saves ?? this.#checkpoints.isDue(record.step)))
-      await this.#checkpoints.trySave();
+      await this.#step.clock.leaveOut(() => this.#checkpoints.trySave());
     return record;
   }
 
@@ -478,22 +468,28 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const { validation, sampleEvery } = this.#parts;
     const { steps } = this.options;
     const samples = sampleEvery !== null && step > this.#firstStep && isSampleDue(step, { sampleEvery, steps });
-    if (validation?.isDue(step) || samples) await this.#settle();
+    const evaluates = validation?.isDue(step);
+    if (!evaluates && !samples) return;
+    await this.#step.settle();
     try {
-      if (validation?.isDue(step)) {
-        const evaluation = await traced(
-          evaluationChannel,
-          () => this.#message(),
-          () => this.#exchange.apart(() => this.#inAnyVariant(() => validation.evaluate(step, ending))),
-        );
-        const event = { ...evaluation, checkpoint: evaluation.isBest ? await this.#checkpoints.trySaveBest() : null };
-        this.record('evaluation', event);
-        this.emit('evaluation', event);
-      }
-      if (samples) await this.#drawSample(ending.signal);
+      await this.#step.clock.leaveOut(async () => {
+        if (evaluates) await this.#validate(validation!, ending);
+        if (samples) await this.#drawSample(ending.signal);
+      });
     } catch (error) {
       if (!ending.interrupted(error)) throw error;
     }
+  }
+
+  async #validate(validation: Validation, ending: Ending): Promise<void> {
+    const evaluation = await traced(
+      evaluationChannel,
+      () => this.#message(),
+      () => this.#exchange.apart(() => this.#inAnyVariant(() => validation.evaluate(this.step, ending))),
+    );
+    const event = { ...evaluation, checkpoint: evaluation.isBest ? await this.#checkpoints.trySaveBest() : null };
+    this.record('evaluation', event);
+    this.emit('evaluation', event);
   }
 
   /** Lets the model write on the first rank. */
@@ -540,7 +536,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       try {
         return await work();
       } catch (error) {
-        this.record('variantMove', await fallback.moveFrom(error));
+        this.record('variantMove', await this.#step.clock.leaveOut(() => fallback.moveFrom(error)));
         windows.restore(before);
       }
     }
