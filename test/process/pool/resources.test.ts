@@ -42,10 +42,10 @@ async function result(shell: string, text: string, options: { uid?: number } = {
 
 test('file descriptors', async () => {
   const taken = 'const taken = []; try { for (;;) taken.push(openSync("/dev/null")); } catch {}';
-  const { y, code, message } = await result('ulimit -n 64;', script(taken));
+  const { y, code, message } = await result('ulimit -n 128;', script(taken));
   expect([y, code]).toEqual([6, 'ERR_POOL_FAILED']);
   expect(message).toMatch(
-    /no worker could be started in \d+ tries: .*Too many open files \(at most 64 in this process by RLIMIT_NOFILE\)/,
+    /no worker could be started in \d+ tries: .*Too many open files \(at most 128 in this process by RLIMIT_NOFILE\)/,
   );
 });
 
