@@ -2,7 +2,7 @@ import type { StepColumn } from '@mayfly/core/watch';
 import { useMemo, useRef } from 'preact/hooks';
 import { formatCount, formatFigure } from './format.js';
 import type { ShownRun } from './run-store.js';
-import { smooth } from './series.js';
+import { type Smoothed, smooth } from './series.js';
 import { type Axis, xOf } from './step-axis.js';
 
 /** A column of a run, as it is drawn. */
@@ -34,12 +34,14 @@ export function useCurves(
         const x = xOf(steps.columns, detail.started, axis);
         const raw = steps.columns[column];
         const survey = surveyOf(column, steps, known?.survey);
+        const goesOn = known?.smoothing === smoothing && known.survey.rewinds === steps.rewinds;
+        const smoothed = smoothing > 0 ? smooth(raw, smoothing, goesOn ? known.smoothed : null) : null;
         const curve = {
-          ...{ x, raw, smoothed: smoothing > 0 ? smooth(raw, smoothing) : null },
+          ...{ x, raw, smoothed: smoothed?.values ?? null },
           evaluations: evaluationsOf(detail, axis),
           ...{ marks: survey.marks, told: told(survey, steps.columns.step, raw) },
         };
-        kept.current.set(detail.id, { of, curve, survey });
+        kept.current.set(detail.id, { of, curve, survey, smoothing, smoothed });
         return curve;
       }),
     [column, runs, axis, smoothing],
@@ -58,6 +60,8 @@ interface Kept {
   readonly of: readonly unknown[];
   readonly curve: Curve;
   readonly survey: Survey;
+  readonly smoothing: number;
+  readonly smoothed: Smoothed | null;
 }
 
 /** Rows of a column that its words and marks are made of; -1 where there is none. */

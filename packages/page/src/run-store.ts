@@ -1,4 +1,5 @@
 import type { RunDetail, RunEntry, StepColumn } from '@mayfly/core/watch';
+import { append } from './series.js';
 
 /** The steps of a run, in columns. */
 export interface StepColumns {
@@ -181,11 +182,7 @@ function appended(
   const rows = (known?.rows ?? 0) + added;
   const columns = names.map((name, index) => {
     const own = gained.subarray(index * added, (index + 1) * added);
-    if (known === undefined) return [name, own] as const;
-    const joined = new Float64Array(rows);
-    joined.set(known.columns[name]);
-    joined.set(own, known.rows);
-    return [name, joined] as const;
+    return [name, append(known?.columns[name] ?? new Float64Array(0), own)] as const;
   });
   return { rewinds, rows, columns: Object.fromEntries(columns) as Record<StepColumn, Float64Array> };
 }

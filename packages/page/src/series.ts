@@ -66,25 +66,53 @@ export function thin(
   return [xs, ys];
 }
 
+/** A smoothed curve, and what goes on from its end. */
+export interface Smoothed {
+  readonly values: Float64Array;
+  readonly sum: number;
+  readonly share: number;
+}
+
+const unsmoothed: Smoothed = { values: new Float64Array(0), sum: 0, share: 0 };
+
 /**
  * The exponential moving average of a curve, corrected for its start (Kingma and Ba, 2014). Values that are not numbers stay so, and do not
  * count.
  *
  * @param weight Of the past, from 0 (the curve itself) to below 1.
+ * @param known Of its first values, with the same weight. Default: null, none.
  */
-export function smooth(y: Float64Array, weight: number): Float64Array {
-  const result = new Float64Array(y.length);
-  let sum = 0;
-  let share = 0;
-  for (let row = 0; row < y.length; row++) {
-    const value = y[row]!;
+export function smooth(y: Float64Array, weight: number, known: Smoothed | null = null): Smoothed {
+  let { values, sum, share } = known ?? unsmoothed;
+  const gained = y.slice(values.length);
+  for (let row = 0; row < gained.length; row++) {
+    const value = gained[row]!;
     if (!Number.isFinite(value)) {
-      result[row] = Number.NaN;
+      gained[row] = Number.NaN;
       continue;
     }
     sum = weight * sum + (1 - weight) * value;
     share = weight * share + (1 - weight);
-    result[row] = sum / share;
+    gained[row] = sum / share;
   }
-  return result;
+  values = append(values, gained);
+  return { values, sum, share };
+}
+
+/** What an array grows by when it is full: seldom enough that the copies cost little. */
+const GROWTH = 1.25;
+/** Arrays that `append` made: room behind them is theirs. */
+const grown = new WeakSet<ArrayBufferLike>();
+
+/** Both arrays, in the memory of the first where it was made here and has room: then one append to it is allowed, unless they append the same. */
+export function append(known: Float64Array, gained: Float64Array): Float64Array {
+  const length = known.length + gained.length;
+  const fits = grown.has(known.buffer) && 8 * length <= known.buffer.byteLength;
+  const all = fits ? new Float64Array(known.buffer, 0) : new Float64Array(Math.ceil(GROWTH * length));
+  if (!fits) {
+    all.set(known);
+    grown.add(all.buffer);
+  }
+  all.set(gained, known.length);
+  return all.subarray(0, length);
 }

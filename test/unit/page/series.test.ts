@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { rowsIn, smooth, thin } from '../../../packages/page/src/series.js';
+import { append, rowsIn, smooth, thin } from '../../../packages/page/src/series.js';
 
 const x = Float64Array.from({ length: 10_000 }, (_, row) => row + 1);
 const y = Float64Array.from(x, (value) => Math.sin(value / 50) + (value === 7777 ? 50 : 0));
@@ -37,6 +37,37 @@ test('the rows of a range reach one beyond its edges', () => {
 });
 
 test('smoothing keeps a constant, and leaves holes', () => {
-  expect([...smooth(Float64Array.of(4, 4, Number.NaN, 4), 0.9)]).toEqual([4, 4, Number.NaN, 4]);
-  expect([...smooth(Float64Array.of(0, 1), 0.5)]).toEqual([0, 2 / 3]);
+  expect([...smooth(Float64Array.of(4, 4, Number.NaN, 4), 0.9).values]).toEqual([4, 4, Number.NaN, 4]);
+  expect([...smooth(Float64Array.of(0, 1), 0.5).values]).toEqual([0, 2 / 3]);
+});
+
+test('a curve that gains values is smoothed as if it were new, and what is known is not done again', () => {
+  const whole = Float64Array.from(y, (value, row) => (row % 7 === 3 ? Number.NaN : value));
+  let smoothed = smooth(whole.subarray(0, 1), 0.6);
+  for (const rows of [1, 2, 5, 900, 9999, 10_000]) smoothed = smooth(whole.subarray(0, rows), 0.6, smoothed);
+  expect(smoothed).toEqual(smooth(whole, 0.6));
+  const known = { values: Float64Array.of(1, 2), sum: 0, share: 0 };
+  expect([...smooth(Float64Array.of(7, 7, 5), 0.5, known).values]).toEqual([1, 2, 5]);
+});
+
+test('an array that gains a value at a time is seldom copied, and earlier ones keep their values', () => {
+  // Of memory that is not its own, nothing is overwritten.
+  const answer = Float64Array.of(1, 2, 3, 4);
+  let all = append(new Float64Array(0), answer.subarray(0, 2));
+  const earlier = [];
+  const buffers = new Set<ArrayBufferLike>();
+  for (let row = 0; row < 10_000; row++) {
+    if (row < 3) earlier.push(all);
+    all = append(all, Float64Array.of(row));
+    buffers.add(all.buffer);
+  }
+  expect([...all]).toEqual([1, 2, ...Array.from({ length: 10_000 }, (_, row) => row)]);
+  expect(earlier.map((array) => [...array])).toEqual([
+    [1, 2],
+    [1, 2, 0],
+    [1, 2, 0, 1],
+  ]);
+  expect([...append(answer.subarray(0, 2), Float64Array.of(9))]).toEqual([1, 2, 9]);
+  expect([...answer]).toEqual([1, 2, 3, 4]);
+  expect(buffers.size).toBeLessThan(50);
 });
