@@ -135,7 +135,10 @@ export class TrainStep {
     return this.#ranks.rank * this.#options.accumulate;
   }
 
-  /** Waits for the last update, as a part of the next step. Needed before anything but a step reads or writes parameters or moments. */
+  /**
+   * Waits for the last update, as a part of the next step. Needed before anything but a step reads or writes parameters or moments. Compilations that it
+   * asked for can go on.
+   */
   settle(): Promise<void> {
     const { stopwatch, updates } = this.#decoder;
     return this.clock.count(() => stopwatch.wait('hostMath', updates.settleAll()));
