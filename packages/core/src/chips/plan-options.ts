@@ -35,6 +35,10 @@ export interface PlanOptions {
   readonly weightGradients?: string | undefined;
   /** Passes per update. Default: 1. */
   readonly accumulate?: number | undefined;
+  /** Processes that run passes in flight: each runs whole passes, or of static weights and adapters its share of the layers. Default: as few as hold the programs. */
+  readonly workers?: number | undefined;
+  /** Passes of a step that run at the same time, `accumulate` at most. Default: as many as `workers`, or 1. */
+  readonly inFlight?: number | undefined;
   /** Leaves out the update, as most figures of other trainers do. Default: false. */
   readonly withoutUpdate?: boolean | undefined;
   /**
@@ -72,6 +76,14 @@ export const planOptions = {
     help: 'host, device, or blocks that the device has: attention, feedForward',
   },
   accumulate: { rule: whole(1, 2 ** 24), default: 1, flag: '--accumulate <n>', help: 'passes per step' },
+  workers: {
+    ...{ rule: whole(1, 2 ** 10), defaultText: 'as few as hold the programs', flag: '--workers <n>' },
+    help: 'processes that run kernels, for passes in flight',
+  },
+  inFlight: {
+    ...{ rule: whole(1, 2 ** 24), defaultText: 'as many as workers', flag: '--in-flight <n>' },
+    help: 'passes of a step that run at the same time',
+  },
   withoutUpdate: {
     ...{ rule: flagRule, default: false, flag: '--without-update' },
     help: 'leave out the update, as most figures of other trainers do',

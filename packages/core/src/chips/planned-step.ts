@@ -65,7 +65,8 @@ const resolvePlan = (given: PlanOptions) => resolveOptions('planTraining', planO
 export function planStep(given: PlanOptions): PlannedStep {
   const options = resolvePlan(given);
   const { config, profile, weights, batch, sequence, accumulate } = options;
-  const { layer = decoderLayerOf(config) } = options;
+  const { layer = decoderLayerOf(config), workers = 1 } = options;
+  const inFlight = Math.min(accumulate, options.inFlight ?? workers);
   const { clock } = profile;
   const shape: ProgramShape = { ...config, batch, sequence };
   const columns = batch * sequence;
@@ -79,14 +80,19 @@ export function planStep(given: PlanOptions): PlannedStep {
   const isStatic = weights !== 'dynamic';
   const weightFiles = profile.generation === 'm1' ? 'per-tensor' : 'single';
   const blocks = writeBlocks(layer, shape, isStatic, { weightFiles, ...options.form });
-  const kernels = planKernels(blocks, shape, layer, options);
+  const isPacked = arePacked(layer, isStatic);
+  const planned = planKernels(blocks, shape, layer, options);
+  // Passes in flight share the kernels of static weights, which keep one input each: nothing is copied into it before.
+  const kernels =
+    isPacked || inFlight === 1
+      ? planned
+      : planned.map((each) => ({ ...each, copyBytes: each.copyBytes + each.savedBytes, savedBytes: 0 }));
   const layout = new ParameterLayout(config, () => layer.parameters(shape));
   const trained = layout.entries.filter(({ adapter }) => isAdapted === (adapter !== undefined));
   const elements = (entries: typeof trained) => entries.reduce((sum, { count }) => sum + count, 0);
   const parameters = elements(trained);
   const matrices = elements(trained.filter(({ layer, decay }) => layer === 0 && decay));
   const updates = !options.withoutUpdate;
-  const isPacked = arePacked(layer, isStatic);
   const isCompiled = weights === 'static';
   const gradients = new Map(
     blocks.flatMap(({ block, flow }) =>
@@ -96,7 +102,7 @@ export function planStep(given: PlanOptions): PlannedStep {
     ),
   );
   const counts = countStep({
-    ...{ config, layer, shape, blocks, isCompiled, isStatic, trained, accumulate, updates, gradients },
+    ...{ config, layer, shape, blocks, isCompiled, isStatic, trained, accumulate, inFlight, updates, gradients },
     classifier: onDevice?.programs,
   });
   const perLayer = (of: (kernel: PlannedKernel) => number) => kernels.reduce((sum, each) => sum + of(each), 0);
@@ -144,7 +150,10 @@ export function planStep(given: PlanOptions): PlannedStep {
     parameters,
     trained,
     blocks,
-    programs: kernels.length * kinds + [...gradients.values()].flat().length + (onDevice ? 2 : 0),
+    programs:
+      (weights === 'dynamic' ? inFlight : 1) * kernels.length * kinds +
+      inFlight * [...gradients.values()].flat().length +
+      (onDevice ? 2 : 0),
     updated,
     roundMs: kinds * perLayer(compiling),
     work: {
@@ -160,7 +169,7 @@ export function planStep(given: PlanOptions): PlannedStep {
       stagedBytes,
       compilationsMs: updates ? compilationsMs : 0,
       overlaps: true,
-      holdsBack: holdsBack({ passes: accumulate }),
+      holdsBack: holdsBack({ passes: accumulate, inFlight }),
     },
   };
 }

@@ -9,6 +9,7 @@ import type { LayerDefinition } from '../programs/layer-graph.js';
 import type { LayerProgram, ProgramShape, Slot, Surface } from '../programs/shape.js';
 import { staticBlocks } from '../programs/static.js';
 import { GRADIENT_RING, type GradientProgram } from '../programs/weight-gradients.js';
+import { BACKWARD_RING, holdsBack, tableTurns } from './step-schedule.js';
 import type { StepWork } from './step-work.js';
 
 /** A program of a layer, with the weights that training changes. */
@@ -88,6 +89,8 @@ export interface CountedStep {
   /** The parameters of all layers that are trained. */
   readonly trained: readonly ParameterEntry[];
   readonly accumulate: number;
+  /** Passes of the step that run at the same time, each in memory of its own. */
+  readonly inFlight: number;
   /** Of a classifier on the device. */
   readonly classifier?: ClassifierPrograms | undefined;
   /** By the name of a block: the programs that make its weight gradients; none on the host. */
@@ -115,9 +118,11 @@ export function classifierCopies({ chunks, input, parts, freshColumns, forward, 
 
 /** The work of a step of `accumulate` passes and an update, as `StepWork` of a trainer has it. */
 export function countStep(step: CountedStep): StepWork {
-  const { config, layer, shape, blocks, isStatic, trained, accumulate, classifier, gradients, updates } = step;
+  const { config, layer, shape, blocks, isStatic, trained, accumulate, classifier, gradients, updates, inFlight } =
+    step;
   const { layers, vocab, dim } = config;
   const isPacked = arePacked(layer, isStatic);
+  const prefetchesSaved = isPacked || inFlight === 1;
   const isAdapted = layer.base !== undefined;
   const programs = blocks.flatMap(({ forward, backward }) => [...forward, ...backward]);
   const perLayer = (of: (program: PlannedProgram) => number) =>
@@ -149,17 +154,18 @@ export function countStep(step: CountedStep): StepWork {
   return {
     dispatches: accumulate * (perLayer(() => 1) + layers * made.length + 2 * chunks),
     compilations: updates && step.isCompiled && !isPacked ? perLayer(({ weights }) => Math.min(1, weights.length)) : 0,
-    // The first program of all has no other before it.
+    // The first program of all has no other before it. Passes in flight share the kernels of static weights, which keep one input each.
     copiedBytes:
       accumulate *
         (copied(({ always }) => always) +
+          (prefetchesSaved ? 0 : copied(({ saved }) => saved)) +
           layers * made.reduce((sum, program) => sum + gradientCopies(program), 0) +
           (!isPacked && startsInPlace(blocks[0]!) ? 2 * activation : 0) +
           (copies?.always ?? 0)) +
       (expires ? copies!.afterUpdate.always : 0),
     prefetchedBytes:
-      accumulate * (copied(({ saved }) => saved) + (copies?.prefetched ?? 0)) +
-      (updates ? copied(({ afterUpdate }) => afterUpdate) : 0) +
+      accumulate * ((prefetchesSaved ? copied(({ saved }) => saved) : 0) + (copies?.prefetched ?? 0)) +
+      (updates ? inFlight * copied(({ afterUpdate }) => afterUpdate) : 0) +
       (expires ? copies!.afterUpdate.prefetched : 0),
     host: {
       norms: accumulate * ((isPacked ? 2 : 1) * halves + 2),
@@ -168,7 +174,11 @@ export function countStep(step: CountedStep): StepWork {
       weightGradients: accumulate * perBlock((block) => productsOnHost(block, parametersMade)),
       updates: updates ? trained.length : 0,
       // Kernels get the rest from where it lies.
-      copiedBytes: isPacked ? (updates ? perBlock(copiedInUpdate) : 0) : 2 * accumulate * activation * entries,
+      copiedBytes: isPacked
+        ? updates
+          ? perBlock((block) => copiedInUpdate(block, inFlight))
+          : 0
+        : 2 * accumulate * activation * entries,
       convertedElements:
         accumulate * ((isPacked ? 1 : 3) * activation + converted) +
         (classifier ? accumulate * ((1 + chunks) * dim + 2 * vocab) * columns : 0) +
@@ -188,7 +198,7 @@ export function countStep(step: CountedStep): StepWork {
     },
     waits: {
       kernels: accumulate * (perLayer(() => 1) + layers * made.length + 2 * chunks),
-      // For each loss, where the classifier is on the device for each chunk's gradients and new table, too, and for the norm.
+      // Passes in flight may each wait for a part's update, as it happens. For each loss, where the classifier is on the device for each chunk's gradients and new table, too, and for the norm.
       hostMath: accumulate * (1 + chunks) + (expires ? chunks : 0) + (updates ? 1 + parts : 0),
       hostThreads: gradientWaits(step, parametersMade) + 1,
     },
@@ -202,18 +212,24 @@ const productsOnHost = ({ flow }: PlannedBlock, made: ReadonlySet<string>): numb
 /**
  * Waits of a step for weight gradients but for the last, for all. One pass waits for backward surfaces, which two layers have in turn. Of
  * several, each waits for those of the pass before, block by block, and for those of the tables; these are two passes back where the
- * classifier is on the device. Kernels that make gradients wait for the surfaces that they write, which two layers have in turn, too.
+ * classifier is on the device. Kernels that make gradients wait for the surfaces that they write, which two layers have in turn, too. Passes in flight
+ * hold nothing back: each run of passes in one memory waits for backward surfaces as one pass does, and where a pass follows for those that are left.
  */
 function gradientWaits(
-  { config: { layers }, blocks, trained, accumulate, classifier, gradients }: CountedStep,
+  { config: { layers }, blocks, trained, accumulate, classifier, gradients, inFlight }: CountedStep,
   made: ReadonlySet<string>,
 ): number {
   const onHost = blocks.filter((block) => productsOnHost(block, made) > 0).length;
-  const surfaces = [...gradients.values()].flat().length * Math.max(0, accumulate * layers - GRADIENT_RING);
-  if (accumulate === 1) return Math.max(0, layers - 2) * onHost + surfaces;
+  /** Of each memory, the passes that use it one after the other. */
+  const passes = Array.from({ length: inFlight }, (_, index) => Math.ceil((accumulate - index) / inFlight));
+  const surfaces = passes.reduce((sum, each) => sum + Math.max(0, each * layers - GRADIENT_RING), 0);
+  const ofDevice = [...gradients.values()].flat().length * surfaces;
   const hasTables = trained.some(({ name }) => name === 'embedding' || name === 'head');
-  const tables = hasTables ? Math.max(0, accumulate - (classifier ? 2 : 1)) : 0;
-  return (accumulate - 1) * layers * onHost + tables + surfaces;
+  const held = holdsBack({ passes: accumulate, inFlight });
+  const turns = inFlight * tableTurns({ onDevice: classifier !== undefined, holdsBack: held });
+  const tables = hasTables ? Math.max(0, accumulate - turns) : 0;
+  const last = held ? 0 : inFlight * Math.max(0, layers - BACKWARD_RING);
+  return ((accumulate - inFlight) * layers + last) * onHost + tables + ofDevice;
 }
 
 const elementsIn = (entries: readonly ParameterEntry[]): number => entries.reduce((sum, { count }) => sum + count, 0);
@@ -241,13 +257,13 @@ function countSums(passes: number): { readonly merges: number; readonly ofVector
   };
 }
 
-/** Bytes of weights that several surfaces of a block hold, but for the first, which the update writes. */
-function copiedInUpdate({ forward, backward }: PlannedBlock): number {
+/** Bytes of weights that several surfaces of a block hold, of all passes in flight, but for the first, which the update writes. */
+function copiedInUpdate({ forward, backward }: PlannedBlock, inFlight: number): number {
   const surfaces = new Map([...forward, ...backward].map(({ input, weights }) => [input, weights]));
   const seen = new Set<string>();
   let bytes = 0;
   for (const { parameter, slot } of [...surfaces.values()].flat() as PackedWeight[]) {
-    if (seen.has(parameter)) bytes += 2 * slot.rows * slot.columns;
+    bytes += (inFlight - Number(!seen.has(parameter))) * 2 * slot.rows * slot.columns;
     seen.add(parameter);
   }
   return bytes;
