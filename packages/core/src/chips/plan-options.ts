@@ -37,7 +37,7 @@ export interface PlanOptions {
   readonly accumulate?: number | undefined;
   /** Processes that run passes in flight: each runs whole passes, or of static weights and adapters its share of the layers. Default: as few as hold the programs. */
   readonly workers?: number | undefined;
-  /** Passes of a step that run at the same time, `accumulate` at most. Default: as many as `workers`, or 1. */
+  /** Passes of a step that run at the same time, `accumulate` at most. Default: as many as `workers`; 1 where these are left out. */
   readonly inFlight?: number | undefined;
   /** Leaves out the update, as most figures of other trainers do. Default: false. */
   readonly withoutUpdate?: boolean | undefined;

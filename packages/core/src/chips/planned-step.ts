@@ -137,7 +137,7 @@ export function planStep(given: PlanOptions): PlannedStep {
   // Other work hides prefetches but for the weights of the first layer, the first chunk of a table, and the saved tensors of the last block.
   const table = isAdapted ? 0 : (onDevice?.stagedBytes ?? 0);
   const stagedBytes =
-    (updates ? perLayer((kernel) => kernel.stagedBytes) + table : 0) +
+    (updates ? inFlight * perLayer((kernel) => kernel.stagedBytes) + table : 0) +
     accumulate * Math.max(...kernels.map(({ savedBytes }) => savedBytes));
   const compilationsMs = {
     dynamic: 0,
@@ -170,6 +170,7 @@ export function planStep(given: PlanOptions): PlannedStep {
       compilationsMs: updates ? compilationsMs : 0,
       overlaps: true,
       holdsBack: holdsBack({ passes: accumulate, inFlight }),
+      ...{ inFlight, workers, sharesKernels: weights !== 'dynamic' },
     },
   };
 }

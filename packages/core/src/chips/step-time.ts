@@ -4,7 +4,8 @@ import { TABLE_GRADIENT_ROWS } from '../programs/classifier.js';
 import { GRADIENT_RING } from '../programs/weight-gradients.js';
 import { BACKWARD_RING, TABLES_RANK, tableTurns } from './step-schedule.js';
 import type { StepWork } from './step-work.js';
-import { type QueueTask, Timeline } from './timeline.js';
+import { lastTableUser } from './sum-tree.js';
+import { type QueueTask, Timeline, type Waits } from './timeline.js';
 
 /**
  * What computes the host's matrix products: Mayfly's own loops, or Accelerate, which only `blas` calls.
@@ -82,6 +83,12 @@ export interface TimedStep {
   readonly overlaps: boolean;
   /** Whether the weight gradients of a pass are held back until the next pass needs the memory that they read. */
   readonly holdsBack: boolean;
+  /** Passes that run at the same time. */
+  readonly inFlight: number;
+  /** Processes that run kernels. */
+  readonly workers: number;
+  /** Whether these passes share kernels, so that each worker has a share of the layers, rather than whole passes. */
+  readonly sharesKernels: boolean;
 }
 
 /** Bytes of a norm's element with the residual sum beside it: reads fp32 and fp16, writes fp32 and fp16; backward fp32 twice, and both types once more. */
@@ -116,6 +123,19 @@ function ratesOf({ clock, host }: ChipProfile, products: HostProducts) {
   };
 }
 
+/**
+ * Generations whose engine evaluates one kernel while the dispatch of another is set up. Two at once take 1.24 to 1.30 times less on M4 Pro (NE) and 397 µs become
+ * 265 on M5; on M1 1.04 times (GUIDE). Of the others nothing is known.
+ */
+const SET_UP_BESIDE: ReadonlySet<string> = new Set(['m4', 'm5']);
+
+/** An evaluation in milliseconds: its parts, and how long the engine works in it after how long. */
+interface EvaluationTimes {
+  readonly parts: { readonly kernels: number; readonly copies: number; readonly waits: number };
+  readonly setUp: number;
+  readonly engine: number;
+}
+
 /** What each task of a step takes, in milliseconds. */
 function tasksOf(step: TimedStep, profile: ChipProfile) {
   const { config, counts, accumulate, columns, parameters, matrices, forward, backward, onDevice, blocks } = step;
@@ -123,11 +143,19 @@ function tasksOf(step: TimedStep, profile: ChipProfile) {
   const { gemmMs, moveMs, streamMs, copyMs, lockMs } = ratesOf(profile, step.products);
   const activation = dim * columns;
   const isOnDevice = onDevice !== undefined;
-  const evaluation = ({ evaluationsMs, copiedBytes, dispatches }: KernelWork, share: number) => ({
-    kernels: evaluationsMs * share,
-    copies: (copyMs(copiedBytes) + lockMs(dispatches)) * share,
-    waits: (dispatches * profile.host.roundTripUs.value * share) / 1000,
-  });
+  const evaluation = ({ evaluationsMs, copiedBytes, dispatches }: KernelWork, share: number): EvaluationTimes => {
+    const dispatchMs = (dispatches * profile.clock.dispatchUs.value) / 1000;
+    const setUp = SET_UP_BESIDE.has(profile.generation) ? Math.min(evaluationsMs, dispatchMs) * share : 0;
+    return {
+      parts: {
+        kernels: evaluationsMs * share,
+        copies: (copyMs(copiedBytes) + lockMs(dispatches)) * share,
+        waits: (dispatches * profile.host.roundTripUs.value * share) / 1000,
+      },
+      setUp,
+      engine: evaluationsMs * share - setUp,
+    };
+  };
   const tables = gemmMs((2 * counts.host.classifierProducts * vocab * activation) / accumulate);
   // Adapters are those of layers alone.
   const table = parameters === 0 || vocab * dim > parameters ? 0 : (vocab * dim) / parameters;
@@ -138,6 +166,7 @@ function tasksOf(step: TimedStep, profile: ChipProfile) {
   const { copiedBytes, convertedElements, addedElements, foldedElements } = counts.host;
   /** Elements of a pass's weight gradients that the device makes. */
   const made = layers * matrices * blocks.reduce((sum, each) => sum + (each.gradients ? each.matrices : 0), 0);
+  const isBeside = step.inFlight > 1 && step.writesHalf;
   const chunks = onDevice === undefined ? 0 : onDevice.dispatches / 2;
   const conversion = (elements: number) => streamMs(CONVERSION_BYTES * elements);
   /** Whether an update changes the table of a classifier on the device. */
@@ -165,7 +194,11 @@ function tasksOf(step: TimedStep, profile: ChipProfile) {
     normBackward: moveMs(NORM_BYTES.backward * activation),
     ends: moveMs(END_BYTES * activation),
     /** The rest: what conversions a layer's ends need, copies between surfaces, and a table for a classifier on the device. */
-    moved: (streamMs(2 * copiedBytes) + conversion(convertedElements - ofClassifier - accumulate * made)) / accumulate,
+    moved:
+      (streamMs(isBeside ? 0 : 2 * copiedBytes) + conversion(convertedElements - ofClassifier - accumulate * made)) /
+      accumulate,
+    /** Of a layer's updated weights for passes in flight, which copy theirs beside other work. */
+    weightCopies: isBeside ? streamMs(2 * copiedBytes) / layers : 0,
     logits,
     classifier: isOnDevice ? 0 : tables,
     /** Of a classifier on the device: the gradient of its table. */
@@ -240,7 +273,7 @@ export function lastGradients(step: TimedStep, profile: ChipProfile) {
 
 /** The parts of the last of some steps, and when the gradients of its last pass were made. */
 function runSteps(step: TimedStep, profile: ChipProfile) {
-  const timeline = new Timeline<keyof StepParts>();
+  const timeline = new Timeline<keyof StepParts>(profile.engines);
   const run = stepOn(timeline, step, profile);
   let last = run();
   for (let count = 1; count < STEPS; count++) {
@@ -252,142 +285,211 @@ function runSteps(step: TimedStep, profile: ChipProfile) {
 
 type StepTimeline = Timeline<keyof StepParts>;
 type StepTask = QueueTask<keyof StepParts>;
+type StepWaits = Waits<keyof StepParts>;
+
+/** What passes in one memory have under way. */
+interface PassMemory {
+  /** Weight gradients by block. */
+  readonly products: StepTask[];
+  /** Kernels that make weight gradients, and have not been waited for. */
+  readonly sent: { readonly index: number; readonly end: number }[];
+  /** By kind of block, the last conversions of their results. */
+  readonly converted: readonly StepTask[][];
+  /** Weight gradients of tables by turn: with a classifier on the device, passes have the tensors that these are made of in turn. */
+  readonly tables: (StepTask | undefined)[];
+  /** What the next pass does first. */
+  endBefore: () => StepWaits;
+}
+
+function* nothing(): StepWaits {}
 
 /** Runs a step on a timeline, as `TrainStep` does. */
 function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
-  const { config, accumulate, blocks, overlaps, holdsBack, writesHalf, parameters } = step;
+  const { config, accumulate, blocks, overlaps, holdsBack, writesHalf, parameters, inFlight, workers } = step;
   const tasks = tasksOf(step, profile);
   const count = config.layers * blocks.length;
   const layerOf = (index: number) => Math.floor(index / blocks.length);
   const of = <Each>(each: readonly Each[], index: number): Each => each[index % blocks.length]!;
-  /** Under way: weight gradients by block, those of the tables, and updates by part. */
-  const products: StepTask[] = [];
-  /** Kernels that make weight gradients, and have not been waited for. */
-  const sent: { readonly index: number; readonly wait: () => void }[] = [];
-  /** By kind of block, the last conversions of their results. */
-  const converted = blocks.map((): StepTask[] => []);
-  /** By turn: with a classifier on the device, passes have the tensors that these are made of in turn. */
-  const tables: (StepTask | undefined)[] = [];
+  const memories = Array.from(
+    { length: inFlight },
+    (): PassMemory => ({
+      ...{ products: [], sent: [], tables: [], endBefore: nothing },
+      converted: blocks.map(() => []),
+    }),
+  );
+  const memoryOf = (pass: number) => memories[pass % inFlight]!;
   const turns = tableTurns({ onDevice: tasks.chunk !== undefined, holdsBack });
   let updates: { rows: StepTask; layers: StepTask[]; tables: StepTask } | undefined;
+  /** By place, the pass whose turn it is. */
+  const next = new Map<string, number>();
 
-  let endBefore = () => {};
+  /** Waits until a pass has left a place. */
+  function* after(place: string, pass: number): StepWaits {
+    const hasLeft = () => (next.get(place) ?? 0) > pass;
+    if (!hasLeft()) yield hasLeft;
+  }
+  /** Works at a place once all earlier passes have left it. */
+  function* take(place: string, pass: number, work: () => StepWaits): StepWaits {
+    yield* after(place, pass - 1);
+    yield* work();
+    next.set(place, pass + 1);
+  }
 
-  const forward = (pass: number) => {
-    timeline.wait(updates?.rows);
-    timeline.compute('hostMath', tasks.moved + tasks.ends / 2);
-    endBefore();
-    endBefore = () => {};
-    timeline.evaluate({ copies: tasks.staged })();
-    for (let index = 0; index < count; index++) {
-      timeline.wait(updates?.layers[layerOf(index)]);
-      timeline.wait(products[index]);
-      timeline.compute('hostMath', tasks.normForward);
-      timeline.evaluate(of(tasks.forward, index))();
-    }
-    timeline.wait(tables[pass % turns]);
+  /** With one pass in flight no worker has anything to do beside another. */
+  const workerOf = (pass: number, layer: number) => {
+    if (inFlight === 1) return 0;
+    return step.sharesKernels ? Math.floor((layer * workers) / config.layers) : (pass % inFlight) % workers;
   };
+  const evaluate = ({ parts, ...engine }: EvaluationTimes, worker: number) =>
+    timeline.evaluate(parts, { ...engine, worker });
+
+  function* forward(pass: number): StepWaits {
+    const memory = memoryOf(pass);
+    yield updates?.rows;
+    timeline.compute('hostMath', tasks.moved + tasks.ends / 2);
+    yield* memory.endBefore();
+    memory.endBefore = nothing;
+    yield timeline.evaluate({ copies: tasks.staged }, { worker: workerOf(pass, 0) });
+    for (let index = 0; index < count; index++) {
+      yield updates?.layers[layerOf(index)];
+      yield memory.products[index];
+      timeline.compute('hostMath', tasks.normForward);
+      yield evaluate(of(tasks.forward, index), workerOf(pass, layerOf(index)));
+    }
+    yield memory.tables[Math.floor(pass / inFlight) % turns];
+  }
 
   /** Sends evaluations of all chunks, each once its input is written and so is the next one's, which the engine's worker copies meanwhile. */
-  const start = ({ chunks, evaluation }: NonNullable<typeof tasks.chunk>, written: readonly StepTask[]) => {
-    timeline.wait(written[0]);
-    return Array.from({ length: chunks }, (_, index) => {
-      timeline.wait(written[index + 1]);
-      return timeline.evaluate(evaluation);
-    });
-  };
+  function* start(
+    { chunks, evaluation }: NonNullable<typeof tasks.chunk>,
+    written: readonly StepTask[],
+    ends: number[],
+  ): StepWaits {
+    yield written[0];
+    for (let index = 0; index < chunks; index++) {
+      yield written[index + 1];
+      ends.push(evaluate(evaluation, 0));
+    }
+  }
 
-  const loss = (pass: number) => {
-    timeline.wait(updates?.tables);
-    updates = undefined;
+  function* loss(pass: number): StepWaits {
+    yield updates?.tables;
     const { chunk } = tasks;
     if (chunk === undefined) {
-      timeline.wait(timeline.queue({ classifier: tasks.classifier, hostMath: tasks.logits + tasks.ends / 2 }));
+      yield timeline.queue({ classifier: tasks.classifier, hostMath: tasks.logits + tasks.ends / 2 });
       return;
     }
     const queueEach = (hostMath: number) => Array.from({ length: chunk.chunks }, () => timeline.queue({ hostMath }));
     const table = pass === 0 && chunk.table > 0 ? queueEach(chunk.table) : [];
     timeline.compute('hostMath', tasks.input);
-    for (const wait of start(chunk, table)) {
-      wait();
+    const logits: number[] = [];
+    yield* start(chunk, table, logits);
+    for (const end of logits) {
+      yield end;
       timeline.queue({ hostMath: chunk.softmax });
     }
     const gradients = queueEach(chunk.gradient);
     for (let part = 0; part < tasks.tableParts; part++) {
       timeline.hold(TABLES_RANK, { weightGradients: tasks.tableGradient / tasks.tableParts });
     }
-    for (const [index, wait] of start(chunk, gradients).entries()) {
-      wait();
+    const inputs: number[] = [];
+    yield* start(chunk, gradients, inputs);
+    for (const [index, end] of inputs.entries()) {
+      yield end;
       timeline.compute('hostMath', chunk.part + (index === 0 ? 0 : chunk.addition));
     }
     timeline.compute('hostMath', tasks.ends / 2);
-  };
+  }
 
-  const backward = (pass: number) => {
+  function* backward(pass: number): StepWaits {
+    const memory = memoryOf(pass);
+    const { products, sent, converted, tables } = memory;
     const isLast = pass === accumulate - 1;
     const square = isLast ? tasks.square : { layers: 0, tables: 0 };
     const partsOf = (index: number) => ({ weightGradients: of(tasks.products, index), update: square.layers / count });
-    const queueSent = (last: number) => {
-      for (const { index, wait } of sent.splice(0, sent.length - last)) {
-        wait();
+    function* queueSent(last: number): StepWaits {
+      for (const { index, end } of sent.splice(0, sent.length - last)) {
+        yield end;
+        yield* after(`products-${index}`, pass - 1);
         of(converted, index).push(timeline.queue(partsOf(index)));
+        next.set(`products-${index}`, pass + 1);
       }
-    };
-    const submit = (index: number) => {
+    }
+    function* submit(index: number): StepWaits {
       const kernels = of(tasks.gradients, index);
       if (kernels === undefined) {
-        queueSent(0);
+        yield* queueSent(0);
+        yield* after(`products-${index}`, pass - 1);
         const parts = partsOf(index);
         products[index] = holdsBack && !isLast ? timeline.hold(index, parts) : timeline.queue(parts);
+        next.set(`products-${index}`, pass + 1);
         return;
       }
       const isOfKind = (other: number) => (other - index) % blocks.length === 0;
       const unfinished = sent.filter((each) => isOfKind(each.index)).length;
-      timeline.wait(of(converted, index).at(unfinished - GRADIENT_RING));
-      sent.push({ index, wait: timeline.evaluate(kernels) });
-    };
+      yield of(converted, index).at(unfinished - GRADIENT_RING);
+      sent.push({ index, end: evaluate(kernels, (pass % inFlight) % workers) });
+    }
     const ring = holdsBack ? Number.POSITIVE_INFINITY : BACKWARD_RING * blocks.length;
     for (let index = count - 1; index >= 0; index--) {
-      const wait = timeline.evaluate(of(tasks.backward, index));
+      const end = evaluate(of(tasks.backward, index), workerOf(pass, layerOf(index)));
       const before = sent.length;
-      if (index < count - 1) submit(index + 1);
-      if (index - 1 + ring < count) timeline.wait(products[index - 1 + ring]);
-      wait();
-      queueSent(Math.max(0, sent.length - before));
+      if (index < count - 1) yield* submit(index + 1);
+      if (index - 1 + ring < count) yield products[index - 1 + ring];
+      yield end;
+      yield* queueSent(Math.max(0, sent.length - before));
+      yield* after(`norm-${index}`, pass - 1);
       timeline.compute('hostMath', tasks.normBackward);
+      next.set(`norm-${index}`, pass + 1);
     }
-    submit(0);
-    const end = () => {
-      queueSent(0);
-      tables[pass % turns] = timeline.hold(TABLES_RANK, { hostMath: tasks.tableSums, update: square.tables });
-    };
-    // The next pass begins meanwhile.
-    if (isLast || sent.length === 0) end();
-    else endBefore = end;
-  };
+    yield* submit(0);
+    function* end(): StepWaits {
+      yield* queueSent(0);
+      yield* after('embedding', pass - 1);
+      const parts = { hostMath: tasks.tableSums, update: square.tables };
+      tables[Math.floor(pass / inFlight) % turns] = timeline.hold(TABLES_RANK, parts);
+      next.set('embedding', pass + 1);
+    }
+    // The next pass begins meanwhile, unless another one is in flight.
+    if (isLast || inFlight > 1 || sent.length === 0) yield* end();
+    else memory.endBefore = end;
+  }
 
   return () => {
     let begin = 0;
-    for (let pass = 0; pass < accumulate; pass++) {
-      forward(pass);
-      loss(pass);
-      begin = timeline.now;
-      backward(pass);
+    next.clear();
+    function* passesFrom(first: number): StepWaits {
+      for (let pass = first; pass < accumulate; pass += inFlight) {
+        yield* forward(pass);
+        if (config.tiedHead) yield* after('embedding', lastTableUser(pass, accumulate, inFlight));
+        yield* take('loss', pass, () => loss(pass));
+        if (pass === accumulate - 1) begin = timeline.now;
+        yield* backward(pass);
+      }
     }
-    for (const task of [...products, ...converted.flat(), ...tables]) timeline.wait(task);
-    const table = tables[(accumulate - 1) % turns]!.end!;
+    timeline.run(memories.map((_, first) => passesFrom(first)));
+    for (const { products, converted, tables } of memories) {
+      for (const task of [...products, ...converted.flat(), ...tables]) timeline.wait(task);
+    }
+    const { products, converted, tables } = memoryOf(accumulate - 1);
+    const table = tables[Math.floor((accumulate - 1) / inFlight) % turns]!.end!;
     // Conversions come from the last block down.
     for (const [kind, tasks] of converted.entries()) {
-      for (const [layer, task] of tasks.splice(0).slice(-config.layers).toReversed().entries()) {
+      for (const [layer, task] of tasks.slice(-config.layers).toReversed().entries()) {
         products[layer * blocks.length + kind] = task;
       }
     }
-    const last = { begin, products: products.splice(0).map(({ end }) => end!), table };
-    tables.length = 0;
+    const last = { begin, products: products.map(({ end }) => end!), table };
+    for (const memory of memories) {
+      for (const each of [memory.products, memory.tables, ...memory.converted]) each.length = 0;
+    }
+    updates = undefined;
     if (parameters === 0) return last;
     updates = {
       rows: timeline.queue({ update: tasks.adamw.rows }),
-      layers: Array.from({ length: config.layers }, () => timeline.queue({ update: tasks.adamw.layer })),
+      layers: Array.from({ length: config.layers }, () =>
+        timeline.queue({ update: tasks.adamw.layer, hostMath: tasks.weightCopies }),
+      ),
       tables: timeline.queue({ update: tasks.adamw.tables }),
     };
     // Where an update compiles, nothing is hidden.

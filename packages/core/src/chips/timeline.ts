@@ -18,6 +18,22 @@ interface Held<Part extends string> {
   readonly task: QueueTask<Part>;
 }
 
+/** What a pass waits for: a time, the end of a task, or another pass. */
+export type Wait<Part extends string> = number | QueueTask<Part> | (() => boolean);
+
+/** A pass, which the main process goes on with once what it yields is over. */
+export type Waits<Part extends string> = Generator<Wait<Part> | undefined, void>;
+
+/** Where a kernel is evaluated. */
+export interface Evaluation {
+  /** From 0. Default: 0. */
+  readonly worker?: number;
+  /** Milliseconds until the engine is needed. Default: 0. */
+  readonly setUp?: number;
+  /** Milliseconds for which it is. Default: 0. */
+  readonly engine?: number;
+}
+
 interface Span<Part extends string> {
   readonly part: Part;
   readonly begin: number;
@@ -25,13 +41,15 @@ interface Span<Part extends string> {
 }
 
 /**
- * The main process, the engine with its worker, and the host-math queue, which work beside each other. The main process computes and waits. The
- * engine evaluates in the order of the calls. The queue runs its tasks in their order, among which are always two of those held back, if there are any. The
+ * The main process, workers with the engines, and the host-math queue, which work beside each other. The main process computes for one pass at a time, and waits
+ * where all passes under way do. A worker evaluates in the order of the calls, and needs an engine for a part of the time. The queue runs its tasks in their order, among which are always two of those held back, if there are any. The
  * main process's time counts as its own computation and, while it waits, as the engine's work or, where the engine is idle, as the queue's.
  */
 export class Timeline<Part extends string> {
   #now = 0;
-  #engineFree = 0;
+  /** By worker. */
+  readonly #workerFree: number[] = [];
+  readonly #engineFree: number[];
   #queueFree = 0;
   readonly #queued: QueueTask<Part>[] = [];
   readonly #held: Held<Part>[] = [];
@@ -39,6 +57,11 @@ export class Timeline<Part extends string> {
   #evaluated: Span<Part>[] = [];
   #computed: Span<Part>[] = [];
   readonly #parts = new Map<Part, number>();
+
+  /** @param engines That work at once. Default: 1. */
+  constructor(engines = 1) {
+    this.#engineFree = Array.from({ length: engines }, () => 0);
+  }
 
   /** Milliseconds that the main process has spent. */
   get now(): number {
@@ -58,11 +81,38 @@ export class Timeline<Part extends string> {
     this.#now += ms;
   }
 
-  /** Sends the engine an evaluation, and returns the wait for it. */
-  evaluate(parts: Parts<Part>): () => void {
-    this.#engineFree = addSpans(this.#evaluated, Math.max(this.#engineFree, this.#now), parts);
-    const end = this.#engineFree;
-    return () => this.#waitUntil(end);
+  /** Sends a worker an evaluation, and returns when it ends. */
+  evaluate(parts: Parts<Part>, { worker = 0, setUp = 0, engine = 0 }: Evaluation = {}): number {
+    const first = this.#engineFree.indexOf(Math.min(...this.#engineFree));
+    const begin = Math.max(this.#workerFree[worker] ?? 0, this.#now, engine > 0 ? this.#engineFree[first]! - setUp : 0);
+    const end = addSpans(this.#evaluated, begin, parts);
+    if (this.#workerFree.length > 1) this.#evaluated.sort((a, b) => a.begin - b.begin);
+    if (engine > 0) this.#engineFree[first] = begin + setUp + engine;
+    this.#workerFree[worker] = end;
+    return end;
+  }
+
+  /** Runs passes beside each other until all have ended: of those that can go on, the one that could first. */
+  run(passes: readonly Waits<Part>[]): void {
+    const running = new Map<Waits<Part>, Wait<Part> | undefined>(passes.map((pass) => [pass, undefined]));
+    while (running.size > 0) {
+      const times = [...running].map(([pass, wait]) => ({ pass, time: this.#timeOf(wait) }));
+      const { pass, time } = times.reduce((a, b) => (b.time < a.time ? b : a));
+      if (time === Number.POSITIVE_INFINITY) throw new RangeError('Expected a pass that can go on');
+      this.#waitUntil(time);
+      const { done, value } = pass.next();
+      if (done === true) running.delete(pass);
+      else running.set(pass, value as Wait<Part> | undefined);
+    }
+  }
+
+  /** When a wait is over, as far as is known. */
+  #timeOf(wait: Wait<Part> | undefined): number {
+    if (wait === undefined) return 0;
+    if (typeof wait === 'number') return wait;
+    if (typeof wait === 'function') return wait() ? this.#now : Number.POSITIVE_INFINITY;
+    while (wait.end === undefined) this.#runNext();
+    return wait.end;
   }
 
   /** Queues a task. */
@@ -84,9 +134,7 @@ export class Timeline<Part extends string> {
 
   /** The main process waits for a task, if there is one. */
   wait(task: QueueTask<Part> | undefined): void {
-    if (task === undefined) return;
-    while (task.end === undefined) this.#runNext();
-    this.#waitUntil(task.end);
+    if (task !== undefined) this.#waitUntil(this.#timeOf(task));
   }
 
   #waitUntil(time: number): void {

@@ -26,8 +26,10 @@ export interface TrainingPlan {
   readonly tokensPerStep: number;
   /** Programs that are loaded at once. */
   readonly programs: number;
-  /** Workers that can hold them within their budget. */
+  /** As given, or as many workers as hold them within their budget. */
   readonly workers: number;
+  /** Passes of a step that run at the same time. */
+  readonly inFlight: number;
   readonly kernels: readonly KernelPlan[];
   /** One step: `accumulate` passes and an update. */
   readonly step: StepParts & { readonly total: number };
@@ -68,7 +70,7 @@ export function planTraining(given: PlanOptions): TrainingPlan {
   const step = timeStep(work, profile);
   const working = Object.values(step).reduce((a, b) => a + b, 0);
   const most = Math.min(retireAfter, defaultBudget.livePrograms, limits.compilations.value, limits.livePrograms.value);
-  const workers = Math.ceil(((weights === 'reloaded' ? 2 : 1) * programs) / most);
+  const workers = options.workers ?? Math.ceil(((weights === 'reloaded' ? 2 : 1) * programs) / most);
   const wears = weights === 'static' && !options.withoutUpdate && updated > 0;
   const rounds = Math.floor((retireAfter * workers - (programs - updated)) / updated);
   const everySteps = wears ? rounds : Number.POSITIVE_INFINITY;
@@ -89,6 +91,7 @@ export function planTraining(given: PlanOptions): TrainingPlan {
     tokensPerStep: columns * accumulate,
     programs,
     workers,
+    inFlight: work.inFlight,
     kernels: kernels.map(({ text, ...kernel }) => ({ ...kernel, brokenRules: brokenRules(text, profile) })),
     step: { ...step, total },
     processor: timeOnProcessor(work, profile, {

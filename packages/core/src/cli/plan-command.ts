@@ -35,6 +35,8 @@ interface PlanFlags {
   readonly batch?: number;
   readonly seq?: number;
   readonly accumulate?: number;
+  readonly workers?: number;
+  readonly inFlight?: number;
   readonly retireAfter?: number;
   readonly variant?: string;
   readonly classifier?: Classifier;
@@ -69,6 +71,7 @@ Examples:
   $ mayfly plan --model qwen3-0.6b --lora-rank 8
   $ mayfly plan --model stories110m --variant attention=sdpaBwd,silu=exp
   $ mayfly plan --model stories110m --precision blas --classes 9205 --without-update
+  $ mayfly plan --model stories110m --accumulate 10 --workers 2
   $ mayfly plan --model stories110m --ranks 8 --link thunderbolt5
   $ mayfly plan --model qwen3-0.6b --ranks 4 --link jaccl --shard-optimizer
   $ mayfly plan --calibration
@@ -89,6 +92,8 @@ export const planCommandOptions = {
     ...{ flag: '--seq <n>', help: 'tokens per window' },
   },
   accumulate: planOptions.accumulate,
+  workers: planOptions.workers,
+  inFlight: planOptions.inFlight,
   precision: planOptions.precision,
   withoutUpdate: planOptions.withoutUpdate,
   retireAfter: planOptions.retireAfter,
@@ -186,18 +191,19 @@ async function planCommand(given: CommandFlags): Promise<void> {
   };
   const all = lora === undefined ? strategies : strategies.filter((each) => each !== 'reloaded');
   const chosen = weights === undefined ? all : [weights];
-  const options = { config, profile, layer, batch, sequence, accumulate, retireAfter, form };
+  const { workers, inFlight } = flags;
+  const options = { config, profile, layer, batch, sequence, accumulate, workers, inFlight, retireAfter, form };
   const timed = { ...options, precision: flags.precision, withoutUpdate: flags.withoutUpdate };
-  const memoryOf: MemoryOf = (each, workers, shards) => {
+  const memoryOf: MemoryOf = (each, processes, passes, shards) => {
     const kind = each === 'dynamic' ? 'dynamic' : 'static';
     const shape = { config, batch, sequence, lora, documentMask, form };
-    const decoder = { ...shape, weights: kind, passes: accumulate, training: true } as const;
+    const decoder = { ...shape, weights: kind, passes: accumulate, inFlight: passes, training: true } as const;
     const freeze = lora && frozenByAdapters(config, []);
-    return memoryNeeds({ ...decoder, freeze, shards }, workers + 1);
+    return memoryNeeds({ ...decoder, freeze, shards }, processes + 1);
   };
   const plans = chosen.map((each): CommandPlan => {
     const plan = planTraining({ ...timed, weights: each, classifier, weightGradients });
-    return { ...plan, memory: memoryOf(each, plan.workers) };
+    return { ...plan, memory: memoryOf(each, plan.workers, plan.inFlight) };
   });
   // The products of adapters are small.
   const places = lora === undefined ? gradientPlaces(layer.blocks) : ['host'];
@@ -210,8 +216,9 @@ async function planCommand(given: CommandFlags): Promise<void> {
   const advice: Advice = {
     ...strategy,
     variants: bestVariants({ ...timed, ...strategy }),
-    // The plan times passes one after the other: it does not know what passes in flight on more workers gain.
     workers: best.workers,
+    inFlight: best.inFlight,
+    inTwos: inTwos({ ...timed, ...strategy }, best),
     device: best.processor < best.step.total ? 'cpu' : 'ane',
     milliseconds: Math.min(best.processor, best.step.total),
   };
@@ -224,8 +231,15 @@ async function planCommand(given: CommandFlags): Promise<void> {
   );
 }
 
-/** Memory of a run with so many workers, of a rank where the ranks share the optimizer's state out. */
-type MemoryOf = (weights: WeightStrategy, workers: number, shards?: RankPlace) => MemoryNeeds;
+/** Memory of a run with so many workers and passes in flight, of a rank where the ranks share the optimizer's state out. */
+type MemoryOf = (weights: WeightStrategy, workers: number, inFlight: number, shards?: RankPlace) => MemoryNeeds;
+
+/** With two passes in flight, on one worker and on two: milliseconds of a step. Null where passes are in flight already, or a step has one. */
+function inTwos(options: PlanOptions, { inFlight, workers }: TrainingPlan): Advice['inTwos'] {
+  if (inFlight > 1 || (options.accumulate ?? 1) === 1) return null;
+  const total = (processes: number) => planTraining({ ...options, inFlight: 2, workers: processes }).step.total;
+  return { oneWorker: total(workers), twoWorkers: total(Math.max(2, workers)) };
+}
 
 /** The shortest step on 1, 2, 4, … ranks up to the number that is asked for. */
 function rankTable(
@@ -236,12 +250,12 @@ function rankTable(
   const { title, bandwidth, latency } = links[name];
   const speed: LinkSpeed = { bandwidth: own.bandwidth ?? bandwidth.value, latency: own.latency ?? latency.value };
   const doubled = Array.from({ length: Math.ceil(Math.log2(ranks)) }, (_, power) => 2 ** power);
-  const { workers } = planTraining(options);
+  const { workers, inFlight } = planTraining(options);
   const { trained } = planStep(options);
   const plans = planRanks(options, speed, { numbers: [...doubled, ranks], sharded }).map((plan): MachinePlan => {
     const { ranks: size } = plan;
     const shards = sharded && size > 1 ? { rank: fullestRank(trained, size), size } : undefined;
-    return { ...plan, memory: memoryOf(options.weights, workers, shards) };
+    return { ...plan, memory: memoryOf(options.weights, workers, inFlight, shards) };
   });
   const rows: [string, (plan: MachinePlan) => string][] = [
     ['ranks', (plan) => count(plan.ranks)],
@@ -285,6 +299,9 @@ interface Advice {
   readonly weightGradients: string;
   readonly variants: Readonly<Record<string, string>>;
   readonly workers: number;
+  readonly inFlight: number;
+  /** Milliseconds of the same step with two passes in flight; null where that is no question. */
+  readonly inTwos: { readonly oneWorker: number; readonly twoWorkers: number } | null;
   readonly device: 'ane' | 'cpu';
   /** Of a step on that device. */
   readonly milliseconds: number;
@@ -350,6 +367,7 @@ function report(model: string, title: string, plans: readonly CommandPlan[], adv
     ...objections,
     `host products: ${productsOf(plans[0]!)}`,
     `best: ${strategyOf(advice)}, ${ms(advice.milliseconds)} a step`,
+    ...inTwosLine(advice),
     '',
   ].join('\n');
 }
@@ -358,12 +376,22 @@ function report(model: string, title: string, plans: readonly CommandPlan[], adv
 const productsOf = ({ precision }: TrainingPlan): string =>
   precision === 'blas' ? "blas, Accelerate's" : `${precision}, Mayfly's own, at an assumed rate`;
 
+/** Where passes in flight help. */
+function inTwosLine({ inTwos, device, milliseconds }: Advice): string[] {
+  if (inTwos === null || device === 'cpu') return [];
+  const { oneWorker, twoWorkers } = inTwos;
+  const helps = Math.min(oneWorker, twoWorkers) < milliseconds ? 'shorten it' : 'do not shorten it';
+  return [
+    `two passes in flight ${helps}: ${ms(twoWorkers)} with --workers 2, ${ms(oneWorker)} with --in-flight 2 alone`,
+  ];
+}
+
 /** What the shortest step takes. */
-function strategyOf({ device, weights, variants, workers, ...places }: Advice): string {
+function strategyOf({ device, weights, variants, workers, inFlight, ...places }: Advice): string {
   if (device === 'cpu') return 'the CPU alone (--device cpu)';
   const named = Object.entries(variants).map((each) => each.join('='));
   const placed = placesOf(places).map((place) => `${place}, `);
-  return `${weights} weights, ${placed.join('')}${named.join(',')}, ${workers} worker${workers === 1 ? '' : 's'}`;
+  return `${weights} weights, ${placed.join('')}${named.join(',')}, ${workers} worker${workers === 1 ? '' : 's'}${inFlight === 1 ? '' : `, ${inFlight} passes in flight`}`;
 }
 
 /** Forward and backward, such as `1 + 1`. */

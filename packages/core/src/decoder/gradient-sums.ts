@@ -1,4 +1,5 @@
 import { addon } from '@mayfly/native';
+import { blockOf, lastTableUser, mergesAfter } from '../chips/sum-tree.js';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ParameterEntry } from '../model/parameters.js';
@@ -110,7 +111,7 @@ export class GradientSums {
     const finish = (entry: ParameterEntry, made: readonly number[]) => this.#finish(entry, made, index, merges);
     return {
       index,
-      tableAfter: overwrite ? this.#lastUserOf(top, index) : -1,
+      tableAfter: lastTableUser(index, this.#passes, this.#inFlight),
       settled: (name, layer) => this.#settled(entryOf(name, layer)),
       product: (name, layer) => {
         const entry = entryOf(name, layer);
@@ -131,15 +132,6 @@ export class GradientSums {
       finish: (name, layer) => finish(entryOf(name, layer), []),
       finishTable: (name) => finish(entryOf(name), table === null ? [] : [table]),
     };
-  }
-
-  /** The last pass before `index` that may be in flight and whose sum of a table ends in a block; −1 where there is none. */
-  #lastUserOf(block: number, index: number): number {
-    for (let before = index - 1; before > index - this.#inFlight && before >= 0; before--) {
-      const top = blockOf(before);
-      if (block <= top && block >= top - mergesAfter(before, this.#passes)) return before;
-    }
-    return -1;
   }
 
   #settled(entry: ParameterEntry): Promise<void> | null {
@@ -193,24 +185,9 @@ export function blocksFor(passes: number): number {
 /** Tables that hold gradients of passes before they are added to a sum: of so many passes in flight, every second one has its own. */
 export const tablesFor = (passes: number, inFlight: number): number => (passes === 1 ? 0 : Math.ceil(inFlight / 2));
 
-/** Sums that are complete once pass `index` of `passes` is; after the last pass all blocks become one. */
-export function mergesAfter(index: number, passes: number): number {
-  if (index === passes - 1) return blockOf(index);
-  let merges = 0;
-  if (index % 2 === 1) for (let pair = index >> 1; pair % 2 === 1; pair >>= 1) merges++;
-  return merges;
-}
-
 /** The same tree for one number of each pass. */
 export function sumByTree(values: readonly number[]): number {
   if (values.length === 1) return values[0]!;
   const first = 2 ** Math.ceil(Math.log2(values.length) - 1);
   return sumByTree(values.slice(0, first)) + sumByTree(values.slice(first));
-}
-
-/** The number of partial sums of the pairs before this pass: the number of ones in the binary index of its pair. */
-function blockOf(index: number): number {
-  let ones = 0;
-  for (let pairs = index >> 1; pairs > 0; pairs >>= 1) ones += pairs & 1;
-  return ones;
 }
