@@ -1,12 +1,12 @@
 import { loadProfile } from '@mayfly/core/chips';
 import { adaptLayer, decoderLayer } from '@mayfly/core/layers';
-import { type PlanOptions, planTraining, presets } from '@mayfly/core/testing';
+import { planTraining, presets } from '@mayfly/core/testing';
 import { expect, test } from 'vitest';
 
 const shape = { config: presets.stories110m, batch: 1, sequence: 256, accumulate: 4 } as const;
 const onDevice = { classifier: 'device', weightGradients: 'feedForward' } as const;
 
-const planOn = (chip: string, options: Partial<PlanOptions>) =>
+const planOn = (chip: string, options: Partial<Parameters<typeof planTraining>[0]>) =>
   planTraining({ ...shape, weights: 'dynamic', profile: loadProfile(chip), ...options });
 
 test('two passes in flight hide the host of one behind the kernels of the other, two workers the copies, too', () => {
