@@ -5,7 +5,6 @@
 #include "addon_data.h"
 #include "device/device_table.h"
 #include "exports.h"
-#include "ipc/frame.h"
 #include "math/host/math_options.h"
 #include "napi_arguments.h"
 #include "napi_error.h"

@@ -52,6 +52,9 @@ struct PartRange {
   uint32_t reserved = 0;
 };
 
+// A dispatch's frame has 16 bits for these rows, plus 1.
+constexpr uint64_t kMostLeadingRows = 65'534;
+
 // An InputReuse in the arena.
 struct ReuseRanges {
   uint64_t fresh_columns = 0;

@@ -15,7 +15,6 @@ enum class DispatchStatus : uint32_t { kOk = 0, kUnknownProgram = 1, kOutOfBound
 constexpr size_t kFrameBytes = 64;
 constexpr size_t kPartBytes = 32;
 constexpr size_t kMostParts = 255;
-constexpr uint64_t kMostLeadingRows = 65'534;
 constexpr uint32_t kMaxPayloadBytes = 256u << 20;
 // The largest payload that a worker may send: a bound on what a faulty worker makes the main process buffer.
 constexpr uint32_t kMaxAnswerBytes = 16u << 20;
