@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "engine_options.h"
 #include "faults.h"
@@ -100,7 +101,8 @@ int EngineSurfaceLock(EngineSurface* surface, uint32_t options) {
     return kCannotLock;
   const std::lock_guard<std::mutex> lock(surface->mutex);
   const bool reads = (options & kReadOnlyOption) != 0;
-  if (reads) read_ += static_cast<long>(surface->filled);
+  // Of what an evaluation wrote: the client may read it in parts.
+  if (reads) read_ += static_cast<long>(std::exchange(surface->filled, 0));
   if (!reads && surface->writers == 0 && EngineOptions::Get().counts) BeginCount(surface);
   ++(reads ? surface->readers : surface->writers);
   return Protect(surface) == 0 ? 0 : kCannotLock;

@@ -109,26 +109,35 @@ onEachRuntime((tier, runtime) => {
     expect(exits).toBeGreaterThan(0);
   });
 
-  test('training has the same bits, whether outputs are copied beside evaluations or not, with workers that die, too', async () => {
-    const data = new TokenArray(
-      Uint16Array.from(smallTokens(600, 300), (id) => id * 30),
-      'tokens',
-    );
-    const run = (pool: TrainOptions['pool']) =>
-      runTraining({
-        // Two chunks of classes, whose logits one program puts out.
-        ...{ data, model: { ...smallConfig, headDim: 6, vocab: 9001 }, classifier: 'device', hostThreads: 1 },
-        ...{ batch: 1, seq: 16, accumulate: 2, steps: 2, lr: 3e-3 },
-        variant: 'attention=fused,feedForward=fused,silu=sigmoid,rope=slice,split=1',
-        pool: { device: 'ane', standby: 1, pacing: { failureMs: 0, settleMs: 0 }, ...pool },
-      });
-    process.env.MAYFLY_ANE_PREFETCH = 'off';
-    const reference = fingerprint(await run({}));
-    process.env.MAYFLY_ANE_PREFETCH = 'on';
-    expect(fingerprint(await run({}))).toEqual(reference);
-    const chaos = { faults: { kill: 0.05 }, seed: 3 };
-    const killed = await run({ attempts: 50, chaos });
-    expect(fingerprint(killed)).toEqual(reference);
-    expect(killed.summary.workerDeaths).toBeGreaterThan(0);
-  });
+  test.each([
+    // Two chunks of classes, whose logits one program puts out.
+    ['weights that are inputs', { weights: 'dynamic', vocab: 9001, classifier: 'device', weightGradients: 'device' }],
+    [
+      'weights that are constants',
+      { weights: 'static', vocab: 64, classifier: 'host', weightGradients: 'feedForward' },
+    ],
+  ] as const)(
+    'training with %s has the same bits, whether outputs are copied beside evaluations or not, on workers that die, too',
+    async (_name, { vocab, ...options }) => {
+      const data = new TokenArray(
+        Uint16Array.from(smallTokens(600, 64), (id) => (vocab === 64 ? id : id * 140)),
+        'tokens',
+      );
+      const run = (pool: TrainOptions['pool']) =>
+        runTraining({
+          ...{ data, model: { ...smallConfig, headDim: 6, vocab }, hostThreads: 1, ...options },
+          ...{ batch: 1, seq: 16, accumulate: 2, steps: 2, lr: 3e-3 },
+          variant: 'attention=fused,feedForward=fused,silu=sigmoid,rope=slice,split=1',
+          pool: { device: 'ane', standby: 1, pacing: { failureMs: 0, settleMs: 0 }, ...pool },
+        });
+      process.env.MAYFLY_ANE_PREFETCH = 'off';
+      const reference = fingerprint(await run({}));
+      process.env.MAYFLY_ANE_PREFETCH = 'on';
+      expect(fingerprint(await run({ workers: 2 }))).toEqual(reference);
+      const chaos = { faults: { kill: 0.02 }, seed: 3 };
+      const killed = await run({ attempts: 50, chaos });
+      expect(fingerprint(killed)).toEqual(reference);
+      expect(killed.summary.workerDeaths).toBeGreaterThan(0);
+    },
+  );
 });

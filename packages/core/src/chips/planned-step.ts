@@ -29,6 +29,8 @@ export interface PlannedKernel
   readonly copyBytes: number;
   /** Bytes copied before a dispatch, beside other work: what the forward pass saved for it. */
   readonly savedBytes: number;
+  /** Bytes copied after a dispatch, beside other work: what the step does not need at once. */
+  readonly restBytes: number;
   /** Of weights that are inputs: bytes copied in the same way before the first dispatch of a layer after an update. */
   readonly stagedBytes: number;
   /** Bytes of the matrices alone that a dispatch reads and makes: surfaces may be larger. */
@@ -134,11 +136,13 @@ export function planStep(given: PlanOptions): PlannedStep {
       gradients: gradients.has(block.name) ? gradientWork(gradients.get(block.name)!, layers, profile) : undefined,
     };
   });
-  // Other work hides prefetches but for the weights of the first layer, the first chunk of a table, and the saved tensors of the last block.
+  // Other work hides prefetches but for the weights of the first layer, the first chunk of a table, the saved tensors of the last block, and what
+  // the last kernels of both passes put out.
   const table = isAdapted ? 0 : (onDevice?.stagedBytes ?? 0);
   const stagedBytes =
     (updates ? inFlight * perLayer((kernel) => kernel.stagedBytes) + table : 0) +
-    accumulate * Math.max(...kernels.map(({ savedBytes }) => savedBytes));
+    accumulate * Math.max(...kernels.map(({ savedBytes }) => savedBytes)) +
+    accumulate * 2 * Math.max(...kernels.map(({ restBytes }) => restBytes));
   const compilationsMs = {
     dynamic: 0,
     static: layers * perLayer((kernel) => (kernel.hasWeights ? compiling(kernel) : 0)),
@@ -211,13 +215,13 @@ function planKernels(
 ): PlannedKernel[] {
   const parameters = layer.parameters(shape);
   const isPacked = arePacked(layer, weights !== 'dynamic');
-  const copies = new Map(blocks.flatMap((block) => [...copiesOf(block)]));
+  const copies = new Map(blocks.flatMap((block) => [...copiesOf(block, isPacked)]));
   return Object.entries(namePrograms(blocks)).map(([name, made]) => {
     const { program, input, output } = made;
     const { evaluateUs, compileMs, loadMs, flops, weightBytes } = timeMil(program.text, profile);
-    const { always: copyBytes, saved: savedBytes, afterUpdate: stagedBytes } = copies.get(made)!;
+    const { always: copyBytes, saved: savedBytes, rest: restBytes, afterUpdate: stagedBytes } = copies.get(made)!;
     return {
-      ...{ name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyBytes, savedBytes, stagedBytes },
+      ...{ name, evaluateUs, compileMs, loadMs, flops, weightBytes, copyBytes, savedBytes, restBytes, stagedBytes },
       activationBytes: 2 * (activations(input, parameters) + output.channels * output.width),
       hasWeights: !isPacked && made.weights.length > 0,
       text: program.text,

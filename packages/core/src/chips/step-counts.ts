@@ -36,16 +36,25 @@ export function writeBlocks(
 
 /** Bytes copied between arena and surfaces for a program. */
 export interface ProgramCopies {
-  /** By a dispatch: all that it reads beside weights and saved matrices, and its output. */
+  /** By a dispatch: all that it reads beside weights and saved matrices, and the output, or what the step waits for of it. */
   readonly always: number;
+  /** After a dispatch, beside other work: the rest of the output. */
+  readonly rest: number;
   /** Before a dispatch, beside other work: what the forward pass saved for it. */
   readonly saved: number;
   /** Before the first dispatch after an update, for all programs that read the weights in the same input. */
   readonly afterUpdate: number;
 }
 
-/** The copies of a block's programs, on one worker. */
-export function copiesOf({ forward, backward }: PlannedBlock): ReadonlyMap<PlannedProgram, ProgramCopies> {
+/**
+ * The copies of a block's programs, on one worker.
+ *
+ * @param isPacked As of `arePacked`.
+ */
+export function copiesOf(
+  { forward, backward }: PlannedBlock,
+  isPacked: boolean,
+): ReadonlyMap<PlannedProgram, ProgramCopies> {
   const seen = new Set<Surface>();
   const made = new Set<string>();
   return new Map(
@@ -57,14 +66,24 @@ export function copiesOf({ forward, backward }: PlannedBlock): ReadonlyMap<Plann
       const saved = names.filter((name) => isKept && name !== 'dy' && !made.has(name));
       const size = (each: readonly string[]) => sizeOf(each.map((name) => input.slots[name]!));
       if (backward.includes(program)) for (const name of Object.keys(output.slots)) made.add(name);
-      const isPacked = activationColumns !== undefined && weights.length > 0 && !seen.has(input);
+      const holdsWeights = activationColumns !== undefined && weights.length > 0 && !seen.has(input);
+      // Of static weights, the next forward program reads the output in place.
+      const result =
+        program === backward.at(-1)
+          ? output.slots.dxn
+          : isPacked && program === forward.at(-1)
+            ? output.slots.y
+            : undefined;
+      const leading = result === undefined ? output.channels : result.row + result.rows;
+      const rest = (output.channels - leading) * output.width;
       seen.add(input);
       return [
         program,
         {
-          always: 2 * (size(names) - size(saved) + output.channels * output.width),
+          always: 2 * (size(names) - size(saved) + output.channels * output.width - rest),
+          rest: 2 * rest,
           saved: 2 * size(saved),
-          afterUpdate: isPacked ? 2 * input.channels * (input.width - activationColumns) : 0,
+          afterUpdate: holdsWeights ? 2 * input.channels * (input.width - activationColumns) : 0,
         },
       ] as const;
     }),
@@ -147,7 +166,7 @@ export function countStep(step: CountedStep): StepWork {
   const converted = elementsIn(trained.filter(({ name, layer }) => layer >= 0 && parametersMade.has(name)));
   const sums = countSums(accumulate);
   const copied = (of: (copies: ProgramCopies) => number) =>
-    perBlock((block) => [...copiesOf(block).values()].reduce((sum, each) => sum + of(each), 0));
+    perBlock((block) => [...copiesOf(block, isPacked).values()].reduce((sum, each) => sum + of(each), 0));
   const startsInPlace = ({ forward }: PlannedBlock) => readsOutput(forward[0]!);
   /** Blocks for which the host copies the residual stream, beside matrices of its own. */
   const entries = perBlock((block) => Number(!startsInPlace(block))) - Number(!startsInPlace(blocks[0]!));
@@ -164,7 +183,10 @@ export function countStep(step: CountedStep): StepWork {
           (copies?.always ?? 0)) +
       (expires ? copies!.afterUpdate.always : 0),
     prefetchedBytes:
-      accumulate * ((prefetchesSaved ? copied(({ saved }) => saved) : 0) + (copies?.prefetched ?? 0)) +
+      accumulate *
+        ((prefetchesSaved ? copied(({ saved }) => saved) : 0) +
+          copied(({ rest }) => rest) +
+          (copies?.prefetched ?? 0)) +
       (updates ? inFlight * copied(({ afterUpdate }) => afterUpdate) : 0) +
       (expires ? copies!.afterUpdate.prefetched : 0),
     host: {

@@ -175,10 +175,11 @@ export class DynamicWeights implements WeightStrategy {
     this.#rewritten(this.blocks);
   }
 
-  async forward(onBlock: (block: LayerBlock) => void): Promise<void> {
+  async forward(onBlock: (block: LayerBlock) => void, leads: boolean): Promise<void> {
     await this.#residualNorm(0);
     for (const [index, block] of this.blocks.entries()) {
-      await block.forward();
+      // Blocks below share what they put out.
+      await block.forward(leads && block.place.needsBackward);
       onBlock(block);
       await this.#residualNorm(index + 1);
     }

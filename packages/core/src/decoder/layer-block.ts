@@ -69,6 +69,8 @@ export class LayerBlock {
   /** Before the backward pass, for each of its programs: what the forward pass made. */
   readonly #saved: readonly (readonly Copy[])[];
   #kernels: Passes<TimedKernel> | null = null;
+  /** Waits for all that the last program of a pass puts out, where its caller waits for the result alone. */
+  #rest: (() => Promise<void>) | null = null;
   /** Of each program of the backward pass: the parts that the forward pass made. */
   #savedParts: readonly (readonly InputPart[])[] = [];
   /** What each program reads beside weights, where kernels get it from where it lies. Null: it is copied into place. */
@@ -178,13 +180,22 @@ export class LayerBlock {
     return this.surfaces.forward.at(-1)!.output;
   }
 
-  async forward(): Promise<void> {
+  /** @param leads Whether it is enough to wait for `y`: then call `complete` before anything else that the programs put out is read. Default: false. */
+  async forward(leads = false): Promise<void> {
     // The host reads it there, too.
     this.#copy(this.#entry);
-    for (const [index, { input, output }] of this.surfaces.forward.entries()) {
+    for (const index of this.surfaces.forward.keys()) {
       if (this.#parts === null) this.#copy(this.#copies.forward[index]!);
-      await this.kernels.forward[index]!.run(input, output, this.#parts?.forward[index] ?? null);
+      const wait = await this.#start('forward', index, leads ? 'y' : undefined);
+      await wait();
     }
+  }
+
+  /** Waits for what a pass that led left out: all kernels of the block have then ended. */
+  async complete(): Promise<void> {
+    const rest = this.#rest;
+    this.#rest = null;
+    await rest?.();
   }
 
   /** Copies what the forward pass made into the surfaces of the backward pass, which nothing may use any more. */
@@ -192,13 +203,14 @@ export class LayerBlock {
     if (this.#parts === null) this.#copy(this.#saved.flat());
   }
 
-  /** Sends the first evaluation and hands back the wait for the whole pass. */
-  async startBackward(): Promise<() => Promise<void>> {
+  /**
+   * Sends the first evaluation and hands back the wait for the whole pass.
+   *
+   * @param leads As of `forward`, for `dxn`.
+   */
+  async startBackward(leads = false): Promise<() => Promise<void>> {
     const { backward } = this.surfaces;
-    const start = (index: number) => {
-      const { input, output } = backward[index]!;
-      return this.kernels.backward[index]!.start(input, output, this.#parts?.backward[index] ?? null);
-    };
+    const start = (index: number) => this.#start('backward', index, leads ? 'dxn' : undefined);
     const first = await start(0);
     return async () => {
       await first();
@@ -248,6 +260,22 @@ export class LayerBlock {
     const { flow, needsBackward } = this.place;
     const names = ['xn', 'y', ...flow.kept, ...(needsBackward ? ['dy', ...flow.gradients] : [])];
     return [...new Set(names)].filter((name) => this.surfaceOf(name) !== undefined);
+  }
+
+  /**
+   * Sends an evaluation and hands back the wait for it.
+   *
+   * @param result What to wait for if the last program of the pass puts it out before other matrices. Default: all.
+   */
+  async #start(pass: keyof Passes<unknown>, index: number, result?: string): Promise<() => Promise<void>> {
+    const { input, output } = this.surfaces[pass][index]!;
+    const kernel = this.kernels[pass][index]!;
+    const parts = this.#parts?.[pass][index] ?? null;
+    const isLast = index === this.surfaces[pass].length - 1;
+    if (!isLast || result === undefined) return kernel.start(input, output, parts);
+    const { leading, complete } = await kernel.startLeading(input, output, parts, output.rowsThrough(result));
+    this.#rest = complete;
+    return leading;
   }
 
   #copy(copies: readonly Copy[]): void {

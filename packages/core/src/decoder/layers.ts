@@ -144,10 +144,10 @@ export class Layers implements UpdatedLayers {
    * @param pass Its number within the step. Default 0.
    * @param onBlock Called when the outputs of a block are there, in the order of the pass.
    */
-  async forward(pass = 0, onBlock: (block: LayerBlock) => void = () => {}): Promise<void> {
+  async forward(pass = 0, onBlock?: (block: LayerBlock) => void): Promise<void> {
     const onOutputs = (block: LayerBlock) => {
       for (const { tap, surface } of this.#taps.get(block) ?? []) if (!tap.isGradient) tap.read(surface, pass);
-      onBlock(block);
+      onBlock?.(block);
     };
     await this.#gradients.begin();
     // Blocks share the outputs that weight gradients of the pass before may still read.
@@ -156,7 +156,15 @@ export class Layers implements UpdatedLayers {
       const read = Promise.all(this.blocks.map((block) => gradients.settle(block)));
       await this.#stopwatch.wait('hostThreads', read);
     }
-    for (const strategy of this.#strategies) await strategy.forward(onOutputs);
+    // With recomputation blocks share what they put out.
+    const leads = !this.#recompute && this.#taps.size === 0 && onBlock === undefined;
+    try {
+      for (const strategy of this.#strategies) await strategy.forward(onOutputs, leads);
+      for (const block of this.blocks) await block.complete();
+    } catch (error) {
+      await this.#abandon();
+      throw error;
+    }
   }
 
   /** Call when the forward pass has ended, as early as it is known that `backward` will follow: lets devices copy what it reads of that pass. */
@@ -175,11 +183,16 @@ export class Layers implements UpdatedLayers {
     try {
       await this.#runBackward(lowest, gradient, gradients);
     } catch (error) {
-      // Nothing may run when the layers are laid out anew.
-      await this.#gradients.abandon();
+      await this.#abandon();
       throw error;
     }
     await this.#gradients.end(gradients);
+  }
+
+  /** Waits for kernels whose results nobody wants: nothing may run when the layers are laid out anew. */
+  async #abandon(): Promise<void> {
+    await Promise.allSettled(this.blocks.map((block) => block.complete()));
+    await this.#gradients.abandon();
   }
 
   async #runBackward(lowest: number, gradient: Tensor<'fp32'>, gradients: PassGradients): Promise<void> {
@@ -193,7 +206,8 @@ export class Layers implements UpdatedLayers {
       this.#stopwatch.work.did('convertedElements', rows * columns);
     });
     for (let index = last; index >= lowest; index--) {
-      const wait = await this.blocks[index]!.startBackward();
+      const wait = await this.blocks[index]!.startBackward(this.#taps.size === 0);
+      await this.blocks[index + 1]?.complete();
       const before = this.#gradients.sent;
       // The kernel that everything waits for comes first.
       if (index < last) await this.#gradients.submit(this.blocks[index + 1]!, gradients);
@@ -206,6 +220,7 @@ export class Layers implements UpdatedLayers {
       }
       await this.#normBackward(index, gradient, gradients);
     }
+    await this.blocks[lowest]!.complete();
     await this.#gradients.submit(this.blocks[lowest]!, gradients);
   }
 

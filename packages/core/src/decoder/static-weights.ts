@@ -147,6 +147,7 @@ export class StaticWeights implements WeightStrategy {
     });
     for (const block of this.blocks) {
       await settle(block);
+      // The next program reads the output in place.
       await block.forward();
       onBlock(block);
     }

@@ -71,9 +71,14 @@ export class Stopwatch {
     }
   }
 
-  /** Times the wait for a promise. */
-  async wait<T>(activity: Activity, promise: Promise<T>): Promise<T> {
+  /** Times the wait for a promise, and counts it. */
+  wait<T>(activity: Activity, promise: Promise<T>): Promise<T> {
     this.work.waited(activity);
+    return this.resume(activity, promise);
+  }
+
+  /** Times the rest of a wait that was counted before. */
+  async resume<T>(activity: Activity, promise: Promise<T>): Promise<T> {
     const begun = { activity, waited: true };
     this.#waits.add(begun);
     this.#turn();

@@ -107,6 +107,12 @@ export class SurfaceTensor {
     return copy;
   }
 
+  /** Rows of the surface down to the last of a slot. */
+  rowsThrough(name: string): number {
+    const { row, rows } = this.#layout.slots[name]!;
+    return row + rows;
+  }
+
   slot(name: string): Matrix {
     const slot = this.#layout.slots[name];
     if (slot === undefined) throw new RangeError(`Expected a slot of the surface, got ${name}`);

@@ -14,6 +14,14 @@ export interface KernelCompiler {
   compile(program: PoolProgram, options?: CallOptions): Promise<Kernel>;
 }
 
+/** An evaluation whose first rows may be there before the others. */
+export interface LeadingRun {
+  /** Waits for the leading rows of the output. */
+  leading(): Promise<void>;
+  /** Waits for the others: call it after `leading`. */
+  complete(): Promise<void>;
+}
+
 /** A kernel that accounts for the time spent waiting for it. */
 export class TimedKernel {
   readonly #kernel: Kernel;
@@ -49,19 +57,34 @@ export class TimedKernel {
     parts?: readonly InputPart[] | null,
     leadingRows?: number,
   ): Promise<() => Promise<void>> {
-    if (this.#update !== null) await this.#stopwatch.wait('compile', this.#update);
-    this.#update = null;
-    const outputGeneration = output.written();
-    const reuse = parts === null ? undefined : { ...input.reuse(parts), outputGeneration, leadingRows };
-    const run = this.#stopwatch.time('dispatch', () => this.#kernel.run(input.tensor, output.tensor, { reuse }));
-    run.catch(() => {});
+    await this.#updated();
+    const run = this.#send(input, output, parts, leadingRows);
     return async () => {
       await this.#stopwatch.wait('kernels', run);
-      const { copiedBytes, prefetchedBytes } = this.#kernel;
-      const before = this.#counted;
-      this.#stopwatch.work.dispatched();
-      this.#stopwatch.work.copied(copiedBytes - before.copiedBytes, prefetchedBytes - before.prefetchedBytes);
-      this.#counted = { copiedBytes, prefetchedBytes };
+      this.#count();
+    };
+  }
+
+  /** As `start`, for a caller who needs the leading rows, at least one, before the others. */
+  async startLeading(
+    input: SurfaceTensor,
+    output: SurfaceTensor,
+    parts: readonly InputPart[] | null,
+    leadingRows: number,
+  ): Promise<LeadingRun> {
+    await this.#updated();
+    let announce = () => {};
+    const announced = new Promise<void>((resolve) => {
+      announce = resolve;
+    });
+    const run = this.#send(input, output, parts, leadingRows, announce);
+    return {
+      // Only devices that copy the others later announce them.
+      leading: () => this.#stopwatch.wait('kernels', Promise.race([announced, run])),
+      complete: async () => {
+        await this.#stopwatch.resume('kernels', run);
+        this.#count();
+      },
     };
   }
 
@@ -81,5 +104,34 @@ export class TimedKernel {
 
   dispose(): Promise<void> {
     return this.#kernel.dispose();
+  }
+
+  async #updated(): Promise<void> {
+    if (this.#update !== null) await this.#stopwatch.wait('compile', this.#update);
+    this.#update = null;
+  }
+
+  #send(
+    input: SurfaceTensor,
+    output: SurfaceTensor,
+    parts: readonly InputPart[] | null | undefined,
+    leadingRows: number | undefined,
+    onLeadingRows?: () => void,
+  ): Promise<void> {
+    const outputGeneration = output.written();
+    const reuse = parts === null ? undefined : { ...input.reuse(parts), outputGeneration, leadingRows };
+    const options = { reuse, onLeadingRows };
+    const run = this.#stopwatch.time('dispatch', () => this.#kernel.run(input.tensor, output.tensor, options));
+    // Whoever waits gets the error; until then it must not count as an unhandled rejection.
+    run.catch(() => {});
+    return run;
+  }
+
+  #count(): void {
+    const { copiedBytes, prefetchedBytes } = this.#kernel;
+    const before = this.#counted;
+    this.#stopwatch.work.dispatched();
+    this.#stopwatch.work.copied(copiedBytes - before.copiedBytes, prefetchedBytes - before.prefetchedBytes);
+    this.#counted = { copiedBytes, prefetchedBytes };
   }
 }

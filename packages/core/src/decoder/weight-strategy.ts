@@ -63,8 +63,9 @@ export interface WeightStrategy {
    * Takes the residual stream from the first block to `output`.
    *
    * @param onBlock Called when the outputs of a block are there.
+   * @param leads Whether blocks may leave waits to `complete`, of all that they put out but `y`.
    */
-  forward(onBlock: (block: LayerBlock) => void): Promise<void>;
+  forward(onBlock: (block: LayerBlock) => void, leads: boolean): Promise<void>;
   /** The input of the RMSNorm of block `index`, as the last forward pass read it. */
   normInput(index: number): NormInput;
   /** Where an update writes a layer's parameters as fp16 in passing; parameters that are missing are not written. */

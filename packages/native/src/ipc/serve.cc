@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "error.h"
 #include "parallel/affinity.h"
@@ -89,9 +90,10 @@ bool ServeLoop::Serve(std::vector<uint8_t>* control) {
 }
 
 bool ServeLoop::Wait() {
+  Ring();
+  if (SpinWhilePending()) return true;
   // There is nothing else to do, and this thread writes what the other one could not.
   Settle();
-  Ring();
   if (inbox_.ExpectsStream() || !parent_rings_) return ReadSocket();
   const Clock::time_point begin = Clock::now();
   if (!busy_ || !Spin(begin)) Sleep();
@@ -115,6 +117,23 @@ void ServeLoop::Sleep() {
   // Frames pushed before FallAsleep ring no bell.
   if (lane_->IsEmpty() && !inbox_.ExpectsStream()) parent_rings_ = lane_->AnswerBell();
   lane_->WakeUp();
+}
+
+bool ServeLoop::SpinWhilePending() {
+  if (lane_ == nullptr || !parent_rings_) return false;
+  while (!inbox_.ExpectsStream()) {
+    if (!lane_->IsEmpty()) return true;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (pending_ == failed_.size()) return false;
+    }
+    if (lane_->PeerIsElsewhere()) {
+      for (int i = 0; i < 64; ++i) Pause();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+  return false;
 }
 
 bool ServeLoop::Spin(Clock::time_point begin) {

@@ -43,6 +43,8 @@ class ServeLoop {
   // Sets the offsets and the reuse of a dispatch or prefetch. Throws ERR_ARENA_BOUNDS.
   void ReadInput(const Frame& frame, const uint8_t* payload);
   void Write(const Frame& frame, const void* payload);
+  // Until all pending outputs are written or a frame comes, and says whether one did.
+  bool SpinWhilePending();
   void Ring();
   // Both of them with the lock.
   void Push(const Frame& frame, const void* payload);
