@@ -75,7 +75,7 @@ test.each([
   const run = under.run(good);
   await under.settle();
   expect(outcomes.settled).toBe(true);
-  expect([await under.ran(bad), await update, await run]).toEqual([given, given, 'ok']);
+  expect([await under.ran(bad), await under.until(update), await under.until(run)]).toEqual([given, given, 'ok']);
   expect(under.processes).not.toContain(1);
   const { workersStarted } = under.pool.stats();
   expect(workersStarted, 'none is started in vain').toBeLessThan(12);
