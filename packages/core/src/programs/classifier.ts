@@ -2,16 +2,9 @@ import { MayflyError } from '@mayfly/native';
 import type { MilValue } from '../mil/graph.js';
 import { contract } from './contraction.js';
 import type { ProgramForm } from './form.js';
+import { LONGEST_AXIS, MOST_ROWS, MOST_SUMMED, MULTIPLE } from './limits.js';
 import { type LayerProgram, packSurface, type Surface } from './shape.js';
 import { ProgramWriter } from './writer.js';
-
-/** Classes of a program at most: larger outputs and sums are refused by chips (docs/internals/ane.md). */
-const MOST_CLASSES = 8192;
-/** A longer sum is slower on chips that take it. */
-const MOST_SUMMED = 2048;
-/** The longest axis that every chip takes. */
-const MOST_COLUMNS = 16_384;
-const MULTIPLE = 32;
 
 /** Rows of the table in a part of the product that is its gradient: about a millisecond of it. */
 export const TABLE_GRADIENT_ROWS = 2048;
@@ -51,8 +44,8 @@ export function classifierPrograms(
 ): ClassifierPrograms {
   const part = Math.min(dim, MOST_SUMMED);
   // A class takes a column of the table, and its share of a part of the gradient.
-  const fitting = (MOST_COLUMNS - 2 * columns - MULTIPLE) / (1 + columns / part);
-  const most = Math.floor(Math.min(MOST_CLASSES, fitting) / MULTIPLE) * MULTIPLE;
+  const fitting = (LONGEST_AXIS - 2 * columns - MULTIPLE) / (1 + columns / part);
+  const most = Math.floor(Math.min(MOST_ROWS, fitting) / MULTIPLE) * MULTIPLE;
   if (most < MULTIPLE) {
     const expected = 'Expected passes of fewer tokens (batch · seq) for the classifier on the device';
     throw new MayflyError('ERR_INVALID_ARGUMENT', `${expected}, got ${columns}: take classifier host`);

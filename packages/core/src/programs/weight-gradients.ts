@@ -2,18 +2,12 @@ import type { MilValue } from '../mil/graph.js';
 import type { ParameterSpecs } from '../model/parameters.js';
 import type { ProgramForm } from './form.js';
 import type { ParameterGradient } from './layer-graph.js';
+import { LONGEST_AXIS, MOST_ROWS, MOST_SUMMED, MULTIPLE } from './limits.js';
 import { type LayerProgram, type MatrixSize, packSurface } from './shape.js';
 import { ProgramWriter } from './writer.js';
 
-/** Rows of a product at most: larger outputs are refused by chips (docs/internals/ane.md). */
-const MOST_ROWS = 8192;
-/** Channels of a surface at most. */
-const MOST_CHANNELS = 16_384;
-/** A longer sum is slower on chips that take it. */
-const MOST_SUMMED = 2048;
 /** Elements of an output at most: layers have some of them in turn. */
 const MOST_ELEMENTS = 2 ** 25;
-const MULTIPLE = 32;
 
 /** Surfaces of each program, which the layers have in turn: kernels fill one while the host reads another. */
 export const GRADIENT_RING = 2;
@@ -123,7 +117,7 @@ function packed(products: readonly Product[]): Product[][] {
     const together = [...(last ?? []), product];
     const inputs = [...operandsOf(together).values()].reduce((sum, { rows }) => sum + rows, 0);
     const outputs = together.reduce((sum, { rows }) => sum + rows, 0);
-    const fits = Math.max(inputs, outputs) <= MOST_CHANNELS && outputs * product.width <= MOST_ELEMENTS;
+    const fits = Math.max(inputs, outputs) <= LONGEST_AXIS && outputs * product.width <= MOST_ELEMENTS;
     if (last !== undefined && fits) last.push(product);
     else programs.push([product]);
   }
