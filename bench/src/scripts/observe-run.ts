@@ -138,7 +138,7 @@ function threadMs(): number | null {
 }
 
 for (let step = 0; step < WARMUP; step++) await running.next();
-// Code that runs for the first time is slow: nobody meets that in a long run.
+// Code is slow when it runs for the first time, which a long run pays once.
 for (const which of cases) await turn(which);
 
 const taken: ObserveTurn[] = [];

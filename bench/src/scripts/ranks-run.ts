@@ -39,7 +39,7 @@ const took: number[] = [];
 await group.barrier();
 for await (const { step, ms } of trainer.steps()) if (step > warmup) took.push(ms);
 const { paramsSha256, lossesSha256, exchange } = trainer.summary();
-// Nobody is done while another still measures.
+// A rank that ended earlier would leave its core to the ranks that still measure.
 await group.barrier();
 const p50 = median(took);
 const tokens = batch * sequence * accumulate * (together ? group.size : 1);
