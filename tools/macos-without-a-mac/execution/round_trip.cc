@@ -41,6 +41,7 @@ std::string Evaluate(Program* program, const mayfly::InputReuse& reuse) {
   const void* inputs[] = {input.data()};
   void* outputs[] = {output.data()};
   program->EvaluateFresh(inputs, outputs, reuse);
+  if (const std::shared_ptr<mayfly::PendingOutput> pending = program->TakePending()) pending->Wait();
   std::string bits;
   char word[8];
   for (uint16_t half : output) {
@@ -48,6 +49,13 @@ std::string Evaluate(Program* program, const mayfly::InputReuse& reuse) {
     bits += word;
   }
   return bits;
+}
+
+mayfly::InputReuse Reuse(size_t fresh_columns) {
+  mayfly::InputReuse reuse;
+  reuse.fresh_columns = fresh_columns;
+  reuse.generation = 1;
+  return reuse;
 }
 
 std::string PortsOf(const Program& program) {
@@ -86,8 +94,13 @@ void UseDevice(Device* device, void (*print)(const char* line)) {
   if (program != nullptr) {
     // The second follows what an injected fault did to the first.
     for (const char* what : {"evaluate", "evaluate again"}) tell(what, [&] { return Evaluate(program.get(), {}); });
-    tell("evaluate with reuse", [&] { return Evaluate(program.get(), {64, 1, 0, {}}); });
-    tell("too many fresh columns", [&] { return Evaluate(program.get(), {65, 1, 0, {}}); });
+    tell("evaluate with reuse", [&] { return Evaluate(program.get(), Reuse(64)); });
+    tell("too many fresh columns", [&] { return Evaluate(program.get(), Reuse(65)); });
+    tell("evaluate, rows after the first beside it", [&] {
+      mayfly::InputReuse reuse = Reuse(64);
+      reuse.leading_rows = 1;
+      return Evaluate(program.get(), reuse);
+    });
   }
   tell("several ports",
        [&] { return PortsOf(*device->Compile(mayfly::ane::TwoPortCanary(dialect), weights.files())); });
