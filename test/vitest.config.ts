@@ -13,6 +13,8 @@ export default defineConfig({
     // What pools learn about this machine must not reach its user.
     env: { XDG_CACHE_HOME: join(tmpdir(), `mayfly-tests-${process.pid}`) },
     maxWorkers: 2,
+    // Node imports the built packages itself, which takes a fraction of the time.
+    server: { deps: { external: [/\/packages\/\w+\/dist\//] } },
     // A limit on the whole suite is what ends a test that hangs: a loaded machine takes minutes for one that builds.
     testTimeout: 3_600_000,
     hookTimeout: 3_600_000,
