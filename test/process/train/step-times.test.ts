@@ -35,6 +35,25 @@ function holdUpFirstUpdate(): () => void {
   return release;
 }
 
+/** Holds up what kernels that are compiled from now on make of their first updated weights, until it is released. */
+function holdUpFirstCompilations(): () => void {
+  let release!: () => void;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const compile = pool.compile.bind(pool);
+  vi.spyOn(pool, 'compile').mockImplementation(async (...args: Parameters<typeof compile>) => {
+    const kernel = await compile(...args);
+    const update = kernel.update.bind(kernel);
+    vi.spyOn(kernel, 'update').mockImplementation(async () => {
+      await update();
+      await released;
+    });
+    return kernel;
+  });
+  return release;
+}
+
 /** Blocks the thread, and says for how many milliseconds. */
 function block(): number {
   const began = performance.now();
@@ -49,6 +68,9 @@ function blockWithin(name: 'evaluation' | 'sample' | 'checkpoint', blocked: numb
   start.subscribe(listener);
   return { [Symbol.dispose]: () => start.unsubscribe(listener) };
 }
+
+const evaluate = (trainer: Trainer) => trainer.evaluate(new TokenArray(smallTokens(17, 200), 'others'), [0, 1]);
+const generate = (trainer: Trainer) => trainer.generate([1, 2, 3], { maxTokens: 1 }).next();
 
 const duringTraining: [string, TrainOptions][] = [
   ['an evaluation', { validation: data, evaluateEvery: 1, evaluateWindows: 1 }],
@@ -74,13 +96,15 @@ describe('what is left of an update is part of the step after it where it is wai
     await steps.return(undefined);
   });
 
-  test.each<[string, (trainer: Trainer) => Promise<unknown>]>([
-    ['save', (trainer) => trainer.save()],
-    ['evaluate', (trainer) => trainer.evaluate(new TokenArray(smallTokens(17, 200), 'others'), [0, 1])],
-    ['generate', (trainer) => trainer.generate([1, 2, 3], { maxTokens: 1 }).next()],
-  ])('%s', async (name, wait) => {
-    const release = holdUpFirstUpdate();
-    await using trainer = await createTrainer({ ...options, out: `${folder}/left ${name}` });
+  test.each<[string, (trainer: Trainer) => Promise<unknown>, Partial<TrainOptions>, () => () => void]>([
+    ['save', (trainer) => trainer.save(), {}, holdUpFirstUpdate],
+    ['evaluate', evaluate, {}, holdUpFirstUpdate],
+    ['generate', generate, {}, holdUpFirstUpdate],
+    ['evaluate, of static weights', evaluate, { weights: 'static' }, holdUpFirstCompilations],
+    ['generate, of static weights', generate, { weights: 'static' }, holdUpFirstCompilations],
+  ])('%s', async (name, wait, more, holdUp) => {
+    const release = holdUp();
+    await using trainer = await createTrainer({ ...options, ...more, out: `${folder}/left ${name}` });
     const steps = trainer.steps();
     await steps.next();
     const waiting = wait(trainer);

@@ -162,6 +162,11 @@ export class Decoder implements UpdatedLayers {
     await Promise.all(this.runners.map(({ layers }) => layers.restage(layer, updated)));
   }
 
+  /** Waits until the kernels of forward passes that run by themselves have the weights of the last update, whose tasks have to be settled. */
+  async settleForward(): Promise<void> {
+    await Promise.all(this.layers.blocks.flatMap(({ kernels }) => kernels.forward.map((kernel) => kernel.settle())));
+  }
+
   /** As `Layers.tap`: the values are those of the last pass of a step, whichever of those in flight that is. */
   tap(layer: number, name: string): Tap {
     const tap = this.layers.tap(layer, name);

@@ -44,6 +44,11 @@ export class TimedKernel {
     this.#update.catch(() => {});
   }
 
+  /** Waits for the compilation that the next `start` would wait for, which gets its error. */
+  async settle(): Promise<void> {
+    await this.#update?.catch(() => {});
+  }
+
   /**
    * Sends one evaluation, and returns a function that waits for it, so that the caller can work meanwhile.
    *

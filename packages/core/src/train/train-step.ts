@@ -144,6 +144,12 @@ export class TrainStep {
     return this.clock.count(() => stopwatch.wait('hostMath', updates.settleAll()));
   }
 
+  /** As `settle`, and waits for the compilations that a forward pass needs: before any but that of a step. */
+  async settleForward(): Promise<void> {
+    await this.settle();
+    await this.clock.count(() => this.#decoder.stopwatch.wait('compile', this.#decoder.settleForward()));
+  }
+
   /**
    * Its time is what the clock counts: the caller lets it count.
    *

@@ -260,14 +260,14 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
 
   /** Mean cross-entropy over windows of a stream, with the current parameters. Do not call it while a step runs. */
   async evaluate(stream: TokenStream, windows: readonly [number, number]): Promise<WindowLoss> {
-    await this.#step.settle();
+    await this.#step.settleForward();
     return await windowLoss(this.#parts.decoder, stream, windows);
   }
 
   /** Draws tokens with the current parameters. Do not call it while a step runs. */
   async *generate(prompt: readonly number[], options?: TokenGeneratorOptions): AsyncGenerator<number, void, undefined> {
     const { decoder, tokenizer } = this.#parts;
-    await this.#step.settle();
+    await this.#step.settleForward();
     yield* generateTokens(wholeWindows(decoder), prompt, { tokenizer, ...options });
   }
 
@@ -470,7 +470,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
     const samples = sampleEvery !== null && step > this.#firstStep && isSampleDue(step, { sampleEvery, steps });
     const evaluates = validation?.isDue(step);
     if (!evaluates && !samples) return;
-    await this.#step.settle();
+    await this.#step.settleForward();
     try {
       await this.#step.clock.leaveOut(async () => {
         if (evaluates) await this.#validate(validation!, ending);
