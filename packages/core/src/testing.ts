@@ -30,6 +30,7 @@ export { planStep } from './chips/planned-step.js';
 export { convolution } from './chips/probe-programs.js';
 export { bytesOfRank, fullestRank } from './chips/rank-bytes.js';
 export { exchangedBytes, planRanks } from './chips/rank-plan.js';
+export { TABLES_RANK } from './chips/step-schedule.js';
 export { mergesAfter } from './chips/sum-tree.js';
 export { timeTrainer } from './chips/trainer-step.js';
 export { trainers } from './chips/trainers.js';

@@ -1,4 +1,4 @@
-import { WeightGradients, weightGradient } from '@mayfly/core/testing';
+import { TABLES_RANK, WeightGradients, weightGradient } from '@mayfly/core/testing';
 import { addon, type OuterProduct } from '@mayfly/native';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { MathArena, type Matrix, randomNumbers } from '../../fixtures/math-arena.js';
@@ -101,54 +101,83 @@ test('an error reaches whoever settles the key, and no other key', async () => {
 });
 
 describe('tasks that are held back', () => {
-  /** A task that ends when the test says so. */
-  function task(name: string, began: string[]) {
-    let end!: () => void;
-    const ended = new Promise<void>((resolve) => {
-      end = resolve;
-    });
-    const queue = () => {
-      began.push(name);
-      return ended;
-    };
-    return { name, queue, end };
+  const flag = memory.matrix('fp32', 1, 16);
+
+  /** Queues tasks while the queue has other work, and returns their names in the order in which they ended. */
+  async function orderOf(queueAll: (task: (name: string) => () => Promise<unknown>) => WeightGradients) {
+    for (let copies = 64; ; copies *= 4) {
+      const ended: string[] = [];
+      flag.fill(() => 1);
+      const products = Array.from({ length: copies }, () => productsOf(0)).flat();
+      const others = [
+        addon.mathQueue.outerProducts(memory.arena, products),
+        addon.mathQueue.zero(memory.arena, flag.offset, 64),
+      ];
+      const held = queueAll((name) => () => addon.mathQueue.zero(memory.arena, 0, 0).then(() => ended.push(name)));
+      const wasBusy = flag.at(0, 0) === 1;
+      await Promise.all([...others, held.settleAll()]);
+      if (wasBusy) return ended;
+    }
   }
 
-  test('begin by rank, then in the order in which they came, and keep one ahead of the queue', async () => {
-    const began: string[] = [];
-    const held = new WeightGradients(memory.arena, 1);
-    const tasks = ['a', 'b', 'high', 'low', 'high again'].map((name) => task(name, began));
-    const ranks = [1, 1, 7, 3, 7];
-    for (const [index, { name, queue }] of tasks.entries()) held.hold(name, ranks[index]!, queue);
-    expect(began).toEqual(['a', 'b']);
-    for (const [index, { name, end }] of tasks.slice(0, 2).entries()) {
-      end();
-      await held.settle(name);
-      expect(began).toEqual(['a', 'b', 'low', 'high'].slice(0, 3 + index));
-    }
-    for (const { end } of tasks) end();
-    await held.settleAll();
-    expect(began).toEqual(['a', 'b', 'low', 'high', 'high again']);
+  test('begin by rank, then in the order in which they came, behind what is queued meanwhile', async () => {
+    const order = await orderOf((task) => {
+      const held = new WeightGradients(memory.arena, 1);
+      const ranks = { b: 2, high: 7, low: 1, 'b again': 2, last: TABLES_RANK };
+      for (const [name, rank] of Object.entries(ranks)) held.hold(name, rank, task(name));
+      held.add('direct', task('direct')());
+      return held;
+    });
+    expect(order).toEqual(['direct', 'low', 'b', 'b again', 'high', 'last']);
   });
 
-  test('are dropped with an error for whoever waits, but for those that the queue has', async () => {
-    const began: string[] = [];
+  test('leave other calls their rank where one of them throws', async () => {
+    const order = await orderOf((task) => {
+      const held = new WeightGradients(memory.arena, 1);
+      held.hold('low', 1, task('low'));
+      const fails = () => {
+        throw new Error('no memory');
+      };
+      expect(() => held.hold('bad', 5, fails)).toThrow('no memory');
+      held.add('direct', task('direct')());
+      return held;
+    });
+    expect(order).toEqual(['direct', 'low']);
+  });
+
+  test('begin after a promise', async () => {
+    const order: string[] = [];
     const held = new WeightGradients(memory.arena, 1);
-    const tasks = ['a', 'b', 'c', 'd'].map((name) => task(name, began));
-    for (const [rank, { name, queue }] of tasks.entries()) held.hold(name, rank, queue);
-    const waits = ['c', 'd'].map((name) => expect(held.settle(name)).rejects.toMatchObject({ code: 'ERR_CLOSED' }));
-    held.drop();
-    await Promise.all(waits);
-    for (const { end } of tasks) end();
+    let resolve!: () => void;
+    const before = new Promise<void>((done) => {
+      resolve = done;
+    });
+    held.hold('after', 1, async () => order.push('after'), before);
+    await addon.mathQueue.zero(memory.arena, 0, 0);
+    order.push('before');
+    resolve();
     await held.settleAll();
-    expect(began).toEqual(['a', 'b']);
+    expect(order).toEqual(['before', 'after']);
   });
 
   test('that fail reach whoever waits for them, and the next ones begin', async () => {
     const held = new WeightGradients(memory.arena, 1);
-    held.hold('bad', 0, () => Promise.reject(new Error('no memory')));
-    held.hold('good', 1, () => Promise.resolve());
+    held.hold('bad', 1, () => Promise.reject(new Error('no memory')));
+    held.hold('good', 2, () => Promise.resolve());
     await expect(held.settle('bad')).rejects.toThrow('no memory');
     await held.settle('good');
   });
+
+  test('are done when the queue is finished', async () => {
+    const held = new WeightGradients(memory.arena, 1);
+    flag.fill(() => 1);
+    held.hold('last', TABLES_RANK, () => addon.mathQueue.zero(memory.arena, flag.offset, 64));
+    addon.mathQueue.finish();
+    expect(flag.at(0, 0)).toBe(0);
+    await held.settleAll();
+  });
+});
+
+test.each([-1, 0.5, 2 ** 31, '1', undefined])('the queue refuses the rank %s', (rank) => {
+  expect(() => addon.mathQueue.rank(rank as number)).toThrow(/rank/);
 });

@@ -63,22 +63,27 @@ export interface AimStrategy {
   readonly classifier: Classifier;
   /** As in `PlanOptions`. */
   readonly weightGradients: string;
+  /** Passes at the same time, on one worker. */
+  readonly inFlight: number;
   readonly work: TimedStep;
 }
 
 /**
  * The strategies for an aim's step: each of weights, with the classifier on the host and on the device, and the same of weight gradients, of all blocks
- * or of those of a kind. Those that compile at each step are never the best.
+ * or of those of a kind, one pass at a time and, where a step has several, two. Those that compile at each step are never the best.
  */
 export function strategiesOf({ config, options }: Aim, profile: ChipProfile): readonly AimStrategy[] {
   const kinds = options.withoutUpdate ? (['dynamic', 'static'] as const) : (['dynamic', 'reloaded'] as const);
+  const passes = (options.accumulate ?? 1) > 1 ? [1, 2] : [1];
   return kinds.flatMap((weights) =>
     (['host', 'device'] as const).flatMap((classifier) =>
-      gradientPlaces(decoderLayerOf(config).blocks).map((weightGradients) => {
-        const strategy = { weights, classifier, weightGradients };
-        const { work } = planStep({ config, profile, batch: 1, precision: 'blas', ...options, ...strategy });
-        return { ...strategy, work };
-      }),
+      gradientPlaces(decoderLayerOf(config).blocks).flatMap((weightGradients) =>
+        passes.map((inFlight) => {
+          const strategy = { weights, classifier, weightGradients, inFlight };
+          const { work } = planStep({ config, profile, batch: 1, precision: 'blas', ...options, ...strategy });
+          return { ...strategy, work };
+        }),
+      ),
     ),
   );
 }
@@ -97,8 +102,10 @@ export interface PlannedAim extends AimStrategy {
   readonly parts: StepParts;
   /** Work of each part of the chip. */
   readonly busy: BusyTimes;
-  /** With the classifier on the host; with weight gradients there; with Mayfly's own products; on the CPU alone. */
-  readonly others: Readonly<Record<'classifierOnHost' | 'gradientsOnHost' | 'exact' | 'processor', number>>;
+  /** With the classifier on the host; with weight gradients there; with one pass at a time; with Mayfly's own products; on the CPU alone. */
+  readonly others: Readonly<
+    Record<'classifierOnHost' | 'gradientsOnHost' | 'oneAtATime' | 'exact' | 'processor', number>
+  >;
 }
 
 /** Plans an aim's step with each strategy, and takes the best. */
@@ -120,6 +127,7 @@ export function planAim(aim: Aim): PlannedAim {
     others: perPass({
       classifierOnHost: leastOf(strategies.filter((each) => each.classifier === 'host')),
       gradientsOnHost: leastOf(strategies.filter((each) => each.weightGradients === 'host')),
+      oneAtATime: leastOf(strategies.filter((each) => each.inFlight === 1)),
       exact: leastOf(strategies.map((each) => ({ ...each, work: { ...each.work, products: 'exact' } }))),
       processor: planTraining({ ...shared, weights, classifier }).processor,
     }),

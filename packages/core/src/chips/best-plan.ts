@@ -20,10 +20,12 @@ export function bestPlan(
       weightGradients.map((gradients) => ({ weights: kind, classifier: place, weightGradients: gradients })),
     ),
   );
-  return choices
-    .map((choice) => planTraining({ ...options, ...choice }))
-    .reduce((a, b) => (b.step.total < a.step.total ? b : a));
+  return shortest(choices.map((choice) => planTraining({ ...options, ...choice })));
 }
+
+/** The plan of the shortest step; of equal ones the first. */
+export const shortest = (plans: readonly TrainingPlan[]): TrainingPlan =>
+  plans.reduce((a, b) => (b.step.total < a.step.total ? b : a));
 
 /** Where weight gradients are made in the shortest step: `host`, `device`, or the name of a block that the device has. */
 export function bestGradients({ weights, classifier = 'host', ...options }: PlanOptions): string {

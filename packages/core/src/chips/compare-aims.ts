@@ -34,7 +34,8 @@ export function compareAim(key: string): AimBefore {
 function stepsBefore(key: string, strategies: readonly AimStrategy[]): readonly AimStrategy[] {
   return strategies.flatMap((strategy) => {
     const before = workBefore[key]![strategy.weights as 'dynamic' | 'static'];
-    if (before === undefined || strategy.classifier === 'device' || strategy.weightGradients !== 'host') return [];
+    const isOlder = strategy.classifier === 'host' && strategy.weightGradients === 'host' && strategy.inFlight === 1;
+    if (before === undefined || !isOlder) return [];
     const { forwardBytes, backwardBytes, stagedBytes, counts } = before;
     const { work } = strategy;
     const forward = { ...work.forward, copiedBytes: forwardBytes };

@@ -3,8 +3,11 @@
 /** Surfaces per kind of block that the backward pass fills, where blocks share them: host threads read one while kernels fill the other. */
 export const BACKWARD_RING = 2;
 
-/** Rank of the tables' gradients among those that are held back: the next pass needs them last. */
-export const TABLES_RANK = Number.POSITIVE_INFINITY;
+/** Rank in the queue of the weight gradients of a block that are held back: the next forward pass needs those of the lowest block first. */
+export const blockRank = (index: number): number => 1 + index;
+
+/** Rank of the tables' gradients, which the next pass needs last. */
+export const TABLES_RANK = 2 ** 31 - 1;
 
 /** Most bytes of gradients that ranks exchange at once. */
 export const BUCKET_BYTES = 2 ** 25;

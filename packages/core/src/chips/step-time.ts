@@ -2,7 +2,7 @@ import type { ChipProfile } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
 import { TABLE_GRADIENT_ROWS } from '../programs/classifier.js';
 import { GRADIENT_RING } from '../programs/weight-gradients.js';
-import { BACKWARD_RING, TABLES_RANK, tableTurns } from './step-schedule.js';
+import { BACKWARD_RING, blockRank, TABLES_RANK, tableTurns } from './step-schedule.js';
 import type { StepWork } from './step-work.js';
 import { lastTableUser } from './sum-tree.js';
 import { type QueueTask, Timeline, type Waits } from './timeline.js';
@@ -97,8 +97,10 @@ export const NORM_BYTES = { forward: 12, backward: 16 } as const;
 export const LOGIT_BYTES = 64;
 /** Of cross-entropy, what comes before the loss: largest logits and exponentials. Measured on one core of an AMD Zen 5. */
 const EXPONENTIAL_SHARE = 0.6;
-/** Cores that share cross-entropy where it is parallel. */
+/** Cores that share cross-entropy where it is parallel, and norms. */
 export const PARALLEL_CORES = 10;
+/** Columns of a norm that one core takes: `kNormColumns` of the native loops. */
+const NORM_COLUMNS = 64;
 /** Bytes of an element of the residual stream in embedding, final norm and their gradients. */
 const END_BYTES = 40;
 /** A conversion between fp32 and fp16. */
@@ -120,6 +122,8 @@ function ratesOf({ clock, host }: ChipProfile, products: HostProducts) {
     copyMs: (bytes: number) => bytes / (host.copyGBps.value * 1e6),
     /** Locking the two surfaces of each dispatch. */
     lockMs: (dispatches: number) => (dispatches * 2 * clock.lockUs.value) / 1000,
+    /** Until other threads take part in what the main one computes. Assumed: as long as a dispatch and its answer. */
+    wakeMs: host.roundTripUs.value / 1000,
   };
 }
 
@@ -140,8 +144,13 @@ interface EvaluationTimes {
 function tasksOf(step: TimedStep, profile: ChipProfile) {
   const { config, counts, accumulate, columns, parameters, matrices, forward, backward, onDevice, blocks } = step;
   const { layers, dim, vocab, tiedHead } = config;
-  const { gemmMs, moveMs, streamMs, copyMs, lockMs } = ratesOf(profile, step.products);
+  const { gemmMs, moveMs, streamMs, copyMs, lockMs, wakeMs } = ratesOf(profile, step.products);
   const activation = dim * columns;
+  const normCores = Math.min(PARALLEL_CORES, Math.ceil(columns / NORM_COLUMNS));
+  const normMs = (bytes: number) => {
+    const alone = moveMs(bytes * activation);
+    return Math.min(alone, Math.max(alone / normCores, streamMs(bytes * activation)) + wakeMs);
+  };
   const isOnDevice = onDevice !== undefined;
   const evaluation = ({ evaluationsMs, copiedBytes, dispatches }: KernelWork, share: number): EvaluationTimes => {
     const dispatchMs = (dispatches * profile.clock.dispatchUs.value) / 1000;
@@ -190,8 +199,8 @@ function tasksOf(step: TimedStep, profile: ChipProfile) {
     backward: blockShare(({ kernels }) => kernels).map((share) => evaluation(backward, share)),
     /** What workers copy in a pass while the step waits. */
     staged: copyMs(step.stagedBytes) / accumulate,
-    normForward: step.normsForward ? moveMs(NORM_BYTES.forward * activation) : 0,
-    normBackward: moveMs(NORM_BYTES.backward * activation),
+    normForward: step.normsForward ? normMs(NORM_BYTES.forward) : 0,
+    normBackward: normMs(NORM_BYTES.backward),
     ends: moveMs(END_BYTES * activation),
     /** The rest: what conversions a layer's ends need, copies between surfaces, and a table for a classifier on the device. */
     moved:
@@ -390,7 +399,7 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
     }
     const gradients = queueEach(chunk.gradient);
     for (let part = 0; part < tasks.tableParts; part++) {
-      timeline.hold(TABLES_RANK, { weightGradients: tasks.tableGradient / tasks.tableParts });
+      timeline.queue({ weightGradients: tasks.tableGradient / tasks.tableParts }, TABLES_RANK);
     }
     const inputs: number[] = [];
     yield* start(chunk, gradients, inputs);
@@ -421,7 +430,7 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
         yield* queueSent(0);
         yield* after(`products-${index}`, pass - 1);
         const parts = partsOf(index);
-        products[index] = holdsBack && !isLast ? timeline.hold(index, parts) : timeline.queue(parts);
+        products[index] = timeline.queue(parts, holdsBack && !isLast ? blockRank(index) : 0);
         next.set(`products-${index}`, pass + 1);
         return;
       }
@@ -447,7 +456,7 @@ function stepOn(timeline: StepTimeline, step: TimedStep, profile: ChipProfile) {
       yield* queueSent(0);
       yield* after('embedding', pass - 1);
       const parts = { hostMath: tasks.tableSums, update: square.tables };
-      tables[Math.floor(pass / inFlight) % turns] = timeline.hold(TABLES_RANK, parts);
+      tables[Math.floor(pass / inFlight) % turns] = timeline.queue(parts, TABLES_RANK);
       next.set('embedding', pass + 1);
     }
     // The next pass begins meanwhile, unless another one is in flight.

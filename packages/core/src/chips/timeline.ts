@@ -1,21 +1,13 @@
 /** Milliseconds of a task, by the part of the step that they count as. */
 export type Parts<Part extends string> = Readonly<Partial<Record<Part, number>>>;
 
-/** Tasks that the queue has of those held back. */
-const TAKEN = 2;
-
 /** A task of the host-math queue. */
 export interface QueueTask<Part extends string> {
   readonly parts: Parts<Part>;
-  /** Whether it was held back. */
-  readonly isHeld: boolean;
+  /** None begins while one of a lower rank waits. */
+  readonly rank: number;
   /** When it ends; undefined while it has not begun. */
   end?: number;
-}
-
-interface Held<Part extends string> {
-  readonly rank: number;
-  readonly task: QueueTask<Part>;
 }
 
 /** What a pass waits for: a time, the end of a task, or another pass. */
@@ -42,7 +34,7 @@ interface Span<Part extends string> {
 
 /**
  * The main process, workers with the engines, and the host-math queue, which work beside each other. The main process computes for one pass at a time, and waits
- * where all passes under way do. A worker evaluates in the order of the calls, and needs an engine for a part of the time. The queue runs its tasks in their order, among which are always two of those held back, if there are any. The
+ * where all passes under way do. A worker evaluates in the order of the calls, and needs an engine for a part of the time. The queue runs its tasks by rank, and those of one rank in their order. The
  * main process's time counts as its own computation and, while it waits, as the engine's work or, where the engine is idle, as the queue's.
  */
 export class Timeline<Part extends string> {
@@ -51,9 +43,8 @@ export class Timeline<Part extends string> {
   readonly #workerFree: number[] = [];
   readonly #engineFree: number[];
   #queueFree = 0;
+  /** In the order in which they will run. */
   readonly #queued: QueueTask<Part>[] = [];
-  readonly #held: Held<Part>[] = [];
-  #taken = 0;
   #evaluated: Span<Part>[] = [];
   #computed: Span<Part>[] = [];
   readonly #parts = new Map<Part, number>();
@@ -115,20 +106,16 @@ export class Timeline<Part extends string> {
     return wait.end;
   }
 
-  /** Queues a task. */
-  queue(parts: Parts<Part>): QueueTask<Part> {
+  /**
+   * Queues a task.
+   *
+   * @param rank Default: 0.
+   */
+  queue(parts: Parts<Part>, rank = 0): QueueTask<Part> {
     this.#runUntil(this.#now);
-    const task: QueueTask<Part> = { parts, isHeld: false };
-    this.#queued.push(task);
-    return task;
-  }
-
-  /** Holds a task back until the queue has less than two of those held back: one of a low rank comes first, as in `WeightGradients`. */
-  hold(rank: number, parts: Parts<Part>): QueueTask<Part> {
-    this.#runUntil(this.#now);
-    const task: QueueTask<Part> = { parts, isHeld: true };
-    this.#held.push({ rank, task });
-    this.#take();
+    const task: QueueTask<Part> = { parts, rank };
+    const later = this.#queued.findIndex((each) => each.rank > rank);
+    this.#queued.splice(later === -1 ? this.#queued.length : later, 0, task);
     return task;
   }
 
@@ -168,17 +155,6 @@ export class Timeline<Part extends string> {
     const task = this.#queued.shift()!;
     this.#queueFree = addSpans(this.#computed, this.#queueFree, task.parts);
     task.end = this.#queueFree;
-    if (!task.isHeld) return;
-    this.#taken -= 1;
-    this.#take();
-  }
-
-  #take(): void {
-    while (this.#taken < TAKEN && this.#held.length > 0) {
-      const first = this.#held.reduce((a, { rank }, index) => (rank < this.#held[a]!.rank ? index : a), 0);
-      this.#queued.push(this.#held.splice(first, 1)[0]!.task);
-      this.#taken += 1;
-    }
   }
 
   #count(part: Part, ms: number): void {

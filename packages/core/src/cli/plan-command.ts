@@ -1,7 +1,7 @@
 import { invalidArgument, loadProfile, MayflyError } from '@mayfly/native';
 import type { Command } from 'commander';
 import { flag, number, oneOf, text, whole } from '../check.js';
-import { bestPlan, bestVariants } from '../chips/best-plan.js';
+import { bestPlan, bestVariants, shortest } from '../chips/best-plan.js';
 import { type LinkName, linkNames, links } from '../chips/links.js';
 import { type Classifier, type PlanOptions, planOptions, type WeightStrategy } from '../chips/plan-options.js';
 import { planStep } from '../chips/planned-step.js';
@@ -207,18 +207,23 @@ async function planCommand(given: CommandFlags): Promise<void> {
   });
   // The products of adapters are small.
   const places = lora === undefined ? gradientPlaces(layer.blocks) : ['host'];
-  const best = bestPlan(timed, {
+  const single = bestPlan(timed, {
     weights: chosen,
     classifier: flags.classifier === undefined ? ['host', 'device'] : [classifier],
     weightGradients: flags.weightGradients === undefined ? places : [weightGradients],
   });
-  const strategy = { weights: best.weights, classifier: best.classifier, weightGradients: best.weightGradients };
+  const strategy = { weights: single.weights, classifier: single.classifier, weightGradients: single.weightGradients };
+  const inTwos = plansInTwos({ ...timed, ...strategy }, single);
+  const best = shortest([single, ...inTwos]);
   const advice: Advice = {
     ...strategy,
     variants: bestVariants({ ...timed, ...strategy }),
     workers: best.workers,
     inFlight: best.inFlight,
-    inTwos: inTwos({ ...timed, ...strategy }, best),
+    passes:
+      inTwos.length === 0
+        ? null
+        : [single, ...inTwos].map(({ workers, inFlight, step }) => ({ workers, inFlight, milliseconds: step.total })),
     device: best.processor < best.step.total ? 'cpu' : 'ane',
     milliseconds: Math.min(best.processor, best.step.total),
   };
@@ -234,11 +239,10 @@ async function planCommand(given: CommandFlags): Promise<void> {
 /** Memory of a run with so many workers and passes in flight, of a rank where the ranks share the optimizer's state out. */
 type MemoryOf = (weights: WeightStrategy, workers: number, inFlight: number, shards?: RankPlace) => MemoryNeeds;
 
-/** With two passes in flight, on one worker and on two: milliseconds of a step. Null where passes are in flight already, or a step has one. */
-function inTwos(options: PlanOptions, { inFlight, workers }: TrainingPlan): Advice['inTwos'] {
-  if (inFlight > 1 || (options.accumulate ?? 1) === 1) return null;
-  const total = (processes: number) => planTraining({ ...options, inFlight: 2, workers: processes }).step.total;
-  return { oneWorker: total(workers), twoWorkers: total(Math.max(2, workers)) };
+/** The step with two passes in flight, on as many workers and on two at least; none where passes are in flight already, or a step has one. */
+function plansInTwos(options: PlanOptions, { inFlight, workers }: TrainingPlan): TrainingPlan[] {
+  if (inFlight > 1 || (options.accumulate ?? 1) === 1) return [];
+  return [workers, Math.max(2, workers)].map((each) => planTraining({ ...options, inFlight: 2, workers: each }));
 }
 
 /** The shortest step on 1, 2, 4, … ranks up to the number that is asked for. */
@@ -300,8 +304,8 @@ interface Advice {
   readonly variants: Readonly<Record<string, string>>;
   readonly workers: number;
   readonly inFlight: number;
-  /** Milliseconds of the same step with two passes in flight; null where that is no question. */
-  readonly inTwos: { readonly oneWorker: number; readonly twoWorkers: number } | null;
+  /** Milliseconds of the step with one pass at a time and with two in flight, on these workers and on two; null where there is no choice. */
+  readonly passes: readonly Pick<Advice, 'workers' | 'inFlight' | 'milliseconds'>[] | null;
   readonly device: 'ane' | 'cpu';
   /** Of a step on that device. */
   readonly milliseconds: number;
@@ -367,7 +371,7 @@ function report(model: string, title: string, plans: readonly CommandPlan[], adv
     ...objections,
     `host products: ${productsOf(plans[0]!)}`,
     `best: ${strategyOf(advice)}, ${ms(advice.milliseconds)} a step`,
-    ...inTwosLine(advice),
+    ...passesLine(advice),
     '',
   ].join('\n');
 }
@@ -376,14 +380,11 @@ function report(model: string, title: string, plans: readonly CommandPlan[], adv
 const productsOf = ({ precision }: TrainingPlan): string =>
   precision === 'blas' ? "blas, Accelerate's" : `${precision}, Mayfly's own, at an assumed rate`;
 
-/** Where passes in flight help. */
-function inTwosLine({ inTwos, device, milliseconds }: Advice): string[] {
-  if (inTwos === null || device === 'cpu') return [];
-  const { oneWorker, twoWorkers } = inTwos;
-  const helps = Math.min(oneWorker, twoWorkers) < milliseconds ? 'shorten it' : 'do not shorten it';
-  return [
-    `two passes in flight ${helps}: ${ms(twoWorkers)} with --workers 2, ${ms(oneWorker)} with --in-flight 2 alone`,
-  ];
+/** How long the step takes by the number of passes in flight. */
+function passesLine({ passes, device }: Advice): string[] {
+  if (passes === null || device === 'cpu') return [];
+  const [one, two, onTwo] = passes.map(({ milliseconds }) => ms(milliseconds));
+  return [`passes in flight: one ${one}, two ${two} (--in-flight 2), two on two workers ${onTwo} (--workers 2)`];
 }
 
 /** What the shortest step takes. */

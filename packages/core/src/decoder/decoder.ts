@@ -288,11 +288,11 @@ export class Decoder implements UpdatedLayers {
     return null;
   }
 
-  /** Unloads the kernels once no queued host math uses the tensors any more, which belong to their source. Drops weight gradients that are held back. */
+  /** Unloads the kernels once no queued host math uses the tensors any more, which belong to their source. */
   async dispose(): Promise<void> {
     await Promise.allSettled(this.runners.map(({ layers }) => layers.gradientsQueued));
-    this.weightGradients?.drop();
-    // The queue is in order: once it has written these no bytes, all before is done. The arena may be closed already.
+    await this.weightGradients?.settleAll().catch(() => {});
+    // Once the queue has written these no bytes, all before of this rank is done. The arena may be closed already.
     await addon.mathQueue.zero(this.state.parameters.arena, 0, 0).catch(() => {});
     await this.exchange?.settle();
     await this.updates.settleAll().catch(() => {});

@@ -1,4 +1,5 @@
 import type { Precision } from '@mayfly/native';
+import { blockRank } from '../chips/step-schedule.js';
 import type { TensorSource } from '../memory/scope.js';
 import type { Tensor } from '../memory/tensor.js';
 import type { ProgramForm } from '../programs/form.js';
@@ -181,8 +182,7 @@ export class LayerGradients {
       );
     stopwatch.work.did('weightGradients', products.length);
     if (products.length === 0) return;
-    // The next forward pass needs the surfaces of the lowest block first.
-    if (holdsBack && !gradients.isLast) tasks!.holdProducts(block, blocks.indexOf(block), products);
+    if (holdsBack && !gradients.isLast) tasks!.holdProducts(block, blockRank(blocks.indexOf(block)), products);
     else tasks!.submit(block, products);
   }
 

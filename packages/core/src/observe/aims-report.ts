@@ -30,15 +30,13 @@ export function aimsReport(): string {
     markdownTable([
       [
         ...['chip', 'ms a pass', 'aim', 'best published', 'plan, blas', 'best strategy'],
-        ...['classifier on the host', 'weight gradients on the host', 'exact', 'CPU alone, blas'],
+        ...['classifier on the host', 'weight gradients on the host', 'one pass at a time', 'exact', 'CPU alone, blas'],
       ],
       ...rows.map((row) => [
         ...[row.chip, row.what, aimed(row), row.known || '–'],
         `${figure(row.total)}${row.aim !== null && row.total > row.aim ? ', missed' : ''}`,
-        [row.weights, ...placesOf(row)].join(', '),
-        ...[row.others.classifierOnHost, row.others.gradientsOnHost, row.others.exact, row.others.processor].map(
-          figure,
-        ),
+        [row.weights, ...placesOf(row), ...(row.inFlight === 1 ? [] : [inFlightOf(row)])].join(', '),
+        ...othersOf(row),
       ]),
     ]),
     '',
@@ -64,6 +62,13 @@ export function placesOf({
     ...(classifier === 'device' ? ['classifier on the device'] : []),
     ...(weightGradients === 'host' ? [] : [`weight gradients${some} on the device`]),
   ];
+}
+
+const inFlightOf = ({ inFlight }: Pick<PlannedAim, 'inFlight'>): string => `${inFlight} passes in flight`;
+
+function othersOf({ others }: PlannedAim): string[] {
+  const { classifierOnHost, gradientsOnHost, oneAtATime, exact, processor } = others;
+  return [classifierOnHost, gradientsOnHost, oneAtATime, exact, processor].map(figure);
 }
 
 function busyRow({ busy: { engine, products, memory } }: PlannedAim): string[] {

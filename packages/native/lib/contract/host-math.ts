@@ -320,7 +320,7 @@ export interface HostMath {
 
 /**
  * The same functions on the process's one queue for host math, which a native thread serves with a thread pool of its own: calls
- * run one after the other in the order in which they were made, and the event loop stays free. Arguments and token ids are read at
+ * run one after the other by their rank, those of one rank in the order in which they were made, and the event loop stays free. Arguments and token ids are read at
  * once, and bad ones reject the promise. Other memory must not be read or written elsewhere until it settles; the arena may be
  * closed.
  */
@@ -331,6 +331,8 @@ export type QueuedMath = {
 } & {
   /** Blocks the calling thread until all calls that were made so far have ended; their promises settle later. */
   finish(): void;
+  /** Gives calls made from now on a rank, from 0 to 2³¹ − 1: none begins while one of a lower rank waits. Default: 0. */
+  rank(rank: number): void;
   /** Whether calls made from now on are timed, for `takeSpans`. Default: they are not, and the clock is not read. */
   time(on: boolean): void;
   /**

@@ -13,6 +13,8 @@
 namespace mayfly {
 namespace {
 
+constexpr uint64_t kMostRank = 0x7fffffff;
+
 double Nanoseconds(MathQueue::Clock::time_point time) {
   return static_cast<double>(std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
 }
@@ -53,6 +55,12 @@ void ExportMath(Napi::Env env, Napi::Object exports) {
   math.queued.Set("finish", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                     Guard(info.Env(), [] { JobQueue::Finish(); });
                   }));
+  math.queued.Set(
+      "rank", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+        Guard(info.Env(), [&] {
+          DataOf(info.Env()).math_queue->Rank(static_cast<uint32_t>(WholeNumber(info[0], "rank", 0, kMostRank)));
+        });
+      }));
   math.queued.Set("time", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                     DataOf(info.Env()).math_queue->Time(info[0].ToBoolean().Value());
                   }));

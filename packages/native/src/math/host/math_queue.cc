@@ -47,11 +47,12 @@ napi_value MathQueue::Add(Napi::Env env, const char* name, Work work) {
   job->timed = timed_;
   job->span.name = name;
   return promises_.Add(env, job, [&](const std::shared_ptr<PendingPromises::Mailbox>& mailbox) {
-    JobQueue::Add([job, mailbox] {
+    const auto run = [job, mailbox] {
       if (!mailbox->is_open()) return;
       job->Run();
       mailbox->Put(job);
-    });
+    };
+    JobQueue::Add(run, rank_);
   });
 }
 

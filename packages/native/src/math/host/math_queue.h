@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -32,9 +33,12 @@ class MathQueue {
     Clock::time_point began, ended;
   };
 
-  // Queues `work` behind what any environment of the process has queued. The promise keeps the event loop alive, and
-  // is rejected with the error that `work` throws. `name` lives as long as the process.
+  // Queues `work` behind what any environment of the process has queued with the same rank or a lower one. The promise
+  // keeps the event loop alive, and is rejected with the error that `work` throws. `name` lives as long as the process.
   napi_value Add(Napi::Env env, const char* name, Work work);
+
+  // Of calls that are queued from now on. Default: 0.
+  void Rank(uint32_t rank) { rank_ = rank; }
 
   // Whether calls that are queued from now on are timed. Without that the clock is not read.
   void Time(bool on) { timed_ = on; }
@@ -49,6 +53,7 @@ class MathQueue {
   struct Job;
 
   PendingPromises promises_;
+  uint32_t rank_ = 0;
   bool timed_ = false;
   std::vector<Span> spans_;
 };
