@@ -123,7 +123,7 @@ function onStand(runtime: string | null, cases = patterns): void {
 }
 
 onEachRuntime((tier, runtime) => {
-  onStand(runtime, tier === 'T1' ? patterns : patterns.slice(fullProduct ? 0 : 1, 2));
+  onStand(runtime, fullProduct ? patterns.slice(0, tier === 'T1' ? undefined : 2) : patterns.slice(4));
 
   test.each(['in-memory', 'client'])(
     'an abort amid a canary lets its process unload, and keeps no half of an answer (API %s)',

@@ -50,7 +50,7 @@ beforeAll(async () => {
 }, 60_000);
 
 onEachRuntime((tier, runtime) => {
-  const some = fullProduct ? ways : [ways[tier === 'T1' ? 1 : 0]!];
+  const some = fullProduct ? ways : ways.slice(1);
   test.each(some)('train, eval, generate and doctor by %s', async (name, way) => {
     const [staged, reports] = ['staged', 'reports'].map((what) => join(root, `${tier} ${name} ${what}`));
     for (const folder of [staged!, reports!]) mkdirSync(folder);

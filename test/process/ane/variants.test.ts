@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { decoderLayer } from '@mayfly/core/layers';
 import { afterEach, expect, test, vi } from 'vitest';
 import { onEachRuntime } from '../../fixtures/ane-emulator.js';
-import { fullProduct } from '../../fixtures/full-product.js';
 import { fingerprint, runTraining, smallStream } from '../../fixtures/small-run.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
@@ -35,9 +34,8 @@ const expected = (variant: string, weights: Weights) => {
 
 onEachRuntime((tier, runtime) => {
   test.each(forms)('%s trains as on device cpu', async (variant, parity) => {
-    // Each meets both APIs: one with dynamic, one with static weights. Of the second runtime, every other one is enough.
+    // Each meets both APIs: one with dynamic, one with static weights.
     for (const [index, weights] of (['dynamic', 'static'] as const).entries()) {
-      if (tier === 'T2' && index === parity && !fullProduct) continue;
       const api = index === parity ? 'in-memory' : 'client';
       const staged = join(root, `${tier} ${variant} ${weights}`);
       mkdirSync(staged);

@@ -21,6 +21,7 @@ describe.skipIf(process.env.MAYFLY_ISA !== undefined)('host math and operations'
       return skip('needs Linux, AVX512_BF16 and a compiler that knows AMX');
     expect(askAddon(environment, 'addon.fastMatmul()')).toBe(isa.includes('fp16') ? 'amx-fp16' : 'amx-bf16');
     if (isa === 'amx, modelled' && addon.isa() === 'amx' && !fullProduct) return skip('this processor has the tiles');
+    if (isa === 'amx with fp16, modelled' && !fullProduct) return skip('needs MAYFLY_FULL_PRODUCT=1');
     const files = ['gemm', 'outer-products', 'cross-entropy'].map((name) => `unit/math/${name}`);
     const tests = runTests(environment, [...files, 'contract/ops.test.ts']);
     expect(tests.status, tests.stdout + tests.stderr).toBe(0);
