@@ -14,7 +14,7 @@ const names: Readonly<Record<ObserveCase, string>> = {
   nothing: 'nothing, beside nothing',
   trace: 'trace',
   tables: 'TensorBoard and CSV',
-  metrics: 'metrics, scraped every 4 steps',
+  metrics: 'metrics, scraped every 12 steps',
   page: 'page, with a listener',
   everything: 'everything',
 };
@@ -22,7 +22,7 @@ const names: Readonly<Record<ObserveCase, string>> = {
 export const observe: Benchmark = {
   name: 'observe',
   measures:
-    'A step of stories15m that is observed, beside one that is not, in turns of 4 steps within one training: each observer alone, all together, and none.',
+    'A step of stories15m that is observed, beside one that is not, in turns of 12 steps within one training: each observer alone, all together, and none.',
   async measure({ quick, repetitions }) {
     const task: ObserveTask = { seconds: quick ? 1 : SECONDS * repetitions, quick };
     const { turns, traceBytes } = await runScript<ObserveSample>('observe-run', task, TIMEOUT_MS);

@@ -44,8 +44,8 @@ export interface ObserveSample {
 
 /** `nothing` beside nothing shows what the machine's own noise makes of equal things. `everything` is measured twice a round. */
 const cases = ['nothing', 'trace', 'everything', 'tables', 'metrics', 'everything', 'page'] as const;
-/** Short turns: a machine's speed drifts from second to second. */
-const STEPS = 4;
+/** More than a second, in which a trace is written twice. Longer turns meet more of a machine's drift. */
+const STEPS = 12;
 const WARMUP = 8;
 
 const { seconds, quick } = JSON.parse(process.argv[2]!) as ObserveTask;
@@ -65,7 +65,10 @@ const page = await WatchPage.open(out);
 const client = fork(new URL('./observe-client.js', import.meta.url));
 
 interface Observed {
-  readonly look: Look;
+  /** To scrape. */
+  readonly metrics: string | null;
+  /** To open. */
+  readonly page: string | null;
   /** Hands on what was collected: work that belongs to the steps. */
   flush(): void;
   close(): Promise<void>;
@@ -91,10 +94,8 @@ async function observe(which: ObserveCase | null): Promise<Observed> {
   const metrics = has('metrics') ? await MetricsServer.open(0) : null;
   metrics?.start(trainer);
   return {
-    look: {
-      metrics: metrics === null ? null : `http://127.0.0.1:${metrics.port}/metrics`,
-      page: has('page') ? page.url : null,
-    },
+    metrics: metrics === null ? null : `http://127.0.0.1:${metrics.port}/metrics`,
+    page: has('page') ? page.url : null,
     flush() {
       trainer.off('record', onRecord);
       for (const sink of sinks) sink[Symbol.dispose]();
@@ -110,25 +111,28 @@ async function observe(which: ObserveCase | null): Promise<Observed> {
   };
 }
 
-/** Milliseconds of a step. Opening and closing of servers, once in a run, does not count; writing files does. */
+/** Milliseconds of a step. What happens once in a run, servers and pages that open and close, does not count; writing files does. */
 async function turn(which: ObserveCase | null): Promise<Took> {
-  const { look, flush, close } = await observe(which);
-  const isLooked = look.metrics !== null || look.page !== null;
-  if (isLooked) client.send(look);
+  const { metrics, page, flush, close } = await observe(which);
+  if (page !== null) await tell({ open: page });
+  if (metrics !== null) client.send({ scrape: metrics } satisfies Look);
   const [began, cpu, thread] = [performance.now(), process.cpuUsage(), threadMs()];
   for (let step = 0; step < STEPS; step++) await running.next();
   flush();
   const threadEnd = threadMs();
   const { user, system } = process.cpuUsage(cpu);
   const wall = performance.now() - began;
-  if (isLooked) {
-    const gone = once(client, 'message');
-    client.send(null as never);
-    await gone;
-  }
+  await tell({ end: true });
   await close();
   const ofThread = thread === null || threadEnd === null ? null : (threadEnd - thread) / STEPS;
   return { wall: wall / STEPS, cpu: (user + system) / 1000 / STEPS, thread: ofThread };
+}
+
+/** Sends the client a message, and waits for its answer. */
+async function tell(look: Look): Promise<void> {
+  const answered = once(client, 'message');
+  client.send(look);
+  await answered;
 }
 
 /** Processor time of the main thread so far. */
