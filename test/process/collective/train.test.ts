@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TrainOptions, TrainSummary } from '@mayfly/core';
@@ -160,8 +160,19 @@ describeLaunchers('training on ranks', (launcher) => {
       const written = /^step-00000002\.(mayfly|[0-9a-f]{8}\.1\.part)$/;
       expect(readdirSync(shared!).filter((name) => written.test(name))).toHaveLength(2);
       for (const line of resumed!) expect(line).toMatchObject({ ended: whole.ended });
+      const forgetful = `${shared}-forgetful`;
+      cpSync(shared!, forgetful, { recursive: true });
+      const warnings: string[] = [];
+      const listen = ({ message }: Error) => warnings.push(message);
+      process.on('warning', listen);
+      await runTraining({ resume: forgetful, data: tokens, steps: 3, pool });
+      expect(warnings).toEqual([
+        'A step of this run had 4 passes, on 2 ranks, and has 2 from now on, on one process: accumulate 4 keeps as many',
+      ]);
       const rest = await runTraining({ resume: shared, data: tokens, accumulate: 4, steps: steps.last, pool });
+      process.off('warning', listen);
       expect(fingerprint(rest)).toEqual(whole.ended);
+      expect(warnings).toHaveLength(1);
     },
   );
 

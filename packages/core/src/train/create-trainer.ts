@@ -17,7 +17,7 @@ import { fillRanks } from './first-parameters.js';
 import { expectMemory, memoryLimit } from './memory-needs.js';
 import { openInTurn, vocabularyOf } from './open-inputs.js';
 import { locateRun, openRun } from './open-run.js';
-import { type TrainOptions, trainOptions } from './options.js';
+import { type FilledTrainOptions, type TrainOptions, trainOptions } from './options.js';
 import { needsOf, planRun } from './plan-run.js';
 import { RangeCheck } from './range-check.js';
 import { expectSameOptions, ranksHere } from './rank-agreement.js';
@@ -104,6 +104,7 @@ async function makeTrainer(checked: TrainOptions, ranks: Ranks, startedAt: numbe
   const decoder = new Decoder(scope, { ...plan, layersSource, precision, hostThreads, collective });
   const { state } = decoder;
   const progress = await fillRanks({ fill: begun.fill, isResumed: resumed !== null }, state, ranks);
+  if (progress !== undefined && ranks.isFirst) warnOfPasses(options, progress.ranks ?? 1, ranks.size);
   const windows = progress === undefined ? fresh : new Windows(training, sequence, progress.windows, 0, options.epochs);
   const done = progress?.counts.step ?? 0;
   if (done > options.steps) throw invalidArgument('steps', `at least the ${done} that the run has done`, options.steps);
@@ -191,3 +192,15 @@ async function loadKernels(
   }
   signal?.throwIfAborted();
 }
+
+/** A step has the passes of all ranks: others than before make other steps of the same run. */
+function warnOfPasses({ accumulate, origins }: FilledTrainOptions, before: number, now: number): void {
+  if (before === now || origins.accumulate === 'given') return;
+  const kept = (accumulate * before) / now;
+  const remedy = Number.isInteger(kept) ? `: accumulate ${kept} keeps as many` : '';
+  process.emitWarning(
+    `A step of this run had ${accumulate * before} passes, on ${counted(before)}, and has ${accumulate * now} from now on, on ${counted(now)}${remedy}`,
+  );
+}
+
+const counted = (ranks: number): string => (ranks === 1 ? 'one process' : `${ranks} ranks`);

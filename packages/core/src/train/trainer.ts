@@ -561,6 +561,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       windows: this.#parts.windows.state(),
       lossDigest: this.#losses.value,
       lastLoss: this.#lastLoss,
+      ranks: this.ranks === 1 ? undefined : this.ranks,
       validation: this.#parts.validation?.state,
     };
   }

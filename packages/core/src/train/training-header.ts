@@ -22,6 +22,8 @@ export interface TrainingProgress {
   /** Fingerprint of all losses so far. */
   readonly lossDigest: string;
   readonly lastLoss: number | null;
+  /** Ranks that shared out the passes of a step. Default: 1. */
+  readonly ranks?: number | undefined;
   /** Absent in a run without validation data. */
   readonly validation?: ValidationState | undefined;
 }
@@ -50,7 +52,7 @@ export function trainingHeader(checkpoint: Checkpoint, layers?: LayersOption): T
   if (!isRecord(options) || !isRecord(progress)) {
     throw unexpected(path, 'the checkpoint of a training run', 'one without its progress');
   }
-  const { counts, lossScaler, windows, lossDigest, lastLoss, validation } = progress;
+  const { counts, lossScaler, windows, lossDigest, lastLoss, ranks, validation } = progress;
   const checks: Readonly<Record<string, boolean>> = {
     counts: isRecord(counts) && counts.step === header.step && isCount(counts.optimizerStep),
     lossScaler:
@@ -58,6 +60,7 @@ export function trainingHeader(checkpoint: Checkpoint, layers?: LayersOption): T
     windows: isRecord(windows) && isPlaceInWindows(windows),
     lossDigest: typeof lossDigest === 'string' && /^([0-9a-f]{64})?$/.test(lossDigest),
     lastLoss: lastLoss === null || typeof lastLoss === 'number',
+    ranks: ranks === undefined || isCount(ranks),
     validation: validation === undefined || (isRecord(validation) && isValidationState(validation)),
     inputs: version === 1 ? inputs === undefined : isRecord(inputs) && areInputs(inputs),
   };
