@@ -6,7 +6,8 @@ import { decoderLayerOf } from '../programs/layer.js';
 import type { figuresBefore } from './before.js';
 import type { Classifier, PlanOptions, WeightStrategy } from './plan-options.js';
 import { planStep } from './planned-step.js';
-import { type BusyTimes, busyTimes, type StepParts, type TimedStep, timeStep } from './step-time.js';
+import { type BusyTimes, busyTimes, timeStep } from './step-time.js';
+import type { StepParts, TimedStep } from './timed-step.js';
 import { planTraining } from './training-plan.js';
 
 /** A published step that Mayfly's plan is held against. Times are milliseconds for each pass. */

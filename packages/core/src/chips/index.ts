@@ -21,6 +21,6 @@ export type {
 export { chipNames, lint, loadProfile, parseProfile, timeMil } from '@mayfly/native';
 export { type Comparison, compareFigures, type ErrorSummary, summarizeErrors } from './calibration.js';
 export type { Classifier, PlanOptions, WeightStrategy } from './plan-options.js';
-export type { HostProducts, StepParts } from './step-time.js';
 export type { StepWork } from './step-work.js';
+export type { HostProducts, StepParts } from './timed-step.js';
 export { type KernelPlan, planTraining, type TrainingPlan } from './training-plan.js';

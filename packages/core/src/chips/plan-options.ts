@@ -5,7 +5,7 @@ import type { OptionTable } from '../option-table.js';
 import type { ProgramForm } from '../programs/form.js';
 import { gradientsRule } from '../programs/gradient-option.js';
 import type { LayerDefinition } from '../programs/layer-graph.js';
-import type { HostProducts } from './step-time.js';
+import type { HostProducts } from './timed-step.js';
 
 /** `reloaded` are static weights that are replaced without compiling (`docs/internals/ane.md`), where the chip lets them. */
 export type WeightStrategy = 'dynamic' | 'static' | 'reloaded';

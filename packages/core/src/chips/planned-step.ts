@@ -19,7 +19,7 @@ import {
   writeBlocks,
 } from './step-counts.js';
 import { holdsBack } from './step-schedule.js';
-import type { KernelWork, TimedStep } from './step-time.js';
+import type { KernelWork, TimedStep } from './timed-step.js';
 
 /** A kernel of a layer, as it is planned. */
 export interface PlannedKernel

@@ -3,7 +3,8 @@ import type { PlanOptions } from './plan-options.js';
 import { type PlannedStep, planStep } from './planned-step.js';
 import { bytesInTurn, bytesOfRank } from './rank-bytes.js';
 import { bucketBytes } from './step-schedule.js';
-import { lastGradients, type TimedStep } from './step-time.js';
+import { lastGradients } from './step-time.js';
+import type { TimedStep } from './timed-step.js';
 import { planTraining } from './training-plan.js';
 
 /** Bytes per second and latency between ranks. */

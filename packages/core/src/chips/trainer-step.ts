@@ -2,7 +2,7 @@ import { type ChipProfile, timeMil } from '@mayfly/native';
 import type { ModelConfig } from '../model/config.js';
 import { type PlannedKernel, planStep } from './planned-step.js';
 import { convolution, normalizationBackward, product, softmaxOver } from './probe-programs.js';
-import { LOGIT_BYTES, NORM_BYTES, PARALLEL_CORES } from './step-time.js';
+import { LOGIT_BYTES, NORM_BYTES, PARALLEL_CORES } from './step-tasks.js';
 
 /**
  * How a public trainer divides a step between engine and host, as its source or its notes show. What it does like Mayfly's

@@ -2,8 +2,9 @@ import { type ChipProfile, lint } from '@mayfly/native';
 import { defaultBudget } from '../pool/worker/budget.js';
 import type { Classifier, PlanOptions, WeightStrategy } from './plan-options.js';
 import { type PlannedKernel, planStep } from './planned-step.js';
-import { type HostProducts, type StepParts, timeOnProcessor, timeStep } from './step-time.js';
+import { timeOnProcessor, timeStep } from './step-time.js';
 import type { StepWork } from './step-work.js';
+import type { HostProducts, StepParts } from './timed-step.js';
 
 /** One kernel of a layer. */
 export interface KernelPlan extends Omit<PlannedKernel, 'text'> {

@@ -7,7 +7,7 @@ import { type Classifier, type PlanOptions, planOptions, type WeightStrategy } f
 import { planStep } from '../chips/planned-step.js';
 import { fullestRank } from '../chips/rank-bytes.js';
 import { type LinkSpeed, planRanks, type RankPlan } from '../chips/rank-plan.js';
-import type { HostProducts } from '../chips/step-time.js';
+import type { HostProducts } from '../chips/timed-step.js';
 import { planTraining, type TrainingPlan } from '../chips/training-plan.js';
 import type { RankPlace } from '../collective/sent-bytes.js';
 import { planLayers } from '../decoder/layer-plan.js';
