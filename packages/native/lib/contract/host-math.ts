@@ -60,6 +60,16 @@ export interface SoftmaxProblem {
   columns: number;
 }
 
+/** A matrix [rows, columns] that is converted: arena offsets, and strides of its rows in elements. */
+export interface MatrixConversion {
+  from: number;
+  fromStride: number;
+  to: number;
+  toStride: number;
+  rows: number;
+  columns: number;
+}
+
 /** Rows of a softmax's problem. */
 export interface SoftmaxRows {
   first: number;
@@ -275,41 +285,17 @@ export interface HostMath {
   /** As `arena.populate`: a gigabyte takes some 0.4 s, for which the queue is the place. */
   populate(arena: NativeArena, offset: number, bytes: number): void;
 
-  /** fp32 [rows, columns] → fp16, rows at `toStride`; transposed: to[c, r]. Values beyond fp16's range become infinities. */
-  toHalf(
-    arena: NativeArena,
-    o: {
-      from: number;
-      fromStride: number;
-      to: number;
-      toStride: number;
-      rows: number;
-      columns: number;
-      transpose?: boolean;
-    },
-  ): void;
-  /** fp16 → fp32, same form. */
-  toFloat(
-    arena: NativeArena,
-    o: { from: number; fromStride: number; to: number; toStride: number; rows: number; columns: number },
-  ): void;
+  /** fp32 → fp16; transposed: to[c, r]. Values beyond fp16's range become infinities. */
+  toHalf(arena: NativeArena, o: MatrixConversion & { transpose?: boolean }): void;
+  /** fp16 → fp32. */
+  toFloat(arena: NativeArena, o: MatrixConversion): void;
   /**
-   * fp16 [rows, columns], as fp32, is added to a matrix of fp32: to += … + (addends[1] + (addends[0] + from)), each sum rounded; or = with `overwrite`. Rows
-   * of `to` and of the addends, at arena offsets, lie `toStride` elements apart; transposed: to[c, r].
+   * fp16, as fp32, is added to a matrix of fp32: to += … + (addends[1] + (addends[0] + from)), each sum rounded; or = with `overwrite`. Rows
+   * of the addends, at arena offsets, lie `toStride` elements apart, too; transposed: to[c, r].
    */
   addHalf(
     arena: NativeArena,
-    o: {
-      from: number;
-      fromStride: number;
-      to: number;
-      toStride: number;
-      rows: number;
-      columns: number;
-      transpose?: boolean;
-      overwrite?: boolean;
-      addends?: readonly number[];
-    },
+    o: MatrixConversion & { transpose?: boolean; overwrite?: boolean; addends?: readonly number[] },
   ): void;
   /** Copies `rows` rows of `rowBytes` bytes between strides in bytes. */
   copyRows(
