@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { aneEnvironment, onEachRuntime } from '../../fixtures/ane-emulator.js';
 import { appleTools } from '../../fixtures/apple-tools.js';
 import { launcher, mayfly } from '../../fixtures/command.js';
+import { fullProduct } from '../../fixtures/full-product.js';
 import { temporaryFolder } from '../../fixtures/temporary-folder.js';
 
 const folder = temporaryFolder();
@@ -105,7 +106,7 @@ test('an interrupted report writes nothing', async () => {
 });
 
 onEachRuntime((tier, runtime) => {
-  test('has methods, canaries, the ladder and the losses of an engine', async () => {
+  test.runIf(fullProduct)('has methods, canaries, the ladder and the losses of an engine', async () => {
     const staged = join(folder, `staged-${tier}`);
     mkdirSync(staged);
     const file = join(folder, `${tier}.json`);
