@@ -35,12 +35,14 @@ const { name, config, sequence, batch } = model;
 
 /** Milliseconds by function of the queue, which runs one job after the other: from the end of the job before, or the call. */
 const queued: Record<string, number> = {};
-const queue = addon.mathQueue as unknown as Record<string, (...given: unknown[]) => Promise<unknown>>;
+const queue = addon.mathQueue as unknown as Record<string, (...given: unknown[]) => unknown>;
 let lastEnd = 0;
 for (const [key, call] of Object.entries(queue)) {
   queue[key] = (...given) => {
     const called = performance.now();
     const job = call(...given);
+    // Such as `rank`, which queues nothing.
+    if (!(job instanceof Promise)) return job;
     const end = () => {
       const now = performance.now();
       queued[`queue: ${key}`] = (queued[`queue: ${key}`] ?? 0) + now - Math.max(called, lastEnd);
