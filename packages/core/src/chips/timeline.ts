@@ -13,7 +13,7 @@ export interface QueueTask<Part extends string> {
 /** What a pass waits for: a time, the end of a task, or another pass. */
 export type Wait<Part extends string> = number | QueueTask<Part> | (() => boolean);
 
-/** A pass, which the main process goes on with once what it yields is over. */
+/** A pass: yields each wait, and is resumed when that is over. */
 export type Waits<Part extends string> = Generator<Wait<Part> | undefined, void>;
 
 /** Where a kernel is evaluated. */
@@ -83,7 +83,7 @@ export class Timeline<Part extends string> {
     return end;
   }
 
-  /** Runs passes beside each other until all have ended: of those that can go on, the one that could first. */
+  /** Runs passes beside each other until all have ended: the main process resumes the pass whose wait is over first. */
   run(passes: readonly Waits<Part>[]): void {
     const running = new Map<Waits<Part>, Wait<Part> | undefined>(passes.map((pass) => [pass, undefined]));
     while (running.size > 0) {

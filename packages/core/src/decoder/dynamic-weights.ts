@@ -178,7 +178,7 @@ export class DynamicWeights implements WeightStrategy {
   async forward(onBlock: (block: LayerBlock) => void, leads: boolean): Promise<void> {
     await this.#residualNorm(0);
     for (const [index, block] of this.blocks.entries()) {
-      // Blocks below share what they put out.
+      // The blocks below share the memory of their outputs.
       await block.forward(leads && block.place.needsBackward);
       onBlock(block);
       await this.#residualNorm(index + 1);

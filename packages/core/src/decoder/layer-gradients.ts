@@ -182,8 +182,7 @@ export class LayerGradients {
       );
     stopwatch.work.did('weightGradients', products.length);
     if (products.length === 0) return;
-    if (holdsBack && !gradients.isLast) tasks!.holdProducts(block, blockRank(blocks.indexOf(block)), products);
-    else tasks!.submit(block, products);
+    tasks!.submit(block, products, holdsBack && !gradients.isLast ? blockRank(blocks.indexOf(block)) : 0);
   }
 
   #queueMade(block: LayerBlock, made: readonly MadeGradients[], gradients: PassGradients): void {

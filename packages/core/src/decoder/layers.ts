@@ -156,7 +156,7 @@ export class Layers implements UpdatedLayers {
       const read = Promise.all(this.blocks.map((block) => gradients.settle(block)));
       await this.#stopwatch.wait('hostThreads', read);
     }
-    // With recomputation blocks share what they put out.
+    // With recomputation blocks share the memory of their outputs.
     const leads = !this.#recompute && this.#taps.size === 0 && onBlock === undefined;
     try {
       for (const strategy of this.#strategies) await strategy.forward(onOutputs, leads);

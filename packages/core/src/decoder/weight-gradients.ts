@@ -19,16 +19,14 @@ export class WeightGradients extends PendingTasks<object | string> {
     this.#threads = threads;
   }
 
-  /** Queues products at once. */
-  submit(part: object | string, products: readonly OuterProduct[]): void {
+  /**
+   * Queues products.
+   *
+   * @param rank As of `hold`. Default: 0, which waits for nothing but what was queued with it before.
+   */
+  submit(part: object | string, products: readonly OuterProduct[], rank = 0): void {
     if (this.#threads === 0) addon.math.outerProducts(this.#arena, products);
-    else this.add(part, this.#queueProducts(products));
-  }
-
-  /** Holds products back, as `hold` does. */
-  holdProducts(part: object | string, rank: number, products: readonly OuterProduct[]): void {
-    if (this.#threads === 0) this.submit(part, products);
-    else this.hold(part, rank, () => this.#queueProducts(products));
+    else this.hold(part, rank, () => addon.mathQueue.outerProducts(this.#arena, products, this.#threads));
   }
 
   /**
@@ -44,10 +42,6 @@ export class WeightGradients extends PendingTasks<object | string> {
     after: Promise<unknown> | null = null,
   ): void {
     this.add(part, after === null ? atRank(rank, queue) : after.then(() => atRank(rank, queue)));
-  }
-
-  #queueProducts(products: readonly OuterProduct[]): Promise<void> {
-    return addon.mathQueue.outerProducts(this.#arena, products, this.#threads);
   }
 }
 
