@@ -1,7 +1,6 @@
 import { RecordFile } from '../record-file.js';
 import { DecimalText } from './decimal-text.js';
-import type { SliceLabel, TrackName } from './slice.js';
-import type { SliceBuffer } from './slice-buffer.js';
+import type { Slice, SliceLabel, TrackName } from './slice.js';
 import type { TraceFile } from './trace-file.js';
 
 /** The text of a slice between its numbers, which slices with the same label share. */
@@ -38,8 +37,30 @@ export class ChromeTrace implements TraceFile {
     this.#write({ ph: 'M', name: 'thread_sort_index', pid, tid, ts: 0, args: { sort_index: tid } });
   }
 
-  write(slices: SliceBuffer): void {
-    for (let index = 0; index < slices.count; index++) this.#slice(slices, index);
+  slice({ label, beganMs, endedMs, numbers, flow, fields }: Slice): void {
+    const written = this.#slices;
+    const text = this.#textOf(label);
+    const began = nanoseconds(beganMs);
+    written.bytes(text.toTime);
+    written.thousandths(began);
+    written.bytes(toDuration);
+    written.thousandths(Math.max(0, nanoseconds(endedMs) - began - GAP));
+    for (const [which, toNumber] of text.toNumbers.entries()) {
+      written.bytes(toNumber);
+      written.whole(numbers[which]!);
+    }
+    if (fields !== undefined) written.bytes(Buffer.from(`,"args":${JSON.stringify(fields)}`));
+    written.bytes(text.end);
+    if (text.toFlow === null || flow === 0) return;
+    // An arrow belongs to the slice around its time.
+    written.bytes(text.toFlow);
+    written.whole(flow);
+    written.bytes(toTime);
+    written.thousandths(began);
+    written.bytes(end);
+  }
+
+  flush(): void {
     this.#file.write(this.#slices.written);
     this.#file.flush();
     this.#slices.clear();
@@ -48,32 +69,6 @@ export class ChromeTrace implements TraceFile {
   [Symbol.dispose](): void {
     this.#file.write('\n]\n');
     this.#file[Symbol.dispose]();
-  }
-
-  #slice(slices: SliceBuffer, index: number): void {
-    const written = this.#slices;
-    const text = this.#textOf(slices.label(index));
-    const began = nanoseconds(slices.beganMs(index));
-    written.bytes(text.toTime);
-    written.thousandths(began);
-    written.bytes(toDuration);
-    written.thousandths(Math.max(0, nanoseconds(slices.endedMs(index)) - began - GAP));
-    const { toNumbers } = text;
-    for (let which = 0; which < toNumbers.length; which++) {
-      written.bytes(toNumbers[which]!);
-      written.whole(slices.number(index, which));
-    }
-    const fields = slices.fields(index);
-    if (fields !== undefined) written.bytes(Buffer.from(`,"args":${JSON.stringify(fields)}`));
-    written.bytes(text.end);
-    const flow = slices.flow(index);
-    if (text.toFlow === null || flow === 0) return;
-    // An arrow belongs to the slice around its time.
-    written.bytes(text.toFlow);
-    written.whole(flow);
-    written.bytes(toTime);
-    written.thousandths(began);
-    written.bytes(end);
   }
 
   #textOf(label: SliceLabel): Text {

@@ -6,13 +6,13 @@ import type { CompileMessage, DispatchMessage, WorkerMessage } from '../../pool/
 import type { WorkerState } from '../../pool/types.js';
 import { nowOf } from '../../tracing.js';
 import type { StepMessage, TrainerWorkMessage } from '../../train/channels.js';
+import { Backlog, type Handler } from './backlog.js';
 import { ChromeTrace } from './chrome-trace.js';
 import { deliverHostMath, watchHostMath } from './host-math.js';
 import { PerfettoTrace } from './perfetto-trace.js';
-import type { SliceFields, SliceKind, TrackName } from './slice.js';
-import { SliceBuffer } from './slice-buffer.js';
+import type { SliceFields, SliceKind } from './slice.js';
 import type { TraceFile } from './trace-file.js';
-import { type SliceSink, Track } from './track.js';
+import { Track } from './track.js';
 import { WorkerTracks } from './worker-tracks.js';
 
 const formats: Readonly<Record<string, new (path: string) => TraceFile>> = {
@@ -20,7 +20,7 @@ const formats: Readonly<Record<string, new (path: string) => TraceFile>> = {
   '.pftrace': PerfettoTrace,
 };
 
-/** Slices are written in batches, so often while there are any. */
+/** What happened is written in batches, so often while there is any. */
 const WRITE_MS = 500;
 
 const kinds = {
@@ -66,9 +66,9 @@ export function openTrace(path: string): Disposable {
   return new Trace(new Format(path));
 }
 
-class Trace implements Disposable, SliceSink {
+class Trace implements Disposable {
   readonly #file: TraceFile;
-  readonly #slices = new SliceBuffer();
+  readonly #backlog = new Backlog();
   #timer: NodeJS.Timeout | null = null;
   readonly #steps: Track;
   readonly #computed: Track;
@@ -86,77 +86,68 @@ class Trace implements Disposable, SliceSink {
     this.#file = file;
     const { pid } = process;
     file.process(pid, 'main process');
-    this.#steps = new Track(this, { pid, tid: 1 }, 'steps');
-    this.#computed = new Track(this, { pid, tid: 2 }, 'main thread');
-    this.#waits = new Track(this, { pid, tid: 3 }, 'waits');
-    this.#sends = new Track(this, { pid, tid: 4 }, 'dispatches sent');
-    this.#queue = new Track(this, { pid, tid: 5 }, 'host-math queue');
+    this.#steps = new Track(file, { pid, tid: 1 }, 'steps');
+    this.#computed = new Track(file, { pid, tid: 2 }, 'main thread');
+    this.#waits = new Track(file, { pid, tid: 3 }, 'waits');
+    this.#sends = new Track(file, { pid, tid: 4 }, 'dispatches sent');
+    this.#queue = new Track(file, { pid, tid: 5 }, 'host-math queue');
     this.#subscriptions.push(
       watchHostMath((name, began, ended) => this.#queue.add(kinds.hostMath, name, nowOf(began), nowOf(ended))),
     );
-    process.on('exit', this.#writeAtExit);
-    this.#plain('mayfly:worker', (message) => this.#onWorker(message as WorkerMessage));
+    process.on('exit', this.#write);
+    this.#plain('mayfly:worker', (message, atMs) => this.#onWorker(message as WorkerMessage, atMs));
     this.#plain('mayfly:activity', (message) => this.#onActivity(message as ActivityMessage));
     this.#traced(
       'mayfly:dispatch',
-      (message) => this.#onSent(message as DispatchMessage),
-      (message) => this.#onAnswered(message as DispatchMessage),
+      (message, atMs) => this.#onSent(message as DispatchMessage, atMs),
+      (message, atMs) => this.#onAnswered(message as DispatchMessage, atMs),
     );
-    this.#timed('mayfly:compile', (message, beganMs) => this.#onCompiled(message as CompileMessage, beganMs));
+    this.#timed('mayfly:compile', (message, beganMs, endedMs) =>
+      this.#onCompiled(message as CompileMessage, beganMs, endedMs),
+    );
     for (const name of ['step', 'checkpoint', 'evaluation', 'sample']) {
-      this.#timed(`mayfly:${name}`, (message, beganMs) =>
-        this.#onTrainer(name, message as TrainerWorkMessage, beganMs),
+      this.#timed(`mayfly:${name}`, (message, beganMs, endedMs) =>
+        this.#onTrainer(name, message as TrainerWorkMessage, beganMs, endedMs),
       );
     }
   }
 
   [Symbol.dispose](): void {
     for (const end of this.#subscriptions.splice(0)) end();
-    for (const message of this.#flowOf.keys()) this.#unanswered(message as DispatchMessage, { unfinished: true });
-    for (const worker of this.#workers.values()) worker.become(null, { unfinished: true });
+    this.#backlog.work();
+    const now = performance.now();
+    for (const message of this.#flowOf.keys()) this.#unanswered(message as DispatchMessage, now, { unfinished: true });
+    for (const worker of this.#workers.values()) worker.become(null, now, { unfinished: true });
     this.#workers.clear();
     this.#write();
-    process.off('exit', this.#writeAtExit);
+    process.off('exit', this.#write);
     this.#file[Symbol.dispose]();
   }
 
-  process(pid: number, name: string): void {
-    this.#file.process(pid, name);
-  }
-
-  track(name: TrackName, title: string): void {
-    this.#file.track(name, title);
-  }
-
-  get room(): SliceBuffer {
-    if (this.#slices.isFull) this.#write();
-    this.#timer ??= setTimeout(this.#writeInTime, WRITE_MS).unref();
-    return this.#slices;
-  }
-
-  #write(): void {
+  readonly #write = (): void => {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#file.write(this.#slices);
-    this.#slices.clear();
-  }
-
-  readonly #writeInTime = (): void => {
     deliverHostMath();
-    this.#write();
+    this.#backlog.work();
+    this.#file.flush();
   };
 
-  readonly #writeAtExit = (): void => this.#writeInTime();
+  #put(handler: Handler, message: unknown): void {
+    this.#backlog.add(handler, message as object);
+    if (this.#backlog.isFull) this.#write();
+    else this.#timer ??= setTimeout(this.#write, WRITE_MS).unref();
+  }
 
-  #plain(name: string, listener: (message: unknown) => void): void {
+  #plain(name: string, handler: Handler): void {
+    const listener = (message: unknown) => this.#put(handler, message);
     subscribe(name, listener);
     this.#subscriptions.push(() => unsubscribe(name, listener));
   }
 
-  #traced(name: string, onStart: (message: object) => void, onEnd: (message: object) => void): void {
+  #traced(name: string, onStart: Handler, onEnd: Handler): void {
     const { start, asyncEnd }: TracingChannel<object, object> = tracingChannel(name);
-    const begin = (message: unknown) => onStart(message as object);
-    const end = (message: unknown) => onEnd(message as object);
+    const begin = (message: unknown) => this.#put(onStart, message);
+    const end = (message: unknown) => this.#put(onEnd, message);
     start.subscribe(begin);
     asyncEnd.subscribe(end);
     this.#subscriptions.push(() => {
@@ -166,12 +157,12 @@ class Trace implements Disposable, SliceSink {
   }
 
   /** For work whose messages do not say when it began: not known of what began before the trace. */
-  #timed(name: string, onEnd: (message: object, beganMs: number | undefined) => void): void {
+  #timed(name: string, onEnd: (message: object, beganMs: number | undefined, endedMs: number) => void): void {
     this.#traced(
       name,
-      (message) => this.#began.set(message, performance.now()),
-      (message) => {
-        onEnd(message, this.#began.get(message));
+      (message, atMs) => this.#began.set(message, atMs),
+      (message, atMs) => {
+        onEnd(message, this.#began.get(message), atMs);
         this.#began.delete(message);
       },
     );
@@ -180,57 +171,57 @@ class Trace implements Disposable, SliceSink {
   #worker({ worker, pid }: { readonly worker: number; readonly pid: number }): WorkerTracks {
     const known = this.#workers.get(pid);
     if (known !== undefined) return known;
-    const tracks = new WorkerTracks(this, pid, worker);
+    const tracks = new WorkerTracks(this.#file, pid, worker);
     this.#workers.set(pid, tracks);
     return tracks;
   }
 
-  #onWorker(message: WorkerMessage): void {
+  #onWorker(message: WorkerMessage, atMs: number): void {
     if (message.event === 'budgetLower') return;
     if (message.event === 'workerExit') {
       const { pid, exitCode, signal, expected, reason, compilations, evaluations } = message;
       const fields = { ended: 'exit', exitCode, signal, expected, reason, compilations, evaluations };
-      this.#worker(message).become(null, fields);
+      this.#worker(message).become(null, atMs, fields);
       this.#workers.delete(pid);
     } else {
       const state = states[message.event];
       const fields = message.event === 'workerRetire' ? { retiresFor: message.reason } : undefined;
-      if (state !== undefined) this.#worker(message).become(state, fields);
+      if (state !== undefined) this.#worker(message).become(state, atMs, fields);
     }
   }
 
-  #onSent(message: DispatchMessage): void {
+  #onSent(message: DispatchMessage, atMs: number): void {
     const { kernel, worker, id, sentMs } = message;
     this.#flows += 1;
     this.#flowOf.set(message, this.#flows);
-    this.#sends.add(kinds.sent, kernel, sentMs, performance.now(), worker, id, this.#flows);
+    this.#sends.add(kinds.sent, kernel, sentMs, atMs, [worker, id], this.#flows);
   }
 
-  #onAnswered(message: DispatchMessage): void {
+  #onAnswered(message: DispatchMessage, atMs: number): void {
     const { kernel, id, evaluation, copiedBytes = 0, error } = message;
     const flow = this.#flowOf.get(message);
     if (evaluation === undefined) {
-      this.#unanswered(message, { failed: true, error: error instanceof Error ? error.message : 'unknown' });
+      this.#unanswered(message, atMs, { failed: true, error: error instanceof Error ? error.message : 'unknown' });
     } else if (flow !== undefined) {
       const { beganMs, endedMs } = evaluation;
-      this.#worker(message).device.add(kinds.evaluation, kernel, beganMs, endedMs, id, copiedBytes, flow);
+      this.#worker(message).device.add(kinds.evaluation, kernel, beganMs, endedMs, [id, copiedBytes], flow);
     }
     this.#flowOf.delete(message);
   }
 
   /** A dispatch that failed, or was lost with its worker, or that has not been answered yet. */
-  #unanswered(message: DispatchMessage, fields: SliceFields): void {
+  #unanswered(message: DispatchMessage, atMs: number, fields: SliceFields): void {
     const { kernel, sentMs, id } = message;
     const flow = this.#flowOf.get(message);
     const { device } = this.#worker(message);
-    device.describe(kinds.unanswered, kernel, sentMs, performance.now(), { id, ...fields }, flow);
+    device.describe(kinds.unanswered, kernel, sentMs, atMs, { id, ...fields }, flow);
   }
 
-  #onCompiled(message: CompileMessage, requestedMs: number | undefined): void {
+  #onCompiled(message: CompileMessage, requestedMs: number | undefined, answeredMs: number): void {
     const { kernel, reason, compilation, error } = message;
     const beganMs = compilation?.beganMs ?? requestedMs;
     if (beganMs === undefined) return;
-    const endedMs = compilation?.endedMs ?? performance.now();
+    const endedMs = compilation?.endedMs ?? answeredMs;
     const fields = { reason, ...(error instanceof Error && { failed: true, error: error.message }) };
     this.#worker(message).device.describe(kinds.compilation, `compile ${kernel}`, beganMs, endedMs, fields);
   }
@@ -240,10 +231,15 @@ class Trace implements Disposable, SliceSink {
     else this.#computed.add(kinds.activity, activity, beganMs, endedMs);
   }
 
-  #onTrainer(name: string, message: StepMessage | TrainerWorkMessage, beganMs: number | undefined): void {
+  #onTrainer(
+    name: string,
+    message: StepMessage | TrainerWorkMessage,
+    beganMs: number | undefined,
+    endedMs: number,
+  ): void {
     if (beganMs === undefined) return;
     const { step, error } = message;
     const fields: SliceFields = { step, ...(error instanceof Error && { failed: true, error: error.message }) };
-    this.#steps.describe(kinds.trainer, `${name} ${step}`, beganMs, performance.now(), fields);
+    this.#steps.describe(kinds.trainer, `${name} ${step}`, beganMs, endedMs, fields);
   }
 }

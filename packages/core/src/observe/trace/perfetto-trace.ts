@@ -1,7 +1,6 @@
 import { ProtobufWriter } from '../protobuf.js';
 import { RecordFile } from '../record-file.js';
-import type { SliceFields, SliceLabel, TrackName } from './slice.js';
-import type { SliceBuffer } from './slice-buffer.js';
+import type { Slice, SliceFields, SliceLabel, TrackName } from './slice.js';
 import type { TraceFile } from './trace-file.js';
 
 /* Numbers of the fields in Perfetto's protos/perfetto/trace, by message. */
@@ -26,7 +25,8 @@ const TRACKS = 1000;
 interface Events {
   readonly begin: Uint8Array;
   readonly end: Uint8Array;
-  readonly numbers: readonly string[];
+  /** Of its kind's numbers. */
+  readonly names: readonly string[];
   readonly flow: number | null;
 }
 
@@ -55,8 +55,18 @@ export class PerfettoTrace implements TraceFile {
     this.#describe(track, trackDescriptor.thread, described.bytes(threadDescriptor.name, name));
   }
 
-  write(slices: SliceBuffer): void {
-    for (let index = 0; index < slices.count; index++) this.#slice(slices, index);
+  slice({ label, beganMs, endedMs, numbers, flow: arrow, fields = {} }: Slice): void {
+    const { begin, end, names, flow } = this.#eventsOf(label);
+    const event = this.#event.clear();
+    for (const [key, value] of Object.entries(fields)) this.#annotate(key, value);
+    for (const [which, name] of names.entries()) this.#annotate(name, numbers[which]!);
+    event.fields(begin);
+    if (flow !== null && arrow !== 0) event.fixed64(flow, arrow);
+    this.#add(beganMs, event.written);
+    this.#add(endedMs, end);
+  }
+
+  flush(): void {
     this.#file.write(this.#packets.written);
     this.#file.flush();
     this.#packets.clear();
@@ -64,18 +74,6 @@ export class PerfettoTrace implements TraceFile {
 
   [Symbol.dispose](): void {
     this.#file[Symbol.dispose]();
-  }
-
-  #slice(slices: SliceBuffer, index: number): void {
-    const { begin, end, numbers, flow } = this.#eventsOf(slices.label(index));
-    const event = this.#event.clear();
-    for (const [key, value] of Object.entries(slices.fields(index) ?? {})) this.#annotate(key, value);
-    for (let which = 0; which < numbers.length; which++) this.#annotate(numbers[which]!, slices.number(index, which));
-    event.fields(begin);
-    const arrow = slices.flow(index);
-    if (flow !== null && arrow !== 0) event.fixed64(flow, arrow);
-    this.#add(slices.beganMs(index), event.written);
-    this.#add(slices.endedMs(index), end);
   }
 
   #eventsOf(label: SliceLabel): Events {
@@ -87,7 +85,7 @@ export class PerfettoTrace implements TraceFile {
     const made = {
       begin: begin.bytes(trackEvent.categories, kind.category).bytes(trackEvent.name, name).finish(),
       end: end.finish(),
-      numbers: kind.numbers ?? [],
+      names: kind.numbers ?? [],
       flow: kind.flow === undefined ? null : kind.flow === 'from' ? trackEvent.flowIds : trackEvent.terminatingFlowIds,
     };
     this.#events.set(label, made);

@@ -10,7 +10,7 @@ export type SliceFields = Readonly<Record<string, string | number | boolean | nu
 /** What slices of one kind have in common. Each is one constant: kinds are compared by identity. */
 export interface SliceKind {
   readonly category: string;
-  /** Names of whole numbers from 0 to 2⁵³ − 1 that each slice has, two at most. */
+  /** Names of whole numbers from 0 to 2⁵³ − 1 that each slice has. */
   readonly numbers?: readonly string[];
   /** Whether an arrow begins or ends at a slice. The other end has the same number. */
   readonly flow?: 'from' | 'to';
@@ -21,4 +21,17 @@ export interface SliceLabel {
   readonly track: TrackName;
   readonly name: string;
   readonly kind: SliceKind;
+}
+
+/** Times are milliseconds of `performance.now()`. */
+export interface Slice {
+  readonly label: SliceLabel;
+  readonly beganMs: number;
+  readonly endedMs: number;
+  /** Those of its kind, in the order of their names. */
+  readonly numbers: readonly number[];
+  /** Number of the arrow that its kind has, from 1; 0 for none. */
+  readonly flow: number;
+  /** Beside those of its kind. */
+  readonly fields?: SliceFields | undefined;
 }

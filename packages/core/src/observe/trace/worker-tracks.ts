@@ -1,6 +1,7 @@
 import type { WorkerState } from '../../pool/types.js';
 import type { SliceFields, SliceKind } from './slice.js';
-import { type SliceSink, Track } from './track.js';
+import type { TraceFile } from './trace-file.js';
+import { Track } from './track.js';
 
 const stateKind: SliceKind = { category: 'worker' };
 
@@ -11,17 +12,16 @@ export class WorkerTracks {
   #state: WorkerState | null = null;
   #sinceMs = 0;
 
-  constructor(sink: SliceSink, pid: number, worker: number) {
-    sink.process(pid, `worker ${worker}`);
-    this.#states = new Track(sink, { pid, tid: 1 }, 'states');
-    this.device = new Track(sink, { pid, tid: 2 }, 'device');
+  constructor(file: TraceFile, pid: number, worker: number) {
+    file.process(pid, `worker ${worker}`);
+    this.#states = new Track(file, { pid, tid: 1 }, 'states');
+    this.device = new Track(file, { pid, tid: 2 }, 'device');
   }
 
   /** @param fields Of the state that ends. */
-  become(state: WorkerState | null, fields?: SliceFields): void {
-    const now = performance.now();
-    if (this.#state !== null) this.#states.describe(stateKind, this.#state, this.#sinceMs, now, fields);
+  become(state: WorkerState | null, atMs: number, fields?: SliceFields): void {
+    if (this.#state !== null) this.#states.describe(stateKind, this.#state, this.#sinceMs, atMs, fields);
     this.#state = state;
-    this.#sinceMs = now;
+    this.#sinceMs = atMs;
   }
 }
