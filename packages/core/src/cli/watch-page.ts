@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants, setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { MayflyError } from '@mayfly/native';
@@ -32,6 +33,7 @@ export class WatchPage implements Disposable {
         `Cannot show the run in a page: mayfly watch ended with ${child.exitCode}`,
       );
     }
+    lowerPriority(child.pid!);
     lines.close();
     child.stdout!.destroy();
     child.unref();
@@ -41,5 +43,14 @@ export class WatchPage implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.#child.connected) this.#child.disconnect();
+  }
+}
+
+/** Lets the run's processes go first where there are more threads than cores. */
+function lowerPriority(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended in the meantime, or the system does not allow it: neither concerns the run.
   }
 }
