@@ -118,7 +118,7 @@ export class DeviceClassifier {
       const to = input.slot('table');
       const from = state.parameter('head') + 4 * first * dim;
       const matrix = { from, fromStride: dim, to: to.offset, toStride: to.stride, rows: count, columns: dim };
-      await queue.toHalf(state.parameters.arena, { ...matrix, transpose: true });
+      await queue.toHalf(state.parameters.arena, { transpose: true, ...matrix });
       input.rewrittenFrom(this.#programs.freshColumns);
     });
   }
@@ -183,7 +183,7 @@ export class DeviceClassifier {
     for (const [index, { first, count: rows, logits }] of this.#chunks.entries()) {
       await waits[index]!();
       const { offset: from, stride: fromStride } = logits.slot('logits');
-      queued.add(queue.softmaxChunk(arena, { ...problem, first, rows, from, fromStride }));
+      queued.add(queue.softmaxChunk(arena, { first, rows, from, fromStride, ...problem }));
     }
   }
 
@@ -210,16 +210,14 @@ export class DeviceClassifier {
 
   #queueLoss(pass: ClassifierPass, queued: QueuedMath): Promise<number> {
     const { gradientScale } = pass;
-    return queued.add(queue.softmaxLoss(pass.x.arena, { ...this.#problemOf(pass), gradientScale }));
+    return queued.add(queue.softmaxLoss(pass.x.arena, { gradientScale, ...this.#problemOf(pass) }));
   }
 
   #problemOf({ logits, targets }: ClassifierPass) {
     const { columns, state } = this.#options;
     const { vocab } = state.config;
-    return {
-      ...{ logits: logits.offset, partials: this.#partials.offset, targets: targets.offset },
-      ...{ vocab, columns },
-    };
+    const { offset: partials } = this.#partials;
+    return { logits: logits.offset, partials, targets: targets.offset, vocab, columns };
   }
 
   /** Queues the gradients of a chunk's logits. */
@@ -234,7 +232,7 @@ export class DeviceClassifier {
       const part = { first: first + row, rows, to: slot.offset, toStride: slot.stride };
       row += slot.rows;
       if (rows <= 0) return [];
-      return [queue.softmaxGradient(logits.arena, { ...problem, ...part, gradientScale })];
+      return [queue.softmaxGradient(logits.arena, { gradientScale, ...problem, ...part })];
     });
     return queued.add(Promise.all(written));
   }

@@ -130,8 +130,14 @@ export class DeviceGradients {
       const { input, output } = each.surfaces[each.last]!;
       const parts = each.source.operands.map(({ slot, value, first }) => {
         const matrix = block.matrix(value);
-        const { rows } = input.slot(slot);
-        return { slot, from: { ...matrix, offset: matrix.offset + 2 * first * matrix.stride, rows } satisfies Matrix };
+        const { stride, columns } = matrix;
+        const from: Matrix = {
+          offset: matrix.offset + 2 * first * stride,
+          stride,
+          rows: input.slot(slot).rows,
+          columns,
+        };
+        return { slot, from };
       });
       if (!this.#gathersInputs) this.#copy(input, parts);
       const gathered = this.#gathersInputs ? parts.map(({ slot, from }) => input.part(slot, from)) : null;

@@ -218,7 +218,7 @@ export class DynamicWeights implements WeightStrategy {
     return this.#packed(block).flatMap(({ input, source }) =>
       source.weights.map(({ parameter, transposed, slot }): [string, WeightSlot] => [
         parameter,
-        { ...input.matrix(slot), transposed },
+        { transposed, ...input.matrix(slot) },
       ]),
     );
   }
@@ -282,12 +282,12 @@ export class DynamicWeights implements WeightStrategy {
     stopwatch.time('hostMath', () => {
       addon.math.residualNorm(sum.arena, {
         x: this.#residuals[Math.max(0, index - 1)]!.offset,
-        ...(addend === undefined ? {} : { addend: addend.offset, addendStride: addend.stride, sum: sum.offset }),
         weight: state.parameter(place.block.norm, place.layer),
-        ...(out === undefined ? {} : { out: out.offset, outType: 'fp16' as const, outStride: out.stride }),
         eps: shape.eps,
         dim: shape.dim,
         columns: sum.shape[1]!,
+        ...(addend && { addend: addend.offset, addendStride: addend.stride, sum: sum.offset }),
+        ...(out && { out: out.offset, outType: 'fp16' as const, outStride: out.stride }),
       });
     });
   }

@@ -130,7 +130,7 @@ export class GradientExchange {
     const { shards } = this.#state;
     const { arena, offset } = block;
     const owned = ownedRanges(entries, (entry) => shards?.ownerOf(entry) ?? null);
-    return owned.map((range) => ({ ...range, arena, offset: offset + range.offset }));
+    return owned.map((range) => ({ arena, ...range, offset: offset + range.offset }));
   }
 
   async #timed<Result>(call: () => Promise<Result>): Promise<Result> {

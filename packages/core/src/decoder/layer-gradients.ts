@@ -176,8 +176,8 @@ export class LayerGradients {
       .filter(({ parameter }) => isOwn(parameter))
       .map(({ parameter, dy, x }) =>
         weightGradient(block.matrix(dy), x === undefined ? this.#onesMatrix() : block.matrix(x), {
-          ...gradients.product(parameter, layer),
           precision,
+          ...gradients.product(parameter, layer),
         }),
       );
     stopwatch.work.did('weightGradients', products.length);
@@ -192,7 +192,7 @@ export class LayerGradients {
     const sums = new Map(
       [...names].map((parameter) => {
         const [, columns = 1] = state.trained.entry(parameter, layer).shape;
-        return [parameter, { ...gradients.converted(parameter, layer), columns }];
+        return [parameter, { columns, ...gradients.converted(parameter, layer) }];
       }),
     );
     // Kernels soon need the surfaces: these come before what is held back.

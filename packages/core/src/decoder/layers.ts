@@ -322,7 +322,6 @@ export class Layers implements UpdatedLayers {
     const next: Matrix | undefined = below?.place.needsBackward ? below.matrix('dy') : undefined;
     const isUpdated = this.#state.isUpdated(block.norm, layer);
     addon.math.normBackward(gradient.arena, {
-      ...this.#normInputs[index]!(),
       weight: this.#state.parameter(block.norm, layer),
       dOut: dOut.offset,
       dOutType: 'fp16',
@@ -330,10 +329,11 @@ export class Layers implements UpdatedLayers {
       dx: gradient.offset,
       dWeight: isUpdated ? offset(block.norm, layer) : this.#unused!.offset,
       overwrite,
-      ...(next === undefined ? {} : { out: next.offset, outStride: next.stride }),
       eps: this.shape.eps,
       dim: this.shape.dim,
       columns: this.columns,
+      ...this.#normInputs[index]!(),
+      ...(next && { out: next.offset, outStride: next.stride }),
     });
     if (isUpdated) finish(block.norm, layer);
   }

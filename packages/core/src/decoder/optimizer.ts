@@ -133,7 +133,7 @@ export class Optimizer {
       const [rows, columns] = entry.shape;
       const from = { from: this.#state.parameter(entry.name, entry.layer), fromStride: columns };
       const to = { to: place.offset, toStride: place.stride, transpose: place.transposed };
-      return [addon.mathQueue.toHalf(parameters.arena, { ...from, ...to, rows, columns })];
+      return [addon.mathQueue.toHalf(parameters.arena, { rows, columns, ...from, ...to })];
     });
     await layers.restage(part, Promise.all(copies));
   }
@@ -174,24 +174,24 @@ export class Optimizer {
         muonScale === 'original' ? Math.sqrt(Math.max(1, rows / columns)) : 0.2 * Math.sqrt(Math.max(rows, columns));
       const precision = this.#precision;
       return addon.mathQueue.muon(parameters.arena, {
-        ...shared,
         rows,
         columns,
         momentum: muonMomentum,
         scale,
         precision,
+        ...shared,
       });
     }
     return addon.mathQueue.adamw(parameters.arena, {
-      ...shared,
       v: offsetIn(secondMoments, own.adapted.entry(entry.name, entry.layer)),
       count: entry.count,
       columns,
-      ...only,
       beta1: betas[0],
       beta2: betas[1],
       eps,
       step,
+      ...shared,
+      ...only,
     });
   }
 }

@@ -124,7 +124,7 @@ export class TimedKernel {
     onLeadingRows?: () => void,
   ): Promise<void> {
     const outputGeneration = output.written();
-    const reuse = parts === null ? undefined : { ...input.reuse(parts), outputGeneration, leadingRows };
+    const reuse = parts === null ? undefined : { outputGeneration, leadingRows, ...input.reuse(parts) };
     const options = { reuse, onLeadingRows };
     const run = this.#stopwatch.time('dispatch', () => this.#kernel.run(input.tensor, output.tensor, options));
     // Whoever waits gets the error; until then it must not count as an unhandled rejection.
