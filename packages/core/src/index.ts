@@ -25,11 +25,11 @@ export { openTokenizer } from './data/open-tokenizer.js';
 export { splitTokens, TokenArray, type TokenParts, type TokenStream } from './data/token-stream.js';
 export type { EncodeOptions, TokenDecoder, Tokenizer } from './data/tokenizer.js';
 export type { TokenizerFiles } from './data/tokenizer-files.js';
+export type { Activity } from './decoder/activities.js';
 export type { GradientHistogram } from './decoder/gradient-histograms.js';
 export type { LoraOptions, LoraSettings } from './decoder/lora-options.js';
 export type { MuonScale } from './decoder/optimizer.js';
 export type { ParameterGroup } from './decoder/parameter-groups.js';
-export type { Activity } from './decoder/stopwatch.js';
 export {
   type ExportDtype,
   type ExportFormat,

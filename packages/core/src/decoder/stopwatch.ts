@@ -1,32 +1,5 @@
-import { plainChannel } from '../tracing.js';
+import { type Activity, noteActivity } from './activities.js';
 import { WorkCounter } from './work-counter.js';
-
-/**
- * An activity of the main process: `kernels`, waiting for kernels; `hostMath`, computing host math or waiting for it on the queue;
- * `hostThreads`, waiting for weight gradients; `compile`, waiting for compilations and weight updates; `dispatch`, handing work to
- * workers and to the queue.
- */
-export type Activity = 'kernels' | 'hostMath' | 'hostThreads' | 'compile' | 'dispatch';
-
-/** All activities, in the order of tables. */
-export const activities = [
-  'kernels',
-  'hostMath',
-  'hostThreads',
-  'compile',
-  'dispatch',
-] as const satisfies readonly Activity[];
-
-/** A message on `mayfly:activity`: something that the main process did or waited for. Times are those of `performance.now()`. */
-export interface ActivityMessage {
-  readonly activity: Activity;
-  /** Whether the main thread waited, and was free for other work. */
-  readonly waited: boolean;
-  readonly beganMs: number;
-  readonly endedMs: number;
-}
-
-const channel = plainChannel('mayfly:activity');
 
 /** An activity under way. */
 interface Begun {
@@ -100,7 +73,7 @@ export class Stopwatch {
     if (this.#current !== null) {
       const { activity, waited } = this.#current;
       this.#milliseconds[activity] += endedMs - beganMs;
-      if (channel.hasSubscribers) channel.publish({ activity, waited, beganMs, endedMs } satisfies ActivityMessage);
+      noteActivity(activity, waited, beganMs, endedMs);
     }
     this.#current = next;
     this.#since = endedMs;

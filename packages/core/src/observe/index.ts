@@ -3,7 +3,7 @@
  *
  * @module
  */
-export type { ActivityMessage } from '../decoder/stopwatch.js';
+export type { ActivityMessage } from '../decoder/activities.js';
 export type {
   CompileMessage,
   DispatchMessage,

@@ -1,4 +1,4 @@
-import type { Activity } from '../decoder/stopwatch.js';
+import type { Activity } from '../decoder/activities.js';
 import type { Pool } from '../pool/pool.js';
 import type { ExchangeSummary } from './train-summary.js';
 

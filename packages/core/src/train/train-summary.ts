@@ -1,5 +1,5 @@
 import type { StepWork } from '../chips/step-work.js';
-import type { Activity } from '../decoder/stopwatch.js';
+import type { Activity } from '../decoder/activities.js';
 import type { PoolStats } from '../pool/types.js';
 import type { KernelRange } from './range-check.js';
 import type { StepCounts } from './train-step.js';

@@ -2,10 +2,10 @@ import { addon, invalidArgument, MayflyError } from '@mayfly/native';
 import type { TokenStream } from '../data/token-stream.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import type { Windows } from '../data/windows.js';
+import { type Activity, publishActivities } from '../decoder/activities.js';
 import type { Decoder } from '../decoder/decoder.js';
 import { allFinite, explainOverflow } from '../decoder/finite.js';
 import type { GradientHistogram } from '../decoder/gradient-histograms.js';
-import type { Activity } from '../decoder/stopwatch.js';
 import type { Tap } from '../decoder/tap.js';
 import { wholeWindows } from '../decoder/text-model.js';
 import { DeferredEmitter } from '../deferred-emitter.js';
@@ -236,6 +236,7 @@ export class Trainer extends DeferredEmitter<TrainerEvents> implements AsyncDisp
       this.#parts.ranks.giveUp(error);
       throw error;
     } finally {
+      publishActivities();
       this.#parts.run?.release();
       this.#isTraining = false;
     }

@@ -26,7 +26,7 @@ export class Backlog {
 
   /** Makes the calls, in the order in which they were added. */
   work(): void {
-    for (const [at, handler] of this.#handlers.entries()) handler(this.#messages[at]!, this.#times[at]!);
+    for (let at = 0; at < this.#handlers.length; at++) this.#handlers[at]!(this.#messages[at]!, this.#times[at]!);
     for (const list of [this.#handlers, this.#messages, this.#times]) list.length = 0;
   }
 }

@@ -45,8 +45,8 @@ export class ChromeTrace implements TraceFile {
     written.thousandths(began);
     written.bytes(toDuration);
     written.thousandths(Math.max(0, nanoseconds(endedMs) - began - GAP));
-    for (const [which, toNumber] of text.toNumbers.entries()) {
-      written.bytes(toNumber);
+    for (let which = 0; which < numbers.length; which++) {
+      written.bytes(text.toNumbers[which]!);
       written.whole(numbers[which]!);
     }
     if (fields !== undefined) written.bytes(Buffer.from(`,"args":${JSON.stringify(fields)}`));

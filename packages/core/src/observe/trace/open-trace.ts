@@ -1,7 +1,7 @@
 import { subscribe, type TracingChannel, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import { extname } from 'node:path';
 import { invalidArgument } from '@mayfly/native';
-import type { Activity, ActivityMessage } from '../../decoder/stopwatch.js';
+import { type Activity, type ActivityMessage, publishActivities } from '../../decoder/activities.js';
 import type { CompileMessage, DispatchMessage, WorkerMessage } from '../../pool/channels.js';
 import type { WorkerState } from '../../pool/types.js';
 import { nowOf } from '../../tracing.js';
@@ -95,7 +95,9 @@ class Trace implements Disposable {
       watchHostMath((name, began, ended) => this.#queue.add(kinds.hostMath, name, nowOf(began), nowOf(ended))),
     );
     process.on('exit', this.#write);
-    this.#plain('mayfly:worker', (message, atMs) => this.#onWorker(message as WorkerMessage, atMs));
+    const onWorker: Handler = (message, atMs) => this.#onWorker(message as WorkerMessage, atMs);
+    this.#plain('mayfly:worker', (message) => this.#put(onWorker, message));
+    // These come in batches.
     this.#plain('mayfly:activity', (message) => this.#onActivity(message as ActivityMessage));
     this.#traced(
       'mayfly:dispatch',
@@ -113,13 +115,14 @@ class Trace implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    publishActivities();
     for (const end of this.#subscriptions.splice(0)) end();
-    this.#backlog.work();
+    this.#write();
     const now = performance.now();
     for (const message of this.#flowOf.keys()) this.#unanswered(message as DispatchMessage, now, { unfinished: true });
     for (const worker of this.#workers.values()) worker.become(null, now, { unfinished: true });
     this.#workers.clear();
-    this.#write();
+    this.#file.flush();
     process.off('exit', this.#write);
     this.#file[Symbol.dispose]();
   }
@@ -127,6 +130,7 @@ class Trace implements Disposable {
   readonly #write = (): void => {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    publishActivities();
     deliverHostMath();
     this.#backlog.work();
     this.#file.flush();
@@ -138,8 +142,7 @@ class Trace implements Disposable {
     else this.#timer ??= setTimeout(this.#write, WRITE_MS).unref();
   }
 
-  #plain(name: string, handler: Handler): void {
-    const listener = (message: unknown) => this.#put(handler, message);
+  #plain(name: string, listener: (message: unknown) => void): void {
     subscribe(name, listener);
     this.#subscriptions.push(() => unsubscribe(name, listener));
   }

@@ -55,11 +55,11 @@ export class PerfettoTrace implements TraceFile {
     this.#describe(track, trackDescriptor.thread, described.bytes(threadDescriptor.name, name));
   }
 
-  slice({ label, beganMs, endedMs, numbers, flow: arrow, fields = {} }: Slice): void {
+  slice({ label, beganMs, endedMs, numbers, flow: arrow, fields }: Slice): void {
     const { begin, end, names, flow } = this.#eventsOf(label);
     const event = this.#event.clear();
-    for (const [key, value] of Object.entries(fields)) this.#annotate(key, value);
-    for (const [which, name] of names.entries()) this.#annotate(name, numbers[which]!);
+    for (const key in fields) this.#annotate(key, fields[key] ?? null);
+    for (let which = 0; which < numbers.length; which++) this.#annotate(names[which]!, numbers[which]!);
     event.fields(begin);
     if (flow !== null && arrow !== 0) event.fixed64(flow, arrow);
     this.#add(beganMs, event.written);
