@@ -24,6 +24,7 @@ export class LatencyHistogram {
   readonly #counts = new Uint32Array(SIZE);
   #count = 0;
   #sum = 0;
+  #min = HIGHEST;
   #max = 0;
 
   get count(): number {
@@ -39,6 +40,7 @@ export class LatencyHistogram {
     this.#counts[bucketOf(nanoseconds)]! += 1;
     this.#count += 1;
     this.#sum += nanoseconds;
+    if (nanoseconds < this.#min) this.#min = nanoseconds;
     if (nanoseconds > this.#max) this.#max = nanoseconds;
   }
 
@@ -47,7 +49,7 @@ export class LatencyHistogram {
     let left = Math.max(1, Math.ceil(share * this.#count));
     const end = bucketOf(this.#max);
     // Not `findIndex`, which takes five times as long: metrics ask for hundreds of quantiles.
-    for (let bucket = 0; bucket <= end; bucket++) {
+    for (let bucket = bucketOf(this.#min); bucket <= end; bucket++) {
       left -= this.#counts[bucket]!;
       if (left <= 0) return Math.min(this.#max, middleOf(bucket));
     }
@@ -68,7 +70,7 @@ export class LatencyHistogram {
   #octaves(): LatencySummary['buckets'] {
     const counts = new Map<number, number>();
     const end = bucketOf(this.#max);
-    for (let bucket = 0; bucket <= end; bucket++) {
+    for (let bucket = bucketOf(this.#min); bucket <= end; bucket++) {
       const count = this.#counts[bucket]!;
       if (count === 0) continue;
       const below =
