@@ -14,7 +14,7 @@ export interface WatchOptions {
   readonly folders: readonly string[];
   /** Default 0: a free one. */
   readonly port?: number;
-  /** Milliseconds between two looks at the logs while a page is open. Default 500. */
+  /** Milliseconds between two looks at the logs while a page is open. Default 1000. */
   readonly intervalMs?: number;
 }
 
@@ -43,7 +43,7 @@ export class WatchServer {
   #refreshing: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
 
-  private constructor(runs: WatchedRuns, { intervalMs = 500 }: WatchOptions) {
+  private constructor(runs: WatchedRuns, { intervalMs = 1000 }: WatchOptions) {
     this.#runs = runs;
     this.#intervalMs = intervalMs;
     this.#server = createServer((request, response) => {
