@@ -14,7 +14,7 @@ const names: Readonly<Record<ObserveCase, string>> = {
   nothing: 'nothing, beside nothing',
   trace: 'trace',
   tables: 'TensorBoard and CSV',
-  metrics: 'metrics, scraped every 12 steps',
+  metrics: 'metrics, scraped every 5 seconds',
   page: 'page, with a listener',
   everything: 'everything',
 };
