@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTrainer, presets, type RunRecord, TokenArray } from '@mayfly/core';
 import { openTrace } from '@mayfly/core/observe';
-import { CsvSink, MetricsServer, recordFields, TensorBoardSink, WatchPage } from '@mayfly/core/testing';
+import { CsvSink, MetricsServer, RecordBatches, TensorBoardSink, WatchPage } from '@mayfly/core/testing';
 import type { Look } from './observe-client.js';
 
 export interface ObserveTask {
@@ -89,10 +89,12 @@ async function observe(which: ObserveCase | null): Promise<Observed> {
   const traceFile = join(folder, `${opened}.trace.json`);
   const trace = has('trace') ? openTrace(traceFile) : null;
   const sinks = has('tables')
-    ? [new TensorBoardSink(join(folder, `events-${opened}`)), new CsvSink(join(folder, `${opened}.csv`))]
+    ? [new TensorBoardSink(join(folder, `events-${opened}`)), new CsvSink(join(folder, `${opened}.csv`))].map(
+        (sink) => new RecordBatches(sink),
+      )
     : [];
   const onRecord = (record: RunRecord) => {
-    for (const sink of sinks) sink.write(recordFields(record));
+    for (const sink of sinks) sink.add(record);
   };
   if (has('tables')) trainer.on('record', onRecord);
   const metrics = has('metrics') ? await MetricsServer.open(0) : null;

@@ -37,16 +37,21 @@ export class CsvSink implements RecordSink {
     if (record.event === 'energy')
       this.#energy = [...energyColumns.map((column) => cell(record[column])), dies(record)];
     if (record.event !== 'step') return;
-    this.#flush();
+    this.#endRow();
     this.#row = columns.map((column) => cell(record[column]));
   }
 
+  /** The last row waits for what may still be measured. */
+  flush(): void {
+    this.#file.flush();
+  }
+
   [Symbol.dispose](): void {
-    this.#flush();
+    this.#endRow();
     this.#file[Symbol.dispose]();
   }
 
-  #flush(): void {
+  #endRow(): void {
     if (this.#row !== null) this.#file.write(`${[...this.#row, this.#validation, ...this.#energy].join(',')}\r\n`);
     this.#row = null;
     this.#validation = '';

@@ -7,7 +7,7 @@ import type { StepMessage } from '../train/channels.js';
 import type { Trainer } from '../train/trainer.js';
 import { CsvSink } from './csv.js';
 import { MetricsServer } from './metrics-server.js';
-import { follow, type RecordSink } from './record-sink.js';
+import { follow, RecordBatches, type RecordSink } from './record-sink.js';
 import { TensorBoardSink } from './tensorboard.js';
 import { openTrace } from './trace/open-trace.js';
 
@@ -46,7 +46,7 @@ export const observerOptions = {
 /** The observers of a training. */
 export class Observers implements AsyncDisposable {
   readonly #opened = new DisposeStack();
-  readonly #sinks: RecordSink[] = [];
+  readonly #records: RecordBatches[] = [];
   /** Histograms of gradients: where they go, and every how many steps. */
   #gradients: { readonly board: TensorBoardSink; readonly every: number } | null = null;
   #metrics: MetricsServer | null = null;
@@ -61,15 +61,17 @@ export class Observers implements AsyncDisposable {
     }
     const observers = new Observers();
     const opened = observers.#opened;
+    const add = (sink: RecordSink) => {
+      observers.#records.push(opened.adopt(new RecordBatches(sink), (each) => each[Symbol.dispose]()));
+    };
     try {
       if (trace !== undefined) opened.adopt(openTrace(trace), (each) => each[Symbol.dispose]());
       if (tensorboard !== undefined) {
         const board = new TensorBoardSink(tensorboard);
-        observers.#sinks.push(board);
+        add(board);
         if (every !== undefined) observers.#gradients = { board, every };
       }
-      if (csv !== undefined) observers.#sinks.push(new CsvSink(csv));
-      for (const sink of observers.#sinks) opened.adopt(sink, (each) => each[Symbol.dispose]());
+      if (csv !== undefined) add(new CsvSink(csv));
       if (metrics !== undefined) {
         observers.#metrics = opened.adopt(await MetricsServer.open(metrics), (each) => each[Symbol.asyncDispose]());
       }
@@ -82,7 +84,7 @@ export class Observers implements AsyncDisposable {
 
   /** Call it once, before the first step. Returns where metrics are served, or null. */
   start(trainer: Trainer): string | null {
-    for (const sink of this.#sinks) follow(trainer, sink);
+    for (const records of this.#records) follow(trainer, records);
     if (this.#gradients !== null) this.#followGradients(trainer, this.#gradients);
     this.#metrics?.start(trainer);
     return this.#metrics === null ? null : `http://127.0.0.1:${this.#metrics.port}/metrics`;

@@ -4,10 +4,9 @@ import { fileError } from '../files/errors.js';
 import { makeFolder } from '../files/folders.js';
 
 const BUFFERED = 2 ** 16;
-const BUFFERED_MS = 1000;
 
 /**
- * A file to which an observer of a run appends. Writes are collected for a second, so that a process that is killed loses no more than the last one's.
+ * A file to which an observer of a run appends. Writes are collected until there are many, or `flush` is called.
  * If one fails, the observer must not end the run: one warning is emitted, and the rest is dropped. Where the process exits before the file is
  * closed, what was collected is written.
  */
@@ -16,7 +15,6 @@ export class RecordFile implements Disposable {
   readonly #fd: number;
   #parts: Buffer[] = [];
   #bytes = 0;
-  #flushedAt = performance.now();
   #failed = false;
   #closed = false;
 
@@ -37,7 +35,7 @@ export class RecordFile implements Disposable {
     const bytes = typeof part === 'string' ? Buffer.from(part) : part;
     this.#parts.push(bytes);
     this.#bytes += bytes.length;
-    if (this.#bytes >= BUFFERED || performance.now() - this.#flushedAt >= BUFFERED_MS) this.flush();
+    if (this.#bytes >= BUFFERED) this.flush();
   }
 
   flush(): void {
@@ -45,7 +43,6 @@ export class RecordFile implements Disposable {
     const bytes = only !== undefined && this.#parts.length === 1 ? only : Buffer.concat(this.#parts);
     this.#parts = [];
     this.#bytes = 0;
-    this.#flushedAt = performance.now();
     if (this.#failed || this.#closed) return;
     try {
       for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);

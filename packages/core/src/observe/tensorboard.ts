@@ -50,10 +50,12 @@ export class TensorBoardSink implements RecordSink {
   }
 
   write(record: LogRecord): void {
-    const { event: name, step, time } = record;
+    const { step, time } = record;
     this.#summary(Date.parse(time as string), step as number, [...this.#scalars(record), ...this.#texts(record)]);
-    // TensorBoard reads while the run goes on.
-    if (name !== 'step') this.#file.flush();
+  }
+
+  flush(): void {
+    this.#file.flush();
   }
 
   /** Adds the distribution of each tensor's gradient. */
