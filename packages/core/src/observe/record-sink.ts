@@ -21,8 +21,8 @@ export function follow(trainer: Trainer, records: RecordBatches): void {
 const BATCH_MS = 1000;
 
 /**
- * Hands a sink its records, those of steps about once a second: one at a time they take several times as long, between two steps. Where
- * the process exits before this is disposed of, the last ones are handed over then.
+ * Hands a sink its records, those of steps about once a second: one at a time they take several times as long, between two steps. It is
+ * disposed of where the process exits.
  */
 export class RecordBatches implements Disposable {
   readonly #sink: RecordSink;
@@ -31,7 +31,7 @@ export class RecordBatches implements Disposable {
 
   constructor(sink: RecordSink) {
     this.#sink = sink;
-    process.on('exit', this.#hand);
+    process.on('exit', this.#disposeAtExit);
   }
 
   /** Writes earlier records of the run. */
@@ -47,15 +47,17 @@ export class RecordBatches implements Disposable {
 
   /** Hands over the rest, and disposes of the sink. Idempotent. */
   [Symbol.dispose](): void {
-    process.off('exit', this.#hand);
+    process.off('exit', this.#disposeAtExit);
     this.#hand();
     this.#sink[Symbol.dispose]();
   }
 
-  readonly #hand = (): void => {
+  #hand(): void {
     for (const record of this.#records) this.#sink.write(recordFields(record));
     this.#records = [];
     this.#handedAt = performance.now();
     this.#sink.flush();
-  };
+  }
+
+  readonly #disposeAtExit = (): void => this[Symbol.dispose]();
 }
