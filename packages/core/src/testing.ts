@@ -111,7 +111,7 @@ export { curvesText } from './observe/curves-text.js';
 export { MetricsServer } from './observe/metrics-server.js';
 export { Observers } from './observe/observers.js';
 export { ProtobufWriter } from './observe/protobuf.js';
-export { RecordBatches } from './observe/record-sink.js';
+export { RecordBatches } from './observe/record-batches.js';
 export { markdownTable, textTable } from './observe/table.js';
 export { TensorBoardSink } from './observe/tensorboard.js';
 export { formatBytes, formatDuration, formatSmall, plural, printable, sparkline } from './observe/text.js';

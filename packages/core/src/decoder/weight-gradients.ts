@@ -22,7 +22,7 @@ export class WeightGradients extends PendingTasks<object | string> {
   /**
    * Queues products.
    *
-   * @param rank As of `hold`. Default: 0, which waits for nothing but what was queued with it before.
+   * @param rank The products begin when no task of a lower rank waits. Default: 0, the lowest.
    */
   submit(part: object | string, products: readonly OuterProduct[], rank = 0): void {
     if (this.#threads === 0) addon.math.outerProducts(this.#arena, products);

@@ -7,7 +7,8 @@ import type { StepMessage } from '../train/channels.js';
 import type { Trainer } from '../train/trainer.js';
 import { CsvSink } from './csv.js';
 import { MetricsServer } from './metrics-server.js';
-import { follow, RecordBatches, type RecordSink } from './record-sink.js';
+import { RecordBatches } from './record-batches.js';
+import type { RecordSink } from './record-sink.js';
 import { TensorBoardSink } from './tensorboard.js';
 import { openTrace } from './trace/open-trace.js';
 
@@ -84,7 +85,7 @@ export class Observers implements AsyncDisposable {
 
   /** Call it once, before the first step. Returns where metrics are served, or null. */
   start(trainer: Trainer): string | null {
-    for (const records of this.#records) follow(trainer, records);
+    for (const records of this.#records) records.follow(trainer);
     if (this.#gradients !== null) this.#followGradients(trainer, this.#gradients);
     this.#metrics?.start(trainer);
     return this.#metrics === null ? null : `http://127.0.0.1:${this.#metrics.port}/metrics`;

@@ -6,9 +6,8 @@ import { makeFolder } from '../files/folders.js';
 const BUFFERED = 2 ** 16;
 
 /**
- * A file to which an observer of a run appends. Writes are collected until there are many, or `flush` is called.
- * If one fails, the observer must not end the run: one warning is emitted, and the rest is dropped. Where the process exits before the file is
- * closed, what was collected is written.
+ * A file to which an observer of a run appends. Writes are collected until there are many, or `flush` is called; its owner does so before the process exits.
+ * If one fails, the observer must not end the run: one warning is emitted, and the rest is dropped.
  */
 export class RecordFile implements Disposable {
   readonly #path: string;
@@ -27,7 +26,6 @@ export class RecordFile implements Disposable {
     } catch (error) {
       throw fileError(`write ${purpose} to ${path}`, error);
     }
-    process.on('exit', this.#flushAtExit);
   }
 
   /** @param part Bytes are not copied: they must stay as they are until `flush`. */
@@ -58,8 +56,5 @@ export class RecordFile implements Disposable {
     this.flush();
     this.#closed = true;
     closeSync(this.#fd);
-    process.off('exit', this.#flushAtExit);
   }
-
-  readonly #flushAtExit = (): void => this.flush();
 }
